@@ -1,0 +1,38 @@
+//! Turns the compiled core into the glue and the wasm that JavaScript loads.
+//!
+//! `build-wasm <input.wasm> <output folder>`
+//!
+//! It calls wasm-bindgen as a library, so that its version is one line of `Cargo.lock` and nobody has to
+//! install a matching command-line tool.
+
+use std::{env, path::Path, process::ExitCode};
+
+use wasm_bindgen_cli_support::Bindgen;
+
+fn main() -> ExitCode {
+    let args: Vec<String> = env::args().skip(1).collect();
+    let [input, output] = args.as_slice() else {
+        eprintln!("usage: build-wasm <input.wasm> <output folder>");
+        return ExitCode::from(2);
+    };
+    match generate(Path::new(input), Path::new(output)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("build-wasm: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn generate(input: &Path, output: &Path) -> Result<(), String> {
+    let mut bindgen = Bindgen::new();
+    bindgen
+        .input_path(input)
+        .typescript(true)
+        // Without a default path the glue never guesses where the wasm is: every entry point hands it in.
+        // That is what lets one glue file serve Node, Deno, Bun, workerd and the bundlers.
+        .omit_default_module_path(true)
+        .web(true)
+        .and_then(|bindgen| bindgen.generate(output))
+        .map_err(|error| format!("{error:#}"))
+}
