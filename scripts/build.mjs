@@ -1,0 +1,99 @@
+// Builds pkg/core (Rust -> wasm -> glue) and js/dist (TypeScript and a copy of pkg/core), skipping what is up to date.
+import { createHash } from "node:crypto";
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { coreFolder, coreWasm, report } from "./lib/core.mjs";
+import { root, run } from "./lib/run.mjs";
+
+const TARGET = "wasm32-unknown-unknown";
+const compiled = join(root, "target", TARGET, "release/pagemark.wasm");
+const generated = join(root, "target/wasm-bindgen");
+const stamp = join(coreFolder, ".stamp");
+const dist = join(root, "js/dist");
+
+// What Rust emits for this target by default, plus simd; said here so that wasm-opt accepts a stripped file as well.
+const FEATURES = [
+  "simd",
+  "bulk-memory",
+  "sign-ext",
+  "mutable-globals",
+  "nontrapping-float-to-int",
+  "reference-types",
+  "multivalue",
+];
+
+buildCore();
+buildPackage();
+
+function buildCore() {
+  // An environment RUSTFLAGS would replace the flags of .cargo/config.toml, and silently build without simd.
+  const { RUSTFLAGS: _, CARGO_ENCODED_RUSTFLAGS: __, ...env } = process.env;
+  run("cargo", ["build", "--quiet", "--package", "pagemark", "--lib", "--release", "--target", TARGET], {
+    env,
+  });
+
+  // Cargo knows whether Rust has to be compiled again; from there on, the content decides.
+  const inputs = [
+    compiled,
+    "Cargo.lock",
+    "package-lock.json",
+    "scripts/build.mjs",
+    "scripts/build-wasm/src/main.rs",
+  ];
+  const hash = createHash("sha256");
+  for (const file of inputs) hash.update(readFileSync(resolve(root, file)));
+  const wanted = hash.digest("hex");
+  const fresh = existsSync(stamp) && existsSync(coreWasm) && readFileSync(stamp, "utf8") === wanted;
+  if (!fresh) generateCore(wanted);
+  if (report().length > 0) process.exit(1);
+}
+
+function generateCore(inputs) {
+  rmSync(generated, { recursive: true, force: true });
+  run("cargo", ["run", "--quiet", "--package", "build-wasm", "--", compiled, generated]);
+  rmSync(stamp, { force: true });
+  mkdirSync(coreFolder, { recursive: true });
+  const optimise = ["-O3", ...FEATURES.map((name) => `--enable-${name}`)];
+  run("wasm-opt", [...optimise, join(generated, "pagemark_bg.wasm"), "-o", coreWasm]);
+  for (const name of ["pagemark.js", "pagemark.d.ts"])
+    copyFileSync(join(generated, name), join(coreFolder, name));
+  writeFileSync(stamp, inputs);
+}
+
+function buildPackage() {
+  copy(join(coreFolder, "pagemark.js"), "pkg/core/pagemark.js");
+  copy(join(coreFolder, "pagemark.d.ts"), "pkg/core/pagemark.d.ts");
+  copy(coreWasm, "core.wasm");
+  copy(join(root, "js/types/core.d.wasm.ts"), "core.d.wasm.ts");
+  run("tsc", ["--project", "js"]);
+  removeLeftovers();
+  const cli = join(dist, "cli/main.js");
+  if (existsSync(cli)) chmodSync(cli, 0o755);
+}
+
+function copy(from, name) {
+  const to = join(dist, name);
+  const bytes = readFileSync(from);
+  // Left alone when equal, so that watchers and the tests' caches see no change.
+  if (existsSync(to) && readFileSync(to).equals(bytes)) return;
+  mkdirSync(dirname(to), { recursive: true });
+  writeFileSync(to, bytes);
+}
+
+/** Deletes what was compiled from a source that is gone: it would still be published and imported. */
+function removeLeftovers() {
+  for (const name of readdirSync(dist, { recursive: true })) {
+    const source = name.replace(/(\.d\.ts|\.js|\.js\.map)$/, ".ts");
+    if (source === name || name.startsWith("pkg/") || name.startsWith("core.d.")) continue;
+    if (!existsSync(join(root, "js/src", source))) rmSync(join(dist, name));
+  }
+}
