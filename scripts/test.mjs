@@ -1,0 +1,84 @@
+// Runs every test suite, or those named: `node scripts/test.mjs [rust|node|workerd|browser]...`.
+// All of them run even if one fails; the last line counts their tests together.
+import { spawn } from "node:child_process";
+import { mkdirSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { stripVTControlCharacters } from "node:util";
+import { root } from "./lib/run.mjs";
+
+const PROJECTS = ["node", "workerd", "browser"];
+const wanted = process.argv.slice(2);
+const total = { passed: 0, failed: 0, skipped: 0 };
+
+const wants = (suite) => wanted.length === 0 || wanted.includes(suite);
+if (wants("rust")) await rust();
+if (PROJECTS.some(wants)) await typescript(PROJECTS.filter(wants));
+
+console.log(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
+process.exit(total.failed > 0 || total.passed === 0 ? 1 : 0);
+
+async function rust() {
+  const nextest = (await stream("cargo", ["nextest", "--version"], "ignore")).status === 0;
+  const args = nextest ? ["nextest", "run", "--workspace"] : ["test", "--workspace", "--no-fail-fast"];
+  const { status, output } = await stream("cargo", args);
+  const text = stripVTControlCharacters(output);
+  const counts = { passed: 0, failed: 0, skipped: 0 };
+  // nextest: "Summary [0.1s] 9 tests run: 8 passed, 1 failed, 2 skipped"; cargo test: "test result: ok. 8 passed; ...".
+  for (const line of text.match(/^\s*(Summary \[|test result: ).*$/gm) ?? []) {
+    for (const [, count, what] of line.matchAll(/(\d+) (passed|failed|timed out|skipped|ignored)/g)) {
+      counts[what === "timed out" ? "failed" : what === "ignored" ? "skipped" : what] += Number(count);
+    }
+  }
+  add(counts, status);
+}
+
+async function typescript(projects) {
+  const report = join(root, "target/vitest.json");
+  mkdirSync(join(root, "target"), { recursive: true });
+  rmSync(report, { force: true });
+  const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
+  const { status } = await stream("vitest", [
+    "run",
+    ...projects.flatMap((p) => ["--project", p]),
+    ...reporters,
+  ]);
+  try {
+    const { numPassedTests, numFailedTests, numPendingTests } = JSON.parse(readFileSync(report, "utf8"));
+    add({ passed: numPassedTests, failed: numFailedTests, skipped: numPendingTests }, status);
+  } catch {
+    add({ passed: 0, failed: 0, skipped: 0 }, status || 1); // it ended before it could report
+  }
+}
+
+/** Adds one suite. A suite that failed without a failed test (it did not compile, say) counts as one. */
+function add(counts, status) {
+  total.passed += counts.passed;
+  total.failed += status === 0 ? counts.failed : Math.max(counts.failed, 1);
+  total.skipped += counts.skipped;
+}
+
+/** Runs a command, showing what it prints and keeping it too. */
+function stream(command, args, show = "pipe") {
+  // Colours are lost behind a pipe, unless asked for.
+  const env = process.stdout.isTTY
+    ? { ...process.env, FORCE_COLOR: "1", CARGO_TERM_COLOR: "always" }
+    : process.env;
+  return new Promise((resolve) => {
+    const child = spawn(command, args, { cwd: root, stdio: ["ignore", show, show], env });
+    let output = "";
+    for (const [from, to] of [
+      [child.stdout, process.stdout],
+      [child.stderr, process.stderr],
+    ]) {
+      from?.setEncoding("utf8").on("data", (chunk) => {
+        output += chunk;
+        to.write(chunk);
+      });
+    }
+    child.on("error", (error) => {
+      console.error(`${command}: ${error.message}`);
+      resolve({ status: 1, output });
+    });
+    child.on("close", (status) => resolve({ status: status ?? 1, output }));
+  });
+}
