@@ -1,0 +1,51 @@
+import { describe, expect, test } from "vitest";
+import { read } from "./files.ts";
+import { rustViolations } from "./rust.ts";
+
+const violations = (path: string, text: string) => rustViolations(new Map([[path, text]]));
+
+describe("layers of the Rust core", () => {
+  test("every module in src/ uses lower layers only", () => {
+    expect(rustViolations(read("src", ".rs"))).toEqual([]);
+  });
+
+  test("a use of a higher layer is found, however it is written", () => {
+    const expected = ["src/page/wal.rs: page (layer 2) uses ltx (layer 3)"];
+    expect(violations("page/wal.rs", "use crate::ltx::Header;")).toEqual(expected);
+    expect(violations("page/wal.rs", "pub(crate) use crate::{bytes::{Reader, words}, ltx};")).toEqual(
+      expected,
+    );
+    expect(violations("page/wal.rs", "fn f() { crate::ltx::merge() }")).toEqual(expected);
+    expect(violations("page/wal.rs", "use super::super::ltx;")).toEqual(expected);
+    expect(violations("page/mod.rs", "use super::ltx::Header;")).toEqual([
+      "src/page/mod.rs: page (layer 2) uses ltx (layer 3)",
+    ]);
+  });
+
+  test("a use of another module of the same layer is found", () => {
+    expect(violations("ltx/mod.rs", "use crate::btree::Cursor;")).toHaveLength(1);
+  });
+
+  test("lower layers and a module's own submodules are allowed", () => {
+    expect(violations("ltx/mod.rs", "use crate::{error::Error, page::Pgno};")).toEqual([]);
+    expect(violations("page/wal/gather.rs", "use crate::page::wal; use super::newest;")).toEqual([]);
+  });
+
+  test("comments, strings and test modules are not code", () => {
+    const text = `
+      // use crate::wasm;
+      const A: &str = "crate::wasm";
+      #[cfg(test)]
+      use crate::wasm::A;
+      #[cfg(test)]
+      mod tests { use crate::wasm::B; fn f() { { } } }
+    `;
+    expect(violations("page/mod.rs", text)).toEqual([]);
+    expect(violations("page/mod.rs", `${text} use crate::wasm::C;`)).toHaveLength(1);
+  });
+
+  test("a module that has no layer is found", () => {
+    expect(violations("helpers.rs", "")).toHaveLength(1);
+    expect(violations("page/mod.rs", "use crate::helpers;")).toHaveLength(1);
+  });
+});

@@ -1,0 +1,104 @@
+// Which files of the package import which: the layers of js/src, and what each runtime's files may import.
+import { posix } from "node:path";
+import type { Sources } from "./files.ts";
+
+/** Every folder of js/src and its layer: a folder imports lower layers and itself. */
+export const TS_LAYERS: Readonly<Record<string, number>> = {
+  core: 0,
+  errors: 0,
+  sources: 1,
+  stores: 1,
+  formats: 1,
+  jobs: 2,
+  vault: 2,
+  worker: 3,
+  cli: 3,
+};
+
+/** May import anything: they put the parts together. */
+const FREE = /^(entry\/.*|index\.ts)$/;
+
+/** Allowed all the same: core throws the package's errors; the CLI is a user of the package, on Node. */
+const ALLOWED = new Set(["core -> errors", "cli -> entry", "cli -> index.ts"]);
+
+/** Folders of drivers, which know nothing of one another, and the files every driver in the folder shares. */
+const DRIVERS: Readonly<Record<string, readonly string[]>> = {
+  sources: ["source.ts"],
+  stores: ["store.ts"],
+  formats: [],
+};
+
+/** Know the interfaces of drivers only: the CLI and the Worker build the drivers. */
+const INTERFACES_ONLY = ["jobs", "vault"];
+
+const NODE_FILES = /\.node\.ts$|^entry\/node\.ts$|^sources\/file[^/]*\.ts$|^stores\/fs[^/]*\.ts$|^cli\//;
+const WORKERD_FILES = /\.workerd\.ts$|^worker\//;
+
+/** What breaks the layers in `sources` (paths below js/src), as sentences. */
+export function tsViolations(sources: Sources): string[] {
+  const problems = new Set<string>();
+  for (const [path, text] of sources) {
+    for (const specifier of importsOf(text)) {
+      const problem = specifier.startsWith(".")
+        ? fileProblem(path, posix.join(posix.dirname(path), specifier))
+        : runtimeProblem(path, specifier);
+      if (problem) problems.add(`js/src/${path}: ${problem}`);
+    }
+    const folder = folderOf(path);
+    if (!FREE.test(path) && !(folder in TS_LAYERS)) {
+      problems.add(`js/src/${path}: ${folder} has no layer: give it one in tests/layering/typescript.ts`);
+    }
+  }
+  return [...problems];
+}
+
+/** Why the file `from` may not import the file `to`. */
+function fileProblem(from: string, to: string): string | undefined {
+  const [importer, imported] = [folderOf(from), folderOf(to)];
+  if (imported === "pkg") return importer === "core" ? undefined : `imports ${to}: only core/ may`;
+  if (FREE.test(from)) return undefined;
+  if (ALLOWED.has(`${importer} -> ${imported}`)) return undefined;
+  const [layer = 0, below] = [TS_LAYERS[importer], TS_LAYERS[imported]];
+  if (below === undefined) return `imports ${to}, which is in no layer`;
+  if (importer === imported) {
+    const alone = DRIVERS[importer];
+    if (!alone || alone.includes(posix.basename(to)) || driverOf(from) === driverOf(to)) return undefined;
+    return `imports ${to}: one driver of ${importer}/ knows nothing of another`;
+  }
+  if (below >= layer) {
+    return `${importer} (layer ${layer}) imports ${to} (layer ${below})`;
+  }
+  const shared = DRIVERS[imported];
+  if (INTERFACES_ONLY.includes(importer) && shared?.length && !shared.includes(posix.basename(to))) {
+    return `imports ${to}: ${importer}/ knows the interface ${imported}/${shared.join(", ")} only`;
+  }
+  return undefined;
+}
+
+/** Why the file `from` may not import the module `specifier`. */
+function runtimeProblem(from: string, specifier: string): string | undefined {
+  if (specifier.startsWith("node:") && !NODE_FILES.test(from)) {
+    return `imports ${specifier}, but is not named for Node (*.node.ts)`;
+  }
+  if (specifier.startsWith("cloudflare:") && !WORKERD_FILES.test(from)) {
+    return `imports ${specifier}, but is not named for workerd (*.workerd.ts)`;
+  }
+  return undefined;
+}
+
+function folderOf(path: string): string {
+  return path.split("/")[0] ?? "";
+}
+
+/** `stores/s3-sign.ts` and `stores/s3/list.ts` both belong to the driver `stores/s3`. */
+function driverOf(path: string): string {
+  const [folder, name = ""] = path.split("/");
+  return `${folder}/${name.split(/[.-]/)[0]}`;
+}
+
+/** What a file imports and exports from, statically or not, types included. */
+function importsOf(text: string): string[] {
+  const code = text.replace(/\/\*[\s\S]*?\*\/|(?<!:)\/\/.*/g, "");
+  const specifiers = code.matchAll(/(?:\bfrom|\bimport)\s*\(?\s*["'`]([^"'`\n]+)["'`]/g);
+  return [...specifiers].map(([, specifier = ""]) => specifier);
+}

@@ -1,0 +1,44 @@
+import { cloudflareTest } from "@cloudflare/vitest-plugin";
+import { defineConfig } from "vitest/config";
+
+const RUNTIMES = ["tests/runtimes/workerd/**", "tests/runtimes/browser/**"];
+
+// Tests import the built package by its name, so `npm run build` comes first.
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: "node",
+          include: ["tests/**/*.test.ts"],
+          exclude: RUNTIMES,
+        },
+      },
+      {
+        // Runs inside workerd, the runtime of Cloudflare Workers.
+        plugins: [
+          cloudflareTest({
+            miniflare: {
+              compatibilityDate: "2026-10-01",
+              // wrangler's rule for user code; without it Vite would instantiate the wasm itself.
+              modulesRules: [{ type: "CompiledWasm", include: ["**/*.wasm"] }],
+            },
+          }),
+        ],
+        test: {
+          name: "workerd",
+          include: ["tests/runtimes/workerd/**/*.test.ts"],
+        },
+      },
+      {
+        // Runs in Node, and drives a real Chromium: see tests/runtimes/browser/chromium.ts.
+        test: {
+          name: "browser",
+          include: ["tests/runtimes/browser/**/*.test.ts"],
+          testTimeout: 30_000,
+          hookTimeout: 60_000,
+        },
+      },
+    ],
+  },
+});
