@@ -74,13 +74,17 @@ function buildPackage() {
   copy(join(coreFolder, "pagemark.d.ts"), "pkg/core/pagemark.d.ts");
   copy(coreWasm, "core.wasm");
   copy(join(root, "js/types/core.d.wasm.ts"), "core.d.wasm.ts");
+  // npm publishes these two from the package's own folder only.
+  for (const name of ["LICENSE", "README.md"]) copy(join(root, name), `../${name}`);
   run("tsc", ["--project", "js"]);
   removeLeftovers();
   const cli = join(dist, "cli/main.js");
   if (existsSync(cli)) chmodSync(cli, 0o755);
 }
 
+/** Copies a file to `name` below js/dist, where its source exists. */
 function copy(from, name) {
+  if (!existsSync(from)) return;
   const to = join(dist, name);
   const bytes = readFileSync(from);
   // Left alone when equal, so that watchers and the tests' caches see no change.
