@@ -1,0 +1,28 @@
+/** Where in the input a failure was found. */
+export interface Place {
+  /** Byte offset from the start of the file or object. */
+  offset?: number;
+  /** Page number, counted from 1. */
+  page?: number;
+  /** TXID, as 16 hex digits. */
+  txid?: string;
+  /** Path of the file or key of the object. */
+  name?: string;
+}
+
+/**
+ * Every error Pagemark raises on purpose. Match on `code`, never on text; the message says what happened and what to do.
+ *
+ * Codes are listed in `docs/errors.md`. Errors of the core carry the code that Rust gives them.
+ */
+export class PagemarkError extends Error {
+  override readonly name: string = "PagemarkError";
+  readonly code: string;
+  readonly at: Place;
+
+  constructor(code: string, message: string, at: Place = {}, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+    this.at = at;
+  }
+}

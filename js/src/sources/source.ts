@@ -1,0 +1,54 @@
+export interface PinOptions {
+  /** What {@link Moment.mark} was at the last backup; lets a source say which pages changed since. */
+  since?: string | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+export interface ReplaceOptions {
+  signal?: AbortSignal | undefined;
+}
+
+/**
+ * A database whose pages can be read.
+ *
+ * Every driver passes the suite in `tests/contracts/source.ts`.
+ */
+export interface PageSource {
+  /** What the database is called unless the user names it: a file's name without its ending. */
+  readonly name: string;
+
+  /**
+   * Holds one committed moment of the database. Release it soon: writers may have to wait or keep old pages.
+   *
+   * @throws SourceError
+   * @throws DamageError when it is not a database
+   */
+  pin(options?: PinOptions): Promise<Moment>;
+
+  /**
+   * Puts the database in `body` in the place of this one, as the last step after all of `body` was read without an
+   * error. A crash leaves the old or the new one, never a mixture.
+   *
+   * @throws SourceError
+   */
+  replace?(body: ReadableStream<Uint8Array>, options?: ReplaceOptions): Promise<void>;
+}
+
+/** One committed moment of a database, held until it is released. */
+export interface Moment {
+  /** In bytes. */
+  readonly pageSize: number;
+  readonly pageCount: number;
+  /** Whether it is the moment at which `pin` was called (`start`) or one shortly after (`end`). */
+  readonly taken: "start" | "end";
+  /** Names where the source stands, for {@link PinOptions.since} at the next backup. */
+  readonly mark?: string;
+  /** Pages that differ from the moment of `since`, ascending, each once; missing when the source cannot tell. */
+  readonly changed?: Uint32Array;
+
+  /** Fills `into`, which holds whole pages, with the pages from `first` on (counted from 1). */
+  read(first: number, into: Uint8Array, signal?: AbortSignal): Promise<void>;
+
+  /** Lets go. Idempotent. When the moment did not hold (another process changed the file), this throws. */
+  release(): Promise<void>;
+}

@@ -1,0 +1,174 @@
+//! Bounds-checked reading and writing of integers: the only file that indexes raw bytes.
+//!
+//! SQLite and LTX write fixed integers big-endian. Variable-length integers come in two kinds:
+//! LTX's page index uses LEB128 ([`Reader::uvarint`]), SQLite's records use its own
+//! ([`Reader::sqlite_varint`], file format section 1.6).
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// Reads from the front of a slice. Running out raises `short` with the offset in the file.
+#[derive(Clone, Debug)]
+pub struct Reader<'a> {
+    bytes: &'a [u8],
+    position: usize,
+    base: u64,
+    short: ErrorKind,
+}
+
+impl<'a> Reader<'a> {
+    /// Reads `bytes`, which begin at byte `base` of their file; `short` is the error when they run out.
+    pub fn new(bytes: &'a [u8], base: u64, short: ErrorKind) -> Self {
+        Self { bytes, position: 0, base, short }
+    }
+
+    /// Offset in the file of the next byte.
+    pub fn offset(&self) -> u64 {
+        self.base + self.position as u64
+    }
+
+    /// Bytes not yet read.
+    pub fn remaining(&self) -> usize {
+        self.bytes.len() - self.position
+    }
+
+    /// The next `n` bytes.
+    pub fn take(&mut self, n: usize) -> Result<&'a [u8]> {
+        let end = self.position.checked_add(n);
+        let slice = end.and_then(|end| self.bytes.get(self.position..end));
+        let slice = slice.ok_or(Error::at_offset(self.short, self.offset()))?;
+        self.position += n;
+        Ok(slice)
+    }
+
+    /// The next `N` bytes as an array.
+    pub fn array<const N: usize>(&mut self) -> Result<[u8; N]> {
+        let mut array = [0; N];
+        array.copy_from_slice(self.take(N)?);
+        Ok(array)
+    }
+
+    /// One byte.
+    pub fn u8(&mut self) -> Result<u8> {
+        Ok(u8::from_be_bytes(self.array()?))
+    }
+
+    /// A big-endian u16.
+    pub fn u16(&mut self) -> Result<u16> {
+        Ok(u16::from_be_bytes(self.array()?))
+    }
+
+    /// A big-endian u32.
+    pub fn u32(&mut self) -> Result<u32> {
+        Ok(u32::from_be_bytes(self.array()?))
+    }
+
+    /// A big-endian u64.
+    pub fn u64(&mut self) -> Result<u64> {
+        Ok(u64::from_be_bytes(self.array()?))
+    }
+
+    /// A big-endian i64.
+    pub fn i64(&mut self) -> Result<i64> {
+        Ok(i64::from_be_bytes(self.array()?))
+    }
+
+    /// An LEB128 unsigned integer of at most 64 bits (LTX page index).
+    pub fn uvarint(&mut self) -> Result<u64> {
+        let start = self.offset();
+        let mut value = 0u64;
+        for shift in (0..64).step_by(7) {
+            let byte = self.u8()?;
+            let bits = u64::from(byte & 0x7f);
+            if shift == 63 && bits > 1 {
+                break;
+            }
+            value |= bits << shift;
+            if byte & 0x80 == 0 {
+                return Ok(value);
+            }
+        }
+        Err(Error::at_offset(self.short, start))
+    }
+
+    /// SQLite's variable-length integer: one to nine bytes, seven bits each, the ninth has eight.
+    pub fn sqlite_varint(&mut self) -> Result<i64> {
+        let mut value = 0u64;
+        for _ in 0..8 {
+            let byte = self.u8()?;
+            value = value << 7 | u64::from(byte & 0x7f);
+            if byte & 0x80 == 0 {
+                return Ok(value as i64);
+            }
+        }
+        Ok((value << 8 | u64::from(self.u8()?)) as i64)
+    }
+}
+
+/// Appends integers to a byte vector.
+pub trait Writer {
+    /// A big-endian u16.
+    fn put_u16(&mut self, value: u16);
+    /// A big-endian u32.
+    fn put_u32(&mut self, value: u32);
+    /// A big-endian u64.
+    fn put_u64(&mut self, value: u64);
+    /// An LEB128 unsigned integer (LTX page index).
+    fn put_uvarint(&mut self, value: u64);
+}
+
+impl Writer for Vec<u8> {
+    fn put_u16(&mut self, value: u16) {
+        self.extend_from_slice(&value.to_be_bytes());
+    }
+
+    fn put_u32(&mut self, value: u32) {
+        self.extend_from_slice(&value.to_be_bytes());
+    }
+
+    fn put_u64(&mut self, value: u64) {
+        self.extend_from_slice(&value.to_be_bytes());
+    }
+
+    fn put_uvarint(&mut self, mut value: u64) {
+        while value >= 0x80 {
+            self.push(value as u8 | 0x80);
+            value >>= 7;
+        }
+        self.push(value as u8);
+    }
+}
+
+/// The 64-bit little-endian words of `bytes`, and the tail of fewer than eight bytes.
+pub fn words(bytes: &[u8]) -> (impl Iterator<Item = u64>, &[u8]) {
+    let (chunks, tail) = bytes.as_chunks::<8>();
+    (chunks.iter().map(|chunk| u64::from_le_bytes(*chunk)), tail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reading_past_the_end_names_the_offset() {
+        let mut reader = Reader::new(&[1, 2, 3], 100, ErrorKind::LtxTruncated);
+        assert_eq!(reader.u16(), Ok(0x0102));
+        assert_eq!(reader.u16(), Err(Error::at_offset(ErrorKind::LtxTruncated, 102)));
+    }
+
+    #[test]
+    fn uvarint_round_trips_and_refuses_more_than_64_bits() {
+        for value in [0, 1, 127, 128, 300, u64::from(u32::MAX), u64::MAX] {
+            let mut bytes = Vec::new();
+            bytes.put_uvarint(value);
+            assert_eq!(Reader::new(&bytes, 0, ErrorKind::LtxIndex).uvarint(), Ok(value));
+        }
+        let long = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02];
+        assert!(Reader::new(&long, 0, ErrorKind::LtxIndex).uvarint().is_err());
+    }
+
+    #[test]
+    fn sqlite_varint_of_nine_bytes_has_64_bits() {
+        assert_eq!(Reader::new(&[0x81, 0x00], 0, ErrorKind::BtreePage).sqlite_varint(), Ok(128));
+        assert_eq!(Reader::new(&[0xff; 9], 0, ErrorKind::BtreePage).sqlite_varint(), Ok(-1));
+    }
+}

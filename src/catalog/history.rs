@@ -1,0 +1,274 @@
+//! All backups of one database: which there are, which one a user means, and what comes next.
+
+use std::collections::BTreeMap;
+
+use super::names::LtxName;
+use super::record::{Kind, Previous, Record};
+use super::when::{Target, rfc3339};
+use crate::bookmark::Lineage;
+use crate::error::{Error, ErrorKind, Result};
+use crate::page::Txid;
+use crate::snapshot;
+
+/// A chain is not made longer than this: a restore reads all its files side by side.
+const LONGEST_CHAIN: usize = 168;
+
+/// The records of one database, sound and damaged.
+#[derive(Default)]
+pub struct History {
+    entries: BTreeMap<Txid, Result<Entry>>,
+    /// The highest TXID that any LTX file claims, with or without a record.
+    highest: Txid0,
+}
+
+/// A TXID, or 0 for none yet.
+type Txid0 = u64;
+
+struct Entry {
+    record: Record,
+    digest: String,
+}
+
+/// What the next backup is to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Next {
+    /// The record's name: whoever stores it first wins.
+    pub first: Txid,
+    /// The state's number. Above `first` where a file of a run that died already has that name.
+    pub txid: Txid,
+    /// The record before.
+    pub previous: Option<Previous>,
+    /// The database's lineage; `None` when it must be drawn.
+    pub lineage: Option<Lineage>,
+    /// Why it cannot be incremental; `None` when it can.
+    pub full_because: Option<&'static str>,
+}
+
+impl History {
+    /// Adds the record stored under the name of `first`; a damaged one stays an entry of its own.
+    pub fn add(&mut self, first: Txid, text: &str) {
+        let entry = Record::decode(text).and_then(|(record, digest)| match record.first == first {
+            true => Ok(Entry { record, digest }),
+            false => Err(Error::at_txid(ErrorKind::RecordChain, first.0)),
+        });
+        if let Ok(entry) = &entry {
+            self.highest = self.highest.max(entry.record.txid().0);
+        }
+        self.highest = self.highest.max(first.0);
+        self.entries.insert(first, entry.map_err(|error| Error::at_txid(error.kind, first.0)));
+    }
+
+    /// Takes note of an LTX file that is in the store.
+    pub fn add_ltx(&mut self, name: LtxName) {
+        self.highest = self.highest.max(name.max.0);
+    }
+
+    /// Every entry, oldest first: the record, or the name of a damaged one and what is wrong with it.
+    pub fn entries(&self) -> impl Iterator<Item = (Txid, Result<&Record>)> {
+        self.entries.iter().map(|(&first, entry)| (first, entry.as_ref().map(|e| &e.record).map_err(|&error| error)))
+    }
+
+    /// The backup that `target` means.
+    ///
+    /// # Errors
+    /// `BackupNone`, `BackupUnknown`, `BackupAmbiguous`, `BookmarkUnknown`, `BookmarkLineage`, `TimeBeforeFirst`,
+    /// `TimeAfterLast`, and what is wrong with the newest record when that one is meant.
+    pub fn find(&self, target: &Target) -> Result<&Record> {
+        let sound = || self.entries.values().rev().filter_map(|entry| entry.as_ref().ok()).map(|entry| &entry.record);
+        let newest = match self.entries.values().next_back() {
+            None => return Err(ErrorKind::BackupNone.into()),
+            Some(newest) => newest.as_ref().map(|entry| &entry.record).map_err(|&error| error),
+        };
+        match target {
+            Target::Latest => newest,
+            Target::Id(prefix) => {
+                let mut found = sound().filter(|record| record.id.starts_with(prefix));
+                match (found.next(), found.next()) {
+                    (None, _) => Err(ErrorKind::BackupUnknown.into()),
+                    (Some(record), None) => Ok(record),
+                    (Some(_), Some(_)) => Err(ErrorKind::BackupAmbiguous.into()),
+                }
+            }
+            Target::Bookmark(bookmark) => {
+                let same_state = |record: &&Record| record.txid() == bookmark.txid;
+                let record = sound().find(same_state).ok_or(ErrorKind::BookmarkUnknown)?;
+                bookmark.prove(record.lineage(), record.checksum())?;
+                Ok(record)
+            }
+            Target::Txid(txid) => {
+                sound().find(|record| record.txid() == *txid).ok_or(Error::at_txid(ErrorKind::BackupUnknown, txid.0))
+            }
+            Target::Time(ms) => {
+                let taken = |record: &Record| rfc3339(&record.created_at).unwrap_or(i64::MAX);
+                if sound().next().is_some_and(|newest| taken(newest) < *ms) {
+                    return Err(ErrorKind::TimeAfterLast.into());
+                }
+                sound().find(|record| taken(record) <= *ms).ok_or_else(|| ErrorKind::TimeBeforeFirst.into())
+            }
+        }
+    }
+
+    /// The records from the snapshot to `record`, oldest first, each proved by the one after it.
+    ///
+    /// # Errors
+    /// `ChainGap` with the missing TXID, `RecordChain`, `ChainLineage`, `ChainPageSize`, or what is wrong with a record.
+    pub fn chain<'a>(&'a self, record: &'a Record) -> Result<Vec<&'a Record>> {
+        self.back_to(record, |record| record.kind == Kind::Full)
+    }
+
+    /// The records whose fingerprint files together tell every page of `record`, oldest first.
+    ///
+    /// # Errors
+    /// As [`History::chain`].
+    pub fn fingerprints<'a>(&'a self, record: &'a Record) -> Result<Vec<&'a Record>> {
+        self.back_to(record, |record| record.complete)
+    }
+
+    /// What the next backup is to be.
+    pub fn next(&self) -> Next {
+        let lineage = self.entries.values().rev().find_map(|entry| entry.as_ref().ok()).map(|e| e.record.lineage());
+        let Some(Ok(head)) = self.entries.values().next_back() else {
+            let txid = Txid(self.highest + 1);
+            let because = if self.entries.is_empty() { "it is the first" } else { "the newest record is damaged" };
+            return Next { first: txid, txid, previous: None, lineage, full_because: Some(because) };
+        };
+        let first = Txid(head.record.txid().0 + 1);
+        let previous = Some(Previous { first: head.record.first, sha256: head.digest.clone() });
+        let txid = Txid(self.highest + 1).max(first);
+        Next { first, txid, previous, lineage, full_because: self.full_because(&head.record) }
+    }
+
+    /// Whether the fingerprint file of a backup with `changed` pages on top of `record` should hold every page.
+    pub fn wants_complete_fingerprints(&self, record: &Record, changed: u32) -> bool {
+        let since = self.fingerprints(record).unwrap_or_default();
+        let changes = since.iter().skip(1).map(|record| u64::from(record.changed)).sum::<u64>() + u64::from(changed);
+        // Half of what fits in memory, so that reading them never fails; and complete ones must not come too often.
+        changes > snapshot::Previous::MOST_CHANGES as u64 / 2 && changes > u64::from(record.page_count) / 8
+    }
+
+    fn full_because(&self, head: &Record) -> Option<&'static str> {
+        let Ok(chain) = self.chain(head) else { return Some("the chain before it is damaged") };
+        if self.fingerprints(head).is_err() {
+            return Some("the fingerprints before it are damaged");
+        }
+        let sizes = chain.iter().map(|record| record.ltx.size);
+        let (full, increments) = (sizes.clone().next().unwrap_or(0), sizes.skip(1).sum::<u64>());
+        if chain.len() >= LONGEST_CHAIN {
+            Some("the chain has become long")
+        } else if increments > full && chain.len() > 8 {
+            Some("the incrementals have become larger than the full backup")
+        } else {
+            None
+        }
+    }
+
+    fn back_to<'a>(&'a self, record: &'a Record, is_base: impl Fn(&Record) -> bool) -> Result<Vec<&'a Record>> {
+        let mut chain = vec![record];
+        let mut current = record;
+        while !is_base(current) {
+            let Some(link) = &current.previous else { return Err(ErrorKind::ChainNoSnapshot.into()) };
+            let gap = Error::at_txid(ErrorKind::ChainGap, link.first.0);
+            let before = self.entries.get(&link.first).ok_or(gap)?.as_ref().map_err(|&error| error)?;
+            if before.digest != link.sha256 {
+                return Err(Error::at_txid(ErrorKind::RecordChain, link.first.0));
+            }
+            let before = &before.record;
+            if before.lineage() != current.lineage() {
+                return Err(Error::at_txid(ErrorKind::ChainLineage, before.txid().0));
+            }
+            if before.txid().0 + 1 != current.first.0 {
+                return Err(gap);
+            }
+            if before.page_size != current.page_size {
+                return Err(Error::at_txid(ErrorKind::ChainPageSize, before.txid().0));
+            }
+            chain.push(before);
+            current = before;
+        }
+        chain.reverse();
+        Ok(chain)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::record::tests::record;
+    use super::*;
+
+    /// A full backup and three incrementals, TXIDs 1 to 4.
+    fn history() -> (History, Vec<String>) {
+        let mut history = History::default();
+        let (mut texts, mut previous) = (Vec::new(), None);
+        for txid in 1..=4 {
+            let kind = if txid == 1 { Kind::Full } else { Kind::Incremental };
+            let link = previous.as_ref().map(|digest: &String| (txid - 1, digest.as_str()));
+            let (text, digest) = record(txid, txid, kind, link).encode().unwrap();
+            history.add(Txid(txid), &text);
+            texts.push(text);
+            previous = Some(digest);
+        }
+        (history, texts)
+    }
+
+    fn kind_of<T>(result: Result<T>) -> ErrorKind {
+        result.err().map(|error| error.kind).unwrap()
+    }
+
+    #[test]
+    fn b4_a_missing_swapped_or_foreign_link_is_found_before_anything_is_read() {
+        let (whole, texts) = history();
+        let latest = whole.find(&Target::Latest).unwrap();
+        assert_eq!(whole.chain(latest).unwrap().len(), 4);
+
+        let rebuilt = |list: &[(u64, &str)]| {
+            let mut history = History::default();
+            list.iter().for_each(|&(first, text)| history.add(Txid(first), text));
+            let record = history.find(&Target::Latest)?;
+            history.chain(record).map(|chain| chain.len())
+        };
+        let text = |n: usize| texts[n - 1].as_str();
+        assert_eq!(rebuilt(&[(1, text(1)), (3, text(3)), (4, text(4))]), Err(Error::at_txid(ErrorKind::ChainGap, 2)));
+        assert_eq!(kind_of(rebuilt(&[(2, text(2))])), ErrorKind::ChainGap);
+        assert_eq!(kind_of(rebuilt(&[(1, text(1)), (2, text(3)), (3, text(2)), (4, text(4))])), ErrorKind::RecordChain);
+        let other = record(2, 2, Kind::Incremental, Some((1, &"1".repeat(64)))).encode().unwrap().0;
+        assert_eq!(kind_of(rebuilt(&[(1, text(1)), (2, &other)])), ErrorKind::RecordChain);
+    }
+
+    #[test]
+    fn b11_a_time_means_the_newest_backup_at_or_before_it() {
+        let (history, _) = history();
+        let at = |text: &str| history.find(&Target::parse(text, 0).unwrap()).map(|record| record.txid().0);
+        assert_eq!(at("2026-11-21T02:30:00Z"), Ok(2));
+        assert_eq!(at("2026-11-21T04:00:00Z"), Ok(4));
+        assert_eq!(kind_of(at("2026-11-21T00:30:00Z")), ErrorKind::TimeBeforeFirst);
+        assert_eq!(kind_of(at("2026-11-21T04:00:01Z")), ErrorKind::TimeAfterLast);
+    }
+
+    #[test]
+    fn a6_an_id_prefix_is_unique_or_refused() {
+        let (history, _) = history();
+        let by_id = |id: &str| history.find(&Target::Id(id.into())).map(|record| record.txid().0);
+        assert_eq!(by_id("00000003"), Ok(3));
+        assert_eq!(kind_of(by_id("0000000")), ErrorKind::BackupAmbiguous);
+        assert_eq!(kind_of(by_id("00000009")), ErrorKind::BackupUnknown);
+    }
+
+    #[test]
+    fn b9_after_a_damaged_record_the_next_backup_is_a_full_one_above_it() {
+        let (mut history, _) = history();
+        assert_eq!(history.next().full_because, None);
+        assert_eq!((history.next().first, history.next().txid), (Txid(5), Txid(5)));
+        history.add(Txid(5), "{ torn");
+        let next = history.next();
+        assert!(next.full_because.is_some() && next.lineage.is_some());
+        assert_eq!((next.first, next.previous), (Txid(6), None));
+        assert_eq!(kind_of(history.find(&Target::Latest)), ErrorKind::RecordSyntax);
+    }
+
+    #[test]
+    fn a_file_left_by_a_run_that_died_is_stepped_over() {
+        let (mut history, _) = history();
+        history.add_ltx(LtxName { level: 0, min: Txid(5), max: Txid(5) });
+        assert_eq!((history.next().first, history.next().txid), (Txid(5), Txid(6)));
+    }
+}

@@ -1,0 +1,13 @@
+//! What is stored under which name, what the records prove, and which objects a restore needs.
+//! It decides; it never reads or writes.
+
+pub mod history;
+pub mod names;
+pub mod record;
+pub mod replica;
+pub mod when;
+
+pub use history::{History, Next};
+pub use names::{Layout, LtxName, Name};
+pub use record::{Kind, Record};
+pub use when::Target;

@@ -1,0 +1,192 @@
+//! Names of databases and of the objects in a store.
+//!
+//! ```text
+//! <database>/ltx/9/<min>-<max>.ltx          a snapshot, in a folder      (Litestream's layout)
+//! <database>/ltx/0/<min>-<max>.ltx          an incremental, in a folder
+//! <database>/0009/<min>-<max>.ltx           a snapshot, in a bucket
+//! <database>/pagemark/<first>.json          a backup's record
+//! <database>/pagemark/<first>-<max>.pages   its page fingerprints
+//! ```
+//! TXIDs are 16 lower-case hex digits. `<first>` is the TXID after the backup before: two hosts that back up at
+//! once want the same record name, and the store lets one of them have it.
+
+use core::fmt;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::page::Txid;
+
+/// Where Litestream keeps incrementals as they are made.
+pub const LEVEL_INCREMENTAL: u8 = 0;
+/// Where Litestream keeps snapshots.
+pub const LEVEL_SNAPSHOT: u8 = 9;
+
+const LONGEST_NAME: usize = 128;
+
+/// A database's name, as the user gives it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Name(String);
+
+impl Name {
+    /// Accepts 1 to 128 bytes of text that can be one folder's name everywhere, once encoded.
+    ///
+    /// # Errors
+    /// `NameInvalid` with the offset of what is not allowed.
+    pub fn parse(text: &str) -> Result<Self> {
+        if text.is_empty() || text.len() > LONGEST_NAME || text == "." || text == ".." {
+            return Err(ErrorKind::NameInvalid.into());
+        }
+        match text.char_indices().find(|&(_, c)| !is_allowed(c)) {
+            Some((offset, _)) => Err(Error::at_offset(ErrorKind::NameInvalid, offset as u64)),
+            None => Ok(Self(text.to_owned())),
+        }
+    }
+
+    /// Reads the folder name that [`Name::segment`] makes.
+    ///
+    /// # Errors
+    /// `NameInvalid` for what `segment` never makes.
+    pub fn from_segment(segment: &str) -> Result<Self> {
+        let mut bytes = Vec::with_capacity(segment.len());
+        let mut rest = segment.bytes();
+        while let Some(byte) = rest.next() {
+            bytes.push(match byte {
+                b'%' => {
+                    let digits = [rest.next(), rest.next()].map(|d| d.and_then(|d| char::from(d).to_digit(16)));
+                    let [Some(high), Some(low)] = digits else { return Err(ErrorKind::NameInvalid.into()) };
+                    (high << 4 | low) as u8
+                }
+                byte => byte,
+            });
+        }
+        let name = Self::parse(&String::from_utf8(bytes).map_err(|_| ErrorKind::NameInvalid)?)?;
+        // One name has one segment: `%41` for `A` would be a second.
+        if name.segment() == segment { Ok(name) } else { Err(ErrorKind::NameInvalid.into()) }
+    }
+
+    /// The name as one segment of a key: what is not a letter, digit, `_`, `-` or a `.` inside is percent-encoded.
+    pub fn segment(&self) -> String {
+        let mut segment = String::with_capacity(self.0.len());
+        for (position, byte) in self.0.bytes().enumerate() {
+            if byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-' || (byte == b'.' && position > 0) {
+                segment.push(char::from(byte));
+            } else {
+                segment.push_str(&format!("%{byte:02X}"));
+            }
+        }
+        segment
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Neither a path separator, nor a control character, nor one that changes the direction of the text around it:
+/// a name must look like what it is wherever it is shown.
+fn is_allowed(c: char) -> bool {
+    let direction =
+        matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    !(c.is_control() || direction || c == '/' || c == '\\' || c == '\u{2028}' || c == '\u{2029}')
+}
+
+/// How LTX files are named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layout {
+    /// `ltx/9/…`: folders, SFTP, WebDAV.
+    Folder,
+    /// `0009/…`: S3, R2, OSS.
+    Bucket,
+}
+
+/// The name of an LTX file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LtxName {
+    /// Compaction level, 0 to 9.
+    pub level: u8,
+    /// First TXID in it.
+    pub min: Txid,
+    /// Last TXID in it.
+    pub max: Txid,
+}
+
+impl LtxName {
+    /// The key below the database's folder.
+    pub fn key(&self, layout: Layout) -> String {
+        let Self { level, min, max } = self;
+        match layout {
+            Layout::Folder => format!("ltx/{level}/{min}-{max}.ltx"),
+            Layout::Bucket => format!("{level:04x}/{min}-{max}.ltx"),
+        }
+    }
+
+    /// Reads a key below the database's folder; `None` for other objects.
+    pub fn parse(key: &str, layout: Layout) -> Option<Self> {
+        let (level, file) = match layout {
+            Layout::Folder => key.strip_prefix("ltx/")?.split_once('/')?,
+            Layout::Bucket => key.split_once('/')?,
+        };
+        let (min, max) = file.strip_suffix(".ltx")?.split_once('-')?;
+        let name = Self { level: level.parse().ok()?, min: Txid::parse(min)?, max: Txid::parse(max)? };
+        (name.level <= 9 && name.min.0 > 0 && name.min <= name.max && name.key(layout) == key).then_some(name)
+    }
+}
+
+/// Key of the record of the backup whose first TXID is `first`, below the database's folder.
+pub fn record_key(first: Txid) -> String {
+    format!("pagemark/{first}.json")
+}
+
+/// Reads a record's key; `None` for other objects.
+pub fn parse_record_key(key: &str) -> Option<Txid> {
+    Txid::parse(key.strip_prefix("pagemark/")?.strip_suffix(".json")?).filter(|first| first.0 > 0)
+}
+
+/// Key of the fingerprints of the backup that covers `first` to `max`, below the database's folder.
+pub fn fingerprints_key(first: Txid, max: Txid) -> String {
+    format!("pagemark/{first}-{max}.pages")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn names_that_could_leave_the_folder_or_mislead_are_refused() {
+        for bad in ["", ".", "..", "../../x", "a/b", "a\\b", "nul\0", "line\n", "\u{202e}txt.exe", &"x".repeat(129)] {
+            assert_eq!(Name::parse(bad).map(|_| ()).unwrap_err().kind, ErrorKind::NameInvalid, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn names_in_any_script_are_one_safe_segment() {
+        assert_eq!(Name::parse("app-1.db").unwrap().segment(), "app-1.db");
+        assert_eq!(Name::parse(".hidden").unwrap().segment(), "%2Ehidden");
+        assert_eq!(Name::parse("عربي").unwrap().segment(), "%D8%B9%D8%B1%D8%A8%D9%8A");
+        assert!(Name::from_segment("%61").is_err());
+    }
+
+    #[test]
+    fn ltx_names_are_litestreams() {
+        let name = LtxName { level: 9, min: Txid(1), max: Txid(255) };
+        assert_eq!(name.key(Layout::Folder), "ltx/9/0000000000000001-00000000000000ff.ltx");
+        assert_eq!(name.key(Layout::Bucket), "0009/0000000000000001-00000000000000ff.ltx");
+        for layout in [Layout::Folder, Layout::Bucket] {
+            assert_eq!(LtxName::parse(&name.key(layout), layout), Some(name));
+        }
+        assert_eq!(LtxName::parse("ltx/10/0000000000000001-0000000000000001.ltx", Layout::Folder), None);
+        assert_eq!(LtxName::parse("ltx/0/0000000000000002-0000000000000001.ltx", Layout::Folder), None);
+    }
+
+    proptest! {
+        #[test]
+        fn every_name_is_refused_or_comes_back(text in "\\PC{0,40}") {
+            if let Ok(name) = Name::parse(&text) {
+                prop_assert!(name.segment().bytes().all(|b| b.is_ascii_alphanumeric() || b"._-%".contains(&b)));
+                prop_assert_eq!(Name::from_segment(&name.segment()).unwrap(), name);
+            }
+        }
+    }
+}

@@ -1,0 +1,258 @@
+//! A backup's record: its manifest, and the proof of everything that belongs to it.
+//!
+//! A JSON object of two members: `backup`, and `sha256` over the exact bytes of `backup`'s value. A backup exists
+//! when its record does. Each record names the digest of the one before, so records cannot be swapped or replayed.
+
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::value::RawValue;
+use sha2::{Digest, Sha256};
+
+use super::names::{LEVEL_INCREMENTAL, LEVEL_SNAPSHOT, LtxName};
+use crate::bookmark::{Bookmark, Lineage};
+use crate::error::{Error, ErrorKind, Result};
+use crate::page::{Checksum, PageSize, Txid};
+
+/// The format written today.
+const VERSION: u32 = 1;
+
+/// Everything known of a backup.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Record {
+    /// Of the format, 1.
+    pub version: u32,
+    /// UUID.
+    pub id: String,
+    /// The database's name when it was made.
+    pub name: String,
+    /// RFC 3339 in UTC, with microseconds.
+    pub created_at: String,
+    /// Full or incremental.
+    pub kind: Kind,
+    /// The state it restores to.
+    #[serde(serialize_with = "display", deserialize_with = "bookmark")]
+    pub bookmark: Bookmark,
+    /// The TXID after the backup before.
+    #[serde(serialize_with = "display", deserialize_with = "txid")]
+    pub first: Txid,
+    /// The backup before; none for the first of all.
+    pub previous: Option<Previous>,
+    /// In bytes.
+    pub page_size: u32,
+    /// Of the database.
+    pub page_count: u32,
+    /// User tables in it.
+    pub tables: u32,
+    /// Whether the state is that of the start of the backup or of its end.
+    pub taken: Taken,
+    /// The LTX file.
+    pub ltx: Object,
+    /// Pages in the LTX file.
+    pub changed: u32,
+    /// The fingerprint file.
+    pub fingerprints: Object,
+    /// Whether the fingerprint file holds every page, not only those of the LTX file.
+    pub complete: bool,
+    /// Where the source stood, in the source's own words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mark: Option<String>,
+}
+
+/// Whether a backup stands alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// Every page.
+    Full,
+    /// What changed since the backup before.
+    Incremental,
+}
+
+/// Which moment of a backup's run its state is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Taken {
+    /// Its start.
+    Start,
+    /// Its end.
+    End,
+}
+
+/// An object's proof.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Object {
+    /// 64 hex digits.
+    pub sha256: String,
+    /// In bytes.
+    pub size: u64,
+}
+
+/// The record before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Previous {
+    /// Its first TXID, which is in its name.
+    #[serde(serialize_with = "display", deserialize_with = "txid")]
+    pub first: Txid,
+    /// Its digest, 64 hex digits.
+    pub sha256: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Envelope<'a> {
+    #[serde(borrow)]
+    backup: &'a RawValue,
+    sha256: &'a str,
+}
+
+impl Record {
+    /// The record as it is stored, and its digest.
+    ///
+    /// # Errors
+    /// `RecordSyntax` when a field contradicts another.
+    pub fn encode(&self) -> Result<(String, String)> {
+        self.validate()?;
+        let json = serde_json::to_string(self).map_err(|_| ErrorKind::RecordSyntax)?;
+        let digest = digest(&json);
+        Ok((format!("{{\"backup\":{json},\"sha256\":\"{digest}\"}}\n"), digest))
+    }
+
+    /// Reads a stored record, and its digest.
+    ///
+    /// # Errors
+    /// `RecordSyntax`, `RecordDigest`, `RecordVersion`.
+    pub fn decode(text: &str) -> Result<(Self, String)> {
+        let syntax = |error: serde_json::Error| Error::at_offset(ErrorKind::RecordSyntax, error.column() as u64);
+        let envelope: Envelope = serde_json::from_str(text).map_err(syntax)?;
+        let digest = digest(envelope.backup.get());
+        if digest != envelope.sha256 {
+            return Err(ErrorKind::RecordDigest.into());
+        }
+        #[derive(Deserialize)]
+        struct Version {
+            version: u32,
+        }
+        let version: Version = serde_json::from_str(envelope.backup.get()).map_err(syntax)?;
+        if version.version > VERSION {
+            return Err(ErrorKind::RecordVersion.into());
+        }
+        let record: Self = serde_json::from_str(envelope.backup.get()).map_err(syntax)?;
+        record.validate()?;
+        Ok((record, digest))
+    }
+
+    /// The name of its LTX file.
+    pub fn ltx_name(&self) -> LtxName {
+        match self.kind {
+            Kind::Full => LtxName { level: LEVEL_SNAPSHOT, min: Txid(1), max: self.txid() },
+            Kind::Incremental => LtxName { level: LEVEL_INCREMENTAL, min: self.first, max: self.txid() },
+        }
+    }
+
+    /// The number of the state it restores to.
+    pub fn txid(&self) -> Txid {
+        self.bookmark.txid
+    }
+
+    /// The database it belongs to.
+    pub fn lineage(&self) -> Lineage {
+        self.bookmark.lineage
+    }
+
+    /// The database checksum of the state it restores to.
+    pub fn checksum(&self) -> Checksum {
+        self.bookmark.checksum
+    }
+
+    fn validate(&self) -> Result<()> {
+        let hex =
+            |text: &str| text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit() && !b.is_ascii_uppercase());
+        let sound = self.version == VERSION
+            && self.first.0 > 0
+            && self.first <= self.txid()
+            && PageSize::new(self.page_size).is_some()
+            && self.page_count > 0
+            && hex(&self.ltx.sha256)
+            && hex(&self.fingerprints.sha256)
+            && self.previous.as_ref().is_none_or(|previous| previous.first < self.first && hex(&previous.sha256))
+            && (self.previous.is_some() || self.kind == Kind::Full);
+        if sound { Ok(()) } else { Err(ErrorKind::RecordSyntax.into()) }
+    }
+}
+
+fn digest(text: &str) -> String {
+    Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn display<T: core::fmt::Display, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(value)
+}
+
+fn txid<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Txid, D::Error> {
+    Txid::parse(&String::deserialize(deserializer)?).ok_or_else(|| D::Error::custom("not a TXID"))
+}
+
+fn bookmark<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Bookmark, D::Error> {
+    String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    pub(in crate::catalog) fn record(first: u64, txid: u64, kind: Kind, previous: Option<(u64, &str)>) -> Record {
+        let bookmark = Bookmark::new(Txid(txid), txid as i64 * 3_600_000, Checksum::EMPTY, Lineage(7));
+        let object = || Object { sha256: "0".repeat(64), size: 1 };
+        Record {
+            version: VERSION,
+            id: format!("{txid:08x}-0000-4000-8000-000000000000"),
+            name: "app".into(),
+            created_at: format!("2026-11-21T{txid:02}:00:00.000000Z"),
+            kind,
+            bookmark,
+            first: Txid(first),
+            previous: previous.map(|(first, sha256)| Previous { first: Txid(first), sha256: sha256.into() }),
+            page_size: 4096,
+            page_count: 3,
+            tables: 1,
+            taken: Taken::Start,
+            ltx: object(),
+            changed: 3,
+            fingerprints: object(),
+            complete: kind == Kind::Full,
+            mark: None,
+        }
+    }
+
+    #[test]
+    fn round_trips() {
+        let record = record(1, 1, Kind::Full, None);
+        let (text, digest) = record.encode().unwrap();
+        assert_eq!(Record::decode(&text).unwrap(), (record, digest));
+    }
+
+    #[test]
+    fn every_changed_byte_is_noticed() {
+        let (text, _) = record(1, 1, Kind::Full, None).encode().unwrap();
+        // The closing newline is no part of it.
+        for position in 0..text.len() - 1 {
+            for replacement in [b'0', b'1', b'x', b'"', b' ', 0x80] {
+                let mut bytes = text.clone().into_bytes();
+                if bytes[position] == replacement {
+                    continue;
+                }
+                bytes[position] = replacement;
+                let read = String::from_utf8(bytes).ok().and_then(|text| Record::decode(&text).ok());
+                assert!(read.is_none(), "byte {position} as {replacement:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_newer_format_is_named() {
+        let newer = Record { version: 2, ..record(1, 1, Kind::Full, None) };
+        let json = serde_json::to_string(&newer).unwrap();
+        let text = format!("{{\"backup\":{json},\"sha256\":\"{}\"}}", digest(&json));
+        assert_eq!(Record::decode(&text).unwrap_err().kind, ErrorKind::RecordVersion);
+    }
+}

@@ -1,0 +1,185 @@
+//! What a user may say to name a moment: nothing, an id, a bookmark, a TXID, a time, an age.
+
+use crate::bookmark::Bookmark;
+use crate::error::{ErrorKind, Result};
+use crate::page::Txid;
+
+/// A moment to restore to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// The newest there is.
+    Latest,
+    /// The backup whose id begins with these hex digits and dashes, eight or more.
+    Id(String),
+    /// Exactly this state.
+    Bookmark(Bookmark),
+    /// The state with this number.
+    Txid(Txid),
+    /// The newest state at or before this time, in milliseconds since 1970.
+    Time(i64),
+}
+
+const MS_PER_SECOND: i64 = 1000;
+const MS_PER_DAY: i64 = 86_400 * MS_PER_SECOND;
+
+impl Target {
+    /// Reads what a user typed: empty or `latest`; a bookmark; a TXID of 16 hex digits; an RFC 3339 time
+    /// (seconds and fraction may be missing; without an offset it is UTC); seconds since 1970 (ten digits);
+    /// an age such as `-90s`, `-5m`, `-12h`, `-7d` before `now_ms`; or an id or its first eight digits or more.
+    ///
+    /// # Errors
+    /// `AtSyntax`.
+    pub fn parse(text: &str, now_ms: i64) -> Result<Self> {
+        let text = text.trim();
+        if text.is_empty() || text == "latest" {
+            return Ok(Self::Latest);
+        }
+        if let Ok(bookmark) = text.parse() {
+            return Ok(Self::Bookmark(bookmark));
+        }
+        if let Some(txid) = Txid::parse(text) {
+            return Ok(Self::Txid(txid));
+        }
+        let time =
+            age(text).map(|age| now_ms.saturating_sub(age)).or_else(|| unix_seconds(text)).or_else(|| rfc3339(text));
+        if let Some(time) = time {
+            return Ok(Self::Time(time));
+        }
+        if (8..=36).contains(&text.len()) && text.bytes().enumerate().all(fits_uuid) {
+            return Ok(Self::Id(text.to_owned()));
+        }
+        Err(ErrorKind::AtSyntax.into())
+    }
+}
+
+/// Whether a UUID can have this byte at this position.
+fn fits_uuid((position, byte): (usize, u8)) -> bool {
+    match position {
+        8 | 13 | 18 | 23 => byte == b'-',
+        _ => byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte),
+    }
+}
+
+fn age(text: &str) -> Option<i64> {
+    let text = text.strip_prefix('-')?;
+    let unit = text.chars().last()?;
+    let scale = match unit {
+        's' => MS_PER_SECOND,
+        'm' => 60 * MS_PER_SECOND,
+        'h' => 3600 * MS_PER_SECOND,
+        'd' => MS_PER_DAY,
+        _ => return None,
+    };
+    let number = text.strip_suffix(unit)?;
+    digits(number).and_then(|number| number.checked_mul(scale))
+}
+
+fn unix_seconds(text: &str) -> Option<i64> {
+    (text.len() == 10).then(|| digits(text)).flatten().map(|seconds| seconds * MS_PER_SECOND)
+}
+
+/// Milliseconds since 1970 of an RFC 3339 time; fractions beyond milliseconds are rounded up, so that a time read
+/// off a record (microseconds) is not before that record.
+pub fn rfc3339(text: &str) -> Option<i64> {
+    let (date, time) = text.split_once(['T', 't', ' ']).unwrap_or((text, "00:00:00"));
+    let mut date = date.splitn(3, '-');
+    let (year, month, day) = (fixed(date.next()?, 4)?, fixed(date.next()?, 2)?, fixed(date.next()?, 2)?);
+    let (time, offset_minutes) = split_offset(time)?;
+    let mut time = time.splitn(3, ':');
+    let (hour, minute) = (fixed(time.next()?, 2)?, fixed(time.next()?, 2)?);
+    let (second, fraction) = match time.next() {
+        None => (0, 0),
+        Some(second) => {
+            let (whole, fraction) = second.split_once('.').unwrap_or((second, "0"));
+            (fixed(whole, 2)?, fraction_ms(fraction)?)
+        }
+    };
+    let days_in_month = match month {
+        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        1..=12 => 31,
+        _ => return None,
+    };
+    if !(1..=days_in_month).contains(&day) || hour > 23 || minute > 59 || second > 60 {
+        return None;
+    }
+    let minutes = hour * 60 + minute - offset_minutes;
+    Some(days_since_1970(year, month, day) * MS_PER_DAY + (minutes * 60 + second) * MS_PER_SECOND + fraction)
+}
+
+/// Splits `Z`, `+hh:mm` or `-hh:mm` off; nothing there means UTC.
+fn split_offset(time: &str) -> Option<(&str, i64)> {
+    if let Some(time) = time.strip_suffix(['Z', 'z']) {
+        return Some((time, 0));
+    }
+    let Some(position) = time.rfind(['+', '-']) else { return Some((time, 0)) };
+    let (time, offset) = time.split_at_checked(position)?;
+    let (hours, minutes) = offset.get(1..)?.split_once(':')?;
+    let (hours, minutes) = (fixed(hours, 2)?, fixed(minutes, 2)?);
+    let sign = if offset.starts_with('-') { -1 } else { 1 };
+    (hours <= 23 && minutes <= 59).then_some((time, sign * (hours * 60 + minutes)))
+}
+
+fn fraction_ms(text: &str) -> Option<i64> {
+    digits(text)?;
+    let mut ms = 0;
+    for position in 0..3 {
+        let digit = text.as_bytes().get(position).map_or(0, |b| i64::from(b - b'0'));
+        ms = ms * 10 + digit;
+    }
+    let more = text.get(3..).is_some_and(|rest| rest.bytes().any(|b| b != b'0'));
+    Some(ms + i64::from(more))
+}
+
+fn fixed(text: &str, len: usize) -> Option<i64> {
+    if text.len() == len { digits(text) } else { None }
+}
+
+fn digits(text: &str) -> Option<i64> {
+    if text.is_empty() || text.len() > 18 || !text.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    text.parse().ok()
+}
+
+/// Days since 1970-01-01 in the proleptic Gregorian calendar, counting years from March so that leap days come last.
+fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
+    let year = if month <= 2 { year - 1 } else { year };
+    let month_from_march = (month + 9) % 12;
+    let day_of_year = (153 * month_from_march + 2) / 5 + day - 1;
+    year * 365 + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400) + day_of_year - 719_468
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn b11_times_ages_bookmarks_txids_and_ids_are_told_apart() {
+        let now = 1_700_000_000_000;
+        let time = |text| Target::parse(text, now);
+        assert_eq!(time(""), Ok(Target::Latest));
+        assert_eq!(time("-1m"), Ok(Target::Time(now - 60_000)));
+        assert_eq!(time("-7d"), Ok(Target::Time(now - 7 * MS_PER_DAY)));
+        assert_eq!(time("1700000000"), Ok(Target::Time(now)));
+        assert_eq!(time("2023-11-14T22:13:20Z"), Ok(Target::Time(now)));
+        assert_eq!(time("2023-11-14 23:13:20.000+01:00"), Ok(Target::Time(now)));
+        assert_eq!(time("2023-11-14T22:13:20.0000001"), Ok(Target::Time(now + 1)));
+        assert_eq!(time("00000000000000ff"), Ok(Target::Txid(Txid(255))));
+        assert_eq!(time("123a81a2"), Ok(Target::Id("123a81a2".into())));
+        for bad in
+            ["yesterday", "-5", "-5w", "2023-13-01", "2023-02-29", "2023-11-14T24:00:00Z", "123", "2023-11-14T1:00"]
+        {
+            assert_eq!(time(bad).unwrap_err().kind, ErrorKind::AtSyntax, "{bad}");
+        }
+    }
+
+    #[test]
+    fn f7_the_calendar_has_its_leap_days() {
+        assert_eq!(rfc3339("1970-01-01T00:00:00Z"), Some(0));
+        assert_eq!(rfc3339("2000-02-29T00:00:00Z"), Some(951_782_400_000));
+        assert_eq!(rfc3339("2038-01-19T03:14:08Z"), Some(2_147_483_648_000));
+        assert_eq!(rfc3339("1900-02-29T00:00:00Z"), None);
+    }
+}

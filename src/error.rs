@@ -1,0 +1,204 @@
+//! What can go wrong, as data: a kind with a stable code, and the place.
+
+use core::fmt;
+
+/// Every fallible call of the core returns this.
+pub type Result<T, E = Error> = core::result::Result<T, E>;
+
+/// A failure: what (`kind`) and where (`at`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Error {
+    /// What went wrong.
+    pub kind: ErrorKind,
+    /// Where in the input it was found.
+    pub at: At,
+}
+
+/// The place of a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum At {
+    /// The input as a whole.
+    Input,
+    /// A byte offset from the start of the file.
+    Offset(u64),
+    /// A page number.
+    Page(u32),
+    /// A TXID.
+    Txid(u64),
+}
+
+impl Error {
+    /// A failure at byte `offset` of the file being read.
+    pub fn at_offset(kind: ErrorKind, offset: u64) -> Self {
+        Self { kind, at: At::Offset(offset) }
+    }
+
+    /// A failure in page `pgno`.
+    pub fn at_page(kind: ErrorKind, pgno: u32) -> Self {
+        Self { kind, at: At::Page(pgno) }
+    }
+
+    /// A failure at the committed state `txid`.
+    pub fn at_txid(kind: ErrorKind, txid: u64) -> Self {
+        Self { kind, at: At::Txid(txid) }
+    }
+}
+
+impl From<ErrorKind> for Error {
+    fn from(kind: ErrorKind) -> Self {
+        Self { kind, at: At::Input }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.at {
+            At::Input => write!(f, "{}", self.kind.message()),
+            At::Offset(offset) => write!(f, "{} (at byte {offset})", self.kind.message()),
+            At::Page(pgno) => write!(f, "{} (at page {pgno})", self.kind.message()),
+            At::Txid(txid) => write!(f, "{} (at TXID {txid:016x})", self.kind.message()),
+        }
+    }
+}
+
+impl core::error::Error for Error {}
+
+/// Declares the kinds once: variant, stable code, and one sentence that says what to do.
+macro_rules! error_kinds {
+    ($($(#[doc = $doc:literal])+ $variant:ident = $code:literal: $message:literal,)+) => {
+        /// The kinds of failure. Match on these (or on their codes), never on text.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum ErrorKind { $($(#[doc = $doc])+ $variant,)+ }
+
+        impl ErrorKind {
+            /// The stable code that TypeScript and `--json` show.
+            pub fn code(self) -> &'static str {
+                match self { $(Self::$variant => $code,)+ }
+            }
+
+            /// What happened and what to do, in one or two sentences.
+            pub fn message(self) -> &'static str {
+                match self { $(Self::$variant => $message,)+ }
+            }
+
+            /// Every kind, for tests and documentation.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+        }
+    };
+}
+
+error_kinds! {
+    /// The file has no bytes.
+    DatabaseEmpty = "DATABASE_EMPTY": "the file is empty: SQLite has not written a database into it yet; write a table first",
+    /// The first 16 bytes are not SQLite's.
+    DatabaseNotSqlite = "DATABASE_NOT_SQLITE": "the file is not a SQLite database; check the path",
+    /// The first page is not SQLite's and looks random.
+    DatabaseEncrypted = "DATABASE_ENCRYPTED": "the file is not a plain SQLite database and looks encrypted; decrypt it first, Pagemark reads plain pages only",
+    /// A header field has a value that SQLite never writes.
+    DatabaseHeader = "DATABASE_HEADER": "the database header is damaged; run PRAGMA integrity_check, or restore an earlier backup",
+    /// The file ends before the page count that its header states.
+    DatabaseTruncated = "DATABASE_TRUNCATED": "the database file is shorter than its header says; it was cut off or is a torn copy",
+    /// The WAL's header is not one SQLite writes.
+    WalHeader = "WAL_HEADER": "the -wal file has a damaged header and cannot belong to this database",
+    /// The WAL has another page size than the database.
+    WalPageSize = "WAL_PAGE_SIZE": "the -wal file has another page size than the database: it belongs to another file",
+    /// The pinned frame is not in the WAL.
+    WalFrameMissing = "WAL_FRAME_MISSING": "the -wal file ends before the commit that was pinned; take the backup again",
+    /// The journal's header is not one SQLite writes.
+    JournalHeader = "JOURNAL_HEADER": "the -journal file is damaged; let SQLite open the database once to recover it",
+    /// A journal record fails its checksum before the point SQLite had synced.
+    JournalChecksum = "JOURNAL_CHECKSUM": "the -journal file is damaged; let SQLite open the database once to recover it",
+    /// The LTX file ends early.
+    LtxTruncated = "LTX_TRUNCATED": "the LTX file ends too early; restore from another backup or fetch the object again",
+    /// The LTX file's magic is wrong.
+    LtxMagic = "LTX_MAGIC": "the object is not an LTX file",
+    /// A field of the LTX header is not valid.
+    LtxHeader = "LTX_HEADER": "the LTX header is damaged or from an unknown version",
+    /// Page frames out of order, doubled, or beyond the commit size.
+    LtxPageOrder = "LTX_PAGE_ORDER": "the LTX file's pages are out of order",
+    /// The page that holds byte 2^30 was present.
+    LtxLockPage = "LTX_LOCK_PAGE": "the LTX file holds the lock page, which has no data",
+    /// A snapshot lacks a page.
+    LtxPageMissing = "LTX_PAGE_MISSING": "the LTX snapshot lacks a page",
+    /// A page frame's flags or size are not valid.
+    LtxFrame = "LTX_FRAME": "a page frame of the LTX file is damaged",
+    /// A page does not decompress to one page.
+    LtxCompression = "LTX_COMPRESSION": "a page of the LTX file does not decompress",
+    /// The page index does not match the frames.
+    LtxIndex = "LTX_INDEX": "the LTX file's page index is damaged",
+    /// The file checksum does not match.
+    LtxChecksum = "LTX_CHECKSUM": "the LTX file's checksum does not match: the object is damaged",
+    /// Bytes follow the trailer.
+    LtxTrailing = "LTX_TRAILING": "bytes follow the end of the LTX file",
+    /// The file's own TXIDs or page size are not those its name or record say.
+    LtxMismatch = "LTX_MISMATCH": "the LTX file is not the one its name says: objects were swapped or copied",
+    /// Not `%08x-%08x-%08x-%032x`.
+    BookmarkSyntax = "BOOKMARK_SYNTAX": "that is not a bookmark; a bookmark looks like 00000000-00000003-00005037-<32 hex digits>",
+    /// The bookmark names a state of another database.
+    BookmarkLineage = "BOOKMARK_LINEAGE": "the bookmark belongs to another database (its lineage differs)",
+    /// No backup has that bookmark.
+    BookmarkUnknown = "BOOKMARK_UNKNOWN": "no backup has that bookmark; `pagemark list` shows those that exist",
+    /// The database checksum after restoring is not the recorded one.
+    ChainChecksum = "CHAIN_CHECKSUM": "the restored pages do not have the recorded database checksum: an object was replaced; nothing was written to the target",
+    /// A link of the chain is missing.
+    ChainGap = "CHAIN_GAP": "the chain of backups has a gap; restore an earlier backup",
+    /// A link belongs to another database.
+    ChainLineage = "CHAIN_LINEAGE": "an object of the chain belongs to another database (its lineage differs)",
+    /// The links have different page sizes.
+    ChainPageSize = "CHAIN_PAGE_SIZE": "the files of the chain have different page sizes",
+    /// There is no snapshot to start from.
+    ChainNoSnapshot = "CHAIN_NO_SNAPSHOT": "there is no snapshot to start from: an incremental alone cannot be restored",
+    /// Nothing is stored under that name.
+    BackupNone = "BACKUP_NONE": "there is no backup under that name in this store",
+    /// No backup has that id.
+    BackupUnknown = "BACKUP_UNKNOWN": "no backup has that id; `pagemark list` shows those that exist",
+    /// An id prefix fits several backups.
+    BackupAmbiguous = "BACKUP_AMBIGUOUS": "that prefix fits several backups; give more of the id",
+    /// The moment is before the first backup.
+    TimeBeforeFirst = "TIME_BEFORE_FIRST": "that time is before the first backup; `pagemark list` shows those that exist",
+    /// The moment is after the last backup.
+    TimeAfterLast = "TIME_AFTER_LAST": "that time is after the last backup, so what the database held then is not known; leave out the time for the latest",
+    /// Not an id, bookmark, TXID or time.
+    AtSyntax = "AT_SYNTAX": "give a backup id, a bookmark, a TXID of 16 hex digits, a time such as 2026-11-20T10:00:00Z, or an age such as -1h",
+    /// The name cannot be a database's name.
+    NameInvalid = "NAME_INVALID": "a database name is 1 to 128 bytes of text without / or \\, control or direction-changing characters, and not . or ..",
+    /// The object's name is not one that Pagemark or Litestream writes.
+    ObjectName = "OBJECT_NAME": "the object's name is not one of this layout",
+    /// The record's digest does not match its bytes.
+    RecordDigest = "RECORD_DIGEST": "the backup's record is damaged (its digest does not match)",
+    /// The record does not parse.
+    RecordSyntax = "RECORD_SYNTAX": "the backup's record is not valid",
+    /// The record is of a newer format.
+    RecordVersion = "RECORD_VERSION": "the backup was written by a newer Pagemark; update Pagemark to read it",
+    /// A record does not follow from its predecessor.
+    RecordChain = "RECORD_CHAIN": "the backup's record does not follow from the one before it: records were swapped, replayed or removed",
+    /// The page fingerprints are damaged.
+    Fingerprints = "FINGERPRINTS": "the stored page fingerprints are damaged; the next backup will be a full one",
+    /// A b-tree page is not valid.
+    BtreePage = "BTREE_PAGE": "a b-tree page is damaged; run PRAGMA integrity_check",
+    /// A b-tree is deeper than SQLite allows or refers to itself.
+    BtreeDepth = "BTREE_DEPTH": "a b-tree refers to itself or is too deep; run PRAGMA integrity_check",
+    /// A call in an order or with a value the API does not allow.
+    Usage = "USAGE": "the call is not allowed here; this is a defect of the caller",
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_unique_and_shouted() {
+        let mut codes: Vec<_> = ErrorKind::ALL.iter().map(|k| k.code()).collect();
+        assert!(codes.iter().all(|c| c.chars().all(|c| c.is_ascii_uppercase() || c == '_')));
+        codes.sort_unstable();
+        codes.dedup();
+        assert_eq!(codes.len(), ErrorKind::ALL.len());
+    }
+
+    #[test]
+    fn display_names_the_place() {
+        let error = Error::at_page(ErrorKind::LtxFrame, 7);
+        assert!(error.to_string().ends_with("(at page 7)"));
+    }
+}

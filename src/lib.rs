@@ -1,0 +1,30 @@
+//! Pagemark's core: page-level backups of SQLite databases, as LTX files that prove what they hold.
+//!
+//! Sans-IO: nothing in this crate opens, fetches, logs, sleeps, reads a clock or draws a random number. Bytes, the
+//! time and random numbers are arguments; what comes back is bytes, or what is needed next. So the same code runs over
+//! a file, a browser's OPFS handle, a ranged read from a bucket and a test's array, and stops between any two steps.
+//!
+//! Lower layers know nothing of higher ones:
+//!
+//! | layer | modules |
+//! | --- | --- |
+//! | 0 | [`error`], [`bytes`] |
+//! | 1 | [`page`] |
+//! | 2 | [`btree`], [`ltx`], [`bookmark`] |
+//! | 3 | [`snapshot`] |
+//! | 4 | [`catalog`] |
+//! | 6 | `wasm` (on wasm32) |
+
+#![forbid(unsafe_code)]
+
+pub mod bookmark;
+pub mod btree;
+pub mod bytes;
+pub mod catalog;
+pub mod error;
+pub mod ltx;
+pub mod page;
+pub mod snapshot;
+
+#[cfg(target_arch = "wasm32")]
+mod wasm;

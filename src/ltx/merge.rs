@@ -1,0 +1,194 @@
+//! Compaction: the files of a chain as one ascending run of pages, each at its newest.
+
+use super::decoder::{Decoder, Event};
+use super::header::Header;
+use crate::error::{Error, ErrorKind, Result};
+use crate::page::{Checksum, Crc64, Pgno};
+
+/// Merges the files of a chain, oldest first. Holds one decoder's buffer a file.
+///
+/// Every page of every file is decompressed, also those that a later file replaces, because each file's
+/// checksum covers all of them.
+pub struct Merge {
+    inputs: Vec<Input>,
+    scratch: Vec<u8>,
+    output: Option<Header>,
+    last: Option<Pgno>,
+}
+
+struct Input {
+    decoder: Decoder,
+    header: Option<Header>,
+    head: Head,
+    /// Pages past this were cut off by this file or a later one.
+    limit: u32,
+    /// Database checksum of a snapshot that carries one, as it builds up.
+    rolling: Checksum,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Head {
+    Unknown,
+    Page(Pgno),
+    End,
+}
+
+/// What the merge needs or gives next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MergeEvent {
+    /// Feed this input, or close it.
+    NeedInput(usize),
+    /// What the merged file's header is: comes first and once.
+    Header(Header),
+    /// A page was written to the buffer given to [`Merge::poll`].
+    Page(Pgno, Crc64),
+    /// Every input is whole, and their pages were given out.
+    End,
+}
+
+impl Merge {
+    /// Of `inputs` files, oldest first.
+    pub fn new(inputs: usize) -> Self {
+        let input = || Input {
+            decoder: Decoder::default(),
+            header: None,
+            head: Head::Unknown,
+            limit: u32::MAX,
+            rolling: Checksum::EMPTY,
+        };
+        Self {
+            inputs: core::iter::repeat_with(input).take(inputs).collect(),
+            scratch: Vec::new(),
+            output: None,
+            last: None,
+        }
+    }
+
+    /// Appends the next bytes of file `input`; empty `bytes` mean that it ends.
+    ///
+    /// # Errors
+    /// `Usage` for an input that is not there.
+    pub fn feed(&mut self, input: usize, bytes: &[u8]) -> Result<()> {
+        let input = self.inputs.get_mut(input).ok_or(ErrorKind::Usage)?;
+        if bytes.is_empty() {
+            input.decoder.close();
+        } else {
+            input.decoder.feed(bytes);
+        }
+        Ok(())
+    }
+
+    /// The next step; a page goes to `page`, which must be one page long once the header is known.
+    ///
+    /// # Errors
+    /// Any `Ltx…` kind, `ChainNoSnapshot`, `ChainGap`, `ChainPageSize`.
+    pub fn poll(&mut self, page: &mut [u8]) -> Result<MergeEvent> {
+        loop {
+            for (number, input) in self.inputs.iter_mut().enumerate() {
+                if input.head == Head::Unknown && !input.advance()? {
+                    return Ok(MergeEvent::NeedInput(number));
+                }
+            }
+            let Some(output) = self.output else {
+                return self.plan().map(MergeEvent::Header);
+            };
+            let Some(pgno) = self.inputs.iter().filter_map(Input::head_page).min() else {
+                self.prove_complete(output, output.commit.saturating_add(1))?;
+                return Ok(MergeEvent::End);
+            };
+            // Where every file's page was cut off later, the next page is looked at.
+            if let Some(crc) = self.take(pgno, page)? {
+                self.prove_complete(output, pgno.value())?;
+                self.last = Some(pgno);
+                return Ok(MergeEvent::Page(pgno, crc));
+            }
+        }
+    }
+
+    /// Takes page `pgno` from every file that has it; the newest one's content goes to `page`.
+    fn take(&mut self, pgno: Pgno, page: &mut [u8]) -> Result<Option<Crc64>> {
+        let mut newest = None;
+        // Oldest first, so that the newest file's page is what stays in `page`.
+        for input in self.inputs.iter_mut().filter(|input| input.head == Head::Page(pgno)) {
+            let kept = pgno.value() <= input.limit;
+            let target: &mut [u8] = if kept { page } else { &mut self.scratch };
+            let crc = input.decoder.page(target)?;
+            input.rolling.toggle(Checksum::of_page(pgno, crc));
+            input.head = Head::Unknown;
+            if kept {
+                newest = Some(crc);
+            }
+        }
+        Ok(newest)
+    }
+
+    /// Checks the headers against each other, once all are known.
+    fn plan(&mut self) -> Result<Header> {
+        let headers: Vec<Header> = self.inputs.iter().filter_map(|input| input.header).collect();
+        let (Some(&first), Some(&last)) = (headers.first(), headers.last()) else {
+            return Err(ErrorKind::ChainNoSnapshot.into());
+        };
+        let mut reached = None;
+        for header in &headers {
+            if header.page_size != first.page_size {
+                return Err(Error::at_txid(ErrorKind::ChainPageSize, header.min.0));
+            }
+            // A file may begin before the state reached, as Litestream's compacted files do, but not after it.
+            if reached.is_some_and(|reached| header.min.0 > reached + 1 || header.max.0 <= reached) {
+                return Err(Error::at_txid(ErrorKind::ChainGap, header.min.0));
+            }
+            reached = Some(header.max.0);
+        }
+        let mut limit = u32::MAX;
+        for (input, header) in self.inputs.iter_mut().zip(&headers).rev() {
+            limit = limit.min(header.commit);
+            input.limit = limit;
+        }
+        self.scratch = vec![0; first.page_size.bytes()];
+        let output = Header { min: first.min, ..last };
+        self.output = Some(output);
+        Ok(output)
+    }
+
+    /// A merge that begins with a snapshot must give every page but the lock page.
+    fn prove_complete(&self, output: Header, next: u32) -> Result<()> {
+        let mut expected = self.last.map_or(0, Pgno::value) + 1;
+        if expected == output.page_size.lock_page().value() {
+            expected += 1;
+        }
+        if output.is_snapshot() && next > expected {
+            return Err(Error::at_page(ErrorKind::LtxPageMissing, expected));
+        }
+        Ok(())
+    }
+}
+
+impl Input {
+    fn head_page(&self) -> Option<Pgno> {
+        match self.head {
+            Head::Page(pgno) => Some(pgno),
+            Head::Unknown | Head::End => None,
+        }
+    }
+
+    /// Moves to the next page or the end. `false`: more bytes are needed.
+    fn advance(&mut self) -> Result<bool> {
+        loop {
+            match self.decoder.poll()? {
+                Event::NeedInput => return Ok(false),
+                Event::Header(header) => self.header = Some(header),
+                Event::Page(pgno) => self.head = Head::Page(pgno),
+                Event::End(trailer) => {
+                    let snapshot = self.header.is_some_and(|header| header.is_snapshot());
+                    if snapshot && trailer.post_apply.is_some_and(|post| post != self.rolling) {
+                        return Err(ErrorKind::ChainChecksum.into());
+                    }
+                    self.head = Head::End;
+                }
+            }
+            if self.head != Head::Unknown {
+                return Ok(true);
+            }
+        }
+    }
+}

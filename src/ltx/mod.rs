@@ -1,0 +1,19 @@
+//! LTX version 3: the file format in which backups are stored, as Litestream 0.5.16 and later read it.
+//!
+//! A file is a [`Header`], page frames in ascending order, six zero bytes, a page index and a [`Trailer`].
+//! [`Encoder`] and [`Decoder`] mirror each other; [`Merge`] makes one run of pages out of a chain of files.
+//! Offsets and rules are those of the [superfly/ltx](https://github.com/superfly/ltx) README.
+
+pub mod decoder;
+pub mod encoder;
+pub mod frame;
+pub mod header;
+pub mod index;
+pub mod merge;
+
+pub use decoder::{Decoder, Event};
+pub use encoder::Encoder;
+pub use frame::{FramePacker, FrameUnpacker, PackedFrames};
+pub use header::{HEADER_SIZE, Header, TRAILER_SIZE, Trailer};
+pub use index::{IndexBuilder, PageIndex};
+pub use merge::{Merge, MergeEvent};

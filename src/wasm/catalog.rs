@@ -1,0 +1,219 @@
+//! Names, records and plans. Structures cross as JSON.
+
+use serde::{Deserialize, Serialize};
+use wasm_bindgen::prelude::*;
+
+use super::JsResult;
+use super::snapshot::{parse_checksum, parse_txid};
+use crate::bookmark::{Bookmark, Lineage};
+use crate::catalog::record::Previous;
+use crate::catalog::{self, Layout, LtxName, Name, Record, Target, names, replica};
+use crate::error::{Error, ErrorKind};
+use crate::page::Txid;
+
+/// The folder of a database: its name as a segment of a key.
+#[wasm_bindgen(js_name = nameToSegment)]
+pub fn name_to_segment(name: &str) -> JsResult<String> {
+    Ok(Name::parse(name)?.segment())
+}
+
+/// The database whose folder that is; nothing when it is none.
+#[wasm_bindgen(js_name = segmentToName)]
+pub fn segment_to_name(segment: &str) -> Option<String> {
+    Name::from_segment(segment).ok().map(|name| name.to_string())
+}
+
+/// Key of a record below the database's folder.
+#[wasm_bindgen(js_name = recordKey)]
+pub fn record_key(first: &str) -> JsResult<String> {
+    Ok(names::record_key(parse_txid(first)?))
+}
+
+/// Key of a fingerprint file below the database's folder.
+#[wasm_bindgen(js_name = fingerprintsKey)]
+pub fn fingerprints_key(first: &str, max: &str) -> JsResult<String> {
+    Ok(names::fingerprints_key(parse_txid(first)?, parse_txid(max)?))
+}
+
+/// Key of an LTX file below the database's folder.
+#[wasm_bindgen(js_name = ltxKey)]
+pub fn ltx_key(layout: &str, level: u8, min: &str, max: &str) -> JsResult<String> {
+    Ok(LtxName { level, min: parse_txid(min)?, max: parse_txid(max)? }.key(parse_layout(layout)?))
+}
+
+/// A bookmark for the state `txid` (hex) taken at `now_ms`.
+#[wasm_bindgen(js_name = formatBookmark)]
+pub fn format_bookmark(txid: &str, now_ms: f64, checksum: &str, lineage: &str) -> JsResult<String> {
+    let lineage = Lineage::parse(lineage).ok_or(ErrorKind::Usage)?;
+    Ok(Bookmark::new(parse_txid(txid)?, now_ms as i64, parse_checksum(checksum)?, lineage).to_string())
+}
+
+/// Checks that pages with the database checksum `checksum` (hex) are those that `bookmark` names.
+#[wasm_bindgen(js_name = proveBookmark)]
+pub fn prove_bookmark(bookmark: &str, checksum: &str) -> JsResult<()> {
+    let bookmark: Bookmark = bookmark.parse()?;
+    Ok(bookmark.prove(bookmark.lineage, parse_checksum(checksum)?)?)
+}
+
+/// A record as it is stored.
+#[wasm_bindgen(js_name = encodeRecord)]
+pub fn encode_record(json: &str) -> JsResult<String> {
+    let record: Record = serde_json::from_str(json).map_err(|_| Error::from(ErrorKind::RecordSyntax))?;
+    Ok(record.encode()?.0)
+}
+
+/// All backups of one database; see the core's `catalog::History`.
+#[wasm_bindgen]
+#[derive(Default)]
+pub struct History(catalog::History);
+
+/// A record as JavaScript sees it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Listed<'a> {
+    first: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    record: Option<&'a Record>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    damage: Option<Damage>,
+}
+
+#[derive(Serialize)]
+struct Damage {
+    code: &'static str,
+    message: &'static str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct NextBackup {
+    first: String,
+    txid: String,
+    previous: Option<Previous>,
+    lineage: Option<String>,
+    full_because: Option<&'static str>,
+}
+
+/// A link of a chain: the record, and where its LTX file is.
+#[derive(Serialize)]
+struct Link<'a> {
+    record: &'a Record,
+    ltx: String,
+    fingerprints: String,
+}
+
+#[wasm_bindgen]
+impl History {
+    /// Of no backup yet.
+    #[wasm_bindgen(constructor)]
+    pub fn new() -> History {
+        Self::default()
+    }
+
+    /// Looks at a key below the database's folder: the record to fetch and [`History::add`] when it is one.
+    /// LTX files are taken note of.
+    pub fn see(&mut self, key: &str, layout: &str) -> JsResult<bool> {
+        if let Some(name) = LtxName::parse(key, parse_layout(layout)?) {
+            self.0.add_ltx(name);
+        }
+        Ok(names::parse_record_key(key).is_some())
+    }
+
+    /// Adds the record stored under `key`.
+    pub fn add(&mut self, key: &str, text: &str) -> JsResult<()> {
+        self.0.add(names::parse_record_key(key).ok_or(ErrorKind::ObjectName)?, text);
+        Ok(())
+    }
+
+    /// Every backup, oldest first, as JSON: `{ first, record }` or `{ first, damage }`.
+    pub fn list(&self) -> JsResult<String> {
+        let listed: Vec<_> = self.0.entries().map(|(first, entry)| listed(first, entry)).collect();
+        json(&listed)
+    }
+
+    /// The backup that `target` means, as JSON.
+    pub fn find(&self, target: &str, now_ms: f64) -> JsResult<String> {
+        json(self.0.find(&Target::parse(target, now_ms as i64)?)?)
+    }
+
+    /// The chain of the backup with that TXID (hex) as JSON, oldest first: its records, and the LTX files' keys.
+    pub fn chain(&self, txid: &str, layout: &str) -> JsResult<String> {
+        let record = self.0.find(&Target::Txid(parse_txid(txid)?))?;
+        links(self.0.chain(record)?, layout)
+    }
+
+    /// The chain of fingerprint files of the backup with that TXID (hex), likewise.
+    pub fn fingerprints(&self, txid: &str, layout: &str) -> JsResult<String> {
+        let record = self.0.find(&Target::Txid(parse_txid(txid)?))?;
+        links(self.0.fingerprints(record)?, layout)
+    }
+
+    /// Whether a backup of `changed` pages on top of the one with that TXID (hex) writes all fingerprints.
+    #[wasm_bindgen(js_name = wantsCompleteFingerprints)]
+    pub fn wants_complete_fingerprints(&self, txid: &str, changed: u32) -> JsResult<bool> {
+        let record = self.0.find(&Target::Txid(parse_txid(txid)?))?;
+        Ok(self.0.wants_complete_fingerprints(record, changed))
+    }
+
+    /// What the next backup is to be, as JSON.
+    pub fn next(&self) -> JsResult<String> {
+        let next = self.0.next();
+        json(&NextBackup {
+            first: next.first.to_string(),
+            txid: next.txid.to_string(),
+            previous: next.previous,
+            lineage: next.lineage.map(|lineage| lineage.to_string()),
+            full_because: next.full_because,
+        })
+    }
+}
+
+/// A file of a Litestream replica.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ReplicaFile {
+    key: String,
+    created_ms: f64,
+}
+
+/// The keys that restore a folder written by Litestream to `target`, as JSON, oldest first. `files` is JSON: the keys
+/// below the database's folder, and when each was made.
+#[wasm_bindgen(js_name = planReplica)]
+pub fn plan_replica(files: &str, layout: &str, target: &str, now_ms: f64) -> JsResult<String> {
+    let layout = parse_layout(layout)?;
+    let files: Vec<ReplicaFile> = serde_json::from_str(files).map_err(|_| Error::from(ErrorKind::Usage))?;
+    let known = files.iter().filter_map(|file| {
+        let name = LtxName::parse(&file.key, layout)?;
+        Some(replica::File { name, created_ms: file.created_ms as i64 })
+    });
+    let target = Target::parse(target, now_ms as i64)?;
+    let plan = replica::plan(&known.collect::<Vec<_>>(), &target)?;
+    json(&plan.iter().map(|name| name.key(layout)).collect::<Vec<_>>())
+}
+
+fn listed(first: Txid, entry: Result<&Record, Error>) -> Listed<'_> {
+    let damage = entry.err().map(|error| Damage { code: error.kind.code(), message: error.kind.message() });
+    Listed { first: first.to_string(), record: entry.ok(), damage }
+}
+
+fn links(records: Vec<&Record>, layout: &str) -> JsResult<String> {
+    let layout = parse_layout(layout)?;
+    let links = records.into_iter().map(|record| Link {
+        record,
+        ltx: record.ltx_name().key(layout),
+        fingerprints: names::fingerprints_key(record.first, record.txid()),
+    });
+    json(&links.collect::<Vec<_>>())
+}
+
+fn parse_layout(layout: &str) -> JsResult<Layout> {
+    match layout {
+        "folder" => Ok(Layout::Folder),
+        "bucket" => Ok(Layout::Bucket),
+        _ => Err(ErrorKind::Usage.into()),
+    }
+}
+
+fn json(value: &impl Serialize) -> JsResult<String> {
+    serde_json::to_string(value).map_err(|_| Error::from(ErrorKind::Usage).into())
+}

@@ -1,0 +1,32 @@
+//! The boundary to JavaScript: copies bytes in and out, maps errors, decides nothing.
+//!
+//! Errors become `Error` objects with `code` and, where known, `offset`, `page` or `txid`.
+//! TXIDs and checksums are hex text, because a `number` does not hold 64 bits.
+
+mod catalog;
+mod page;
+mod snapshot;
+
+use wasm_bindgen::prelude::*;
+
+use crate::error::{At, Error};
+
+type JsResult<T> = Result<T, JsValue>;
+
+impl From<Error> for JsValue {
+    fn from(error: Error) -> Self {
+        let js = js_sys::Error::new(error.kind.message());
+        let set = |key: &str, value: JsValue| {
+            // Setting a property of a fresh object cannot fail.
+            let _ = js_sys::Reflect::set(&js, &key.into(), &value);
+        };
+        set("code", error.kind.code().into());
+        match error.at {
+            At::Input => {}
+            At::Offset(offset) => set("offset", (offset as f64).into()),
+            At::Page(page) => set("page", page.into()),
+            At::Txid(txid) => set("txid", format!("{txid:016x}").into()),
+        }
+        js.into()
+    }
+}

@@ -1,0 +1,321 @@
+//! Packing, writing and restoring.
+
+use sha2::Digest;
+use wasm_bindgen::prelude::*;
+
+use super::JsResult;
+use crate::bytes::Reader;
+use crate::error::ErrorKind;
+use crate::ltx::encoder::Tail;
+use crate::ltx::{Header, PageIndex as CorePageIndex};
+use crate::page::{Checksum, PageSize, Pgno, Txid};
+use crate::snapshot::fingerprint::STATE_SIZE;
+use crate::snapshot::{self, PageState, RestoreEvent};
+
+/// Packs batches of pages; see the core's `snapshot::Packer`.
+#[wasm_bindgen]
+pub struct Packer(snapshot::Packer);
+
+/// What a batch was packed to.
+#[wasm_bindgen]
+pub struct Packed(snapshot::Packed);
+
+#[wasm_bindgen]
+impl Packer {
+    /// For pages of that size.
+    #[wasm_bindgen(constructor)]
+    pub fn new(page_size: u32) -> JsResult<Packer> {
+        Ok(Self(snapshot::Packer::new(PageSize::new(page_size).ok_or(ErrorKind::Usage)?)))
+    }
+
+    /// Adds whole pages from `first` on, but those that are as in `previous` ([`Previous::states`]).
+    pub fn add(&mut self, first: u32, pages: &[u8], previous: Option<Vec<u8>>) -> JsResult<()> {
+        let previous = previous.map(|states| decode_states(&states)).transpose()?;
+        let first = Pgno::new(first).ok_or(ErrorKind::Usage)?;
+        Ok(self.0.add(first, pages, previous.as_deref())?)
+    }
+
+    /// What was packed since the last call.
+    pub fn take(&mut self) -> Packed {
+        Packed(self.0.take())
+    }
+}
+
+#[wasm_bindgen]
+impl Packed {
+    /// The frames, which go into the LTX file; can be taken once.
+    #[wasm_bindgen(js_name = takeFrames)]
+    pub fn take_frames(&mut self) -> Vec<u8> {
+        core::mem::take(&mut self.0.frames.bytes)
+    }
+
+    /// Everything else, for [`Writer::append`].
+    pub fn summary(&self) -> Vec<u8> {
+        self.0.summary()
+    }
+}
+
+/// A page that the last backup did not have is a state of zeros here.
+fn encode_states(states: &[Option<PageState>]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(states.len() * STATE_SIZE);
+    for state in states {
+        match state {
+            Some(state) => state.encode(&mut out),
+            None => out.extend_from_slice(&[0; STATE_SIZE]),
+        }
+    }
+    out
+}
+
+fn decode_states(bytes: &[u8]) -> JsResult<Vec<Option<PageState>>> {
+    let states = bytes.chunks(STATE_SIZE).map(|chunk| match chunk.iter().all(|&byte| byte == 0) {
+        true => Ok(None),
+        false => PageState::decode(&mut Reader::new(chunk, 0, ErrorKind::Usage)).map(Some),
+    });
+    Ok(states.collect::<Result<_, _>>()?)
+}
+
+/// The states of the last backup's pages; see the core's `snapshot::Previous`.
+#[wasm_bindgen]
+pub struct Previous(snapshot::Previous);
+
+#[wasm_bindgen]
+impl Previous {
+    /// Of a backup with that database checksum (16 hex digits).
+    #[wasm_bindgen(constructor)]
+    pub fn new(page_size: u32, page_count: u32, checksum: &str) -> JsResult<Previous> {
+        let page_size = PageSize::new(page_size).ok_or(ErrorKind::Usage)?;
+        Ok(Self(snapshot::Previous::new(page_size, page_count, parse_checksum(checksum)?)))
+    }
+
+    /// Adds a whole younger fingerprint file, in order of age.
+    #[wasm_bindgen(js_name = addChanges)]
+    pub fn add_changes(&mut self, file: &[u8]) -> JsResult<()> {
+        Ok(self.0.add_changes(file)?)
+    }
+
+    /// Appends the next bytes of the oldest fingerprint file.
+    pub fn feed(&mut self, bytes: &[u8]) {
+        self.0.feed(bytes);
+    }
+
+    /// The states of the next `count` pages, 24 bytes each; nothing: feed more first.
+    pub fn states(&mut self, count: u32) -> JsResult<Option<Vec<u8>>> {
+        Ok(self.0.states(count)?.map(|states| encode_states(&states)))
+    }
+}
+
+/// Writes a backup's two files; see the core's `snapshot::Writer`.
+#[wasm_bindgen]
+pub struct Writer(Option<snapshot::Writer>);
+
+/// The end of an LTX file.
+#[wasm_bindgen]
+pub struct LtxTail {
+    tail: Tail,
+    checksum: Checksum,
+}
+
+#[wasm_bindgen]
+impl Writer {
+    /// Of a backup that leads from TXID `min` to `max` (hex), on top of a state with checksum `before` (hex; nothing
+    /// for a full backup).
+    #[wasm_bindgen(constructor)]
+    pub fn new(
+        page_size: u32,
+        page_count: u32,
+        min: &str,
+        max: &str,
+        now_ms: f64,
+        before: Option<String>,
+    ) -> JsResult<Writer> {
+        let page_size = PageSize::new(page_size).ok_or(ErrorKind::Usage)?;
+        let header = Header::new(page_size, page_count, parse_txid(min)?, parse_txid(max)?, now_ms as i64);
+        let before = before.map_or(Ok(Checksum::EMPTY), |before| parse_checksum(&before))?;
+        Ok(Self(Some(snapshot::Writer::new(header, before))))
+    }
+
+    /// The first bytes of the LTX file.
+    #[wasm_bindgen(js_name = ltxHeader)]
+    pub fn ltx_header(&self) -> JsResult<Vec<u8>> {
+        Ok(self.writer()?.ltx_header())
+    }
+
+    /// The first bytes of the fingerprint file.
+    #[wasm_bindgen(js_name = fingerprintHeader)]
+    pub fn fingerprint_header(&self) -> JsResult<Vec<u8>> {
+        Ok(self.writer()?.fingerprint_header())
+    }
+
+    /// The last bytes of the fingerprint file.
+    #[wasm_bindgen(js_name = fingerprintEnd)]
+    pub fn fingerprint_end(&self) -> JsResult<Vec<u8>> {
+        Ok(self.writer()?.fingerprint_end())
+    }
+
+    /// Takes note of a batch; returns what comes next in the fingerprint file.
+    pub fn append(&mut self, summary: &[u8]) -> JsResult<Vec<u8>> {
+        let packed = snapshot::Packed::from_summary(summary)?;
+        Ok(self.0.as_mut().ok_or(ErrorKind::Usage)?.append(&packed)?)
+    }
+
+    /// Takes pages that the database no longer has out of its checksum.
+    pub fn forget(&mut self, states: &[u8]) -> JsResult<()> {
+        let states = decode_states(states)?;
+        self.0.as_mut().ok_or(ErrorKind::Usage)?.forget(&states);
+        Ok(())
+    }
+
+    /// Pages written so far.
+    #[wasm_bindgen(getter)]
+    pub fn pages(&self) -> JsResult<u32> {
+        Ok(self.writer()?.pages())
+    }
+
+    /// Ends the LTX file.
+    pub fn finish(&mut self) -> JsResult<LtxTail> {
+        let (tail, checksum) = self.0.take().ok_or(ErrorKind::Usage)?.finish()?;
+        Ok(LtxTail { tail, checksum })
+    }
+
+    fn writer(&self) -> JsResult<&snapshot::Writer> {
+        Ok(self.0.as_ref().ok_or(ErrorKind::Usage)?)
+    }
+}
+
+#[wasm_bindgen]
+impl LtxTail {
+    /// The next piece; nothing at the end.
+    pub fn next(&mut self) -> Option<Vec<u8>> {
+        self.tail.next()
+    }
+
+    /// The database checksum, 16 hex digits.
+    #[wasm_bindgen(getter)]
+    pub fn checksum(&self) -> String {
+        self.checksum.to_string()
+    }
+}
+
+/// Restores a chain; see the core's `snapshot::Restore`.
+#[wasm_bindgen]
+pub struct Restore {
+    restore: snapshot::Restore,
+    checksum: Option<Checksum>,
+}
+
+#[wasm_bindgen]
+impl Restore {
+    /// From that many LTX files, oldest first.
+    #[wasm_bindgen(constructor)]
+    pub fn new(files: usize) -> Restore {
+        Self { restore: snapshot::Restore::new(files), checksum: None }
+    }
+
+    /// Appends the next bytes of a file; empty ones mean that it ends.
+    pub fn feed(&mut self, file: usize, bytes: &[u8]) -> JsResult<()> {
+        Ok(self.restore.feed(file, bytes)?)
+    }
+
+    /// What comes next: the number of a file to feed, -1 for output to take, -2 for the end.
+    pub fn poll(&mut self) -> JsResult<i32> {
+        Ok(match self.restore.poll()? {
+            RestoreEvent::NeedInput(file) => file as i32,
+            RestoreEvent::Output => -1,
+            RestoreEvent::End(checksum) => {
+                self.checksum = Some(checksum);
+                -2
+            }
+        })
+    }
+
+    /// The next bytes of the database file.
+    #[wasm_bindgen(js_name = takeOutput)]
+    pub fn take_output(&mut self) -> Vec<u8> {
+        let output = self.restore.output().to_vec();
+        self.restore.clear_output();
+        output
+    }
+
+    /// Size of the database in bytes, once known.
+    #[wasm_bindgen(getter)]
+    pub fn size(&self) -> Option<f64> {
+        self.restore.shape().map(|(page_size, page_count)| f64::from(page_size) * f64::from(page_count))
+    }
+
+    /// The database checksum, 16 hex digits, at the end.
+    #[wasm_bindgen(getter)]
+    pub fn checksum(&self) -> Option<String> {
+        self.checksum.map(|checksum| checksum.to_string())
+    }
+}
+
+/// A stored LTX file's page index.
+#[wasm_bindgen]
+pub struct PageIndex(CorePageIndex);
+
+#[wasm_bindgen]
+impl PageIndex {
+    /// Offset and length of the index in a file of `file_size` bytes with those last 24 bytes.
+    pub fn locate(tail: &[u8], file_size: f64) -> JsResult<Vec<f64>> {
+        let (offset, len) = CorePageIndex::locate(tail, file_size as u64)?;
+        Ok(vec![offset as f64, len as f64])
+    }
+
+    /// Reads the index.
+    pub fn parse(triples: &[u8]) -> JsResult<PageIndex> {
+        Ok(Self(CorePageIndex::parse(triples)?))
+    }
+
+    /// Offset and length of a page's frame; nothing when the file does not hold the page.
+    pub fn find(&self, pgno: u32) -> Option<Vec<f64>> {
+        let (offset, len) = self.0.find(Pgno::new(pgno)?)?;
+        Some(vec![offset as f64, f64::from(len)])
+    }
+}
+
+/// One page out of its frame.
+#[wasm_bindgen(js_name = unpackFrame)]
+pub fn unpack_frame(page_size: u32, pgno: u32, frame: &[u8]) -> JsResult<Vec<u8>> {
+    let page_size = PageSize::new(page_size).ok_or(ErrorKind::Usage)?;
+    let unpacker = crate::ltx::FrameUnpacker::new(page_size);
+    let span = match unpacker.measure(frame, 0)? {
+        Some(Ok(span)) if span.pgno.value() == pgno => span,
+        _ => return Err(crate::error::Error::at_page(ErrorKind::LtxFrame, pgno).into()),
+    };
+    let mut page = vec![0; page_size.bytes()];
+    unpacker.unpack(frame, span, &mut page, &mut Default::default())?;
+    Ok(page)
+}
+
+/// SHA-256 of a stream, for hosts that have none.
+#[wasm_bindgen]
+#[derive(Default)]
+pub struct Sha256(sha2::Sha256);
+
+#[wasm_bindgen]
+impl Sha256 {
+    /// Of nothing yet.
+    #[wasm_bindgen(constructor)]
+    pub fn new() -> Sha256 {
+        Self::default()
+    }
+
+    /// Appends bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// The digest as 64 hex digits; the hasher begins anew.
+    pub fn digest(&mut self) -> String {
+        self.0.finalize_reset().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+pub(super) fn parse_txid(text: &str) -> JsResult<Txid> {
+    Ok(Txid::parse(text).ok_or(ErrorKind::Usage)?)
+}
+
+pub(super) fn parse_checksum(text: &str) -> JsResult<Checksum> {
+    Ok(Checksum::new(parse_txid(text)?.0).ok_or(ErrorKind::Usage)?)
+}
