@@ -20,7 +20,7 @@ build() {
 
 test_tools() {
   # CHROMIUM names another browser of that family, where Debian's package is not to be had.
-  [ -n "${CHROMIUM-}" ] || need_command chromium "the browser that the browser tests run in" chromium
+  [ -n "${CHROMIUM-}" ] || need_command chromium "a Chromium for the browser tests (one that CHROMIUM names will do)" chromium
   need_command sqlite3 "the sqlite3 shell, which tests compare with" sqlite3
   need_command python3 "Python 3, which fetches the peer programs" python3
   peers
