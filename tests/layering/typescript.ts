@@ -21,11 +21,11 @@ const FREE = /^(entry\/.*|index\.ts)$/;
 /** Allowed all the same: core throws the package's errors; the CLI is a user of the package, on Node. */
 const ALLOWED = new Set(["core -> errors", "cli -> entry", "cli -> index.ts"]);
 
-/** Folders of drivers, which know nothing of one another, and the files every driver in the folder shares. */
-const DRIVERS: Readonly<Record<string, readonly string[]>> = {
-  sources: ["source.ts"],
-  stores: ["store.ts"],
-  formats: [],
+/** Folders of drivers, which know nothing of one another: their interface, and what every driver in them shares. */
+const DRIVERS: Readonly<Record<string, { interface?: string; shared: readonly string[] }>> = {
+  sources: { interface: "source.ts", shared: [] },
+  stores: { interface: "store.ts", shared: ["keys.ts", "options.ts"] },
+  formats: { shared: [] },
 };
 
 /** Know the interfaces of drivers only: the CLI and the Worker build the drivers. */
@@ -61,16 +61,18 @@ function fileProblem(from: string, to: string): string | undefined {
   const [layer = 0, below] = [TS_LAYERS[importer], TS_LAYERS[imported]];
   if (below === undefined) return `imports ${to}, which is in no layer`;
   if (importer === imported) {
-    const alone = DRIVERS[importer];
-    if (!alone || alone.includes(posix.basename(to)) || driverOf(from) === driverOf(to)) return undefined;
+    const drivers = DRIVERS[importer];
+    const file = posix.basename(to);
+    if (!drivers || file === drivers.interface || drivers.shared.includes(file)) return undefined;
+    if (driverOf(from) === driverOf(to)) return undefined;
     return `imports ${to}: one driver of ${importer}/ knows nothing of another`;
   }
   if (below >= layer) {
     return `${importer} (layer ${layer}) imports ${to} (layer ${below})`;
   }
-  const shared = DRIVERS[imported];
-  if (INTERFACES_ONLY.includes(importer) && shared?.length && !shared.includes(posix.basename(to))) {
-    return `imports ${to}: ${importer}/ knows the interface ${imported}/${shared.join(", ")} only`;
+  const only = DRIVERS[imported]?.interface;
+  if (INTERFACES_ONLY.includes(importer) && only && posix.basename(to) !== only) {
+    return `imports ${to}: ${importer}/ knows the interface ${imported}/${only} only`;
   }
   return undefined;
 }
