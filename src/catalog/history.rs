@@ -42,6 +42,8 @@ pub struct Next {
     pub lineage: Option<Lineage>,
     /// Why it cannot be incremental; `None` when it can.
     pub full_because: Option<&'static str>,
+    /// Whether that is because something stored is damaged.
+    pub damaged: bool,
 }
 
 impl History {
@@ -129,13 +131,16 @@ impl History {
         let lineage = self.entries.values().rev().find_map(|entry| entry.as_ref().ok()).map(|e| e.record.lineage());
         let Some(Ok(head)) = self.entries.values().next_back() else {
             let txid = Txid(self.highest + 1);
-            let because = if self.entries.is_empty() { "it is the first" } else { "the newest record is damaged" };
-            return Next { first: txid, txid, previous: None, lineage, full_because: Some(because) };
+            let damaged = !self.entries.is_empty();
+            let full_because = Some(if damaged { "the newest record is damaged" } else { "it is the first" });
+            return Next { first: txid, txid, previous: None, lineage, full_because, damaged };
         };
         let first = Txid(head.record.txid().0 + 1);
         let previous = Some(Previous { first: head.record.first, sha256: head.digest.clone() });
         let txid = Txid(self.highest + 1).max(first);
-        Next { first, txid, previous, lineage, full_because: self.full_because(&head.record) }
+        let lost = self.lost(&head.record);
+        let full_because = lost.or_else(|| self.too_long(&head.record));
+        Next { first, txid, previous, lineage, full_because, damaged: lost.is_some() }
     }
 
     /// Whether the fingerprint file of a backup with `changed` pages on top of `record` should hold every page.
@@ -146,11 +151,17 @@ impl History {
         changes > snapshot::Previous::MOST_CHANGES as u64 / 2 && changes > u64::from(record.page_count) / 8
     }
 
-    fn full_because(&self, head: &Record) -> Option<&'static str> {
-        let Ok(chain) = self.chain(head) else { return Some("the chain before it is damaged") };
-        if self.fingerprints(head).is_err() {
-            return Some("the fingerprints before it are damaged");
+    /// What an incremental backup on top of `head` would lack.
+    fn lost(&self, head: &Record) -> Option<&'static str> {
+        if self.chain(head).is_err() {
+            return Some("the chain before it is damaged");
         }
+        self.fingerprints(head).is_err().then_some("the fingerprints before it are damaged")
+    }
+
+    /// Why the chain to `head` should not grow.
+    fn too_long(&self, head: &Record) -> Option<&'static str> {
+        let chain = self.chain(head).unwrap_or_default();
         let sizes = chain.iter().map(|record| record.ltx.size);
         let (full, increments) = (sizes.clone().next().unwrap_or(0), sizes.skip(1).sum::<u64>());
         if chain.len() >= LONGEST_CHAIN {

@@ -44,21 +44,39 @@ impl Writer {
     /// # Errors
     /// `LtxPageOrder` unless batches ascend.
     pub fn append(&mut self, packed: &Packed) -> Result<Vec<u8>> {
+        self.take(packed)?;
+        Ok(write_runs(packed.frames.index.iter().map(|(pgno, _)| pgno), &packed.states))
+    }
+
+    /// [`Writer::append`] for a fingerprint file that is to hold every page: `before` are the states of all pages of
+    /// the batch, which begins with page `first`; those in `packed` replace them.
+    ///
+    /// # Errors
+    /// `LtxPageOrder`; `Usage` when a page is in neither.
+    pub fn append_complete(&mut self, packed: &Packed, first: Pgno, before: &[Option<PageState>]) -> Result<Vec<u8>> {
+        self.take(packed)?;
+        let (mut pages, mut states) = (Vec::with_capacity(before.len()), Vec::new());
+        let mut changed =
+            packed.frames.index.iter().map(|(pgno, _)| pgno).zip(packed.states.chunks(STATE_SIZE)).peekable();
+        for (pgno, state) in (first.value()..).zip(before) {
+            if let Some((_, state)) = changed.next_if(|&(changed, _)| changed == pgno) {
+                states.extend_from_slice(state);
+            } else if let Some(state) = state {
+                state.encode(&mut states);
+            } else if pgno == self.header.page_size.lock_page().value() {
+                continue;
+            } else {
+                return Err(Error::at_page(ErrorKind::Usage, pgno));
+            }
+            pages.push(pgno);
+        }
+        Ok(write_runs(pages.into_iter(), &states))
+    }
+
+    fn take(&mut self, packed: &Packed) -> Result<()> {
         self.encoder.append(&packed.frames)?;
         self.checksum.toggle(packed.toggled);
-        let mut out = Vec::with_capacity(packed.states.len() + 64);
-        let mut run: Option<(u32, u32, usize)> = None;
-        for (position, (pgno, _)) in packed.frames.index.iter().enumerate() {
-            run = match run {
-                Some((first, count, from)) if first + count == pgno => Some((first, count + 1, from)),
-                _ => {
-                    write_run(&mut out, run, &packed.states);
-                    Some((pgno, 1, position))
-                }
-            };
-        }
-        write_run(&mut out, run, &packed.states);
-        Ok(out)
+        Ok(())
     }
 
     /// Takes the pages that a smaller database no longer has out of the checksum.
@@ -81,10 +99,25 @@ impl Writer {
     }
 }
 
-fn write_run(out: &mut Vec<u8>, run: Option<(u32, u32, usize)>, states: &[u8]) {
-    let Some((first, count, from)) = run else { return };
-    out.put_u32(first);
-    out.put_u32(count);
-    let start = from * STATE_SIZE;
-    out.extend_from_slice(states.get(start..start + count as usize * STATE_SIZE).unwrap_or_default());
+/// The states of ascending pages as runs.
+fn write_runs(pages: impl Iterator<Item = u32>, states: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(states.len() + 64);
+    let mut states = states.chunks(STATE_SIZE);
+    let mut flush = |first: u32, count: u32| {
+        out.put_u32(first);
+        out.put_u32(count);
+        states.by_ref().take(count as usize).for_each(|state| out.extend_from_slice(state));
+    };
+    let mut run: Option<(u32, u32)> = None;
+    for pgno in pages {
+        run = match run {
+            Some((first, count)) if first + count == pgno => Some((first, count + 1)),
+            other => {
+                other.into_iter().for_each(|(first, count)| flush(first, count));
+                Some((pgno, 1))
+            }
+        };
+    }
+    run.into_iter().for_each(|(first, count)| flush(first, count));
+    out
 }

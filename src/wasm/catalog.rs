@@ -92,6 +92,7 @@ struct NextBackup {
     previous: Option<Previous>,
     lineage: Option<String>,
     full_because: Option<&'static str>,
+    damaged: bool,
 }
 
 /// A link of a chain: the record, and where its LTX file is.
@@ -164,6 +165,7 @@ impl History {
             previous: next.previous,
             lineage: next.lineage.map(|lineage| lineage.to_string()),
             full_because: next.full_because,
+            damaged: next.damaged,
         })
     }
 }

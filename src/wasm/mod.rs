@@ -3,13 +3,15 @@
 //! Errors become `Error` objects with `code` and, where known, `offset`, `page` or `txid`.
 //! TXIDs and checksums are hex text, because a `number` does not hold 64 bits.
 
+#![allow(unreachable_pub, reason = "JavaScript reaches what no Rust module does")]
+
 mod catalog;
 mod page;
 mod snapshot;
 
 use wasm_bindgen::prelude::*;
 
-use crate::error::{At, Error};
+use crate::error::{At, Error, ErrorKind};
 
 type JsResult<T> = Result<T, JsValue>;
 
@@ -28,5 +30,11 @@ impl From<Error> for JsValue {
             At::Txid(txid) => set("txid", format!("{txid:016x}").into()),
         }
         js.into()
+    }
+}
+
+impl From<ErrorKind> for JsValue {
+    fn from(kind: ErrorKind) -> Self {
+        Error::from(kind).into()
     }
 }

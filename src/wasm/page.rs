@@ -74,7 +74,7 @@ pub struct WalReader(Option<CoreWalReader>);
 pub struct Wal {
     overlay: Option<page::Overlay>,
     page_count: Option<u32>,
-    mark: String,
+    mark: Option<String>,
     changed: Option<Vec<u32>>,
 }
 
@@ -104,7 +104,7 @@ impl WalReader {
     pub fn finish(&mut self) -> JsResult<Wal> {
         let wal = self.0.take().ok_or(ErrorKind::Usage)?.finish()?;
         let changed = wal.changed_since.map(|pages| pages.into_iter().map(Pgno::value).collect());
-        Ok(Wal { overlay: Some(wal.overlay), page_count: wal.page_count, mark: format_mark(wal.mark), changed })
+        Ok(Wal { overlay: Some(wal.overlay), page_count: wal.page_count, mark: wal.mark.map(format_mark), changed })
     }
 }
 
@@ -116,9 +116,9 @@ impl Wal {
         self.page_count
     }
 
-    /// Where it stands.
+    /// Where it stands; missing when the WAL has no header yet.
     #[wasm_bindgen(getter)]
-    pub fn mark(&self) -> String {
+    pub fn mark(&self) -> Option<String> {
         self.mark.clone()
     }
 
@@ -170,14 +170,16 @@ impl JournalReader {
         Ok(Self(Some(CoreJournalReader::new(PageSize::new(page_size).ok_or(ErrorKind::Usage)?))))
     }
 
-    /// Takes the next bytes.
-    pub fn feed(&mut self, bytes: &[u8]) -> JsResult<()> {
-        Ok(self.0.as_mut().ok_or(ErrorKind::Usage)?.feed(bytes)?)
+    /// Takes the next bytes; `false` when no further ones matter.
+    pub fn feed(&mut self, bytes: &[u8]) -> JsResult<bool> {
+        let reader = self.0.as_mut().ok_or(ErrorKind::Usage)?;
+        reader.feed(bytes);
+        Ok(!reader.is_finished())
     }
 
-    /// Ends the reading of a journal of `size` bytes; nothing when there is nothing to roll back.
-    pub fn finish(&mut self, size: f64) -> JsResult<Option<Journal>> {
-        let journal = self.0.take().ok_or(ErrorKind::Usage)?.finish(size as u64)?;
+    /// Ends the reading; nothing when there is nothing to roll back.
+    pub fn finish(&mut self) -> JsResult<Option<Journal>> {
+        let journal = self.0.take().ok_or(ErrorKind::Usage)?.finish()?;
         Ok(journal.map(|journal| Journal {
             overlay: Some(journal.overlay),
             page_count: journal.page_count,

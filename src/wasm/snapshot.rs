@@ -159,6 +159,15 @@ impl Writer {
         Ok(self.0.as_mut().ok_or(ErrorKind::Usage)?.append(&packed)?)
     }
 
+    /// [`Writer::append`] where the fingerprint file is to hold every page: `before` are the states of the whole batch.
+    #[wasm_bindgen(js_name = appendComplete)]
+    pub fn append_complete(&mut self, summary: &[u8], first: u32, before: &[u8]) -> JsResult<Vec<u8>> {
+        let packed = snapshot::Packed::from_summary(summary)?;
+        let first = Pgno::new(first).ok_or(ErrorKind::Usage)?;
+        let before = decode_states(before)?;
+        Ok(self.0.as_mut().ok_or(ErrorKind::Usage)?.append_complete(&packed, first, &before)?)
+    }
+
     /// Takes pages that the database no longer has out of its checksum.
     pub fn forget(&mut self, states: &[u8]) -> JsResult<()> {
         let states = decode_states(states)?;

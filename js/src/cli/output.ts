@@ -1,0 +1,84 @@
+// What people and programs get to read. Names come from outside: nothing in them may steer a terminal.
+import CliTable from "cli-table3";
+import prettyBytes from "pretty-bytes";
+import { PagemarkError } from "../errors/index.ts";
+import type { Backup } from "../jobs/record.ts";
+import type { Table } from "../jobs/tables.ts";
+
+export const EXIT = { done: 0, failed: 1, usage: 2, warnings: 3 } as const;
+
+/** One JSON value for `--json`, else what `human` says. */
+export function print(json: boolean, value: unknown, human: () => string): void {
+  process.stdout.write(json ? `${JSON.stringify(value)}\n` : `${human()}\n`);
+}
+
+export function warn(message: string): void {
+  process.stderr.write(`warning: ${printable(message)}\n`);
+}
+
+export function printError(error: unknown, json: boolean): void {
+  const { code, message, at } =
+    error instanceof PagemarkError ? error : { code: "INTERNAL", message: String(error), at: {} };
+  const text = json ? JSON.stringify({ error: { code, message, at } }) : `error: ${printable(message)} [${code}]`;
+  process.stderr.write(`${text}\n`);
+}
+
+/** Rows under a head, right-aligned where `align` says so. */
+export function table(head: string[], rows: string[][], align: ("left" | "right")[] = []): string {
+  const plain = new CliTable({ head, colAligns: align, style: { head: [], border: [] } });
+  plain.push(...rows.map((row) => row.map(printable)));
+  return plain.toString();
+}
+
+/** A backup as `--json` shows it: times in RFC 3339, sizes in bytes. */
+export function backupJson(backup: Backup) {
+  const { createdAt, id, tables, size, state, kind, bookmark, txid, storedSize, changedPages, taken, error } = backup;
+  return {
+    created_at: createdAt,
+    id,
+    num_tables: tables,
+    size,
+    state,
+    kind,
+    bookmark,
+    txid,
+    stored_size: storedSize,
+    changed_pages: changedPages,
+    taken,
+    ...(error && { error }),
+  };
+}
+
+export function bytes(count: number): string {
+  return prettyBytes(count);
+}
+
+/** "1 hour ago". */
+export function ago(createdAt: string, now = Date.now()): string {
+  const seconds = Math.round((now - Date.parse(createdAt)) / 1000);
+  const units = [
+    ["year", 31_536_000],
+    ["month", 2_592_000],
+    ["day", 86_400],
+    ["hour", 3600],
+    ["minute", 60],
+  ] as const;
+  const words = new Intl.RelativeTimeFormat("en", { numeric: "always" });
+  const unit = units.find(([, length]) => Math.abs(seconds) >= length);
+  if (unit) return words.format(-Math.floor(seconds / unit[1]), unit[0]);
+  return seconds < 10 ? "just now" : words.format(-seconds, "second");
+}
+
+export function tablesTable(tables: Table[]): string {
+  if (tables.length === 0) return "no tables";
+  const rows = tables.map(({ name, rows }) => [name, rows === undefined ? "-" : rows.toLocaleString("en")]);
+  return table(["table", "rows"], rows, ["left", "right"]);
+}
+
+/** Control and direction-changing characters as escapes. */
+export function printable(text: string): string {
+  return text.replace(
+    /(?!\n)[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu,
+    (char) => `\\u{${char.codePointAt(0)?.toString(16)}}`,
+  );
+}

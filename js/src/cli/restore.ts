@@ -1,0 +1,67 @@
+import type { Command } from "commander";
+import { pagemark } from "../jobs/pagemark.ts";
+import { backupJson, bytes, print, tablesTable } from "./output.ts";
+import { openBackups, openSource, openStore, safeFileName } from "./places.ts";
+import { withBar } from "./progress-bar.ts";
+import { exists, refuseExisting, tablesOf } from "./target.ts";
+
+interface Options {
+  from: string;
+  at?: string;
+  output?: string;
+  force?: boolean;
+  safety: boolean;
+  dryRun?: boolean;
+  json?: boolean;
+}
+
+export function addRestore(program: Command, signal: AbortSignal): void {
+  program
+    .command("restore")
+    .description("restore a database to a file; an existing one is backed up first and replaced at once")
+    .argument("<name>", "the database")
+    .requiredOption("--from <store>", "where its backups are: a folder")
+    .option("--at <moment>", "a backup's id, a bookmark, a TXID, a time or an age such as -1h (default: the newest)")
+    .option("-o, --output <file>", "the file (default: <name>.db)")
+    .option("--force", "replace the file if it exists")
+    .option("--no-safety", "do not back the existing file up first")
+    .option("--dry-run", "only say which tables would come, change and vanish")
+    .action(async (name: string, _options, command: Command) => {
+      const options = command.optsWithGlobals<Options>();
+      const { from, at = "", force = false, safety, json = false } = options;
+      const output = options.output ?? `${await safeFileName(name)}.db`;
+      if (options.dryRun) return dryRun(name, output, options);
+      await refuseExisting(output, force);
+      const database = pagemark(openSource(output), { store: openStore(from), name });
+      const { backup, undo } = await withBar(`restoring ${name}`, json, (onProgress) =>
+        database.restore({ at, safety, signal, onProgress }),
+      );
+      const tables = await tablesOf(output);
+      const value = { file: output, ...(backup && { backup: backupJson(backup) }), ...(undo && { undo }), tables };
+      print(json, value, () =>
+        [
+          `restored ${output}${backup ? ` to ${backup.createdAt} (${bytes(backup.size)}, backup ${backup.id})` : ""}`,
+          tablesTable(tables),
+          ...(undo ? [`the database before is bookmark ${undo}; restore --at it to undo this`] : []),
+        ].join("\n"),
+      );
+    });
+}
+
+/** What a restore would do to the tables of an existing file. */
+async function dryRun(name: string, output: string, { from, at, json = false }: Options): Promise<void> {
+  const shown = await (await openBackups(name, from)).show(at);
+  const before = (await exists(output)) ? await tablesOf(output) : [];
+  const names = new Set(shown.tables.map((table) => table.name));
+  const vanish = before.filter((table) => !names.has(table.name));
+  const stay = before.filter((table) => names.has(table.name));
+  const come = shown.tables.filter((table) => !before.some((old) => old.name === table.name));
+  print(json, { file: output, backup: backupJson(shown.backup), vanish, stay, come }, () =>
+    [
+      `would restore ${output} to ${shown.backup.createdAt} (backup ${shown.backup.id})`,
+      `vanish: ${vanish.map(({ name, rows }) => `${name} (${rows ?? "-"} rows)`).join(", ") || "no table"}`,
+      `go back: ${stay.map(({ name }) => name).join(", ") || "no table"}`,
+      `come: ${come.map(({ name }) => name).join(", ") || "no table"}`,
+    ].join("\n"),
+  );
+}

@@ -1,0 +1,42 @@
+import { DamageError, PagemarkError, type Place } from "../errors/index.ts";
+
+/** Kinds of the core that are the caller's, not damage. */
+const CALLERS = /^(NAME|AT|TIME|BACKUP|BOOKMARK)_/;
+
+/** What the core threw as the package's error classes; other errors as they are. `name` is the file or object at hand. */
+export function translateCoreError(error: unknown, name?: string): unknown {
+  if (error instanceof PagemarkError || !(error instanceof Error)) return error;
+  if (error instanceof WebAssembly.RuntimeError) {
+    const message = "the core stopped; this is a defect, please report it with the file that caused it";
+    return new PagemarkError("INTERNAL", message, {}, { cause: error });
+  }
+  const { code, offset, page, txid } = error as Error & Place & { code?: unknown };
+  // Errors of the runtime (ENOENT, ERR_…) have a code too, but not one of ours.
+  if (typeof code !== "string" || !isCoreCode(code, error)) return error;
+  const at: Place = {};
+  if (offset !== undefined) at.offset = offset;
+  if (page !== undefined) at.page = page;
+  if (txid !== undefined) at.txid = txid;
+  if (name !== undefined) at.name = name;
+  const message = `${name === undefined ? "" : `${name}: `}${error.message}${describe(at)}`;
+  return CALLERS.test(code) ? new PagemarkError(code, message, at) : new DamageError(code, message, at);
+}
+
+function isCoreCode(code: string, error: Error): boolean {
+  return /^[A-Z]+(_[A-Z]+)*$/.test(code) && !("errno" in error) && !("syscall" in error) && !code.startsWith("ERR_");
+}
+
+function describe({ offset, page, txid }: Place): string {
+  if (page !== undefined) return ` (page ${page})`;
+  if (offset !== undefined) return ` (byte ${offset})`;
+  return txid === undefined ? "" : ` (TXID ${txid})`;
+}
+
+/** Runs `work`; what the core throws comes out translated. */
+export async function translating<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw translateCoreError(error);
+  }
+}

@@ -1,0 +1,20 @@
+// The packing thread of packing.node.ts: one packer, one batch after the other.
+import { parentPort, workerData } from "node:worker_threads";
+import { initSync, Packer } from "../pkg/core/pagemark.js";
+import { type PackRequest, packWith } from "./packing.ts";
+import type { PackAnswer } from "./packing.node.ts";
+
+const { pageSize, wasm } = workerData as { pageSize: number; wasm: WebAssembly.Module };
+initSync({ module: wasm });
+const packer = new Packer(pageSize);
+
+parentPort?.on("message", (request: PackRequest) => {
+  let answer: PackAnswer;
+  try {
+    answer = packWith(packer, pageSize, request);
+  } catch (error) {
+    const { message, code, page } = error as Error & { code?: string; page?: number };
+    answer = { error: { message, ...(code && { code }), ...(page && { page }) } };
+  }
+  parentPort?.postMessage(answer, "frames" in answer ? [answer.frames.buffer as ArrayBuffer] : []);
+});

@@ -1,0 +1,84 @@
+import { type Core, core, currentPlatform } from "./core.ts";
+
+/** A run of whole pages that follow each other. */
+export interface PageRun {
+  /** Number of its first page. */
+  first: number;
+  count: number;
+}
+
+/** Pages to pack: the runs' pages one after the other. */
+export interface PackRequest {
+  runs: PageRun[];
+  /** The pages of all runs. May share its memory with workers (`SharedArrayBuffer`). */
+  pages: Uint8Array;
+  /** The pages' states at the last backup, 24 bytes a page; pages that are as they were are left out. */
+  previous?: Uint8Array;
+}
+
+/** Pages packed: the frames for the LTX file, and all else the core's `Writer` must know of them. */
+export interface PackResult {
+  frames: Uint8Array;
+  summary: Uint8Array;
+}
+
+/** Packs batches of pages, several at a time where the runtime has threads. */
+export interface PackPool {
+  /** How many batches to keep under way. */
+  readonly concurrency: number;
+  /** Memory for one batch's pages, which `pack` reads without copying where it can. */
+  buffer(bytes: number): Uint8Array;
+  pack(request: PackRequest): Promise<PackResult>;
+  close(): Promise<void>;
+}
+
+/** Below this a thread costs more than it saves, in bytes. */
+const WORTH_THREADS = 8 << 20;
+
+/** A pool for a database of `bytes` bytes. */
+export async function packPool(pageSize: number, bytes: number): Promise<PackPool> {
+  const threads = bytes >= WORTH_THREADS ? currentPlatform().packPool?.(pageSize) : undefined;
+  return threads ?? new LocalPool(new (await core()).Packer(pageSize), pageSize);
+}
+
+/** Packs on the thread that asks. */
+class LocalPool implements PackPool {
+  readonly concurrency = 1;
+  readonly #packer: InstanceType<Core["Packer"]>;
+  readonly #pageSize: number;
+
+  constructor(packer: InstanceType<Core["Packer"]>, pageSize: number) {
+    this.#packer = packer;
+    this.#pageSize = pageSize;
+  }
+
+  buffer(bytes: number): Uint8Array {
+    return new Uint8Array(bytes);
+  }
+
+  async pack(request: PackRequest): Promise<PackResult> {
+    return packWith(this.#packer, this.#pageSize, request);
+  }
+
+  async close(): Promise<void> {
+    this.#packer.free();
+  }
+}
+
+/** Packs one batch. */
+export function packWith(packer: InstanceType<Core["Packer"]>, pageSize: number, request: PackRequest): PackResult {
+  const STATE_SIZE = 24;
+  let page = 0;
+  for (const { first, count } of request.runs) {
+    const pages = request.pages.subarray(page * pageSize, (page + count) * pageSize);
+    const previous = request.previous?.subarray(page * STATE_SIZE, (page + count) * STATE_SIZE);
+    packer.add(first, pages, previous);
+    page += count;
+  }
+  const packed = packer.take();
+  try {
+    return { frames: packed.takeFrames(), summary: packed.summary() };
+  } finally {
+    packed.free();
+  }
+}

@@ -1,0 +1,8 @@
+import { usePlatform } from "../core/index.ts";
+import { nodePlatform } from "../core/platform.node.ts";
+
+usePlatform(nodePlatform);
+
+export * from "../index.ts";
+export { file } from "../sources/file.ts";
+export { fs } from "../stores/fs.ts";

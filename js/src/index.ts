@@ -1,0 +1,21 @@
+export {
+  ConflictError,
+  DamageError,
+  ObjectExistsError,
+  ObjectMissingError,
+  PagemarkError,
+  type Place,
+  SourceError,
+  StoreError,
+} from "./errors/index.ts";
+export type { BackupOptions, NewBackup } from "./jobs/backup.ts";
+export { type At, Backups, Database, type Restored, type RestoreOptions, type Shown } from "./jobs/database.ts";
+export { type PagemarkOptions, pagemark } from "./jobs/pagemark.ts";
+export type { JobOptions, Progress } from "./jobs/progress.ts";
+export type { Backup } from "./jobs/record.ts";
+export { readTables, type Table } from "./jobs/tables.ts";
+export type { Problem, Verification, VerifyOptions } from "./jobs/verify.ts";
+export { memory } from "./sources/memory.ts";
+export type { Moment, PageSource, PinOptions, ReplaceOptions } from "./sources/source.ts";
+export { memoryStore } from "./stores/memory.ts";
+export type { GetOptions, ListOptions, ListPage, PutOptions, Store, StoredObject } from "./stores/store.ts";

@@ -1,0 +1,201 @@
+import { core, translateCoreError } from "../core/index.ts";
+import { ConflictError, ObjectExistsError, PagemarkError } from "../errors/index.ts";
+import type { Moment, PageSource } from "../sources/source.ts";
+import type { Store } from "../stores/store.ts";
+import { History, type Link, type NextBackup } from "./history.ts";
+import { packMoment } from "./pack-moment.ts";
+import { isLostFingerprint, PreviousStates } from "./previous-states.ts";
+import { type JobOptions, sleep, Throttle } from "./progress.ts";
+import { type Backup, type BackupRecord, toBackup } from "./record.ts";
+import { readTables } from "./tables.ts";
+import { type ObjectProof, Upload } from "./upload.ts";
+
+export interface BackupOptions extends JobOptions {
+  /** Makes a full backup even where an incremental one would do. */
+  full?: boolean;
+  /** Pages a step, after each of which progress is told and `signal` is looked at; -1 leaves it to Pagemark. */
+  pages?: number;
+  /** Reads no faster than this. */
+  maxBytesPerSecond?: number;
+}
+
+/** A backup that was just made. */
+export interface NewBackup extends Backup {
+  /** Why it is a full one; missing when it is incremental. */
+  fullBecause?: string;
+  /** What was found damaged on the way; the backup itself is whole. */
+  warnings: string[];
+}
+
+/** What a job works on. */
+export interface Subject {
+  source: PageSource;
+  store: Store;
+  /** The database's name. */
+  name: string;
+  /** Its folder in the store. */
+  folder: string;
+}
+
+/** A source that changes under every attempt is given up after so many. */
+const ATTEMPTS = 5;
+
+/** Makes a backup: LTX file and fingerprints first, the record last. A backup exists when its record does. */
+export async function backUp(subject: Subject, options: BackupOptions = {}): Promise<NewBackup> {
+  const { pages, signal } = options;
+  if (pages !== undefined && pages !== -1 && !(Number.isInteger(pages) && pages > 0)) {
+    throw new PagemarkError("USAGE", `pages must be -1 or a whole number above 0, not ${pages}`);
+  }
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await attemptBackup(subject, options);
+    } catch (error) {
+      const changed = error instanceof PagemarkError && error.code === "SOURCE_CHANGED";
+      if (!changed || attempt === ATTEMPTS) throw error;
+      await sleep(20 * attempt, signal);
+    }
+  }
+}
+
+async function attemptBackup(subject: Subject, options: BackupOptions): Promise<NewBackup> {
+  const { source, store, folder } = subject;
+  const { signal } = options;
+  signal?.throwIfAborted();
+  const history = await History.load(store, folder, "newest", signal);
+  const next = history.next();
+  const head = next.fullBecause === null ? history.find("latest") : undefined;
+  const moment = await source.pin({ since: head?.mark, signal });
+  try {
+    const fullBecause = options.full ? "it was asked for" : (next.fullBecause ?? pageSizeChanged(head, moment));
+    if (fullBecause !== null) return await makeBackup(subject, options, { next, history, moment, fullBecause });
+    const links = history.fingerprints(history.find("latest"));
+    try {
+      return await makeBackup(subject, options, { next, history, moment, links });
+    } catch (error) {
+      const translated = translateCoreError(error);
+      if (!isLostFingerprint(translated, links)) throw translated;
+      const fullBecause = "the fingerprints of the last backup are damaged or lost";
+      const damaged = { ...next, damaged: true };
+      return await makeBackup(subject, options, { next: damaged, history, moment, fullBecause });
+    }
+  } catch (error) {
+    throw translateCoreError(error, source.name);
+  } finally {
+    await moment.release().catch(() => {});
+  }
+}
+
+function pageSizeChanged(head: BackupRecord | undefined, moment: Moment): string | null {
+  return head?.pageSize === moment.pageSize ? null : "the database's page size has changed";
+}
+
+interface Plan {
+  next: NextBackup;
+  history: History;
+  moment: Moment;
+  /** Set for a full backup. */
+  fullBecause?: string;
+  /** The fingerprint chain; set for an incremental backup. */
+  links?: Link[];
+}
+
+async function makeBackup(subject: Subject, options: BackupOptions, plan: Plan): Promise<NewBackup> {
+  const { source, store, folder, name } = subject;
+  const { next, history, moment, fullBecause, links } = plan;
+  const { Writer, ltxKey, fingerprintsKey, recordKey, formatBookmark, encodeRecord } = await core();
+  const now = new Date();
+  const previous = links && (await PreviousStates.open(store, links, options.signal));
+  const head = links?.at(-1)?.record;
+  const complete = !head || history.wantsCompleteFingerprints(head, moment.changed?.length ?? 0);
+  const tables = await countTables(moment, options.signal);
+
+  const level = previous ? 0 : 9;
+  const min = previous ? next.first : "0".repeat(15) + "1";
+  const writer = new Writer(moment.pageSize, moment.pageCount, min, next.txid, now.getTime(), previous?.checksum);
+  const put = { modified: now, signal: options.signal };
+  const ltx = await Upload.start(store, `${folder}/${ltxKey(store.layout, level, min, next.txid)}`, put);
+  const prints = await Upload.start(store, `${folder}/${fingerprintsKey(next.first, next.txid)}`, put);
+  const uploads = [ltx, prints];
+  const stored: string[] = [];
+  try {
+    const throttle = new Throttle(options.maxBytesPerSecond, options.signal);
+    await packMoment({ moment, previous, complete, writer, ltx, prints, throttle, options });
+    // The moment held: all that follows is only storing.
+    await moment.release();
+    const changed = writer.pages;
+    const tail = writer.finish();
+    for (let piece = tail.next(); piece; piece = tail.next()) await ltx.write(piece);
+    const [ltxProof, fingerprints] = (await Promise.all(uploads.map((upload) => finish(upload, stored)))) as [
+      ObjectProof,
+      ObjectProof,
+    ];
+    options.signal?.throwIfAborted();
+    const lineage = next.lineage ?? randomHex(8);
+    const record: BackupRecord = {
+      version: 1,
+      id: crypto.randomUUID(),
+      name,
+      createdAt: rfc3339(now),
+      kind: previous ? "incremental" : "full",
+      bookmark: formatBookmark(next.txid, now.getTime(), tail.checksum, lineage),
+      first: next.first,
+      previous: next.previous,
+      pageSize: moment.pageSize,
+      pageCount: moment.pageCount,
+      tables,
+      taken: moment.taken,
+      ltx: ltxProof,
+      changed,
+      fingerprints,
+      complete,
+      ...(moment.mark !== undefined && { mark: moment.mark }),
+    };
+    const text = encodeRecord(JSON.stringify(record));
+    await store.put(`${folder}/${recordKey(next.first)}`, new TextEncoder().encode(text), put);
+    await sweep(subject, history, next);
+    const warnings = next.damaged ? [`this is a full backup because ${fullBecause}; run verify to see what is left`] : [];
+    return { ...toBackup(record), ...(fullBecause !== undefined && { fullBecause }), warnings };
+  } catch (error) {
+    for (const upload of uploads) await upload.abort(error);
+    for (const key of stored) await store.delete(key).catch(() => {});
+    if (error instanceof ObjectExistsError) throw new ConflictError(name);
+    throw translateCoreError(error, source.name);
+  }
+}
+
+async function finish(upload: Upload, stored: string[]): Promise<ObjectProof> {
+  const proof = await upload.finish();
+  stored.push(upload.key);
+  return proof;
+}
+
+/** Deletes what runs that died have left under the TXIDs that this backup has stepped over. */
+async function sweep({ store, folder }: Subject, history: History, next: NextBackup): Promise<void> {
+  const { fingerprintsKey } = await core();
+  for (const { key } of history.ltxFiles) {
+    const max = /-([0-9a-f]{16})\.ltx$/.exec(key)?.[1];
+    if (max === undefined || max < next.first || max >= next.txid) continue;
+    // What cannot be deleted now is invisible, and harms nobody.
+    await store.delete(`${folder}/${key}`).catch(() => {});
+    await store.delete(`${folder}/${fingerprintsKey(next.first, max)}`).catch(() => {});
+  }
+}
+
+async function countTables(moment: Moment, signal: AbortSignal | undefined): Promise<number> {
+  const page = new Uint8Array(moment.pageSize);
+  const read = async (pgno: number) => {
+    await moment.read(pgno, page, signal);
+    return page.slice();
+  };
+  return (await readTables(read, moment.pageCount, false)).length;
+}
+
+function randomHex(bytes: number): string {
+  return [...crypto.getRandomValues(new Uint8Array(bytes))].map((b) => b.toString(16).padStart(2, "0")).join("");
+}
+
+/** RFC 3339 with microseconds, which `Date` does not have: the part below a millisecond comes from the monotonic clock. */
+function rfc3339(date: Date): string {
+  const micros = Math.floor((performance.now() % 1) * 1000);
+  return date.toISOString().replace("Z", `${String(micros).padStart(3, "0")}Z`);
+}

@@ -1,0 +1,200 @@
+import { core, translating } from "../core/index.ts";
+import { PagemarkError } from "../errors/index.ts";
+import type { PageSource } from "../sources/source.ts";
+import type { Store } from "../stores/store.ts";
+import { type BackupOptions, backUp, type NewBackup } from "./backup.ts";
+import { History, type Listed } from "./history.ts";
+import type { JobOptions } from "./progress.ts";
+import { type Backup, toBackup } from "./record.ts";
+import { planRestore, restoreStream } from "./restore.ts";
+import { StoredPages } from "./stored-pages.ts";
+import { readTables, type Table } from "./tables.ts";
+import { type Verification, type VerifyOptions, verify } from "./verify.ts";
+
+/** A moment: a backup's id (or the first eight digits or more of it), a bookmark, a TXID, a time, or an age such as `-1h`. */
+export type At = string | Date;
+
+export interface RestoreOptions extends JobOptions {
+  /** The newest backup unless given. */
+  at?: At;
+  /** Whether to back the database up first, so that the restore can be undone; true unless given. */
+  safety?: boolean;
+}
+
+export interface Restored {
+  /** The backup that is in place now; missing when it came from a folder that Litestream wrote. */
+  backup?: Backup;
+  /** Restoring this bookmark undoes the restore; missing when there was no database, or no safety backup was wanted. */
+  undo?: string;
+}
+
+export interface Shown {
+  backup: Backup;
+  /** The backups it is made of, oldest first; the last is itself. */
+  chain: Backup[];
+  tables: Table[];
+}
+
+/** The backups of one database. */
+export class Backups {
+  readonly name: string;
+  readonly store: Store;
+  readonly #folder: string;
+
+  /** @throws PagemarkError `NAME_INVALID` */
+  static async open(name: string, store: Store): Promise<Backups> {
+    const { nameToSegment } = await core();
+    return translating(async () => new Backups(name, store, nameToSegment(name)));
+  }
+
+  private constructor(name: string, store: Store, folder: string) {
+    this.name = name;
+    this.store = store;
+    this.#folder = folder;
+  }
+
+  /** Backs `source` up. */
+  create(source: PageSource, options?: BackupOptions): Promise<NewBackup> {
+    return backUp({ source, store: this.store, name: this.name, folder: this.#folder }, options);
+  }
+
+  /** Every backup, newest first; one whose record is damaged is listed as such. */
+  list(options?: { signal?: AbortSignal }): Promise<Backup[]> {
+    return translating(async () => {
+      const history = await History.load(this.store, this.#folder, "all", options?.signal);
+      return history.list().map(toListed).reverse();
+    });
+  }
+
+  /** The backup that `at` means, the newest unless given. */
+  find(at?: At): Promise<Backup> {
+    return translating(async () => {
+      const history = await History.load(this.store, this.#folder, "all");
+      return toBackup(history.find(formatAt(at)));
+    });
+  }
+
+  /**
+   * The database as it was, as a SQLite file. The stream ends without an error only if every object and the
+   * database's checksum were right.
+   */
+  download(at?: At, options?: JobOptions): Promise<{ body: ReadableStream<Uint8Array>; backup?: Backup }> {
+    return translating(async () => {
+      const plan = await planRestore(this.store, this.#folder, formatAt(at), options?.signal);
+      const body = restoreStream(this.store, plan, options);
+      return { body, ...(plan.record && { backup: toBackup(plan.record) }) };
+    });
+  }
+
+  /** What is in a backup; reads only the pages that say so. */
+  show(at?: At, options?: { signal?: AbortSignal }): Promise<Shown> {
+    return translating(async () => {
+      const plan = await planRestore(this.store, this.#folder, formatAt(at), options?.signal);
+      if (!plan.record) {
+        const message = "a folder that Litestream wrote has no records to show; restore or verify it";
+        throw new PagemarkError("BACKUP_UNKNOWN", message);
+      }
+      const history = await History.load(this.store, this.#folder, "all", options?.signal);
+      const chain = history.chain(plan.record).map(({ record }) => toBackup(record));
+      const pages = await StoredPages.open(this.store, plan, options?.signal);
+      const tables = await readTables((pgno) => pages.read(pgno, options?.signal), plan.record.pageCount, false);
+      return { backup: toBackup(plan.record), chain, tables };
+    });
+  }
+
+  /** Proves what is stored; see {@link Verification}. */
+  verify(options: Omit<VerifyOptions, "at"> & { at?: At } = {}): Promise<Verification> {
+    const { at, ...rest } = options;
+    return translating(() =>
+      verify(this.store, this.#folder, at === undefined ? rest : { ...rest, at: formatAt(at) }),
+    );
+  }
+}
+
+/** A database together with its backups. */
+export class Database {
+  readonly source: PageSource;
+  readonly name: string;
+  readonly store: Store;
+
+  constructor(source: PageSource, name: string, store: Store) {
+    this.source = source;
+    this.name = name;
+    this.store = store;
+  }
+
+  /** Makes a backup: incremental when it can be. */
+  async backup(options?: BackupOptions): Promise<NewBackup> {
+    return (await this.#backups()).create(this.source, options);
+  }
+
+  /** Every backup, newest first. */
+  async *backups(options?: { signal?: AbortSignal }): AsyncGenerator<Backup, void, void> {
+    yield* await (await this.#backups()).list(options);
+  }
+
+  /** The bookmark of the backup that `at` means, the newest unless given. */
+  async bookmark(at?: At): Promise<string> {
+    return (await (await this.#backups()).find(at)).bookmark;
+  }
+
+  /** A backup as a SQLite file; see {@link Backups.download}. */
+  async download(at?: At, options?: JobOptions): Promise<ReadableStream<Uint8Array>> {
+    return (await (await this.#backups()).download(at, options)).body;
+  }
+
+  /** What is in a backup. */
+  async show(at?: At): Promise<Shown> {
+    return (await this.#backups()).show(at);
+  }
+
+  async verify(options?: Omit<VerifyOptions, "at"> & { at?: At }): Promise<Verification> {
+    return (await this.#backups()).verify(options);
+  }
+
+  /**
+   * Puts a backup in the place of the database, after backing that up. A crash leaves the old database or the new.
+   *
+   * @throws SourceError `SOURCE_IN_USE` when another process has the database open
+   */
+  async restore(options: RestoreOptions = {}): Promise<Restored> {
+    const { at, safety = true, signal, onProgress } = options;
+    if (!this.source.replace) {
+      const message = `${this.source.name} can only be read; download the backup instead`;
+      throw new PagemarkError("SOURCE_READ_ONLY", message);
+    }
+    const backups = await this.#backups();
+    // Found before the safety backup is made, which would be the newest.
+    const wanted = await backups.download(at, { signal, onProgress });
+    const undo = safety ? await this.#safetyBackup(backups, signal) : undefined;
+    await this.source.replace(wanted.body, { signal });
+    return { ...(wanted.backup && { backup: wanted.backup }), ...(undo !== undefined && { undo }) };
+  }
+
+  async #safetyBackup(backups: Backups, signal: AbortSignal | undefined): Promise<string | undefined> {
+    try {
+      return (await backups.create(this.source, { signal })).bookmark;
+    } catch (error) {
+      // No database yet: nothing to undo.
+      const { code } = error as { code?: string };
+      if (code === "SOURCE_MISSING" || code === "DATABASE_EMPTY") return undefined;
+      throw error;
+    }
+  }
+
+  #backups(): Promise<Backups> {
+    return Backups.open(this.name, this.store);
+  }
+}
+
+function toListed(entry: Listed): Backup {
+  if ("record" in entry) return toBackup(entry.record);
+  const unknown = { id: "", bookmark: "", createdAt: "", kind: "full", taken: "start" } as const;
+  const zero = { tables: 0, size: 0, storedSize: 0, pageSize: 0, pageCount: 0, changedPages: 0 };
+  return { ...unknown, ...zero, txid: entry.first, state: "damaged", error: entry.damage };
+}
+
+/** A time as text: the core compares with the microseconds that records have. */
+function formatAt(at: At | undefined): string {
+  return at instanceof Date ? at.toISOString() : (at ?? "");
+}

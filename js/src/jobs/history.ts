@@ -1,0 +1,158 @@
+import { type Core, core } from "../core/index.ts";
+import { DamageError, ObjectMissingError } from "../errors/index.ts";
+import type { Store } from "../stores/store.ts";
+import { type BackupRecord, txidOf } from "./record.ts";
+
+/** Records fetched at a time. */
+const CONCURRENCY = 16;
+/** Larger than any record; what is longer is not one. */
+const MOST_RECORD_BYTES = 1 << 20;
+
+/** A link of a chain: a backup, and the keys of its objects. */
+export interface Link {
+  record: BackupRecord;
+  ltx: string;
+  fingerprints: string;
+}
+
+/** What the next backup is to be; see the core's `catalog::Next`. */
+export interface NextBackup {
+  first: string;
+  txid: string;
+  previous: { first: string; sha256: string } | null;
+  lineage: string | null;
+  fullBecause: string | null;
+  damaged: boolean;
+}
+
+/** An LTX file in the store, with or without a record. */
+export interface LtxObject {
+  key: string;
+  size: number;
+  createdMs: number;
+}
+
+export type Listed = { first: string } & ({ record: BackupRecord } | { damage: { code: string; message: string } });
+
+/** The backups of one database in one store. */
+export class History {
+  readonly ltxFiles: LtxObject[] = [];
+  readonly #store: Store;
+  readonly #folder: string;
+  readonly #history: InstanceType<Core["History"]>;
+  #recordKeys: string[] = [];
+
+  private constructor(store: Store, folder: string, history: InstanceType<Core["History"]>) {
+    this.#store = store;
+    this.#folder = folder;
+    this.#history = history;
+  }
+
+  /**
+   * Lists the database's folder and reads its records: all, or with `newest` only back to the last full backup,
+   * which is all that the next backup needs.
+   */
+  static async load(store: Store, folder: string, which: "all" | "newest", signal?: AbortSignal): Promise<History> {
+    const history = new History(store, folder, new (await core()).History());
+    await history.#list(signal);
+    await history.#read(which, signal);
+    return history;
+  }
+
+  /** Whether there is any record. */
+  get isEmpty(): boolean {
+    return this.#recordKeys.length === 0;
+  }
+
+  /** Oldest first. */
+  list(): Listed[] {
+    return JSON.parse(this.#history.list());
+  }
+
+  /** The backup that `at` means: see the core's `catalog::Target`. */
+  find(at: string): BackupRecord {
+    return JSON.parse(this.#history.find(at, Date.now()));
+  }
+
+  /** From the full backup to `record`, oldest first. */
+  chain(record: BackupRecord): Link[] {
+    return this.#links(this.#history.chain(txidOf(record), this.#store.layout));
+  }
+
+  /** The backups whose fingerprint files together tell every page of `record`, oldest first. */
+  fingerprints(record: BackupRecord): Link[] {
+    return this.#links(this.#history.fingerprints(txidOf(record), this.#store.layout));
+  }
+
+  wantsCompleteFingerprints(record: BackupRecord, changed: number): boolean {
+    return this.#history.wantsCompleteFingerprints(txidOf(record), changed);
+  }
+
+  next(): NextBackup {
+    return JSON.parse(this.#history.next());
+  }
+
+  async #list(signal: AbortSignal | undefined): Promise<void> {
+    let cursor: string | undefined;
+    do {
+      const page = await this.#store.list(`${this.#folder}/`, { cursor, signal });
+      for (const { key, size, modified } of page.objects) {
+        const below = key.slice(this.#folder.length + 1);
+        if (this.#history.see(below, this.#store.layout)) this.#recordKeys.push(below);
+        else if (below.endsWith(".ltx")) this.ltxFiles.push({ key: below, size, createdMs: modified.getTime() });
+      }
+      cursor = page.cursor;
+    } while (cursor !== undefined);
+  }
+
+  async #read(which: "all" | "newest", signal: AbortSignal | undefined): Promise<void> {
+    const newestFirst = this.#recordKeys.toReversed();
+    for (let at = 0; at < newestFirst.length; at += CONCURRENCY) {
+      const keys = newestFirst.slice(at, at + CONCURRENCY);
+      const texts = await Promise.all(keys.map((key) => this.#readRecord(key, signal)));
+      for (const [index, key] of keys.entries()) {
+        const text = texts[index];
+        if (text !== undefined) this.#history.add(key, text);
+      }
+      const reachedFull = () => this.list().some((entry) => "record" in entry && entry.record.kind === "full");
+      if (which === "newest" && reachedFull()) return;
+    }
+  }
+
+  /** `undefined` when the record was deleted since it was listed. */
+  async #readRecord(key: string, signal: AbortSignal | undefined): Promise<string | undefined> {
+    try {
+      const stream = await this.#store.get(`${this.#folder}/${key}`, { length: MOST_RECORD_BYTES, signal });
+      // Bytes that are no UTF-8 become U+FFFD, which the record's digest shows.
+      return await new Response(stream).text();
+    } catch (error) {
+      if (error instanceof ObjectMissingError) return undefined;
+      throw error;
+    }
+  }
+
+  #links(json: string): Link[] {
+    const links: Link[] = JSON.parse(json);
+    return links.map(({ record, ltx, fingerprints }) => ({
+      record,
+      ltx: `${this.#folder}/${ltx}`,
+      fingerprints: `${this.#folder}/${fingerprints}`,
+    }));
+  }
+}
+
+/** Checks that a link's LTX file is there and as long as it must be, before anything is read or written. */
+export async function checkPresence(store: Store, files: { key: string; size: number }[], signal?: AbortSignal) {
+  for (let at = 0; at < files.length; at += CONCURRENCY) {
+    const batch = files.slice(at, at + CONCURRENCY);
+    const found = await Promise.all(batch.map(({ key }) => store.head(key, { signal })));
+    for (const [index, { key, size }] of batch.entries()) {
+      const object = found[index];
+      if (!object) throw new ObjectMissingError(key);
+      if (object.size !== size) {
+        const message = `${key} has ${object.size} bytes instead of ${size}: it is damaged; restore another backup, or put the object back`;
+        throw new DamageError("OBJECT_DAMAGED", message, { name: key });
+      }
+    }
+  }
+}

@@ -1,0 +1,62 @@
+import { PagemarkError } from "../errors/index.ts";
+
+/** How far a job is. */
+export interface Progress {
+  /** `pages`: reading and storing pages. `restore`: reading stored files. `verify`: checking stored objects. */
+  phase: "pages" | "restore" | "verify";
+  /** Units done: pages, or bytes of stored files. Never falls within a phase. */
+  done: number;
+  /** Units in all. */
+  total: number;
+  /** Bytes read so far. */
+  bytes: number;
+}
+
+export interface JobOptions {
+  /** Ends the job at the next step; nothing half-done stays. */
+  signal?: AbortSignal | undefined;
+  /** Called after every step. What it throws ends the job. */
+  onProgress?: ((progress: Progress) => void) | undefined;
+}
+
+/** Keeps a job to so many bytes a second. */
+export class Throttle {
+  readonly #bytesPerSecond: number;
+  readonly #signal: AbortSignal | undefined;
+  #started: number | undefined;
+  #bytes = 0;
+
+  constructor(bytesPerSecond: number | undefined, signal: AbortSignal | undefined) {
+    if (bytesPerSecond !== undefined && !(bytesPerSecond > 0)) {
+      throw new PagemarkError("USAGE", `maxBytesPerSecond must be above 0, not ${bytesPerSecond}`);
+    }
+    this.#bytesPerSecond = bytesPerSecond ?? Number.POSITIVE_INFINITY;
+    this.#signal = signal;
+  }
+
+  /** Waits until `bytes` more are within the rate. */
+  async take(bytes: number): Promise<void> {
+    if (this.#bytesPerSecond === Number.POSITIVE_INFINITY) return;
+    this.#started ??= performance.now();
+    this.#bytes += bytes;
+    const due = this.#started + (this.#bytes / this.#bytesPerSecond) * 1000;
+    await sleep(due - performance.now(), this.#signal);
+  }
+}
+
+/** Waits, but not beyond an abort. */
+export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
+  if (ms <= 0) return Promise.resolve();
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(done, ms);
+    function done() {
+      signal?.removeEventListener("abort", aborted);
+      resolve();
+    }
+    function aborted() {
+      clearTimeout(timer);
+      reject(signal?.reason);
+    }
+    signal?.addEventListener("abort", aborted, { once: true });
+  });
+}

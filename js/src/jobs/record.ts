@@ -1,0 +1,73 @@
+import type { ObjectProof } from "./upload.ts";
+
+/** A backup's record as it is stored; the core writes and proves it (`src/catalog/record.rs`). */
+export interface BackupRecord {
+  version: 1;
+  id: string;
+  name: string;
+  createdAt: string;
+  kind: "full" | "incremental";
+  bookmark: string;
+  first: string;
+  previous: { first: string; sha256: string } | null;
+  pageSize: number;
+  pageCount: number;
+  tables: number;
+  taken: "start" | "end";
+  ltx: ObjectProof;
+  changed: number;
+  fingerprints: ObjectProof;
+  complete: boolean;
+  mark?: string;
+}
+
+/** A backup, as users see it. */
+export interface Backup {
+  /** UUID. */
+  id: string;
+  /** Names the state it restores to. */
+  bookmark: string;
+  /** Number of that state, 16 hex digits. */
+  txid: string;
+  /** RFC 3339 in UTC, with microseconds. */
+  createdAt: string;
+  kind: "full" | "incremental";
+  /** User tables. */
+  tables: number;
+  /** Of the database, in bytes. */
+  size: number;
+  /** What was stored for it, in bytes. */
+  storedSize: number;
+  /** `damaged`: its record cannot be read; `error` says why. */
+  state: "done" | "damaged";
+  pageSize: number;
+  pageCount: number;
+  /** Pages stored. */
+  changedPages: number;
+  /** Whether its state is that of the start of the run, or of the end. */
+  taken: "start" | "end";
+  error?: { code: string; message: string };
+}
+
+/** TXID of a record's state, 16 hex digits. */
+export function txidOf(record: BackupRecord): string {
+  return record.bookmark.slice(0, 17).replace("-", "");
+}
+
+export function toBackup(record: BackupRecord): Backup {
+  return {
+    id: record.id,
+    bookmark: record.bookmark,
+    txid: txidOf(record),
+    createdAt: record.createdAt,
+    kind: record.kind,
+    tables: record.tables,
+    size: record.pageSize * record.pageCount,
+    storedSize: record.ltx.size + record.fingerprints.size,
+    state: "done",
+    pageSize: record.pageSize,
+    pageCount: record.pageCount,
+    changedPages: record.changed,
+    taken: record.taken,
+  };
+}

@@ -1,0 +1,99 @@
+import { core, translateCoreError } from "../core/index.ts";
+import { PagemarkError } from "../errors/index.ts";
+import type { Store } from "../stores/store.ts";
+import { checkPresence, History } from "./history.ts";
+import { ObjectReader, type StoredFile } from "./object-reader.ts";
+import type { JobOptions } from "./progress.ts";
+import type { BackupRecord } from "./record.ts";
+
+/** A chain found and checked for presence: what a restore reads. */
+export interface RestorePlan {
+  /** Oldest first. */
+  files: StoredFile[];
+  /** The backup restored; missing for a folder that Litestream wrote. */
+  record?: BackupRecord;
+}
+
+/** Memory for reading all files of a chain side by side, in bytes. */
+const READ_AHEAD = 12 << 20;
+const MOST_STEP = 1 << 20;
+const LEAST_STEP = 16 << 10;
+
+/**
+ * Finds the files that restore to `at`, and checks that all are there before anything is read.
+ * A folder without records is taken as a Litestream replica.
+ */
+export async function planRestore(store: Store, folder: string, at: string, signal?: AbortSignal): Promise<RestorePlan> {
+  const { planReplica } = await core();
+  const history = await History.load(store, folder, at === "" || at === "latest" ? "newest" : "all", signal);
+  if (history.isEmpty && history.ltxFiles.length > 0) {
+    const sizes = new Map(history.ltxFiles.map(({ key, size }) => [key, size]));
+    const keys: string[] = JSON.parse(planReplica(JSON.stringify(history.ltxFiles), store.layout, at, Date.now()));
+    return { files: keys.map((key) => ({ key: `${folder}/${key}`, size: sizes.get(key) ?? 0 })) };
+  }
+  const record = history.find(at);
+  const files = history.chain(record).map(({ record, ltx }) => ({ key: ltx, ...record.ltx }));
+  await checkPresence(store, files, signal);
+  return { files, record };
+}
+
+/**
+ * The database file that `plan` restores to. Every object's digest and the database's checksum are proved on the way:
+ * the stream ends without an error only if all of it was right.
+ */
+export function restoreStream(store: Store, plan: RestorePlan, options: JobOptions = {}): ReadableStream<Uint8Array> {
+  const chunks = restoreChunks(store, plan, options);
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        const { done, value } = await chunks.next();
+        if (done) controller.close();
+        else controller.enqueue(value);
+      },
+      async cancel() {
+        await chunks.return();
+      },
+    },
+    // The core puts out a MiB at a time; more would only lie in memory.
+    { highWaterMark: 0 },
+  );
+}
+
+async function* restoreChunks(
+  store: Store,
+  { files, record }: RestorePlan,
+  { signal, onProgress }: JobOptions,
+): AsyncGenerator<Uint8Array, void, void> {
+  const { Restore, proveBookmark } = await core();
+  const step = Math.max(LEAST_STEP, Math.min(MOST_STEP, Math.floor(READ_AHEAD / files.length / 2)));
+  const readers = await Promise.all(files.map((file) => ObjectReader.open(store, file, step, signal)));
+  const total = files.reduce((sum, file) => sum + file.size, 0);
+  const restore = new Restore(files.length);
+  let done = 0;
+  let current = 0;
+  try {
+    for (let next = restore.poll(); next !== -2; next = restore.poll()) {
+      signal?.throwIfAborted();
+      if (next === -1) {
+        yield restore.takeOutput();
+        continue;
+      }
+      current = next;
+      const bytes = (await readers[next]?.next()) ?? new Uint8Array();
+      restore.feed(next, bytes);
+      done += bytes.length;
+      onProgress?.({ phase: "restore", done, total, bytes: done });
+    }
+    await Promise.all(readers.map(readToEnd));
+    if (record) proveBookmark(record.bookmark, restore.checksum ?? "");
+  } catch (error) {
+    throw translateCoreError(error, files[current]?.key);
+  } finally {
+    restore.free();
+  }
+}
+
+/** The last bytes of an LTX file end it for the core; the object's digest needs them all to have been read. */
+async function readToEnd(reader: ObjectReader): Promise<void> {
+  if ((await reader.next()).length > 0) throw new PagemarkError("INTERNAL", "bytes follow a file that had ended");
+}

@@ -1,0 +1,33 @@
+import { type Core, core } from "../core/index.ts";
+
+/** Reads one page. */
+export type ReadPage = (pgno: number) => Promise<Uint8Array>;
+
+export interface Table {
+  name: string;
+  /** Rows; missing where they were not counted, or where the table has none of its own (a virtual one). */
+  rows?: number;
+}
+
+/** The user tables of a database, from its pages. */
+export async function readTables(readPage: ReadPage, pageCount: number, countRows: boolean): Promise<Table[]> {
+  const { DatabaseHeader, TableInventory } = await core();
+  const first = await readPage(1);
+  const inventory: InstanceType<Core["TableInventory"]> = new TableInventory(
+    DatabaseHeader.parse(first),
+    pageCount,
+    countRows,
+  );
+  try {
+    for (let pgno = inventory.poll(); pgno !== undefined; pgno = inventory.poll()) {
+      inventory.feed(pgno === 1 ? first : await readPage(pgno));
+    }
+    const rows = inventory.rows();
+    return inventory.names().map((name, index) => {
+      const count = rows[index] ?? -1;
+      return countRows && count >= 0 ? { name, rows: count } : { name };
+    });
+  } finally {
+    inventory.free();
+  }
+}
