@@ -1,0 +1,83 @@
+import { lstat, mkdir, open, realpath } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { failed, notAFolder, systemCode } from "./fs-errors.ts";
+
+/** A backup holds all of a database: it is for its owner's eyes. A folder that is already there keeps its mode. */
+const MODE = 0o700;
+
+/** Makes the folders of a store when the first object is put, so that they outlive a crash, each once. */
+export class Folders {
+  readonly #root: string;
+  readonly #made = new Map<string, Promise<string>>();
+
+  constructor(root: string) {
+    this.#root = root;
+  }
+
+  /**
+   * Calls `use` with the real path of `folder`, which is relative to the root; "." is the root. Once more when the
+   * folder turns out to have been removed or replaced since it was made here.
+   */
+  async within<T>(folder: string, use: (path: string) => Promise<T>): Promise<T> {
+    const path = await this.#make(folder);
+    try {
+      if ((await realpath(path)) === path) return await use(path);
+    } catch (error) {
+      if (systemCode(error) !== "ENOENT") throw error;
+    }
+    this.#made.clear();
+    return use(await this.#make(folder));
+  }
+
+  #make(folder: string): Promise<string> {
+    const known = this.#made.get(folder);
+    if (known !== undefined) return known;
+    const made = folder === "." ? makeRoot(this.#root) : this.#makeBelow(folder);
+    this.#made.set(folder, made);
+    made.catch(() => this.#made.delete(folder));
+    return made;
+  }
+
+  async #makeBelow(folder: string): Promise<string> {
+    const parent = await this.#make(dirname(folder));
+    const path = join(parent, folder.slice(folder.lastIndexOf("/") + 1));
+    await mkdir(path, MODE).catch(async (error) => {
+      if (systemCode(error) !== "EEXIST") failed("write", path)(error);
+      // Not stat: through a symbolic link we would write outside of the root.
+      if (!(await lstat(path)).isDirectory()) throw notAFolder(path, error);
+    });
+    // Also when it was there: who made it may have died before doing this.
+    await syncFolder(parent);
+    return path;
+  }
+}
+
+/** Makes the root and the folders above it. It may be a symbolic link to a folder, unlike what is below it. */
+async function makeRoot(root: string): Promise<string> {
+  const first = await mkdir(root, { recursive: true, mode: MODE }).catch((error) => {
+    if (systemCode(error) === "EEXIST") throw notAFolder(root, error);
+    return failed("write", root)(error);
+  });
+  for (let made = root; first !== undefined && made.length >= first.length; made = dirname(made)) {
+    await syncFolder(dirname(made));
+  }
+  return realpath(root).catch(failed("write", root));
+}
+
+/** Makes the names in a folder outlive a crash. Where the system cannot (Windows, some network mounts), it need not. */
+export async function syncFolder(path: string): Promise<void> {
+  const handle = await open(path, "r").catch((error) => {
+    if (!CANNOT_SYNC.has(systemCode(error) ?? "")) failed("write", path)(error);
+  });
+  if (!handle) return;
+  try {
+    await handle.sync();
+  } catch (error) {
+    if (!CANNOT_SYNC.has(systemCode(error) ?? "")) failed("write", path)(error);
+  } finally {
+    await handle.close();
+  }
+}
+
+/** EACCES: a folder we may write into but not read. */
+const CANNOT_SYNC = new Set(["EACCES", "EINVAL", "EISDIR", "ENOTSUP", "EOPNOTSUPP", "EPERM"]);

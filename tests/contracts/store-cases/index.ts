@@ -1,0 +1,22 @@
+import type { Store } from "pagemark";
+import { aborts } from "./aborts.ts";
+import { keys } from "./keys.ts";
+import { lists } from "./lists.ts";
+import { puts } from "./puts.ts";
+import { reads } from "./reads.ts";
+
+/** A sentence that is true of every store, and what shows it, given a store that is empty. */
+export type Case = readonly [title: string, run: (store: Store) => Promise<void>];
+
+/** In what stores may differ. */
+export interface Traits {
+  /** Keeps the time given with a put, to the millisecond. */
+  keepsModified: boolean;
+  /** Tells `A` from `a`, which the usual file systems of macOS and Windows do not. */
+  caseSensitive: boolean;
+}
+
+export function storeCases(traits: Partial<Traits> = {}): Case[] {
+  const all: Traits = { keepsModified: true, caseSensitive: true, ...traits };
+  return [...puts(all), ...reads, ...lists, ...keys(all), ...aborts];
+}
