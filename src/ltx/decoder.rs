@@ -14,6 +14,8 @@ use crate::page::{Checksum, Crc64, Pgno};
 pub struct Decoder {
     input: Input,
     state: State,
+    /// Once the header has told the page size.
+    unpacker: Option<FrameUnpacker>,
     crc: Crc64,
     /// Over the index as the frames say it must be.
     index: Crc64,
@@ -35,7 +37,7 @@ pub enum Event {
 #[derive(Clone, Copy)]
 enum State {
     Header,
-    Frames { header: Header, unpacker: FrameUnpacker, last: Option<Pgno>, pending: Option<FrameSpan>, pages: u32 },
+    Frames { header: Header, last: Option<Pgno>, pending: Option<FrameSpan>, pages: u32 },
     Index { header: Header, start: u64, seen: Crc64 },
     Trailer { header: Header },
     Done(Trailer),
@@ -43,7 +45,8 @@ enum State {
 
 impl Default for Decoder {
     fn default() -> Self {
-        Self { input: Input::default(), state: State::Header, crc: Crc64::default(), index: Crc64::default() }
+        let (crc, index) = (Crc64::default(), Crc64::default());
+        Self { input: Input::default(), state: State::Header, unpacker: None, crc, index }
     }
 }
 
@@ -65,11 +68,11 @@ impl Decoder {
     pub fn poll(&mut self) -> Result<Event> {
         let event = match self.state {
             State::Header => self.poll_header(),
-            State::Frames { header, unpacker, last, pending, pages } => {
+            State::Frames { header, last, pending, pages } => {
                 if let Some(span) = pending {
                     return Ok(Event::Page(span.pgno));
                 }
-                self.poll_frame(header, unpacker, last, pages)
+                self.poll_frame(header, last, pages)
             }
             State::Index { header, start, seen } => self.poll_index(header, start, seen),
             State::Trailer { header } => self.poll_trailer(header),
@@ -88,7 +91,7 @@ impl Decoder {
     /// # Errors
     /// `LtxCompression`; `Usage` when no page was announced.
     pub fn page(&mut self, page: &mut [u8]) -> Result<Crc64> {
-        let State::Frames { unpacker, pending: Some(span), .. } = self.state else {
+        let (State::Frames { pending: Some(span), .. }, Some(unpacker)) = (self.state, &self.unpacker) else {
             return Err(ErrorKind::Usage.into());
         };
         let crc = unpacker.unpack(self.input.bytes(), span, page, &mut self.crc)?;
@@ -114,18 +117,13 @@ impl Decoder {
         let header = Header::decode(bytes)?;
         self.crc.update(bytes);
         self.input.advance(HEADER_SIZE);
-        let unpacker = FrameUnpacker::new(header.page_size);
-        self.state = State::Frames { header, unpacker, last: None, pending: None, pages: 0 };
+        self.unpacker = Some(FrameUnpacker::new(header.page_size));
+        self.state = State::Frames { header, last: None, pending: None, pages: 0 };
         Ok(Some(Event::Header(header)))
     }
 
-    fn poll_frame(
-        &mut self,
-        header: Header,
-        unpacker: FrameUnpacker,
-        last: Option<Pgno>,
-        pages: u32,
-    ) -> Result<Option<Event>> {
+    fn poll_frame(&mut self, header: Header, last: Option<Pgno>, pages: u32) -> Result<Option<Event>> {
+        let unpacker = self.unpacker.as_ref().ok_or(ErrorKind::Usage)?;
         let span = match unpacker.measure(self.input.bytes(), self.input.offset)? {
             None => return Ok(None),
             Some(Ok(span)) => span,
@@ -146,7 +144,7 @@ impl Decoder {
         if pgno.value() > header.commit || last.is_some_and(|last| pgno <= last) {
             return Err(Error::at_page(ErrorKind::LtxPageOrder, pgno.value()));
         }
-        self.state = State::Frames { header, unpacker, last, pending: Some(span), pages };
+        self.state = State::Frames { header, last, pending: Some(span), pages };
         Ok(Some(Event::Page(pgno)))
     }
 

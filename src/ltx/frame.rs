@@ -87,7 +87,7 @@ pub struct FrameSpan {
 }
 
 /// Decompresses frames of both encodings.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub struct FrameUnpacker {
     page_size: PageSize,
     crc: PageChecksummer,

@@ -46,11 +46,12 @@ impl Crc64 {
         self.len += bytes.len() as u64;
         let (words, tail) = words(bytes);
         let mut register = words.fold(self.register, |register, word| fold(register ^ word));
-        for &byte in tail {
-            register ^= u64::from(byte);
-            for _ in 0..8 {
-                register = times_x(register);
-            }
+        if !tail.is_empty() {
+            let mut word = [0; 8];
+            word.iter_mut().zip(tail).for_each(|(to, from)| *to = *from);
+            let value = register ^ u64::from_le_bytes(word);
+            let bits = 8 * tail.len();
+            register = value >> bits ^ fold(value << (64 - bits));
         }
         self.register = register;
     }
@@ -159,30 +160,57 @@ impl fmt::Display for Checksum {
 }
 
 /// [`Checksum::of_page`] for many pages of one size: the shift over a page's bytes is worked out once.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct PageChecksummer {
-    shift: u64,
+    shift: Multiplier,
 }
 
 impl PageChecksummer {
     /// For pages of `page_size`.
     pub fn new(page_size: PageSize) -> Self {
-        Self { shift: x_to_the_bits_of(u64::from(page_size.value())) }
+        Self { shift: Multiplier::new(x_to_the_bits_of(u64::from(page_size.value()))) }
     }
 
     /// The page's checksum; `data` must cover one whole page.
-    pub fn page(self, pgno: Pgno, data: Crc64) -> Checksum {
+    pub fn page(&self, pgno: Pgno, data: Crc64) -> Checksum {
         let number = Crc64::of(&pgno.value().to_be_bytes());
         Checksum(!self.shifted(number, data).register | CHECKSUM_FLAG)
     }
 
     /// `crc` followed by `data`, which must cover one whole page.
-    pub fn join(self, crc: &mut Crc64, data: Crc64) {
+    pub fn join(&self, crc: &mut Crc64, data: Crc64) {
         *crc = self.shifted(*crc, data);
     }
 
-    fn shifted(self, first: Crc64, data: Crc64) -> Crc64 {
-        Crc64 { register: data.register ^ multiply(!first.register, self.shift), len: first.len + data.len }
+    fn shifted(&self, first: Crc64, data: Crc64) -> Crc64 {
+        Crc64 { register: data.register ^ self.shift.times(!first.register), len: first.len + data.len }
+    }
+}
+
+/// [`multiply`] by one fixed number, four bits at a time.
+#[derive(Clone, Debug)]
+struct Multiplier {
+    /// The products of the number with each nibble at each place, the lowest place first.
+    products: Box<[[u64; 16]; 16]>,
+}
+
+impl Multiplier {
+    fn new(number: u64) -> Self {
+        let mut products = Box::new([[0; 16]; 16]);
+        for (place, row) in products.iter_mut().enumerate() {
+            for (nibble, product) in row.iter_mut().enumerate() {
+                *product = multiply((nibble as u64) << (4 * place), number);
+            }
+        }
+        Self { products }
+    }
+
+    fn times(&self, value: u64) -> u64 {
+        let rows = self.products.iter().enumerate();
+        rows.fold(0, |product, (place, row)| {
+            let nibble = (value >> (4 * place) & 0xf) as usize;
+            product ^ row.get(nibble).copied().unwrap_or(0)
+        })
     }
 }
 
@@ -207,7 +235,8 @@ mod tests {
         whole.extend_from_slice(&data);
         let expected = REFERENCE.checksum(&whole) | 1 << 63;
         assert_eq!(Checksum::of_page(pgno, Crc64::of(&data)).value(), expected);
-        assert_eq!(PageChecksummer::new(page_size).page(pgno, Crc64::of(&data)).value(), expected);
+        let checksummer = PageChecksummer::new(page_size);
+        assert_eq!(checksummer.page(pgno, Crc64::of(&data)).value(), expected);
     }
 
     #[test]

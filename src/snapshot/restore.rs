@@ -12,6 +12,7 @@ const OUTPUT: usize = 1 << 20;
 pub struct Restore {
     merge: Merge,
     shape: Option<Shape>,
+    crc: Option<PageChecksummer>,
     output: Vec<u8>,
     checksum: Checksum,
     /// Pages written.
@@ -23,7 +24,6 @@ pub struct Restore {
 struct Shape {
     page_size: PageSize,
     page_count: u32,
-    crc: PageChecksummer,
 }
 
 /// What the restore needs or gives next.
@@ -43,6 +43,7 @@ impl Restore {
         Self {
             merge: Merge::new(files),
             shape: None,
+            crc: None,
             output: Vec::new(),
             checksum: Checksum::EMPTY,
             written: 0,
@@ -92,13 +93,14 @@ impl Restore {
     }
 
     fn step(&mut self) -> Result<Option<RestoreEvent>> {
-        let Some(shape) = self.shape else {
+        let (Some(shape), Some(checksummer)) = (self.shape, &self.crc) else {
             match self.merge.poll(&mut [])? {
                 MergeEvent::NeedInput(file) => return Ok(Some(RestoreEvent::NeedInput(file))),
                 MergeEvent::Header(header) if header.is_snapshot() => {
                     let (page_size, page_count) = (header.page_size, header.commit);
                     self.output.reserve(OUTPUT + page_size.bytes());
-                    self.shape = Some(Shape { page_size, page_count, crc: PageChecksummer::new(page_size) });
+                    self.shape = Some(Shape { page_size, page_count });
+                    self.crc = Some(PageChecksummer::new(page_size));
                 }
                 MergeEvent::Header(header) => {
                     return Err(Error::at_txid(ErrorKind::ChainNoSnapshot, header.min.0));
@@ -117,7 +119,7 @@ impl Restore {
         let page = self.output.get_mut(start..).unwrap_or_default();
         match self.merge.poll(page) {
             Ok(MergeEvent::Page(pgno, crc)) => {
-                self.checksum.toggle(shape.crc.page(pgno, crc));
+                self.checksum.toggle(checksummer.page(pgno, crc));
                 self.written += 1;
                 return Ok(None);
             }
