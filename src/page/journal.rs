@@ -34,9 +34,6 @@ const SHORTEST: u64 = 512;
 /// Sector sizes that SQLite accepts, in bytes.
 const SECTOR_SIZES: RangeInclusive<u32> = 32..=65536;
 
-/// Instead of a number of records: all that follow, to the end of the file. Written with `PRAGMA synchronous=OFF`.
-const TO_THE_END: u32 = u32::MAX;
-
 /// Length of what follows a super-journal's name: its length, its checksum and the magic number again.
 const SUPER_TRAILER_SIZE: usize = 16;
 
@@ -72,7 +69,8 @@ struct Playback {
 enum Stage {
     FirstHeader,
     Header,
-    /// A page record, of `left` more; `nonce` begins its checksum.
+    /// A page record, of `left` more; `nonce` begins its checksum. With `PRAGMA synchronous=OFF`, SQLite writes the
+    /// largest number for all records to the end of the file, and so many would take two terabytes.
     Record {
         left: u32,
         nonce: u32,
@@ -215,8 +213,7 @@ impl Playback {
                     }
                     self.entries.push((pgno, self.next + 4));
                 }
-                let left = if left == TO_THE_END { left } else { left - 1 };
-                Some(self.records(left, nonce, reader.offset()))
+                Some(self.records(left.saturating_sub(1), nonce, reader.offset()))
             }
             Stage::End => None,
         }
@@ -246,13 +243,14 @@ fn checksum(nonce: u32, page: &[u8]) -> u32 {
     bytes.fold(nonce, |sum, &byte| sum.wrapping_add(u32::from(byte)))
 }
 
-/// The name of the super-journal at the end of the file, of which `tail` is the end, as in `readSuperJournal`.
+/// The name of the super-journal at the end of the file, of which `tail` is the end, as in `readSuperJournal`. A longer
+/// name than `tail` holds is none.
 fn super_journal(tail: &[u8]) -> Option<&[u8]> {
     let (rest, trailer) = tail.split_last_chunk::<SUPER_TRAILER_SIZE>()?;
     let mut reader = Reader::new(trailer, 0, ErrorKind::JournalHeader);
     let len = reader.u32().ok()? as usize;
     let stated = reader.u32().ok()?;
-    if reader.array().ok()? != MAGIC || len > LONGEST_NAME {
+    if reader.array().ok()? != MAGIC {
         return None;
     }
     let name = rest.get(rest.len().checked_sub(len)?..)?;

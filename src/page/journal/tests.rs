@@ -244,6 +244,8 @@ fn the_name_of_a_super_journal_is_read_as_sqlite_reads_it() {
     assert!(name(&named(&longest, 0)).is_some());
     longest.insert(0, b'a');
     assert!(name(&named(&longest, 0)).is_none());
+    let chunks = named(&longest, 0);
+    assert_eq!(read_chunks(512, chunks.chunks(100)), read(&chunks));
 }
 
 #[test]

@@ -138,15 +138,12 @@ fn a_mark_of_the_same_wal_tells_what_changed() {
 
 #[test]
 fn a_mark_past_the_last_commit_proves_nothing() {
-    let long = WalSpec::new(&[(1, 1), (1, 1)]).bytes();
-    let mark = read(&long).unwrap().mark.unwrap();
-    // The same two frames, but the second does not commit here.
     let bytes = WalSpec::new(&[(1, 1), (1, 0)]).bytes();
-    let sums = read_chunks(WalReader::new(page_size(512)), [&bytes[..]]).unwrap().mark.unwrap();
-    let forged = WalMark { frames: 2, ..sums };
-    for mark in [mark, forged] {
-        assert_eq!(read_chunks(WalReader::new(page_size(512)).since(mark), [&bytes[..]]).unwrap().changed_since, None);
-    }
+    let mark = read(&bytes).unwrap().mark.unwrap();
+    let mut sums = Reader::new(&bytes[end_of(1, 512) + 16..], 0, ErrorKind::WalHeader);
+    let mark = WalMark { frames: 2, checksum: (sums.u32().unwrap(), sums.u32().unwrap()), ..mark };
+    let wal = read_chunks(WalReader::new(page_size(512)).since(mark), [&bytes[..]]).unwrap();
+    assert_eq!(wal.changed_since, None);
 }
 
 #[test]
