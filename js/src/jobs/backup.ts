@@ -112,7 +112,7 @@ async function makeBackup(subject: Subject, options: BackupOptions, plan: Plan):
   const level = previous ? 0 : 9;
   const min = previous ? next.first : "0".repeat(15) + "1";
   const writer = new Writer(moment.pageSize, moment.pageCount, min, next.txid, now.getTime(), previous?.checksum);
-  const put = { modified: now, signal: options.signal };
+  const put = { modified: now, ownsChunks: true, signal: options.signal };
   const ltx = await Upload.start(store, `${folder}/${ltxKey(store.layout, level, min, next.txid)}`, put);
   const prints = await Upload.start(store, `${folder}/${fingerprintsKey(next.first, next.txid)}`, put);
   const uploads = [ltx, prints];
@@ -160,6 +160,8 @@ async function makeBackup(subject: Subject, options: BackupOptions, plan: Plan):
     for (const key of stored) await store.delete(key).catch(() => {});
     if (error instanceof ObjectExistsError) throw new ConflictError(name);
     throw translateCoreError(error, source.name);
+  } finally {
+    await previous?.close();
   }
 }
 

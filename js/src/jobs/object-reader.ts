@@ -11,14 +11,20 @@ export interface StoredFile {
   sha256?: string;
 }
 
-/** Reads an object in ranged requests of `step` bytes, one of them ahead, and proves it at its end. */
+/**
+ * Reads an object from start to end, one chunk ahead, and proves it at its end. It asks the store for `step` bytes at
+ * a time, which bounds how much lies in memory when many objects are read side by side.
+ */
 export class ObjectReader {
   readonly #store: Store;
   readonly #file: StoredFile;
   readonly #step: number;
   readonly #signal: AbortSignal | undefined;
   readonly #hash: Hasher | undefined;
-  #asked = 0;
+  #stream: ReadableStreamDefaultReader<Uint8Array> | undefined;
+  /** Where the range that was asked for ends, how much of the object was read, and how much given out. */
+  #rangeEnd = 0;
+  #read = 0;
   #given = 0;
   #ahead: Promise<Uint8Array> | undefined;
 
@@ -47,31 +53,51 @@ export class ObjectReader {
    */
   async next(): Promise<Uint8Array> {
     const { key, size, sha256: expected } = this.#file;
-    const bytes = await (this.#ahead ?? this.#fetch());
+    const bytes = await (this.#ahead ?? this.#nextChunk());
     this.#ahead = undefined;
     if (bytes.length === 0) return bytes;
     this.#hash?.update(bytes);
     this.#given += bytes.length;
     if (this.#given < size) {
-      this.#ahead = this.#fetch();
+      this.#ahead = this.#nextChunk();
       // Its failure is thrown by the next call.
       this.#ahead.catch(() => {});
-    } else if (this.#hash && this.#hash.digest() !== expected) {
-      throw damaged(key, "does not have the recorded SHA-256");
+    } else {
+      await this.close();
+      if (this.#hash && this.#hash.digest() !== expected) throw damaged(key, "does not have the recorded SHA-256");
     }
     return bytes;
   }
 
-  async #fetch(): Promise<Uint8Array> {
+  /** Lets go of what is open in the store. */
+  async close(): Promise<void> {
+    await this.#ahead?.catch(() => {});
+    await this.#stream?.cancel().catch(() => {});
+    this.#stream = undefined;
+  }
+
+  async #nextChunk(): Promise<Uint8Array> {
     const { key, size } = this.#file;
-    const offset = this.#asked;
-    const length = Math.min(this.#step, size - offset);
-    if (length <= 0) return new Uint8Array();
-    this.#asked += length;
-    const stream = await this.#store.get(key, { offset, length, signal: this.#signal });
-    const bytes = await collect(stream, length);
-    if (bytes.length < length) throw damaged(key, `ends after ${offset + bytes.length} of ${size} bytes`);
-    return bytes;
+    while (this.#read < size) {
+      this.#stream ??= await this.#openRange();
+      const { done, value } = await this.#stream.read();
+      if (done) {
+        this.#stream = undefined;
+        if (this.#read < this.#rangeEnd) throw damaged(key, `ends after ${this.#read} of ${size} bytes`);
+        continue;
+      }
+      this.#read += value.length;
+      if (this.#read > this.#rangeEnd) throw damaged(key, `is longer than its ${size} bytes`);
+      if (value.length > 0) return value;
+    }
+    return new Uint8Array();
+  }
+
+  async #openRange(): Promise<ReadableStreamDefaultReader<Uint8Array>> {
+    const { key, size } = this.#file;
+    const length = Math.min(this.#step, size - this.#read);
+    this.#rangeEnd = this.#read + length;
+    return (await this.#store.get(key, { offset: this.#read, length, signal: this.#signal })).getReader();
   }
 }
 

@@ -3,7 +3,6 @@ import type { Store } from "../stores/store.ts";
 import type { Link } from "./history.ts";
 import { damaged, ObjectReader } from "./object-reader.ts";
 
-const STEP = 256 << 10;
 
 /** The states of every page at the last backup, in order: what an incremental backup compares with. */
 export class PreviousStates {
@@ -25,10 +24,9 @@ export class PreviousStates {
     const open = ({ record, fingerprints }: Link, step: number) =>
       ObjectReader.open(store, { key: fingerprints, ...record.fingerprints }, step, signal);
     for (const link of changes) {
-      const reader = await open(link, link.record.fingerprints.size);
-      previous.addChanges(await reader.next());
+      previous.addChanges(await readWhole(await open(link, Number.POSITIVE_INFINITY), link.record.fingerprints.size));
     }
-    return new PreviousStates(previous, await open(base, STEP), base.fingerprints, { pageCount, checksum });
+    return new PreviousStates(previous, await open(base, Number.POSITIVE_INFINITY), base.fingerprints, { pageCount, checksum });
   }
 
   private constructor(
@@ -56,6 +54,10 @@ export class PreviousStates {
   /** Reads the rest, so that the base file is proved whole: until then nothing may rest on it. */
   async finish(): Promise<void> {
     while (await this.#feed());
+  }
+
+  async close(): Promise<void> {
+    await this.#base.close();
     this.#previous.free();
   }
 
@@ -66,6 +68,16 @@ export class PreviousStates {
     if (!this.#atEnd) this.#previous.feed(bytes);
     return !this.#atEnd;
   }
+}
+
+async function readWhole(reader: ObjectReader, size: number): Promise<Uint8Array> {
+  const whole = new Uint8Array(size);
+  let filled = 0;
+  for (let bytes = await reader.next(); bytes.length > 0; bytes = await reader.next()) {
+    whole.set(bytes, filled);
+    filled += bytes.length;
+  }
+  return whole;
 }
 
 /** Whether `error` says that the fingerprints of `links` cannot be used, so that a full backup must be made. */

@@ -14,9 +14,10 @@ export interface RestorePlan {
   record?: BackupRecord;
 }
 
-/** Memory for reading all files of a chain side by side, in bytes. */
+/** So few files are each read as one stream: their chunks, up to 1 MiB and one ahead, fit in memory. */
+const FEW_FILES = 6;
+/** Memory for reading the ranges of more files side by side, in bytes. */
 const READ_AHEAD = 12 << 20;
-const MOST_STEP = 1 << 20;
 const LEAST_STEP = 16 << 10;
 
 /**
@@ -65,7 +66,8 @@ async function* restoreChunks(
   { signal, onProgress }: JobOptions,
 ): AsyncGenerator<Uint8Array, void, void> {
   const { Restore, proveBookmark } = await core();
-  const step = Math.max(LEAST_STEP, Math.min(MOST_STEP, Math.floor(READ_AHEAD / files.length / 2)));
+  const share = Math.max(LEAST_STEP, Math.floor(READ_AHEAD / files.length / 2));
+  const step = files.length <= FEW_FILES ? Number.POSITIVE_INFINITY : share;
   const readers = await Promise.all(files.map((file) => ObjectReader.open(store, file, step, signal)));
   const total = files.reduce((sum, file) => sum + file.size, 0);
   const restore = new Restore(files.length);
@@ -90,6 +92,7 @@ async function* restoreChunks(
     throw translateCoreError(error, files[current]?.key);
   } finally {
     restore.free();
+    await Promise.all(readers.map((reader) => reader.close()));
   }
 }
 

@@ -27,8 +27,6 @@ export interface Verification {
   bytes: number;
 }
 
-const STEP = 1 << 20;
-
 /**
  * Reads every object of every backup against its recorded digest, and puts the newest backup (or the one of `at`)
  * together as a restore would, against its database checksum.
@@ -70,8 +68,8 @@ async function readObjects(store: Store, links: Link[], result: Verification, { 
   const total = [...objects.values()].reduce((sum, { size }) => sum + size, 0);
   const bad = new Set<string>();
   for (const object of objects.values()) {
+    const reader = await ObjectReader.open(store, object, Number.POSITIVE_INFINITY, signal);
     try {
-      const reader = await ObjectReader.open(store, object, STEP, signal);
       for (let bytes = await reader.next(); bytes.length > 0; bytes = await reader.next()) {
         result.bytes += bytes.length;
         onProgress?.({ phase: "verify", done: result.bytes, total, bytes: result.bytes });
@@ -80,6 +78,8 @@ async function readObjects(store: Store, links: Link[], result: Verification, { 
       signal?.throwIfAborted();
       result.problems.push(problemOf(error, object.key));
       bad.add(object.key);
+    } finally {
+      await reader.close();
     }
   }
   return bad;

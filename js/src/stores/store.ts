@@ -10,6 +10,8 @@ export interface StoredObject {
 export interface PutOptions {
   /** The time the object stands for: the modification time in a folder, metadata in a bucket. */
   modified?: Date;
+  /** No one else looks at the body's chunks again: a store may detach each once it is written, to free its memory. */
+  ownsChunks?: boolean;
   signal?: AbortSignal | undefined;
 }
 
