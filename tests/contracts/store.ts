@@ -10,6 +10,9 @@ export interface Made {
   cleanup?: () => unknown;
 }
 
+/** In milliseconds: for a store at the other end of a network, or a disk that is busy. */
+const TIMEOUT = 60_000;
+
 /** Registers the suite for the driver `name`. */
 export function storeContract(
   name: string,
@@ -18,14 +21,18 @@ export function storeContract(
 ): void {
   describe(`${name} is a store`, () => {
     for (const [title, run] of storeCases(traits)) {
-      test(title, async () => {
-        const { store, cleanup } = await makeStore();
-        try {
-          await run(store);
-        } finally {
-          await cleanup?.();
-        }
-      });
+      test(
+        title,
+        async () => {
+          const { store, cleanup } = await makeStore();
+          try {
+            await run(store);
+          } finally {
+            await cleanup?.();
+          }
+        },
+        TIMEOUT,
+      );
     }
   });
 }

@@ -29,6 +29,8 @@ storeContract(
   { caseSensitive: process.platform === "linux" },
 );
 
+vi.setConfig({ testTimeout: 60_000 }); // thousands of files, each flushed to a disk that may be busy
+
 let outside: string;
 let root: string;
 
@@ -181,6 +183,12 @@ describe("symbolic links", () => {
     expect(await listed(fs(root))).toEqual(["db/a"]);
     expect(await readdir(join(outside, "disk"))).toEqual([".pagemark", "db"]);
     expect(await readAll(await fs(root).get("db/a"))).toEqual(bytes(5));
+  });
+
+  test("the folder itself may not be one that leads nowhere", async () => {
+    await symlink("nowhere", root);
+    expect(await listed(fs(root))).toEqual([]);
+    await expect(fs(root).put("a", bytes(1))).rejects.toMatchObject({ code: "STORE_NOT_A_FOLDER" });
   });
 
   test("F8 one inside is not followed: not listed, not read, not written through, not deleted", async () => {

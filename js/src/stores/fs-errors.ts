@@ -77,6 +77,6 @@ export function systemCode(error: unknown): string | undefined {
 
 /** Something that is no folder, a symbolic link included, stands where a folder of the store must be. */
 export function notAFolder(path: string, cause?: unknown): StoreError {
-  const message = `${JSON.stringify(path)} is not a folder; move it away, or use another folder`;
+  const message = `cannot use ${JSON.stringify(path)}: it is not a folder; move it away, or use another folder`;
   return new StoreError(NOT_A_FOLDER, message, { name: path }, { cause });
 }

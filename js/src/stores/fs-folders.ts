@@ -1,4 +1,4 @@
-import { lstat, mkdir, open, realpath } from "node:fs/promises";
+import { lstat, mkdir, open, realpath, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { failed, notAFolder, systemCode } from "./fs-errors.ts";
 
@@ -52,16 +52,32 @@ export class Folders {
   }
 }
 
-/** Makes the root and the folders above it. It may be a symbolic link to a folder, unlike what is below it. */
+/** Makes the root, which may be a symbolic link to a folder, unlike what is below it. Returns its real path. */
 async function makeRoot(root: string): Promise<string> {
-  const first = await mkdir(root, { recursive: true, mode: MODE }).catch((error) => {
-    if (systemCode(error) === "EEXIST") throw notAFolder(root, error);
-    return failed("write", root)(error);
+  await makeAll(root);
+  const path = await realpath(root).catch(failed("write", root));
+  await syncFolder(dirname(path)); // as below
+  return path;
+}
+
+/** Folder by folder: when it fails, `mkdir` with `recursive` does not say why. */
+async function makeAll(path: string): Promise<void> {
+  if (await isFolder(path)) return;
+  await makeAll(dirname(path));
+  await mkdir(path, MODE).catch(async (error) => {
+    if (systemCode(error) !== "EEXIST") failed("write", path)(error);
+    if (!(await isFolder(path))) throw notAFolder(path, error); // a link that leads nowhere
   });
-  for (let made = root; first !== undefined && made.length >= first.length; made = dirname(made)) {
-    await syncFolder(dirname(made));
-  }
-  return realpath(root).catch(failed("write", root));
+  await syncFolder(dirname(path));
+}
+
+/** Throws when it is something else. */
+async function isFolder(path: string): Promise<boolean> {
+  const found = await stat(path).catch((error) => {
+    if (systemCode(error) !== "ENOENT" || dirname(path) === path) failed("write", path)(error);
+  });
+  if (found && !found.isDirectory()) throw notAFolder(path);
+  return found !== undefined;
 }
 
 /** Makes the names in a folder outlive a crash. Where the system cannot (Windows, some network mounts), it need not. */
