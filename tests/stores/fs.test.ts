@@ -265,6 +265,14 @@ describe("F1 leftovers", () => {
   });
 });
 
+test("a file's time is exact, as others who read it cut off what is less than a millisecond", async () => {
+  for (const time of [1, 1_700_000_000_123, 1_700_000_000_001, 4_102_444_800_001]) {
+    await fs(root).put(`t${time}`, bytes(1), { modified: new Date(time) });
+    const { mtimeMs } = await stat(join(root, `t${time}`));
+    expect(Math.floor(mtimeMs)).toBe(time);
+  }
+});
+
 test("an object that becomes shorter while it is read is an error, not a short object", async () => {
   const store = fs(root);
   await store.put("a", bytes(3_000_000));

@@ -95,8 +95,7 @@ async function write(
     for await (const chunk of chunks) {
       await writeWhole(handle, chunk).catch(failed("write", path));
       unflushed += chunk.length;
-      // The collector takes 32 MB to notice that chunks are garbage.
-      if (ownsChunks) (chunk.buffer as ArrayBuffer).transfer(0);
+      if (ownsChunks) free(chunk);
       if (unflushed < FLUSH || flushing !== undefined) continue;
       unflushed = 0;
       // The system reports a failed write to one flush only, so it must not be lost.
@@ -107,7 +106,7 @@ async function write(
     }
     await flushing;
     if (flushFailed !== undefined) failed("write", path)(flushFailed);
-    if (modified) await handle.utimes(modified, modified).catch(failed("write", path));
+    if (modified) await setTime(handle, modified).catch(failed("write", path));
     await handle.sync().catch(failed("write", path)); // not datasync: the time must last too
   } finally {
     await flushing;
@@ -120,6 +119,18 @@ async function writeWhole(handle: FileHandle, chunk: Uint8Array): Promise<void> 
     const { bytesWritten } = await handle.write(chunk, at, chunk.length - at);
     at += bytesWritten;
   }
+}
+
+/** The collector takes 32 MB to notice that chunks are garbage. */
+function free({ buffer, byteLength }: Uint8Array): void {
+  // Not when others may be in it too; nor before Node 22, which cannot.
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer?.(0);
+}
+
+/** Half a microsecond more, as the way through seconds in floating point ends up to a microsecond short. */
+async function setTime(handle: FileHandle, time: Date): Promise<void> {
+  const seconds = (time.getTime() + 0.0005) / 1000;
+  await handle.utimes(seconds, seconds);
 }
 
 /** Gives a finished file its name, unless that is taken. */

@@ -10,7 +10,7 @@ import { describe, listKeys } from "./fs-list.ts";
 import { putFile, sweep } from "./fs-put.ts";
 import { streamFile } from "./fs-read.ts";
 import { checkKey, isSegment } from "./keys.ts";
-import { byteRange, checkRange, pageLimit } from "./options.ts";
+import { byteRange, checkRange, checkTime, pageLimit } from "./options.ts";
 import type { GetOptions, ListOptions, ListPage, PutOptions, Store } from "./store.ts";
 
 /** A link in the object's place is not followed; what is not a file (a pipe, say) does not make us wait. */
@@ -49,6 +49,7 @@ class FolderStore implements Store {
   async put(key: string, body: Body, options: PutOptions = {}) {
     await consume(body, options.signal, async (chunks) => {
       checkKey(key);
+      checkTime(options);
       this.#swept ??= sweep(this.#folders).catch(() => {}); // if it matters, it comes up below
       await this.#swept;
       await putFile(this.#folders, key, join(this.#root, key), chunks, options);

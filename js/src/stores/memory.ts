@@ -2,7 +2,7 @@ import { ObjectExistsError } from "../errors/object-exists-error.ts";
 import { ObjectMissingError } from "../errors/object-missing-error.ts";
 import { type Body, consume } from "./body.ts";
 import { checkKey, compareKeys } from "./keys.ts";
-import { byteRange, checkRange, pageLimit } from "./options.ts";
+import { byteRange, checkRange, checkTime, pageLimit } from "./options.ts";
 import type { GetOptions, ListOptions, ListPage, PutOptions, Store, StoredObject } from "./store.ts";
 
 /** In bytes. */
@@ -26,6 +26,7 @@ class MemoryStore implements Store {
   async put(key: string, body: Body, options: PutOptions = {}) {
     await consume(body, options.signal, async (chunks) => {
       checkKey(key);
+      checkTime(options);
       this.#mustLack(key);
       const bytes = await collect(chunks);
       this.#mustLack(key); // another put may have been quicker

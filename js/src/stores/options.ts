@@ -1,4 +1,4 @@
-import type { GetOptions, ListOptions } from "./store.ts";
+import type { GetOptions, ListOptions, PutOptions } from "./store.ts";
 
 const MOST_OBJECTS = 1000;
 
@@ -25,4 +25,9 @@ export function checkRange({ offset = 0, length = Number.POSITIVE_INFINITY }: Ge
     throw new RangeError(`length must be a whole number from 0, not ${length}`);
   }
   return { offset, length };
+}
+
+/** Refuses a time that is none, which a file would keep as some other. */
+export function checkTime({ modified }: PutOptions): void {
+  if (modified && Number.isNaN(modified.getTime())) throw new RangeError("modified is not a valid date");
 }

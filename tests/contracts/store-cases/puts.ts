@@ -1,11 +1,18 @@
 import { bodyOf, bytes, cut, listed, readAll } from "./bytes.ts";
-import { codeOf, ok, rejectsAs, rejectsWith, same, sameBytes } from "./check.ts";
+import { codeOf, ok, rejectsAs, rejectsNamed, rejectsWith, same, sameBytes } from "./check.ts";
 import type { Case, Traits } from "./index.ts";
 
 const MiB = 1024 * 1024;
 
 export function puts(traits: Traits): Case[] {
-  return [...whole, ...once, ...failing, ...deletes, traits.keepsModified ? keepsModified : hasModified];
+  return [
+    ...whole,
+    ...once,
+    ...failing,
+    refused,
+    ...deletes,
+    traits.keepsModified ? keepsModified : hasModified,
+  ];
 }
 
 const whole: Case[] = [
@@ -50,6 +57,17 @@ const whole: Case[] = [
       await store.put("stream", bodyOf([buffer.subarray(0, 100), buffer.subarray(200)]).stream);
       sameBytes(await readAll(await store.get("array")), buffer.slice(100, 200));
       sameBytes((await readAll(await store.get("stream"))).subarray(100), buffer.slice(200));
+    },
+  ],
+  [
+    "chunks that the store owns are stored like others, also when they share a buffer",
+    async (store) => {
+      const object = bytes(2 * MiB);
+      await store.put("apart", bodyOf(cut(object, [300_000])).stream, { ownsChunks: true });
+      const shared = object.slice();
+      const views = [shared.subarray(0, MiB), shared.subarray(MiB)];
+      await store.put("together", bodyOf(views).stream, { ownsChunks: true });
+      for (const key of ["apart", "together"]) sameBytes(await readAll(await store.get(key)), object, key);
     },
   ],
   [
@@ -162,6 +180,14 @@ const failing: Case[] = [
       }
     },
   ],
+];
+
+const refused: Case = [
+  "F7 a time that is none is refused",
+  async (store) => {
+    await rejectsNamed(store.put("a", bytes(1), { modified: new Date(Number.NaN) }), "RangeError");
+    same(await listed(store), [], "list");
+  },
 ];
 
 const deletes: Case[] = [
