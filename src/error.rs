@@ -107,8 +107,6 @@ error_kinds! {
     WalFrameMissing = "WAL_FRAME_MISSING": "the -wal file ends before the commit that was pinned; take the backup again",
     /// The journal's header is not one SQLite writes.
     JournalHeader = "JOURNAL_HEADER": "the -journal file is damaged; let SQLite open the database once to recover it",
-    /// A journal record fails its checksum before the point SQLite had synced.
-    JournalChecksum = "JOURNAL_CHECKSUM": "the -journal file is damaged; let SQLite open the database once to recover it",
     /// The LTX file ends early.
     LtxTruncated = "LTX_TRUNCATED": "the LTX file ends too early; restore from another backup or fetch the object again",
     /// The LTX file's magic is wrong.

@@ -9,7 +9,14 @@ export {
   StoreError,
 } from "./errors/index.ts";
 export type { BackupOptions, NewBackup } from "./jobs/backup.ts";
-export { type At, Backups, Database, type Restored, type RestoreOptions, type Shown } from "./jobs/database.ts";
+export {
+  type At,
+  Backups,
+  Database,
+  type Restored,
+  type RestoreOptions,
+  type Shown,
+} from "./jobs/database.ts";
 export { type PagemarkOptions, pagemark } from "./jobs/pagemark.ts";
 export type { JobOptions, Progress } from "./jobs/progress.ts";
 export type { Backup } from "./jobs/record.ts";

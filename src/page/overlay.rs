@@ -4,7 +4,7 @@ use super::{PageSize, Pgno};
 
 /// The pages whose committed content is in a WAL or a rollback journal rather than in the main file.
 ///
-/// Kept as two sorted lists, eight bytes for a page number and a place: a million pages take 12 MB.
+/// Kept as a sorted list of 16 bytes an entry: a million pages take 16 MB.
 #[derive(Clone, Debug, Default)]
 pub struct Overlay {
     /// Ascending; one entry a page.

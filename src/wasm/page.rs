@@ -158,6 +158,7 @@ pub struct JournalReader(Option<CoreJournalReader>);
 #[wasm_bindgen]
 pub struct Journal {
     overlay: Option<page::Overlay>,
+    page_size: u32,
     page_count: u32,
     super_journal: Option<String>,
 }
@@ -182,6 +183,7 @@ impl JournalReader {
         let journal = self.0.take().ok_or(ErrorKind::Usage)?.finish()?;
         Ok(journal.map(|journal| Journal {
             overlay: Some(journal.overlay),
+            page_size: journal.page_size.value(),
             page_count: journal.page_count,
             super_journal: journal.super_journal,
         }))
@@ -190,6 +192,12 @@ impl JournalReader {
 
 #[wasm_bindgen]
 impl Journal {
+    /// Of the database before the transaction, in bytes.
+    #[wasm_bindgen(getter, js_name = pageSize)]
+    pub fn page_size(&self) -> u32 {
+        self.page_size
+    }
+
     /// Size of the database before the transaction.
     #[wasm_bindgen(getter, js_name = pageCount)]
     pub fn page_count(&self) -> u32 {

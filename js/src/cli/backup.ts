@@ -19,12 +19,22 @@ export function addBackup(program: Command, signal: AbortSignal): void {
     .description("back a database up, while it is in use; incrementally where a backup is there already")
     .argument("<file>", "the database")
     .requiredOption("--to <store>", "where backups go: a folder")
-    .option("--name <name>", "what the database is called there (default: the file's name without its ending)")
+    .option(
+      "--name <name>",
+      "what the database is called there (default: the file's name without its ending)",
+    )
     .option("--full", "a full backup, even where an incremental one would do")
     .option("--pages <n>", "pages a step; -1 leaves it to pagemark", number)
     .option("--max-rate <bytes>", "read no more than so many bytes a second", number)
     .action(async (path: string, _options, command: Command) => {
-      const { to, name = nameOf(path), full = false, pages, maxRate, json = false } = command.optsWithGlobals<Options>();
+      const {
+        to,
+        name = nameOf(path),
+        full = false,
+        pages,
+        maxRate,
+        json = false,
+      } = command.optsWithGlobals<Options>();
       const database = pagemark(openSource(path), { store: openStore(to), name });
       const backup = await withBar(`backing up ${name}`, json, (onProgress) =>
         database.backup({
@@ -36,14 +46,18 @@ export function addBackup(program: Command, signal: AbortSignal): void {
         }),
       );
       const { createdAt, id, tables, size, state, kind, storedSize, bookmark, fullBecause } = backup;
-      print(json, { ...backupJson(backup), ...(fullBecause !== undefined && { full_because: fullBecause }) }, () =>
-        [
-          table(["created_at", "id", "num_tables", "size", "state"], [
-            [createdAt, id, String(tables), bytes(size), state],
-          ]),
-          `${kind}${fullBecause === undefined ? "" : ` (${fullBecause})`}, ${bytes(storedSize)} stored in ${to}`,
-          `bookmark ${bookmark}`,
-        ].join("\n"),
+      print(
+        json,
+        { ...backupJson(backup), ...(fullBecause !== undefined && { full_because: fullBecause }) },
+        () =>
+          [
+            table(
+              ["created_at", "id", "num_tables", "size", "state"],
+              [[createdAt, id, String(tables), bytes(size), state]],
+            ),
+            `${kind}${fullBecause === undefined ? "" : ` (${fullBecause})`}, ${bytes(storedSize)} stored in ${to}`,
+            `bookmark ${bookmark}`,
+          ].join("\n"),
       );
       for (const warning of backup.warnings) warn(warning);
       if (backup.warnings.length > 0) process.exitCode = EXIT.warnings;

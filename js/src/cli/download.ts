@@ -16,7 +16,10 @@ export function addDownload(program: Command, signal: AbortSignal): void {
     .command("download")
     .description("save a backup as a native SQLite file")
     .argument("<name>", "the database")
-    .argument("[backup]", "its id or the first eight digits of it, a bookmark, a TXID or a time (default: the newest)")
+    .argument(
+      "[backup]",
+      "its id or the first eight digits of it, a bookmark, a TXID or a time (default: the newest)",
+    )
     .requiredOption("--from <store>", "where its backups are: a folder")
     .option("-o, --output <file>", "the file (default: <name>.<first 8 of the id>.sqlite3)")
     .option("--force", "replace the file if it exists")

@@ -11,16 +11,23 @@ import { addVerify } from "./verify.ts";
 
 /** Set once an interrupt asks the job to stop. */
 const interrupt = new AbortController();
-process.once("SIGINT", () => interrupt.abort(new PagemarkError("CANCELED", "cancelled; nothing half-done is left")));
+process.once("SIGINT", () =>
+  interrupt.abort(new PagemarkError("CANCELED", "cancelled; nothing half-done is left")),
+);
 // A reader of our output that leaves (`| head`) is no failure.
-process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : EXIT.failed));
+process.stdout.on("error", (error: NodeJS.ErrnoException) =>
+  process.exit(error.code === "EPIPE" ? 0 : EXIT.failed),
+);
 
 const program = new Command("pagemark")
-  .description("Backups of SQLite databases: page-level, incremental, provable. Restores with stock Litestream, too.")
+  .description(
+    "Backups of SQLite databases: page-level, incremental, provable. Restores with stock Litestream, too.",
+  )
   .option("--json", "print for programs: one JSON value on stdout, errors as JSON on stderr")
   .configureHelp({ showGlobalOptions: true })
   .exitOverride();
-for (const add of [addBackup, addList, addRestore, addDownload, addShow, addVerify]) add(program, interrupt.signal);
+for (const add of [addBackup, addList, addRestore, addDownload, addShow, addVerify])
+  add(program, interrupt.signal);
 
 try {
   await program.parseAsync();
@@ -32,6 +39,7 @@ function exitCode(error: unknown): number {
   // Commander has printed its own already; help and version are no errors.
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
   printError(error, program.opts().json === true);
-  const usage = error instanceof PagemarkError && /^(USAGE|NAME_INVALID|AT_SYNTAX|PLACE_.*)$/.test(error.code);
+  const usage =
+    error instanceof PagemarkError && /^(USAGE|NAME_INVALID|AT_SYNTAX|PLACE_.*)$/.test(error.code);
   return usage ? EXIT.usage : EXIT.failed;
 }

@@ -19,7 +19,9 @@ export function warn(message: string): void {
 export function printError(error: unknown, json: boolean): void {
   const { code, message, at } =
     error instanceof PagemarkError ? error : { code: "INTERNAL", message: String(error), at: {} };
-  const text = json ? JSON.stringify({ error: { code, message, at } }) : `error: ${printable(message)} [${code}]`;
+  const text = json
+    ? JSON.stringify({ error: { code, message, at } })
+    : `error: ${printable(message)} [${code}]`;
   process.stderr.write(`${text}\n`);
 }
 
@@ -32,7 +34,8 @@ export function table(head: string[], rows: string[][], align: ("left" | "right"
 
 /** A backup as `--json` shows it: times in RFC 3339, sizes in bytes. */
 export function backupJson(backup: Backup) {
-  const { createdAt, id, tables, size, state, kind, bookmark, txid, storedSize, changedPages, taken, error } = backup;
+  const { createdAt, id, tables, size, state, kind, bookmark, txid, storedSize, changedPages, taken, error } =
+    backup;
   return {
     created_at: createdAt,
     id,

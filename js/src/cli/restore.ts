@@ -21,7 +21,10 @@ export function addRestore(program: Command, signal: AbortSignal): void {
     .description("restore a database to a file; an existing one is backed up first and replaced at once")
     .argument("<name>", "the database")
     .requiredOption("--from <store>", "where its backups are: a folder")
-    .option("--at <moment>", "a backup's id, a bookmark, a TXID, a time or an age such as -1h (default: the newest)")
+    .option(
+      "--at <moment>",
+      "a backup's id, a bookmark, a TXID, a time or an age such as -1h (default: the newest)",
+    )
     .option("-o, --output <file>", "the file (default: <name>.db)")
     .option("--force", "replace the file if it exists")
     .option("--no-safety", "do not back the existing file up first")
@@ -37,7 +40,12 @@ export function addRestore(program: Command, signal: AbortSignal): void {
         database.restore({ at, safety, signal, onProgress }),
       );
       const tables = await tablesOf(output);
-      const value = { file: output, ...(backup && { backup: backupJson(backup) }), ...(undo && { undo }), tables };
+      const value = {
+        file: output,
+        ...(backup && { backup: backupJson(backup) }),
+        ...(undo && { undo }),
+        tables,
+      };
       print(json, value, () =>
         [
           `restored ${output}${backup ? ` to ${backup.createdAt} (${bytes(backup.size)}, backup ${backup.id})` : ""}`,

@@ -4,13 +4,19 @@ import { readTables, type Table } from "../jobs/tables.ts";
 import { openSource } from "./places.ts";
 
 /** Writes a database file whole, or not at all. */
-export async function writeDatabase(path: string, body: ReadableStream<Uint8Array>, signal: AbortSignal): Promise<void> {
-  await openSource(path).replace?.(body, { signal });
+export async function writeDatabase(
+  path: string,
+  body: ReadableStream<Uint8Array>,
+  signal: AbortSignal,
+): Promise<void> {
+  await openSource(path).replace?.(body, { signal, ownsChunks: true });
 }
 
 export async function refuseExisting(path: string, force: boolean): Promise<void> {
   if (!force && (await exists(path))) {
-    throw new PagemarkError("TARGET_EXISTS", `${path} exists; give another -o, or --force to replace it`, { name: path });
+    throw new PagemarkError("TARGET_EXISTS", `${path} exists; give another -o, or --force to replace it`, {
+      name: path,
+    });
   }
 }
 

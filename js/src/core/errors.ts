@@ -23,7 +23,12 @@ export function translateCoreError(error: unknown, name?: string): unknown {
 }
 
 function isCoreCode(code: string, error: Error): boolean {
-  return /^[A-Z]+(_[A-Z]+)*$/.test(code) && !("errno" in error) && !("syscall" in error) && !code.startsWith("ERR_");
+  return (
+    /^[A-Z]+(_[A-Z]+)*$/.test(code) &&
+    !("errno" in error) &&
+    !("syscall" in error) &&
+    !code.startsWith("ERR_")
+  );
 }
 
 function describe({ offset, page, txid }: Place): string {

@@ -1,8 +1,8 @@
 // The packing thread of packing.node.ts: one packer, one batch after the other.
 import { parentPort, workerData } from "node:worker_threads";
 import { initSync, Packer } from "../pkg/core/pagemark.js";
-import { type PackRequest, packWith } from "./packing.ts";
 import type { PackAnswer } from "./packing.node.ts";
+import { type PackRequest, packWith } from "./packing.ts";
 
 const { pageSize, wasm } = workerData as { pageSize: number; wasm: WebAssembly.Module };
 initSync({ module: wasm });

@@ -69,7 +69,12 @@ function startWorker(pageSize: number, wasm: WebAssembly.Module): PackWorker {
     else asked?.resolve(answer);
   });
   const fail = (cause: unknown) => {
-    const error = new PagemarkError("INTERNAL", "a packing thread stopped; run the backup again", {}, { cause });
+    const error = new PagemarkError(
+      "INTERNAL",
+      "a packing thread stopped; run the backup again",
+      {},
+      { cause },
+    );
     for (const asked of waiting.splice(0)) asked.reject(error);
   };
   worker.on("error", fail);

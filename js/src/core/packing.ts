@@ -66,7 +66,11 @@ class LocalPool implements PackPool {
 }
 
 /** Packs one batch. */
-export function packWith(packer: InstanceType<Core["Packer"]>, pageSize: number, request: PackRequest): PackResult {
+export function packWith(
+  packer: InstanceType<Core["Packer"]>,
+  pageSize: number,
+  request: PackRequest,
+): PackResult {
   const STATE_SIZE = 24;
   let page = 0;
   for (const { first, count } of request.runs) {

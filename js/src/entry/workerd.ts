@@ -1,5 +1,5 @@
-import wasm from "../core.wasm";
 import { usePlatform } from "../core/index.ts";
+import wasm from "../core.wasm";
 
 usePlatform({ wasm: async () => wasm });
 

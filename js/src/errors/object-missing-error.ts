@@ -5,8 +5,12 @@ export class ObjectMissingError extends PagemarkError {
   override readonly name = "ObjectMissingError" as const;
 
   constructor(key: string) {
-    super("OBJECT_MISSING", `the store lacks ${JSON.stringify(key)}: it was deleted or moved; put it back, or restore another backup`, {
-      name: key,
-    });
+    super(
+      "OBJECT_MISSING",
+      `the store lacks ${JSON.stringify(key)}: it was deleted or moved; put it back, or restore another backup`,
+      {
+        name: key,
+      },
+    );
   }
 }

@@ -66,8 +66,11 @@ async function attemptBackup(subject: Subject, options: BackupOptions): Promise<
   const head = next.fullBecause === null ? history.find("latest") : undefined;
   const moment = await source.pin({ since: head?.mark, signal });
   try {
-    const fullBecause = options.full ? "it was asked for" : (next.fullBecause ?? pageSizeChanged(head, moment));
-    if (fullBecause !== null) return await makeBackup(subject, options, { next, history, moment, fullBecause });
+    const fullBecause = options.full
+      ? "it was asked for"
+      : (next.fullBecause ?? pageSizeChanged(head, moment));
+    if (fullBecause !== null)
+      return await makeBackup(subject, options, { next, history, moment, fullBecause });
     const links = history.fingerprints(history.find("latest"));
     try {
       return await makeBackup(subject, options, { next, history, moment, links });
@@ -110,8 +113,15 @@ async function makeBackup(subject: Subject, options: BackupOptions, plan: Plan):
   const tables = await countTables(moment, options.signal);
 
   const level = previous ? 0 : 9;
-  const min = previous ? next.first : "0".repeat(15) + "1";
-  const writer = new Writer(moment.pageSize, moment.pageCount, min, next.txid, now.getTime(), previous?.checksum);
+  const min = previous ? next.first : "0000000000000001";
+  const writer = new Writer(
+    moment.pageSize,
+    moment.pageCount,
+    min,
+    next.txid,
+    now.getTime(),
+    previous?.checksum,
+  );
   const put = { modified: now, ownsChunks: true, signal: options.signal };
   const ltx = await Upload.start(store, `${folder}/${ltxKey(store.layout, level, min, next.txid)}`, put);
   const prints = await Upload.start(store, `${folder}/${fingerprintsKey(next.first, next.txid)}`, put);
@@ -153,7 +163,9 @@ async function makeBackup(subject: Subject, options: BackupOptions, plan: Plan):
     const text = encodeRecord(JSON.stringify(record));
     await store.put(`${folder}/${recordKey(next.first)}`, new TextEncoder().encode(text), put);
     await sweep(subject, history, next);
-    const warnings = next.damaged ? [`this is a full backup because ${fullBecause}; run verify to see what is left`] : [];
+    const warnings = next.damaged
+      ? [`this is a full backup because ${fullBecause}; run verify to see what is left`]
+      : [];
     return { ...toBackup(record), ...(fullBecause !== undefined && { fullBecause }), warnings };
   } catch (error) {
     for (const upload of uploads) await upload.abort(error);
@@ -193,7 +205,9 @@ async function countTables(moment: Moment, signal: AbortSignal | undefined): Pro
 }
 
 function randomHex(bytes: number): string {
-  return [...crypto.getRandomValues(new Uint8Array(bytes))].map((b) => b.toString(16).padStart(2, "0")).join("");
+  return [...crypto.getRandomValues(new Uint8Array(bytes))]
+    .map((b) => b.toString(16).padStart(2, "0"))
+    .join("");
 }
 
 /** RFC 3339 with microseconds, which `Date` does not have: the part below a millisecond comes from the monotonic clock. */

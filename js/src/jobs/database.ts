@@ -97,7 +97,11 @@ export class Backups {
       const history = await History.load(this.store, this.#folder, "all", options?.signal);
       const chain = history.chain(plan.record).map(({ record }) => toBackup(record));
       const pages = await StoredPages.open(this.store, plan, options?.signal);
-      const tables = await readTables((pgno) => pages.read(pgno, options?.signal), plan.record.pageCount, false);
+      const tables = await readTables(
+        (pgno) => pages.read(pgno, options?.signal),
+        plan.record.pageCount,
+        false,
+      );
       return { backup: toBackup(plan.record), chain, tables };
     });
   }
@@ -167,7 +171,7 @@ export class Database {
     // Found before the safety backup is made, which would be the newest.
     const wanted = await backups.download(at, { signal, onProgress });
     const undo = safety ? await this.#safetyBackup(backups, signal) : undefined;
-    await this.source.replace(wanted.body, { signal });
+    await this.source.replace(wanted.body, { signal, ownsChunks: true });
     return { ...(wanted.backup && { backup: wanted.backup }), ...(undo !== undefined && { undo }) };
   }
 

@@ -32,7 +32,10 @@ export interface LtxObject {
   createdMs: number;
 }
 
-export type Listed = { first: string } & ({ record: BackupRecord } | { damage: { code: string; message: string } });
+export type Listed = { first: string } & (
+  | { record: BackupRecord }
+  | { damage: { code: string; message: string } }
+);
 
 /** The backups of one database in one store. */
 export class History {
@@ -52,7 +55,12 @@ export class History {
    * Lists the database's folder and reads its records: all, or with `newest` only back to the last full backup,
    * which is all that the next backup needs.
    */
-  static async load(store: Store, folder: string, which: "all" | "newest", signal?: AbortSignal): Promise<History> {
+  static async load(
+    store: Store,
+    folder: string,
+    which: "all" | "newest",
+    signal?: AbortSignal,
+  ): Promise<History> {
     const history = new History(store, folder, new (await core()).History());
     await history.#list(signal);
     await history.#read(which, signal);
@@ -99,7 +107,8 @@ export class History {
       for (const { key, size, modified } of page.objects) {
         const below = key.slice(this.#folder.length + 1);
         if (this.#history.see(below, this.#store.layout)) this.#recordKeys.push(below);
-        else if (below.endsWith(".ltx")) this.ltxFiles.push({ key: below, size, createdMs: modified.getTime() });
+        else if (below.endsWith(".ltx"))
+          this.ltxFiles.push({ key: below, size, createdMs: modified.getTime() });
       }
       cursor = page.cursor;
     } while (cursor !== undefined);
@@ -114,7 +123,8 @@ export class History {
         const text = texts[index];
         if (text !== undefined) this.#history.add(key, text);
       }
-      const reachedFull = () => this.list().some((entry) => "record" in entry && entry.record.kind === "full");
+      const reachedFull = () =>
+        this.list().some((entry) => "record" in entry && entry.record.kind === "full");
       if (which === "newest" && reachedFull()) return;
     }
   }
@@ -142,7 +152,11 @@ export class History {
 }
 
 /** Checks that a link's LTX file is there and as long as it must be, before anything is read or written. */
-export async function checkPresence(store: Store, files: { key: string; size: number }[], signal?: AbortSignal) {
+export async function checkPresence(
+  store: Store,
+  files: { key: string; size: number }[],
+  signal?: AbortSignal,
+) {
   for (let at = 0; at < files.length; at += CONCURRENCY) {
     const batch = files.slice(at, at + CONCURRENCY);
     const found = await Promise.all(batch.map(({ key }) => store.head(key, { signal })));

@@ -28,8 +28,19 @@ export class ObjectReader {
   #given = 0;
   #ahead: Promise<Uint8Array> | undefined;
 
-  static async open(store: Store, file: StoredFile, step: number, signal?: AbortSignal): Promise<ObjectReader> {
-    return new ObjectReader(store, file, step, signal, file.sha256 === undefined ? undefined : await sha256());
+  static async open(
+    store: Store,
+    file: StoredFile,
+    step: number,
+    signal?: AbortSignal,
+  ): Promise<ObjectReader> {
+    return new ObjectReader(
+      store,
+      file,
+      step,
+      signal,
+      file.sha256 === undefined ? undefined : await sha256(),
+    );
   }
 
   private constructor(
@@ -64,7 +75,8 @@ export class ObjectReader {
       this.#ahead.catch(() => {});
     } else {
       await this.close();
-      if (this.#hash && this.#hash.digest() !== expected) throw damaged(key, "does not have the recorded SHA-256");
+      if (this.#hash && this.#hash.digest() !== expected)
+        throw damaged(key, "does not have the recorded SHA-256");
     }
     return bytes;
   }

@@ -36,7 +36,10 @@ interface Batch {
 export async function packMoment(job: PackJob): Promise<void> {
   const { moment, previous, options } = job;
   const perBatch = pagesPerBatch(moment.pageSize, options.pages);
-  const pool = await packPool(moment.pageSize, moment.pageSize * (moment.changed?.length ?? moment.pageCount));
+  const pool = await packPool(
+    moment.pageSize,
+    moment.pageSize * (moment.changed?.length ?? moment.pageCount),
+  );
   const buffers = Array.from({ length: pool.concurrency }, () => pool.buffer(perBatch * moment.pageSize));
   const batches: Batch[] = [];
   const progress = { bytes: 0 };
@@ -136,7 +139,11 @@ async function writeBatch(job: PackJob, batches: Batch[], progress: { bytes: num
 }
 
 /** Takes pages that the database no longer has out of its checksum, and proves the states to their end. */
-async function forgetGonePages({ moment, writer }: PackJob, previous: PreviousStates, step: number): Promise<void> {
+async function forgetGonePages(
+  { moment, writer }: PackJob,
+  previous: PreviousStates,
+  step: number,
+): Promise<void> {
   for (let gone = previous.pageCount - moment.pageCount; gone > 0; gone -= step) {
     writer.forget(await previous.next(Math.min(gone, step)));
   }

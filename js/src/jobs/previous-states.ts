@@ -3,7 +3,6 @@ import type { Store } from "../stores/store.ts";
 import type { Link } from "./history.ts";
 import { damaged, ObjectReader } from "./object-reader.ts";
 
-
 /** The states of every page at the last backup, in order: what an incremental backup compares with. */
 export class PreviousStates {
   readonly pageCount: number;
@@ -24,9 +23,14 @@ export class PreviousStates {
     const open = ({ record, fingerprints }: Link, step: number) =>
       ObjectReader.open(store, { key: fingerprints, ...record.fingerprints }, step, signal);
     for (const link of changes) {
-      previous.addChanges(await readWhole(await open(link, Number.POSITIVE_INFINITY), link.record.fingerprints.size));
+      previous.addChanges(
+        await readWhole(await open(link, Number.POSITIVE_INFINITY), link.record.fingerprints.size),
+      );
     }
-    return new PreviousStates(previous, await open(base, Number.POSITIVE_INFINITY), base.fingerprints, { pageCount, checksum });
+    return new PreviousStates(previous, await open(base, Number.POSITIVE_INFINITY), base.fingerprints, {
+      pageCount,
+      checksum,
+    });
   }
 
   private constructor(
@@ -87,4 +91,3 @@ export function isLostFingerprint(error: unknown, links: Link[]): boolean {
   const lost = code === "OBJECT_DAMAGED" || code === "OBJECT_MISSING";
   return lost && links.some(({ fingerprints }) => fingerprints === at?.name);
 }
-

@@ -24,12 +24,19 @@ const LEAST_STEP = 16 << 10;
  * Finds the files that restore to `at`, and checks that all are there before anything is read.
  * A folder without records is taken as a Litestream replica.
  */
-export async function planRestore(store: Store, folder: string, at: string, signal?: AbortSignal): Promise<RestorePlan> {
+export async function planRestore(
+  store: Store,
+  folder: string,
+  at: string,
+  signal?: AbortSignal,
+): Promise<RestorePlan> {
   const { planReplica } = await core();
   const history = await History.load(store, folder, at === "" || at === "latest" ? "newest" : "all", signal);
   if (history.isEmpty && history.ltxFiles.length > 0) {
     const sizes = new Map(history.ltxFiles.map(({ key, size }) => [key, size]));
-    const keys: string[] = JSON.parse(planReplica(JSON.stringify(history.ltxFiles), store.layout, at, Date.now()));
+    const keys: string[] = JSON.parse(
+      planReplica(JSON.stringify(history.ltxFiles), store.layout, at, Date.now()),
+    );
     return { files: keys.map((key) => ({ key: `${folder}/${key}`, size: sizes.get(key) ?? 0 })) };
   }
   const record = history.find(at);
@@ -42,7 +49,11 @@ export async function planRestore(store: Store, folder: string, at: string, sign
  * The database file that `plan` restores to. Every object's digest and the database's checksum are proved on the way:
  * the stream ends without an error only if all of it was right.
  */
-export function restoreStream(store: Store, plan: RestorePlan, options: JobOptions = {}): ReadableStream<Uint8Array> {
+export function restoreStream(
+  store: Store,
+  plan: RestorePlan,
+  options: JobOptions = {},
+): ReadableStream<Uint8Array> {
   const chunks = restoreChunks(store, plan, options);
   return new ReadableStream<Uint8Array>(
     {
@@ -98,5 +109,6 @@ async function* restoreChunks(
 
 /** The last bytes of an LTX file end it for the core; the object's digest needs them all to have been read. */
 async function readToEnd(reader: ObjectReader): Promise<void> {
-  if ((await reader.next()).length > 0) throw new PagemarkError("INTERNAL", "bytes follow a file that had ended");
+  if ((await reader.next()).length > 0)
+    throw new PagemarkError("INTERNAL", "bytes follow a file that had ended");
 }

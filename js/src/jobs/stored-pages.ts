@@ -19,7 +19,11 @@ export class StoredPages {
   /** Newest first. */
   readonly #files: IndexedFile[];
 
-  static async open(store: Store, { files, record }: RestorePlan, signal?: AbortSignal): Promise<StoredPages> {
+  static async open(
+    store: Store,
+    { files, record }: RestorePlan,
+    signal?: AbortSignal,
+  ): Promise<StoredPages> {
     const { PageIndex } = await core();
     const indexed: IndexedFile[] = [];
     for (const { key, size } of files.toReversed()) {

@@ -10,7 +10,11 @@ export interface Table {
 }
 
 /** The user tables of a database, from its pages. */
-export async function readTables(readPage: ReadPage, pageCount: number, countRows: boolean): Promise<Table[]> {
+export async function readTables(
+  readPage: ReadPage,
+  pageCount: number,
+  countRows: boolean,
+): Promise<Table[]> {
   const { DatabaseHeader, TableInventory } = await core();
   const first = await readPage(1);
   const inventory: InstanceType<Core["TableInventory"]> = new TableInventory(

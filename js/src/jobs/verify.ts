@@ -31,7 +31,11 @@ export interface Verification {
  * Reads every object of every backup against its recorded digest, and puts the newest backup (or the one of `at`)
  * together as a restore would, against its database checksum.
  */
-export async function verify(store: Store, folder: string, options: VerifyOptions = {}): Promise<Verification> {
+export async function verify(
+  store: Store,
+  folder: string,
+  options: VerifyOptions = {},
+): Promise<Verification> {
   const { at, signal } = options;
   const history = await History.load(store, folder, "all", signal);
   if (history.isEmpty) return verifyReplica(store, folder, options);
@@ -59,7 +63,12 @@ export async function verify(store: Store, folder: string, options: VerifyOption
 }
 
 /** Reads each object once; gives the keys of the bad ones. */
-async function readObjects(store: Store, links: Link[], result: Verification, { signal, onProgress }: JobOptions) {
+async function readObjects(
+  store: Store,
+  links: Link[],
+  result: Verification,
+  { signal, onProgress }: JobOptions,
+) {
   const objects = new Map<string, StoredFile>();
   for (const { record, ltx, fingerprints } of links) {
     objects.set(ltx, { key: ltx, ...record.ltx });
@@ -85,7 +94,13 @@ async function readObjects(store: Store, links: Link[], result: Verification, { 
   return bad;
 }
 
-async function putTogether(store: Store, folder: string, backup: Backup, result: Verification, { signal }: JobOptions) {
+async function putTogether(
+  store: Store,
+  folder: string,
+  backup: Backup,
+  result: Verification,
+  { signal }: JobOptions,
+) {
   try {
     await drain(restoreStream(store, await planRestore(store, folder, backup.txid, signal), { signal }));
   } catch (error) {

@@ -5,6 +5,8 @@ export interface PinOptions {
 }
 
 export interface ReplaceOptions {
+  /** No one else looks at the body's chunks again: a source may detach each once it is written, to free its memory. */
+  ownsChunks?: boolean;
   signal?: AbortSignal | undefined;
 }
 
