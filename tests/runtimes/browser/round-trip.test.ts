@@ -1,0 +1,24 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { roundTrip } from "../round-trip.ts";
+import { tinyDatabase } from "../tiny-database.ts";
+import { type Chromium, startChromium } from "./chromium.ts";
+
+let chromium: Chromium;
+
+beforeAll(async () => {
+  chromium = await startChromium();
+});
+
+afterAll(async () => {
+  await chromium[Symbol.asyncDispose]();
+});
+
+test("a backup downloads as the database it was made of, in Chromium", async () => {
+  const page = await chromium.open();
+  const bytes = [...tinyDatabase()];
+  // The function is sent as text: it uses nothing but its arguments.
+  const downloaded = await page.evaluate(
+    `(${roundTrip})(pagemark, new Uint8Array(${JSON.stringify(bytes)}))`,
+  );
+  expect(downloaded).toEqual(bytes);
+});
