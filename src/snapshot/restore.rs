@@ -6,7 +6,7 @@ use crate::page::checksum::PageChecksummer;
 use crate::page::{Checksum, PageSize};
 
 /// How much is put out at a time, in bytes.
-const OUTPUT: usize = 1 << 20;
+const OUTPUT: usize = 512 << 10;
 
 /// Restores one state. Output is the database file from its first byte to its last, the lock page as zeros.
 pub struct Restore {
@@ -31,7 +31,7 @@ struct Shape {
 pub enum RestoreEvent {
     /// Feed this file of the chain.
     NeedInput(usize),
-    /// Take [`Restore::output`].
+    /// Call [`Restore::take_output`].
     Output,
     /// All was put out, and this is the database checksum of it.
     End(Checksum),
@@ -82,14 +82,10 @@ impl Restore {
         }
     }
 
-    /// The bytes that come next; they are forgotten at the next [`Restore::clear_output`].
-    pub fn output(&self) -> &[u8] {
-        &self.output
-    }
-
-    /// Says that the output was taken.
-    pub fn clear_output(&mut self) {
-        self.output.clear();
+    /// Takes the bytes that come next.
+    pub fn take_output(&mut self) -> Vec<u8> {
+        let capacity = self.output.capacity();
+        core::mem::replace(&mut self.output, Vec::with_capacity(capacity))
     }
 
     fn step(&mut self) -> Result<Option<RestoreEvent>> {

@@ -59,10 +59,7 @@ fn restore(files: &[&[u8]], step: usize) -> Result<(Vec<u8>, Checksum)> {
     loop {
         match restore.poll()? {
             RestoreEvent::NeedInput(file) => restore.feed(file, chunks[file].next().unwrap_or_default())?,
-            RestoreEvent::Output => {
-                database.extend_from_slice(restore.output());
-                restore.clear_output();
-            }
+            RestoreEvent::Output => database.extend(restore.take_output()),
             RestoreEvent::End(checksum) => return Ok((database, checksum)),
         }
     }

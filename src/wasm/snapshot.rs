@@ -241,9 +241,7 @@ impl Restore {
     /// The next bytes of the database file.
     #[wasm_bindgen(js_name = takeOutput)]
     pub fn take_output(&mut self) -> Vec<u8> {
-        let output = self.restore.output().to_vec();
-        self.restore.clear_output();
-        output
+        self.restore.take_output()
     }
 
     /// Size of the database in bytes, once known.

@@ -21,12 +21,14 @@ export class ObjectReader {
   readonly #step: number;
   readonly #signal: AbortSignal | undefined;
   readonly #hash: Hasher | undefined;
-  #stream: ReadableStreamDefaultReader<Uint8Array> | undefined;
+  #stream: ChunkReader | undefined;
+  readonly #buffers = new Buffers();
   /** Where the range that was asked for ends, how much of the object was read, and how much given out. */
   #rangeEnd = 0;
   #read = 0;
   #given = 0;
   #ahead: Promise<Uint8Array> | undefined;
+  #last: Uint8Array = new Uint8Array();
 
   static async open(
     store: Store,
@@ -58,7 +60,7 @@ export class ObjectReader {
   }
 
   /**
-   * The next bytes; an empty array at the end.
+   * The next bytes, which stay as they are until the next call; an empty array at the end.
    *
    * @throws DamageError when the whole does not have the recorded digest
    */
@@ -66,6 +68,8 @@ export class ObjectReader {
     const { key, size, sha256: expected } = this.#file;
     const bytes = await (this.#ahead ?? this.#nextChunk());
     this.#ahead = undefined;
+    this.#buffers.giveBack(this.#last);
+    this.#last = bytes;
     if (bytes.length === 0) return bytes;
     this.#hash?.update(bytes);
     this.#given += bytes.length;
@@ -105,11 +109,55 @@ export class ObjectReader {
     return new Uint8Array();
   }
 
-  async #openRange(): Promise<ReadableStreamDefaultReader<Uint8Array>> {
+  async #openRange(): Promise<ChunkReader> {
     const { key, size } = this.#file;
     const length = Math.min(this.#step, size - this.#read);
     this.#rangeEnd = this.#read + length;
-    return (await this.#store.get(key, { offset: this.#read, length, signal: this.#signal })).getReader();
+    const stream = await this.#store.get(key, { offset: this.#read, length, signal: this.#signal });
+    return new ChunkReader(stream, this.#buffers);
+  }
+}
+
+const CHUNK = 256 << 10;
+
+/** Memory that is read into again and again: the collector would take 32 MB to notice that it is garbage. */
+class Buffers {
+  readonly #free: ArrayBufferLike[] = [];
+
+  take(): Uint8Array {
+    return new Uint8Array(this.#free.pop() ?? new ArrayBuffer(CHUNK));
+  }
+
+  giveBack({ buffer }: Uint8Array): void {
+    if (buffer.byteLength === CHUNK) this.#free.push(buffer);
+  }
+}
+
+/** A stream's chunks, in our own memory where the stream can fill it. */
+class ChunkReader {
+  readonly #filling: ReadableStreamBYOBReader | undefined;
+  readonly #giving: ReadableStreamDefaultReader<Uint8Array> | undefined;
+  readonly #buffers: Buffers;
+
+  constructor(stream: ReadableStream<Uint8Array>, buffers: Buffers) {
+    this.#buffers = buffers;
+    try {
+      this.#filling = stream.getReader({ mode: "byob" });
+    } catch {
+      // Not a byte stream: it gives chunks of its own.
+      this.#giving = stream.getReader();
+    }
+  }
+
+  async read(): Promise<{ done: boolean; value: Uint8Array }> {
+    const result = this.#filling
+      ? await this.#filling.read(this.#buffers.take() as Uint8Array<ArrayBuffer>)
+      : await this.#giving?.read();
+    return { done: result?.done ?? true, value: result?.value ?? new Uint8Array() };
+  }
+
+  async cancel(): Promise<void> {
+    await (this.#filling ?? this.#giving)?.cancel();
   }
 }
 
