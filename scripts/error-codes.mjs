@@ -1,0 +1,43 @@
+// Writes docs/errors.md from the places where codes are made; `--check` only says whether it is up to date.
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { root } from "./lib/run.mjs";
+
+const page = join(root, "docs/errors.md");
+const core = [...readFileSync(join(root, "src/error.rs"), "utf8").matchAll(/= "([A-Z_]+)": "(.*)",$/gm)].map(
+  ([, code, text]) => [code, text.replaceAll("\\\\", "\\")],
+);
+const sources = readdirSync(join(root, "js/src"), { recursive: true, encoding: "utf8" })
+  .filter((path) => path.endsWith(".ts"))
+  .sort()
+  .map((path) => readFileSync(join(root, "js/src", path), "utf8"))
+  .join("\n");
+const known = new Set(core.map(([code]) => code));
+const own = [...new Set(sources.match(/"(SOURCE|STORE|OBJECT|PLACE|TARGET|CONFLICT|INTERNAL|CANCELED)(_[A-Z]+)*"/g))]
+  .map((quoted) => quoted.slice(1, -1))
+  .filter((code) => !known.has(code))
+  .sort();
+
+const text = `# Error codes
+
+Match on \`code\`; messages may change. \`at\` says where: \`name\` (path or key), \`page\`, \`offset\` (bytes), \`txid\`.
+This page is made by \`node scripts/error-codes.mjs\`.
+
+## Of the core
+
+| code | what it says |
+| --- | --- |
+${core.map(([code, message]) => `| \`${code}\` | ${message} |`).join("\n")}
+
+## Of sources, stores and jobs
+
+Their messages name the file or object and what to do.
+
+${own.map((code) => `- \`${code}\``).join("\n")}
+`;
+if (process.argv.includes("--check")) {
+  if (readFileSync(page, "utf8") !== text) {
+    console.error("docs/errors.md is out of date: run node scripts/error-codes.mjs");
+    process.exit(1);
+  }
+} else writeFileSync(page, text);
