@@ -1,0 +1,72 @@
+//! SQLite's b-trees, read from pages the caller hands in: pages, cells, payloads, records, and what a database holds.
+//!
+//! Follows the [SQLite file format](https://www.sqlite.org/fileformat2.html), sections 1.6, 2.1 and 2.6.
+
+pub mod inventory;
+pub mod page;
+pub mod payload;
+pub mod record;
+#[cfg(test)]
+mod sample;
+mod schema;
+mod walk;
+
+pub use inventory::{Inventory, InventoryStep, TableInfo};
+pub use page::{BtreePage, Cell, Kind};
+pub use payload::{Overflow, Payload};
+pub use record::{Encoding, Record, Value};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::page::{DatabaseHeader, PageSize, Pgno};
+
+/// What the pages of one database have in common: their size, the part in use, and how many there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Layout {
+    page_size: PageSize,
+    usable: usize,
+    page_count: u32,
+}
+
+impl Layout {
+    /// The layout of a database of `page_count` pages with this header.
+    pub fn new(header: &DatabaseHeader, page_count: u32) -> Self {
+        // The smallest page is 512 bytes and `reserved` at most 255, so the difference is positive.
+        let usable = header.page_size.bytes() - usize::from(header.reserved);
+        Self { page_size: header.page_size, usable, page_count }
+    }
+
+    /// Bytes of a page that b-trees may use: the page size less the reserved bytes at its end (section 1.3.4).
+    pub fn usable(self) -> usize {
+        self.usable
+    }
+
+    /// Size of the database, in pages.
+    pub fn page_count(self) -> u32 {
+        self.page_count
+    }
+
+    /// The usable part of a whole page.
+    ///
+    /// # Errors
+    /// `Usage` when `page` is not one page long.
+    pub fn content(self, page: &[u8]) -> Result<&[u8]> {
+        if page.len() != self.page_size.bytes() {
+            return Err(ErrorKind::Usage.into());
+        }
+        page.get(..self.usable).ok_or(ErrorKind::Usage.into())
+    }
+
+    /// The page that a page number stored in page `from` points to.
+    ///
+    /// # Errors
+    /// `BtreePage`, naming `from`, when there is no such page or it is the lock page, which holds no data.
+    pub fn pointer(self, pgno: u32, from: Pgno) -> Result<Pgno> {
+        let page = Pgno::new(pgno).filter(|&page| pgno <= self.page_count && page != self.page_size.lock_page());
+        page.ok_or(damaged(from))
+    }
+}
+
+/// Page `pgno` has bytes that SQLite never writes.
+fn damaged(pgno: Pgno) -> Error {
+    Error::at_page(ErrorKind::BtreePage, pgno.value())
+}

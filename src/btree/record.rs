@@ -1,0 +1,198 @@
+//! Records: a header of serial types, then the values (file format, section 2.1), and the encodings of text.
+
+use std::borrow::Cow;
+
+use super::damaged;
+use crate::bytes::Reader;
+use crate::error::{ErrorKind, Result};
+use crate::page::Pgno;
+
+/// A value as it is stored. Text is in the database's [`Encoding`], and need not be valid in it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Value<'a> {
+    /// NULL, or a stored NaN, which SQLite reads as NULL.
+    Null,
+    /// An integer. A whole number in a REAL column can be stored as one, too.
+    Integer(i64),
+    /// A floating-point number, never NaN.
+    Real(f64),
+    /// Text, encoded.
+    Text(&'a [u8]),
+    /// Bytes.
+    Blob(&'a [u8]),
+}
+
+/// A record, or as many of its first bytes as hold the header.
+#[derive(Clone, Debug)]
+pub struct Record<'a> {
+    types: &'a [u8],
+    body: &'a [u8],
+    pgno: Pgno,
+}
+
+impl<'a> Record<'a> {
+    /// Reads the record in `payload`. Errors name `pgno`, the page of its cell.
+    ///
+    /// # Errors
+    /// `BtreePage` when the header is not whole.
+    pub fn parse(payload: &'a [u8], pgno: Pgno) -> Result<Self> {
+        let (header_size, size_size) = header_size(payload, pgno)?;
+        let (header, body) = payload.split_at_checked(header_size).ok_or(damaged(pgno))?;
+        let types = header.get(size_size..).ok_or(damaged(pgno))?;
+        Ok(Self { types, body, pgno })
+    }
+
+    /// The values in order, up to the last one or the first error. A row written before
+    /// `ALTER TABLE … ADD COLUMN` has fewer values than its table has columns.
+    ///
+    /// # Errors
+    /// `BtreePage` for a serial type that SQLite does not store, or when the payload ends within a value.
+    pub fn values(&self) -> impl Iterator<Item = Result<Value<'a>>> {
+        let mut types = reader(self.types);
+        let mut body = reader(self.body);
+        let pgno = self.pgno;
+        core::iter::from_fn(move || {
+            if types.remaining() == 0 {
+                return None;
+            }
+            let value = SerialType::read(&mut types).and_then(|serial_type| serial_type.value(&mut body));
+            if value.is_err() {
+                types = reader(&[]);
+            }
+            Some(value.map_err(|_| damaged(pgno)))
+        })
+    }
+}
+
+/// How many of a payload's bytes hold the first `columns` values, as far as `prefix` tells: when it is longer than
+/// `prefix`, ask again with that many bytes. So a reader can leave the rest of a long record where it is.
+///
+/// # Errors
+/// `BtreePage`, naming `pgno`, when the header is not one that SQLite writes.
+pub fn bytes_needed(prefix: &[u8], columns: usize, pgno: Pgno) -> Result<usize> {
+    let (header_size, _) = header_size(prefix, pgno)?;
+    if prefix.len() < header_size {
+        return Ok(header_size);
+    }
+    let mut types = reader(Record::parse(prefix, pgno)?.types);
+    let mut needed = header_size;
+    for _ in 0..columns {
+        if types.remaining() == 0 {
+            break;
+        }
+        let size = SerialType::read(&mut types).and_then(SerialType::size).map_err(|_| damaged(pgno))?;
+        needed = needed.checked_add(size).ok_or(damaged(pgno))?;
+    }
+    Ok(needed)
+}
+
+/// Length of a record's header, and of the number that says so, in bytes. The local part of a payload always holds
+/// that number: it is the whole payload, or at least 7 bytes of it, while a header of 2^31 bytes takes 5 to say.
+fn header_size(payload: &[u8], pgno: Pgno) -> Result<(usize, usize)> {
+    let mut reader = reader(payload);
+    let size = reader.sqlite_varint().map_err(|_| damaged(pgno))?;
+    let size = usize::try_from(size).map_err(|_| damaged(pgno))?;
+    Ok((size, payload.len() - reader.remaining()))
+}
+
+/// Its errors carry no page number yet.
+fn reader(bytes: &[u8]) -> Reader<'_> {
+    Reader::new(bytes, 0, ErrorKind::BtreePage)
+}
+
+/// The type and the length of a value, in one number.
+#[derive(Clone, Copy)]
+struct SerialType(i64);
+
+impl SerialType {
+    fn read(reader: &mut Reader<'_>) -> Result<Self> {
+        reader.sqlite_varint().map(Self)
+    }
+
+    /// Length of the value, in bytes.
+    fn size(self) -> Result<usize> {
+        let size = match self.0 {
+            0 | 8 | 9 => 0,
+            1..=4 => self.0,
+            5 => 6,
+            6 | 7 => 8,
+            12.. => (self.0 - 12) / 2,
+            // 10 and 11 are for SQLite's own use in memory; negative ones do not exist.
+            _ => return Err(ErrorKind::BtreePage.into()),
+        };
+        usize::try_from(size).map_err(|_| ErrorKind::BtreePage.into())
+    }
+
+    fn value<'a>(self, body: &mut Reader<'a>) -> Result<Value<'a>> {
+        let bytes = body.take(self.size()?)?;
+        Ok(match self.0 {
+            0 => Value::Null,
+            7 => match reader(bytes).array().map(f64::from_be_bytes)? {
+                real if real.is_nan() => Value::Null,
+                real => Value::Real(real),
+            },
+            9 => Value::Integer(1),
+            ..=8 => Value::Integer(integer(bytes)),
+            _ if self.0 % 2 == 0 => Value::Blob(bytes),
+            _ => Value::Text(bytes),
+        })
+    }
+}
+
+/// A big-endian two's-complement integer of up to 8 bytes; 0 when there are none.
+fn integer(bytes: &[u8]) -> i64 {
+    let sign = if bytes.first().is_some_and(|&first| first >= 0x80) { -1 } else { 0 };
+    bytes.iter().fold(sign, |value, &byte| value << 8 | i64::from(byte))
+}
+
+/// How a database stores text (section 1.3.13).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encoding {
+    /// UTF-8.
+    Utf8,
+    /// UTF-16, little-endian.
+    Utf16Le,
+    /// UTF-16, big-endian.
+    Utf16Be,
+}
+
+impl Encoding {
+    /// Reads the header's field; `None` for a number that has no meaning. 0, in a database that never had a table,
+    /// is UTF-8.
+    pub fn new(encoding: u32) -> Option<Self> {
+        match encoding {
+            0 | 1 => Some(Self::Utf8),
+            2 => Some(Self::Utf16Le),
+            3 => Some(Self::Utf16Be),
+            _ => None,
+        }
+    }
+
+    /// The text in `bytes`; `None` when some of it is not text, as SQLite lets anyone store.
+    pub fn decode(self, bytes: &[u8]) -> Option<Cow<'_, str>> {
+        if self == Self::Utf8 {
+            return str::from_utf8(bytes).ok().map(Cow::Borrowed);
+        }
+        let (units, tail) = bytes.as_chunks();
+        let text: Result<String, _> = char::decode_utf16(units.iter().map(|&unit| self.unit(unit))).collect();
+        text.ok().filter(|_| tail.is_empty()).map(Cow::Owned)
+    }
+
+    /// The text in `bytes`, with U+FFFD for each part of it that is not text.
+    pub fn decode_lossy(self, bytes: &[u8]) -> Cow<'_, str> {
+        if self == Self::Utf8 {
+            return String::from_utf8_lossy(bytes);
+        }
+        let (units, tail) = bytes.as_chunks();
+        let decoded = char::decode_utf16(units.iter().map(|&unit| self.unit(unit)));
+        let half = (!tail.is_empty()).then_some(char::REPLACEMENT_CHARACTER);
+        decoded.map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER)).chain(half).collect()
+    }
+
+    fn unit(self, bytes: [u8; 2]) -> u16 {
+        if self == Self::Utf16Le { u16::from_le_bytes(bytes) } else { u16::from_be_bytes(bytes) }
+    }
+}
+
+#[cfg(test)]
+mod tests;

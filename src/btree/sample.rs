@@ -1,0 +1,107 @@
+//! For tests: databases that SQLite wrote, and what it says about them; repeatable randomness.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use rusqlite::Connection;
+
+use super::Layout;
+use crate::page::header::HEADER_SIZE;
+use crate::page::{DatabaseHeader, Pgno};
+
+pub(super) const PAGE_SIZES: [u32; 8] = [512, 1024, 2048, 4096, 8192, 16384, 32768, 65536];
+pub(super) const ENCODINGS: [&str; 3] = ["UTF-8", "UTF-16le", "UTF-16be"];
+
+/// A database file, its bytes as they were after the set-up, and SQLite to ask about it.
+pub(super) struct Sample {
+    pub(super) db: Connection,
+    pub(super) bytes: Vec<u8>,
+    pub(super) header: DatabaseHeader,
+    _file: TempFile,
+}
+
+impl Sample {
+    /// A database with pages of `page_size` bytes of which `reserved` are left alone.
+    pub(super) fn new(page_size: u32, reserved: u8, set_up: impl FnOnce(&Connection)) -> Self {
+        let file = TempFile::new();
+        if reserved > 0 {
+            fs::write(&file.0, empty_with_reserve(page_size, reserved)).unwrap();
+        }
+        let db = Connection::open(&file.0).unwrap();
+        let pragmas = format!("PRAGMA page_size = {page_size}; PRAGMA synchronous = OFF; PRAGMA foreign_keys = OFF");
+        db.execute_batch(&pragmas).unwrap();
+        set_up(&db);
+        let bytes = fs::read(&file.0).unwrap();
+        let header = DatabaseHeader::parse(&bytes).unwrap();
+        assert_eq!((header.page_size.value(), header.reserved), (page_size, reserved));
+        Self { db, bytes, header, _file: file }
+    }
+
+    /// The same, from one text of SQL.
+    pub(super) fn of(page_size: u32, sql: &str) -> Self {
+        Self::new(page_size, 0, |db| db.execute_batch(sql).unwrap())
+    }
+
+    pub(super) fn page_count(&self) -> u32 {
+        (self.bytes.len() / self.header.page_size.bytes()) as u32
+    }
+
+    pub(super) fn layout(&self) -> Layout {
+        Layout::new(&self.header, self.page_count())
+    }
+
+    pub(super) fn page(&self, pgno: Pgno) -> &[u8] {
+        page_of(&self.bytes, &self.header, pgno)
+    }
+}
+
+/// Page `pgno` of a database file.
+pub(super) fn page_of<'a>(file: &'a [u8], header: &DatabaseHeader, pgno: Pgno) -> &'a [u8] {
+    let start = pgno.offset(header.page_size) as usize;
+    &file[start..start + header.page_size.bytes()]
+}
+
+/// SQLite takes the reserve over from the header of a database that exists.
+fn empty_with_reserve(page_size: u32, reserved: u8) -> Vec<u8> {
+    let mut bytes = Sample::of(page_size, "CREATE TABLE t (x); DROP TABLE t; VACUUM").bytes;
+    assert_eq!(bytes.len(), page_size as usize);
+    bytes[20] = reserved;
+    let cells_start = (page_size - u32::from(reserved)) as u16;
+    bytes[HEADER_SIZE + 5..HEADER_SIZE + 7].copy_from_slice(&cells_start.to_be_bytes());
+    bytes
+}
+
+/// A file of its own, removed when dropped.
+struct TempFile(PathBuf);
+
+impl TempFile {
+    fn new() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        Self(std::env::temp_dir().join(format!("pagemark-btree-{}-{number}.db", std::process::id())))
+    }
+}
+
+impl Drop for TempFile {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+/// Random numbers that are the same in every run (xorshift64*).
+pub(super) struct Random(pub(super) u64);
+
+impl Random {
+    pub(super) fn next(&mut self) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
+    }
+
+    /// Below `bound`.
+    pub(super) fn below(&mut self, bound: usize) -> usize {
+        ((self.next() >> 33) as usize) % bound
+    }
+}
