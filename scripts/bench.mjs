@@ -21,7 +21,9 @@ const database = at(`bench-${options.mb}.db`);
 if (!existsSync(database)) makeDatabase(database, Number(options.mb) * 1e6);
 const size = statSync(database).size;
 const idle = measure([process.execPath, "-e", "0"]);
-console.log(`database: ${(size / 1e6).toFixed(0)} MB; ${runs} runs each; an idle Node takes ${mb(idle.memory)}`);
+console.log(
+  `database: ${(size / 1e6).toFixed(0)} MB; ${runs} runs each; an idle Node takes ${mb(idle.memory)}`,
+);
 
 compare("full backup", [
   ["pagemark backup", () => [...pagemark, "backup", database, "--name", "bench", "--to", fresh("store")]],
@@ -35,8 +37,14 @@ compare("full backup", [
 run([...pagemark, "backup", database, "--name", "bench", "--to", fresh("store")]);
 run(litestreamBackup());
 compare("restore", [
-  ["pagemark restore", () => [...pagemark, "restore", "bench", "--from", at("store"), "-o", fresh("restored.db")]],
-  ["litestream restore", () => [bin("litestream"), "restore", "-o", fresh("restored.db"), `file://${at("replica")}`]],
+  [
+    "pagemark restore",
+    () => [...pagemark, "restore", "bench", "--from", at("store"), "-o", fresh("restored.db")],
+  ],
+  [
+    "litestream restore",
+    () => [bin("litestream"), "restore", "-o", fresh("restored.db"), `file://${at("replica")}`],
+  ],
   ["cp", () => ["cp", database, fresh("restored.db")]],
 ]);
 
@@ -85,7 +93,8 @@ function litestreamBackup() {
 
 /** A path in the bench's folder where nothing is. */
 function fresh(name) {
-  for (const ending of ["", "-wal", "-shm", "-journal"]) rmSync(at(name + ending), { recursive: true, force: true });
+  for (const ending of ["", "-wal", "-shm", "-journal"])
+    rmSync(at(name + ending), { recursive: true, force: true });
   return at(name);
 }
 

@@ -13,7 +13,8 @@ const checks = {
   "types of the tests in workerd": () => tryRun("tsc", ["--project", "tests/runtimes/workerd"]),
   "TypeScript format and lints (npm run format)": () => tryRun("biome", ["check", "--error-on-warnings"]),
   layers: () => tryRun("vitest", ["run", "--project", "node", "tests/layering"]),
-  "docs/errors.md (node scripts/error-codes.mjs)": () => tryRun("node", ["scripts/error-codes.mjs", "--check"]),
+  "docs/errors.md (node scripts/error-codes.mjs)": () =>
+    tryRun("node", ["scripts/error-codes.mjs", "--check"]),
   "npm package": () => tryRun("publint", ["js", "--strict"]),
   "size and imports of core.wasm": () => report().length,
 };

@@ -13,10 +13,12 @@ const sources = readdirSync(join(root, "js/src"), { recursive: true, encoding: "
   .map((path) => readFileSync(join(root, "js/src", path), "utf8"))
   .join("\n");
 const known = new Set(core.map(([code]) => code));
-const own = [...new Set(sources.match(/"(SOURCE|STORE|OBJECT|PLACE|TARGET|CONFLICT|INTERNAL|CANCELED)(_[A-Z]+)*"/g))]
+const own = [
+  ...new Set(sources.match(/"(SOURCE|STORE|OBJECT|PLACE|TARGET|CONFLICT|INTERNAL|CANCELED)(_[A-Z]+)*"/g)),
+]
   .map((quoted) => quoted.slice(1, -1))
   .filter((code) => !known.has(code))
-  .sort();
+  .sort((a, b) => (a < b ? -1 : 1));
 
 const text = `# Error codes
 

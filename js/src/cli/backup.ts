@@ -1,3 +1,4 @@
+import { constants, setPriority } from "node:os";
 import { type Command, InvalidArgumentError } from "commander";
 import { pagemark } from "../jobs/pagemark.ts";
 import { backupJson, bytes, EXIT, print, table, warn } from "./output.ts";
@@ -35,6 +36,8 @@ export function addBackup(program: Command, signal: AbortSignal): void {
         maxRate,
         json = false,
       } = command.optsWithGlobals<Options>();
+      // A backup may take longer; whoever writes to the database should not.
+      setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
       const database = pagemark(openSource(path), { store: openStore(to), name });
       const backup = await withBar(`backing up ${name}`, json, (onProgress) =>
         database.backup({

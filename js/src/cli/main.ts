@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { PagemarkError } from "../errors/index.ts";
 import { addBackup } from "./backup.ts";
@@ -19,7 +20,10 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) =>
   process.exit(error.code === "EPIPE" ? 0 : EXIT.failed),
 );
 
+const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
+
 const program = new Command("pagemark")
+  .version(version)
   .description(
     "Backups of SQLite databases: page-level, incremental, provable. Restores with stock Litestream, too.",
   )

@@ -1,0 +1,63 @@
+// The package as a user gets it: packed, installed into an empty project, and run there.
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { afterAll, beforeAll, expect, test } from "vitest";
+
+const root = join(import.meta.dirname, "../..");
+const project = mkdtempSync(join(tmpdir(), "pagemark-package-"));
+
+beforeAll(() => {
+  run("npm", ["pack", "--silent", "--workspace", "js", "--pack-destination", project], root);
+  const packed = readdirSync(project).find((name) => name.endsWith(".tgz"));
+  writeFileSync(join(project, "package.json"), '{ "private": true, "type": "module" }');
+  run("npm", ["install", "--silent", "--no-audit", "--no-fund", `./${packed}`]);
+  const db = new DatabaseSync(join(project, "app.db"));
+  db.exec("PRAGMA journal_mode = WAL; CREATE TABLE t (a); INSERT INTO t VALUES (1), (2)");
+  db.close();
+}, 120_000);
+
+afterAll(() => rmSync(project, { recursive: true, force: true }));
+
+test("the library is imported by its name and backs a database up", () => {
+  writeFileSync(
+    join(project, "run.js"),
+    `import { file, fs, pagemark } from "pagemark";
+     const db = pagemark(file("app.db"), { store: fs("library") });
+     const backup = await db.backup();
+     console.log(JSON.stringify([backup.tables, backup.kind, await db.bookmark() === backup.bookmark]));`,
+  );
+  expect(JSON.parse(run("node", ["run.js"]))).toEqual([1, "full", true]);
+});
+
+test("the README's example runs as typed", () => {
+  const [, example = ""] = /```ts\n([\s\S]*?)```/.exec(readme()) ?? [];
+  writeFileSync(join(project, "readme.js"), example);
+  const printed = run("node", ["readme.js"]);
+  expect(printed).toMatch(/^[0-9a-f-]{36} [0-9a-f-]{59} full$/m);
+  expect(printed).toContain("undoes it");
+});
+
+test("the command line is on the path of npm's scripts, and tells its version", () => {
+  const pagemark = (...args: string[]) => run(join(project, "node_modules/.bin/pagemark"), args);
+  expect(pagemark("--version")).toMatch(/^\d+\.\d+\.\d+\n$/);
+  pagemark("backup", "app.db", "--to", "backups");
+  pagemark("restore", "app", "--from", "backups", "-o", "again.db");
+  expect(existsSync(join(project, "again.db"))).toBe(true);
+});
+
+test("nothing but the built package is in it: no sources, no tests, one wasm", () => {
+  const files = readdirSync(join(project, "node_modules/pagemark"), { recursive: true, encoding: "utf8" });
+  expect(files.filter((name) => name.endsWith(".wasm"))).toEqual(["dist/core.wasm"]);
+  expect(files.filter((name) => /(^|\/)(src|tests?)\/|\.tsbuildinfo$/.test(name))).toEqual([]);
+});
+
+function readme(): string {
+  return readFileSync(join(root, "README.md"), "utf8");
+}
+
+function run(command: string, args: string[], cwd = project): string {
+  return execFileSync(command, args, { cwd, encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] });
+}
