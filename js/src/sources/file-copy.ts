@@ -1,5 +1,4 @@
-import { constants } from "node:fs";
-import { copyFile, mkdtemp, open, rm } from "node:fs/promises";
+import { mkdtemp, open, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { SourceError } from "../errors/index.ts";
@@ -22,10 +21,9 @@ export async function privateCopy(
   const folder = await mkdtemp(join(tmpdir(), "pagemark-"));
   try {
     const path = join(folder, "copy.db");
-    // Where the file system can, this shares the blocks and costs nothing.
-    await copyFile(pages.path, path, constants.COPYFILE_FICLONE);
+    await copyThrough(pages, path, signal);
     await locked(() => mend(pages, path, signal));
-    return await FilePages.open(path);
+    return new FilePages(path);
   } catch (cause) {
     const { code } = cause as { code?: string };
     if (code !== "ENOSPC" && code !== "EDQUOT")
@@ -42,17 +40,33 @@ function toSourceError(path: string, cause: unknown): unknown {
   return (cause as { syscall?: string }).syscall ? fileError(path, cause) : cause;
 }
 
+/** Through our own descriptor: copyFile would open the database and close it, which drops SQLite's locks. */
+async function copyThrough(pages: FilePages, path: string, signal: AbortSignal | undefined): Promise<void> {
+  const copy = await open(path, "wx", 0o600);
+  const chunk = new Uint8Array(CHUNK);
+  try {
+    for (let at = 0; ; at += CHUNK) {
+      signal?.throwIfAborted();
+      const length = await pages.main.read(chunk, at);
+      await copy.write(chunk, 0, length, at);
+      if (length < CHUNK) break;
+    }
+  } finally {
+    await copy.close();
+  }
+}
+
 /** Makes the copy equal to the original, chunk by chunk. */
 async function mend(pages: FilePages, path: string, signal: AbortSignal | undefined): Promise<void> {
   const copy = await open(path, "r+");
   const [original, copied] = [Buffer.allocUnsafe(CHUNK), Buffer.allocUnsafe(CHUNK)];
   try {
-    const { size } = await pages.main.stat();
+    const { size } = pages.main;
     for (let at = 0; at < size; at += CHUNK) {
       signal?.throwIfAborted();
       const [length, copiedLength] = await Promise.all([
-        pages.readAt(pages.main, original, at),
-        pages.readAt(copy, copied, at),
+        pages.main.read(original, at),
+        pages.readSide(copy, copied, at),
       ]);
       const wanted = original.subarray(0, length);
       if (!wanted.equals(copied.subarray(0, copiedLength))) await copy.write(wanted, 0, length, at);

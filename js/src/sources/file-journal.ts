@@ -17,7 +17,7 @@ export async function layOutHotJournal(pages: FilePages): Promise<void> {
   try {
     const chunk = new Uint8Array(CHUNK);
     for (let at = 0; ; at += chunk.length) {
-      const length = await pages.readAt(side, chunk, at);
+      const length = await pages.readSide(side, chunk, at);
       if (!reader.feed(chunk.subarray(0, length)) || length < chunk.length) break;
     }
     const journal = reader.finish();

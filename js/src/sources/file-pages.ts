@@ -1,6 +1,7 @@
-import { type FileHandle, open } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
 import type { Core } from "../core/index.ts";
 import { changed, fileError } from "./file-errors.ts";
+import { LockableFile } from "./file-handle.ts";
 
 type Overlay = ReturnType<ReturnType<InstanceType<Core["WalReader"]>["finish"]>["takeOverlay"]>;
 
@@ -10,27 +11,19 @@ export interface Layout {
   pageCount: number;
   /** Pages in the side file. */
   overlay?: Overlay;
-  /** The WAL or journal of `overlay`. */
+  /** The WAL or journal of `overlay`. SQLite locks neither. */
   side?: FileHandle;
 }
 
 /** Pages of a database file, read where they lie. */
 export class FilePages {
   readonly path: string;
-  readonly main: FileHandle;
+  readonly main: LockableFile;
   layout: Layout = { pageSize: 0, pageCount: 0 };
 
-  static async open(path: string): Promise<FilePages> {
-    try {
-      return new FilePages(path, await open(path, "r"));
-    } catch (cause) {
-      throw fileError(path, cause);
-    }
-  }
-
-  private constructor(path: string, main: FileHandle) {
+  constructor(path: string) {
     this.path = path;
-    this.main = main;
+    this.main = LockableFile.open(path);
   }
 
   /** Fills `into` with whole pages from `first` on. */
@@ -38,21 +31,21 @@ export class FilePages {
     signal?.throwIfAborted();
     const { pageSize, overlay, side } = this.layout;
     const count = into.length / pageSize;
-    const inMain = await this.readAt(this.main, into, (first - 1) * pageSize);
+    const inMain = await this.main.read(into, (first - 1) * pageSize);
     const entries = overlay && side ? overlay.range(first, count) : [];
     let missing = first + Math.floor(inMain / pageSize);
     for (let at = 0; at + 1 < entries.length; at += 2) {
       const [pgno, offset] = [entries[at] as number, entries[at + 1] as number];
       const page = into.subarray((pgno - first) * pageSize, (pgno - first + 1) * pageSize);
-      if ((await this.readAt(side as FileHandle, page, offset)) < pageSize) throw changed(this.path);
+      if ((await this.readSide(side as FileHandle, page, offset)) < pageSize) throw changed(this.path);
       if (pgno === missing) missing++;
     }
     // Pages past the main file's end must all have come from the side file.
     if (missing < first + count) throw changed(this.path);
   }
 
-  /** Reads until `into` is full or the file ends; gives how much. */
-  async readAt(file: FileHandle, into: Uint8Array, offset: number): Promise<number> {
+  /** Reads a side file until `into` is full or the file ends; gives how much. */
+  async readSide(file: FileHandle, into: Uint8Array, offset: number): Promise<number> {
     let filled = 0;
     try {
       while (filled < into.length) {
@@ -66,11 +59,12 @@ export class FilePages {
     return filled;
   }
 
+  /** Lets go, after SQLite has. */
   async close(): Promise<void> {
     const { overlay, side } = this.layout;
     overlay?.free();
     this.layout = { pageSize: 0, pageCount: 0 };
     await side?.close();
-    await this.main.close();
+    this.main.close();
   }
 }

@@ -14,6 +14,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import { SourceError } from "../errors/index.ts";
 import { fileError } from "./file-errors.ts";
+import { closeIdle } from "./file-handle.ts";
 import { closeQuietly, isNoDatabase, sqlite, whenFree } from "./file-sqlite.ts";
 import type { ReplaceOptions } from "./source.ts";
 
@@ -97,6 +98,8 @@ async function writeWhole(file: FileHandle, chunk: Uint8Array, ownsChunks: boole
  * The lock is held until the connection that is returned is closed; there is none for a file that is no database.
  */
 async function takeOver(target: string, signal: AbortSignal | undefined): Promise<DatabaseSync | undefined> {
+  // Our own descriptors may have outlived their use.
+  closeIdle();
   await refuseIfOpen(target);
   const { DatabaseSync } = (await sqlite()) ?? {};
   if (!DatabaseSync) return undefined;

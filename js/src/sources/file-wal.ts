@@ -1,14 +1,16 @@
-import { closeSync, openSync, readSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { endianness } from "node:os";
 import { type Core, core } from "../core/index.ts";
 import { changed } from "./file-errors.ts";
+import { LockableFile } from "./file-handle.ts";
 import type { FilePages } from "./file-pages.ts";
 
 type Wal = ReturnType<InstanceType<Core["WalReader"]>["finish"]>;
 
 /** What a WAL says about a moment. */
 export interface WalMoment {
+  /** To be closed after the transaction, not before: see {@link LockableFile}. */
+  shm?: LockableFile;
   mark?: string;
   changed?: Uint32Array;
 }
@@ -24,8 +26,21 @@ const CHUNK = 1 << 20;
  * to `mxFrame` over the main file. See [WAL-index](https://www.sqlite.org/walformat.html#the_wal_index_file_format).
  */
 export async function layOutWal(pages: FilePages, since: string | undefined): Promise<WalMoment> {
+  const shm = LockableFile.open(`${pages.path}-shm`);
+  try {
+    return { ...(await layOutIndexed(pages, await readWalIndex(pages.path, shm), since)), shm };
+  } catch (error) {
+    shm.close();
+    throw error;
+  }
+}
+
+async function layOutIndexed(
+  pages: FilePages,
+  index: WalIndex,
+  since: string | undefined,
+): Promise<WalMoment> {
   const { pageSize } = pages.layout;
-  const index = readWalIndex(pages.path);
   const { frames, backfilled } = index;
   if (backfilled === frames) {
     if (index.pageCount > 0) pages.layout.pageCount = index.pageCount;
@@ -66,7 +81,7 @@ async function readWal(pages: FilePages, frames: number | undefined, since: stri
     file = await open(`${pages.path}-wal`, "r");
     const chunk = new Uint8Array(CHUNK);
     for (let at = 0; ; at += chunk.length) {
-      const length = await pages.readAt(file, chunk, at);
+      const length = await pages.readSide(file, chunk, at);
       if (!reader.feed(chunk.subarray(0, length)) || length < chunk.length) break;
     }
     return { file, wal: reader.finish() };
@@ -88,19 +103,14 @@ interface WalIndex {
 }
 
 /** The header of the wal-index in `-shm`. */
-function readWalIndex(path: string): WalIndex {
+async function readWalIndex(path: string, shm: LockableFile): Promise<WalIndex> {
   const HEADER = 48;
   const bytes = new Uint8Array(136);
-  const file = openSync(`${path}-shm`, "r");
-  try {
-    // Writers write the second copy first: both alike means that none is in the middle of it.
-    for (let attempt = 0; attempt < 1000; attempt++) {
-      if (readSync(file, bytes, 0, bytes.length, 0) < bytes.length) continue;
-      const same = bytes.subarray(0, HEADER).every((byte, at) => byte === bytes[HEADER + at]);
-      if (same && bytes[12] === 1) return parseWalIndex(new DataView(bytes.buffer));
-    }
-  } finally {
-    closeSync(file);
+  // Writers write the second copy first: both alike means that none is in the middle of it.
+  for (let attempt = 0; attempt < 1000; attempt++) {
+    if ((await shm.read(bytes, 0)) < bytes.length) continue;
+    const same = bytes.subarray(0, HEADER).every((byte, at) => byte === bytes[HEADER + at]);
+    if (same && bytes[12] === 1) return parseWalIndex(new DataView(bytes.buffer));
   }
   throw changed(path);
 }

@@ -53,7 +53,7 @@ class FileSource implements PageSource {
   async pin({ since, signal }: PinOptions = {}): Promise<Moment> {
     signal?.throwIfAborted();
     const path = await this.#resolve();
-    const pages = await FilePages.open(path);
+    const pages = new FilePages(path);
     try {
       const { wal } = await readHeader(pages);
       const { DatabaseSync } = (await sqlite()) ?? {};
@@ -97,7 +97,10 @@ class FileSource implements PageSource {
       // The header as it is now that no checkpoint can change the moment.
       await readHeader(pages);
       const moment = await layOutWal(pages, since);
-      return this.#moment(pages, moment, async () => closeQuietly(db));
+      return this.#moment(pages, moment, async () => {
+        closeQuietly(db);
+        moment.shm?.close();
+      });
     } catch (error) {
       closeQuietly(db);
       throw error;
@@ -108,7 +111,7 @@ class FileSource implements PageSource {
   async #pinRollback(pages: FilePages, db: DatabaseSync, signal: AbortSignal | undefined): Promise<Moment> {
     db.exec("ROLLBACK");
     const hold = this.#lockMs;
-    const { size, mtimeMs } = await pages.main.stat();
+    const { size, mtimeMs } = await stat(pages.path);
     const long = size / BYTES_PER_LOCKED_MS > hold;
     const written = Date.now() - mtimeMs < RECENT_MS || (await exists(`${pages.path}-journal`));
     if (this.#copyNext || (long && written)) {
@@ -173,7 +176,7 @@ class FileSource implements PageSource {
   }
 
   #moment(pages: FilePages, { mark, changed }: WalMoment, letGo: () => Promise<void>): Moment {
-    let released: Promise<void> | undefined;
+    let released = false;
     const { pageSize, pageCount } = pages.layout;
     return {
       pageSize,
@@ -186,8 +189,13 @@ class FileSource implements PageSource {
         await pages.read(first, into, signal);
       },
       async release() {
-        released ??= letGo().finally(async () => pages.close());
-        await released;
+        if (released) return;
+        released = true;
+        try {
+          await letGo();
+        } finally {
+          await pages.close();
+        }
       },
     };
   }
@@ -196,9 +204,9 @@ class FileSource implements PageSource {
 /** Reads the database header into the layout, as the main file alone has it. */
 async function readHeader(pages: FilePages): Promise<{ wal: boolean; stamp: string }> {
   const { DatabaseHeader } = await core();
-  const { size } = await pages.main.stat();
+  const { size } = pages.main;
   const bytes = new Uint8Array(512);
-  const header = DatabaseHeader.parse(bytes.subarray(0, await pages.readAt(pages.main, bytes, 0)));
+  const header = DatabaseHeader.parse(bytes.subarray(0, await pages.main.read(bytes, 0)));
   try {
     const { pageSize, wal } = header;
     pages.layout = { pageSize, pageCount: header.pagesIn(size) };
