@@ -38,7 +38,7 @@ export async function packMoment(job: PackJob): Promise<void> {
   const perBatch = pagesPerBatch(moment.pageSize, options.pages);
   const pool = await packPool(
     moment.pageSize,
-    moment.pageSize * (moment.changed?.length ?? moment.pageCount),
+    moment.pageSize * ((previous && moment.changed)?.length ?? moment.pageCount),
   );
   const buffers = Array.from({ length: pool.concurrency }, () => pool.buffer(perBatch * moment.pageSize));
   const batches: Batch[] = [];
@@ -68,7 +68,8 @@ function pagesPerBatch(pageSize: number, pages = -1): number {
 async function startBatch(job: PackJob, pool: PackPool, first: number, count: number, buffer: Uint8Array) {
   const { moment, previous, throttle, options } = job;
   const states = await previous?.next(count);
-  const runs = wantedRuns(moment.changed, first, count);
+  // A full backup has nothing that pages could be unchanged against.
+  const runs = wantedRuns(previous && moment.changed, first, count);
   const request = { runs, pages: buffer, ...(states && { previous: statesOf(states, first, runs) }) };
   let bytes = 0;
   for (const run of runs) {
