@@ -15,8 +15,8 @@ interface PackWorker {
   waiting: { resolve(result: PackResult): void; reject(error: unknown): void }[];
 }
 
-/** A thread holds one batch in its hands, and one more waits for it. */
-const QUEUE = 2;
+/** Batches that a thread has before it: enough that it never waits while others read and write. */
+const QUEUE = 8;
 
 /**
  * Packs on worker threads and, while those have enough to do, on the thread that asks: a thread of its own costs

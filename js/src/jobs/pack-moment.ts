@@ -6,7 +6,7 @@ import type { Throttle } from "./progress.ts";
 import type { Upload } from "./upload.ts";
 
 /** Bytes of pages that are read and packed at a time. */
-const BATCH = 512 << 10;
+const BATCH = 256 << 10;
 const STATE_SIZE = 24;
 
 export interface PackJob {

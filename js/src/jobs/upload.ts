@@ -22,7 +22,10 @@ export class Upload {
   }
 
   private constructor(store: Store, key: string, options: PutOptions, hash: Hasher) {
-    const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
+    // A few batches may wait for the store, so that packing goes on while it writes.
+    const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>({}, undefined, {
+      highWaterMark: 4,
+    });
     this.key = key;
     this.#hash = hash;
     this.#writer = writable.getWriter();
