@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use super::names::LtxName;
 use super::record::{Kind, Previous, Record};
 use super::when::{Target, rfc3339};
 use crate::bookmark::Lineage;
@@ -17,7 +16,7 @@ const LONGEST_CHAIN: usize = 168;
 #[derive(Default)]
 pub struct History {
     entries: BTreeMap<Txid, Result<Entry>>,
-    /// The highest TXID that any LTX file claims, with or without a record.
+    /// The highest TXID that any file claims, with or without a record.
     highest: Txid0,
 }
 
@@ -60,9 +59,9 @@ impl History {
         self.entries.insert(first, entry.map_err(|error| Error::at_txid(error.kind, first.0)));
     }
 
-    /// Takes note of an LTX file that is in the store.
-    pub fn add_ltx(&mut self, name: LtxName) {
-        self.highest = self.highest.max(name.max.0);
+    /// Takes note of a file in the store, of a backup or of a run that died, that covers TXIDs up to `max`.
+    pub fn add_file(&mut self, max: Txid) {
+        self.highest = self.highest.max(max.0);
     }
 
     /// Every entry, oldest first: the record, or the name of a damaged one and what is wrong with it.
@@ -131,9 +130,11 @@ impl History {
         let lineage = self.entries.values().rev().find_map(|entry| entry.as_ref().ok()).map(|e| e.record.lineage());
         let Some(Ok(head)) = self.entries.values().next_back() else {
             let txid = Txid(self.highest + 1);
+            // What a damaged record belongs to is stepped over whole, in case the record comes back.
+            let first = if self.entries.is_empty() { Txid(1) } else { txid };
             let damaged = !self.entries.is_empty();
             let full_because = Some(if damaged { "the newest record is damaged" } else { "it is the first" });
-            return Next { first: txid, txid, previous: None, lineage, full_because, damaged };
+            return Next { first, txid, previous: None, lineage, full_because, damaged };
         };
         let first = Txid(head.record.txid().0 + 1);
         let previous = Some(Previous { first: head.record.first, sha256: head.digest.clone() });
@@ -279,7 +280,10 @@ mod tests {
     #[test]
     fn a_file_left_by_a_run_that_died_is_stepped_over() {
         let (mut history, _) = history();
-        history.add_ltx(LtxName { level: 0, min: Txid(5), max: Txid(5) });
+        history.add_file(Txid(5));
         assert_eq!((history.next().first, history.next().txid), (Txid(5), Txid(6)));
+        let mut none = History::default();
+        none.add_file(Txid(1));
+        assert_eq!((none.next().first, none.next().txid), (Txid(1), Txid(2)));
     }
 }

@@ -148,6 +148,12 @@ pub fn fingerprints_key(first: Txid, max: Txid) -> String {
     format!("pagemark/{first}-{max}.pages")
 }
 
+/// Reads the last TXID off a fingerprint file's key; `None` for other objects.
+pub fn parse_fingerprints_key(key: &str) -> Option<Txid> {
+    let (first, max) = key.strip_prefix("pagemark/")?.strip_suffix(".pages")?.split_once('-')?;
+    Txid::parse(max).filter(|max| Txid::parse(first).is_some_and(|first| first.0 > 0 && first <= *max))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

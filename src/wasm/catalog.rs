@@ -112,11 +112,10 @@ impl History {
     }
 
     /// Looks at a key below the database's folder: the record to fetch and [`History::add`] when it is one.
-    /// LTX files are taken note of.
+    /// Other files of a backup are taken note of.
     pub fn see(&mut self, key: &str, layout: &str) -> JsResult<bool> {
-        if let Some(name) = LtxName::parse(key, parse_layout(layout)?) {
-            self.0.add_ltx(name);
-        }
+        let ltx = LtxName::parse(key, parse_layout(layout)?).map(|name| name.max);
+        ltx.or_else(|| names::parse_fingerprints_key(key)).into_iter().for_each(|max| self.0.add_file(max));
         Ok(names::parse_record_key(key).is_some())
     }
 

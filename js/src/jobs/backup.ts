@@ -1,12 +1,12 @@
 import { core, translateCoreError } from "../core/index.ts";
 import { ConflictError, ObjectExistsError, PagemarkError } from "../errors/index.ts";
 import type { Moment, PageSource } from "../sources/source.ts";
-import type { Store } from "../stores/store.ts";
+import type { PutOptions, Store } from "../stores/store.ts";
 import { History, type Link, type NextBackup } from "./history.ts";
 import { packMoment } from "./pack-moment.ts";
 import { isLostFingerprint, PreviousStates } from "./previous-states.ts";
 import { type JobOptions, sleep, Throttle } from "./progress.ts";
-import { type Backup, type BackupRecord, toBackup } from "./record.ts";
+import { type Backup, type BackupRecord, toBackup, txidOf } from "./record.ts";
 import { readTables } from "./tables.ts";
 import { type ObjectProof, Upload } from "./upload.ts";
 
@@ -127,6 +127,7 @@ async function makeBackup(subject: Subject, options: BackupOptions, plan: Plan):
   const prints = await Upload.start(store, `${folder}/${fingerprintsKey(next.first, next.txid)}`, put);
   const uploads = [ltx, prints];
   const stored: string[] = [];
+  let recorded = false;
   try {
     const throttle = new Throttle(options.maxBytesPerSecond, options.signal);
     await packMoment({ moment, previous, complete, writer, ltx, prints, throttle, options });
@@ -135,10 +136,9 @@ async function makeBackup(subject: Subject, options: BackupOptions, plan: Plan):
     const changed = writer.pages;
     const tail = writer.finish();
     for (let piece = tail.next(); piece; piece = tail.next()) await ltx.write(piece);
-    const [ltxProof, fingerprints] = (await Promise.all(uploads.map((upload) => finish(upload, stored)))) as [
-      ObjectProof,
-      ObjectProof,
-    ];
+    // One after the other: of two backups at once, whoever gets the first name gets the second too.
+    const ltxProof = await finish(ltx, stored);
+    const fingerprints = await finish(prints, stored);
     options.signal?.throwIfAborted();
     const lineage = next.lineage ?? randomHex(8);
     const record: BackupRecord = {
@@ -161,7 +161,8 @@ async function makeBackup(subject: Subject, options: BackupOptions, plan: Plan):
       ...(moment.mark !== undefined && { mark: moment.mark }),
     };
     const text = encodeRecord(JSON.stringify(record));
-    await store.put(`${folder}/${recordKey(next.first)}`, new TextEncoder().encode(text), put);
+    recorded = true;
+    await putRecord(store, `${folder}/${recordKey(next.first)}`, text, put);
     await sweep(subject, history, next);
     const warnings = next.damaged
       ? [`this is a full backup because ${fullBecause}; run verify to see what is left`]
@@ -169,11 +170,26 @@ async function makeBackup(subject: Subject, options: BackupOptions, plan: Plan):
     return { ...toBackup(record), ...(fullBecause !== undefined && { fullBecause }), warnings };
   } catch (error) {
     for (const upload of uploads) await upload.abort(error);
-    for (const key of stored) await store.delete(key).catch(() => {});
-    if (error instanceof ObjectExistsError) throw new ConflictError(name);
+    const conflict = error instanceof ObjectExistsError;
+    // A record that may have been stored all the same must not lose its files.
+    if (conflict || !recorded) for (const key of stored) await store.delete(key).catch(() => {});
+    if (conflict) throw new ConflictError(name);
     throw translateCoreError(error, source.name);
   } finally {
     await previous?.close();
+  }
+}
+
+/** Stores the record, which makes the backup. A store may have done so and still report an error: then it counts. */
+async function putRecord(store: Store, key: string, text: string, options: PutOptions): Promise<void> {
+  try {
+    await store.put(key, new TextEncoder().encode(text), options);
+  } catch (error) {
+    const found = await store.get(key, { signal: options.signal }).then(
+      (stream) => new Response(stream).text(),
+      () => undefined,
+    );
+    if (found !== text) throw error;
   }
 }
 
@@ -183,15 +199,22 @@ async function finish(upload: Upload, stored: string[]): Promise<ObjectProof> {
   return proof;
 }
 
-/** Deletes what runs that died have left under the TXIDs that this backup has stepped over. */
+/**
+ * Deletes what runs that died have left: files between the known backups that belong to none of them. A run that is
+ * under way now has lost already, for this backup has the name that its record would have.
+ */
 async function sweep({ store, folder }: Subject, history: History, next: NextBackup): Promise<void> {
-  const { fingerprintsKey } = await core();
-  for (const { key } of history.ltxFiles) {
-    const max = /-([0-9a-f]{16})\.ltx$/.exec(key)?.[1];
-    if (max === undefined || max < next.first || max >= next.txid) continue;
-    // What cannot be deleted now is invisible, and harms nobody.
+  const entries = history.list();
+  const records = entries.flatMap((entry) => ("record" in entry ? [entry.record] : []));
+  // The files of a damaged record are kept, in case the record comes back.
+  if (records.length < entries.length) return;
+  const oldest = records[0]?.first ?? next.first;
+  const known = new Set([next.txid, ...records.map(txidOf)]);
+  for (const key of [...history.ltxFiles.map(({ key }) => key), ...history.fingerprintFiles]) {
+    const max = /-([0-9a-f]{16})\.(ltx|pages)$/.exec(key)?.[1];
+    if (max === undefined || max < oldest || max > next.txid || known.has(max)) continue;
+    // What cannot be deleted now is invisible, and goes the next time.
     await store.delete(`${folder}/${key}`).catch(() => {});
-    await store.delete(`${folder}/${fingerprintsKey(next.first, max)}`).catch(() => {});
   }
 }
 

@@ -40,6 +40,8 @@ export type Listed = { first: string } & (
 /** The backups of one database in one store. */
 export class History {
   readonly ltxFiles: LtxObject[] = [];
+  /** Keys of the fingerprint files, with or without a record. */
+  readonly fingerprintFiles: string[] = [];
   readonly #store: Store;
   readonly #folder: string;
   readonly #history: InstanceType<Core["History"]>;
@@ -107,6 +109,7 @@ export class History {
       for (const { key, size, modified } of page.objects) {
         const below = key.slice(this.#folder.length + 1);
         if (this.#history.see(below, this.#store.layout)) this.#recordKeys.push(below);
+        else if (below.endsWith(".pages")) this.fingerprintFiles.push(below);
         else if (below.endsWith(".ltx"))
           this.ltxFiles.push({ key: below, size, createdMs: modified.getTime() });
       }
