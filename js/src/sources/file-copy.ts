@@ -1,78 +1,135 @@
-import { mkdtemp, open, rm } from "node:fs/promises";
+import { type FileHandle, mkdtemp, open, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { SourceError } from "../errors/index.ts";
-import { fileError } from "./file-errors.ts";
-import { FilePages } from "./file-pages.ts";
+import type { OpenDatabase } from "./file-database.ts";
+import { fileError, systemCode } from "./file-errors.ts";
+import { readFully } from "./file-handle.ts";
+import { FileMoment, type Pages } from "./file-moment.ts";
+import type { Reader } from "./file-sqlite.ts";
+import type { Moment } from "./source.ts";
 
+/** In bytes. */
 const CHUNK = 1 << 20;
 
 /**
- * A private copy of a database that others write to without pause: copied as it stands, torn as that may be; then,
- * under one short lock, compared with the original, and mended where that has moved on.
+ * A moment in a private copy, of a database in rollback mode that others write to without pause: copied as it stands,
+ * torn as that may be; then, under one short lock, compared with the original and mended where that has moved on.
  *
- * `locked` runs its argument under the lock.
+ * Not with `fs.copyFile`, which closes a descriptor of the database: see {@link LockableFile}.
  */
-export async function privateCopy(
-  pages: FilePages,
-  locked: <T>(work: () => Promise<T>) => Promise<T>,
+export async function pinCopy(
+  database: OpenDatabase,
+  reader: Reader,
   signal: AbortSignal | undefined,
-): Promise<FilePages> {
-  const folder = await mkdtemp(join(tmpdir(), "pagemark-"));
+): Promise<Moment | undefined> {
+  const copy = await Temporary.create();
   try {
-    const path = join(folder, "copy.db");
-    await copyThrough(pages, path, signal);
-    await locked(() => mend(pages, path, signal));
-    return new FilePages(path);
-  } catch (cause) {
-    const { code } = cause as { code?: string };
-    if (code !== "ENOSPC" && code !== "EDQUOT")
-      throw cause instanceof SourceError ? cause : toSourceError(pages.path, cause);
-    const message = `no space for a temporary copy of ${pages.path} in ${tmpdir()}; free some, or set TMPDIR to another folder`;
-    throw new SourceError("SOURCE_TEMP_FULL", message, { name: tmpdir() }, { cause });
-  } finally {
-    // The open file keeps its bytes; the name goes now, so that nothing is left whatever happens.
-    await rm(folder, { recursive: true, force: true });
-  }
-}
-
-function toSourceError(path: string, cause: unknown): unknown {
-  return (cause as { syscall?: string }).syscall ? fileError(path, cause) : cause;
-}
-
-/** Through our own descriptor: copyFile would open the database and close it, which drops SQLite's locks. */
-async function copyThrough(pages: FilePages, path: string, signal: AbortSignal | undefined): Promise<void> {
-  const copy = await open(path, "wx", 0o600);
-  const chunk = new Uint8Array(CHUNK);
-  try {
-    for (let at = 0; ; at += CHUNK) {
-      signal?.throwIfAborted();
-      const length = await pages.main.read(chunk, at);
-      await copy.write(chunk, 0, length, at);
-      if (length < CHUNK) break;
+    await copyAll(database, copy.handle, signal);
+    await reader.begin(database.busyTimeoutMs, signal);
+    const pages = database.isAsOpened() && (await mend(database, copy.handle, signal));
+    await reader.close();
+    if (!pages) {
+      await copy.remove();
+      return undefined;
     }
-  } finally {
-    await copy.close();
+    database.main.close();
+    return new FileMoment(pages, { taken: "end", release: () => copy.remove() });
+  } catch (error) {
+    await copy.remove();
+    throw error;
   }
 }
 
-/** Makes the copy equal to the original, chunk by chunk. */
-async function mend(pages: FilePages, path: string, signal: AbortSignal | undefined): Promise<void> {
-  const copy = await open(path, "r+");
+/** Copies without a lock; one chunk is written while the next is read. */
+async function copyAll(
+  { main }: OpenDatabase,
+  copy: FileHandle,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  let [chunk, written] = [new Uint8Array(CHUNK), new Uint8Array(CHUNK)];
+  let writing: Promise<void> = Promise.resolve();
+  for (let position = 0; ; position += CHUNK) {
+    const [count] = await Promise.all([main.read(chunk, position), writing]);
+    signal?.throwIfAborted();
+    if (count === 0) return;
+    writing = write(copy, chunk.subarray(0, count), position);
+    // Thrown at the next turn, or here below.
+    writing.catch(() => {});
+    [chunk, written] = [written, chunk];
+    if (count < CHUNK) return writing;
+  }
+}
+
+/** Makes the copy equal to the original, which is locked. */
+async function mend(
+  database: OpenDatabase,
+  copy: FileHandle,
+  signal: AbortSignal | undefined,
+): Promise<Pages> {
+  const { main, path, pageSize } = database;
   const [original, copied] = [Buffer.allocUnsafe(CHUNK), Buffer.allocUnsafe(CHUNK)];
-  try {
-    const { size } = pages.main;
-    for (let at = 0; at < size; at += CHUNK) {
-      signal?.throwIfAborted();
-      const [length, copiedLength] = await Promise.all([
-        pages.main.read(original, at),
-        pages.readSide(copy, copied, at),
-      ]);
-      const wanted = original.subarray(0, length);
-      if (!wanted.equals(copied.subarray(0, copiedLength))) await copy.write(wanted, 0, length, at);
-    }
-    await copy.truncate(size);
-  } finally {
-    await copy.close();
+  const { size } = main;
+  for (let position = 0; position < size; position += CHUNK) {
+    signal?.throwIfAborted();
+    const counts = await Promise.all([main.read(original, position), readFully(copy.fd, copied, position)]);
+    const [wanted, found] = [original.subarray(0, counts[0]), copied.subarray(0, counts[1])];
+    if (!wanted.equals(found)) await write(copy, wanted, position);
   }
+  return {
+    path,
+    pageSize,
+    pageCount: database.pagesInMain(),
+    main: { read: (into, position) => readFully(copy.fd, into, position) },
+    mainPages: database.wholePages,
+  };
+}
+
+async function write(copy: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
+  try {
+    for (let at = 0; at < bytes.length; ) {
+      at += (await copy.write(bytes, at, bytes.length - at, position + at)).bytesWritten;
+    }
+  } catch (error) {
+    throw temporaryError(error);
+  }
+}
+
+/** A file that is gone when it is closed, whatever happens. */
+class Temporary {
+  readonly handle: FileHandle;
+  readonly #folder: string;
+
+  static async create(): Promise<Temporary> {
+    try {
+      const folder = await mkdtemp(join(tmpdir(), "pagemark-"));
+      const copy = new Temporary(await open(join(folder, "copy.db"), "wx+", 0o600), folder);
+      // The open file keeps its bytes without a name, but not on Windows.
+      await copy.#removeFolder().catch(() => {});
+      return copy;
+    } catch (error) {
+      throw temporaryError(error);
+    }
+  }
+
+  private constructor(handle: FileHandle, folder: string) {
+    this.handle = handle;
+    this.#folder = folder;
+  }
+
+  async remove(): Promise<void> {
+    await this.handle.close();
+    await this.#removeFolder();
+  }
+
+  #removeFolder(): Promise<void> {
+    return rm(this.#folder, { recursive: true, force: true });
+  }
+}
+
+function temporaryError(error: unknown): unknown {
+  if (!["ENOSPC", "EDQUOT", "EFBIG"].includes(systemCode(error) ?? "")) return fileError(error, tmpdir());
+  const folder = tmpdir();
+  const message = `${folder}: no space for a private copy of the database; free some, or set TMPDIR to another folder`;
+  return new SourceError("SOURCE_TEMP_FULL", message, { name: folder }, { cause: error });
 }

@@ -1,49 +1,65 @@
-import { closeSync, fstatSync, openSync, read, readdirSync, statSync } from "node:fs";
-import { changed, fileError, notAFile } from "./file-errors.ts";
+import { closeSync, fstatSync, openSync, read, readdirSync, readSync, realpathSync, statSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { changed, fileError, notAFile, systemCode } from "./file-errors.ts";
+
+/** Where bytes come from: a file, from any position. */
+export interface Bytes {
+  /** Fills `into` from `position` on; at the end of the file with less. Returns how many bytes. */
+  read(into: Uint8Array, position: number): Promise<number>;
+}
 
 /**
- * Our descriptors on databases and their `-shm` files, one a file, by device and inode.
+ * Descriptors on databases and their `-shm` files, one a file in this process, by device and inode.
  *
- * POSIX drops every lock that a process holds on a file as soon as the process closes any descriptor of it
- * (https://www.sqlite.org/howtocorrupt.html, section 2.2). A descriptor of ours that is closed while SQLite has the
- * file open in this process, for us or for the application that asked for the backup, would take its locks away. So
- * files on which SQLite holds locks are opened here and nowhere else, and closed only once nobody else in the process
- * has them open; until then the descriptor stays, for the next use.
+ * POSIX drops every lock that a process holds on a file as soon as it closes any descriptor of that file
+ * (https://www.sqlite.org/howtocorrupt.html, section 2.2). A descriptor of ours, closed while SQLite has the same file
+ * open in this process (for us, or for the application that asked for the backup), would take its locks away. So files
+ * on which SQLite holds locks are opened here and nowhere else, and closed only when nobody else in the process has
+ * them open; otherwise the descriptor stays, for the next use.
  */
 const descriptors = new Map<string, { fd: number; users: number }>();
 
 /** A file on which SQLite holds locks: the main file of a database, or its `-shm`. */
-export class LockableFile {
+export class LockableFile implements Bytes {
+  readonly path: string;
   readonly fd: number;
-  readonly #path: string;
   readonly #key: string;
   #closed = false;
 
   /** @throws SourceError */
   static open(path: string): LockableFile {
     try {
-      const found = statSync(path, { bigint: true });
+      const stat = statSync(path, { bigint: true });
       // Opening a pipe would wait for its other end.
-      if (!found.isFile()) throw notAFile(path);
-      return new LockableFile(path, keyOf(found));
+      if (!stat.isFile()) throw notAFile(path);
+      return new LockableFile(path, keyOf(stat));
     } catch (error) {
-      throw (error as { syscall?: string }).syscall ? fileError(path, error) : error;
+      throw fileError(error, path);
     }
   }
 
   private constructor(path: string, key: string) {
-    const known = descriptors.get(key);
-    const open = known ?? { fd: openSync(path, "r"), users: 0 };
-    if (!known) {
-      // Somebody may have put another file in its place since we looked.
-      const actual = keyOf(fstatSync(open.fd, { bigint: true }));
-      descriptors.set(actual, open);
-      if (actual !== key) throw changed(path);
+    const open = descriptors.get(key) ?? { fd: openSync(path, "r"), users: 0 };
+    // The file at the path may be another one by now.
+    const actual = keyOf(fstatSync(open.fd, { bigint: true }));
+    if (actual !== key) {
+      closeUnlessLocked(open.fd, actual);
+      throw changed(path);
     }
     open.users++;
+    descriptors.set(key, open);
+    this.path = path;
     this.fd = open.fd;
-    this.#path = path;
     this.#key = key;
+  }
+
+  read(into: Uint8Array, position: number): Promise<number> {
+    return readFully(this.fd, into, position);
+  }
+
+  /** The same, on the spot. For the few bytes that must be read between two others. */
+  readNow(into: Uint8Array, position: number): number {
+    return readSync(this.fd, into, 0, into.length, position);
   }
 
   /** In bytes. */
@@ -51,26 +67,12 @@ export class LockableFile {
     return fstatSync(this.fd).size;
   }
 
-  /** Fills `into` from `position` on, with less at the end of the file; gives how much. */
-  async read(into: Uint8Array, position: number): Promise<number> {
-    let filled = 0;
-    while (filled < into.length) {
-      const count = await this.#readOnce(into, filled, position + filled);
-      if (count === 0) break;
-      filled += count;
-    }
-    return filled;
+  /** Whether `path` still leads to this file. */
+  get isInPlace(): boolean {
+    const stat = statSync(this.path, { bigint: true, throwIfNoEntry: false });
+    return stat !== undefined && keyOf(stat) === this.#key;
   }
 
-  #readOnce(into: Uint8Array, at: number, position: number): Promise<number> {
-    return new Promise((resolve, reject) => {
-      read(this.fd, into, at, into.length - at, position, (error, count) =>
-        error ? reject(fileError(this.#path, error)) : resolve(count),
-      );
-    });
-  }
-
-  /** Lets go, after SQLite has. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -83,35 +85,78 @@ export class LockableFile {
 /** Closes the descriptors that nobody uses and whose closing takes nobody's lock. */
 export function closeIdle(): void {
   for (const [key, { fd, users }] of descriptors) {
-    if (users > 0 || mayHoldLocks(fd, key)) continue;
-    descriptors.delete(key);
-    closeSync(fd);
+    if (users === 0) closeUnlessLocked(fd, key);
   }
+}
+
+/** Reads until `into` is full or the file ends. */
+export async function readFully(fd: number, into: Uint8Array, position: number): Promise<number> {
+  let done = 0;
+  while (done < into.length) {
+    const count = await readOnce(fd, done === 0 ? into : into.subarray(done), position + done);
+    if (count === 0) break;
+    done += count;
+  }
+  return done;
+}
+
+function readOnce(fd: number, into: Uint8Array, position: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    read(fd, into, 0, into.length, position, (error, count) => (error ? reject(error) : resolve(count)));
+  });
+}
+
+function closeUnlessLocked(fd: number, key: string): void {
+  if (mayHoldLocks(fd, key)) {
+    if (!descriptors.has(key)) descriptors.set(key, { fd, users: 0 });
+    return;
+  }
+  descriptors.delete(key);
+  closeSync(fd);
 }
 
 /** Whether somebody else in this process has the file open, as far as that can be known. */
 function mayHoldLocks(fd: number, key: string): boolean {
   if (process.platform === "win32") return false;
+  return descriptorsOn(key)?.some((other) => other !== fd) ?? true;
+}
+
+/** Descriptors of this process on the file of that {@link keyOf}; nothing where the system does not tell. */
+export function descriptorsOn(key: string): number[] | undefined {
   let names: string[];
   try {
     names = readdirSync("/proc/self/fd");
   } catch {
-    // Not Linux: the descriptor stays, one for each file that is ever backed up.
-    return true;
+    return undefined;
   }
-  return names.map(Number).some((other) => other !== fd && isOn(other, key));
+  return names.map(Number).filter((fd) => {
+    try {
+      return keyOf(fstatSync(fd, { bigint: true })) === key;
+    } catch {
+      // The one that listed the folder is closed by now.
+      return false;
+    }
+  });
 }
 
-function isOn(fd: number, key: string): boolean {
+/**
+ * The path without symbolic links: SQLite, too, keeps the WAL beside the file that a link leads to. A file that is not
+ * there yet will be where its folder is.
+ */
+export function realPath(path: string, missing: "or fail" | "or where it will be" = "or fail"): string {
   try {
-    return keyOf(fstatSync(fd, { bigint: true })) === key;
-  } catch {
-    // The one that listed the folder is closed by now.
-    return false;
+    return realpathSync(path);
+  } catch (error) {
+    if (missing === "or fail" || systemCode(error) !== "ENOENT") throw fileError(error, path);
+  }
+  try {
+    return join(realpathSync(dirname(path)), basename(path));
+  } catch (error) {
+    throw fileError(error, dirname(path));
   }
 }
 
 /** Tells files apart. */
-function keyOf({ dev, ino }: { dev: bigint; ino: bigint }): string {
+export function keyOf({ dev, ino }: { dev: bigint; ino: bigint }): string {
   return `${dev}:${ino}`;
 }

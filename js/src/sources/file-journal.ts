@@ -1,45 +1,63 @@
-import { access, open } from "node:fs/promises";
+import { existsSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { core } from "../core/index.ts";
-import type { FilePages } from "./file-pages.ts";
+import { DamageError } from "../errors/index.ts";
+import type { Bytes } from "./file-handle.ts";
+import type { Pages } from "./file-moment.ts";
 
+/** What is fed to the core at a time, in bytes. */
 const CHUNK = 1 << 20;
 
 /**
- * Lays out a database that a process left in mid-transaction: its journal rolled back in memory, as SQLite would do
- * in the file at the next opening.
+ * Lays over the main file what a journal gives back: the state before a transaction that never ended, as SQLite would
+ * restore it in the file at the next opening. A journal that undoes nothing changes nothing here.
  */
-export async function layOutHotJournal(pages: FilePages): Promise<void> {
+export async function overlayJournal(pages: Pages, file: Bytes, signal?: AbortSignal): Promise<void> {
   const { JournalReader } = await core();
-  const reader = new JournalReader(pages.layout.pageSize);
-  const side = await open(`${pages.path}-journal`, "r").catch(() => undefined);
-  if (!side) return;
+  const reader = new JournalReader(pages.pageSize);
   try {
     const chunk = new Uint8Array(CHUNK);
-    for (let at = 0; ; at += chunk.length) {
-      const length = await pages.readSide(side, chunk, at);
-      if (!reader.feed(chunk.subarray(0, length)) || length < chunk.length) break;
+    for (let position = 0, more = true; more; ) {
+      const count = await file.read(chunk, position);
+      signal?.throwIfAborted();
+      position += count;
+      more = count > 0 && reader.feed(chunk.subarray(0, count));
     }
     const journal = reader.finish();
-    const stale = journal?.superJournal !== undefined && !(await exists(pages.path, journal.superJournal));
-    if (!journal || stale) {
-      await side.close();
-      return;
+    if (!journal) return;
+    const { pageSize, pageCount, superJournal } = journal;
+    if (!isCommitted(pages.path, superJournal)) {
+      pages.mainPages = Math.floor((pages.mainPages * pages.pageSize) / pageSize);
+      pages.pageSize = pageSize;
+      pages.pageCount = pageCount;
+      pages.side = { file, overlay: journal.takeOverlay() };
+      pages.zeroFilled = true;
     }
-    const { pageSize, pageCount } = journal;
-    pages.layout = { pageSize, pageCount, overlay: journal.takeOverlay(), side };
-  } catch (error) {
-    await side.close();
-    throw error;
+    journal.free();
   } finally {
     reader.free();
   }
+  if (pages.side) await checkPageCount(pages);
 }
 
-/** A transaction over several files is committed once its super-journal is gone. */
-function exists(database: string, superJournal: string): Promise<boolean> {
-  return access(resolve(dirname(database), superJournal)).then(
-    () => true,
-    () => false,
-  );
+/** The last step of a commit over several databases deletes the journal they have in common, the super-journal. */
+function isCommitted(path: string, superJournal: string | undefined): boolean {
+  return superJournal !== undefined && !existsSync(resolve(dirname(path), superJournal));
+}
+
+/**
+ * Nothing proves the page count that a journal states, and pages that lie nowhere count as zeros: so that a damaged one
+ * does not make terabytes of them, page 1 must agree where there are more pages than can be seen.
+ */
+async function checkPageCount({ main, mainPages, side, path, pageCount }: Pages): Promise<void> {
+  if (pageCount <= mainPages) return;
+  const { DatabaseHeader } = await core();
+  const [, offset] = side?.overlay.range(1, 1) ?? [];
+  const start = new Uint8Array(512);
+  await (offset === undefined || !side ? main.read(start, 0) : side.file.read(start, offset));
+  const stated = new DataView(start.buffer).getUint32(28);
+  DatabaseHeader.parse(start).free();
+  if (stated === pageCount) return;
+  const message = `${path}-journal: is damaged; let SQLite open the database once to recover it`;
+  throw new DamageError("JOURNAL_HEADER", message, { name: `${path}-journal` });
 }

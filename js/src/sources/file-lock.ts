@@ -1,61 +1,98 @@
-import type { DatabaseSync } from "node:sqlite";
-import { beginRead, closeQuietly, whenFree } from "./file-sqlite.ts";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { OpenDatabase } from "./file-database.ts";
+import { changed } from "./file-errors.ts";
+import type { Hold } from "./file-moment.ts";
+import { type Reader, resultCode } from "./file-sqlite.ts";
+
+/** How long writers have the database to themselves before it is locked again. */
+const GAP_MS = 20;
 
 /**
- * The SHARED lock of a database in rollback mode: nobody commits while it is held. It is let go after `holdMs`, so
- * that writers do not wait for a slow reader; whoever goes on then takes it again and looks whether something changed.
+ * Holds a database in rollback mode by its SHARED lock: nobody commits while it is held. It is let go after `lockMs`,
+ * so that writers do not wait for a slow backup. Whoever reads on takes it again, and finds out whether anything was
+ * committed meanwhile: the moment is lost then.
  */
-export class SharedLock {
-  readonly #db: DatabaseSync;
-  readonly #path: string;
-  readonly #busyTimeoutMs: number;
-  readonly #holdMs: number;
-  #timer: NodeJS.Timeout | undefined;
+export class SharedLock implements Hold {
+  readonly taken = "start";
+  readonly #database: OpenDatabase;
+  readonly #reader: Reader;
+  readonly #lockMs: number;
+  readonly #onLost: () => void;
+  #version = "";
   #held = false;
-  #users = 0;
+  /** The time is up; whoever is reading reads to the end. */
+  #due = false;
+  #reading = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #taking: Promise<void> | undefined;
+  #letGo = Promise.withResolvers<void>();
 
-  constructor(
-    db: DatabaseSync,
-    path: string,
-    { busyTimeoutMs, holdMs }: { busyTimeoutMs: number; holdMs: number },
-  ) {
-    this.#db = db;
-    this.#path = path;
-    this.#busyTimeoutMs = busyTimeoutMs;
-    this.#holdMs = holdMs;
+  /** `reader` has begun its transaction. */
+  constructor(database: OpenDatabase, reader: Reader, lockMs: number, onLost: () => void) {
+    this.#database = database;
+    this.#reader = reader;
+    this.#lockMs = lockMs;
+    this.#onLost = onLost;
+    this.#version = database.version();
+    this.#hold();
   }
 
-  /** Takes the lock, unless it is held. Gives whether it was let go since the last time. */
-  async take(signal?: AbortSignal): Promise<boolean> {
-    if (this.#held) return false;
-    await whenFree(this.#path, this.#busyTimeoutMs, signal, () => this.#held || beginRead(this.#db));
-    this.#held = true;
-    this.#timer = setTimeout(() => this.#letGo(), this.#holdMs).unref();
-    return true;
-  }
-
-  /** Runs `read` without letting go in the middle of it. */
-  async during<T>(read: () => Promise<T>): Promise<T> {
-    this.#users++;
+  async during(read: () => Promise<void>, signal?: AbortSignal): Promise<void> {
+    while (!this.#held || this.#due) {
+      this.#taking ??= this.#takeAgain().finally(() => {
+        this.#taking = undefined;
+      });
+      await this.#taking;
+      signal?.throwIfAborted();
+    }
+    this.#reading++;
     try {
-      return await read();
+      await read();
     } finally {
-      this.#users--;
+      this.#reading--;
+      if (this.#due && this.#reading === 0) this.#release();
     }
   }
 
-  close(): void {
+  async release(): Promise<void> {
+    await this.#taking?.catch(() => {});
     clearTimeout(this.#timer);
-    this.#held = false;
-    closeQuietly(this.#db);
+    await this.#reader.close();
+    this.#database.main.close();
   }
 
-  #letGo(): void {
-    if (this.#users > 0) {
-      this.#timer = setTimeout(() => this.#letGo(), 1).unref();
-      return;
-    }
+  #hold(): void {
+    this.#held = true;
+    this.#letGo = Promise.withResolvers();
+    this.#timer = setTimeout(() => {
+      if (this.#reading === 0) this.#release();
+      else this.#due = true;
+    }, this.#lockMs);
+    // A moment that was forgotten does not keep the process from ending.
+    this.#timer.unref();
+  }
+
+  #release(): void {
+    this.#due = false;
     this.#held = false;
-    this.#db.exec("ROLLBACK");
+    this.#reader.end();
+    this.#letGo.resolve();
+  }
+
+  async #takeAgain(): Promise<void> {
+    await this.#letGo.promise;
+    // Writers that wait for the lock have announced themselves, and get it before us. Others get a chance.
+    await sleep(GAP_MS);
+    const { busyTimeoutMs, path } = this.#database;
+    try {
+      await this.#reader.begin(busyTimeoutMs);
+      if (this.#database.isAsOpened() && this.#database.version() === this.#version) return this.#hold();
+    } catch (error) {
+      // Somebody was killed in the middle of a commit, say.
+      if (resultCode(error) === undefined) throw error;
+    }
+    this.#reader.end();
+    this.#onLost();
+    throw changed(path);
   }
 }

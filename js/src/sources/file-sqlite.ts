@@ -1,26 +1,19 @@
 import type { DatabaseSync } from "node:sqlite";
-import { SourceError } from "../errors/index.ts";
+import { setTimeout as sleep } from "node:timers/promises";
+import { busy } from "./file-errors.ts";
 
-type Sqlite = typeof import("node:sqlite");
+export type Sqlite = typeof import("node:sqlite");
 
-let loading: Promise<Sqlite | undefined> | undefined;
-
-/** The runtime's own SQLite, for its locks; `undefined` where there is none. */
-export function sqlite(): Promise<Sqlite | undefined> {
-  loading ??= importQuietly();
-  return loading;
-}
-
-/** Node announces the module as experimental, which is no news to whoever only backs up a file. */
-async function importQuietly(): Promise<Sqlite | undefined> {
+/** The runtime's own SQLite, for its locks; nothing where there is none, as in Node before 22.13. */
+export function sqlite(): Sqlite | undefined {
   const { emitWarning } = process;
+  // It warns that it is experimental, once a process. Other warnings pass, and none can come between: nothing waits here.
   process.emitWarning = ((warning: string | Error, ...rest: unknown[]) => {
-    if (!String(warning).startsWith("SQLite is an experimental feature")) {
-      Reflect.apply(emitWarning, process, [warning, ...rest]);
-    }
+    if (String(warning).startsWith("SQLite is an experimental feature")) return;
+    Reflect.apply(emitWarning, process, [warning, ...rest]);
   }) as typeof emitWarning;
   try {
-    return await import("node:sqlite");
+    return process.getBuiltinModule?.("node:sqlite");
   } catch {
     return undefined;
   } finally {
@@ -28,71 +21,94 @@ async function importQuietly(): Promise<Sqlite | undefined> {
   }
 }
 
-/** SQLite's result codes, as far as locks need them. */
+/** Result codes of SQLite (https://www.sqlite.org/rescode.html). */
 const BUSY = 5;
 const CORRUPT = 11;
+const PROTOCOL = 15;
 const NOTADB = 26;
 
-/** The primary result code of an error of `node:sqlite`. */
-function resultCode(error: unknown): number | undefined {
-  const code = (error as { errcode?: unknown }).errcode;
-  return typeof code === "number" ? code & 0xff : undefined;
+/** SQLite's primary result code, when `error` is one of SQLite's. */
+export function resultCode(error: unknown): number | undefined {
+  if (!(error instanceof Error) || !("errcode" in error) || typeof error.errcode !== "number")
+    return undefined;
+  return error.errcode & 0xff;
 }
 
+/** Whether another connection is in the way. PROTOCOL: too many of them, for ten seconds, at the start of a WAL. */
 export function isBusy(error: unknown): boolean {
-  return resultCode(error) === BUSY;
+  return [BUSY, PROTOCOL].includes(resultCode(error) ?? 0);
 }
 
 /** Whether the file is no database that SQLite can open. */
 export function isNoDatabase(error: unknown): boolean {
-  const code = resultCode(error);
-  return code === NOTADB || code === CORRUPT;
+  return [CORRUPT, NOTADB].includes(resultCode(error) ?? 0);
 }
 
 /**
- * Runs `attempt` until no other connection stands in its way, without blocking the event loop.
+ * Runs `attempt` until no other connection is in the way, without blocking the event loop.
  *
- * @throws SourceError `SOURCE_BUSY` after `timeoutMs`
+ * @throws SourceError `SOURCE_BUSY` after `waitMs`
  */
-export async function whenFree<T>(
+export async function whenFree(
   path: string,
-  timeoutMs: number,
+  waitMs: number,
   signal: AbortSignal | undefined,
-  attempt: () => T,
-) {
-  const deadline = performance.now() + timeoutMs;
+  attempt: () => void,
+): Promise<void> {
+  const deadline = performance.now() + waitMs;
   for (;;) {
     signal?.throwIfAborted();
     try {
       return attempt();
-    } catch (cause) {
-      if (!isBusy(cause)) throw cause;
-      if (performance.now() > deadline) {
-        const message = `${path} is locked by another process; try again when it is done, or end that process`;
-        throw new SourceError("SOURCE_BUSY", message, { name: path }, { cause });
-      }
+    } catch (error) {
+      if (!isBusy(error)) throw error;
+      if (performance.now() >= deadline) throw busy(path, waitMs, error);
     }
-    await new Promise((resolve) => setTimeout(resolve, 1 + Math.random() * 4));
+    // Out of step with a writer that commits at regular intervals.
+    await sleep(1 + 4 * Math.random());
   }
 }
 
-/** Begins a read transaction: in WAL mode it holds the log, in rollback mode the file. */
-export function beginRead(db: DatabaseSync): void {
-  db.exec("BEGIN");
-  try {
-    // BEGIN alone takes no lock.
-    db.prepare("SELECT 1 FROM sqlite_schema LIMIT 1").get();
-  } catch (error) {
-    db.exec("ROLLBACK");
-    throw error;
-  }
-}
+/** A connection for read transactions. It opens the file read-only, and so cannot checkpoint when it is closed either. */
+export class Reader {
+  readonly #connection: DatabaseSync;
+  readonly #path: string;
 
-/** Closes a connection, whatever state it is in. */
-export function closeQuietly(db: DatabaseSync | undefined): void {
-  try {
-    db?.close();
-  } catch {
-    // Closed already.
+  /** `path` must be the real one: SQLite looks for the WAL beside it. */
+  constructor({ DatabaseSync }: Sqlite, path: string) {
+    this.#connection = new DatabaseSync(path, { readOnly: true });
+    this.#path = path;
+  }
+
+  /** Begins a read transaction: in WAL mode it holds the log, in rollback mode the file. */
+  begin(waitMs: number, signal?: AbortSignal): Promise<void> {
+    return whenFree(this.#path, waitMs, signal, () => {
+      this.#connection.exec("BEGIN");
+      try {
+        // BEGIN alone takes no lock. This does, without a look at the schema: a damaged one is backed up too.
+        this.#connection.prepare("PRAGMA user_version").get();
+      } catch (error) {
+        this.end();
+        throw error;
+      }
+    });
+  }
+
+  /** Ends the transaction, if there is one. */
+  end(): void {
+    try {
+      this.#connection.exec("ROLLBACK");
+    } catch {
+      // There was none.
+    }
+  }
+
+  /** Ends the transaction and closes. */
+  async close(): Promise<void> {
+    try {
+      this.#connection.close();
+    } catch {
+      // Closed already.
+    }
   }
 }

@@ -1,127 +1,150 @@
-import { type FileHandle, open } from "node:fs/promises";
-import { endianness } from "node:os";
-import { type Core, core } from "../core/index.ts";
-import { changed } from "./file-errors.ts";
-import { LockableFile } from "./file-handle.ts";
-import type { FilePages } from "./file-pages.ts";
+import { open } from "node:fs/promises";
+import { core } from "../core/index.ts";
+import { SourceError } from "../errors/index.ts";
+import type { OpenDatabase } from "./file-database.ts";
+import { fileError, systemCode } from "./file-errors.ts";
+import { type Bytes, LockableFile, readFully } from "./file-handle.ts";
+import { FileMoment, type Hold, type Overlay, type Pages } from "./file-moment.ts";
+import type { Reader } from "./file-sqlite.ts";
+import { readWalIndex, type WalIndex } from "./file-wal-index.ts";
+import type { Moment, PinOptions } from "./source.ts";
 
-type Wal = ReturnType<InstanceType<Core["WalReader"]>["finish"]>;
-
-/** What a WAL says about a moment. */
-export interface WalMoment {
-  /** To be closed after the transaction, not before: see {@link LockableFile}. */
-  shm?: LockableFile;
-  mark?: string;
-  changed?: Uint32Array;
+/** The committed pages of a WAL. */
+export interface WalPages {
+  overlay: Overlay;
+  /** Missing when it holds no commit. */
+  pageCount: number | undefined;
+  mark: string | undefined;
+  changed: Uint32Array | undefined;
 }
 
+/** What is fed to the core at a time, in bytes. */
 const CHUNK = 1 << 20;
 
 /**
- * Lays out the moment that the read transaction holds, or a later one that it holds just as well.
+ * Pins a database in WAL mode with a read transaction: the newest commit, as the WAL index names it.
  *
- * With the transaction open, no checkpoint may write to the main file past what its lock allows, and no writer may
- * start the WAL anew before all of it is in the main file. So the commit that the wal-index names now stays readable:
- * from the main file alone when everything was checkpointed (`nBackfill` = `mxFrame`), else from the WAL's frames up
- * to `mxFrame` over the main file. See [WAL-index](https://www.sqlite.org/walformat.html#the_wal_index_file_format).
+ * The transaction has a read mark, or lock 0. The index is read after it began, so it may name a later commit than the
+ * transaction itself sees. That commit lasts all the same:
+ * - Under a read mark no WAL starts over, and pages are moved to the main file up to the mark only, which is not past
+ *   the commit. Those pages are read from the WAL here.
+ * - Under lock 0 (all of the WAL was moved when the transaction began) nothing more is moved. If the index names frames
+ *   that were not moved, they cannot be, and a WAL with such frames does not start over. If it names none, the main file
+ *   alone is the commit, and what becomes of the WAL does not matter.
+ *
+ * Returns nothing when the database is no longer in WAL mode, or is another file by now.
  */
-export async function layOutWal(pages: FilePages, since: string | undefined): Promise<WalMoment> {
-  const shm = LockableFile.open(`${pages.path}-shm`);
-  try {
-    return { ...(await layOutIndexed(pages, await readWalIndex(pages.path, shm), since)), shm };
-  } catch (error) {
-    shm.close();
-    throw error;
-  }
-}
-
-async function layOutIndexed(
-  pages: FilePages,
-  index: WalIndex,
-  since: string | undefined,
-): Promise<WalMoment> {
-  const { pageSize } = pages.layout;
-  const { frames, backfilled } = index;
-  if (backfilled === frames) {
-    if (index.pageCount > 0) pages.layout.pageCount = index.pageCount;
-    if (frames === 0) return {};
-    // The WAL may be started anew at any time; as long as it reads through, it tells what changed.
-    const wal = since === undefined ? undefined : await readWal(pages, frames, since).catch(() => undefined);
-    await wal?.file.close();
-    return { mark: index.mark, ...changedIn(wal?.wal) };
-  }
-  const { file, wal } = await readWal(pages, frames, since);
-  pages.layout = {
-    pageSize,
-    pageCount: wal.pageCount ?? index.pageCount,
-    overlay: wal.takeOverlay(),
-    side: file,
+export async function pinWal(
+  database: OpenDatabase,
+  reader: Reader,
+  { since, signal }: PinOptions,
+): Promise<Moment | undefined> {
+  const { path, main, pageSize } = database;
+  const close: (() => void | Promise<void>)[] = [];
+  const closeAll = async () => {
+    for (const step of close) await step();
   };
-  return { mark: index.mark, ...changedIn(wal) };
-}
-
-/** Lays out what the WAL holds now, without a lock: the caller checks that nothing changed meanwhile. */
-export async function layOutQuietWal(pages: FilePages, since: string | undefined): Promise<WalMoment> {
-  const { file, wal } = await readWal(pages, undefined, since);
-  const { pageSize, pageCount } = pages.layout;
-  pages.layout = { pageSize, pageCount: wal.pageCount ?? pageCount, overlay: wal.takeOverlay(), side: file };
-  return { ...(wal.mark !== undefined && { mark: wal.mark }), ...changedIn(wal) };
-}
-
-function changedIn(wal: Wal | undefined): { changed?: Uint32Array } {
-  const changed = wal?.changed();
-  return changed ? { changed } : {};
-}
-
-async function readWal(pages: FilePages, frames: number | undefined, since: string | undefined) {
-  const { WalReader } = await core();
-  const reader = new WalReader(pages.layout.pageSize, frames, since);
-  let file: FileHandle | undefined;
   try {
-    file = await open(`${pages.path}-wal`, "r");
-    const chunk = new Uint8Array(CHUNK);
-    for (let at = 0; ; at += chunk.length) {
-      const length = await pages.readSide(file, chunk, at);
-      if (!reader.feed(chunk.subarray(0, length)) || length < chunk.length) break;
+    await reader.begin(database.busyTimeoutMs, signal);
+    if (!database.isAsOpened()) return undefined;
+    const shm = LockableFile.open(`${path}-shm`);
+    close.push(() => shm.close());
+    const index = readWalIndex(shm);
+    const mainPages = database.wholePages;
+    const release = async () => {
+      await reader.close();
+      await closeAll();
+      main.close();
+    };
+    const hold: Hold = { taken: "start", release };
+
+    const alone = index.frames === 0 || index.moved >= index.frames;
+    if (alone) {
+      const pageCount = index.pageCount || database.pagesInMain();
+      const pages: Pages = { path, pageSize, pageCount, main, mainPages };
+      return new FileMoment(pages, hold, await changesUnderLock0(`${path}-wal`, pageSize, index, since));
     }
-    return { file, wal: reader.finish() };
+    const file = await openSide(`${path}-wal`);
+    close.push(file.close);
+    const wal = await readWal(file, pageSize, index.frames, since, signal);
+    const pages: Pages = {
+      path,
+      pageSize,
+      pageCount: wal.pageCount ?? index.pageCount,
+      main,
+      mainPages,
+      side: { file, overlay: wal.overlay },
+    };
+    return new FileMoment(pages, hold, wal);
   } catch (error) {
-    await file?.close();
+    await closeAll();
     throw error;
+  }
+}
+
+/**
+ * The mark is in the index. What changed can be told if the WAL still holds every frame up to the commit: it may start
+ * over while it is read, but then the reading fails.
+ */
+async function changesUnderLock0(path: string, pageSize: number, { frames, mark }: WalIndex, since?: string) {
+  const generation = (text?: string) => text?.split(":")[1];
+  if (mark === undefined || generation(mark) !== generation(since)) return { mark };
+  try {
+    const file = await openSide(path);
+    try {
+      const { overlay, changed } = await readWal(file, pageSize, frames, since);
+      overlay.free();
+      return { mark, changed };
+    } finally {
+      await file.close();
+    }
+  } catch {
+    return { mark };
+  }
+}
+
+/** Reads a WAL from its start: up to frame `limit`, or to its last commit. */
+export async function readWal(
+  file: Bytes,
+  pageSize: number,
+  limit: number | undefined,
+  since: string | undefined,
+  signal?: AbortSignal,
+): Promise<WalPages> {
+  const { WalReader } = await core();
+  const reader = new WalReader(pageSize, limit, since);
+  try {
+    const chunk = new Uint8Array(CHUNK);
+    for (let position = 0, more = true; more; ) {
+      const count = await file.read(chunk, position);
+      signal?.throwIfAborted();
+      position += count;
+      more = count > 0 && reader.feed(chunk.subarray(0, count));
+    }
+    const wal = reader.finish();
+    const pages = {
+      overlay: wal.takeOverlay(),
+      pageCount: wal.pageCount,
+      mark: wal.mark,
+      changed: wal.changed(),
+    };
+    wal.free();
+    return pages;
   } finally {
     reader.free();
   }
 }
 
-interface WalIndex {
-  /** Frames up to the last commit. */
-  frames: number;
-  /** Frames already in the main file. */
-  backfilled: number;
-  pageCount: number;
-  mark: string;
-}
-
-/** The header of the wal-index in `-shm`. */
-async function readWalIndex(path: string, shm: LockableFile): Promise<WalIndex> {
-  const HEADER = 48;
-  const bytes = new Uint8Array(136);
-  // Writers write the second copy first: both alike means that none is in the middle of it.
-  for (let attempt = 0; attempt < 1000; attempt++) {
-    if ((await shm.read(bytes, 0)) < bytes.length) continue;
-    const same = bytes.subarray(0, HEADER).every((byte, at) => byte === bytes[HEADER + at]);
-    if (same && bytes[12] === 1) return parseWalIndex(new DataView(bytes.buffer));
+/** Opens a WAL or a journal. SQLite holds no locks on these, so closing them is safe. */
+export async function openSide(path: string): Promise<Bytes & { close: () => Promise<void> }> {
+  try {
+    const handle = await open(path, "r");
+    return {
+      read: (into, position) => readFully(handle.fd, into, position),
+      close: () => handle.close(),
+    };
+  } catch (error) {
+    if (systemCode(error) !== "ENOENT") throw fileError(error, path);
+    throw new SourceError("SOURCE_CHANGED", `${path}: is gone; take the backup again`, { name: path });
   }
-  throw changed(path);
-}
-
-function parseWalIndex(view: DataView): WalIndex {
-  const native = endianness() === "LE";
-  const u32 = (at: number) => view.getUint32(at, native);
-  const hex = (value: number) => value.toString(16).padStart(8, "0");
-  const frames = u32(16);
-  // The salts are kept as the WAL's header has them, big-endian; the rest is the machine's.
-  const salts = hex(view.getUint32(32)) + hex(view.getUint32(36));
-  const mark = `wal:${salts}:${frames}:${hex(u32(24))}${hex(u32(28))}`;
-  return { frames, backfilled: u32(96), pageCount: u32(20), mark };
 }

@@ -1,0 +1,88 @@
+import { existsSync, statSync } from "node:fs";
+import { type Core, core } from "../core/index.ts";
+import { LockableFile } from "./file-handle.ts";
+
+type Header = ReturnType<Core["DatabaseHeader"]["parse"]>;
+
+/** Enough for the header, and to tell ciphertext from text. In bytes. */
+const START = 512;
+
+/** A database file that was opened to pin a moment of it, before anything is locked. */
+export class OpenDatabase {
+  /** The real one, without symbolic links: beside it lie the WAL and the journal. */
+  readonly path: string;
+  readonly main: LockableFile;
+  /** How long to wait for a writer. */
+  readonly busyTimeoutMs: number;
+  /** In bytes. */
+  readonly pageSize: number;
+  readonly isWal: boolean;
+  readonly #core: Core;
+
+  /** Throws SourceError, or the core's errors when it is no database. */
+  static async open(path: string, busyTimeoutMs: number): Promise<OpenDatabase> {
+    const loaded = await core();
+    const main = LockableFile.open(path);
+    try {
+      return new OpenDatabase(loaded, path, main, busyTimeoutMs);
+    } catch (error) {
+      main.close();
+      throw error;
+    }
+  }
+
+  private constructor(loaded: Core, path: string, main: LockableFile, busyTimeoutMs: number) {
+    this.#core = loaded;
+    this.path = path;
+    this.main = main;
+    this.busyTimeoutMs = busyTimeoutMs;
+    const { pageSize, wal } = this.#header((header) => ({ pageSize: header.pageSize, wal: header.wal }));
+    this.pageSize = pageSize;
+    this.isWal = wal;
+  }
+
+  /** Whether the path still leads to this file, and its header says the same as when it was opened. To ask under a lock. */
+  isAsOpened(): boolean {
+    if (!this.main.isInPlace) return false;
+    return this.#header((header) => header.pageSize === this.pageSize && header.wal === this.isWal);
+  }
+
+  /** Size of the database when the main file alone is the database, in pages. */
+  pagesInMain(): number {
+    return this.#header((header) => header.pagesIn(this.main.size));
+  }
+
+  /** Pages that lie in the main file, whatever its header says. */
+  get wholePages(): number {
+    return Math.floor(this.main.size / this.pageSize);
+  }
+
+  /** Differs after every commit in rollback mode: what SQLite itself looks at to know whether its cache still holds. */
+  version(): string {
+    const size = this.main.size;
+    return this.#header((header) => `${header.changeCounter}:${size}:${header.pageSize}:${header.wal}`);
+  }
+
+  hasFile(ending: "-wal" | "-shm"): boolean {
+    return existsSync(this.path + ending);
+  }
+
+  /** How long ago the main file or its journal was written. */
+  get quietMs(): number {
+    const times = [this.path, `${this.path}-journal`].map(
+      (path) => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0,
+    );
+    return Date.now() - Math.max(...times);
+  }
+
+  #header<T>(read: (header: Header) => T): T {
+    const start = new Uint8Array(START);
+    const count = this.main.readNow(start, 0);
+    const header = this.#core.DatabaseHeader.parse(start.subarray(0, count));
+    try {
+      return read(header);
+    } finally {
+      header.free();
+    }
+  }
+}

@@ -1,0 +1,42 @@
+import { statSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { busy } from "./file-errors.ts";
+
+/** File times move in steps of a few ms: what was written twice within one looks as if it was written once. */
+const STEP_MS = 20;
+
+const ABSENT = "absent";
+
+/** Names the content of a file, as far as that can be told without reading it. A file that is not there has one too. */
+export function stampOf(path: string): string {
+  const stat = statSync(path, { bigint: true, throwIfNoEntry: false });
+  if (!stat) return ABSENT;
+  const { dev, ino, size, mtimeNs, ctimeNs } = stat;
+  return [dev, ino, size, mtimeNs, ctimeNs].join(":");
+}
+
+export function isAbsent(stamp: string): boolean {
+  return stamp === ABSENT;
+}
+
+/** Stamps of files that will differ once a file is written again: waits until none was written just now. */
+export async function settledStamps(
+  paths: string[],
+  waitMs: number,
+  signal?: AbortSignal,
+): Promise<string[]> {
+  const deadline = Date.now() + waitMs;
+  while (paths.some(wasJustWritten)) {
+    signal?.throwIfAborted();
+    if (Date.now() > deadline) throw busy(paths[0] ?? "", waitMs);
+    await sleep(STEP_MS);
+  }
+  return paths.map(stampOf);
+}
+
+function wasJustWritten(path: string): boolean {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  const age = stat ? Date.now() - stat.mtimeMs : Number.POSITIVE_INFINITY;
+  // A time far in the future comes from a wrong clock, and waiting would not help.
+  return age < STEP_MS && age > -1000;
+}
