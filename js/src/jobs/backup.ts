@@ -62,7 +62,7 @@ async function attemptBackup(subject: Subject, options: BackupOptions): Promise<
   const { signal } = options;
   signal?.throwIfAborted();
   const history = await History.load(store, folder, "newest", signal);
-  const next = history.next();
+  const next = withLostObjects(history, history.next());
   const head = next.fullBecause === null ? history.find("latest") : undefined;
   const moment = await source.pin({ since: head?.mark, signal });
   try {
@@ -86,6 +86,17 @@ async function attemptBackup(subject: Subject, options: BackupOptions): Promise<
   } finally {
     await moment.release().catch(() => {});
   }
+}
+
+/** A chain that lacks an object, or has one of another size, is not made longer: that would restore nothing. */
+function withLostObjects(history: History, next: NextBackup): NextBackup {
+  if (next.fullBecause !== null) return next;
+  const lost = history.chain(history.find("latest")).some(({ record, ltx }) => {
+    return history.sizeOf(ltx) !== record.ltx.size;
+  });
+  return lost
+    ? { ...next, fullBecause: "an object of the chain before is missing or damaged", damaged: true }
+    : next;
 }
 
 function pageSizeChanged(head: BackupRecord | undefined, moment: Moment): string | null {

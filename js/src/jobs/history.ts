@@ -94,6 +94,11 @@ export class History {
     return this.#links(this.#history.fingerprints(txidOf(record), this.#store.layout));
   }
 
+  /** Size of an LTX file, by its key in the store; nothing when it is not there. */
+  sizeOf(key: string): number | undefined {
+    return this.ltxFiles.find((file) => `${this.#folder}/${file.key}` === key)?.size;
+  }
+
   wantsCompleteFingerprints(record: BackupRecord, changed: number): boolean {
     return this.#history.wantsCompleteFingerprints(txidOf(record), changed);
   }
