@@ -1,0 +1,123 @@
+// Backs a database up while another process writes to it: how long it takes, what it does to the writer, and what the
+// `sqlite3` shell's `.backup` does beside it. `npm run bench:hot [-- --mb 875]`.
+import { fork, spawn, spawnSync } from "node:child_process";
+import { copyFileSync, existsSync, mkdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { makeDatabase } from "./lib/bench-database.mjs";
+import { root } from "./lib/run.mjs";
+
+process.removeAllListeners("warning"); // node:sqlite is announced as experimental
+const { DatabaseSync } = await import("node:sqlite");
+
+const { values } = parseArgs({
+  options: { mb: { type: "string", default: "875" }, limit: { type: "string", default: "40" } },
+});
+const folder = join(root, ".cache/bench");
+const database = join(folder, `bench-${values.mb}.db`);
+const live = join(folder, "hot.db");
+const store = join(folder, "hot-store");
+const copy = join(folder, "hot-copy.db");
+const cli = join(root, "js/dist/cli/main.js");
+mkdirSync(folder, { recursive: true });
+if (!existsSync(database)) makeDatabase(database, Number(values.mb) * 1e6);
+
+const backup = [process.execPath, cli, "backup", live, "--to", store, "--full", "--json"];
+const shell = ["sqlite3", live, `.backup ${copy}`];
+const rows = [];
+for (const mode of ["WAL", "DELETE"]) {
+  prepare(mode);
+  const quiet = await timed(backup);
+  for (const rate of [1, 5, 100, 1000]) {
+    rows.push(await underWriter(mode, rate, "pagemark backup --full", quiet.seconds, backup));
+    proveLastBackup();
+  }
+}
+prepare("WAL");
+const quiet = await timed(shell);
+rows.push(await underWriter("WAL", 5, "sqlite3 3.40.1 .backup", quiet.seconds, shell));
+console.table(rows);
+for (const path of [live, copy]) removeDatabase(path);
+rmSync(store, { recursive: true, force: true });
+
+/** A fresh copy with a bank in it. */
+function prepare(mode) {
+  removeDatabase(live);
+  rmSync(store, { recursive: true, force: true });
+  copyFileSync(database, live);
+  const db = new DatabaseSync(live);
+  db.exec(`
+    PRAGMA journal_mode = ${mode};
+    CREATE TABLE accounts (id INTEGER PRIMARY KEY, balance INTEGER);
+    CREATE TABLE marker (n INTEGER);
+    INSERT INTO marker VALUES (0);
+    WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000) INSERT INTO accounts SELECT i, 1000 FROM n`);
+  db.close();
+}
+
+async function underWriter(mode, rate, what, quietSeconds, command) {
+  const writer = fork(join(root, "scripts/lib/hot-writer.mjs"), [live, String(rate)]);
+  const transactions = new Promise((resolve) => writer.on("message", resolve));
+  // Enough to know what is usual.
+  await sleep(rate < 10 ? 6000 : 2500);
+  removeDatabase(copy);
+  const began = Date.now();
+  const run = await timed(command, Number(values.limit) * 1000);
+  const ended = Date.now();
+  await sleep(500);
+  writer.send("stop");
+  const all = await transactions;
+  const during = all
+    .filter(([start, took]) => start + took >= began && start <= ended)
+    .map(([, took]) => took);
+  const idle = all.filter(([start, took]) => start + took < began).map(([, took]) => took);
+  return {
+    "journal mode": mode,
+    "writes/s": rate,
+    command: what,
+    "quiet s": quietSeconds.toFixed(2),
+    "hot s": run.finished ? run.seconds.toFixed(2) : `not done after ${values.limit}`,
+    "p99 idle ms": percentile(idle, 0.99),
+    "p99 during ms": percentile(during, 0.99),
+    "longest ms": percentile(during, 1),
+    writes: during.length,
+  };
+}
+
+/** The last backup is one commit: nobody's money is lost between two pages. */
+function proveLastBackup() {
+  removeDatabase(copy);
+  const args = [cli, "restore", "hot", "--from", store, "-o", copy];
+  const { status } = spawnSync(process.execPath, args, { stdio: "ignore" });
+  const db = new DatabaseSync(copy, { readOnly: true });
+  const { total } = db.prepare("SELECT sum(balance) AS total FROM accounts").get();
+  db.close();
+  if (status !== 0 || total !== 1_000_000) throw new Error(`the accounts sum up to ${total}`);
+}
+
+function timed([command, ...args], limitMs = 600_000) {
+  return new Promise((resolve, reject) => {
+    const started = performance.now();
+    const child = spawn(command, args, { stdio: "ignore" });
+    const timer = setTimeout(() => child.kill("SIGKILL"), limitMs);
+    child.on("error", reject);
+    child.on("exit", (code) => {
+      clearTimeout(timer);
+      if (code !== 0 && code !== null) reject(new Error(`${command} ${args.join(" ")} ended with ${code}`));
+      else resolve({ finished: code === 0, seconds: (performance.now() - started) / 1000 });
+    });
+  });
+}
+
+function percentile(values, share) {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]?.toFixed(2) ?? "-";
+}
+
+function removeDatabase(path) {
+  for (const ending of ["", "-wal", "-shm", "-journal"]) rmSync(path + ending, { force: true });
+}
+
+function sleep(ms) {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
