@@ -141,6 +141,9 @@ test("a file that was written just now is read once its next change will show", 
 test("a file that is always being written is busy", async () => {
   openBank("delete").db.close();
   const touch = setInterval(() => utimesSync(path, new Date(), new Date()), 2);
-  await expect(file(path, { busyTimeoutMs: 100 }).pin()).rejects.toMatchObject({ code: "SOURCE_BUSY" });
-  clearInterval(touch);
+  try {
+    await expect(file(path, { busyTimeoutMs: 100 }).pin()).rejects.toMatchObject({ code: "SOURCE_BUSY" });
+  } finally {
+    clearInterval(touch);
+  }
 });

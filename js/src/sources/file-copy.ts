@@ -6,7 +6,7 @@ import type { OpenDatabase } from "./file-database.ts";
 import { fileError, systemCode } from "./file-errors.ts";
 import { readFully } from "./file-handle.ts";
 import { FileMoment, type Pages } from "./file-moment.ts";
-import type { Reader } from "./file-sqlite.ts";
+import type { Reader } from "./file-reader.ts";
 import type { Moment } from "./source.ts";
 
 /** In bytes. */
@@ -26,10 +26,10 @@ export async function pinCopy(
   const copy = await Temporary.create();
   try {
     await copyAll(database, copy.handle, signal);
-    await reader.begin(database.busyTimeoutMs, signal);
+    await reader.begin(signal);
     const pages = database.isAsOpened() && (await mend(database, copy.handle, signal));
-    await reader.close();
-    if (!pages) {
+    const hasHeld = await reader.close();
+    if (!pages || !hasHeld) {
       await copy.remove();
       return undefined;
     }

@@ -2,7 +2,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { OpenDatabase } from "./file-database.ts";
 import { changed } from "./file-errors.ts";
 import type { Hold } from "./file-moment.ts";
-import { type Reader, resultCode } from "./file-sqlite.ts";
+import type { Reader } from "./file-reader.ts";
+import { resultCode } from "./file-sqlite.ts";
 
 /** How long writers have the database to themselves before it is locked again. */
 const GAP_MS = 20;
@@ -57,8 +58,9 @@ export class SharedLock implements Hold {
   async release(): Promise<void> {
     await this.#taking?.catch(() => {});
     clearTimeout(this.#timer);
-    await this.#reader.close();
+    const hasHeld = await this.#reader.close();
     this.#database.main.close();
+    if (this.#held && !hasHeld) throw changed(this.#database.path);
   }
 
   #hold(): void {
@@ -83,9 +85,8 @@ export class SharedLock implements Hold {
     await this.#letGo.promise;
     // Writers that wait for the lock have announced themselves, and get it before us. Others get a chance.
     await sleep(GAP_MS);
-    const { busyTimeoutMs, path } = this.#database;
     try {
-      await this.#reader.begin(busyTimeoutMs);
+      await this.#reader.begin();
       if (this.#database.isAsOpened() && this.#database.version() === this.#version) return this.#hold();
     } catch (error) {
       // Somebody was killed in the middle of a commit, say.
@@ -93,6 +94,6 @@ export class SharedLock implements Hold {
     }
     this.#reader.end();
     this.#onLost();
-    throw changed(path);
+    throw changed(this.#database.path);
   }
 }

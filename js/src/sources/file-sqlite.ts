@@ -1,4 +1,3 @@
-import type { DatabaseSync } from "node:sqlite";
 import { setTimeout as sleep } from "node:timers/promises";
 import { busy } from "./file-errors.ts";
 
@@ -53,62 +52,18 @@ export async function whenFree(
   path: string,
   waitMs: number,
   signal: AbortSignal | undefined,
-  attempt: () => void,
+  attempt: () => void | Promise<void>,
 ): Promise<void> {
   const deadline = performance.now() + waitMs;
   for (;;) {
     signal?.throwIfAborted();
     try {
-      return attempt();
+      return await attempt();
     } catch (error) {
       if (!isBusy(error)) throw error;
       if (performance.now() >= deadline) throw busy(path, waitMs, error);
     }
     // Out of step with a writer that commits at regular intervals.
     await sleep(1 + 4 * Math.random());
-  }
-}
-
-/** A connection for read transactions. It opens the file read-only, and so cannot checkpoint when it is closed either. */
-export class Reader {
-  readonly #connection: DatabaseSync;
-  readonly #path: string;
-
-  /** `path` must be the real one: SQLite looks for the WAL beside it. */
-  constructor({ DatabaseSync }: Sqlite, path: string) {
-    this.#connection = new DatabaseSync(path, { readOnly: true });
-    this.#path = path;
-  }
-
-  /** Begins a read transaction: in WAL mode it holds the log, in rollback mode the file. */
-  begin(waitMs: number, signal?: AbortSignal): Promise<void> {
-    return whenFree(this.#path, waitMs, signal, () => {
-      this.#connection.exec("BEGIN");
-      try {
-        // BEGIN alone takes no lock. This does, without a look at the schema: a damaged one is backed up too.
-        this.#connection.prepare("PRAGMA user_version").get();
-      } catch (error) {
-        this.end();
-        throw error;
-      }
-    });
-  }
-
-  /** Ends the transaction, if there is one. */
-  end(): void {
-    try {
-      this.#connection.exec("ROLLBACK");
-    } catch {
-      // There was none.
-    }
-  }
-
-  /** Ends the transaction and closes. */
-  async close(): Promise<void> {
-    try {
-      this.#connection.close();
-    } catch {
-      // Closed already.
-    }
   }
 }

@@ -2,10 +2,10 @@ import { open } from "node:fs/promises";
 import { core } from "../core/index.ts";
 import { SourceError } from "../errors/index.ts";
 import type { OpenDatabase } from "./file-database.ts";
-import { fileError, systemCode } from "./file-errors.ts";
+import { changed, fileError, systemCode } from "./file-errors.ts";
 import { type Bytes, LockableFile, readFully } from "./file-handle.ts";
 import { FileMoment, type Hold, type Overlay, type Pages } from "./file-moment.ts";
-import type { Reader } from "./file-sqlite.ts";
+import type { Reader } from "./file-reader.ts";
 import { readWalIndex, type WalIndex } from "./file-wal-index.ts";
 import type { Moment, PinOptions } from "./source.ts";
 
@@ -45,16 +45,17 @@ export async function pinWal(
     for (const step of close) await step();
   };
   try {
-    await reader.begin(database.busyTimeoutMs, signal);
+    await reader.begin(signal);
     if (!database.isAsOpened()) return undefined;
     const shm = LockableFile.open(`${path}-shm`);
     close.push(() => shm.close());
     const index = readWalIndex(shm);
     const mainPages = database.wholePages;
     const release = async () => {
-      await reader.close();
+      const hasHeld = await reader.close();
       await closeAll();
       main.close();
+      if (!hasHeld) throw changed(path);
     };
     const hold: Hold = { taken: "start", release };
 

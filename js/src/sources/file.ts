@@ -6,8 +6,9 @@ import { changed } from "./file-errors.ts";
 import { realPath } from "./file-handle.ts";
 import { SharedLock } from "./file-lock.ts";
 import { FileMoment } from "./file-moment.ts";
+import { openReader, type Reader } from "./file-reader.ts";
 import { replaceFile } from "./file-replace.ts";
-import { isBusy, Reader, resultCode, sqlite } from "./file-sqlite.ts";
+import { isBusy, resultCode } from "./file-sqlite.ts";
 import { pinUnlocked } from "./file-unlocked.ts";
 import { pinWal } from "./file-wal.ts";
 import type { Moment, PageSource, PinOptions, ReplaceOptions } from "./source.ts";
@@ -87,14 +88,13 @@ class FileSource implements PageSource {
 
   /** Nothing where SQLite cannot lock the database, or could not without writing to it. */
   async #pinLocked(database: OpenDatabase, options: PinOptions): Promise<Moment | undefined> {
-    const module = sqlite();
     // Without both files nobody uses it in WAL mode, and SQLite would make them.
-    if (!module || (database.isWal && !(database.hasFile("-wal") && database.hasFile("-shm"))))
-      return undefined;
+    if (database.isWal && !(database.hasFile("-wal") && database.hasFile("-shm"))) return undefined;
     let reader: Reader | undefined;
     let moment: Moment | undefined;
     try {
-      reader = new Reader(module, database.path);
+      reader = await openReader(database);
+      if (!reader) return undefined;
       moment = await (database.isWal
         ? pinWal(database, reader, options)
         : this.#pinRollback(database, reader, options));
@@ -119,7 +119,7 @@ class FileSource implements PageSource {
       this.#copyNext = false;
       return moment;
     }
-    await reader.begin(database.busyTimeoutMs, signal);
+    await reader.begin(signal);
     if (!database.isAsOpened()) return undefined;
     const { path, main, pageSize, wholePages: mainPages } = database;
     const pages = { path, pageSize, pageCount: database.pagesInMain(), main, mainPages };

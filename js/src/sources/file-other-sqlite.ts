@@ -1,0 +1,37 @@
+import { readFileSync, realpathSync } from "node:fs";
+
+/** What every copy of SQLite has in it: the first bytes of the files it writes. */
+const MAGIC = Buffer.from("SQLite format 3\0");
+
+/** Libraries that were looked through. */
+const known = new Map<string, boolean>();
+
+/** Whether a library in this process brings a SQLite of its own, or might, for all that the system tells. */
+export function hasOtherSqlite(): boolean {
+  // Windows keeps locks by handle rather than by process.
+  if (process.platform === "win32") return false;
+  let maps: string;
+  try {
+    maps = readFileSync("/proc/self/maps", "utf8");
+  } catch {
+    return true;
+  }
+  // "7f12…-7f13… r-xp 00000000 fe:00 123   /path/to/library.so": what has code in it.
+  const libraries = new Set(maps.match(/(?<= r-xp .*)\/.+$/gm));
+  libraries.delete(realpathSync("/proc/self/exe"));
+  return [...libraries].some(holdsSqlite);
+}
+
+function holdsSqlite(library: string): boolean {
+  let holds = known.get(library);
+  if (holds === undefined) {
+    try {
+      holds = readFileSync(library).includes(MAGIC);
+    } catch {
+      // It was deleted since.
+      holds = true;
+    }
+    known.set(library, holds);
+  }
+  return holds;
+}

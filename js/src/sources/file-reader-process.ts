@@ -1,0 +1,150 @@
+import { type ChildProcessByStdio, spawn } from "node:child_process";
+import { basename } from "node:path";
+import { createInterface } from "node:readline";
+import type { Readable, Writable } from "node:stream";
+import type { OpenDatabase } from "./file-database.ts";
+import type { Reader } from "./file-reader.ts";
+import { whenFree } from "./file-sqlite.ts";
+
+/** SQLite's code for a database that it cannot open (https://www.sqlite.org/rescode.html). */
+const CANTOPEN = 14;
+
+/** What the other process runs. It answers each line by a line, and ends when its input does: with us, that is. */
+const PROGRAM = `
+const { DatabaseSync } = process.getBuiltinModule("node:sqlite");
+const { createInterface } = process.getBuiltinModule("node:readline");
+let connection;
+const commands = {
+  begin() {
+    connection ??= new DatabaseSync(process.argv.at(-1), { readOnly: true });
+    connection.exec("BEGIN");
+    connection.prepare("PRAGMA user_version").get();
+  },
+  end() {
+    connection.exec("ROLLBACK");
+  },
+};
+createInterface({ input: process.stdin }).on("line", (command) => {
+  let answer = {};
+  try {
+    commands[command]();
+  } catch ({ message, errcode }) {
+    answer = { message, errcode };
+    if (command === "begin") try { commands.end(); } catch {}
+  }
+  process.stdout.write(JSON.stringify(answer) + "\\n");
+});`;
+
+/** Empty when all went well. */
+interface Answer {
+  message?: string;
+  errcode?: number;
+}
+
+/** A connection in a process of its own. */
+export class ReaderProcess implements Reader {
+  readonly #child: ChildProcessByStdio<Writable, Readable, null>;
+  readonly #path: string;
+  readonly #busyTimeoutMs: number;
+  readonly #ended: Promise<void>;
+  #closed: Promise<boolean> | undefined;
+  readonly #waiting: ((answer: string | undefined) => void)[] = [];
+
+  /** Nothing where no other process can be started. */
+  static async start({ path, busyTimeoutMs }: OpenDatabase): Promise<ReaderProcess | undefined> {
+    const args = argumentsOf(path);
+    if (!args) return undefined;
+    // In Electron, the runtime is an application unless told otherwise.
+    const env = { ...process.env, ELECTRON_RUN_AS_NODE: "1" };
+    const child = spawn(process.execPath, args, {
+      env,
+      stdio: ["pipe", "pipe", "ignore"],
+      windowsHide: true,
+    });
+    const started = await new Promise((resolve) => {
+      child.once("spawn", () => resolve(true));
+      child.once("error", () => resolve(false));
+    });
+    return started ? new ReaderProcess(child, path, busyTimeoutMs) : undefined;
+  }
+
+  private constructor(
+    child: ChildProcessByStdio<Writable, Readable, null>,
+    path: string,
+    busyTimeoutMs: number,
+  ) {
+    this.#child = child;
+    this.#path = path;
+    this.#busyTimeoutMs = busyTimeoutMs;
+    this.#ended = new Promise((resolve) => {
+      child.once("close", () => {
+        for (const answer of this.#waiting.splice(0)) answer(undefined);
+        resolve();
+      });
+    });
+    createInterface({ input: child.stdout }).on("line", (line) => this.#waiting.shift()?.(line));
+    // Writing to a process that has ended fails here; whoever waits for its answer hears of it.
+    child.stdin.on("error", () => {});
+    this.#keepAlive(false);
+  }
+
+  begin(signal?: AbortSignal): Promise<void> {
+    return whenFree(this.#path, this.#busyTimeoutMs, signal, async () => {
+      const { message, errcode } = (await this.#ask("begin")) ?? { message: "ended", errcode: CANTOPEN };
+      if (message !== undefined) throw Object.assign(new Error(message), { errcode });
+    });
+  }
+
+  end(): void {
+    void this.#ask("end");
+  }
+
+  close(): Promise<boolean> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<boolean> {
+    // Who has been ended by somebody else has no answer.
+    const wasThere = (await this.#ask("end")) !== undefined;
+    this.#keepAlive(true);
+    this.#child.stdin.end();
+    await this.#ended;
+    return wasThere;
+  }
+
+  async #ask(command: "begin" | "end"): Promise<Answer | undefined> {
+    this.#keepAlive(true);
+    const answer = await new Promise<string | undefined>((resolve) => {
+      this.#waiting.push(resolve);
+      if (this.#child.exitCode === null && this.#child.signalCode === null) {
+        this.#child.stdin.write(`${command}\n`);
+      } else {
+        resolve(undefined);
+      }
+    });
+    if (this.#waiting.length === 0) this.#keepAlive(false);
+    return answer === undefined ? undefined : JSON.parse(answer);
+  }
+
+  /** A moment that was forgotten does not keep this process from ending. */
+  #keepAlive(keep: boolean): void {
+    for (const part of [this.#child, this.#child.stdin, this.#child.stdout]) {
+      const handle = part as { ref?(): void; unref?(): void };
+      if (keep) handle.ref?.();
+      else handle.unref?.();
+    }
+  }
+}
+
+/** Nothing where the executable is not the runtime but a program made with it, which would start once more. */
+function argumentsOf(path: string): string[] | undefined {
+  const { versions, execPath } = process;
+  if (
+    versions.electron === undefined &&
+    !/^(node|nodejs|deno|bun)[\d.]*(\.exe)?$/i.test(basename(execPath))
+  ) {
+    return undefined;
+  }
+  return versions.deno === undefined ? ["-e", PROGRAM, path] : ["eval", PROGRAM, path];
+}

@@ -1,0 +1,73 @@
+import type { DatabaseSync } from "node:sqlite";
+import type { OpenDatabase } from "./file-database.ts";
+import { hasOtherSqlite } from "./file-other-sqlite.ts";
+import { ReaderProcess } from "./file-reader-process.ts";
+import { type Sqlite, sqlite, whenFree } from "./file-sqlite.ts";
+
+/**
+ * A connection for read transactions: in WAL mode they hold the log, in rollback mode the file. It opens the file
+ * read-only, and so cannot checkpoint when it is closed either.
+ */
+export interface Reader {
+  /** Begins a transaction. Throws SOURCE_BUSY when writers keep it out for longer than the database's timeout. */
+  begin(signal?: AbortSignal): Promise<void>;
+  /** Ends the transaction, if there is one. */
+  end(): void;
+  /** Ends the transaction and closes. Says whether the lock was there until now. Idempotent. */
+  close(): Promise<boolean>;
+}
+
+/**
+ * Nothing where there is no SQLite to be had.
+ *
+ * Where the application has another copy of SQLite in this process (better-sqlite3, say), ours runs in a process of its
+ * own. One copy knows nothing of the other's locks, and POSIX locks are a process's: they would not keep each other out,
+ * and ours would take the other's with them when it closes the file.
+ */
+export async function openReader(database: OpenDatabase): Promise<Reader | undefined> {
+  const module = sqlite();
+  if (!module) return undefined;
+  return hasOtherSqlite() ? ReaderProcess.start(database) : new OwnReader(module, database);
+}
+
+class OwnReader implements Reader {
+  readonly #connection: DatabaseSync;
+  readonly #path: string;
+  readonly #busyTimeoutMs: number;
+
+  constructor({ DatabaseSync }: Sqlite, { path, busyTimeoutMs }: OpenDatabase) {
+    this.#connection = new DatabaseSync(path, { readOnly: true });
+    this.#path = path;
+    this.#busyTimeoutMs = busyTimeoutMs;
+  }
+
+  begin(signal?: AbortSignal): Promise<void> {
+    return whenFree(this.#path, this.#busyTimeoutMs, signal, () => {
+      this.#connection.exec("BEGIN");
+      try {
+        // BEGIN alone takes no lock. This does, without a look at the schema: a damaged one is backed up too.
+        this.#connection.prepare("PRAGMA user_version").get();
+      } catch (error) {
+        this.end();
+        throw error;
+      }
+    });
+  }
+
+  end(): void {
+    try {
+      this.#connection.exec("ROLLBACK");
+    } catch {
+      // There was none.
+    }
+  }
+
+  async close(): Promise<boolean> {
+    try {
+      this.#connection.close();
+    } catch {
+      // Closed already.
+    }
+    return true;
+  }
+}
