@@ -11,7 +11,7 @@ export default defineConfig({
         test: {
           name: "node",
           include: ["tests/**/*.test.ts"],
-          exclude: RUNTIMES,
+          exclude: [...RUNTIMES, ...(process.env.QUICK ? ["tests/**/*.slow.test.ts"] : [])],
         },
       },
       {

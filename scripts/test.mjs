@@ -1,4 +1,5 @@
-// Runs every test suite, or those named: `node scripts/test.mjs [rust|node|workerd|browser]...`.
+// Runs every test suite, or those named: `node scripts/test.mjs [rust|node|workerd|browser]... [quick]`.
+// `quick` leaves out `*.slow.test.ts`: what takes more than ten seconds.
 // All of them run even if one fails; the last line counts their tests together.
 import { spawn } from "node:child_process";
 import { mkdirSync, readFileSync, rmSync } from "node:fs";
@@ -7,7 +8,8 @@ import { stripVTControlCharacters } from "node:util";
 import { root } from "./lib/run.mjs";
 
 const PROJECTS = ["node", "workerd", "browser"];
-const wanted = process.argv.slice(2);
+if (process.argv.includes("quick")) process.env.QUICK = "1"; // for vitest.config.ts
+const wanted = process.argv.slice(2).filter((name) => name !== "quick");
 const total = { passed: 0, failed: 0, skipped: 0 };
 
 const wants = (suite) => wanted.length === 0 || wanted.includes(suite);
