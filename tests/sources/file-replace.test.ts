@@ -19,7 +19,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { file } from "pagemark";
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { bodyOf, cut } from "../contracts/store-cases/bytes.ts";
 import { createBank, teller } from "./bank.ts";
 import { contents, killAll, startWriter } from "./processes.ts";
@@ -30,7 +30,7 @@ vi.setConfig({ testTimeout: 60_000 });
 const shelf = mkdtempSync(join(tmpdir(), "pagemark-"));
 const replacement = join(shelf, "new.db");
 createBank(replacement, { journal: "delete", accounts: 300 });
-process.on("exit", () => rmSync(shelf, { recursive: true, force: true }));
+afterAll(() => rmSync(shelf, { recursive: true }));
 
 let folder: string;
 let path: string;
