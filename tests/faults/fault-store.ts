@@ -123,7 +123,9 @@ function spoilt(stream: ReadableStream<Uint8Array>, how: Fault["how"]): Readable
       const bytes = await bytesOfBody(stream);
       const { length } = bytes;
       if (how === "wrong" && length > 0) bytes[length - 1] = (bytes[length - 1] as number) ^ 0x10;
-      controller.enqueue(how === "wrong" ? bytes : bytes.subarray(0, how === "short" ? length - 1 : length >> 1));
+      controller.enqueue(
+        how === "wrong" ? bytes : bytes.subarray(0, how === "short" ? length - 1 : length >> 1),
+      );
       if (how === "broken") controller.error(new Error("the connection was reset"));
       else controller.close();
     },

@@ -1,4 +1,4 @@
-import { DamageError, PagemarkError } from "../errors/index.ts";
+import { PagemarkError } from "../errors/index.ts";
 import type { Store } from "../stores/store.ts";
 import { History, type Link } from "./history.ts";
 import { ObjectReader, type StoredFile } from "./object-reader.ts";
@@ -78,15 +78,19 @@ async function readObjects(
   const bad = new Set<string>();
   for (const object of objects.values()) {
     const reader = await ObjectReader.open(store, object, Number.POSITIVE_INFINITY, signal);
-    try {
-      for (let bytes = await reader.next(); bytes.length > 0; bytes = await reader.next()) {
-        result.bytes += bytes.length;
-        onProgress?.({ phase: "verify", done: result.bytes, total, bytes: result.bytes });
-      }
-    } catch (error) {
+    const problem = (error: unknown) => {
       signal?.throwIfAborted();
       result.problems.push(problemOf(error, object.key));
       bad.add(object.key);
+      return new Uint8Array();
+    };
+    try {
+      for (;;) {
+        const bytes = await reader.next().catch(problem);
+        if (bytes.length === 0) break;
+        result.bytes += bytes.length;
+        onProgress?.({ phase: "verify", done: result.bytes, total, bytes: result.bytes });
+      }
     } finally {
       await reader.close();
     }
@@ -128,7 +132,8 @@ async function drain(stream: ReadableStream<Uint8Array>): Promise<void> {
   while (!(await reader.read()).done);
 }
 
+/** Errors that are not ours say nothing of what is stored: they end the job. */
 function problemOf(error: unknown, name: string): Problem {
-  const known = error instanceof PagemarkError ? error : new DamageError("INTERNAL", String(error));
-  return { code: known.code, message: known.message, name: known.at.name ?? name };
+  if (!(error instanceof PagemarkError)) throw error;
+  return { code: error.code, message: error.message, name: error.at.name ?? name };
 }
