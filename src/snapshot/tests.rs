@@ -143,7 +143,7 @@ fn b4_a_chain_without_its_middle_or_its_snapshot_is_refused() {
 }
 
 #[test]
-fn every_damaged_byte_of_the_fingerprints_is_refused_or_shows_in_the_checksum() {
+fn damaged_fingerprints_never_panic_or_hang() {
     let pages = vec![1, 2, 3];
     let full = back_up(&pages, 1, None, 9).unwrap();
     for position in 0..full.fingerprints.len() {
