@@ -129,7 +129,12 @@ async function verifyReplica(store: Store, folder: string, options: VerifyOption
 
 async function drain(stream: ReadableStream<Uint8Array>): Promise<void> {
   const reader = stream.getReader();
-  while (!(await reader.read()).done);
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    // Freed now: the collector takes 32 MB to notice.
+    (value.buffer as ArrayBuffer).transfer?.(0);
+  }
 }
 
 /** Errors that are not ours say nothing of what is stored: they end the job. */
