@@ -8,7 +8,7 @@ import { isLostFingerprint, PreviousStates } from "./previous-states.ts";
 import { type JobOptions, sleep, Throttle } from "./progress.ts";
 import { type Backup, type BackupRecord, toBackup, txidOf } from "./record.ts";
 import { readTables } from "./tables.ts";
-import { type ObjectProof, Upload } from "./upload.ts";
+import { Upload } from "./upload.ts";
 
 export interface BackupOptions extends JobOptions {
   /** Makes a full backup even where an incremental one would do. */
@@ -40,7 +40,7 @@ export interface Subject {
 /** A source that changes under every attempt is given up after so many. */
 const ATTEMPTS = 5;
 
-/** Makes a backup: LTX file and fingerprints first, the record last. A backup exists when its record does. */
+/** Makes a backup: fingerprints, LTX file, and the record last. A backup exists when its record does. */
 export async function backUp(subject: Subject, options: BackupOptions = {}): Promise<NewBackup> {
   const { pages, signal } = options;
   if (pages !== undefined && pages !== -1 && !(Number.isInteger(pages) && pages > 0)) {
@@ -137,7 +137,8 @@ async function makeBackup(subject: Subject, options: BackupOptions, plan: Plan):
   const ltx = await Upload.start(store, `${folder}/${ltxKey(store.layout, level, min, next.txid)}`, put);
   const prints = await Upload.start(store, `${folder}/${fingerprintsKey(next.first, next.txid)}`, put);
   const uploads = [ltx, prints];
-  const stored: string[] = [];
+  /** Keys that are this run's own, in the order in which they may go. */
+  const ours: string[] = [];
   let recorded = false;
   try {
     const throttle = new Throttle(options.maxBytesPerSecond, options.signal);
@@ -147,9 +148,16 @@ async function makeBackup(subject: Subject, options: BackupOptions, plan: Plan):
     const changed = writer.pages;
     const tail = writer.finish();
     for (let piece = tail.next(); piece; piece = tail.next()) await ltx.write(piece);
-    // One after the other: of two backups at once, whoever gets the first name gets the second too.
-    const ltxProof = await finish(ltx, stored);
-    const fingerprints = await finish(prints, stored);
+    // One after the other: of two backups at once, whoever gets the first name gets the second too. And an LTX file
+    // of ours never lies there without its fingerprints, which tell it from one that Litestream wrote.
+    const fingerprints = await prints.finish();
+    ours.push(prints.key);
+    const ltxProof = await ltx.finish().catch((error) => {
+      // A store may have stored it and still report an error.
+      if (!(error instanceof ObjectExistsError)) ours.unshift(ltx.key);
+      throw error;
+    });
+    ours.unshift(ltx.key);
     options.signal?.throwIfAborted();
     const lineage = next.lineage ?? randomHex(8);
     const record: BackupRecord = {
@@ -183,7 +191,7 @@ async function makeBackup(subject: Subject, options: BackupOptions, plan: Plan):
     for (const upload of uploads) await upload.abort(error);
     const conflict = error instanceof ObjectExistsError;
     // A record that may have been stored all the same must not lose its files.
-    if (conflict || !recorded) for (const key of stored) await store.delete(key).catch(() => {});
+    if (conflict || !recorded) await discard(store, ours);
     if (conflict) throw new ConflictError(name);
     throw translateCoreError(error, source.name);
   } finally {
@@ -204,28 +212,37 @@ async function putRecord(store: Store, key: string, text: string, options: PutOp
   }
 }
 
-async function finish(upload: Upload, stored: string[]): Promise<ObjectProof> {
-  const proof = await upload.finish();
-  stored.push(upload.key);
-  return proof;
-}
-
 /**
- * Deletes what runs that died have left: files between the known backups that belong to none of them. A run that is
- * under way now has lost already, for this backup has the name that its record would have.
+ * Deletes what runs that died have left: the files of runs that wanted the name of a record which another run got.
+ * One that is under way now has lost already. A record that is only missing, or damaged, keeps its files.
  */
 async function sweep({ store, folder }: Subject, history: History, next: NextBackup): Promise<void> {
-  const entries = history.list();
-  const records = entries.flatMap((entry) => ("record" in entry ? [entry.record] : []));
-  // The files of a damaged record are kept, in case the record comes back.
-  if (records.length < entries.length) return;
-  const oldest = records[0]?.first ?? next.first;
+  const { ltxKey } = await core();
+  const records = history.list().flatMap((entry) => ("record" in entry ? [entry.record] : []));
+  const firsts = new Set([next.first, ...records.map(({ first }) => first)]);
   const known = new Set([next.txid, ...records.map(txidOf)]);
-  for (const key of [...history.ltxFiles.map(({ key }) => key), ...history.fingerprintFiles]) {
-    const max = /-([0-9a-f]{16})\.(ltx|pages)$/.exec(key)?.[1];
-    if (max === undefined || max < oldest || max > next.txid || known.has(max)) continue;
-    // What cannot be deleted now is invisible, and goes the next time.
-    await store.delete(`${folder}/${key}`).catch(() => {});
+  const files = history.fingerprintFiles.map((key) => {
+    const [, first = "", max = ""] = /([0-9a-f]{16})-([0-9a-f]{16})\.pages$/.exec(key) ?? [];
+    return { key, first, max };
+  });
+  // No record, but files that came after the first: the records were lost.
+  if (records.length === 0 && files.some(({ first }) => first !== next.first)) return;
+  for (const { key, first, max } of files) {
+    if (!firsts.has(first) || known.has(max)) continue;
+    const ltx = [ltxKey(store.layout, 0, first, max), ltxKey(store.layout, 9, "0000000000000001", max)];
+    await discard(
+      store,
+      [...ltx, key].map((below) => `${folder}/${below}`),
+    );
+  }
+}
+
+/** Deletes in that order, fingerprints last: what cannot be deleted now is invisible, and goes the next time. */
+async function discard(store: Store, keys: string[]): Promise<void> {
+  try {
+    for (const key of keys) await store.delete(key);
+  } catch {
+    // The next backup sweeps.
   }
 }
 
