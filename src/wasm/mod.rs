@@ -1,6 +1,6 @@
 //! The boundary to JavaScript: copies bytes in and out, maps errors, decides nothing.
 //!
-//! Errors become `Error` objects with `code` and, where known, `offset`, `page` or `txid`.
+//! Errors become `Error` objects with the name `CoreError`, `code` and, where known, `offset`, `page` or `txid`.
 //! TXIDs and checksums are hex text, because a `number` does not hold 64 bits.
 
 #![allow(unreachable_pub, reason = "JavaScript reaches what no Rust module does")]
@@ -22,6 +22,8 @@ impl From<Error> for JsValue {
             // Setting a property of a fresh object cannot fail.
             let _ = js_sys::Reflect::set(&js, &key.into(), &value);
         };
+        // Tells it from errors of the host or of a caller, which may have a code of their own.
+        set("name", "CoreError".into());
         set("code", error.kind.code().into());
         match error.at {
             At::Input => {}

@@ -10,9 +10,9 @@ export function translateCoreError(error: unknown, name?: string): unknown {
     const message = "the core stopped; this is a defect, please report it with the file that caused it";
     return new PagemarkError("INTERNAL", message, {}, { cause: error });
   }
-  const { code, offset, page, txid } = error as Error & Place & { code?: unknown };
-  // Errors of the runtime (ENOENT, ERR_…) have a code too, but not one of ours.
-  if (typeof code !== "string" || !isCoreCode(code, error)) return error;
+  // Errors of the runtime and of callers may have a code too, but not that name.
+  if (error.name !== "CoreError") return error;
+  const { code, offset, page, txid } = error as Error & Place & { code: string };
   const at: Place = {};
   if (offset !== undefined) at.offset = offset;
   if (page !== undefined) at.page = page;
@@ -20,15 +20,6 @@ export function translateCoreError(error: unknown, name?: string): unknown {
   if (name !== undefined) at.name = name;
   const message = `${name === undefined ? "" : `${name}: `}${error.message}${describe(at)}`;
   return CALLERS.test(code) ? new PagemarkError(code, message, at) : new DamageError(code, message, at);
-}
-
-function isCoreCode(code: string, error: Error): boolean {
-  return (
-    /^[A-Z]+(_[A-Z]+)*$/.test(code) &&
-    !("errno" in error) &&
-    !("syscall" in error) &&
-    !code.startsWith("ERR_")
-  );
 }
 
 function describe({ offset, page, txid }: Place): string {

@@ -16,8 +16,8 @@ parentPort?.on("message", (request: PackRequest) => {
   try {
     answer = packWith(packer, pageSize, request);
   } catch (error) {
-    const { message, code, page } = error as Error & { code?: string; page?: number };
-    answer = { error: { message, ...(code && { code }), ...(page && { page }) } };
+    const { name, message, code, page } = error as Error & { code?: string; page?: number };
+    answer = { error: { name, message, ...(code && { code }), ...(page && { page }) } };
   }
   parentPort?.postMessage(answer, "frames" in answer ? [answer.frames.buffer as ArrayBuffer] : []);
 });

@@ -8,7 +8,9 @@ import { type PackPool, type PackRequest, type PackResult, packWith } from "./pa
 const MOST_THREADS = 4;
 
 /** What a worker answers. */
-export type PackAnswer = PackResult | { error: { code?: string; message: string; page?: number } };
+export type PackAnswer =
+  | PackResult
+  | { error: { name: string; code?: string; message: string; page?: number } };
 
 interface PackWorker {
   worker: Worker;

@@ -48,6 +48,7 @@ export class Throttle {
 export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   if (ms <= 0) return Promise.resolve();
   return new Promise((resolve, reject) => {
+    signal?.throwIfAborted();
     const timer = setTimeout(done, ms);
     function done() {
       signal?.removeEventListener("abort", aborted);

@@ -30,8 +30,9 @@ export class Upload {
     this.#hash = hash;
     this.#writer = writable.getWriter();
     this.#stored = store.put(key, readable, options);
-    // Whoever writes or finishes hears of a failure; until then it must not count as unhandled.
-    this.#stored.catch(() => {});
+    // Whoever writes or finishes hears of a failure; until then it must not count as unhandled. A store that fails
+    // may leave the stream as it is, and writing must not wait for it.
+    this.#stored.catch((error) => this.#writer.abort(error)).catch(() => {});
     this.#writer.closed.catch(() => {});
   }
 
@@ -59,7 +60,8 @@ export class Upload {
 
   /** Gives the object up; nothing of it stays. */
   async abort(reason: unknown): Promise<void> {
-    await this.#writer.abort(reason).catch(() => {});
+    // Not awaited: it waits for a write that no one may read any more.
+    this.#writer.abort(reason).catch(() => {});
     await this.#stored.catch(() => {});
   }
 }
