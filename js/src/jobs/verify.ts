@@ -1,3 +1,4 @@
+import { translateCoreError } from "../core/index.ts";
 import { PagemarkError } from "../errors/index.ts";
 import type { Store } from "../stores/store.ts";
 import { History, type Link } from "./history.ts";
@@ -139,6 +140,7 @@ async function drain(stream: ReadableStream<Uint8Array>): Promise<void> {
 
 /** Errors that are not ours say nothing of what is stored: they end the job. */
 function problemOf(error: unknown, name: string): Problem {
-  if (!(error instanceof PagemarkError)) throw error;
-  return { code: error.code, message: error.message, name: error.at.name ?? name };
+  const known = translateCoreError(error);
+  if (!(known instanceof PagemarkError)) throw error;
+  return { code: known.code, message: known.message, name: known.at.name ?? name };
 }
