@@ -1,12 +1,13 @@
-import { core, translating } from "../core/index.ts";
+import { core, translateCoreError, translating } from "../core/index.ts";
 import { PagemarkError } from "../errors/index.ts";
 import type { PageSource } from "../sources/source.ts";
 import type { Store } from "../stores/store.ts";
 import { type BackupOptions, backUp, type NewBackup } from "./backup.ts";
-import { History, type Listed } from "./history.ts";
+import { History, type Link, type Listed } from "./history.ts";
+import { isLostFingerprint, PreviousStates } from "./previous-states.ts";
 import type { JobOptions } from "./progress.ts";
 import { type Backup, toBackup } from "./record.ts";
-import { planRestore, restoreStream } from "./restore.ts";
+import { drain, planRestore, type RestorePlan, restoreStream } from "./restore.ts";
 import { StoredPages } from "./stored-pages.ts";
 import { readTables, type Table } from "./tables.ts";
 import { type Verification, type VerifyOptions, verify } from "./verify.ts";
@@ -44,7 +45,7 @@ export class Backups {
   /** @throws PagemarkError `NAME_INVALID` */
   static async open(name: string, store: Store): Promise<Backups> {
     const { nameToSegment } = await core();
-    return translating(async () => new Backups(name, store, nameToSegment(name)));
+    return translating(name, async () => new Backups(name, store, nameToSegment(name)));
   }
 
   private constructor(name: string, store: Store, folder: string) {
@@ -60,7 +61,7 @@ export class Backups {
 
   /** Every backup, newest first; one whose record is damaged is listed as such. */
   list(options?: { signal?: AbortSignal }): Promise<Backup[]> {
-    return translating(async () => {
+    return translating(this.name, async () => {
       const history = await History.load(this.store, this.#folder, "all", options?.signal);
       return history.list().map(toListed).reverse();
     });
@@ -68,7 +69,7 @@ export class Backups {
 
   /** The backup that `at` means, the newest unless given. */
   find(at?: At): Promise<Backup> {
-    return translating(async () => {
+    return translating(this.name, async () => {
       const history = await History.load(this.store, this.#folder, "all");
       return toBackup(history.find(formatAt(at)));
     });
@@ -79,16 +80,16 @@ export class Backups {
    * database's checksum were right.
    */
   download(at?: At, options?: JobOptions): Promise<{ body: ReadableStream<Uint8Array>; backup?: Backup }> {
-    return translating(async () => {
+    return translating(this.name, async () => {
       const plan = await planRestore(this.store, this.#folder, formatAt(at), options?.signal);
       const body = restoreStream(this.store, plan, options);
       return { body, ...(plan.record && { backup: toBackup(plan.record) }) };
     });
   }
 
-  /** What is in a backup; reads only the pages that say so. */
+  /** What is in a backup; reads only the pages that say so, and the fingerprints that prove them. */
   show(at?: At, options?: { signal?: AbortSignal }): Promise<Shown> {
-    return translating(async () => {
+    return translating(this.name, async () => {
       const plan = await planRestore(this.store, this.#folder, formatAt(at), options?.signal);
       if (!plan.record) {
         const message = "a folder that Litestream wrote has no records to show; restore or verify it";
@@ -102,6 +103,7 @@ export class Backups {
         plan.record.pageCount,
         false,
       );
+      await provePages(this.store, pages, history.fingerprints(plan.record), plan, options?.signal);
       return { backup: toBackup(plan.record), chain, tables };
     });
   }
@@ -109,7 +111,7 @@ export class Backups {
   /** Proves what is stored; see {@link Verification}. */
   verify(options: Omit<VerifyOptions, "at"> & { at?: At } = {}): Promise<Verification> {
     const { at, ...rest } = options;
-    return translating(() =>
+    return translating(this.name, () =>
       verify(this.store, this.#folder, at === undefined ? rest : { ...rest, at: formatAt(at) }),
     );
   }
@@ -188,6 +190,26 @@ export class Database {
 
   #backups(): Promise<Backups> {
     return Backups.open(this.name, this.store);
+  }
+}
+
+/** By the fingerprints; where those are lost, by reading the whole chain as a restore does. */
+async function provePages(
+  store: Store,
+  pages: StoredPages,
+  links: Link[],
+  plan: RestorePlan,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  let states: PreviousStates | undefined;
+  try {
+    states = await PreviousStates.open(store, links, signal);
+    await pages.prove(states);
+  } catch (error) {
+    if (!isLostFingerprint(translateCoreError(error), links)) throw error;
+    await drain(restoreStream(store, plan, { signal }));
+  } finally {
+    await states?.close();
   }
 }
 

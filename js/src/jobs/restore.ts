@@ -1,5 +1,5 @@
 import { core, translateCoreError } from "../core/index.ts";
-import { PagemarkError } from "../errors/index.ts";
+import { DamageError } from "../errors/index.ts";
 import type { Store } from "../stores/store.ts";
 import { checkPresence, History } from "./history.ts";
 import { ObjectReader, type StoredFile } from "./object-reader.ts";
@@ -110,5 +110,16 @@ async function* restoreChunks(
 /** The last bytes of an LTX file end it for the core; the object's digest needs them all to have been read. */
 async function readToEnd(reader: ObjectReader): Promise<void> {
   if ((await reader.next()).length > 0)
-    throw new PagemarkError("INTERNAL", "bytes follow a file that had ended");
+    throw new DamageError("LTX_TRAILING", "bytes follow the end of an LTX file");
+}
+
+/** Reads `stream` to its end. */
+export async function drain(stream: ReadableStream<Uint8Array>): Promise<void> {
+  const reader = stream.getReader();
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    // Freed now: the collector takes 32 MB to notice.
+    (value.buffer as ArrayBuffer).transfer?.(0);
+  }
 }

@@ -1,11 +1,11 @@
 import { translateCoreError } from "../core/index.ts";
 import { PagemarkError } from "../errors/index.ts";
 import type { Store } from "../stores/store.ts";
-import { History, type Link } from "./history.ts";
+import { checkPresence, History, type Link } from "./history.ts";
 import { ObjectReader, type StoredFile } from "./object-reader.ts";
 import type { JobOptions } from "./progress.ts";
 import { type Backup, toBackup } from "./record.ts";
-import { planRestore, restoreStream } from "./restore.ts";
+import { drain, planRestore, restoreStream } from "./restore.ts";
 
 export interface VerifyOptions extends JobOptions {
   /** Verifies this backup alone: id, bookmark, TXID or time. All of them unless given. */
@@ -53,6 +53,7 @@ export async function verify(
       result.problems.push(problemOf(error, entry.first));
     }
   }
+  result.problems.push(...foreignRecords(history));
   const bad = await readObjects(store, chains.flat(), result, options);
   for (const chain of chains) {
     const record = chain.at(-1)?.record;
@@ -61,6 +62,22 @@ export async function verify(
   const newest = result.sound.at(-1);
   if (newest) await putTogether(store, folder, newest, result, options);
   return result;
+}
+
+/** A full backup names no digest that would show where it comes from, but its lineage does. */
+function foreignRecords(history: History): Problem[] {
+  const records = history.list().flatMap((entry) => ("record" in entry ? [entry.record] : []));
+  return records.slice(1).flatMap(({ first, bookmark }, index) => {
+    if (lineageOf(bookmark) === lineageOf(records[index]?.bookmark ?? "")) return [];
+    const message =
+      "the backup is not of the same database as the one before it (its lineage differs): it was copied here";
+    return [{ code: "CHAIN_LINEAGE", message, name: first }];
+  });
+}
+
+/** The last 16 digits of a bookmark. */
+function lineageOf(bookmark: string): string {
+  return bookmark.slice(-16);
 }
 
 /** Reads each object once; gives the keys of the bad ones. */
@@ -86,11 +103,13 @@ async function readObjects(
       return new Uint8Array();
     };
     try {
-      for (;;) {
-        const bytes = await reader.next().catch(problem);
-        if (bytes.length === 0) break;
+      // A restore refuses an object that is too long, though all that it would read is right.
+      const present = checkPresence(store, [object], signal);
+      let bytes = await present.then(() => reader.next()).catch(problem);
+      while (bytes.length > 0) {
         result.bytes += bytes.length;
         onProgress?.({ phase: "verify", done: result.bytes, total, bytes: result.bytes });
+        bytes = await reader.next().catch(problem);
       }
     } finally {
       await reader.close();
@@ -125,16 +144,6 @@ async function verifyReplica(store: Store, folder: string, options: VerifyOption
   } catch (error) {
     options.signal?.throwIfAborted();
     return { sound: [], problems: [problemOf(error, folder)], bytes };
-  }
-}
-
-async function drain(stream: ReadableStream<Uint8Array>): Promise<void> {
-  const reader = stream.getReader();
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) return;
-    // Freed now: the collector takes 32 MB to notice.
-    (value.buffer as ArrayBuffer).transfer?.(0);
   }
 }
 
