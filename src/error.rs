@@ -148,7 +148,7 @@ error_kinds! {
     /// There is no snapshot to start from.
     ChainNoSnapshot = "CHAIN_NO_SNAPSHOT": "there is no snapshot to start from: an incremental alone cannot be restored",
     /// Nothing is stored under that name.
-    BackupNone = "BACKUP_NONE": "there is no backup under that name in this store",
+    BackupNone = "BACKUP_NONE": "there is no backup under that name in this store; check the name, and where its backups are",
     /// No backup has that id.
     BackupUnknown = "BACKUP_UNKNOWN": "no backup has that id; `pagemark list` shows those that exist",
     /// An id prefix fits several backups.

@@ -82,6 +82,11 @@ impl History {
         };
         match target {
             Target::Latest => newest,
+            Target::Unsaid => {
+                let made_by_restore = newest.is_ok_and(|record| record.safety);
+                let other = made_by_restore.then(|| sound().find(|record| !record.safety)).flatten();
+                other.map_or(newest, Ok)
+            }
             Target::Id(prefix) => {
                 let mut found = sound().filter(|record| record.id.starts_with(prefix));
                 match (found.next(), found.next()) {
@@ -254,6 +259,19 @@ mod tests {
         assert_eq!(at("2026-11-21T04:00:00Z"), Ok(4));
         assert_eq!(kind_of(at("2026-11-21T00:30:00Z")), ErrorKind::TimeBeforeFirst);
         assert_eq!(kind_of(at("2026-11-21T04:00:01Z")), ErrorKind::TimeAfterLast);
+    }
+
+    #[test]
+    fn a13_what_a_restore_put_aside_is_not_what_the_next_one_takes_unless_it_is_asked_for() {
+        let (mut history, texts) = history();
+        let digest = Record::decode(&texts[3]).unwrap().1;
+        let aside = Record { safety: true, ..record(5, 5, Kind::Incremental, Some((4, &digest))) };
+        history.add(Txid(5), &aside.encode().unwrap().0);
+        let txid = |text: &str| history.find(&Target::parse(text, 0).unwrap()).map(|record| record.txid().0);
+        assert_eq!((txid(""), txid("latest"), txid("0000000000000005")), (Ok(4), Ok(5), Ok(5)));
+        let mut only = History::default();
+        only.add(Txid(1), &Record { safety: true, ..record(1, 1, Kind::Full, None) }.encode().unwrap().0);
+        assert_eq!(only.find(&Target::Unsaid).map(|record| record.txid().0), Ok(1));
     }
 
     #[test]

@@ -54,6 +54,9 @@ pub struct Record {
     pub fingerprints: Object,
     /// Whether the fingerprint file holds every page, not only those of the LTX file.
     pub complete: bool,
+    /// Whether a restore made it of what it then replaced.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub safety: bool,
     /// Where the source stood, in the source's own words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mark: Option<String>,
@@ -184,6 +187,11 @@ fn digest(text: &str) -> String {
     Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
 fn display<T: core::fmt::Display, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(value)
 }
@@ -220,6 +228,7 @@ pub(super) mod tests {
             changed: 3,
             fingerprints: object(),
             complete: kind == Kind::Full,
+            safety: false,
             mark: None,
         }
     }

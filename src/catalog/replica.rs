@@ -18,16 +18,21 @@ pub struct File {
 ///
 /// # Errors
 /// `BackupNone`, `ChainNoSnapshot`, `ChainGap`, `BackupUnknown` for a TXID no file ends at, `TimeBeforeFirst`,
-/// `AtSyntax` for an id or a bookmark, which Litestream's files do not have.
+/// `TimeAfterLast`, `AtSyntax` for an id or a bookmark, which Litestream's files do not have.
 pub fn plan(files: &[File], target: &Target) -> Result<Vec<LtxName>> {
     let (last_txid, last_ms) = match target {
-        Target::Latest => (u64::MAX, i64::MAX),
+        Target::Unsaid | Target::Latest => (u64::MAX, i64::MAX),
         Target::Txid(txid) => (txid.0, i64::MAX),
         Target::Time(ms) => (u64::MAX, *ms),
         Target::Id(_) | Target::Bookmark(_) => return Err(ErrorKind::AtSyntax.into()),
     };
     if files.is_empty() {
         return Err(ErrorKind::BackupNone.into());
+    }
+    if let Target::Time(ms) = target
+        && files.iter().all(|file| file.created_ms < *ms)
+    {
+        return Err(ErrorKind::TimeAfterLast.into());
     }
     let fits = |file: &&File| file.name.max.0 <= last_txid && file.created_ms <= last_ms;
     let snapshots = files.iter().filter(fits).filter(|file| file.name.min.0 == 1);
@@ -79,11 +84,12 @@ mod tests {
     }
 
     #[test]
-    fn names_the_gap_the_missing_snapshot_and_the_time_before_all() {
+    fn names_the_gap_the_missing_snapshot_and_a_time_outside() {
         let kind = |files: &[File], target| plan(files, &target).unwrap_err();
         assert_eq!(kind(&[file(9, 1, 1), file(0, 3, 3)], Target::Latest), Error::at_txid(ErrorKind::ChainGap, 2));
         assert_eq!(kind(&[file(0, 3, 3)], Target::Latest).kind, ErrorKind::ChainNoSnapshot);
         assert_eq!(kind(&[file(9, 1, 4)], Target::Time(1)).kind, ErrorKind::TimeBeforeFirst);
+        assert_eq!(kind(&[file(9, 1, 4)], Target::Time(4001)).kind, ErrorKind::TimeAfterLast);
         assert_eq!(kind(&[file(9, 1, 4)], Target::Txid(Txid(2))).kind, ErrorKind::ChainNoSnapshot);
     }
 }

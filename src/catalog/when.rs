@@ -7,6 +7,8 @@ use crate::page::Txid;
 /// A moment to restore to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
+    /// The newest that no restore made of what it replaced: a restore that is run again must not undo itself.
+    Unsaid,
     /// The newest there is.
     Latest,
     /// The backup whose id begins with these hex digits and dashes, eight or more.
@@ -23,7 +25,7 @@ const MS_PER_SECOND: i64 = 1000;
 const MS_PER_DAY: i64 = 86_400 * MS_PER_SECOND;
 
 impl Target {
-    /// Reads what a user typed: empty or `latest`; a bookmark; a TXID of 16 hex digits; an RFC 3339 time
+    /// Reads what a user typed: nothing, or `latest`; a bookmark; a TXID of 16 hex digits; an RFC 3339 time
     /// (seconds and fraction may be missing; without an offset it is UTC); seconds since 1970 (ten digits);
     /// an age such as `-90s`, `-5m`, `-12h`, `-7d` before `now_ms`; or an id or its first eight digits or more.
     ///
@@ -31,7 +33,10 @@ impl Target {
     /// `AtSyntax`.
     pub fn parse(text: &str, now_ms: i64) -> Result<Self> {
         let text = text.trim();
-        if text.is_empty() || text == "latest" {
+        if text.is_empty() {
+            return Ok(Self::Unsaid);
+        }
+        if text == "latest" {
             return Ok(Self::Latest);
         }
         if let Ok(bookmark) = text.parse() {
@@ -159,7 +164,7 @@ mod tests {
     fn b11_times_ages_bookmarks_txids_and_ids_are_told_apart() {
         let now = 1_700_000_000_000;
         let time = |text| Target::parse(text, now);
-        assert_eq!(time(""), Ok(Target::Latest));
+        assert_eq!((time(""), time("latest")), (Ok(Target::Unsaid), Ok(Target::Latest)));
         assert_eq!(time("-1m"), Ok(Target::Time(now - 60_000)));
         assert_eq!(time("-7d"), Ok(Target::Time(now - 7 * MS_PER_DAY)));
         assert_eq!(time("1700000000"), Ok(Target::Time(now)));

@@ -50,8 +50,11 @@ describe("restore and download", () => {
   test("A13 restoring in place says what undoes it, and that undoes it", () => {
     runSql(join(folder, "app.db"), "DELETE FROM orders WHERE id > 10");
     expect(failure("restore", "app", "--from", "store", "-o", "app.db")).toEqual([1, "TARGET_EXISTS"]);
-    const { undo } = json("restore", "app", "--from", "store", "-o", "app.db", "--force");
+    const { undo, backup } = json("restore", "app", "--from", "store", "-o", "app.db", "--force");
     expect(count("app.db")).toBe(50);
+    // Run again, it does not take what it had put aside.
+    const again = json("restore", "app", "--from", "store", "-o", "app.db", "--force");
+    expect(again.backup.id).toBe(backup.id);
     json("restore", "app", "--from", "store", "-o", "app.db", "--force", "--at", undo);
     expect(count("app.db")).toBe(10);
   });

@@ -1,8 +1,8 @@
-import { constants, setPriority } from "node:os";
 import { type Command, InvalidArgumentError } from "commander";
 import { pagemark } from "../jobs/pagemark.ts";
 import { backupJson, bytes, EXIT, print, table, warn } from "./output.ts";
 import { nameOf, openSource, openStore } from "./places.ts";
+import { lowerPriority } from "./priority.ts";
 import { withBar } from "./progress-bar.ts";
 
 interface Options {
@@ -37,7 +37,7 @@ export function addBackup(program: Command, signal: AbortSignal): void {
         json = false,
       } = command.optsWithGlobals<Options>();
       // A backup may take longer; whoever writes to the database should not.
-      setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
+      lowerPriority();
       const database = pagemark(openSource(path), { store: openStore(to), name });
       const backup = await withBar(`backing up ${name}`, json, (onProgress) =>
         database.backup({

@@ -18,7 +18,7 @@ export function addDownload(program: Command, signal: AbortSignal): void {
     .argument("<name>", "the database")
     .argument(
       "[backup]",
-      "its id or the first eight digits of it, a bookmark, a TXID or a time (default: the newest)",
+      "its id or the first eight digits of it, a bookmark, a TXID or a time (default: the newest that no restore made)",
     )
     .requiredOption("--from <store>", "where its backups are: a folder")
     .option("-o, --output <file>", "the file (default: <name>.<first 8 of the id>.sqlite3)")

@@ -20,9 +20,9 @@ export function addList(program: Command, signal: AbortSignal): void {
 function listTable(name: string, from: string, backups: Backup[]): string {
   if (backups.length === 0) return `${name} has no backups in ${from}`;
   const rows = backups.map((backup) => {
-    const { createdAt, id, tables, size, state, error } = backup;
+    const { createdAt, id, tables, size, state, safety, error } = backup;
     return state === "done"
-      ? [ago(createdAt), id, String(tables), bytes(size)]
+      ? [`${ago(createdAt)}${safety ? ", before a restore" : ""}`, id, String(tables), bytes(size)]
       : ["damaged", `record ${backup.txid}: ${error?.code}`, "-", "-"];
   });
   return table(["created_at", "id", "num_tables", "size"], rows, ["left", "left", "right", "right"]);

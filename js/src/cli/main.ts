@@ -29,6 +29,8 @@ const program = new Command("pagemark")
   )
   .option("--json", "print for programs: one JSON value on stdout, errors as JSON on stderr")
   .configureHelp({ showGlobalOptions: true })
+  // Not `program.opts()`: what is wrong may stand before the option.
+  .configureOutput({ outputError: (text, write) => (wantsJson() ? printUsageError(text) : write(text)) })
   .exitOverride();
 for (const add of [addBackup, addList, addRestore, addDownload, addShow, addVerify])
   add(program, interrupt.signal);
@@ -37,6 +39,14 @@ try {
   await program.parseAsync();
 } catch (error) {
   process.exitCode = exitCode(error);
+}
+
+function wantsJson(): boolean {
+  return process.argv.includes("--json");
+}
+
+function printUsageError(text: string): void {
+  printError(new PagemarkError("USAGE", text.trim().replace(/^error: /, "")), true);
 }
 
 function exitCode(error: unknown): number {

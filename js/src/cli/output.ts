@@ -21,7 +21,7 @@ export function printError(error: unknown, json: boolean): void {
     error instanceof PagemarkError ? error : { code: "INTERNAL", message: String(error), at: {} };
   const text = json
     ? JSON.stringify({ error: { code, message, at } })
-    : `error: ${printable(message)} [${code}]`;
+    : `error: ${printable(message).replaceAll("\n", "\\u{a}")} [${code}]`;
   process.stderr.write(`${text}\n`);
 }
 
@@ -34,8 +34,8 @@ export function table(head: string[], rows: string[][], align: ("left" | "right"
 
 /** A backup as `--json` shows it: times in RFC 3339, sizes in bytes. */
 export function backupJson(backup: Backup) {
-  const { createdAt, id, tables, size, state, kind, bookmark, txid, storedSize, changedPages, taken, error } =
-    backup;
+  const { createdAt, id, tables, size, state, kind, bookmark, txid, storedSize, changedPages } = backup;
+  const { taken, safety, error } = backup;
   return {
     created_at: createdAt,
     id,
@@ -48,6 +48,7 @@ export function backupJson(backup: Backup) {
     stored_size: storedSize,
     changed_pages: changedPages,
     taken,
+    safety,
     ...(error && { error }),
   };
 }

@@ -37,5 +37,5 @@ export function nameOf(path: string): string {
 
 /** The name as one that cannot leave the folder it is written to. */
 export function safeFileName(name: string): Promise<string> {
-  return translating(async () => (await core()).nameToSegment(name));
+  return translating(name, async () => (await core()).nameToSegment(name));
 }

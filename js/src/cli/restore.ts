@@ -23,7 +23,7 @@ export function addRestore(program: Command, signal: AbortSignal): void {
     .requiredOption("--from <store>", "where its backups are: a folder")
     .option(
       "--at <moment>",
-      "a backup's id, a bookmark, a TXID, a time or an age such as -1h (default: the newest)",
+      "a backup's id, a bookmark, a TXID, a time or an age such as -1h (default: the newest that no restore made)",
     )
     .option("-o, --output <file>", "the file (default: <name>.db)")
     .option("--force", "replace the file if it exists")

@@ -9,7 +9,7 @@ export function addShow(program: Command, signal: AbortSignal): void {
     .argument("<name>", "the database")
     .argument(
       "[backup]",
-      "its id or the first eight digits of it, a bookmark, a TXID or a time (default: the newest)",
+      "its id or the first eight digits of it, a bookmark, a TXID or a time (default: the newest that no restore made)",
     )
     .requiredOption("--from <store>", "where its backups are: a folder")
     .action(async (name: string, at: string | undefined, _options, command: Command) => {

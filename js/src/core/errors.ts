@@ -17,8 +17,10 @@ export function translateCoreError(error: unknown, name?: string): unknown {
   if (offset !== undefined) at.offset = offset;
   if (page !== undefined) at.page = page;
   if (txid !== undefined) at.txid = txid;
-  if (name !== undefined) at.name = name;
-  const message = `${name === undefined ? "" : `${name}: `}${error.message}${describe(at)}`;
+  // What `at` may be is about what was asked for, not about the database.
+  const about = code.startsWith("AT_") ? undefined : name;
+  if (about !== undefined) at.name = about;
+  const message = `${about ? `${about}: ` : ""}${error.message}${describe(at)}`;
   return CALLERS.test(code) ? new PagemarkError(code, message, at) : new DamageError(code, message, at);
 }
 
@@ -28,11 +30,16 @@ function describe({ offset, page, txid }: Place): string {
   return txid === undefined ? "" : ` (TXID ${txid})`;
 }
 
-/** Runs `work`; what the core throws comes out translated. */
-export async function translating<T>(work: () => Promise<T>): Promise<T> {
+/** Runs `work` on the backups of `database`; what the core throws comes out translated. */
+export async function translating<T>(database: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    throw translateCoreError(error);
+    throw translateCoreError(error, cut(database));
   }
+}
+
+/** A text longer than any database's name would bury what is said about it. */
+function cut(database: string): string {
+  return database.length > 128 ? `${database.slice(0, 40)}…` : database;
 }

@@ -29,6 +29,8 @@ export interface NewBackup extends Backup {
 
 /** What a job works on. */
 export interface Subject {
+  /** Whether a restore makes the backup, of what it is about to replace. */
+  safety: boolean;
   source: PageSource;
   store: Store;
   /** The database's name. */
@@ -177,6 +179,7 @@ async function makeBackup(subject: Subject, options: BackupOptions, plan: Plan):
       changed,
       fingerprints,
       complete,
+      ...(subject.safety && { safety: true }),
       ...(moment.mark !== undefined && { mark: moment.mark }),
     };
     const text = encodeRecord(JSON.stringify(record));

@@ -7,7 +7,7 @@ import { History, type Link, type Listed } from "./history.ts";
 import { isLostFingerprint, PreviousStates } from "./previous-states.ts";
 import type { JobOptions } from "./progress.ts";
 import { type Backup, toBackup } from "./record.ts";
-import { drain, planRestore, type RestorePlan, restoreStream } from "./restore.ts";
+import { drain, endingWith, planRestore, type RestorePlan, restoreStream } from "./restore.ts";
 import { StoredPages } from "./stored-pages.ts";
 import { readTables, type Table } from "./tables.ts";
 import { type Verification, type VerifyOptions, verify } from "./verify.ts";
@@ -54,9 +54,9 @@ export class Backups {
     this.#folder = folder;
   }
 
-  /** Backs `source` up. */
-  create(source: PageSource, options?: BackupOptions): Promise<NewBackup> {
-    return backUp({ source, store: this.store, name: this.name, folder: this.#folder }, options);
+  /** Backs `source` up; `safety` when a restore is about to replace it. */
+  create(source: PageSource, options?: BackupOptions, safety = false): Promise<NewBackup> {
+    return backUp({ source, store: this.store, name: this.name, folder: this.#folder, safety }, options);
   }
 
   /** Every backup, newest first; one whose record is damaged is listed as such. */
@@ -170,16 +170,19 @@ export class Database {
       throw new PagemarkError("SOURCE_READ_ONLY", message);
     }
     const backups = await this.#backups();
-    // Found before the safety backup is made, which would be the newest.
     const wanted = await backups.download(at, { signal, onProgress });
-    const undo = safety ? await this.#safetyBackup(backups, signal) : undefined;
-    await this.source.replace(wanted.body, { signal, ownsChunks: true });
+    let undo: string | undefined;
+    // As late as can be: what the database holds then, and only if all that replaces it was written.
+    const body = endingWith(wanted.body, async () => {
+      if (safety) undo = await this.#safetyBackup(backups, signal);
+    });
+    await this.source.replace(body, { signal, ownsChunks: true });
     return { ...(wanted.backup && { backup: wanted.backup }), ...(undo !== undefined && { undo }) };
   }
 
   async #safetyBackup(backups: Backups, signal: AbortSignal | undefined): Promise<string | undefined> {
     try {
-      return (await backups.create(this.source, { signal })).bookmark;
+      return (await backups.create(this.source, { signal }, true)).bookmark;
     } catch (error) {
       // No database yet: nothing to undo.
       const { code } = error as { code?: string };
@@ -215,7 +218,14 @@ async function provePages(
 
 function toListed(entry: Listed): Backup {
   if ("record" in entry) return toBackup(entry.record);
-  const unknown = { id: "", bookmark: "", createdAt: "", kind: "full", taken: "start" } as const;
+  const unknown = {
+    id: "",
+    bookmark: "",
+    createdAt: "",
+    kind: "full",
+    taken: "start",
+    safety: false,
+  } as const;
   const zero = { tables: 0, size: 0, storedSize: 0, pageSize: 0, pageCount: 0, changedPages: 0 };
   return { ...unknown, ...zero, txid: entry.first, state: "damaged", error: entry.damage };
 }

@@ -18,6 +18,7 @@ export interface BackupRecord {
   changed: number;
   fingerprints: ObjectProof;
   complete: boolean;
+  safety?: true;
   mark?: string;
 }
 
@@ -46,6 +47,8 @@ export interface Backup {
   changedPages: number;
   /** Whether its state is that of the start of the run, or of the end. */
   taken: "start" | "end";
+  /** Whether a restore made it of what it then replaced. */
+  safety: boolean;
   error?: { code: string; message: string };
 }
 
@@ -69,5 +72,6 @@ export function toBackup(record: BackupRecord): Backup {
     pageCount: record.pageCount,
     changedPages: record.changed,
     taken: record.taken,
+    safety: record.safety === true,
   };
 }

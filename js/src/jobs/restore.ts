@@ -1,7 +1,7 @@
 import { core, translateCoreError } from "../core/index.ts";
 import { DamageError } from "../errors/index.ts";
 import type { Store } from "../stores/store.ts";
-import { checkPresence, History } from "./history.ts";
+import { checkPresence, History, type Listed } from "./history.ts";
 import { ObjectReader, type StoredFile } from "./object-reader.ts";
 import type { JobOptions } from "./progress.ts";
 import type { BackupRecord } from "./record.ts";
@@ -31,7 +31,11 @@ export async function planRestore(
   signal?: AbortSignal,
 ): Promise<RestorePlan> {
   const { planReplica } = await core();
-  const history = await History.load(store, folder, at === "" || at === "latest" ? "newest" : "all", signal);
+  const newest = at === "" || at === "latest";
+  let history = await History.load(store, folder, newest ? "newest" : "all", signal);
+  // What no restore made may lie further back.
+  if (at === "" && !history.isEmpty && isSafety(history.list().at(-1)))
+    history = await History.load(store, folder, "all", signal);
   if (history.isEmpty && history.ltxFiles.length > 0) {
     const sizes = new Map(history.ltxFiles.map(({ key, size }) => [key, size]));
     const keys: string[] = JSON.parse(
@@ -43,6 +47,10 @@ export async function planRestore(
   const files = history.chain(record).map(({ record, ltx }) => ({ key: ltx, ...record.ltx }));
   await checkPresence(store, files, signal);
   return { files, record };
+}
+
+function isSafety(entry: Listed | undefined): boolean {
+  return entry !== undefined && "record" in entry && entry.record.safety === true;
 }
 
 /**
@@ -111,6 +119,26 @@ async function* restoreChunks(
 async function readToEnd(reader: ObjectReader): Promise<void> {
   if ((await reader.next()).length > 0)
     throw new DamageError("LTX_TRAILING", "bytes follow the end of an LTX file");
+}
+
+/** `stream`, which ends only once `last` has. */
+export function endingWith(
+  stream: ReadableStream<Uint8Array>,
+  last: () => Promise<void>,
+): ReadableStream<Uint8Array> {
+  const reader = stream.getReader();
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        const { done, value } = await reader.read();
+        if (!done) return controller.enqueue(value);
+        await last();
+        controller.close();
+      },
+      cancel: (reason) => reader.cancel(reason),
+    },
+    { highWaterMark: 0 },
+  );
 }
 
 /** Reads `stream` to its end. */

@@ -38,6 +38,11 @@ export function notAFile(path: string): SourceError {
   return new SourceError("SOURCE_NOT_A_FILE", message, { name: path });
 }
 
+export function noFolder(path: string): SourceError {
+  const message = `${path}: there is no such folder; make it, or give another path`;
+  return new SourceError("SOURCE_MISSING", message, { name: path });
+}
+
 /** Another process changed the database while it was read without a lock, or between two. */
 export function changed(path: string): SourceError {
   const message = `${path}: was changed while it was read; try again, best when nobody writes to it`;

@@ -1,6 +1,6 @@
 import { closeSync, fstatSync, openSync, read, readdirSync, readSync, realpathSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { changed, fileError, notAFile, systemCode } from "./file-errors.ts";
+import { changed, fileError, noFolder, notAFile, systemCode } from "./file-errors.ts";
 
 /** Where bytes come from: a file, from any position. */
 export interface Bytes {
@@ -157,7 +157,7 @@ export function realPath(path: string, missing: "or fail" | "or where it will be
   try {
     return join(realpathSync(dirname(path)), basename(path));
   } catch (error) {
-    throw fileError(error, dirname(path));
+    throw systemCode(error) === "ENOENT" ? noFolder(dirname(path)) : fileError(error, dirname(path));
   }
 }
 

@@ -1,7 +1,7 @@
 import { chmod, chown, type FileHandle, open, readdir, rename, stat, unlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { core, translateCoreError } from "../core/index.ts";
-import { fileError } from "./file-errors.ts";
+import { fileError, notAFile } from "./file-errors.ts";
 import { realPath } from "./file-handle.ts";
 import { syncFolder, takeOver } from "./file-takeover.ts";
 import type { ReplaceOptions } from "./source.ts";
@@ -25,6 +25,7 @@ export async function replaceFile(
     await removeLeftovers(dirname(target), beside);
     temporary = join(dirname(target), beside + crypto.randomUUID().slice(0, 8));
     const old = await stat(target).catch(() => undefined);
+    if (old && !old.isFile()) throw notAFile(path);
     // What replaces a file may not be read by more people than the file, not even while it is made.
     const file = await open(temporary, "wx+", old ? 0o600 : 0o666);
     try {
