@@ -21,7 +21,9 @@ process.exit(total.failed > 0 || total.passed === 0 ? 1 : 0);
 
 async function rust() {
   const nextest = (await stream("cargo", ["nextest", "--version"], "ignore")).status === 0;
-  const args = nextest ? ["nextest", "run", "--workspace", "--no-fail-fast"] : ["test", "--workspace", "--no-fail-fast"];
+  const args = nextest
+    ? ["nextest", "run", "--workspace", "--no-fail-fast"]
+    : ["test", "--workspace", "--no-fail-fast"];
   const { status, output } = await stream("cargo", args);
   const text = stripVTControlCharacters(output);
   const counts = { passed: 0, failed: 0, skipped: 0 };
