@@ -177,6 +177,12 @@ error_kinds! {
     BtreePage = "BTREE_PAGE": "a b-tree page is damaged; run PRAGMA integrity_check",
     /// A b-tree is deeper than SQLite allows or refers to itself.
     BtreeDepth = "BTREE_DEPTH": "a b-tree refers to itself or is too deep; run PRAGMA integrity_check",
+    /// The schema's SQL takes too much memory.
+    SchemaSize = "SCHEMA_SIZE": "the schema is larger than 16 MiB, which is more than Pagemark reads; dump it with the sqlite3 shell",
+    /// The SQL of a schema object is not what SQLite writes.
+    SchemaSql = "SCHEMA_SQL": "the SQL of a table in the schema does not parse; with salvage its rows are left out",
+    /// A table was asked for that the database does not have.
+    TableUnknown = "TABLE_UNKNOWN": "the database has no such table; leave the names out for all tables",
     /// A call in an order or with a value the API does not allow.
     Usage = "USAGE": "the call is not allowed here; this is a defect of the caller",
 }

@@ -11,7 +11,7 @@
 //! | 0 | [`error`], [`bytes`] |
 //! | 1 | [`page`] |
 //! | 2 | [`btree`], [`ltx`], [`bookmark`] |
-//! | 3 | [`snapshot`] |
+//! | 3 | [`snapshot`], `dump` (with its feature) |
 //! | 4 | [`catalog`] |
 //! | 6 | `wasm` (on wasm32) |
 
@@ -21,6 +21,8 @@ pub mod bookmark;
 pub mod btree;
 pub mod bytes;
 pub mod catalog;
+#[cfg(feature = "dump")]
+pub mod dump;
 pub mod error;
 pub mod ltx;
 pub mod page;

@@ -2,19 +2,25 @@
 //!
 //! Follows the [SQLite file format](https://www.sqlite.org/fileformat2.html), sections 1.6, 2.1 and 2.6.
 
+pub mod cursor;
+pub mod entries;
 pub mod inventory;
 pub mod page;
+pub mod pages;
 pub mod payload;
 pub mod record;
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;
 mod schema;
 mod walk;
 
+pub use cursor::{Cursor, Entry, Stand};
+pub use entries::{Budget, Entries, Next, Row};
 pub use inventory::{Inventory, InventoryStep, TableInfo};
 pub use page::{BtreePage, Cell, Kind};
+pub use pages::{PageRange, Pages};
 pub use payload::{Overflow, Payload};
-pub use record::{Encoding, Record, Value};
+pub use record::{Encoding, Record, Slot, Value};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::page::{DatabaseHeader, PageSize, Pgno};
@@ -38,6 +44,16 @@ impl Layout {
     /// Bytes of a page that b-trees may use: the page size less the reserved bytes at its end (section 1.3.4).
     pub fn usable(self) -> usize {
         self.usable
+    }
+
+    /// Size of a page, in bytes.
+    pub fn page_size(self) -> usize {
+        self.page_size.bytes()
+    }
+
+    /// More than any payload that fits in the database, in bytes: one that claims more is damaged.
+    pub fn largest_payload(self) -> usize {
+        (self.page_count as usize).saturating_mul(self.usable)
     }
 
     /// Size of the database, in pages.

@@ -82,6 +82,18 @@ impl<'a> BtreePage<'a> {
         cells.iter().map(|&pointer| self.left_child(pointer)).chain(self.right_most.map(Ok))
     }
 
+    /// The child `index`, which counts from 0 in key order; the one after the last cell is the right-most.
+    ///
+    /// # Errors
+    /// `BtreePage`, naming this page, when there is no such child, or no such page in the database.
+    pub fn child(&self, index: usize) -> Result<Pgno> {
+        match self.pointers.get(index) {
+            Some(&pointer) if !self.kind.is_leaf() => self.left_child(pointer),
+            None if index == self.pointers.len() => self.right_most.ok_or(damaged(self.pgno)),
+            _ => Err(damaged(self.pgno)),
+        }
+    }
+
     /// The cells in key order.
     ///
     /// # Errors

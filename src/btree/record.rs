@@ -64,6 +64,55 @@ impl<'a> Record<'a> {
     }
 }
 
+/// A value's place in its record, for readers that look at a row's values in another order than theirs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slot {
+    serial_type: SerialType,
+    /// Offset in the record.
+    start: usize,
+}
+
+impl Slot {
+    /// Fills `slots` with those of the record that starts with `prefix`, as far as its header goes; the values
+    /// themselves need not be in hand yet. Gives the length of the header, in bytes.
+    ///
+    /// # Errors
+    /// `BtreePage`, naming `pgno`, when the header is not whole or has a serial type that SQLite does not store.
+    pub fn read_all(prefix: &[u8], pgno: Pgno, slots: &mut Vec<Self>) -> Result<usize> {
+        slots.clear();
+        let record = Record::parse(prefix, pgno)?;
+        let header_size = prefix.len() - record.body.len();
+        let mut types = reader(record.types);
+        let mut start = header_size;
+        while types.remaining() > 0 {
+            let serial_type = SerialType::read(&mut types).map_err(|_| damaged(pgno))?;
+            let size = serial_type.size().map_err(|_| damaged(pgno))?;
+            slots.push(Self { serial_type, start });
+            start = start.checked_add(size).ok_or(damaged(pgno))?;
+        }
+        Ok(header_size)
+    }
+
+    /// Where it is in the record.
+    pub fn range(self) -> core::ops::Range<usize> {
+        self.start..self.start + self.serial_type.size().unwrap_or(0)
+    }
+
+    /// Whether it is text (`true`), a blob (`false`) or neither.
+    pub fn is_text(self) -> Option<bool> {
+        (self.serial_type.0 >= 12).then_some(self.serial_type.0 % 2 == 1)
+    }
+
+    /// The value in `record`, whole.
+    ///
+    /// # Errors
+    /// `BtreePage`, naming `pgno`, when the record ends within it.
+    pub fn value(self, record: &[u8], pgno: Pgno) -> Result<Value<'_>> {
+        let body = record.get(self.start..).ok_or(damaged(pgno))?;
+        self.serial_type.value(&mut reader(body)).map_err(|_| damaged(pgno))
+    }
+}
+
 /// How many of a payload's bytes hold the first `columns` values, as far as `prefix` tells: when it is longer than
 /// `prefix`, ask again with that many bytes. So a reader can leave the rest of a long record where it is.
 ///
@@ -101,7 +150,7 @@ fn reader(bytes: &[u8]) -> Reader<'_> {
 }
 
 /// The type and the length of a value, in one number.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct SerialType(i64);
 
 impl SerialType {

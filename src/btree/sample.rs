@@ -10,20 +10,20 @@ use super::Layout;
 use crate::page::header::HEADER_SIZE;
 use crate::page::{DatabaseHeader, Pgno};
 
-pub(super) const PAGE_SIZES: [u32; 8] = [512, 1024, 2048, 4096, 8192, 16384, 32768, 65536];
-pub(super) const ENCODINGS: [&str; 3] = ["UTF-8", "UTF-16le", "UTF-16be"];
+pub(crate) const PAGE_SIZES: [u32; 8] = [512, 1024, 2048, 4096, 8192, 16384, 32768, 65536];
+pub(crate) const ENCODINGS: [&str; 3] = ["UTF-8", "UTF-16le", "UTF-16be"];
 
 /// A database file, its bytes as they were after the set-up, and SQLite to ask about it.
-pub(super) struct Sample {
-    pub(super) db: Connection,
-    pub(super) bytes: Vec<u8>,
-    pub(super) header: DatabaseHeader,
-    _file: TempFile,
+pub(crate) struct Sample {
+    pub(crate) db: Connection,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) header: DatabaseHeader,
+    file: TempFile,
 }
 
 impl Sample {
     /// A database with pages of `page_size` bytes of which `reserved` are left alone.
-    pub(super) fn new(page_size: u32, reserved: u8, set_up: impl FnOnce(&Connection)) -> Self {
+    pub(crate) fn new(page_size: u32, reserved: u8, set_up: impl FnOnce(&Connection)) -> Self {
         let file = TempFile::new();
         if reserved > 0 {
             fs::write(&file.0, empty_with_reserve(page_size, reserved)).unwrap();
@@ -35,29 +35,33 @@ impl Sample {
         let bytes = fs::read(&file.0).unwrap();
         let header = DatabaseHeader::parse(&bytes).unwrap();
         assert_eq!((header.page_size.value(), header.reserved), (page_size, reserved));
-        Self { db, bytes, header, _file: file }
+        Self { db, bytes, header, file }
     }
 
     /// The same, from one text of SQL.
-    pub(super) fn of(page_size: u32, sql: &str) -> Self {
+    pub(crate) fn of(page_size: u32, sql: &str) -> Self {
         Self::new(page_size, 0, |db| db.execute_batch(sql).unwrap())
     }
 
-    pub(super) fn page_count(&self) -> u32 {
+    pub(crate) fn path(&self) -> &std::path::Path {
+        &self.file.0
+    }
+
+    pub(crate) fn page_count(&self) -> u32 {
         (self.bytes.len() / self.header.page_size.bytes()) as u32
     }
 
-    pub(super) fn layout(&self) -> Layout {
+    pub(crate) fn layout(&self) -> Layout {
         Layout::new(&self.header, self.page_count())
     }
 
-    pub(super) fn page(&self, pgno: Pgno) -> &[u8] {
+    pub(crate) fn page(&self, pgno: Pgno) -> &[u8] {
         page_of(&self.bytes, &self.header, pgno)
     }
 }
 
 /// Page `pgno` of a database file.
-pub(super) fn page_of<'a>(file: &'a [u8], header: &DatabaseHeader, pgno: Pgno) -> &'a [u8] {
+pub(crate) fn page_of<'a>(file: &'a [u8], header: &DatabaseHeader, pgno: Pgno) -> &'a [u8] {
     let start = pgno.offset(header.page_size) as usize;
     &file[start..start + header.page_size.bytes()]
 }
@@ -90,10 +94,10 @@ impl Drop for TempFile {
 }
 
 /// Random numbers that are the same in every run (xorshift64*).
-pub(super) struct Random(pub(super) u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    pub(super) fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
@@ -101,7 +105,7 @@ impl Random {
     }
 
     /// Below `bound`.
-    pub(super) fn below(&mut self, bound: usize) -> usize {
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
         ((self.next() >> 33) as usize) % bound
     }
 }

@@ -22,12 +22,25 @@ pub struct DatabaseHeader {
     pub change_counter: u32,
     /// Size in pages, when the writer was new enough to keep it (3.7.0).
     pub page_count: Option<u32>,
+    /// `PRAGMA auto_vacuum`.
+    pub auto_vacuum: AutoVacuum,
     /// Whether text is UTF-8 (1), UTF-16le (2) or UTF-16be (3); 0 in a database without a table.
     pub encoding: u32,
     /// `PRAGMA user_version`.
     pub user_version: u32,
     /// `PRAGMA application_id`.
     pub application_id: u32,
+}
+
+/// What becomes of pages that are no longer used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AutoVacuum {
+    /// They are kept for later.
+    None = 0,
+    /// Every commit gives them back.
+    Full = 1,
+    /// `PRAGMA incremental_vacuum` gives them back.
+    Incremental = 2,
 }
 
 impl DatabaseHeader {
@@ -64,16 +77,32 @@ impl DatabaseHeader {
         reader.take(3)?;
         let change_counter = reader.u32()?;
         let stated_pages = reader.u32()?;
-        reader.take(24)?;
+        reader.take(20)?;
+        let largest_root = reader.u32()?;
         let encoding = reader.u32()?;
         let user_version = reader.u32()?;
-        reader.take(4)?;
+        let incremental = reader.u32()? != 0;
         let application_id = reader.u32()?;
         reader.take(20)?;
         let valid_for = reader.u32()?;
         // A writer before 3.7.0 leaves the page count alone, and then the two counters differ (section 1.3.8).
         let page_count = (stated_pages != 0 && valid_for == change_counter).then_some(stated_pages);
-        Ok(Self { page_size, reserved, wal, change_counter, page_count, encoding, user_version, application_id })
+        let auto_vacuum = match (largest_root, incremental) {
+            (0, _) => AutoVacuum::None,
+            (_, false) => AutoVacuum::Full,
+            (_, true) => AutoVacuum::Incremental,
+        };
+        Ok(Self {
+            page_size,
+            reserved,
+            wal,
+            change_counter,
+            page_count,
+            auto_vacuum,
+            encoding,
+            user_version,
+            application_id,
+        })
     }
 
     /// Size in pages of the database in a main file of `file_size` bytes, without WAL or journal.

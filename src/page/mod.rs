@@ -12,7 +12,7 @@ use core::fmt;
 use core::num::NonZeroU32;
 
 pub use checksum::{Checksum, Crc64};
-pub use header::DatabaseHeader;
+pub use header::{AutoVacuum, DatabaseHeader};
 pub use overlay::{Moment, Overlay};
 
 /// The page that holds this byte, the lock page, is used for file locks and holds no data.

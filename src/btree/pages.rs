@@ -1,0 +1,57 @@
+//! Pages that were read ahead.
+
+use std::collections::VecDeque;
+
+use crate::page::{PageSize, Pgno};
+
+/// What is kept at most, in bytes. Enough that pages a b-tree visits in its own order come in long reads.
+pub const CAPACITY: usize = 8 << 20;
+
+/// Runs of consecutive pages, each kept until newer ones need its room: a page that is asked for again was lost.
+#[derive(Clone, Debug)]
+pub struct Pages {
+    page_size: PageSize,
+    runs: VecDeque<Run>,
+    /// Bytes of all runs.
+    held: usize,
+}
+
+#[derive(Clone, Debug)]
+struct Run {
+    first: u32,
+    bytes: Vec<u8>,
+}
+
+/// Consecutive pages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PageRange {
+    /// The first of them.
+    pub first: Pgno,
+    /// How many, at least 1.
+    pub count: u32,
+}
+
+impl Pages {
+    /// Holds none.
+    pub fn new(page_size: PageSize) -> Self {
+        Self { page_size, runs: VecDeque::new(), held: 0 }
+    }
+
+    /// Takes the pages from `first` on, whole ones; bytes behind the last whole one are ignored.
+    pub fn add(&mut self, first: Pgno, bytes: Vec<u8>) {
+        self.held += bytes.len();
+        self.runs.push_front(Run { first: first.value(), bytes });
+        while self.held > CAPACITY && self.runs.len() > 1 {
+            self.held -= self.runs.pop_back().map_or(0, |run| run.bytes.len());
+        }
+    }
+
+    /// A page, whole, if it is here.
+    pub fn page(&self, pgno: Pgno) -> Option<&[u8]> {
+        let size = self.page_size.bytes();
+        self.runs.iter().find_map(|run| {
+            let start = pgno.value().checked_sub(run.first)? as usize * size;
+            run.bytes.get(start..start + size)
+        })
+    }
+}

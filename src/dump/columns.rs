@@ -1,0 +1,203 @@
+//! What a table's records do not tell about themselves, from the SQL that made the table.
+
+use bumpalo::Bump;
+use fallible_iterator::FallibleIterator;
+use sqlite3_parser::ast::{
+    Cmd, ColumnConstraint, ColumnDefinition, CreateTableBody, Expr, NamedTableConstraint, SortOrder, SortedColumn,
+    Stmt, TabFlags, TableConstraint,
+};
+use sqlite3_parser::lexer::sql::Parser;
+
+use super::affinity::Affinity;
+use super::constant::{self, Constant, Reader};
+use super::identifier::unquote;
+use crate::error::{ErrorKind, Result};
+
+/// A table, as its CREATE TABLE says.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct TableShape {
+    /// In the order of the declaration.
+    pub(super) columns: Vec<Column>,
+    /// What a record holds: indexes into `columns`, in the order of the record.
+    pub(super) stored: Vec<usize>,
+    /// Whether it is WITHOUT ROWID.
+    pub(super) without_rowid: bool,
+    /// Whether it is AUTOINCREMENT.
+    pub(super) autoincrement: bool,
+    /// Tables that foreign keys name.
+    pub(super) parents: Vec<String>,
+}
+
+/// A column.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Column {
+    pub(super) name: String,
+    pub(super) affinity: Affinity,
+    /// Whether it is computed, and so cannot be inserted.
+    pub(super) generated: bool,
+    /// Whether it is the rowid by another name.
+    pub(super) rowid: bool,
+    /// What rows have that are older than the column.
+    pub(super) default: Constant,
+}
+
+/// What a CREATE VIRTUAL TABLE says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct VirtualTable {
+    /// In lower case.
+    pub(super) module: String,
+    pub(super) arguments: Vec<String>,
+}
+
+/// Either kind.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Shape {
+    Table(TableShape),
+    Virtual(VirtualTable),
+}
+
+/// Reads the SQL of a table.
+///
+/// # Errors
+/// `SchemaSql` when it does not parse or is not a table's.
+pub(super) fn parse(sql: &str, reader: Reader) -> Result<Shape> {
+    let bump = Bump::new();
+    let mut parser = Parser::new(&bump, sql.as_bytes());
+    match parser.next() {
+        Ok(Some(Cmd::Stmt(Stmt::CreateTable { body, .. }))) => match body {
+            CreateTableBody::ColumnsAndConstraints { columns, constraints, flags } => {
+                table(&columns, constraints.unwrap_or_default(), flags, reader).map(Shape::Table)
+            }
+            CreateTableBody::AsSelect(_) => Err(ErrorKind::SchemaSql.into()),
+        },
+        Ok(Some(Cmd::Stmt(Stmt::CreateVirtualTable { module_name, args, .. }))) => Ok(Shape::Virtual(VirtualTable {
+            module: unquote(module_name.0).to_ascii_lowercase(),
+            arguments: args.unwrap_or_default().iter().map(|argument| argument.trim().to_owned()).collect(),
+        })),
+        _ => Err(ErrorKind::SchemaSql.into()),
+    }
+}
+
+fn table(
+    definitions: &[ColumnDefinition<'_>],
+    constraints: &[NamedTableConstraint<'_>],
+    flags: TabFlags,
+    reader: Reader,
+) -> Result<TableShape> {
+    let without_rowid = flags.contains(TabFlags::WithoutRowid);
+    let mut columns = Vec::with_capacity(definitions.len());
+    let mut virtual_columns = Vec::with_capacity(definitions.len());
+    let mut collations = Vec::with_capacity(definitions.len());
+    let mut key = Vec::new();
+    let mut parents = Vec::new();
+    let (mut autoincrement, mut rowid) = (false, None);
+    for (index, definition) in definitions.iter().enumerate() {
+        let affinity = Affinity::of(definition.col_type.as_ref().map(|declared| declared.name), is_strict(flags));
+        let is_integer = definition
+            .col_type
+            .as_ref()
+            .is_some_and(|declared| declared.size.is_none() && unquote(declared.name).eq_ignore_ascii_case("INTEGER"));
+        let mut column = Column {
+            name: unquote(definition.col_name.0),
+            affinity,
+            generated: false,
+            rowid: false,
+            default: Constant::Null,
+        };
+        let (mut is_virtual, mut collation) = (false, "BINARY".to_owned());
+        for constraint in definition.constraints {
+            match &constraint.constraint {
+                ColumnConstraint::PrimaryKey { order, auto_increment, .. } => {
+                    autoincrement |= auto_increment;
+                    // INTEGER PRIMARY KEY DESC has been no rowid since an early mistake.
+                    if is_integer && *order != Some(SortOrder::Desc) {
+                        rowid = Some(index);
+                    }
+                    key.push((index, None));
+                }
+                ColumnConstraint::Default(expression) => {
+                    column.default = constant::evaluate(expression, affinity, reader);
+                }
+                ColumnConstraint::Collate { collation_name } => collation = unquote(collation_name.0),
+                ColumnConstraint::ForeignKey { clause, .. } => parents.push(unquote(clause.tbl_name.0)),
+                ColumnConstraint::Generated { typ, .. } => {
+                    column.generated = true;
+                    is_virtual = !typ.as_ref().is_some_and(|kind| kind.0.eq_ignore_ascii_case("STORED"));
+                }
+                _ => {}
+            }
+        }
+        columns.push(column);
+        virtual_columns.push(is_virtual);
+        collations.push(collation);
+    }
+    for constraint in constraints {
+        match &constraint.constraint {
+            TableConstraint::PrimaryKey { columns: terms, auto_increment, .. } => {
+                autoincrement |= auto_increment;
+                for term in *terms {
+                    let (name, collation) = key_column(term).ok_or(ErrorKind::SchemaSql)?;
+                    let found = columns.iter().position(|column| column.name.eq_ignore_ascii_case(&name));
+                    key.push((found.ok_or(ErrorKind::SchemaSql)?, collation));
+                }
+                if let &[(only, _)] = key.as_slice()
+                    && definitions.get(only).and_then(|definition| definition.col_type.as_ref()).is_some_and(
+                        |declared| declared.size.is_none() && unquote(declared.name).eq_ignore_ascii_case("INTEGER"),
+                    )
+                {
+                    rowid = Some(only);
+                }
+            }
+            TableConstraint::ForeignKey { clause, .. } => parents.push(unquote(clause.tbl_name.0)),
+            _ => {}
+        }
+    }
+    let is_stored = |index: &usize| !virtual_columns.get(*index).copied().unwrap_or(false);
+    let stored = if without_rowid {
+        key_first(&key, &collations, columns.len()).filter(is_stored).collect()
+    } else {
+        if let Some(column) = rowid.and_then(|index| columns.get_mut(index)) {
+            column.rowid = true;
+        }
+        (0..columns.len()).filter(is_stored).collect()
+    };
+    Ok(TableShape { columns, stored, without_rowid, autoincrement, parents })
+}
+
+fn is_strict(flags: TabFlags) -> bool {
+    flags.contains(TabFlags::Strict)
+}
+
+/// The column that a term of a PRIMARY KEY names, and its collation where that is said.
+fn key_column(term: &SortedColumn<'_>) -> Option<(String, Option<String>)> {
+    let mut expression = &term.expr;
+    let mut collation = None;
+    loop {
+        match expression {
+            Expr::Collate(inner, name) => {
+                collation.get_or_insert_with(|| unquote(name));
+                expression = inner;
+            }
+            Expr::Parenthesized(inner) => expression = inner.first()?,
+            Expr::Id(id) => return Some((unquote(id.0), collation)),
+            Expr::Name(name) => return Some((unquote(name.0), collation)),
+            Expr::Literal(sqlite3_parser::ast::Literal::String(text)) => return Some((unquote(text), collation)),
+            _ => return None,
+        }
+    }
+}
+
+/// The order of a record WITHOUT ROWID: the key, in which a column counts again only with another collation, then all
+/// other columns.
+fn key_first(key: &[(usize, Option<String>)], collations: &[String], columns: usize) -> impl Iterator<Item = usize> {
+    let mut first: Vec<(usize, &str)> = Vec::new();
+    for (index, collation) in key {
+        let collation = collation.as_deref().or(collations.get(*index).map(String::as_str)).unwrap_or("BINARY");
+        if !first.iter().any(|&(other, same)| other == *index && same.eq_ignore_ascii_case(collation)) {
+            first.push((*index, collation));
+        }
+    }
+    let rest: Vec<usize> = (0..columns).filter(|index| !first.iter().any(|(other, _)| other == index)).collect();
+    let first: Vec<usize> = first.into_iter().map(|(index, _)| index).collect();
+    first.into_iter().chain(rest)
+}

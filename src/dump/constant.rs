@@ -1,0 +1,107 @@
+//! Constants in a schema: what a column's DEFAULT gives to rows that are older than the column.
+
+use sqlite3_parser::ast::{Expr, Literal, UnaryOperator};
+
+use super::affinity::Affinity;
+use super::identifier::unquote;
+use super::number;
+use crate::btree::Value;
+
+/// A constant.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Constant {
+    Null,
+    Integer(i64),
+    Real(f64),
+    /// TRUE or FALSE, which are 1 and 0.
+    Truth(bool),
+    /// A number as it is written, before it is known what for.
+    Decimal(String),
+    /// UTF-8.
+    Text(Vec<u8>),
+    Blob(Vec<u8>),
+    /// An expression of another kind than those that ALTER TABLE allows for a table with rows.
+    Unknown,
+}
+
+impl Constant {
+    /// As a stored value; `None` when it is not known.
+    pub(super) fn value(&self) -> Option<Value<'_>> {
+        match self {
+            Self::Null => Some(Value::Null),
+            Self::Integer(number) => Some(Value::Integer(*number)),
+            Self::Truth(truth) => Some(Value::Integer((*truth).into())),
+            Self::Real(number) => Some(Value::Real(*number)),
+            Self::Text(text) => Some(Value::Text(text)),
+            Self::Blob(bytes) => Some(Value::Blob(bytes)),
+            Self::Decimal(_) | Self::Unknown => None,
+        }
+    }
+}
+
+/// Which SQLite reads a row that is older than a column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reader {
+    /// To it `DEFAULT 1.0` is 1, and `TEXT DEFAULT TRUE` is 1.
+    V3_40,
+    /// To it they are 1.0 and '1'.
+    Current,
+}
+
+/// What the DEFAULT `expression` gives to a column of this affinity.
+pub(super) fn evaluate(expression: &Expr<'_>, affinity: Affinity, reader: Reader) -> Constant {
+    match (literal(expression), affinity, reader) {
+        (truth @ Constant::Truth(_), _, Reader::V3_40) => truth,
+        (constant @ Constant::Decimal(_), Affinity::Blob, Reader::V3_40) => Affinity::Numeric.apply(constant),
+        (constant, ..) => affinity.apply(constant),
+    }
+}
+
+fn literal(expression: &Expr<'_>) -> Constant {
+    match expression {
+        Expr::Literal(literal) => match literal {
+            Literal::Null => Constant::Null,
+            Literal::Numeric(text) => numeric(text),
+            Literal::String(text) => Constant::Text(unquote(text).into_bytes()),
+            Literal::Blob(hex) => blob(hex).map_or(Constant::Unknown, Constant::Blob),
+            Literal::Keyword(word) => word_or_truth(word),
+            Literal::CurrentDate | Literal::CurrentTime | Literal::CurrentTimestamp => Constant::Unknown,
+        },
+        Expr::Id(id) => word_or_truth(id.0),
+        Expr::Name(name) => word_or_truth(name.0),
+        Expr::Parenthesized(inner) => inner.first().map_or(Constant::Unknown, literal),
+        Expr::Unary(UnaryOperator::Positive, inner) => literal(inner),
+        Expr::Unary(UnaryOperator::Negative, inner) => match literal(inner) {
+            Constant::Integer(number) => Constant::Integer(number.wrapping_neg()),
+            Constant::Decimal(text) if !text.starts_with('-') => Constant::Decimal(format!("-{text}")),
+            _ => Constant::Unknown,
+        },
+        _ => Constant::Unknown,
+    }
+}
+
+fn numeric(text: &str) -> Constant {
+    let plain: String = text.chars().filter(|&char| char != '_').collect();
+    if let Some(hex) = plain.strip_prefix("0x").or(plain.strip_prefix("0X")) {
+        return u64::from_str_radix(hex, 16).map_or(Constant::Unknown, |bits| Constant::Integer(bits as i64));
+    }
+    // A small integer is one at once; other numbers stay text until a type asks for a number.
+    plain.parse::<i32>().map_or(Constant::Decimal(plain), |small| Constant::Integer(small.into()))
+}
+
+/// A name for a default is text, except for these two.
+fn word_or_truth(word: &str) -> Constant {
+    if word.eq_ignore_ascii_case("true") {
+        Constant::Truth(true)
+    } else if word.eq_ignore_ascii_case("false") {
+        Constant::Truth(false)
+    } else {
+        Constant::Text(unquote(word).into_bytes())
+    }
+}
+
+fn blob(hex: &str) -> Option<Vec<u8>> {
+    let hex = hex.trim_start_matches(['x', 'X']).trim_matches('\'');
+    let pairs = hex.as_bytes().chunks(2);
+    pairs.map(|pair| core::str::from_utf8(pair).ok().and_then(|pair| u8::from_str_radix(pair, 16).ok())).collect()
+}

@@ -1,0 +1,267 @@
+//! A dump as a step machine: pages in, SQL out.
+
+use core::mem;
+
+use super::notes::Notes;
+use super::options::{Dialect, Options};
+use super::plan::{self, Item, Planner};
+use super::rows::RowWriter;
+use super::schema::Schema;
+use crate::btree::entries::{Budget, Entries, Next};
+use crate::btree::{Encoding, Layout, PageRange, Pages};
+use crate::error::{At, Error, ErrorKind, Result};
+use crate::page::{DatabaseHeader, Pgno};
+
+/// SQL is handed out in pieces of about this many bytes, or of one long row.
+const OUTPUT: usize = 256 << 10;
+/// The longest statement with several rows: short enough to read, long enough to load fast. In bytes.
+const STATEMENT: usize = 64 << 10;
+
+/// Turns a database into SQL.
+#[derive(Debug)]
+pub struct Dump {
+    layout: Layout,
+    header: DatabaseHeader,
+    encoding: Encoding,
+    options: Options,
+    pages: Pages,
+    budget: Budget,
+    schema: Schema,
+    items: Vec<Item>,
+    /// The item that is being written.
+    current: usize,
+    /// Where in it, if it is rows.
+    entries: Option<Entries>,
+    /// Whether a row of the last rows was seen.
+    opened: bool,
+    writer: RowWriter,
+    out: Vec<u8>,
+    notes: Notes,
+    phase: Phase,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Phase {
+    Schema,
+    /// Everything is read for what is damaged, and nothing written.
+    Scan,
+    Write,
+    Done,
+    Failed(Error),
+}
+
+/// What is to be done next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DumpStep {
+    /// Hand in these pages with [`Dump::feed`].
+    NeedPages(Vec<PageRange>),
+    /// Take [`Dump::take_output`].
+    Output,
+    /// All was handed out.
+    Done,
+}
+
+impl Dump {
+    /// A dump of the database of `page_count` pages with this header.
+    ///
+    /// # Errors
+    /// `DatabaseHeader` when the header names no encoding.
+    pub fn new(header: DatabaseHeader, page_count: u32, options: Options) -> Result<Self> {
+        let layout = Layout::new(&header, page_count);
+        let encoding = Encoding::new(header.encoding).ok_or(Error::at_offset(ErrorKind::DatabaseHeader, 56))?;
+        let same_encoding = options.dialect == Dialect::Sqlite && !options.no_schema;
+        Ok(Self {
+            layout,
+            header,
+            encoding,
+            pages: Pages::new(header.page_size),
+            budget: Budget::new(layout),
+            schema: Schema::default(),
+            items: Vec::new(),
+            current: 0,
+            entries: (page_count > 0).then(|| Entries::new(Pgno::FIRST, layout)),
+            opened: false,
+            writer: RowWriter::new(encoding, same_encoding, STATEMENT),
+            out: Vec::new(),
+            notes: Notes::default(),
+            phase: Phase::Schema,
+            options,
+        })
+    }
+
+    /// What is to be done next.
+    ///
+    /// # Errors
+    /// `TableUnknown`, see [`Dump::unknown_tables`]; `SchemaSql`, `SchemaSize`; `BtreePage` or `BtreeDepth`, naming a
+    /// page, unless it is to be salvaged. They end it.
+    pub fn poll(&mut self) -> Result<DumpStep> {
+        loop {
+            let stepped = match self.phase {
+                Phase::Schema => self.read_schema(),
+                Phase::Scan | Phase::Write => self.write(),
+                Phase::Done if self.out.is_empty() => return Ok(DumpStep::Done),
+                Phase::Done => return Ok(DumpStep::Output),
+                Phase::Failed(error) => return Err(error),
+            };
+            match stepped {
+                Ok(Some(step)) => return Ok(step),
+                Ok(None) => {}
+                Err(error) => self.phase = Phase::Failed(error),
+            }
+        }
+    }
+
+    /// Takes the pages from `first` on, whole ones.
+    pub fn feed(&mut self, first: Pgno, pages: Vec<u8>) {
+        self.pages.add(first, pages);
+    }
+
+    /// The SQL since it was last taken.
+    pub fn take_output(&mut self) -> Vec<u8> {
+        self.writer.taken(self.out.len());
+        mem::take(&mut self.out)
+    }
+
+    /// The names asked for that no table has; known once the schema was read.
+    pub fn unknown_tables(&self) -> Vec<String> {
+        plan::unknown_tables(&self.schema, &self.options)
+    }
+
+    /// What the SQL does not carry, a sentence each. Complete when the dump is done.
+    pub fn warnings(&self) -> Vec<String> {
+        self.notes.lines().collect()
+    }
+
+    fn read_schema(&mut self) -> Result<Option<DumpStep>> {
+        while let Some(entries) = &mut self.entries {
+            match entries.next(&self.pages, &mut self.budget) {
+                Ok(Next::Need(pages)) => return Ok(Some(DumpStep::NeedPages(pages))),
+                Ok(Next::End) => self.entries = None,
+                Ok(Next::Row(row)) => {
+                    let added = self.schema.add(row, self.encoding, self.layout);
+                    self.forgive(added, "the schema")?;
+                }
+                Err(error) => self.forgive(Err(error), "the schema")?,
+            }
+        }
+        if !self.unknown_tables().is_empty() {
+            return Err(ErrorKind::TableUnknown.into());
+        }
+        self.plan()?;
+        self.phase = if self.options.salvage { Phase::Scan } else { Phase::Write };
+        if self.phase == Phase::Write {
+            self.write_header();
+        }
+        Ok(None)
+    }
+
+    fn plan(&mut self) -> Result<()> {
+        let planner = Planner {
+            schema: &self.schema,
+            options: &self.options,
+            header: &self.header,
+            encoding: self.encoding,
+            notes: &mut self.notes,
+            items: Vec::new(),
+        };
+        self.items = planner.plan()?;
+        Ok(())
+    }
+
+    fn write(&mut self) -> Result<Option<DumpStep>> {
+        if self.phase == Phase::Scan {
+            self.take_output();
+        } else if self.out.len() >= OUTPUT {
+            return Ok(Some(DumpStep::Output));
+        }
+        let Some(item) = self.items.get(self.current) else { return self.end() };
+        match item {
+            Item::Text(text) => {
+                self.out.extend_from_slice(text);
+                self.current += 1;
+            }
+            Item::Closing(text) => {
+                if self.opened {
+                    self.out.extend_from_slice(text);
+                }
+                self.current += 1;
+            }
+            Item::Rows(plan) => {
+                let entries = self.entries.get_or_insert_with(|| {
+                    self.opened = false;
+                    Entries::new(plan.root, self.layout)
+                });
+                while self.out.len() < OUTPUT {
+                    let written = match entries.next(&self.pages, &mut self.budget) {
+                        Ok(Next::Need(pages)) => return Ok(Some(DumpStep::NeedPages(pages))),
+                        Ok(Next::End) => {
+                            self.writer.end(&mut self.out);
+                            self.entries = None;
+                            self.current += 1;
+                            return Ok(None);
+                        }
+                        Ok(Next::Row(row)) => {
+                            if !mem::replace(&mut self.opened, true) {
+                                self.out.extend_from_slice(&plan.opening);
+                            }
+                            self.writer.write(&mut self.out, plan, row, &mut self.notes)
+                        }
+                        Err(error) => Err(error),
+                    };
+                    if let Err(error) = written {
+                        if !self.options.salvage {
+                            return Err(error);
+                        }
+                        self.notes.say(skipped(error, &plan.table));
+                    }
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    fn end(&mut self) -> Result<Option<DumpStep>> {
+        if self.phase == Phase::Scan {
+            // Now it is known what is left out, and the header can say so.
+            self.out.clear();
+            self.budget = Budget::new(self.layout);
+            self.current = 0;
+            self.phase = Phase::Write;
+            self.write_header();
+        } else {
+            self.phase = Phase::Done;
+        }
+        Ok(None)
+    }
+
+    /// Says what this is, and what it lacks; the shell's dialect has no room for that.
+    fn write_header(&mut self) {
+        let what = match self.options.dialect {
+            Dialect::Shell(_) => return,
+            Dialect::Sqlite => "SQL for any sqlite3 since 3.37",
+            Dialect::D1 => "SQL for D1 and Durable Objects",
+        };
+        self.out.extend_from_slice(format!("-- Dumped by Pagemark: {what}.\n").as_bytes());
+        for line in self.notes.lines() {
+            self.out.extend_from_slice(format!("-- WARNING: {line}\n").as_bytes());
+        }
+    }
+
+    /// Goes on after damage if that was asked for.
+    fn forgive(&mut self, result: Result<()>, what: &str) -> Result<()> {
+        match result {
+            Err(error) if self.options.salvage && error.kind != ErrorKind::SchemaSize => {
+                self.notes.say(skipped(error, what));
+                Ok(())
+            }
+            result => result,
+        }
+    }
+}
+
+fn skipped(error: Error, what: &str) -> String {
+    match error.at {
+        At::Page(page) => format!("{what}: page {page} is damaged, and what it held is left out"),
+        _ => format!("{what}: {}", error.kind.message()),
+    }
+}

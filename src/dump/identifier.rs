@@ -1,0 +1,50 @@
+//! Names in SQL.
+
+/// The name that a token stands for: without its quotes, if it has any.
+pub(super) fn unquote(token: &str) -> String {
+    let quote = match token.chars().next() {
+        Some(quote @ ('"' | '`' | '\'')) => quote,
+        Some('[') => ']',
+        _ => return token.to_owned(),
+    };
+    let inner = token.get(1..).and_then(|rest| rest.strip_suffix(quote)).unwrap_or_default();
+    if quote == ']' {
+        return inner.to_owned();
+    }
+    let doubled: String = [quote, quote].iter().collect();
+    inner.replace(&doubled, quote.encode_utf8(&mut [0; 4]))
+}
+
+/// Appends `name` in double quotes.
+pub(super) fn write_quoted(out: &mut Vec<u8>, name: &str) {
+    write_doubling(out, name.as_bytes(), b'"');
+}
+
+/// Appends `bytes` between two of `quote`, with those inside doubled.
+pub(super) fn write_doubling(out: &mut Vec<u8>, bytes: &[u8], quote: u8) {
+    out.push(quote);
+    for (index, piece) in bytes.split(|&byte| byte == quote).enumerate() {
+        if index > 0 {
+            out.extend_from_slice(&[quote, quote]);
+        }
+        out.extend_from_slice(piece);
+    }
+    out.push(quote);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quotes_come_off_and_on() {
+        for (token, name) in
+            [("a", "a"), ("\"a\"\"b\"", "a\"b"), ("[a]", "a"), ("`a``b`", "a`b"), ("'a''b'", "a'b"), ("\"", "")]
+        {
+            assert_eq!(unquote(token), name);
+        }
+        let mut out = Vec::new();
+        write_quoted(&mut out, "a\"b");
+        assert_eq!(out, b"\"a\"\"b\"");
+    }
+}

@@ -1,0 +1,96 @@
+//! Values as SQL that gives back the same value, of the same type, in every SQLite and in D1.
+
+use std::borrow::Cow;
+
+use super::identifier::write_doubling;
+use super::real::write_real;
+use crate::btree::{Encoding, Value};
+
+/// What could not be written as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Loss {
+    None,
+    /// Text in UTF-16 that is not valid went into a database in UTF-8.
+    Text,
+}
+
+/// Appends a value. `same_encoding` says that the SQL goes into a database that stores text as this one does.
+pub(super) fn write_value(out: &mut Vec<u8>, value: Value<'_>, encoding: Encoding, same_encoding: bool) -> Loss {
+    match value {
+        Value::Null => out.extend_from_slice(b"NULL"),
+        Value::Integer(integer) => write_integer(out, integer),
+        Value::Real(real) => write_real(out, real),
+        Value::Blob(bytes) => write_blob(out, bytes),
+        Value::Text(text) => return write_text(out, text, encoding, same_encoding),
+    }
+    Loss::None
+}
+
+/// Appends an integer.
+pub(super) fn write_integer(out: &mut Vec<u8>, integer: i64) {
+    out.extend_from_slice(itoa::Buffer::new().format(integer).as_bytes());
+}
+
+/// Appends a blob.
+pub(super) fn write_blob(out: &mut Vec<u8>, bytes: &[u8]) {
+    out.extend_from_slice(b"X'");
+    write_hex(out, bytes);
+    out.push(b'\'');
+}
+
+/// Appends two lower-case digits a byte.
+pub(super) fn write_hex(out: &mut Vec<u8>, bytes: &[u8]) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |nibble: u8| DIGITS.get(usize::from(nibble)).copied().unwrap_or(b'0');
+    out.extend(bytes.iter().flat_map(|&byte| [digit(byte >> 4), digit(byte & 15)]));
+}
+
+fn write_text(out: &mut Vec<u8>, text: &[u8], encoding: Encoding, same_encoding: bool) -> Loss {
+    let decoded = encoding.decode(text);
+    let valid = decoded.is_some();
+    let utf8: Cow<'_, [u8]> = match decoded {
+        Some(Cow::Borrowed(decoded)) => Cow::Borrowed(decoded.as_bytes()),
+        Some(Cow::Owned(decoded)) => Cow::Owned(decoded.into_bytes()),
+        None if encoding == Encoding::Utf8 => Cow::Borrowed(text),
+        None => Cow::Owned(encoding.decode_lossy(text).into_owned().into_bytes()),
+    };
+    if valid && memchr::memchr2(0, b'\r', &utf8).is_none() {
+        write_doubling(out, &utf8, b'\'');
+    } else if valid && memchr::memchr(0, &utf8).is_none() {
+        write_with_returns(out, &utf8);
+    } else {
+        // Text after a NUL would be cut off, and what is not text would be altered on the way.
+        let bytes = if same_encoding { text } else { &utf8 };
+        out.extend_from_slice(b"CAST(");
+        write_blob(out, bytes);
+        out.extend_from_slice(b" AS TEXT)");
+    }
+    // UTF-8 that is not valid is carried as it is.
+    if valid || same_encoding || encoding == Encoding::Utf8 { Loss::None } else { Loss::Text }
+}
+
+/// Appends text with carriage returns, which the sqlite3 shell drops where they end a line of its input.
+fn write_with_returns(out: &mut Vec<u8>, text: &[u8]) {
+    let mark = unused(text, "\\r", "\\015");
+    out.extend_from_slice(b"replace(");
+    let mut marked = Vec::with_capacity(text.len() + text.len() / 8);
+    for (index, piece) in text.split(|&byte| byte == b'\r').enumerate() {
+        if index > 0 {
+            marked.extend_from_slice(mark.as_bytes());
+        }
+        marked.extend_from_slice(piece);
+    }
+    write_doubling(out, &marked, b'\'');
+    out.extend_from_slice(b",'");
+    out.extend_from_slice(mark.as_bytes());
+    out.extend_from_slice(b"',char(13))");
+}
+
+/// A mark that `text` does not contain.
+pub(super) fn unused(text: &[u8], first: &'static str, second: &'static str) -> Cow<'static, str> {
+    let is_unused = |mark: &str| memchr::memmem::find(text, mark.as_bytes()).is_none();
+    [first, second].into_iter().find(|mark| is_unused(mark)).map_or_else(
+        || (0u32..).map(|n| format!("({first}{n})")).find(|mark| is_unused(mark)).unwrap_or_default().into(),
+        Cow::Borrowed,
+    )
+}

@@ -1,0 +1,75 @@
+//! What a dump does not carry.
+
+use std::collections::BTreeMap;
+
+/// Tables with more to say than this are counted together.
+const MOST: usize = 1000;
+
+/// Sentences about the whole, and counts of rows by table and reason.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Notes {
+    sentences: Vec<String>,
+    counts: BTreeMap<(usize, Loss), u64>,
+    /// Names of the tables that are counted.
+    tables: Vec<String>,
+}
+
+/// Why values or rows are not carried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Loss {
+    /// Text after a NUL.
+    AfterNul,
+    /// Text that is not valid UTF-16.
+    Text,
+    /// Values that the column's type will change.
+    Type,
+    /// Values of rows that are older than a column whose default is not a constant.
+    Default,
+    /// Values longer than the target takes.
+    Long,
+}
+
+impl Loss {
+    fn sentence(self) -> &'static str {
+        match self {
+            Self::AfterNul => "text after a NUL is cut off, as the sqlite3 shell does",
+            Self::Text => "text that is not valid UTF-16 has U+FFFD in place of what is not",
+            Self::Type => "a value is not of its column's type, which will change it when it is inserted",
+            Self::Default => "a row is older than a column whose default cannot be read, and gets NULL for it",
+            Self::Long => "a value is longer than the 2,000,000 bytes that D1 takes",
+        }
+    }
+}
+
+impl Notes {
+    pub(super) fn say(&mut self, sentence: String) {
+        if self.sentences.len() < MOST && !self.sentences.contains(&sentence) {
+            self.sentences.push(sentence);
+        }
+    }
+
+    pub(super) fn count(&mut self, table: &str, loss: Loss) {
+        let known = self.tables.iter().rposition(|name| name == table);
+        let index = known.unwrap_or_else(|| {
+            if self.tables.len() == MOST {
+                return MOST;
+            }
+            self.tables.push(table.to_owned());
+            self.tables.len() - 1
+        });
+        *self.counts.entry((index, loss)).or_default() += 1;
+    }
+
+    pub(super) fn forget(&mut self) {
+        *self = Self::default();
+    }
+
+    /// One a line, without an end.
+    pub(super) fn lines(&self) -> impl Iterator<Item = String> {
+        let counted = self.counts.iter().map(|(&(index, loss), count)| {
+            let table = self.tables.get(index).map_or("other tables", String::as_str);
+            format!("{table}: {} ({count} times)", loss.sentence())
+        });
+        self.sentences.iter().map(|sentence| sentence.replace(['\n', '\r'], " ")).chain(counted)
+    }
+}
