@@ -1,0 +1,115 @@
+import type { Store } from "../stores/store.ts";
+import { type ChainIndex, CONNECTIONS, type Frame, readRange } from "./chain-index.ts";
+import { holds, type Kept, KeptRanges, leadsTo, type Range } from "./kept-ranges.ts";
+
+/** Bytes between two wanted frames that are read along with them: they cost less than a request of their own. */
+const LARGEST_GAP = 64 << 10;
+/**
+ * What a request asks for at least, in bytes, if there is so much. No more, so that of the inner pages of a b-tree, which
+ * lie far apart and are asked for again and again, there is room for a thousand.
+ */
+const LEAST = 4 << 10;
+/** What a request asks for when a file is read onwards, in bytes: a longer one would take less time a byte by little. */
+const MOST = 1 << 20;
+/** By how much requests grow from one to the other while a file is read onwards. */
+const GROWTH = 4;
+/** What is asked for at once of all files that are read onwards together, in bytes. */
+const READ_AHEAD = 6 << 20;
+/** Room for that and for pages here and there, such as the inner ones of a b-tree, in bytes. */
+const KEPT = 8 << 20;
+
+interface Request {
+  range: Range;
+  /** What it reads on from. */
+  after: Kept | undefined;
+  frames: Frame[];
+}
+
+/** Reads pages by few requests. It keeps 8 MiB of what it read, and up to six requests bring a MiB each. */
+export class FrameReader {
+  readonly #store: Store;
+  readonly #chain: ChainIndex;
+  /** What a request asks for at most, by file, in bytes. */
+  readonly #shares: number[];
+  readonly #kept = new KeptRanges(KEPT);
+
+  constructor(store: Store, chain: ChainIndex) {
+    this.#store = store;
+    this.#chain = chain;
+    // Shares in proportion to the roots of the sizes make the requests for all of them together fewest.
+    const roots = chain.files.map(({ size }) => Math.sqrt(size));
+    const sum = roots.reduce((sum, root) => sum + root, 0);
+    this.#shares = roots.map((root) => Math.min(MOST, Math.floor((READ_AHEAD * root) / sum)));
+  }
+
+  /**
+   * Reads the pages in `frames`, which ascend, and gives each to `use`, in any order. Where frames lie is not asked
+   * any more after this has returned its promise.
+   */
+  async read(
+    frames: Frame[],
+    use: (frame: Frame, page: Uint8Array) => void,
+    signal?: AbortSignal,
+  ): Promise<void> {
+    const unpack = (frame: Frame, { start, bytes }: Kept) => {
+      const at = frame.offset - start;
+      use(frame, this.#chain.unpack(frame, bytes.subarray(at, at + frame.length)));
+    };
+    const missing: Frame[] = [];
+    for (const frame of frames) {
+      const kept = this.#kept.holding(frame);
+      if (kept) unpack(frame, kept);
+      else missing.push(frame);
+    }
+    const requests = this.#plan(missing);
+    const last = new Map(requests.map((request) => [request.range.file, request]));
+    for (let at = 0; at < requests.length; at += CONNECTIONS) {
+      const batch = requests.slice(at, at + CONNECTIONS).map(async (request) => {
+        const { range, after, frames } = request;
+        const { file, start, end } = range;
+        const key = this.#chain.files[file]?.key ?? "";
+        const kept = { ...range, bytes: await readRange(this.#store, key, start, end - start, signal) };
+        for (const frame of frames) unpack(frame, kept);
+        // Whoever reads onwards does not come back.
+        if (after) this.#kept.drop(after);
+        if (last.get(file) === request) this.#kept.add(kept);
+      });
+      await Promise.all(batch);
+    }
+  }
+
+  #plan(missing: Frame[]): Request[] {
+    const wanted = new Map<number, number>();
+    for (const { file, length } of missing) wanted.set(file, (wanted.get(file) ?? 0) + length);
+    const requests: Request[] = [];
+    const last = new Map<number, Request>();
+    for (const frame of missing) {
+      const { file } = frame;
+      const before = last.get(file);
+      if (before && holds(before.range, frame)) {
+        before.frames.push(frame);
+        continue;
+      }
+      const after = before ? undefined : this.#kept.before(frame, LARGEST_GAP);
+      const range = this.#extend(frame, wanted.get(file) ?? 0, before?.range ?? after);
+      const request = { range, after, frames: [frame] };
+      last.set(file, request);
+      requests.push(request);
+    }
+    return requests;
+  }
+
+  /** From `first` on, as far as it is worth it: more each time when a file is read onwards, little when it is not. */
+  #extend(first: Frame, wanted: number, before: Range | undefined): Range {
+    const { file, offset: start, length } = first;
+    const grown = before && leadsTo(before, first, LARGEST_GAP) ? before.aim * GROWTH : 0;
+    const aim = Math.min(this.#shares[file] ?? 0, Math.max(LEAST, wanted, grown));
+    let end = start + length;
+    let next = this.#chain.next(first);
+    while (next && next.offset - end <= LARGEST_GAP && next.offset + next.length - start <= aim) {
+      end = next.offset + next.length;
+      next = this.#chain.next(next);
+    }
+    return { file, start, end, aim, next };
+  }
+}

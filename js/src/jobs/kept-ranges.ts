@@ -1,0 +1,73 @@
+import type { Frame } from "./chain-index.ts";
+
+/** Bytes of one file that are read by one request. */
+export interface Range {
+  file: number;
+  start: number;
+  end: number;
+  /** What the request was meant to ask for, in bytes; it is less where a gap or the file's end comes first. */
+  aim: number;
+  /** The frame that whoever reads on will want next. */
+  next: Frame | undefined;
+}
+
+export interface Kept extends Range {
+  bytes: Uint8Array;
+}
+
+/** So many at most, that one is found fast. */
+const MOST_RANGES = 1024;
+
+/** What was read, each range until others need its room more: those go first that were not used for longest. */
+export class KeptRanges {
+  readonly #capacity: number;
+  #size = 0;
+  /** In the order in which they were last used. */
+  readonly #ranges = new Set<Kept>();
+  readonly #byFile = new Map<number, Kept[]>();
+
+  /** Keeps `capacity` bytes at most. */
+  constructor(capacity: number) {
+    this.#capacity = capacity;
+  }
+
+  /** The range that holds a frame. */
+  holding(frame: Frame): Kept | undefined {
+    const kept = this.#byFile.get(frame.file)?.find((kept) => holds(kept, frame));
+    if (kept) {
+      this.#ranges.delete(kept);
+      this.#ranges.add(kept);
+    }
+    return kept;
+  }
+
+  /** A range after which one may want a frame, having left out at most `gap` bytes of what was to be wanted. */
+  before(frame: Frame, gap: number): Kept | undefined {
+    return this.#byFile.get(frame.file)?.find((kept) => leadsTo(kept, frame, gap));
+  }
+
+  add(kept: Kept): void {
+    this.#ranges.add(kept);
+    this.#byFile.set(kept.file, [...(this.#byFile.get(kept.file) ?? []), kept]);
+    this.#size += kept.bytes.length;
+    for (const oldest of this.#ranges) {
+      if (this.#size <= this.#capacity && this.#ranges.size <= MOST_RANGES) break;
+      this.drop(oldest);
+    }
+  }
+
+  drop(kept: Kept): void {
+    if (!this.#ranges.delete(kept)) return;
+    this.#size -= kept.bytes.length;
+    const others = this.#byFile.get(kept.file)?.filter((other) => other !== kept) ?? [];
+    this.#byFile.set(kept.file, others);
+  }
+}
+
+export function holds({ start, end }: Range, { offset, length }: Frame): boolean {
+  return offset >= start && offset + length <= end;
+}
+
+export function leadsTo({ next }: Range, { offset }: Frame, gap: number): boolean {
+  return next !== undefined && offset >= next.offset && offset - next.offset <= gap;
+}
