@@ -181,6 +181,8 @@ error_kinds! {
     SchemaSize = "SCHEMA_SIZE": "the schema is larger than 16 MiB, which is more than Pagemark reads; dump it with the sqlite3 shell",
     /// The SQL of a schema object is not what SQLite writes.
     SchemaSql = "SCHEMA_SQL": "the SQL of a table in the schema does not parse; with salvage its rows are left out",
+    /// A text is too long for the shell's dialect, which has to see it whole.
+    TextSize = "TEXT_SIZE": "a text is longer than 8 MiB, which Pagemark does not write as the sqlite3 shell does; use the sqlite dialect",
     /// A table was asked for that the database does not have.
     TableUnknown = "TABLE_UNKNOWN": "the database has no such table; leave the names out for all tables",
     /// A call in an order or with a value the API does not allow.

@@ -73,6 +73,11 @@ impl Budget {
         Self(u64::from(layout.page_count()) * 2)
     }
 
+    /// How many were visited.
+    pub fn spent(self, layout: Layout) -> u64 {
+        u64::from(layout.page_count()) * 2 - self.0
+    }
+
     /// Counts a visit of `pgno`.
     ///
     /// # Errors

@@ -108,8 +108,15 @@ impl Slot {
     /// # Errors
     /// `BtreePage`, naming `pgno`, when the record ends within it.
     pub fn value(self, record: &[u8], pgno: Pgno) -> Result<Value<'_>> {
-        let body = record.get(self.start..).ok_or(damaged(pgno))?;
-        self.serial_type.value(&mut reader(body)).map_err(|_| damaged(pgno))
+        self.value_of(record.get(self.start..).ok_or(damaged(pgno))?, pgno)
+    }
+
+    /// The value that `bytes`, those at [`Slot::range`], are.
+    ///
+    /// # Errors
+    /// `BtreePage`, naming `pgno`, when there are not as many.
+    pub fn value_of(self, bytes: &[u8], pgno: Pgno) -> Result<Value<'_>> {
+        self.serial_type.value(&mut reader(bytes)).map_err(|_| damaged(pgno))
     }
 }
 

@@ -4,7 +4,6 @@ use sqlite3_parser::ast::{Expr, Literal, UnaryOperator};
 
 use super::affinity::Affinity;
 use super::identifier::unquote;
-use super::number;
 use crate::btree::Value;
 
 /// A constant.

@@ -2,10 +2,12 @@
 
 use core::mem;
 
+use super::long_row::{Context, LongRow, LongStep};
 use super::notes::Notes;
 use super::options::{Dialect, Options};
+use super::pieces::Pieces;
 use super::plan::{self, Item, Planner};
-use super::rows::RowWriter;
+use super::rows::{Limits, RowWriter, Written};
 use super::schema::Schema;
 use crate::btree::entries::{Budget, Entries, Next};
 use crate::btree::{Encoding, Layout, PageRange, Pages};
@@ -13,9 +15,9 @@ use crate::error::{At, Error, ErrorKind, Result};
 use crate::page::{DatabaseHeader, Pgno};
 
 /// SQL is handed out in pieces of about this many bytes, or of one long row.
-const OUTPUT: usize = 256 << 10;
-/// The longest statement with several rows: short enough to read, long enough to load fast. In bytes.
-const STATEMENT: usize = 64 << 10;
+pub(super) const OUTPUT: usize = 256 << 10;
+/// How much of the SQL may be warnings at its start, in bytes: with the first statement it has to be one that D1 takes.
+const HEADER: usize = 32 << 10;
 
 /// Turns a database into SQL.
 #[derive(Debug)]
@@ -26,6 +28,8 @@ pub struct Dump {
     options: Options,
     pages: Pages,
     budget: Budget,
+    /// Pages visited by the pass before this one.
+    scanned: u64,
     schema: Schema,
     items: Vec<Item>,
     /// The item that is being written.
@@ -35,6 +39,10 @@ pub struct Dump {
     /// Whether a row of the last rows was seen.
     opened: bool,
     writer: RowWriter,
+    /// A row of the item that is being written, if it is a long one.
+    long: Option<LongRow>,
+    /// Where values of long rows are put together.
+    pieces: Pieces,
     out: Vec<u8>,
     notes: Notes,
     phase: Phase,
@@ -76,12 +84,15 @@ impl Dump {
             encoding,
             pages: Pages::new(header.page_size),
             budget: Budget::new(layout),
+            scanned: 0,
             schema: Schema::default(),
             items: Vec::new(),
             current: 0,
             entries: (page_count > 0).then(|| Entries::new(Pgno::FIRST, layout)),
             opened: false,
-            writer: RowWriter::new(encoding, same_encoding, STATEMENT),
+            writer: RowWriter::new(encoding, same_encoding, Limits::of(options.dialect)),
+            long: None,
+            pieces: Pieces::default(),
             out: Vec::new(),
             notes: Notes::default(),
             phase: Phase::Schema,
@@ -127,6 +138,11 @@ impl Dump {
         plan::unknown_tables(&self.schema, &self.options)
     }
 
+    /// Pages visited so far, in both passes of a salvage.
+    pub fn visited(&self) -> u64 {
+        self.scanned + self.budget.spent(self.layout)
+    }
+
     /// What the SQL does not carry, a sentence each. Complete when the dump is done.
     pub fn warnings(&self) -> Vec<String> {
         self.notes.lines().collect()
@@ -165,6 +181,7 @@ impl Dump {
             items: Vec::new(),
         };
         self.items = planner.plan()?;
+        self.pieces = Pieces::new(plan::free_name(&self.schema, "pieces"));
         Ok(())
     }
 
@@ -186,35 +203,75 @@ impl Dump {
                 }
                 self.current += 1;
             }
-            Item::Rows(plan) => {
-                let entries = self.entries.get_or_insert_with(|| {
-                    self.opened = false;
-                    Entries::new(plan.root, self.layout)
-                });
-                while self.out.len() < OUTPUT {
-                    let written = match entries.next(&self.pages, &mut self.budget) {
-                        Ok(Next::Need(pages)) => return Ok(Some(DumpStep::NeedPages(pages))),
-                        Ok(Next::End) => {
-                            self.writer.end(&mut self.out);
-                            self.entries = None;
-                            self.current += 1;
-                            return Ok(None);
+            Item::DropPieces => {
+                self.pieces.drop_table(&mut self.out);
+                self.current += 1;
+            }
+            Item::Rows(_) => return self.write_rows(),
+        }
+        Ok(None)
+    }
+
+    fn write_rows(&mut self) -> Result<Option<DumpStep>> {
+        while self.out.len() < OUTPUT {
+            let Some(Item::Rows(plan)) = self.items.get(self.current) else { return Ok(None) };
+            let entries = self.entries.get_or_insert_with(|| {
+                self.opened = false;
+                Entries::new(plan.root, self.layout)
+            });
+            let written = match &mut self.long {
+                Some(long) => {
+                    let step = long.step(&mut Context {
+                        out: &mut self.out,
+                        plan,
+                        writer: &self.writer,
+                        pieces: &mut self.pieces,
+                        pages: &self.pages,
+                        budget: &mut self.budget,
+                        notes: &mut self.notes,
+                    });
+                    match step {
+                        Ok(LongStep::Need(pages)) => return Ok(Some(DumpStep::NeedPages(pages))),
+                        Ok(LongStep::Output) => return Ok(None),
+                        Ok(LongStep::Done) => {
+                            self.long = None;
+                            Ok(())
                         }
-                        Ok(Next::Row(row)) => {
-                            if !mem::replace(&mut self.opened, true) {
-                                self.out.extend_from_slice(&plan.opening);
-                            }
-                            self.writer.write(&mut self.out, plan, row, &mut self.notes)
+                        Err(error) => {
+                            self.long = None;
+                            self.pieces.clear(&mut self.out);
+                            Err(error)
                         }
-                        Err(error) => Err(error),
-                    };
-                    if let Err(error) = written {
-                        if !self.options.salvage {
-                            return Err(error);
-                        }
-                        self.notes.say(skipped(error, &plan.table));
                     }
                 }
+                None => match entries.next(&self.pages, &mut self.budget) {
+                    Ok(Next::Need(pages)) => return Ok(Some(DumpStep::NeedPages(pages))),
+                    Ok(Next::End) => {
+                        self.writer.end(&mut self.out, plan);
+                        self.entries = None;
+                        self.current += 1;
+                        return Ok(None);
+                    }
+                    Ok(Next::Row(row)) => {
+                        if !mem::replace(&mut self.opened, true) {
+                            self.out.extend_from_slice(&plan.opening);
+                        }
+                        let written = self.writer.write(&mut self.out, plan, row, &mut self.notes);
+                        written.map(|written| {
+                            // What may turn out to be damaged is looked through before half of it is written.
+                            let check = self.options.salvage;
+                            let is_long = written == Written::TooLong;
+                            self.long = is_long.then(|| LongRow::new(row, self.layout, check));
+                        })
+                    }
+                    Err(error) => Err(error),
+                },
+            };
+            if let Err(error) = written {
+                if !self.options.salvage {
+                    return Err(error);
+                }
+                self.notes.say(skipped(error, &plan.table));
             }
         }
         Ok(None)
@@ -224,6 +281,9 @@ impl Dump {
         if self.phase == Phase::Scan {
             // Now it is known what is left out, and the header can say so.
             self.out.clear();
+            self.pieces.drop_table(&mut Vec::new());
+            self.notes.complete();
+            self.scanned = self.budget.spent(self.layout);
             self.budget = Budget::new(self.layout);
             self.current = 0;
             self.phase = Phase::Write;
@@ -242,8 +302,17 @@ impl Dump {
             Dialect::D1 => "SQL for D1 and Durable Objects",
         };
         self.out.extend_from_slice(format!("-- Dumped by Pagemark: {what}.\n").as_bytes());
+        let mut room = HEADER;
         for line in self.notes.lines() {
-            self.out.extend_from_slice(format!("-- WARNING: {line}\n").as_bytes());
+            let line = format!("-- WARNING: {line}\n");
+            match room.checked_sub(line.len()) {
+                Some(left) => room = left,
+                None => {
+                    self.out.extend_from_slice(b"-- WARNING: there are more, which have no room here\n");
+                    break;
+                }
+            }
+            self.out.extend_from_slice(line.as_bytes());
         }
     }
 

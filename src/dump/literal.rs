@@ -26,6 +26,11 @@ pub(super) fn write_value(out: &mut Vec<u8>, value: Value<'_>, encoding: Encodin
     Loss::None
 }
 
+/// Length of the longest literal for a blob or for text of `size` bytes of UTF-8, in bytes.
+pub(super) fn longest(size: usize) -> usize {
+    size.saturating_mul(2).saturating_add(64)
+}
+
 /// Appends an integer.
 pub(super) fn write_integer(out: &mut Vec<u8>, integer: i64) {
     out.extend_from_slice(itoa::Buffer::new().format(integer).as_bytes());
@@ -54,10 +59,10 @@ fn write_text(out: &mut Vec<u8>, text: &[u8], encoding: Encoding, same_encoding:
         None if encoding == Encoding::Utf8 => Cow::Borrowed(text),
         None => Cow::Owned(encoding.decode_lossy(text).into_owned().into_bytes()),
     };
-    if valid && memchr::memchr2(0, b'\r', &utf8).is_none() {
+    let is_plain = valid && memchr::memchr(0, &utf8).is_none();
+    if is_plain && memchr::memchr(b'\r', &utf8).is_none() {
         write_doubling(out, &utf8, b'\'');
-    } else if valid && memchr::memchr(0, &utf8).is_none() {
-        write_with_returns(out, &utf8);
+    } else if is_plain && write_with_returns(out, &utf8) {
     } else {
         // Text after a NUL would be cut off, and what is not text would be altered on the way.
         let bytes = if same_encoding { text } else { &utf8 };
@@ -69,8 +74,10 @@ fn write_text(out: &mut Vec<u8>, text: &[u8], encoding: Encoding, same_encoding:
     if valid || same_encoding || encoding == Encoding::Utf8 { Loss::None } else { Loss::Text }
 }
 
-/// Appends text with carriage returns, which the sqlite3 shell drops where they end a line of its input.
-fn write_with_returns(out: &mut Vec<u8>, text: &[u8]) {
+/// Appends text with carriage returns, which the sqlite3 shell drops where they end a line of its input; `false` when
+/// nothing was appended, as it would be longer than a literal may be.
+fn write_with_returns(out: &mut Vec<u8>, text: &[u8]) -> bool {
+    let start = out.len();
     let mark = unused(text, "\\r", "\\015");
     out.extend_from_slice(b"replace(");
     let mut marked = Vec::with_capacity(text.len() + text.len() / 8);
@@ -84,6 +91,11 @@ fn write_with_returns(out: &mut Vec<u8>, text: &[u8]) {
     out.extend_from_slice(b",'");
     out.extend_from_slice(mark.as_bytes());
     out.extend_from_slice(b"',char(13))");
+    let fits = out.len() - start <= longest(text.len());
+    if !fits {
+        out.truncate(start);
+    }
+    fits
 }
 
 /// A mark that `text` does not contain.

@@ -4,8 +4,10 @@
 //! | --- | --- |
 //! | [`dumper`] | steps: which pages are needed, when SQL can be taken |
 //! | `schema`, `columns` | what there is, from the schema table and the SQL in it |
-//! | `plan` | what goes into the SQL, in which order |
-//! | `rows` | rows as INSERT statements |
+//! | `plan`, `internal`; `sqlite`, `d1`, `shell_order` | what goes into the SQL, in which order |
+//! | `virtual_table`, `rtree` | full-text and R-Tree tables, from what they store |
+//! | `row_plan`, `rows` | rows as INSERT statements |
+//! | `long_row`, `long_record`, `pieces` | rows too long for one statement, or for memory |
 //! | `literal`, `real`; `shell`, `cli_real` | values as we write them; as the sqlite3 shell does |
 //! | `notes` | what is not carried |
 
@@ -14,19 +16,29 @@ mod cli_real;
 mod columns;
 mod constant;
 mod d1;
+mod d1_virtual;
 pub mod dumper;
 mod identifier;
+mod internal;
 mod literal;
+mod long_record;
+mod long_row;
 mod notes;
 mod number;
 pub mod options;
+mod pieces;
 mod plan;
 mod real;
+mod row_plan;
 mod rows;
+mod rtree;
 mod schema;
 mod shell;
+mod shell_order;
+mod sqlite;
 #[cfg(test)]
 mod tests;
+mod virtual_table;
 
 pub use dumper::{Dump, DumpStep};
 pub use options::{Dialect, Options, Shell};

@@ -12,6 +12,7 @@ pub(super) struct Notes {
     counts: BTreeMap<(usize, Loss), u64>,
     /// Names of the tables that are counted.
     tables: Vec<String>,
+    is_complete: bool,
 }
 
 /// Why values or rows are not carried.
@@ -25,7 +26,7 @@ pub(super) enum Loss {
     Type,
     /// Values of rows that are older than a column whose default is not a constant.
     Default,
-    /// Values longer than the target takes.
+    /// Rows longer than the target takes.
     Long,
 }
 
@@ -36,19 +37,22 @@ impl Loss {
             Self::Text => "text that is not valid UTF-16 has U+FFFD in place of what is not",
             Self::Type => "a value is not of its column's type, which will change it when it is inserted",
             Self::Default => "a row is older than a column whose default cannot be read, and gets NULL for it",
-            Self::Long => "a value is longer than the 2,000,000 bytes that D1 takes",
+            Self::Long => "a row is longer than the 2,000,000 bytes that D1 takes",
         }
     }
 }
 
 impl Notes {
     pub(super) fn say(&mut self, sentence: String) {
-        if self.sentences.len() < MOST && !self.sentences.contains(&sentence) {
+        if !self.is_complete && self.sentences.len() < MOST && !self.sentences.contains(&sentence) {
             self.sentences.push(sentence);
         }
     }
 
     pub(super) fn count(&mut self, table: &str, loss: Loss) {
+        if self.is_complete {
+            return;
+        }
         let known = self.tables.iter().rposition(|name| name == table);
         let index = known.unwrap_or_else(|| {
             if self.tables.len() == MOST {
@@ -60,8 +64,9 @@ impl Notes {
         *self.counts.entry((index, loss)).or_default() += 1;
     }
 
-    pub(super) fn forget(&mut self) {
-        *self = Self::default();
+    /// All was said: what is gone through again has nothing to add.
+    pub(super) fn complete(&mut self) {
+        self.is_complete = true;
     }
 
     /// One a line, without an end.

@@ -5,9 +5,9 @@ use super::constant::Reader;
 use super::identifier::{write_doubling, write_quoted};
 use super::notes::Notes;
 use super::options::{Dialect, Options, Shell};
-use super::rows::{RowPlan, Source, Style};
+use super::row_plan::{Filter, RowPlan, Source, Style};
 use super::schema::{Kind, Object, Schema};
-use super::shell;
+use super::virtual_table;
 use crate::btree::Encoding;
 use crate::error::{ErrorKind, Result};
 use crate::page::{DatabaseHeader, Pgno};
@@ -21,6 +21,8 @@ pub(super) enum Item {
     Rows(RowPlan),
     /// Only when the rows before it had an opening and used it.
     Closing(Vec<u8>),
+    /// The end of the table of pieces, if there was need of one.
+    DropPieces,
 }
 
 /// A plan being made.
@@ -53,199 +55,9 @@ impl<'a> Planner<'a> {
         Ok(self.items)
     }
 
-    fn shell(&mut self, shell: Shell) -> Result<()> {
-        let has_schema = !self.options.no_schema;
-        let tables = self.tables_sequence_last();
-        let is_virtual = |object: &Object| sql_of(object).starts_with("CREATE VIRTUAL TABLE");
-        if shell == Shell::V3_54 && tables.iter().any(|table| is_virtual(table)) {
-            self.text("/* WARNING: Script requires that SQLITE_DBCONFIG_DEFENSIVE be disabled */\n");
-        }
-        if has_schema {
-            self.text("PRAGMA foreign_keys=OFF;\nBEGIN TRANSACTION;\n");
-        }
-        let mut writable = false;
-        let mut may_open = false;
-        for table in tables {
-            let mut out = Vec::new();
-            let mut opening = Vec::new();
-            if table.name == "sqlite_sequence" && shell == Shell::V3_54 {
-                // Left out when it is empty.
-                may_open = !writable;
-                open_schema(&mut opening, &mut writable.clone());
-                opening.extend_from_slice(b"CREATE TABLE IF NOT EXISTS sqlite_sequence(name,seq);\n");
-                opening.extend_from_slice(b"DELETE FROM sqlite_sequence;\n");
-            } else if table.name == "sqlite_sequence" {
-                out.extend_from_slice(b"DELETE FROM sqlite_sequence;\n");
-            } else if is_statistics(&table.name) {
-                out.extend_from_slice(b"ANALYZE sqlite_schema;\n");
-            } else if table.name.starts_with("sqlite_") {
-                continue;
-            } else if is_virtual(table) {
-                if has_schema {
-                    self.virtual_table(table, &mut writable);
-                    continue;
-                }
-            } else {
-                shell::write_table(&mut out, sql_of(table));
-            }
-            if has_schema {
-                self.items.push(Item::Text(out));
-            }
-            if !is_virtual(table) {
-                self.rows(table, |prefix, _, _| {
-                    shell::write_name(prefix, &table.name);
-                    Style::Shell(shell)
-                })?;
-                if has_schema && let Some(Item::Rows(rows)) = self.items.last_mut() {
-                    rows.opening = opening;
-                }
-            }
-        }
-        if has_schema {
-            let mut others = self.others();
-            if shell == Shell::V3_54 {
-                others.sort_by_key(|object| match object.kind {
-                    Kind::View => 0,
-                    Kind::Trigger => 1,
-                    _ => 2,
-                });
-            }
-            let mut out = Vec::new();
-            for object in others {
-                shell::write_other(&mut out, sql_of(object), shell);
-            }
-            self.items.push(Item::Text(out));
-            let close = Vec::from(b"PRAGMA writable_schema=OFF;\n");
-            match (writable, may_open) {
-                (true, _) => self.items.push(Item::Text(close)),
-                (false, true) => self.items.push(Item::Closing(close)),
-                (false, false) => {}
-            }
-            self.text("COMMIT;\n");
-        }
-        Ok(())
-    }
-
-    fn sqlite(&mut self) -> Result<()> {
-        let has_schema = !self.options.no_schema;
-        self.pragmas();
-        let mut writable = false;
-        let (internal, tables): (Vec<_>, Vec<_>) =
-            self.tables_sequence_last().into_iter().partition(|table| table.name.starts_with("sqlite_"));
-        for table in tables {
-            if is_virtual(table) {
-                if has_schema {
-                    self.virtual_table(table, &mut writable);
-                }
-                continue;
-            }
-            if has_schema {
-                self.statement(sql_of(table));
-            } else if self.is_shadow(&table.name) && !self.options.no_data {
-                // The virtual table that is there has filled them.
-                self.delete_all(&table.name);
-            }
-            self.table_rows(table)?;
-        }
-        self.internal_tables(&internal)?;
-        let mut out = Vec::new();
-        if has_schema {
-            for object in self.others() {
-                write_statement(&mut out, sql_of(object));
-            }
-        }
-        if writable {
-            out.extend_from_slice(b"PRAGMA writable_schema=OFF;\n");
-        }
-        out.extend_from_slice(b"COMMIT;\n");
-        self.items.push(Item::Text(out));
-        Ok(())
-    }
-
-    fn pragmas(&mut self) {
-        if self.options.no_schema {
-            return self.text("PRAGMA foreign_keys=OFF;\nBEGIN TRANSACTION;\n");
-        }
-        let encoding = match self.encoding {
-            Encoding::Utf8 => "UTF-8",
-            Encoding::Utf16Le => "UTF-16le",
-            Encoding::Utf16Be => "UTF-16be",
-        };
-        let DatabaseHeader { page_size, auto_vacuum, user_version, application_id, .. } = self.header;
-        let (page_size, auto_vacuum) = (page_size.value(), *auto_vacuum as u8);
-        let format =
-            format!("PRAGMA page_size={page_size};PRAGMA encoding='{encoding}';PRAGMA auto_vacuum={auto_vacuum};");
-        // Since 3.54 the sqlite3 shell guards the schema, except from what begins with these two lines; but the page
-        // size can only be set outside of a transaction.
-        self.text(&format!("PRAGMA foreign_keys=OFF;\nBEGIN TRANSACTION;\nCOMMIT;{format}BEGIN TRANSACTION;\n"));
-        // They are signed for SQLite.
-        let (user_version, application_id) = (*user_version as i32, *application_id as i32);
-        self.text(&format!("PRAGMA user_version={user_version};\nPRAGMA application_id={application_id};\n"));
-    }
-
-    /// Sequences and statistics, of the tables that were asked for.
-    pub(super) fn internal_tables(&mut self, internal: &[&Object]) -> Result<()> {
-        for table in internal {
-            let is_sequence = table.name == "sqlite_sequence";
-            if self.options.no_data || !(is_sequence || is_statistics(&table.name)) {
-                continue;
-            }
-            if !is_sequence && table.name != "sqlite_stat1" {
-                self.notes.say(format!("{}: not every SQLite has such a table; run ANALYZE", table.name));
-                continue;
-            }
-            match (self.options.no_schema, is_sequence) {
-                (false, true) => self.make_sequence(),
-                (false, false) => self.text("ANALYZE sqlite_schema;\n"),
-                (true, _) => {}
-            }
-            let only = self.wanted_names();
-            match &only {
-                None => self.delete_all(&table.name),
-                Some(names) => {
-                    let column = if is_sequence { "name" } else { "tbl" };
-                    for name in names {
-                        let mut out = Vec::from(b"DELETE FROM ");
-                        write_quoted(&mut out, &table.name);
-                        out.extend_from_slice(format!(" WHERE {column}=").as_bytes());
-                        write_doubling(&mut out, name.as_bytes(), b'\'');
-                        out.extend_from_slice(b";\n");
-                        self.items.push(Item::Text(out));
-                    }
-                }
-            }
-            let at = self.items.len();
-            self.table_rows(table)?;
-            for item in self.items.iter_mut().skip(at) {
-                if let Item::Rows(rows) = item {
-                    rows.only = only.clone();
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Only an AUTOINCREMENT table brings the table of sequences, and it stays when that is dropped.
-    fn make_sequence(&mut self) {
-        let brings =
-            |table: &Object| matches!(self.parse(table), Ok(Shape::Table(TableShape { autoincrement: true, .. })));
-        if !self.tables_sequence_last().into_iter().any(brings) {
-            let taken = |name: &String| self.schema.objects.iter().any(|object| object.name.eq_ignore_ascii_case(name));
-            let free = (0u32..).map(|n| format!("sequence{n}")).find(|name| !taken(name)).unwrap_or_default();
-            self.text(&format!("CREATE TABLE {free}(a INTEGER PRIMARY KEY AUTOINCREMENT);DROP TABLE {free};\n"));
-        }
-    }
-
-    fn delete_all(&mut self, table: &str) {
-        let mut out = Vec::from(b"DELETE FROM ");
-        write_quoted(&mut out, table);
-        out.extend_from_slice(b";\n");
-        self.items.push(Item::Text(out));
-    }
-
     /// A virtual table is put into the schema as it is: its module need not be there, and its shadow tables keep
     /// what they hold.
-    fn virtual_table(&mut self, table: &Object, writable: &mut bool) {
+    pub(super) fn virtual_table(&mut self, table: &Object, writable: &mut bool) {
         let mut out = Vec::new();
         open_schema(&mut out, writable);
         out.extend_from_slice(b"INSERT INTO sqlite_schema(type,name,tbl_name,rootpage,sql)VALUES('table',");
@@ -260,10 +72,18 @@ impl<'a> Planner<'a> {
 
     /// The rows of a table, with names for all columns, the rowid too where nothing else would keep it.
     pub(super) fn table_rows(&mut self, table: &Object) -> Result<()> {
+        self.table_rows_where(table, Filter::All)
+    }
+
+    /// Those that pass `filter`. Where they join rows that may be there already, their rowids are not kept.
+    pub(super) fn table_rows_where(&mut self, table: &Object, filter: Filter) -> Result<()> {
+        let keep_rowids = filter == Filter::All;
+        let added = self.items.len();
         self.rows(table, |prefix, shape, notes| {
             write_quoted(prefix, &table.name);
             prefix.push(b'(');
-            let rowid = if shape.without_rowid || shape.columns.iter().any(|column| column.rowid) {
+            let has_alias = shape.columns.iter().any(|column| column.rowid);
+            let rowid = if shape.without_rowid || has_alias || !keep_rowids {
                 None
             } else {
                 let names = ["rowid", "_rowid_", "oid"];
@@ -283,11 +103,15 @@ impl<'a> Planner<'a> {
             }
             prefix.push(b')');
             Style::Many { rowid: rowid.is_some() }
-        })
+        })?;
+        if let Some(Item::Rows(rows)) = self.items.get_mut(added) {
+            rows.filter = filter;
+        }
+        Ok(())
     }
 
     /// The rows of a table; `style` appends what stands between INSERT INTO and VALUES.
-    fn rows(
+    pub(super) fn rows(
         &mut self,
         table: &Object,
         style: impl FnOnce(&mut Vec<u8>, &TableShape, &mut Notes) -> Style,
@@ -300,7 +124,7 @@ impl<'a> Planner<'a> {
         Ok(())
     }
 
-    fn parse(&self, table: &Object) -> Result<Shape> {
+    pub(super) fn parse(&self, table: &Object) -> Result<Shape> {
         let reader = match self.options.dialect {
             Dialect::Shell(Shell::V3_40) => Reader::V3_40,
             _ => Reader::Current,
@@ -337,7 +161,7 @@ impl<'a> Planner<'a> {
         others.filter(|object| self.is_wanted(&object.table)).collect()
     }
 
-    fn is_wanted(&self, name: &str) -> bool {
+    pub(super) fn is_wanted(&self, name: &str) -> bool {
         let tables = &self.options.tables;
         let is_named = |name: &str| tables.iter().any(|table| table.eq_ignore_ascii_case(name));
         // What is about the tables that were asked for comes along, and virtual tables bring their shadows.
@@ -346,7 +170,7 @@ impl<'a> Planner<'a> {
     }
 
     /// The tables that were asked for; `None` for all.
-    fn wanted_names(&self) -> Option<Vec<String>> {
+    pub(super) fn wanted_names(&self) -> Option<Vec<String>> {
         let all = self.options.tables.is_empty();
         let wanted = self.schema.of(Kind::Table).filter(|table| self.is_wanted(&table.name));
         (!all).then(|| wanted.map(|table| table.name.clone()).collect())
@@ -359,15 +183,16 @@ impl<'a> Planner<'a> {
     /// The virtual table whose shadow `name` is.
     fn owner(&self, name: &str) -> Option<&'a Object> {
         let (before, suffix) = name.rsplit_once('_')?;
-        let known =
-            ["data", "idx", "content", "docsize", "config", "segments", "segdir", "stat", "node", "rowid", "parent"];
-        if !known.contains(&suffix) {
-            return None;
-        }
         let schema = self.schema;
-        schema.of(Kind::Table).find(|table| is_virtual(table) && table.name.eq_ignore_ascii_case(before))
+        let is_owner = |table: &&Object| {
+            is_virtual(table)
+                && table.name.eq_ignore_ascii_case(before)
+                && matches!(self.parse(table), Ok(Shape::Virtual(shape)) if virtual_table::has_shadow(&shape, name, suffix))
+        };
+        schema.of(Kind::Table).find(is_owner)
     }
 
+    /// A name that no object has, beginning with `stem`.
     pub(super) fn text(&mut self, text: &str) {
         self.items.push(Item::Text(text.into()));
     }
@@ -391,10 +216,16 @@ pub(super) fn write_statement(out: &mut Vec<u8>, sql: &str) {
 }
 
 /// Lets what follows write to the schema table.
-fn open_schema(out: &mut Vec<u8>, writable: &mut bool) {
+pub(super) fn open_schema(out: &mut Vec<u8>, writable: &mut bool) {
     if !core::mem::replace(writable, true) {
         out.extend_from_slice(b"PRAGMA writable_schema=ON;\n");
     }
+}
+
+/// A name that no object has, beginning with `stem`.
+pub(super) fn free_name(schema: &Schema, stem: &str) -> String {
+    let is_free = |name: &String| !schema.objects.iter().any(|object| object.name.eq_ignore_ascii_case(name));
+    (0u32..).map(|number| format!("{stem}{number}")).find(is_free).unwrap_or_default()
 }
 
 fn row_plan(table: &Object, root: Pgno, shape: &TableShape, prefix: Vec<u8>, style: Style) -> RowPlan {
@@ -405,7 +236,7 @@ fn row_plan(table: &Object, root: Pgno, shape: &TableShape, prefix: Vec<u8>, sty
         Source { slot, affinity: column.affinity, default: column.default.clone() }
     });
     let sources = with_rowid.then(Source::rowid).into_iter().chain(columns).collect();
-    RowPlan { table: table.name.clone(), root, prefix, sources, style, only: None, opening: Vec::new() }
+    RowPlan { prefix, sources, ..RowPlan::new(&table.name, root, style) }
 }
 
 pub(super) fn sql_of(object: &Object) -> &str {

@@ -1,103 +1,125 @@
 //! Rows as INSERT statements.
 
 use super::affinity::Affinity;
-use super::cli_real::Shell;
-use super::constant::Constant;
 use super::literal::{self, write_integer};
 use super::notes::{Loss, Notes};
+use super::options::Dialect;
+use super::row_plan::{Filter, RowPlan, Source, Style};
+use super::rtree::{NodeFormat, Parents};
 use super::shell;
 use crate::btree::entries::Row;
 use crate::btree::{Encoding, Slot, Value};
 use crate::error::{Error, ErrorKind, Result};
 use crate::page::Pgno;
 
-/// How the rows of one b-tree become SQL.
-#[derive(Clone, Debug)]
-pub(super) struct RowPlan {
-    /// For messages.
-    pub(super) table: String,
-    pub(super) root: Pgno,
-    /// What goes before the first row, if there is one.
-    pub(super) opening: Vec<u8>,
-    /// Up to VALUES.
-    pub(super) prefix: Vec<u8>,
-    pub(super) sources: Vec<Source>,
-    pub(super) style: Style,
-    /// Only rows that begin with one of these texts.
-    pub(super) only: Option<Vec<String>>,
+/// How much goes into a statement, in bytes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    /// A statement of several rows is no longer.
+    pub(super) several: usize,
+    /// No statement is longer; a row for which that is not enough goes through pieces.
+    pub(super) statement: usize,
+    /// A row that takes more in the database is worth a warning.
+    pub(super) row: usize,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Style {
-    /// A statement a row, as that shell prints it.
-    Shell(Shell),
-    /// Many rows a statement; with `rowid` that is the first value.
-    Many { rowid: bool },
-}
-
-/// Where a value comes from.
-#[derive(Clone, Debug)]
-pub(super) struct Source {
-    /// Its place in the record; `None` for the rowid.
-    pub(super) slot: Option<usize>,
-    pub(super) affinity: Affinity,
-    pub(super) default: Constant,
-}
-
-impl Source {
-    pub(super) fn rowid() -> Self {
-        Self { slot: None, affinity: Affinity::Integer, default: Constant::Null }
+impl Limits {
+    pub(super) fn of(dialect: Dialect) -> Self {
+        match dialect {
+            // D1 also bounds the instructions that a statement becomes, by 25,000: one a value and one a row, each of
+            // which takes two bytes or more.
+            Dialect::D1 => Self { several: 32 << 10, statement: 100_000, row: 2_000_000 },
+            // Short enough to read, long enough to load fast; a tenth of what SQLite takes.
+            _ => Self { several: 64 << 10, statement: 100 << 20, row: usize::MAX },
+        }
     }
 }
 
 /// Writes rows, one b-tree after the other.
 #[derive(Clone, Debug)]
 pub(super) struct RowWriter {
-    encoding: Encoding,
+    pub(super) encoding: Encoding,
     /// Whether the target stores text as the source does.
-    same_encoding: bool,
-    /// The longest statement that is made of several rows, in bytes.
-    limit: usize,
+    pub(super) same_encoding: bool,
+    pub(super) limits: Limits,
     slots: Vec<Slot>,
     /// Where the statement begins in what was written last; `None` between statements.
     statement: Option<usize>,
+    parents: Parents,
+}
+
+/// What became of a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Written {
+    Whole,
+    /// Nothing was written: it has to go in another way, as a `LongRow`.
+    TooLong,
 }
 
 impl RowWriter {
-    pub(super) fn new(encoding: Encoding, same_encoding: bool, limit: usize) -> Self {
-        Self { encoding, same_encoding, limit, slots: Vec::new(), statement: None }
+    pub(super) fn new(encoding: Encoding, same_encoding: bool, limits: Limits) -> Self {
+        let (slots, parents) = (Vec::new(), Parents::default());
+        Self { encoding, same_encoding, limits, slots, statement: None, parents }
     }
 
     /// Appends a row.
     ///
     /// # Errors
     /// `BtreePage`, naming its page, when its record is damaged; then nothing was appended.
-    pub(super) fn write(&mut self, out: &mut Vec<u8>, plan: &RowPlan, row: Row<'_>, notes: &mut Notes) -> Result<()> {
-        Slot::read_all(row.record, row.pgno, &mut self.slots)?;
-        if let Some(only) = &plan.only
-            && !self.begins_with(row, only)?
-        {
-            return Ok(());
+    pub(super) fn write(
+        &mut self,
+        out: &mut Vec<u8>,
+        plan: &RowPlan,
+        row: Row<'_>,
+        notes: &mut Notes,
+    ) -> Result<Written> {
+        if row.record.len() + row.rest.map_or(0, |rest| rest.remaining) > self.limits.row {
+            notes.count(&plan.table, Loss::Long);
         }
-        let start = out.len();
+        if row.rest.is_some() {
+            return self.long_row(out, plan, row);
+        }
+        Slot::read_all(row.record, row.pgno, &mut self.slots)?;
+        if !self.passes(row, &plan.filter)? {
+            return Ok(Written::Whole);
+        }
+        let (start, statement) = (out.len(), self.statement);
         let written = match plan.style {
             Style::Shell(_) => {
                 out.extend_from_slice(&plan.prefix);
                 out.extend_from_slice(b" VALUES(");
-                self.values(out, plan, row, notes).map(|()| out.extend_from_slice(b");\n"))
+                self.values(out, plan, row, notes).map(|()| {
+                    out.extend_from_slice(b");\n");
+                    Written::Whole
+                })
             }
-            Style::Many { .. } => self.row_of_many(out, plan, row, notes),
+            Style::Many { .. } => self.row_of_many(out, plan, |writer, out| writer.values(out, plan, row, notes)),
+            Style::Update => self.update(out, plan, row, notes),
+            Style::RtreeParents => self.add_parent(row),
+            Style::RtreeNodes(format) => self.node(out, plan, row, format),
         };
-        if written.is_err() {
+        if !matches!(written, Ok(Written::Whole)) {
             out.truncate(start);
+            self.statement = statement;
+        }
+        if matches!(written, Ok(Written::TooLong)) {
+            self.end_statement(out);
         }
         written
     }
 
     /// Ends the statement of several rows.
-    pub(super) fn end(&mut self, out: &mut Vec<u8>) {
+    pub(super) fn end_statement(&mut self, out: &mut Vec<u8>) {
         if self.statement.take().is_some() {
             out.extend_from_slice(b";\n");
+        }
+    }
+
+    /// There are no more rows.
+    pub(super) fn end(&mut self, out: &mut Vec<u8>, plan: &RowPlan) {
+        self.end_statement(out);
+        if plan.style != Style::RtreeParents {
+            self.parents.clear();
         }
     }
 
@@ -107,66 +129,139 @@ impl RowWriter {
         self.statement = self.statement.map(|start| start.saturating_sub(bytes));
     }
 
-    fn row_of_many(&mut self, out: &mut Vec<u8>, plan: &RowPlan, row: Row<'_>, notes: &mut Notes) -> Result<()> {
+    /// What has no room in memory is only written where any row may be so long.
+    fn long_row(&mut self, out: &mut Vec<u8>, plan: &RowPlan, row: Row<'_>) -> Result<Written> {
+        match (plan.style, &plan.filter) {
+            (Style::Shell(_) | Style::Many { .. } | Style::Update, Filter::All) => {
+                self.end_statement(out);
+                Ok(Written::TooLong)
+            }
+            _ => Err(damaged(row.pgno)),
+        }
+    }
+
+    /// Appends a row to the statement, or to a new one if it does not fit.
+    fn row_of_many(
+        &mut self,
+        out: &mut Vec<u8>,
+        plan: &RowPlan,
+        write_values: impl FnOnce(&Self, &mut Vec<u8>) -> Result<()>,
+    ) -> Result<Written> {
         let before = out.len();
         match self.statement {
             Some(_) => out.extend_from_slice(b",\n("),
             None => self.begin(out, plan),
         }
         let values = out.len();
-        self.values(out, plan, row, notes)?;
+        write_values(self, out)?;
         out.push(b')');
+        if plan.prefix.len() + BEGIN.len() + (out.len() - values) + END > self.limits.statement {
+            return Ok(Written::TooLong);
+        }
         if let Some(statement) = self.statement
             && statement < before
-            && out.len() - statement > self.limit
+            && out.len() - statement + END > self.limits.several
         {
             // It did not fit: it begins the next statement instead.
             let row = out.split_off(values);
             out.truncate(before);
-            self.end(out);
+            self.end_statement(out);
             self.begin(out, plan);
             out.extend_from_slice(&row);
         }
-        Ok(())
+        Ok(Written::Whole)
     }
 
     fn begin(&mut self, out: &mut Vec<u8>, plan: &RowPlan) {
         self.statement = Some(out.len());
         out.extend_from_slice(&plan.prefix);
-        out.extend_from_slice(b" VALUES\n(");
+        out.extend_from_slice(BEGIN);
+    }
+
+    fn update(&self, out: &mut Vec<u8>, plan: &RowPlan, row: Row<'_>, notes: &mut Notes) -> Result<Written> {
+        let mut stored = plan.sources.iter().filter_map(|source| self.slots.get(source.slot?));
+        if stored.all(|slot| slot.value(row.record, row.pgno) == Ok(Value::Null)) {
+            return Ok(Written::Whole);
+        }
+        let start = out.len();
+        out.extend_from_slice(&plan.prefix);
+        self.values(out, plan, row, notes)?;
+        out.extend_from_slice(b";\n");
+        Ok(if out.len() - start > self.limits.statement { Written::TooLong } else { Written::Whole })
+    }
+
+    fn add_parent(&mut self, row: Row<'_>) -> Result<Written> {
+        match self.slots.get(1).ok_or(damaged(row.pgno))?.value(row.record, row.pgno)? {
+            Value::Integer(parent) => self.parents.add(parent, row.pgno)?,
+            _ => return Err(damaged(row.pgno)),
+        }
+        Ok(Written::Whole)
+    }
+
+    fn node(&mut self, out: &mut Vec<u8>, plan: &RowPlan, row: Row<'_>, format: NodeFormat) -> Result<Written> {
+        let Value::Blob(node) = self.slots.get(1).ok_or(damaged(row.pgno))?.value(row.record, row.pgno)? else {
+            return Err(damaged(row.pgno));
+        };
+        if self.parents.is_leaf(row.rowid.ok_or(damaged(row.pgno))?) {
+            for cell in format.cells(node, row.pgno)? {
+                self.row_of_many(out, plan, |_, out| cell.write(out))?;
+            }
+        }
+        Ok(Written::Whole)
     }
 
     fn values(&self, out: &mut Vec<u8>, plan: &RowPlan, row: Row<'_>, notes: &mut Notes) -> Result<()> {
         for (index, source) in plan.sources.iter().enumerate() {
-            if index > 0 {
-                out.push(b',');
+            out.extend_from_slice(plan.label(index));
+            match source.slot.and_then(|slot| self.slots.get(slot)) {
+                Some(slot) => self.value(out, plan, source, slot.value(row.record, row.pgno)?, notes),
+                None => self.absent(out, plan, source, row.rowid.ok_or(damaged(row.pgno)), notes)?,
             }
-            let Some(slot) = source.slot else {
-                write_integer(out, row.rowid.ok_or(Error::at_page(ErrorKind::BtreePage, row.pgno.value()))?);
-                continue;
-            };
-            let (value, encoding) = match self.slots.get(slot) {
-                Some(slot) => (slot.value(row.record, row.pgno)?, self.encoding),
-                None => match source.default.value() {
-                    Some(value) => (value, Encoding::Utf8),
-                    None => {
-                        notes.count(&plan.table, Loss::Default);
-                        (Value::Null, self.encoding)
-                    }
-                },
-            };
-            self.value(out, plan, source, value, encoding, notes);
         }
         Ok(())
     }
 
-    fn value(
+    /// Appends a value that the record does not have.
+    ///
+    /// # Errors
+    /// That of `rowid` if it is asked for.
+    pub(super) fn absent(
+        &self,
+        out: &mut Vec<u8>,
+        plan: &RowPlan,
+        source: &Source,
+        rowid: Result<i64>,
+        notes: &mut Notes,
+    ) -> Result<()> {
+        if source.slot.is_none() {
+            write_integer(out, rowid?);
+        } else if let Some(value) = source.default.value() {
+            self.encoded_value(out, plan, source, (value, Encoding::Utf8), notes);
+        } else {
+            notes.count(&plan.table, Loss::Default);
+            out.extend_from_slice(b"NULL");
+        }
+        Ok(())
+    }
+
+    /// Appends a value of the database.
+    pub(super) fn value(
         &self,
         out: &mut Vec<u8>,
         plan: &RowPlan,
         source: &Source,
         value: Value<'_>,
-        encoding: Encoding,
+        notes: &mut Notes,
+    ) {
+        self.encoded_value(out, plan, source, (value, self.encoding), notes);
+    }
+
+    fn encoded_value(
+        &self,
+        out: &mut Vec<u8>,
+        plan: &RowPlan,
+        source: &Source,
+        (value, encoding): (Value<'_>, Encoding),
         notes: &mut Notes,
     ) {
         let value = match (source.affinity, value) {
@@ -189,10 +284,28 @@ impl RowWriter {
         }
     }
 
-    fn begins_with(&self, row: Row<'_>, names: &[String]) -> Result<bool> {
-        let Some(slot) = self.slots.first() else { return Ok(false) };
-        let Value::Text(text) = slot.value(row.record, row.pgno)? else { return Ok(false) };
-        let text = self.encoding.decode_lossy(text);
-        Ok(names.iter().any(|name| name.eq_ignore_ascii_case(&text)))
+    fn passes(&self, row: Row<'_>, filter: &Filter) -> Result<bool> {
+        if *filter == Filter::All {
+            return Ok(true);
+        }
+        let first = self.slots.first().map(|slot| slot.value(row.record, row.pgno)).transpose()?;
+        let text = match first {
+            Some(Value::Text(text)) => Some(self.encoding.decode_lossy(text)),
+            _ => None,
+        };
+        Ok(match filter {
+            Filter::All => true,
+            Filter::Only(names) => text.is_some_and(|text| names.iter().any(|name| name.eq_ignore_ascii_case(&text))),
+            Filter::Except(name) => text.as_deref() != Some(*name),
+        })
     }
+}
+
+/// What stands between the prefix and the first value.
+pub(super) const BEGIN: &[u8] = b" VALUES\n(";
+/// Length of a statement's end, in bytes.
+const END: usize = 2;
+
+fn damaged(pgno: Pgno) -> Error {
+    Error::at_page(ErrorKind::BtreePage, pgno.value())
 }

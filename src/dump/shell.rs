@@ -14,7 +14,7 @@ pub(super) fn write_value(out: &mut Vec<u8>, value: Value<'_>, encoding: Encodin
         Value::Integer(integer) => write_integer(out, integer),
         Value::Real(real) => cli_real::write_real(out, real, shell),
         Value::Blob(bytes) => {
-            out.extend_from_slice(if shell == Shell::V3_40 { b"X'" } else { b"x'" });
+            out.extend_from_slice(blob_start(shell));
             write_hex(out, bytes);
             out.push(b'\'');
         }
@@ -33,6 +33,11 @@ pub(super) fn write_value(out: &mut Vec<u8>, value: Value<'_>, encoding: Encodin
         }
     }
     true
+}
+
+/// What a blob begins with.
+pub(super) fn blob_start(shell: Shell) -> &'static [u8] {
+    if shell == Shell::V3_40 { b"X'" } else { b"x'" }
 }
 
 /// Line ends as marks that are replaced again.

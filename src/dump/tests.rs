@@ -1,4 +1,5 @@
 mod against_the_shell;
+mod d1;
 mod random;
 mod round_trip;
 

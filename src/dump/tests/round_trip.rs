@@ -76,7 +76,7 @@ fn contents(db: &Connection) -> Vec<String> {
     lines
 }
 
-fn show(value: ValueRef<'_>) -> String {
+pub(super) fn show(value: ValueRef<'_>) -> String {
     match value {
         ValueRef::Real(real) => format!("real {real:e} {:016x}", real.to_bits()),
         ValueRef::Text(text) => format!("text {:?}", String::from_utf8_lossy(text)) + &format!("{text:02x?}"),
