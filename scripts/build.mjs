@@ -11,13 +11,11 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join, resolve } from "node:path";
-import { coreFolder, coreWasm, report } from "./lib/core.mjs";
 import { root, run } from "./lib/run.mjs";
+import { modules, report } from "./lib/wasm.mjs";
 
 const TARGET = "wasm32-unknown-unknown";
 const compiled = join(root, "target", TARGET, "release/pagemark.wasm");
-const generated = join(root, "target/wasm-bindgen");
-const stamp = join(coreFolder, ".stamp");
 const dist = join(root, "js/dist");
 
 // What Rust emits for this target by default, plus simd; said here so that wasm-opt accepts a stripped file as well.
@@ -31,15 +29,21 @@ const FEATURES = [
   "multivalue",
 ];
 
-buildCore();
+for (const module of modules) buildModule(module);
+if (report().length > 0) process.exit(1);
 buildPackage();
 
-function buildCore() {
+function buildModule(module) {
   // An environment RUSTFLAGS would replace the flags of .cargo/config.toml, and silently build without simd.
   const { RUSTFLAGS: _, CARGO_ENCODED_RUSTFLAGS: __, ...env } = process.env;
-  run("cargo", ["build", "--quiet", "--package", "pagemark", "--lib", "--release", "--target", TARGET], {
-    env,
-  });
+  const only = ["--no-default-features", "--features", module.feature];
+  run(
+    "cargo",
+    ["build", "--quiet", "--package", "pagemark", "--lib", "--release", "--target", TARGET, ...only],
+    {
+      env,
+    },
+  );
 
   // Cargo knows whether Rust has to be compiled again; from there on, the content decides.
   const inputs = [
@@ -52,28 +56,31 @@ function buildCore() {
   const hash = createHash("sha256");
   for (const file of inputs) hash.update(readFileSync(resolve(root, file)));
   const wanted = hash.digest("hex");
-  const fresh = existsSync(stamp) && existsSync(coreWasm) && readFileSync(stamp, "utf8") === wanted;
-  if (!fresh) generateCore(wanted);
-  if (report().length > 0) process.exit(1);
+  const stamp = join(module.folder, ".stamp");
+  const fresh = existsSync(stamp) && existsSync(module.wasm) && readFileSync(stamp, "utf8") === wanted;
+  if (!fresh) generate(module, stamp, wanted);
 }
 
-function generateCore(inputs) {
+function generate(module, stamp, inputs) {
+  const generated = join(root, "target/wasm-bindgen", module.name);
   rmSync(generated, { recursive: true, force: true });
   run("cargo", ["run", "--quiet", "--package", "build-wasm", "--", compiled, generated]);
   rmSync(stamp, { force: true });
-  mkdirSync(coreFolder, { recursive: true });
+  mkdirSync(module.folder, { recursive: true });
   const optimise = ["-O3", ...FEATURES.map((name) => `--enable-${name}`)];
-  run("wasm-opt", [...optimise, join(generated, "pagemark_bg.wasm"), "-o", coreWasm]);
+  run("wasm-opt", [...optimise, join(generated, "pagemark_bg.wasm"), "-o", module.wasm]);
   for (const name of ["pagemark.js", "pagemark.d.ts"])
-    copyFileSync(join(generated, name), join(coreFolder, name));
+    copyFileSync(join(generated, name), join(module.folder, name));
   writeFileSync(stamp, inputs);
 }
 
 function buildPackage() {
-  copy(join(coreFolder, "pagemark.js"), "pkg/core/pagemark.js");
-  copy(join(coreFolder, "pagemark.d.ts"), "pkg/core/pagemark.d.ts");
-  copy(coreWasm, "core.wasm");
-  copy(join(root, "js/types/core.d.wasm.ts"), "core.d.wasm.ts");
+  for (const { name, folder, wasm } of modules) {
+    copy(join(folder, "pagemark.js"), `pkg/${name}/pagemark.js`);
+    copy(join(folder, "pagemark.d.ts"), `pkg/${name}/pagemark.d.ts`);
+    copy(wasm, `${name}.wasm`);
+    copy(join(root, `js/types/${name}.d.wasm.ts`), `${name}.d.wasm.ts`);
+  }
   // npm publishes these two from the package's own folder only.
   for (const name of ["LICENSE", "README.md"]) copy(join(root, name), `../${name}`);
   run("tsc", ["--project", "js"]);
@@ -97,7 +104,7 @@ function copy(from, name) {
 function removeLeftovers() {
   for (const name of readdirSync(dist, { recursive: true })) {
     const source = name.replace(/(\.d\.ts|\.js|\.js\.map)$/, ".ts");
-    if (source === name || name.startsWith("pkg/") || name.startsWith("core.d.")) continue;
+    if (source === name || name.startsWith("pkg/") || /^(core|dump)\.d\./.test(name)) continue;
     if (!existsSync(join(root, "js/src", source))) rmSync(join(dist, name));
   }
 }

@@ -17,6 +17,8 @@ export {
   type RestoreOptions,
   type Shown,
 } from "./jobs/database.ts";
+export type { Dialect, DumpOptions } from "./jobs/dump.ts";
+export { dumpSource } from "./jobs/dump-source.ts";
 export { type PagemarkOptions, pagemark } from "./jobs/pagemark.ts";
 export type { JobOptions, Progress } from "./jobs/progress.ts";
 export type { Backup } from "./jobs/record.ts";

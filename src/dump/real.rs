@@ -1,17 +1,18 @@
 //! Floating-point numbers as SQL that every SQLite reads back exactly.
 //!
-//! SQLite did not always read decimals exactly: up to 3.42 it multiplies the first 19 digits by a power of ten in the
-//! C compiler's `long double`. So the shortest decimal that names a number is only used where one exact multiplication
-//! or division gives it; else 19 digits, which are so close that no rounding on the way reaches another number; and
-//! where the power of ten itself is out of reach, a whole number divided by powers of two.
+//! SQLite did not always read decimals exactly: up to 3.42 it takes the first 18 or 19 digits and multiplies or divides
+//! them by a power of ten in the C compiler's `long double`, whose result is rounded a second time. So the shortest
+//! decimal that names a number is only used where that second rounding cannot matter; else 18 digits, which are so
+//! close to the number that no rounding on the way reaches another one; and where the power of ten itself is out of
+//! reach, a whole number divided by powers of two.
 
 use core::fmt::Write;
 
-/// Digits that a whole number below 2^53 surely has room for.
-const EXACT_DIGITS: usize = 15;
+/// Whole numbers up to here are floating-point numbers, too.
+const MOST_EXACT: u64 = 1 << 53;
 /// The largest power of ten that is a floating-point number itself.
-const EXACT_POWER: i32 = 22;
-/// Below this, the power of ten for 19 digits is beyond 10^307, which old SQLites do not reach in one step.
+const EXACT_POWER: u32 = 22;
+/// Below this, the power of ten for 18 digits is beyond 10^307, which old SQLites do not reach in one step.
 const SMALLEST_DECIMAL: f64 = 1e-280;
 
 /// Appends a number.
@@ -25,32 +26,88 @@ pub(super) fn write_real(out: &mut Vec<u8>, real: f64) {
     } else {
         let mut buffer = zmij::Buffer::new();
         let shortest = buffer.format_finite(real);
-        if is_exact(shortest) {
+        if is_safe(shortest, real) {
             out.extend_from_slice(shortest.as_bytes());
-        } else {
+        } else if !write_fixed(out, real) {
             let mut text = Text(out);
             // Writing to a vector cannot fail.
-            let _ = write!(text, "{real:.18e}");
+            let _ = write!(text, "{real:.17e}");
         }
     }
 }
 
-/// Whether reading a decimal takes one exact step (Clinger's fast path).
-fn is_exact(decimal: &str) -> bool {
+/// Whether every SQLite reads `decimal` as `real`: one multiplication or division of exact numbers (Clinger's fast path)
+/// gives it, and its exact value is so far from the middle between two numbers that rounding to 64 bits first, as x87
+/// does, changes nothing.
+fn is_safe(decimal: &str, real: f64) -> bool {
     let (digits, exponent) = decimal.split_once('e').unwrap_or((decimal, "0"));
     let Ok(exponent) = exponent.parse::<i32>() else { return false };
-    let fraction = digits.split_once('.').map_or(0, |(_, fraction)| if fraction == "0" { 0 } else { fraction.len() });
-    let significant = digits.bytes().filter(u8::is_ascii_digit).skip_while(|&digit| digit == b'0').count();
-    significant <= EXACT_DIGITS && (exponent - fraction as i32).abs() <= EXACT_POWER
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let fraction = fraction.trim_end_matches('0');
+    let mut significant = 0u64;
+    for digit in whole.bytes().chain(fraction.bytes()).filter(u8::is_ascii_digit) {
+        significant = match significant.checked_mul(10) {
+            Some(shifted) if shifted < MOST_EXACT => shifted + u64::from(digit - b'0'),
+            _ => return false,
+        };
+    }
+    let power = exponent - fraction.len() as i32;
+    let (mantissa, shift) = mantissa_and_exponent(real.abs());
+    if significant > MOST_EXACT || power.unsigned_abs() > EXACT_POWER || shift.abs() > 70 {
+        return false;
+    }
+    // decimal = significant * 10^power and real = mantissa * 2^shift, both times whatever makes them whole.
+    let ten = 10u128.pow(power.unsigned_abs());
+    let (by_ten, by_two) = if power < 0 { (1, ten) } else { (ten, 1) };
+    let (left, right) = if shift < 0 { (1u128 << -shift, 1) } else { (1, 1u128 << shift) };
+    let product = |a: u64, b: u128, c: u128| u128::from(a).checked_mul(b)?.checked_mul(c);
+    let (Some(decimal), Some(real)) = (product(significant, by_ten, left), product(mantissa, by_two, right)) else {
+        return false;
+    };
+    // Twice the distance, of which one is half the way to the next number.
+    let distance = decimal.abs_diff(real).saturating_mul(2);
+    let half_way = by_two * right;
+    distance <= half_way - half_way / 256
 }
 
-/// Appends a number so small that it is below the reach of decimals: `(m.0/2^62/2^62/…)`.
-fn write_quotient(out: &mut Vec<u8>, real: f64) {
+/// Appends 18 digits of a number of common size, some of which are behind the point; `false` for others. It is many
+/// times faster than the formatting of the standard library, which has to know all sizes.
+fn write_fixed(out: &mut Vec<u8>, real: f64) -> bool {
+    const DIGITS: u32 = 18;
+    let (mantissa, shift) = mantissa_and_exponent(real.abs());
+    if !(0.1..1e15).contains(&real.abs()) || !(-60..0).contains(&shift) {
+        return false;
+    }
+    let fraction_bits = -shift as u32;
+    let whole = mantissa >> fraction_bits;
+    let places = DIGITS - whole.checked_ilog10().map_or(0, |digits| digits + 1);
+    let fraction = u128::from(mantissa & ((1 << fraction_bits) - 1)) * 10u128.pow(places);
+    let rounded = (fraction + (1 << (fraction_bits - 1))) >> fraction_bits;
+    let (whole, fraction) = if rounded == 10u128.pow(places) { (whole + 1, 0) } else { (whole, rounded as u64) };
+    if real < 0.0 {
+        out.push(b'-');
+    }
+    let mut buffer = itoa::Buffer::new();
+    out.extend_from_slice(buffer.format(whole).as_bytes());
+    out.push(b'.');
+    let digits = buffer.format(fraction);
+    out.extend(core::iter::repeat_n(b'0', (places as usize).saturating_sub(digits.len())));
+    out.extend_from_slice(digits.as_bytes());
+    true
+}
+
+/// A number above 0 as a whole number times a power of two.
+fn mantissa_and_exponent(real: f64) -> (u64, i32) {
     let bits = real.to_bits();
     let stored = (bits >> 52 & 0x7ff) as i32;
     let fraction = bits & ((1 << 52) - 1);
     // A stored exponent of 0 means a number without the leading bit.
-    let (mantissa, exponent) = if stored == 0 { (fraction, -1074) } else { (fraction | 1 << 52, stored - 1075) };
+    if stored == 0 { (fraction, -1074) } else { (fraction | 1 << 52, stored - 1075) }
+}
+
+/// Appends a number so small that it is below the reach of decimals: `(m.0/2^62/2^62/…)`.
+fn write_quotient(out: &mut Vec<u8>, real: f64) {
+    let (mantissa, exponent) = mantissa_and_exponent(real.abs());
     let sign = if real < 0.0 { "-" } else { "" };
     let mut text = Text(out);
     let _ = write!(text, "({sign}{mantissa}.0");
@@ -89,27 +146,77 @@ mod tests {
         for (real, text) in [(0.1, "0.1"), (2.0, "2.0"), (-1.5, "-1.5"), (12.34, "12.34"), (1e20, "1e+20")] {
             assert_eq!(written(real), text);
         }
-        assert_eq!(written(0.1 + 0.2), "3.000000000000000444e-1");
+        assert_eq!(written(0.1 + 0.2), "0.300000000000000044");
+    }
+
+    /// Numbers of every size, and decimals of up to 17 digits, which are nearest to the middles between numbers.
+    fn numbers() -> Vec<f64> {
+        let mut numbers = vec![
+            0.0,
+            -0.0,
+            5e-324,
+            -5e-324,
+            f64::MIN_POSITIVE,
+            f64::MAX,
+            f64::MIN,
+            1e-280,
+            1e22,
+            1e23,
+            907861860.737737,
+        ];
+        let mut bits = 1u64;
+        let mut random = || {
+            bits = bits.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            bits ^ bits >> 29
+        };
+        for _ in 0..20_000 {
+            let number = f64::from_bits(random());
+            numbers.extend((!number.is_nan()).then_some(number));
+            let digits = random() % 10u64.pow(1 + (random() >> 40) as u32 % 17);
+            let decimal = format!("{digits}e{}", (random() >> 40) % 40).parse::<f64>().unwrap();
+            numbers.extend([decimal, decimal / 1e20, digits as f64 / 100.0, digits as f64 / 1e6]);
+        }
+        numbers
+    }
+
+    fn check(read: &[f64], numbers: &[f64]) {
+        assert_eq!(read.len(), numbers.len());
+        for (read, real) in read.iter().zip(numbers) {
+            assert_eq!(read.to_bits(), real.to_bits(), "{real:e} as {}", written(*real));
+        }
     }
 
     #[test]
     fn c14_sqlite_reads_every_number_back_bit_by_bit() {
         let db = Connection::open_in_memory().unwrap();
-        let mut bits = 1u64;
-        let mut check = |real: f64| {
-            let sql = written(real);
-            let read: f64 = db.query_row(&format!("SELECT {sql}"), [], |row| row.get(0)).unwrap();
-            assert_eq!(read.to_bits(), real.to_bits(), "{real:e} as {sql}");
-        };
-        for real in [0.0, -0.0, 5e-324, -5e-324, f64::MIN_POSITIVE, f64::MAX, f64::MIN, 1e-280, 1e22, 1e23] {
-            check(real);
+        let numbers = numbers();
+        for numbers in numbers.chunks(500) {
+            let rows: Vec<String> = numbers.iter().map(|&real| format!("({})", written(real))).collect();
+            let mut statement = db.prepare(&format!("VALUES {}", rows.join(","))).unwrap();
+            let read: Vec<f64> = statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+            check(&read, numbers);
         }
-        for _ in 0..20_000 {
-            bits = bits.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            let real = f64::from_bits(bits ^ bits >> 29);
-            if !real.is_nan() {
-                check(real);
-            }
+    }
+
+    /// The last versions before 3.43 are the ones that round twice.
+    #[test]
+    fn c14_so_does_the_shell_of_2022() {
+        let path = std::env::temp_dir().join(format!("pagemark-real-{}.db", std::process::id()));
+        let _ = std::fs::remove_file(&path);
+        let numbers = numbers();
+        let rows: Vec<String> = numbers.iter().map(|&real| format!("({})", written(real))).collect();
+        let mut sql = String::from("CREATE TABLE t (x);");
+        for rows in rows.chunks(500) {
+            sql += &format!("INSERT INTO t VALUES {};\n", rows.join(",\n"));
         }
+        let mut shell =
+            std::process::Command::new("sqlite3").arg(&path).stdin(std::process::Stdio::piped()).spawn().unwrap();
+        std::io::Write::write_all(&mut shell.stdin.take().unwrap(), sql.as_bytes()).unwrap();
+        assert!(shell.wait().unwrap().success());
+        let db = Connection::open(&path).unwrap();
+        let mut statement = db.prepare("SELECT x FROM t").unwrap();
+        let read: Vec<f64> = statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+        check(&read, &numbers);
+        let _ = std::fs::remove_file(&path);
     }
 }

@@ -5,8 +5,13 @@
 
 #![allow(unreachable_pub, reason = "JavaScript reaches what no Rust module does")]
 
+#[cfg(feature = "bind-core")]
 mod catalog;
+#[cfg(feature = "bind-dump")]
+mod dump;
+#[cfg(feature = "bind-core")]
 mod page;
+#[cfg(feature = "bind-core")]
 mod snapshot;
 
 use wasm_bindgen::prelude::*;

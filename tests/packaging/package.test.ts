@@ -48,9 +48,9 @@ test("the command line is on the path of npm's scripts, and tells its version", 
   expect(existsSync(join(project, "again.db"))).toBe(true);
 });
 
-test("nothing but the built package is in it: no sources, no tests, one wasm", () => {
+test("nothing but the built package is in it: no sources, no tests, two wasm modules", () => {
   const files = readdirSync(join(project, "node_modules/pagemark"), { recursive: true, encoding: "utf8" });
-  expect(files.filter((name) => name.endsWith(".wasm"))).toEqual(["dist/core.wasm"]);
+  expect(files.filter((name) => name.endsWith(".wasm"))).toEqual(["dist/core.wasm", "dist/dump.wasm"]);
   expect(files.filter((name) => /(^|\/)(src|tests?)\/|\.tsbuildinfo$/.test(name))).toEqual([]);
 });
 

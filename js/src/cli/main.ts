@@ -4,6 +4,7 @@ import { Command, CommanderError } from "commander";
 import { PagemarkError } from "../errors/index.ts";
 import { addBackup } from "./backup.ts";
 import { addDownload } from "./download.ts";
+import { addDump } from "./dump.ts";
 import { addList } from "./list.ts";
 import { EXIT, printError } from "./output.ts";
 import { addRestore } from "./restore.ts";
@@ -32,7 +33,7 @@ const program = new Command("pagemark")
   // Not `program.opts()`: what is wrong may stand before the option.
   .configureOutput({ outputError: (text, write) => (wantsJson() ? printUsageError(text) : write(text)) })
   .exitOverride();
-for (const add of [addBackup, addList, addRestore, addDownload, addShow, addVerify])
+for (const add of [addBackup, addList, addRestore, addDownload, addDump, addShow, addVerify])
   add(program, interrupt.signal);
 
 try {

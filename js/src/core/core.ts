@@ -9,6 +9,8 @@ export type Core = typeof glue;
 export interface Platform {
   /** Finds the wasm: its bytes, a compiled module, or where to fetch it. */
   wasm(): Promise<BufferSource | WebAssembly.Module | Response | URL>;
+  /** Finds the wasm that makes SQL. */
+  dumpWasm(): Promise<BufferSource | WebAssembly.Module | Response | URL>;
   /** A SHA-256 faster than the core's, which works in steps. */
   sha256?(): Hasher;
   /** Packs pages on several threads. */

@@ -1,4 +1,5 @@
 export { type Core, core, type Platform, usePlatform } from "./core.ts";
+export { type DumpCore, dumpCore } from "./dump.ts";
 export { translateCoreError, translating } from "./errors.ts";
 export { type PackPool, type PackRequest, type PackResult, type PageRun, packPool } from "./packing.ts";
 export { type Hasher, sha256 } from "./sha256.ts";

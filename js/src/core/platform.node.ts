@@ -14,6 +14,7 @@ function wasmModule(): WebAssembly.Module {
 /** Node, Deno and Bun. */
 export const nodePlatform: Platform = {
   wasm: async () => wasmModule(),
+  dumpWasm: async () => readFileSync(new URL("../dump.wasm", import.meta.url)),
   sha256() {
     const hash = createHash("sha256");
     return { update: (bytes) => void hash.update(bytes), digest: () => hash.digest("hex") };

@@ -1,5 +1,8 @@
 import { usePlatform } from "../core/index.ts";
 
-usePlatform({ wasm: async () => new URL("../core.wasm", import.meta.url) });
+usePlatform({
+  wasm: async () => new URL("../core.wasm", import.meta.url),
+  dumpWasm: async () => new URL("../dump.wasm", import.meta.url),
+});
 
 export * from "../index.ts";

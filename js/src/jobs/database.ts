@@ -3,9 +3,12 @@ import { PagemarkError } from "../errors/index.ts";
 import type { PageSource } from "../sources/source.ts";
 import type { Store } from "../stores/store.ts";
 import { type BackupOptions, backUp, type NewBackup } from "./backup.ts";
+import { type DumpOptions, dumpMoment } from "./dump.ts";
+import { dumpSource } from "./dump-source.ts";
 import { History, type Link, type Listed } from "./history.ts";
 import { isLostFingerprint, PreviousStates } from "./previous-states.ts";
 import type { JobOptions } from "./progress.ts";
+import { openProvedMoment } from "./proved-moment.ts";
 import { type Backup, toBackup } from "./record.ts";
 import { drain, endingWith, planRestore, type RestorePlan, restoreStream } from "./restore.ts";
 import { StoredPages } from "./stored-pages.ts";
@@ -108,6 +111,15 @@ export class Backups {
     });
   }
 
+  /** A backup as SQL, read from the store page by page: nothing is restored first. */
+  dump(at?: At, options: DumpOptions = {}): Promise<ReadableStream<Uint8Array>> {
+    return translating(this.name, async () => {
+      const plan = await planRestore(this.store, this.#folder, formatAt(at), options.signal);
+      const moment = await openProvedMoment(this.store, this.#folder, plan, options.signal);
+      return dumpMoment(moment, this.name, options);
+    });
+  }
+
   /** Proves what is stored; see {@link Verification}. */
   verify(options: Omit<VerifyOptions, "at"> & { at?: At } = {}): Promise<Verification> {
     const { at, ...rest } = options;
@@ -147,6 +159,16 @@ export class Database {
   /** A backup as a SQLite file; see {@link Backups.download}. */
   async download(at?: At, options?: JobOptions): Promise<ReadableStream<Uint8Array>> {
     return (await (await this.#backups()).download(at, options)).body;
+  }
+
+  /**
+   * The database as SQL: as it is now, or with `at` as it was backed up, which is not restored for that.
+   *
+   * @throws PagemarkError `TABLE_UNKNOWN` from the stream when a table that was asked for is not there
+   */
+  async dump(options: DumpOptions & { at?: At } = {}): Promise<ReadableStream<Uint8Array>> {
+    const { at, ...rest } = options;
+    return at === undefined ? dumpSource(this.source, rest) : (await this.#backups()).dump(at, rest);
   }
 
   /** What is in a backup. */

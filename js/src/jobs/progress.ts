@@ -2,8 +2,11 @@ import { PagemarkError } from "../errors/index.ts";
 
 /** How far a job is. */
 export interface Progress {
-  /** `pages`: reading and storing pages. `restore`: reading stored files. `verify`: checking stored objects. */
-  phase: "pages" | "restore" | "verify";
+  /**
+   * `pages`: reading and storing pages. `restore`: reading stored files. `verify`: checking stored objects.
+   * `dump`: turning pages into SQL.
+   */
+  phase: "pages" | "restore" | "verify" | "dump";
   /** Units done: pages, or bytes of stored files. Never falls within a phase. */
   done: number;
   /** Units in all. */

@@ -74,8 +74,10 @@ class StoredMoment implements Moment {
   }
 
   async release(): Promise<void> {
+    if (this.#released) return;
     this.#released = true;
     this.#chain.free();
+    this.#options.proof?.free();
   }
 
   *#pages(first: number, length: number): Generator<number, void, void> {

@@ -11,7 +11,7 @@ use super::round_trip::show;
 use super::*;
 use crate::btree::sample::{ENCODINGS, PAGE_SIZES, Random, Sample};
 
-fn d1_options() -> Options {
+pub(super) fn d1_options() -> Options {
     Options { dialect: Dialect::D1, ..Options::default() }
 }
 
@@ -116,7 +116,7 @@ fn rows(db: &Connection, query: &str) -> Vec<String> {
 }
 
 /// Dumps, loads and compares; gives the statements and the warnings.
-fn round_trip(sample: &Sample) -> (Vec<String>, Vec<String>) {
+pub(super) fn round_trip(sample: &Sample) -> (Vec<String>, Vec<String>) {
     let (statements, warnings) = d1_dump(sample, &d1_options());
     let db = load(&statements);
     let (before, after) = (contents(&sample.db), contents(&db));

@@ -12,7 +12,7 @@ use super::*;
 use crate::btree::sample::{ENCODINGS, PAGE_SIZES, Random, Sample};
 
 /// A database that a shell made from SQL.
-struct Loaded(std::path::PathBuf);
+pub(super) struct Loaded(pub(super) std::path::PathBuf);
 
 impl Drop for Loaded {
     fn drop(&mut self) {
@@ -20,7 +20,7 @@ impl Drop for Loaded {
     }
 }
 
-fn load(program: &str, sql: &[u8], name: &str) -> Loaded {
+pub(super) fn load(program: &str, sql: &[u8], name: &str) -> Loaded {
     let path = std::env::temp_dir().join(format!("pagemark-load-{}-{name}.db", std::process::id()));
     let _ = fs::remove_file(&path);
     let mut child = Command::new(program)
@@ -41,7 +41,7 @@ fn load(program: &str, sql: &[u8], name: &str) -> Loaded {
 }
 
 /// Everything that SQL can see of a database, in order.
-fn contents(db: &Connection) -> Vec<String> {
+pub(super) fn contents(db: &Connection) -> Vec<String> {
     let mut lines = Vec::new();
     for pragma in ["page_size", "encoding", "auto_vacuum", "user_version", "application_id"] {
         let value: rusqlite::types::Value = db.query_row(&format!("PRAGMA {pragma}"), [], |row| row.get(0)).unwrap();
@@ -78,6 +78,9 @@ fn contents(db: &Connection) -> Vec<String> {
 
 pub(super) fn show(value: ValueRef<'_>) -> String {
     match value {
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) if bytes.len() > 10_000 => {
+            format!("{:?} of {} bytes, {}", value.data_type(), bytes.len(), blake3::hash(bytes))
+        }
         ValueRef::Real(real) => format!("real {real:e} {:016x}", real.to_bits()),
         ValueRef::Text(text) => format!("text {:?}", String::from_utf8_lossy(text)) + &format!("{text:02x?}"),
         other => format!("{other:?}"),
@@ -85,7 +88,7 @@ pub(super) fn show(value: ValueRef<'_>) -> String {
 }
 
 /// Dumps, loads with each shell, and compares; gives the warnings.
-fn round_trip(sample: &Sample, name: &str) -> Vec<String> {
+pub(super) fn round_trip(sample: &Sample, name: &str) -> Vec<String> {
     let (sql, warnings) = dump(&sample.bytes, &Options::default()).unwrap();
     let before = contents(&sample.db);
     for (shell, program) in shells() {
@@ -160,12 +163,4 @@ proptest! {
 
 fn cases() -> u32 {
     std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(12)
-}
-
-#[test]
-#[ignore]
-fn one_seed() {
-    let seed: u64 = std::env::var("SEED").unwrap().parse().unwrap();
-    let sample = Sample::new(4096, 0, |db| random::fill(db, &mut Random(seed), TABLES));
-    fs::copy(sample.path(), "/tmp/d/seed.db").unwrap();
 }

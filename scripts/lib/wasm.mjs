@@ -1,0 +1,70 @@
+// Names and limits of the built core.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { root } from "./run.mjs";
+
+/**
+ * The wasm modules, each loaded only by those who use it. THE BUDGETS are of the gzipped files, in bytes; raising one
+ * needs a reason in the commit message.
+ */
+export const modules = [
+  { name: "core", feature: "bind-core", budget: 150_000 },
+  { name: "dump", feature: "bind-dump", budget: 200_000 },
+].map((module) => {
+  const folder = join(root, "pkg", module.name);
+  return { ...module, folder, wasm: join(folder, "pagemark_bg.wasm"), glue: join(folder, "pagemark.js") };
+});
+
+// The core is sans-IO: time and random bytes are arguments. An import whose name, or whose glue code, reaches for one of
+// these means that something in the core (mostly a dependency) breaks that.
+const forbiddenModule = /^(env|wasi.*)$/i;
+const forbiddenName = /date|(^|_)now(_|$)|random|crypto|performance|getrandom|settimeout/i;
+const forbiddenCode = /\b(Date|Math\.random|performance|crypto|process|require|setTimeout|localStorage)\b/;
+
+/** Every import as `module.name`. */
+export function imports(wasm) {
+  return WebAssembly.Module.imports(new WebAssembly.Module(wasm)).map(
+    ({ module, name }) => `${module}.${name}`,
+  );
+}
+
+/** What is wrong with a built module, as sentences; and its sizes, for showing. */
+export function inspect({ name, budget, wasm, glue }) {
+  const bytes = readFileSync(wasm);
+  const size = { raw: bytes.length, gzip: gzipSync(bytes, { level: 9 }).length };
+  const problems = [];
+  if (size.gzip > budget)
+    problems.push(`${name}.wasm is ${kB(size.gzip)} gzipped, over its budget of ${kB(budget)}`);
+  const all = imports(bytes);
+  for (const imported of all) {
+    const dot = imported.indexOf(".");
+    if (forbiddenModule.test(imported.slice(0, dot)) || forbiddenName.test(imported.slice(dot + 1))) {
+      problems.push(
+        `${name}.wasm imports ${imported}: the core takes clock, random bytes and environment as arguments`,
+      );
+    }
+  }
+  for (const line of readFileSync(glue, "utf8").split("\n")) {
+    const code = line.replace(/^\s*(\/?\*|\/\/).*/, "");
+    const found = forbiddenCode.exec(code);
+    if (found) problems.push(`${name}'s glue uses ${found[1]}: ${code.trim()}`);
+  }
+  return { size, imports: all, problems };
+}
+
+/** Prints sizes and imports; returns the problems. */
+export function report() {
+  return modules.flatMap((module) => {
+    const { size, imports, problems } = inspect(module);
+    const { name, budget } = module;
+    console.log(`${name}.wasm: ${kB(size.raw)} raw, ${kB(size.gzip)} gzipped (budget ${kB(budget)})`);
+    console.log(`${name}.wasm imports (${imports.length}): ${imports.join(", ") || "none"}`);
+    for (const problem of problems) console.error(`error: ${problem}`);
+    return problems;
+  });
+}
+
+function kB(bytes) {
+  return `${(bytes / 1000).toFixed(1)} kB`;
+}

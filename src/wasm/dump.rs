@@ -1,0 +1,89 @@
+//! A dump: pages in, SQL out.
+
+use wasm_bindgen::prelude::*;
+
+use super::JsResult;
+use crate::dump::{self, DumpStep, Options, Shell};
+use crate::error::ErrorKind;
+use crate::page::{DatabaseHeader, Pgno};
+
+/// See the core's `dump::Dump`.
+#[wasm_bindgen]
+pub struct Dump {
+    dump: dump::Dump,
+    /// What the last [`Dump::poll`] asked for.
+    needed: Vec<u32>,
+}
+
+#[wasm_bindgen]
+impl Dump {
+    /// Of the database of `page_count` pages that begins with `header`. `dialect` is a name in `DIALECTS`.
+    #[wasm_bindgen(constructor)]
+    pub fn new(
+        header: &[u8],
+        page_count: u32,
+        dialect: &str,
+        tables: Vec<String>,
+        no_data: bool,
+        no_schema: bool,
+        salvage: bool,
+    ) -> JsResult<Dump> {
+        let (_, dialect) = DIALECTS.into_iter().find(|(name, _)| *name == dialect).ok_or(ErrorKind::Usage)?;
+        let options = Options { dialect, tables, no_data, no_schema, salvage };
+        let dump = dump::Dump::new(DatabaseHeader::parse(header)?, page_count, options)?;
+        Ok(Self { dump, needed: Vec::new() })
+    }
+
+    /// What is to be done next: 0 pages, see [`Dump::needed`]; 1 SQL can be taken; 2 nothing.
+    pub fn poll(&mut self) -> JsResult<u32> {
+        Ok(match self.dump.poll()? {
+            DumpStep::NeedPages(ranges) => {
+                self.needed = ranges.into_iter().flat_map(|range| [range.first.value(), range.count]).collect();
+                0
+            }
+            DumpStep::Output => 1,
+            DumpStep::Done => 2,
+        })
+    }
+
+    /// Page number, number of pages, page number, … of what [`Dump::poll`] asked for.
+    pub fn needed(&self) -> Vec<u32> {
+        self.needed.clone()
+    }
+
+    /// Hands in whole pages from `first` on.
+    pub fn feed(&mut self, first: u32, pages: Vec<u8>) -> JsResult<()> {
+        self.dump.feed(Pgno::new(first).ok_or(ErrorKind::Usage)?, pages);
+        Ok(())
+    }
+
+    /// The SQL since the last call.
+    #[wasm_bindgen(js_name = takeOutput)]
+    pub fn take_output(&mut self) -> Vec<u8> {
+        self.dump.take_output()
+    }
+
+    /// Pages visited so far.
+    #[wasm_bindgen(getter)]
+    pub fn visited(&self) -> f64 {
+        self.dump.visited() as f64
+    }
+
+    /// Names asked for that no table has.
+    #[wasm_bindgen(js_name = unknownTables)]
+    pub fn unknown_tables(&self) -> Vec<String> {
+        self.dump.unknown_tables()
+    }
+
+    /// What the SQL does not carry.
+    pub fn warnings(&self) -> Vec<String> {
+        self.dump.warnings()
+    }
+}
+
+const DIALECTS: [(&str, dump::Dialect); 4] = [
+    ("sqlite", dump::Dialect::Sqlite),
+    ("d1", dump::Dialect::D1),
+    ("sqlite3-cli-3.40", dump::Dialect::Shell(Shell::V3_40)),
+    ("sqlite3-cli-3.54", dump::Dialect::Shell(Shell::V3_54)),
+];
