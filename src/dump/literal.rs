@@ -6,6 +6,10 @@ use super::identifier::write_doubling;
 use super::real::write_real;
 use crate::btree::{Encoding, Value};
 
+/// Text of more lines is written on one: the time that the sqlite3 shell takes for a statement (3.54 at least) grows
+/// with its length times its lines.
+const MANY_LINES: usize = 16;
+
 /// What could not be written as it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Loss {
@@ -60,9 +64,11 @@ fn write_text(out: &mut Vec<u8>, text: &[u8], encoding: Encoding, same_encoding:
         None => Cow::Owned(encoding.decode_lossy(text).into_owned().into_bytes()),
     };
     let is_plain = valid && memchr::memchr(0, &utf8).is_none();
-    if is_plain && memchr::memchr(b'\r', &utf8).is_none() {
+    let has_returns = memchr::memchr(b'\r', &utf8).is_some();
+    let has_many_lines = memchr::memchr_iter(b'\n', &utf8).nth(MANY_LINES).is_some();
+    if is_plain && !has_returns && !has_many_lines {
         write_doubling(out, &utf8, b'\'');
-    } else if is_plain && write_with_returns(out, &utf8) {
+    } else if is_plain && write_marked(out, &utf8, has_returns, has_many_lines) {
     } else {
         // Text after a NUL would be cut off, and what is not text would be altered on the way.
         let bytes = if same_encoding { text } else { &utf8 };
@@ -74,28 +80,39 @@ fn write_text(out: &mut Vec<u8>, text: &[u8], encoding: Encoding, same_encoding:
     if valid || same_encoding || encoding == Encoding::Utf8 { Loss::None } else { Loss::Text }
 }
 
-/// Appends text with carriage returns, which the sqlite3 shell drops where they end a line of its input; `false` when
-/// nothing was appended, as it would be longer than a literal may be.
-fn write_with_returns(out: &mut Vec<u8>, text: &[u8]) -> bool {
+/// Appends text in which marks stand for carriage returns, for newlines, or for both; `false` when nothing was
+/// appended, as it would be longer than a literal may be. The sqlite3 shell drops carriage returns that end a line.
+fn write_marked(out: &mut Vec<u8>, text: &[u8], returns: bool, newlines: bool) -> bool {
     let start = out.len();
-    let mark = unused(text, "\\r", "\\015");
-    out.extend_from_slice(b"replace(");
-    let mut marked = Vec::with_capacity(text.len() + text.len() / 8);
-    for (index, piece) in text.split(|&byte| byte == b'\r').enumerate() {
-        if index > 0 {
-            marked.extend_from_slice(mark.as_bytes());
+    let mut marked = Cow::Borrowed(text);
+    let mut ends = String::new();
+    for (is_wanted, byte, first, second) in [(returns, b'\r', "\\r", "\\015"), (newlines, b'\n', "\\n", "\\012")] {
+        if is_wanted {
+            let mark = unused(&marked, first, second);
+            out.extend_from_slice(b"replace(");
+            // What was marked last is undone first.
+            ends.insert_str(0, &format!(",'{mark}',char({byte}))"));
+            marked = Cow::Owned(with_mark(&marked, byte, &mark));
         }
-        marked.extend_from_slice(piece);
     }
     write_doubling(out, &marked, b'\'');
-    out.extend_from_slice(b",'");
-    out.extend_from_slice(mark.as_bytes());
-    out.extend_from_slice(b"',char(13))");
+    out.extend_from_slice(ends.as_bytes());
     let fits = out.len() - start <= longest(text.len());
     if !fits {
         out.truncate(start);
     }
     fits
+}
+
+fn with_mark(text: &[u8], byte: u8, mark: &str) -> Vec<u8> {
+    let mut marked = Vec::with_capacity(text.len() + text.len() / 8);
+    for (index, piece) in text.split(|&each| each == byte).enumerate() {
+        if index > 0 {
+            marked.extend_from_slice(mark.as_bytes());
+        }
+        marked.extend_from_slice(piece);
+    }
+    marked
 }
 
 /// A mark that `text` does not contain.

@@ -92,7 +92,9 @@ fn write_unistr(out: &mut Vec<u8>, text: &[u8]) {
 pub(super) fn write_name(out: &mut Vec<u8>, name: &str) {
     let starts_well = name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_');
     let is_plain = starts_well && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    if is_plain && sqlite3_parser::dialect::keyword_token(name.as_bytes()).is_none() {
+    // No keyword is shorter, and the parser does not want to be asked.
+    let is_keyword = name.len() >= 2 && sqlite3_parser::dialect::keyword_token(name.as_bytes()).is_some();
+    if is_plain && !is_keyword {
         out.extend_from_slice(name.as_bytes());
     } else {
         write_doubling(out, name.as_bytes(), b'"');

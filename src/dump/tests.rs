@@ -1,5 +1,6 @@
 mod against_the_shell;
 mod d1;
+mod d1_long;
 mod random;
 mod round_trip;
 
