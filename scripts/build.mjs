@@ -15,7 +15,6 @@ import { root, run } from "./lib/run.mjs";
 import { modules, report } from "./lib/wasm.mjs";
 
 const TARGET = "wasm32-unknown-unknown";
-const compiled = join(root, "target", TARGET, "release/pagemark.wasm");
 const dist = join(root, "js/dist");
 
 // What Rust emits for this target by default, plus simd; said here so that wasm-opt accepts a stripped file as well.
@@ -36,7 +35,11 @@ buildPackage();
 function buildModule(module) {
   // An environment RUSTFLAGS would replace the flags of .cargo/config.toml, and silently build without simd.
   const { RUSTFLAGS: _, CARGO_ENCODED_RUSTFLAGS: __, ...env } = process.env;
-  const only = ["--no-default-features", "--features", module.feature];
+  // A folder each: in one, cargo would compile each of them anew after the other.
+  const target = join(root, "target/wasm", module.name);
+  const compiled = join(target, TARGET, "release/pagemark.wasm");
+  const only = ["--no-default-features", "--features", module.feature, "--target-dir", target];
+  if (module.level) only.push("--config", `profile.release.opt-level=${module.level}`);
   run(
     "cargo",
     ["build", "--quiet", "--package", "pagemark", "--lib", "--release", "--target", TARGET, ...only],
@@ -58,10 +61,10 @@ function buildModule(module) {
   const wanted = hash.digest("hex");
   const stamp = join(module.folder, ".stamp");
   const fresh = existsSync(stamp) && existsSync(module.wasm) && readFileSync(stamp, "utf8") === wanted;
-  if (!fresh) generate(module, stamp, wanted);
+  if (!fresh) generate(module, compiled, stamp, wanted);
 }
 
-function generate(module, stamp, inputs) {
+function generate(module, compiled, stamp, inputs) {
   const generated = join(root, "target/wasm-bindgen", module.name);
   rmSync(generated, { recursive: true, force: true });
   run("cargo", ["run", "--quiet", "--package", "build-wasm", "--", compiled, generated]);

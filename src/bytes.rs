@@ -91,7 +91,19 @@ impl<'a> Reader<'a> {
     }
 
     /// SQLite's variable-length integer: one to nine bytes, seven bits each, the ninth has eight.
+    #[inline]
     pub fn sqlite_varint(&mut self) -> Result<i64> {
+        // Most are one byte long.
+        match self.bytes.get(self.position) {
+            Some(&byte @ ..0x80) => {
+                self.position += 1;
+                Ok(i64::from(byte))
+            }
+            _ => self.long_sqlite_varint(),
+        }
+    }
+
+    fn long_sqlite_varint(&mut self) -> Result<i64> {
         let mut value = 0u64;
         for _ in 0..8 {
             let byte = self.u8()?;

@@ -1,5 +1,6 @@
 //! Going through one b-tree in key order, over pages that are handed in when they are asked for.
 
+use super::ahead::Ahead;
 use super::page::{BtreePage, Cell, Kind};
 use super::pages::Pages;
 use super::payload::Payload;
@@ -9,6 +10,9 @@ use crate::page::Pgno;
 
 /// SQLite itself gives up at 20; a sound tree of this depth would need more pages than a database can have.
 const MAX_DEPTH: usize = 40;
+
+/// How many pages are read ahead that may turn out to have pages below them.
+const FEW: usize = 16;
 
 /// A position in a b-tree. It stands on an entry, or between pages until the next one is there.
 ///
@@ -20,6 +24,8 @@ pub struct Cursor {
     path: Vec<Step>,
     /// Whether the tree is a table; known once its root has been seen.
     is_table: Option<bool>,
+    /// How many pages are above a leaf; known once one has been seen.
+    leaf_depth: Option<usize>,
 }
 
 /// A page on the way.
@@ -38,17 +44,10 @@ struct Step {
 /// Where a cursor stands.
 #[derive(Debug)]
 pub enum Stand<'p> {
-    /// On entries: those from cell `next` on of a page. In an interior page of an index it is one alone.
-    On {
-        /// The page.
-        page: BtreePage<'p>,
-        /// The cell.
-        cell: usize,
-        /// One more than the last cell that can be read without asking again.
-        end: usize,
-    },
-    /// Before this page, which has to be handed in.
-    Before(Pgno),
+    /// On an entry; asked again it stands behind it, whatever is wrong with it.
+    On(Result<Entry<'p>>),
+    /// Before the first of these pages, which has to be handed in; the others it will need after that.
+    Before(Vec<Pgno>),
     /// Behind the last entry.
     End,
 }
@@ -84,7 +83,7 @@ impl<'p> Entry<'p> {
 impl Cursor {
     /// Before the first entry of the b-tree with this root.
     pub fn new(root: Pgno, layout: Layout) -> Self {
-        let mut cursor = Self { layout, path: Vec::new(), is_table: None };
+        let mut cursor = Self { layout, path: Vec::new(), is_table: None, leaf_depth: None };
         cursor.path.push(Step::to(root));
         cursor
     }
@@ -100,13 +99,16 @@ impl Cursor {
             let depth = self.path.len();
             let Some(step) = self.path.last_mut() else { return Ok(Stand::End) };
             let Some(kind) = step.kind else {
-                let Some(page) = pages.page(step.pgno) else { return Ok(Stand::Before(step.pgno)) };
+                let Some(page) = pages.page(step.pgno) else { return Ok(Stand::Before(self.ahead(pages))) };
                 if let Err(error) = visit(step.pgno).and_then(|()| step.enter(page, self.layout, depth, self.is_table))
                 {
                     self.path.pop();
                     return Err(error);
                 }
                 self.is_table = step.kind.map(Kind::is_table);
+                if step.kind.is_some_and(Kind::is_leaf) {
+                    self.leaf_depth = Some(depth - 1);
+                }
                 continue;
             };
             // A table's interior page holds no entries, and an index's one between every two children.
@@ -117,9 +119,11 @@ impl Cursor {
                 continue;
             }
             if kind.is_leaf() {
-                let (pgno, cell, end) = (step.pgno, step.next, step.cells);
-                let Some(page) = pages.page(pgno) else { return Ok(Stand::Before(pgno)) };
-                return Ok(Stand::On { page: BtreePage::parse(page, pgno, self.layout)?, cell, end });
+                let Some(page) = pages.page(step.pgno) else { return Ok(Stand::Before(self.ahead(pages))) };
+                let cell = step.next;
+                step.next += 1;
+                let page = BtreePage::parse(page, step.pgno, self.layout)?;
+                return Ok(Stand::On(Entry::read(&page, cell)));
             }
             if step.next % per_cell == per_cell - 1 && per_cell == 2 {
                 break;
@@ -130,30 +134,36 @@ impl Cursor {
             let child = page.child(child)?;
             self.path.push(Step::to(child));
         }
-        let Some(step) = self.path.last() else { return Ok(Stand::End) };
+        // Between two children of an index there is an entry.
+        let Some(step) = self.path.last_mut() else { return Ok(Stand::End) };
         let cell = step.next / 2;
+        step.next += 1;
         let page = BtreePage::parse(&step.page, step.pgno, self.layout)?;
-        Ok(Stand::On { page, cell, end: cell + 1 })
+        Ok(Stand::On(Entry::read(&page, cell)))
     }
 
-    /// Goes on by `entries`, no more than [`Stand::On`] offered.
-    pub fn advance(&mut self, entries: usize) {
-        if let Some(step) = self.path.last_mut() {
-            step.next += entries;
+    /// The pages that it will need next and that are not in hand, in that order: as many as are worth a request.
+    pub fn ahead(&self, pages: &Pages) -> Vec<Pgno> {
+        let mut ahead = Ahead::new(pages, self.layout);
+        if let Some(step) = self.path.last().filter(|step| step.kind.is_none_or(Kind::is_leaf)) {
+            ahead.want(step.pgno);
         }
-    }
-
-    /// Up to `most` pages that it will need after the one it stands before, in the order in which it will.
-    pub fn ahead(&self, most: usize) -> impl Iterator<Item = Pgno> {
-        let parents = self.path.iter().rev().filter(|step| step.kind.is_some_and(|kind| !kind.is_leaf()));
-        let layout = self.layout;
-        let children = parents.take(1).flat_map(move |step| {
-            let per_cell = if step.kind.is_some_and(Kind::is_table) { 1 } else { 2 };
-            let page = BtreePage::parse(&step.page, step.pgno, layout).ok();
-            let next = step.next.div_ceil(per_cell);
-            (next..=step.cells).map_while(move |index| page.as_ref()?.child(index).ok())
-        });
-        children.take(most)
+        if self.leaf_depth.is_none() {
+            // What is below may be leaves or not.
+            ahead.most = FEW;
+        }
+        for (depth, step) in self.path.iter().enumerate().rev() {
+            if let Some(kind) = step.kind.filter(|kind| !kind.is_leaf())
+                && let Ok(page) = BtreePage::parse(&step.page, step.pgno, self.layout)
+            {
+                let per_cell = if kind.is_table() { 1 } else { 2 };
+                let height = self.leaf_depth.map_or(1, |leaf| leaf.saturating_sub(depth));
+                if !ahead.children(&page, step.next.div_ceil(per_cell), height) {
+                    break;
+                }
+            }
+        }
+        ahead.wanted
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Follows the [SQLite file format](https://www.sqlite.org/fileformat2.html), sections 1.6, 2.1 and 2.6.
 
+mod ahead;
 pub mod cursor;
 pub mod entries;
 pub mod inventory;

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use crate::page::{PageSize, Pgno};
 
 /// What is kept at most, in bytes. Enough that pages a b-tree visits in its own order come in long reads.
-pub const CAPACITY: usize = 8 << 20;
+pub const CAPACITY: usize = 4 << 20;
 
 /// Runs of consecutive pages, each kept until newer ones need its room: a page that is asked for again was lost.
 #[derive(Clone, Debug)]

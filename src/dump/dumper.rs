@@ -44,6 +44,8 @@ pub struct Dump {
     /// Where values of long rows are put together.
     pieces: Pieces,
     out: Vec<u8>,
+    /// How much of `out` was taken.
+    taken: usize,
     notes: Notes,
     phase: Phase,
 }
@@ -63,7 +65,7 @@ enum Phase {
 pub enum DumpStep {
     /// Hand in these pages with [`Dump::feed`].
     NeedPages(Vec<PageRange>),
-    /// Take [`Dump::take_output`].
+    /// Take some of [`Dump::output`].
     Output,
     /// All was handed out.
     Done,
@@ -94,6 +96,7 @@ impl Dump {
             long: None,
             pieces: Pieces::default(),
             out: Vec::new(),
+            taken: 0,
             notes: Notes::default(),
             phase: Phase::Schema,
             options,
@@ -122,15 +125,29 @@ impl Dump {
         }
     }
 
+    /// What it will probably ask for next, worth reading while it goes on.
+    pub fn ahead(&self) -> Vec<PageRange> {
+        self.entries.as_ref().map_or_else(Vec::new, |entries| entries.ahead(&self.pages))
+    }
+
     /// Takes the pages from `first` on, whole ones.
     pub fn feed(&mut self, first: Pgno, pages: Vec<u8>) {
         self.pages.add(first, pages);
     }
 
-    /// The SQL since it was last taken.
-    pub fn take_output(&mut self) -> Vec<u8> {
-        self.writer.taken(self.out.len());
-        mem::take(&mut self.out)
+    /// The SQL that was not taken yet.
+    pub fn output(&self) -> &[u8] {
+        self.out.get(self.taken..).unwrap_or_default()
+    }
+
+    /// Takes `length` bytes of [`Dump::output`], from its start.
+    pub fn take(&mut self, length: usize) {
+        self.taken += length;
+        if self.taken >= self.out.len() {
+            self.writer.taken(self.out.len());
+            self.taken = 0;
+            self.out.clear();
+        }
     }
 
     /// The names asked for that no table has; known once the schema was read.
@@ -187,7 +204,7 @@ impl Dump {
 
     fn write(&mut self) -> Result<Option<DumpStep>> {
         if self.phase == Phase::Scan {
-            self.take_output();
+            self.take(self.out.len());
         } else if self.out.len() >= OUTPUT {
             return Ok(Some(DumpStep::Output));
         }

@@ -23,12 +23,13 @@ pub(super) fn write_quoted(out: &mut Vec<u8>, name: &str) {
 /// Appends `bytes` between two of `quote`, with those inside doubled.
 pub(super) fn write_doubling(out: &mut Vec<u8>, bytes: &[u8], quote: u8) {
     out.push(quote);
-    for (index, piece) in bytes.split(|&byte| byte == quote).enumerate() {
-        if index > 0 {
-            out.extend_from_slice(&[quote, quote]);
-        }
+    let mut rest = bytes;
+    while let Some((piece, after)) = memchr::memchr(quote, rest).and_then(|at| rest.split_at_checked(at + 1)) {
         out.extend_from_slice(piece);
+        out.push(quote);
+        rest = after;
     }
+    out.extend_from_slice(rest);
     out.push(quote);
 }
 

@@ -10,6 +10,9 @@ use crate::btree::{Encoding, Value};
 /// with its length times its lines.
 const MANY_LINES: usize = 16;
 
+/// `wrangler d1 execute --file` takes this out of any SQL, quoted or not, with the first COMMIT; or it refuses the SQL.
+pub(super) const BEGIN: &str = "BEGIN TRANSACTION";
+
 /// What could not be written as it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Loss {
@@ -49,12 +52,38 @@ pub(super) fn write_blob(out: &mut Vec<u8>, bytes: &[u8]) {
 
 /// Appends two lower-case digits a byte.
 pub(super) fn write_hex(out: &mut Vec<u8>, bytes: &[u8]) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit = |nibble: u8| DIGITS.get(usize::from(nibble)).copied().unwrap_or(b'0');
-    out.extend(bytes.iter().flat_map(|&byte| [digit(byte >> 4), digit(byte & 15)]));
+    let (fours, rest) = bytes.as_chunks::<4>();
+    let start = out.len();
+    out.resize(start + bytes.len() * 2, 0);
+    let (eights, last) = out.get_mut(start..).unwrap_or_default().as_chunks_mut::<8>();
+    for (digits, &four) in eights.iter_mut().zip(fours) {
+        *digits = hex(four);
+    }
+    for (pair, &byte) in last.as_chunks_mut::<2>().0.iter_mut().zip(rest) {
+        let [first, second, ..] = hex([byte; 4]);
+        *pair = [first, second];
+    }
+}
+
+/// The digits of four bytes, all at once: each of the eight bytes of one number is a digit in the making.
+fn hex(four: [u8; 4]) -> [u8; 8] {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let bytes = u64::from(u32::from_be_bytes(four));
+    let pairs = (bytes | bytes << 16) & 0x0000_ffff_0000_ffff;
+    let pairs = (pairs | pairs << 8) & 0x00ff_00ff_00ff_00ff;
+    let nibbles = (pairs | pairs << 4) & (0x0f * ONES);
+    // Adding 6 makes 16 or more of what is 10 or more, and of nothing else.
+    let letters = (nibbles + 6 * ONES) >> 4 & ONES;
+    (nibbles + u64::from(b'0') * ONES + letters * u64::from(b'a' - b'0' - 10)).to_be_bytes()
 }
 
 fn write_text(out: &mut Vec<u8>, text: &[u8], encoding: Encoding, same_encoding: bool) -> Loss {
+    if encoding == Encoding::Utf8 && is_plain_ascii(text) {
+        out.push(b'\'');
+        out.extend_from_slice(text);
+        out.push(b'\'');
+        return Loss::None;
+    }
     let decoded = encoding.decode(text);
     let valid = decoded.is_some();
     let utf8: Cow<'_, [u8]> = match decoded {
@@ -63,7 +92,7 @@ fn write_text(out: &mut Vec<u8>, text: &[u8], encoding: Encoding, same_encoding:
         None if encoding == Encoding::Utf8 => Cow::Borrowed(text),
         None => Cow::Owned(encoding.decode_lossy(text).into_owned().into_bytes()),
     };
-    let is_plain = valid && memchr::memchr(0, &utf8).is_none();
+    let is_plain = valid && memchr::memchr(0, &utf8).is_none() && !begins(&utf8);
     let has_returns = memchr::memchr(b'\r', &utf8).is_some();
     let has_many_lines = memchr::memchr_iter(b'\n', &utf8).nth(MANY_LINES).is_some();
     if is_plain && !has_returns && !has_many_lines {
@@ -78,6 +107,25 @@ fn write_text(out: &mut Vec<u8>, text: &[u8], encoding: Encoding, same_encoding:
     }
     // UTF-8 that is not valid is carried as it is.
     if valid || same_encoding || encoding == Encoding::Utf8 { Loss::None } else { Loss::Text }
+}
+
+/// Whether text has [`BEGIN`] in it.
+fn begins(text: &[u8]) -> bool {
+    memchr::memchr_iter(b'B', text).any(|at| text.get(at..).is_some_and(|rest| rest.starts_with(BEGIN.as_bytes())))
+}
+
+/// Whether text is what most text is: printable, in ASCII, without a quote.
+fn is_plain_ascii(text: &[u8]) -> bool {
+    let is_special = |byte: u8| u8::from(byte < b' ') | u8::from(byte >= 0x7f) | u8::from(byte == b'\'');
+    // Sixteen at a time, which the compiler makes one instruction each.
+    let (blocks, rest) = text.as_chunks::<16>();
+    let mut special = [0; 16];
+    for block in blocks {
+        for (any, &byte) in special.iter_mut().zip(block) {
+            *any |= is_special(byte);
+        }
+    }
+    special == [0; 16] && !rest.iter().any(|&byte| is_special(byte) == 1) && !begins(text)
 }
 
 /// Appends text in which marks stand for carriage returns, for newlines, or for both; `false` when nothing was

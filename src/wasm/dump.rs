@@ -1,8 +1,10 @@
 //! A dump: pages in, SQL out.
 
+use js_sys::Uint8Array;
 use wasm_bindgen::prelude::*;
 
 use super::JsResult;
+use crate::btree::PageRange;
 use crate::dump::{self, DumpStep, Options, Shell};
 use crate::error::ErrorKind;
 use crate::page::{DatabaseHeader, Pgno};
@@ -38,7 +40,7 @@ impl Dump {
     pub fn poll(&mut self) -> JsResult<u32> {
         Ok(match self.dump.poll()? {
             DumpStep::NeedPages(ranges) => {
-                self.needed = ranges.into_iter().flat_map(|range| [range.first.value(), range.count]).collect();
+                self.needed = numbers(ranges);
                 0
             }
             DumpStep::Output => 1,
@@ -51,16 +53,31 @@ impl Dump {
         self.needed.clone()
     }
 
+    /// The same of what it will probably ask for next.
+    pub fn ahead(&self) -> Vec<u32> {
+        numbers(self.dump.ahead())
+    }
+
     /// Hands in whole pages from `first` on.
     pub fn feed(&mut self, first: u32, pages: Vec<u8>) -> JsResult<()> {
         self.dump.feed(Pgno::new(first).ok_or(ErrorKind::Usage)?, pages);
         Ok(())
     }
 
-    /// The SQL since the last call.
+    /// How much SQL can be taken, in bytes.
+    #[wasm_bindgen(getter, js_name = outputLength)]
+    pub fn output_length(&self) -> usize {
+        self.dump.output().len()
+    }
+
+    /// Takes as much SQL as `into` has room for, and no more than there is; gives how much, in bytes.
     #[wasm_bindgen(js_name = takeOutput)]
-    pub fn take_output(&mut self) -> Vec<u8> {
-        self.dump.take_output()
+    pub fn take_output(&mut self, into: &Uint8Array) -> usize {
+        let output = self.dump.output();
+        let length = output.len().min(into.length() as usize);
+        into.subarray(0, length as u32).copy_from(output.get(..length).unwrap_or_default());
+        self.dump.take(length);
+        length
     }
 
     /// Pages visited so far.
@@ -79,6 +96,10 @@ impl Dump {
     pub fn warnings(&self) -> Vec<String> {
         self.dump.warnings()
     }
+}
+
+fn numbers(ranges: Vec<PageRange>) -> Vec<u32> {
+    ranges.into_iter().flat_map(|range| [range.first.value(), range.count]).collect()
 }
 
 const DIALECTS: [(&str, dump::Dialect); 4] = [

@@ -2,6 +2,8 @@ import { once } from "node:events";
 import { createWriteStream } from "node:fs";
 import { open, rename, unlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import type { Writable } from "node:stream";
+import { finished } from "node:stream/promises";
 import { type Command, Option } from "commander";
 import { PagemarkError } from "../errors/index.ts";
 import { DIALECTS, type DumpOptions } from "../jobs/dump.ts";
@@ -10,6 +12,9 @@ import { bytes, EXIT, print, warn } from "./output.ts";
 import { nameOf, openBackups, openSource } from "./places.ts";
 import { withBar } from "./progress-bar.ts";
 import { refuseExisting } from "./target.ts";
+
+/** What is read and written at once, in bytes. */
+const CHUNK = 1 << 18;
 
 interface Options {
   from?: string;
@@ -81,13 +86,42 @@ function compression() {
   return new CompressionStream("gzip") as ReadableWritablePair<Uint8Array, Uint8Array>;
 }
 
-async function writeStandard(body: ReadableStream<Uint8Array>): Promise<number> {
+function writeStandard(body: ReadableStream<Uint8Array>): Promise<number> {
+  return writeAll(body, process.stdout);
+}
+
+/** Reads into the same memory again and again, where the stream can. */
+async function writeAll(body: ReadableStream<Uint8Array>, to: Writable): Promise<number> {
   let written = 0;
-  for await (const chunk of body) {
+  for await (const chunk of chunksOf(body)) {
+    await new Promise<void>((resolve, reject) => {
+      to.write(chunk, (error) => (error ? reject(error) : resolve()));
+    });
     written += chunk.length;
-    if (!process.stdout.write(chunk)) await once(process.stdout, "drain");
   }
   return written;
+}
+
+async function* chunksOf(body: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array, void, void> {
+  let reader: ReadableStreamBYOBReader;
+  try {
+    reader = body.getReader({ mode: "byob" });
+  } catch {
+    // Compressed, for one.
+    yield* body;
+    return;
+  }
+  let buffer = new ArrayBuffer(CHUNK);
+  try {
+    for (;;) {
+      const { done, value } = await reader.read(new Uint8Array(buffer));
+      if (done) return;
+      yield value;
+      buffer = value.buffer;
+    }
+  } finally {
+    await reader.cancel();
+  }
 }
 
 /** Beside its place first: what has its name is whole. */
@@ -96,20 +130,8 @@ async function writeFile(body: ReadableStream<Uint8Array>, path: string): Promis
   try {
     const file = createWriteStream(beside, { flags: "wx" });
     await once(file, "open");
-    await body.pipeTo(
-      new WritableStream<Uint8Array>({
-        write: (chunk) => {
-          return new Promise((resolve, reject) => {
-            file.write(chunk, (error) => (error ? reject(error) : resolve()));
-          });
-        },
-        close: () =>
-          new Promise((resolve, reject) => {
-            file.once("error", reject);
-            file.end(resolve);
-          }),
-      }),
-    );
+    await writeAll(body, file);
+    await finished(file.end());
     const handle = await open(beside, "r+");
     try {
       await handle.sync();

@@ -1,6 +1,7 @@
 import { type DumpCore, dumpCore, translateCoreError } from "../core/index.ts";
 import { PagemarkError } from "../errors/index.ts";
 import type { Moment } from "../sources/source.ts";
+import { AheadReader, type PageRange } from "./ahead-reader.ts";
 import type { JobOptions } from "./progress.ts";
 
 /**
@@ -44,29 +45,44 @@ export async function dumpMoment(
   name: string,
   options: DumpOptions,
 ): Promise<ReadableStream<Uint8Array>> {
-  const chunks = dumpChunks(moment, name, checked(options), await dumpCore());
+  const steps = dumpSteps(moment, name, checked(options), await dumpCore());
   const end = () => moment.release().catch(() => {});
-  return new ReadableStream<Uint8Array>(
+  return new ReadableStream(
     {
-      async pull(controller) {
+      // So that a reader can bring a buffer of its own, and bring it again. Not every browser knows it.
+      type: typeof ReadableByteStreamController === "function" ? "bytes" : undefined,
+      async pull(controller: ReadableByteStreamController | ReadableStreamDefaultController<Uint8Array>) {
         try {
-          const { done, value } = await chunks.next();
-          if (!done) return controller.enqueue(value);
-          // What was read is only one moment if releasing says so.
-          await moment.release();
-          controller.close();
+          const { done, value: dump } = await steps.next();
+          const request = "byobRequest" in controller ? controller.byobRequest : null;
+          if (done) {
+            // What was read is only one moment if releasing says so.
+            await moment.release();
+            controller.close();
+            request?.respond(0);
+          } else if (request?.view) {
+            request.respond(dump.takeOutput(bytesOf(request.view)));
+          } else {
+            const chunk = new Uint8Array(dump.outputLength);
+            dump.takeOutput(chunk);
+            controller.enqueue(chunk);
+          }
         } catch (error) {
           await end();
           throw error;
         }
       },
       async cancel() {
-        await chunks.return();
+        await steps.return();
         await end();
       },
-    },
+    } as UnderlyingDefaultSource<Uint8Array>,
     { highWaterMark: 0 },
   );
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
 }
 
 function checked(options: DumpOptions): DumpOptions & { dialect: Dialect } {
@@ -77,18 +93,19 @@ function checked(options: DumpOptions): DumpOptions & { dialect: Dialect } {
   return { ...options, dialect: dialect === "sqlite3-cli" ? "sqlite3-cli-3.54" : dialect };
 }
 
-async function* dumpChunks(
+/** Yields the dump whenever there is SQL to take. */
+async function* dumpSteps(
   moment: Moment,
   name: string,
   options: DumpOptions & { dialect: Dialect },
   { Dump }: DumpCore,
-): AsyncGenerator<Uint8Array, void, void> {
+): AsyncGenerator<InstanceType<DumpCore["Dump"]>, void, void> {
   const { dialect, tables = [], noData = false, noSchema = false, salvage = false } = options;
   const { signal, onProgress, onWarning } = options;
   const { pageSize, pageCount } = moment;
   const total = salvage ? pageCount * 2 : pageCount;
+  const reader = new AheadReader(moment, signal);
   let dump: InstanceType<DumpCore["Dump"]> | undefined;
-  let bytes = 0;
   try {
     const header = new Uint8Array(pageSize);
     await moment.read(1, header, signal);
@@ -96,17 +113,14 @@ async function* dumpChunks(
     for (let step = dump.poll(); ; step = dump.poll()) {
       signal?.throwIfAborted();
       if (step === NEED_PAGES) {
-        const needed = dump.needed();
-        for (let at = 0; at < needed.length; at += 2) {
-          const [first = 1, count = 0] = needed.subarray(at, at + 2);
-          const pages = new Uint8Array(count * pageSize);
-          await moment.read(first, pages, signal);
-          dump.feed(first, pages);
-          bytes += pages.length;
+        const { feed } = dump;
+        for (const range of pageRanges(dump.needed())) {
+          await reader.read(range, (first, pages) => feed.call(dump, first, pages));
         }
-        onProgress?.({ phase: "dump", done: Math.min(dump.visited, total), total, bytes });
+        reader.readAhead(pageRanges(dump.ahead()));
+        onProgress?.({ phase: "dump", done: Math.min(dump.visited, total), total, bytes: reader.bytes });
       } else if (step === OUTPUT) {
-        yield dump.takeOutput();
+        yield dump;
       } else {
         break;
       }
@@ -119,6 +133,14 @@ async function* dumpChunks(
     const message = `${name}: there is no table ${unknown}; leave the names out for all tables`;
     throw new PagemarkError("TABLE_UNKNOWN", message, { name });
   } finally {
+    await reader.end();
     dump?.free();
   }
+}
+
+function pageRanges(numbers: Uint32Array): PageRange[] {
+  return Array.from({ length: numbers.length / 2 }, (_, index) => {
+    const [first = 1, count = 0] = numbers.subarray(index * 2);
+    return { first, count };
+  });
 }
