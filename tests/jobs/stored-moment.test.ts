@@ -133,7 +133,7 @@ describe("what a stored backup's pages cost", () => {
     expect(read).toBeLessThan((full?.size ?? 0) - replaced + (2 << 16));
   });
 
-  test("pages here and there are not read ahead of, and cost nothing when they are asked for again", async () => {
+  test("a few pages here and there are not read ahead of, and cost nothing when they are asked for again", async () => {
     const counted = counting(store);
     const moment = await openStoredMoment(counted.store, await planOf(store));
     counted.gets.splice(0);
@@ -143,7 +143,11 @@ describe("what a stored backup's pages cost", () => {
     };
     await readThem();
     expect(counted.gets.length).toBe(scattered.length);
-    for (const { length } of counted.gets) expect(length).toBeLessThanOrEqual(2 * PAGE_SIZE);
+    // After two of one MiB, more are expected from there.
+    const ofEach = Map.groupBy(counted.gets, ({ key }) => key);
+    for (const gets of ofEach.values()) {
+      for (const { length } of gets.slice(0, 2)) expect(length).toBeLessThanOrEqual(2 * PAGE_SIZE);
+    }
     await readThem();
     expect(counted.gets.length).toBe(scattered.length);
     // As a dump does, which goes back to inner pages while it reads leaves onwards.

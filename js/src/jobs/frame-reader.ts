@@ -16,7 +16,9 @@ const GROWTH = 4;
 /** What is asked for at once of all files that are read onwards together, in bytes. */
 const READ_AHEAD = 6 << 20;
 /** Room for that and for pages here and there, such as the inner ones of a b-tree, in bytes. */
-const KEPT = 8 << 20;
+const KEPT = 16 << 20;
+/** From how many requests for pages here and there in one MiB on the whole of it is read, to begin with. */
+const SCATTERED = 2;
 
 interface Request {
   range: Range;
@@ -25,17 +27,27 @@ interface Request {
   frames: Frame[];
 }
 
-/** Reads pages by few requests. It keeps 8 MiB of what it read, and up to six requests bring a MiB each. */
+/**
+ * Reads pages by few requests. It keeps 16 MiB of what it read, and up to six requests bring a MiB each.
+ *
+ * A b-tree whose keys came in no order lies in pages here and there. Where several of them come from the same MiB, the
+ * whole of it is read for those that will, until it shows that they come too late: that it is no longer kept.
+ */
 export class FrameReader {
   readonly #store: Store;
   readonly #chain: ChainIndex;
   /** What a request asks for at most, by file, in bytes. */
   readonly #shares: number[];
   readonly #kept = new KeptRanges(KEPT);
+  /** How many requests for pages here and there there were, by file and MiB. */
+  readonly #scattered = new Map<number, number[]>();
+  /** From how many on the whole MiB is read, by file. */
+  readonly #limits: number[];
 
   constructor(store: Store, chain: ChainIndex) {
     this.#store = store;
     this.#chain = chain;
+    this.#limits = chain.files.map(() => SCATTERED);
     // Shares in proportion to the roots of the sizes make the requests for all of them together fewest.
     const roots = chain.files.map(({ size }) => Math.sqrt(size));
     const sum = roots.reduce((sum, root) => sum + root, 0);
@@ -51,9 +63,10 @@ export class FrameReader {
     use: (frame: Frame, page: Uint8Array) => void,
     signal?: AbortSignal,
   ): Promise<void> {
-    const unpack = (frame: Frame, { start, bytes }: Kept) => {
-      const at = frame.offset - start;
-      use(frame, this.#chain.unpack(frame, bytes.subarray(at, at + frame.length)));
+    const unpack = (frame: Frame, kept: Kept) => {
+      const at = frame.offset - kept.start;
+      kept.used += frame.length;
+      use(frame, this.#chain.unpack(frame, kept.bytes.subarray(at, at + frame.length)));
     };
     const missing: Frame[] = [];
     for (const frame of frames) {
@@ -68,13 +81,22 @@ export class FrameReader {
         const { range, after, frames } = request;
         const { file, start, end } = range;
         const key = this.#chain.files[file]?.key ?? "";
-        const kept = { ...range, bytes: await readRange(this.#store, key, start, end - start, signal) };
+        const bytes = await readRange(this.#store, key, start, end - start, signal);
+        const kept = { ...range, bytes, used: 0 };
         for (const frame of frames) unpack(frame, kept);
         // Whoever reads onwards does not come back.
         if (after) this.#kept.drop(after);
-        if (last.get(file) === request) this.#kept.add(kept);
+        if (last.get(file) === request) this.#keep(kept);
       });
       await Promise.all(batch);
+    }
+  }
+
+  #keep(kept: Kept): void {
+    for (const { file, aim, used, bytes } of this.#kept.add(kept)) {
+      // Read for pages to come, of which few did while there was room for it.
+      if (aim === this.#shares[file] && used < bytes.length / 4)
+        this.#limits[file] = (this.#limits[file] ?? 0) * 2;
     }
   }
 
@@ -103,13 +125,25 @@ export class FrameReader {
   #extend(first: Frame, wanted: number, before: Range | undefined): Range {
     const { file, offset: start, length } = first;
     const grown = before && leadsTo(before, first, LARGEST_GAP) ? before.aim * GROWTH : 0;
-    const aim = Math.min(this.#shares[file] ?? 0, Math.max(LEAST, wanted, grown));
+    const aim = Math.min(this.#shares[file] ?? 0, Math.max(LEAST, wanted, grown, this.#expect(first)));
     let end = start + length;
     let next = this.#chain.next(first);
     while (next && next.offset - end <= LARGEST_GAP && next.offset + next.length - start <= aim) {
+      if (this.#kept.has(next, aim)) break;
       end = next.offset + next.length;
       next = this.#chain.next(next);
     }
     return { file, start, end, aim, next };
+  }
+
+  /** How much to read because of what else was wanted from around there, in bytes. */
+  #expect({ file, offset }: Frame): number {
+    const counts = this.#scattered.get(file) ?? [];
+    this.#scattered.set(file, counts);
+    const at = Math.floor(offset / MOST);
+    counts[at] = (counts[at] ?? 0) + 1;
+    if (counts[at] <= (this.#limits[file] ?? 0)) return 0;
+    counts[at] = 0;
+    return MOST;
   }
 }

@@ -13,6 +13,8 @@ export interface Range {
 
 export interface Kept extends Range {
   bytes: Uint8Array;
+  /** How much of them was of use so far. */
+  used: number;
 }
 
 /** So many at most, that one is found fast. */
@@ -46,14 +48,23 @@ export class KeptRanges {
     return this.#byFile.get(frame.file)?.find((kept) => leadsTo(kept, frame, gap));
   }
 
-  add(kept: Kept): void {
+  /** Whether a range that was meant to have `aim` bytes holds a frame. */
+  has(frame: Frame, aim: number): boolean {
+    return this.#byFile.get(frame.file)?.some((kept) => kept.aim === aim && holds(kept, frame)) ?? false;
+  }
+
+  /** Adds a range; gives those that had to make room. */
+  add(kept: Kept): Kept[] {
+    const dropped: Kept[] = [];
     this.#ranges.add(kept);
     this.#byFile.set(kept.file, [...(this.#byFile.get(kept.file) ?? []), kept]);
     this.#size += kept.bytes.length;
     for (const oldest of this.#ranges) {
       if (this.#size <= this.#capacity && this.#ranges.size <= MOST_RANGES) break;
       this.drop(oldest);
+      dropped.push(oldest);
     }
+    return dropped;
   }
 
   drop(kept: Kept): void {
