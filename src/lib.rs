@@ -8,7 +8,7 @@
 //!
 //! | layer | modules |
 //! | --- | --- |
-//! | 0 | [`error`], [`bytes`] |
+//! | 0 | [`error`], [`bytes`], [`sql`] |
 //! | 1 | [`page`] |
 //! | 2 | [`btree`], [`ltx`], [`bookmark`] |
 //! | 3 | [`snapshot`], `dump` (with its feature) |
@@ -27,6 +27,7 @@ pub mod error;
 pub mod ltx;
 pub mod page;
 pub mod snapshot;
+pub mod sql;
 
 #[cfg(target_arch = "wasm32")]
 mod wasm;

@@ -6,6 +6,7 @@ use super::cli_real::{self, Shell};
 use super::identifier::write_doubling;
 use super::literal::{unused, write_hex, write_integer};
 use crate::btree::{Encoding, Value};
+use crate::sql::is_complete;
 
 /// Appends a value as the shell does, which loses text after a NUL; `false` when it did.
 pub(super) fn write_value(out: &mut Vec<u8>, value: Value<'_>, encoding: Encoding, shell: Shell) -> bool {
@@ -130,81 +131,4 @@ fn completed(sql: &str) -> Cow<'_, str> {
     let ends = ["", "*/", "\n"];
     let end = ends.into_iter().find(|end| is_complete(&format!("{sql}{end};")));
     end.map_or(Cow::Borrowed(sql), |end| Cow::Owned(format!("{sql}{end}")))
-}
-
-/// Whether text ends with the end of a statement (`sqlite3_complete`).
-fn is_complete(sql: &str) -> bool {
-    /// How far a statement has come; of CREATE TRIGGER the semicolons inside do not end it.
-    #[derive(Clone, Copy, PartialEq)]
-    enum State {
-        Start,
-        Normal,
-        Explain,
-        Create,
-        Trigger,
-        Semicolon,
-        End,
-    }
-    let mut state = State::Start;
-    let mut rest = sql;
-    while let Some(first) = rest.chars().next() {
-        let (token, length) = if first.is_ascii_whitespace() || first == '\x0b' {
-            ("", 1)
-        } else if rest.starts_with("--") {
-            match rest.find('\n') {
-                Some(end) => ("", end + 1),
-                None => return state == State::Start,
-            }
-        } else if rest.starts_with("/*") {
-            match rest.get(2..).and_then(|inner| inner.find("*/")) {
-                Some(end) => ("", end + 4),
-                None => return false,
-            }
-        } else if let Some(close) = closing(first) {
-            match rest.get(1..).and_then(|inner| inner.find(close)) {
-                Some(end) => ("x", end + 2),
-                None => return false,
-            }
-        } else if is_word(first) {
-            let length = rest.find(|char| !is_word(char)).unwrap_or(rest.len());
-            (rest.get(..length).unwrap_or_default(), length)
-        } else {
-            (rest.get(..first.len_utf8()).unwrap_or_default(), first.len_utf8())
-        };
-        rest = rest.get(length..).unwrap_or_default();
-        let is = |word: &str| token.eq_ignore_ascii_case(word);
-        state = match state {
-            _ if token.is_empty() => state,
-            State::Start | State::Normal | State::Explain | State::Create if is(";") => State::Start,
-            State::Start if is("EXPLAIN") => State::Explain,
-            State::Start | State::Explain if is("CREATE") => State::Create,
-            State::Explain if is("TEMP") || is("TEMPORARY") || is("TRIGGER") || is("END") => State::Normal,
-            State::Explain => State::Explain,
-            State::Create if is("TEMP") || is("TEMPORARY") => State::Create,
-            State::Create if is("TRIGGER") => State::Trigger,
-            State::Start | State::Normal | State::Create => State::Normal,
-            State::Trigger | State::Semicolon | State::End if is(";") => {
-                if state == State::End {
-                    State::Start
-                } else {
-                    State::Semicolon
-                }
-            }
-            State::Semicolon if is("END") => State::End,
-            State::Trigger | State::Semicolon | State::End => State::Trigger,
-        };
-    }
-    state == State::Start
-}
-
-fn closing(open: char) -> Option<char> {
-    match open {
-        '\'' | '"' | '`' => Some(open),
-        '[' => Some(']'),
-        _ => None,
-    }
-}
-
-fn is_word(char: char) -> bool {
-    char.is_ascii_alphanumeric() || char == '_' || char == '$' || !char.is_ascii()
 }

@@ -1,0 +1,80 @@
+//! SQL text as it comes in: where one statement ends and the next begins, by the rules of `sqlite3_complete`.
+
+mod scanner;
+
+pub use scanner::{Scanner, is_complete};
+
+/// Splits text that comes in pieces into statements.
+///
+/// Memory: the statement that is not whole yet, and what was pushed last.
+#[derive(Clone, Debug)]
+pub struct Statements {
+    text: Vec<u8>,
+    /// Where the next statement begins in `text`, and how far it was looked at.
+    start: usize,
+    scanned: usize,
+    scanner: Scanner,
+    /// The line that is being looked at, counted from 1.
+    line: u64,
+    /// The line of the first token of the statement.
+    begins: Option<u64>,
+}
+
+/// One statement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Statement<'a> {
+    /// With its semicolon, and the comments and the space before it. Not necessarily text.
+    pub sql: &'a [u8],
+    /// The line where it begins, counted from 1.
+    pub line: u64,
+}
+
+impl Default for Statements {
+    fn default() -> Self {
+        Self { text: Vec::new(), start: 0, scanned: 0, scanner: Scanner::default(), line: 1, begins: None }
+    }
+}
+
+impl Statements {
+    /// Adds text.
+    pub fn push(&mut self, text: &[u8]) {
+        self.text.drain(..self.start);
+        self.scanned -= self.start;
+        self.start = 0;
+        self.text.extend_from_slice(text);
+    }
+
+    /// How much is held of a statement that is not whole, in bytes.
+    pub fn held(&self) -> usize {
+        self.text.len() - self.start
+    }
+
+    /// The next statement that is whole; `None` when more text is needed.
+    pub fn next_whole(&mut self) -> Option<Statement<'_>> {
+        while let Some(&byte) = self.text.get(self.scanned) {
+            self.scanned += 1;
+            let ends = self.scanner.scan(byte);
+            if self.begins.is_none() && self.scanner.has_begun() {
+                self.begins = Some(self.line);
+            }
+            self.line += u64::from(byte == b'\n');
+            if ends {
+                let start = core::mem::replace(&mut self.start, self.scanned);
+                // A semicolon alone is none.
+                if let Some(line) = self.begins.take() {
+                    return Some(Statement { sql: self.text.get(start..self.scanned).unwrap_or_default(), line });
+                }
+            }
+        }
+        None
+    }
+
+    /// The statement that the text ended in, if there is one: it has no semicolon, or is cut off.
+    pub fn rest(&self) -> Option<Statement<'_>> {
+        let line = self.begins?;
+        self.text.get(self.start..).map(|sql| Statement { sql, line })
+    }
+}
+
+#[cfg(test)]
+mod tests;

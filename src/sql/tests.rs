@@ -1,0 +1,105 @@
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+use super::*;
+use crate::btree::sample::Random;
+
+/// Statements and their lines, fed in pieces of `size` bytes, and what is left.
+fn split(text: &[u8], size: usize) -> (Vec<(String, u64)>, Option<(String, u64)>) {
+    let owned = |statement: Statement<'_>| (String::from_utf8(statement.sql.to_vec()).unwrap(), statement.line);
+    let mut statements = Statements::default();
+    let mut all = Vec::new();
+    for piece in text.chunks(size) {
+        statements.push(piece);
+        while let Some(statement) = statements.next_whole() {
+            all.push(owned(statement));
+        }
+    }
+    (all, statements.rest().map(owned))
+}
+
+#[test]
+fn statements_end_where_sqlite_ends_them() {
+    let text = "-- first;\nSELECT 1;;\n /* two; */ SELECT ';', \"a;\", [b;], `c;`;\n\
+        CREATE TRIGGER t AFTER INSERT ON a BEGIN SELECT 1; SELECT 'END;'; END;SELECT 5-2/1;\n\nSELECT\n6";
+    for size in [1, 2, 7, 1000] {
+        let (all, rest) = split(text.as_bytes(), size);
+        let expected = [
+            ("-- first;\nSELECT 1;", 2),
+            ("\n /* two; */ SELECT ';', \"a;\", [b;], `c;`;", 3),
+            ("\nCREATE TRIGGER t AFTER INSERT ON a BEGIN SELECT 1; SELECT 'END;'; END;", 4),
+            ("SELECT 5-2/1;", 4),
+        ];
+        assert_eq!(all, expected.map(|(sql, line)| (sql.to_owned(), line)));
+        assert_eq!(rest, Some(("\n\nSELECT\n6".to_owned(), 6)));
+    }
+    assert_eq!(split(b" -- nothing\n ; /* at all", 3), (Vec::new(), None));
+}
+
+/// Asks SQLite itself, through Python, whether each text is complete.
+fn sqlite_says(texts: &[String]) -> Vec<bool> {
+    const ASK: &str = "import sys, sqlite3\nfor line in sys.stdin: print(int(sqlite3.complete_statement(bytes.fromhex(line).decode())))";
+    let mut python = Command::new("python3");
+    let mut child = python.args(["-c", ASK]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let lines: String =
+        texts.iter().map(|text| text.bytes().map(|byte| format!("{byte:02x}")).collect::<String>() + "\n").collect();
+    let writer = std::thread::spawn(move || stdin.write_all(lines.as_bytes()).unwrap());
+    let output = child.wait_with_output().unwrap();
+    writer.join().unwrap();
+    String::from_utf8(output.stdout).unwrap().lines().map(|line| line == "1").collect()
+}
+
+#[test]
+fn random_text_is_complete_when_sqlite_says_so() {
+    const PARTS: [&str; 24] = [
+        ";",
+        ";",
+        " ",
+        "\n",
+        "'",
+        "\"",
+        "`",
+        "[",
+        "]",
+        "--",
+        "-",
+        "/*",
+        "*/",
+        "/",
+        "*",
+        "CREATE ",
+        "temp ",
+        "TEMPORARY ",
+        "Trigger ",
+        "END",
+        "EXPLAIN ",
+        "x",
+        "temporaryx ",
+        "ü",
+    ];
+    let mut random = Random(7);
+    let texts: Vec<String> = (0..20_000)
+        .map(|_| (0..1 + random.below(14)).map(|_| PARTS[random.below(PARTS.len())]).collect())
+        // Of text without a semicolon SQLite says that it is not complete, and we that there is nothing to complete.
+        .map(|text: String| format!("SELECT 1;{text}"))
+        .collect();
+    let theirs = sqlite_says(&texts);
+    assert_eq!(theirs.len(), texts.len());
+    assert!(theirs.iter().filter(|complete| **complete).count() > 1000);
+    for (text, theirs) in texts.iter().zip(theirs) {
+        assert_eq!(is_complete(text), theirs, "{text:?}");
+        let mut statements = Statements::default();
+        statements.push(text.as_bytes());
+        while statements.next_whole().is_some() {}
+        assert_eq!(statements.rest().is_none(), theirs || is_space(statements.held(), text), "{text:?}");
+    }
+}
+
+/// Whether the end of `text` is only space and comments, of which one may be open.
+fn is_space(held: usize, text: &str) -> bool {
+    let end = &text[text.len() - held..];
+    let mut scanner = Scanner::default();
+    end.bytes().for_each(|byte| drop(scanner.scan(byte)));
+    !scanner.has_begun()
+}
