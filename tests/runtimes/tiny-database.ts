@@ -21,3 +21,10 @@ const RUNS: readonly (readonly [number, string])[] = [
   ],
   [1016, "060102156b657074"],
 ];
+
+/** Its last statements as SQL. */
+export const TINY_SQL = `CREATE TABLE note(text);
+INSERT INTO "note"("rowid","text") VALUES
+(1,'kept');
+COMMIT;
+`;
