@@ -39,6 +39,12 @@ struct Step {
     /// The next cell to visit, or child, or, in an index, twice that and one more for the entry.
     next: usize,
     cells: usize,
+    /// How many bytes of payload it can still have.
+    room: usize,
+    /// In a table, the rowids that are still to come are larger than this,
+    after: Option<i64>,
+    /// and not larger than this. So no page can have rows that are of another.
+    up_to: i64,
 }
 
 /// Where a cursor stands.
@@ -78,14 +84,30 @@ impl<'p> Entry<'p> {
             Cell::TableInterior { .. } => Err(damaged(pgno)),
         }
     }
+
+    /// Takes its bytes from the `room` of its page. Entries that need more together lie one over the other: a hostile
+    /// page can have thousands at the same place.
+    fn within(self, room: &mut usize) -> Result<Self> {
+        *room = room.checked_sub(self.payload.local.len()).ok_or(damaged(self.pgno))?;
+        Ok(self)
+    }
+
+    /// Takes its rowid, if it has one, for the one before the next.
+    fn between(self, after: &mut Option<i64>, up_to: i64) -> Result<Self> {
+        if let Some(rowid) = self.rowid {
+            if after.is_some_and(|after| rowid <= after) || rowid > up_to {
+                return Err(damaged(self.pgno));
+            }
+            *after = Some(rowid);
+        }
+        Ok(self)
+    }
 }
 
 impl Cursor {
     /// Before the first entry of the b-tree with this root.
     pub fn new(root: Pgno, layout: Layout) -> Self {
-        let mut cursor = Self { layout, path: Vec::new(), is_table: None, leaf_depth: None };
-        cursor.path.push(Step::to(root));
-        cursor
+        Self { layout, path: vec![Step::to(root, None, i64::MAX)], is_table: None, leaf_depth: None }
     }
 
     /// Where it stands, or what it needs to get there. `visit` is called once for each page that it enters, and may
@@ -123,23 +145,28 @@ impl Cursor {
                 let cell = step.next;
                 step.next += 1;
                 let page = BtreePage::parse(page, step.pgno, self.layout)?;
-                return Ok(Stand::On(Entry::read(&page, cell)));
+                let entry = Entry::read(&page, cell).and_then(|entry| entry.within(&mut step.room));
+                let entry = entry.and_then(|entry| entry.between(&mut step.after, step.up_to));
+                return Ok(Stand::On(entry));
             }
             if step.next % per_cell == per_cell - 1 && per_cell == 2 {
                 break;
             }
             let child = step.next / per_cell;
             step.next += 1;
-            let page = BtreePage::parse(&step.page, step.pgno, self.layout)?;
-            let child = page.child(child)?;
-            self.path.push(Step::to(child));
+            let pgno = step.pgno;
+            let below = step.child(child, self.layout)?;
+            if self.path.iter().any(|above| above.pgno == below.pgno) {
+                return Err(Error::at_page(ErrorKind::BtreeDepth, pgno.value()));
+            }
+            self.path.push(below);
         }
         // Between two children of an index there is an entry.
         let Some(step) = self.path.last_mut() else { return Ok(Stand::End) };
         let cell = step.next / 2;
         step.next += 1;
         let page = BtreePage::parse(&step.page, step.pgno, self.layout)?;
-        Ok(Stand::On(Entry::read(&page, cell)))
+        Ok(Stand::On(Entry::read(&page, cell).and_then(|entry| entry.within(&mut step.room))))
     }
 
     /// The pages that it will need next and that are not in hand, in that order: as many as are worth a request.
@@ -168,8 +195,22 @@ impl Cursor {
 }
 
 impl Step {
-    fn to(pgno: Pgno) -> Self {
-        Self { pgno, kind: None, page: Vec::new(), next: 0, cells: 0 }
+    fn to(pgno: Pgno, after: Option<i64>, up_to: i64) -> Self {
+        Self { pgno, kind: None, page: Vec::new(), next: 0, cells: 0, room: 0, after, up_to }
+    }
+
+    /// The way to child `index`.
+    fn child(&mut self, index: usize, layout: Layout) -> Result<Self> {
+        let page = BtreePage::parse(&self.page, self.pgno, layout)?;
+        let child = page.child(index)?;
+        if index == page.cell_count() || !page.kind().is_table() {
+            return Ok(Self::to(child, self.after, self.up_to));
+        }
+        let Cell::TableInterior { key, .. } = page.cell(index)? else { return Err(damaged(self.pgno)) };
+        if self.after.is_some_and(|after| key <= after) || key > self.up_to {
+            return Err(damaged(self.pgno));
+        }
+        Ok(Self::to(child, self.after.replace(key), key))
     }
 
     fn enter(&mut self, page: &[u8], layout: Layout, depth: usize, is_table: Option<bool>) -> Result<()> {
@@ -184,7 +225,10 @@ impl Step {
             }
             self.page.extend_from_slice(page);
         }
-        (self.kind, self.cells) = (Some(kind), parsed.cell_count());
+        (self.kind, self.cells, self.room) = (Some(kind), parsed.cell_count(), layout.usable());
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -141,3 +141,6 @@ pub fn chain_pages(rest: Overflow, layout: Layout) -> Vec<PageRange> {
     let last = layout.page_count().max(rest.next.value());
     vec![PageRange { first: rest.next, count: count.min(last - rest.next.value() + 1) }]
 }
+
+#[cfg(test)]
+mod tests;

@@ -50,8 +50,9 @@ impl Pages {
     pub fn page(&self, pgno: Pgno) -> Option<&[u8]> {
         let size = self.page_size.bytes();
         self.runs.iter().find_map(|run| {
-            let start = pgno.value().checked_sub(run.first)? as usize * size;
-            run.bytes.get(start..start + size)
+            // Checked: behind page 2^32 / `size` it would begin at 0 again where usize has 32 bits, as it does in wasm.
+            let start = (pgno.value().checked_sub(run.first)? as usize).checked_mul(size)?;
+            run.bytes.get(start..start.checked_add(size)?)
         })
     }
 }

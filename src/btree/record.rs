@@ -7,6 +7,9 @@ use crate::bytes::Reader;
 use crate::error::{ErrorKind, Result};
 use crate::page::Pgno;
 
+/// More values than any record has: SQLite can be built for 32,767 columns, and a key may name each of them again.
+const MAX_VALUES: usize = 1 << 16;
+
 /// A value as it is stored. Text is in the database's [`Encoding`], and need not be valid in it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Value<'a> {
@@ -87,6 +90,10 @@ impl Slot {
         while types.remaining() > 0 {
             let serial_type = SerialType::read(&mut types).map_err(|_| damaged(pgno))?;
             let size = serial_type.size().map_err(|_| damaged(pgno))?;
+            // One more for each byte of a header of megabytes would take hundreds.
+            if slots.len() == MAX_VALUES {
+                return Err(damaged(pgno));
+            }
             slots.push(Self { serial_type, start });
             start = start.checked_add(size).ok_or(damaged(pgno))?;
         }

@@ -2,7 +2,7 @@
 
 use super::constant::Constant;
 use super::number;
-use crate::btree::Value;
+use crate::btree::{Encoding, Value};
 
 /// The affinity of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +38,7 @@ impl Affinity {
 
     /// Whether a stored value comes back as it is when it is inserted into such a column. A value that does not was
     /// stored when the column's type was another.
-    pub(super) fn keeps(self, value: Value<'_>) -> bool {
+    pub(super) fn keeps(self, value: Value<'_>, encoding: Encoding) -> bool {
         match (self, value) {
             (_, Value::Null | Value::Blob(_)) | (Self::Blob, _) | (Self::Text, Value::Text(_)) => true,
             (Self::Text, _) => false,
@@ -46,7 +46,11 @@ impl Affinity {
             (Self::Real, Value::Integer(_) | Value::Real(_)) => true,
             (_, Value::Integer(_)) => true,
             (Self::Numeric | Self::Integer, Value::Real(real)) => number::as_integer(real).is_none(),
-            (_, Value::Text(text)) => number::parse(text).is_none(),
+            (_, Value::Text(text)) => {
+                let text = encoding.decode_lossy(text);
+                // Newer SQLites, D1's too, take what stands before a NUL for all of it.
+                number::parse(text.split('\0').next().unwrap_or_default().as_bytes()).is_none()
+            }
         }
     }
 

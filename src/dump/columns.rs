@@ -6,12 +6,24 @@ use sqlite3_parser::ast::{
     Cmd, ColumnConstraint, ColumnDefinition, CreateTableBody, Expr, NamedTableConstraint, SortOrder, SortedColumn,
     Stmt, TabFlags, TableConstraint,
 };
-use sqlite3_parser::lexer::sql::Parser;
+use sqlite3_parser::lexer::Scanner;
+use sqlite3_parser::lexer::sql::{Parser, TokenType, Tokenizer};
 
 use super::affinity::Affinity;
 use super::constant::{self, Constant, Reader};
 use super::identifier::unquote;
+use super::statement;
 use crate::error::{ErrorKind, Result};
+
+/// The most columns and constraints of a table; SQLite takes 2,000 columns, if it was not built to take more. The
+/// parser compares each with all before it.
+const MAX_COLUMNS: usize = 2_500;
+/// The most tokens that SQL may have: the parser takes up to 400 bytes for each.
+const MAX_TOKENS: usize = 1 << 16;
+/// What the parser may copy of the words of types, in bytes: it joins them one by one.
+const MAX_TYPES: usize = 4 << 20;
+/// How deep parentheses may be in each other. SQLite has the same limit for expressions.
+const MAX_DEPTH: usize = 1000;
 
 /// A table, as its CREATE TABLE says.
 #[derive(Clone, Debug, PartialEq)]
@@ -61,21 +73,75 @@ pub(super) enum Shape {
 /// # Errors
 /// `SchemaSql` when it does not parse or is not a table's.
 pub(super) fn parse(sql: &str, reader: Reader) -> Result<Shape> {
-    let bump = Bump::new();
-    let mut parser = Parser::new(&bump, sql.as_bytes());
-    match parser.next() {
-        Ok(Some(Cmd::Stmt(Stmt::CreateTable { body, .. }))) => match body {
+    parse_statement(sql, |statement| match statement {
+        Stmt::CreateTable { body, .. } => match body {
             CreateTableBody::ColumnsAndConstraints { columns, constraints, flags } => {
                 table(&columns, constraints.unwrap_or_default(), flags, reader).map(Shape::Table)
             }
             CreateTableBody::AsSelect(_) => Err(ErrorKind::SchemaSql.into()),
         },
-        Ok(Some(Cmd::Stmt(Stmt::CreateVirtualTable { module_name, args, .. }))) => Ok(Shape::Virtual(VirtualTable {
+        Stmt::CreateVirtualTable { module_name, args, .. } => Ok(Shape::Virtual(VirtualTable {
             module: unquote(module_name.0).to_ascii_lowercase(),
             arguments: args.unwrap_or_default().iter().map(|argument| argument.trim().to_owned()).collect(),
         })),
         _ => Err(ErrorKind::SchemaSql.into()),
+    })
+}
+
+/// The name of what `sql` makes.
+///
+/// # Errors
+/// `SchemaSql` when it does not parse.
+pub(super) fn name_of(sql: &str) -> Result<String> {
+    parse_statement(sql, |statement| match statement {
+        Stmt::CreateTable { tbl_name: name, .. }
+        | Stmt::CreateVirtualTable { tbl_name: name, .. }
+        | Stmt::CreateIndex { idx_name: name, .. }
+        | Stmt::CreateView { view_name: name, .. }
+        | Stmt::CreateTrigger { trigger_name: name, .. } => Ok(unquote(name.name.0)),
+        _ => Err(ErrorKind::SchemaSql.into()),
+    })
+}
+
+fn parse_statement<T>(sql: &str, read: impl FnOnce(Stmt<'_>) -> Result<T>) -> Result<T> {
+    statement::end_of(sql).ok_or(ErrorKind::SchemaSql)?;
+    if !can_be_parsed(sql) {
+        return Err(ErrorKind::SchemaSql.into());
     }
+    let bump = Bump::new();
+    match Parser::new(&bump, sql.as_bytes()).next() {
+        Ok(Some(Cmd::Stmt(statement))) => read(statement),
+        _ => Err(ErrorKind::SchemaSql.into()),
+    }
+}
+
+/// Whether the parser has memory and time for `sql`.
+fn can_be_parsed(sql: &str) -> bool {
+    let mut scanner = Scanner::new(Tokenizer::new());
+    let (mut depth, mut columns, mut words, mut types) = (0usize, 0, 0, 0);
+    for _ in 0..MAX_TOKENS {
+        let (token, kind) = match scanner.scan(sql.as_bytes()) {
+            Ok((_, Some(token), _)) => token,
+            Ok((_, None, _)) => return true,
+            Err(_) => return false,
+        };
+        match kind {
+            TokenType::TK_LP => depth += 1,
+            TokenType::TK_RP => depth = depth.saturating_sub(1),
+            TokenType::TK_COMMA if depth == 1 => columns += 1,
+            _ => {}
+        }
+        // Words in a row can be a type. Those between which there is one of these are an expression.
+        let is_punctuation = |&byte: &u8| byte.is_ascii_punctuation() && !b"_'\"`[".contains(&byte);
+        let is_word = token.first().is_some_and(|first| !is_punctuation(first));
+        let is_operator = matches!(kind, TokenType::TK_AND | TokenType::TK_OR | TokenType::TK_NOT);
+        words = if is_word && !is_operator { words + token.len() } else { 0 };
+        types += words;
+        if depth > MAX_DEPTH || columns > MAX_COLUMNS || types > MAX_TYPES {
+            return false;
+        }
+    }
+    false
 }
 
 fn table(

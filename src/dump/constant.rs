@@ -56,26 +56,43 @@ pub(super) fn evaluate(expression: &Expr<'_>, affinity: Affinity, reader: Reader
     }
 }
 
-fn literal(expression: &Expr<'_>) -> Constant {
-    match expression {
-        Expr::Literal(literal) => match literal {
-            Literal::Null => Constant::Null,
-            Literal::Numeric(text) => numeric(text),
-            Literal::String(text) => Constant::Text(unquote(text).into_bytes()),
-            Literal::Blob(hex) => blob(hex).map_or(Constant::Unknown, Constant::Blob),
-            Literal::Keyword(word) => word_or_truth(word),
-            Literal::CurrentDate | Literal::CurrentTime | Literal::CurrentTimestamp => Constant::Unknown,
-        },
-        Expr::Id(id) => word_or_truth(id.0),
-        Expr::Name(name) => word_or_truth(name.0),
-        Expr::Parenthesized(inner) => inner.first().map_or(Constant::Unknown, literal),
-        Expr::Unary(UnaryOperator::Positive, inner) => literal(inner),
-        Expr::Unary(UnaryOperator::Negative, inner) => match literal(inner) {
-            Constant::Integer(number) => Constant::Integer(number.wrapping_neg()),
-            Constant::Decimal(text) if !text.starts_with('-') => Constant::Decimal(format!("-{text}")),
-            _ => Constant::Unknown,
-        },
+fn literal(mut expression: &Expr<'_>) -> Constant {
+    // In a loop, as a hostile schema can have more of these around a constant than the stack has room for.
+    let mut minuses = 0;
+    let constant = loop {
+        expression = match expression {
+            Expr::Parenthesized(inner) => match inner.first() {
+                Some(inner) => inner,
+                None => break Constant::Unknown,
+            },
+            Expr::Unary(UnaryOperator::Positive, inner) => inner,
+            Expr::Unary(UnaryOperator::Negative, inner) => {
+                minuses += 1;
+                inner
+            }
+            Expr::Literal(literal) => break plain(literal),
+            Expr::Id(id) => break word_or_truth(id.0),
+            Expr::Name(name) => break word_or_truth(name.0),
+            _ => break Constant::Unknown,
+        };
+    };
+    match (minuses, constant) {
+        (0, constant) => constant,
+        (_, Constant::Integer(number)) if minuses % 2 == 1 => Constant::Integer(number.wrapping_neg()),
+        (_, constant @ Constant::Integer(_)) => constant,
+        (1, Constant::Decimal(text)) => Constant::Decimal(format!("-{text}")),
         _ => Constant::Unknown,
+    }
+}
+
+fn plain(literal: &Literal<'_>) -> Constant {
+    match literal {
+        Literal::Null => Constant::Null,
+        Literal::Numeric(text) => numeric(text),
+        Literal::String(text) => Constant::Text(unquote(text).into_bytes()),
+        Literal::Blob(hex) => blob(hex).map_or(Constant::Unknown, Constant::Blob),
+        Literal::Keyword(word) => word_or_truth(word),
+        Literal::CurrentDate | Literal::CurrentTime | Literal::CurrentTimestamp => Constant::Unknown,
     }
 }
 

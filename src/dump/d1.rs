@@ -4,23 +4,22 @@
 use std::collections::{HashMap, HashSet};
 
 use super::columns::{Shape, TableShape};
+use super::d1_limits;
+use super::literal::BEGIN;
 use super::plan::{Item, Planner, is_virtual, sql_of};
 use super::schema::{Kind, Object};
 use crate::error::Result;
 
-/// The longest statement, in bytes.
-const MAX_STATEMENT: usize = 100_000;
-/// The most columns of a table.
-const MAX_COLUMNS: usize = 100;
-
 impl<'a> Planner<'a> {
     pub(super) fn d1(&mut self) -> Result<()> {
         self.say_what_has_no_place();
+        let left_out = self.left_out();
         let (internal, tables): (Vec<_>, Vec<_>) =
             self.tables_sequence_last().into_iter().partition(|table| table.name.starts_with("sqlite_"));
-        let tables: Vec<_> = tables.into_iter().filter(|table| !self.is_left_out(table)).collect();
-        let (virtual_tables, tables): (Vec<_>, Vec<_>) = tables.into_iter().partition(|table| is_virtual(table));
-        let family = self.family(&tables);
+        let is_there = |name: &str| !left_out.contains(&lower(name));
+        let tables = tables.into_iter().filter(|table| is_there(&table.name) && !self.is_shadow(&table.name));
+        let (virtual_tables, tables): (Vec<_>, Vec<_>) = tables.partition(|table| is_virtual(table));
+        let family = self.family(&tables, &left_out);
 
         self.text("PRAGMA defer_foreign_keys=TRUE;\n");
         for table in &tables {
@@ -28,7 +27,7 @@ impl<'a> Planner<'a> {
         }
         // A foreign key may refer to columns that only such an index makes a key: without it, no row goes in.
         let is_key = |object: &Object| is_unique_index(object) && family.parents.contains(&lower(&object.table));
-        let others: Vec<_> = self.others().into_iter().filter(|object| !self.is_on_what_is_left_out(object)).collect();
+        let others: Vec<_> = self.others_that_can_be(&left_out);
         let (keys, others): (Vec<_>, Vec<_>) = others.into_iter().partition(|object| is_key(object));
         for key in keys {
             self.create(key);
@@ -38,9 +37,9 @@ impl<'a> Planner<'a> {
         }
         let mut rebuilt = Vec::new();
         for table in virtual_tables {
-            self.virtual_with_rows(table, &mut rebuilt)?;
+            self.virtual_with_rows(table, &left_out, &mut rebuilt)?;
         }
-        self.internal_tables(&internal)?;
+        self.internal_tables(&internal, &tables)?;
         self.items.push(Item::DropPieces);
         let of = |kind: Kind| others.iter().filter(move |object| object.kind == kind);
         for view in of(Kind::View) {
@@ -60,14 +59,10 @@ impl<'a> Planner<'a> {
             return;
         }
         let sql = sql_of(object);
-        if sql.len() > MAX_STATEMENT - 4 {
-            self.notes.say(format!("{}: its SQL is longer than the {MAX_STATEMENT} bytes that D1 takes", object.name));
-        }
-        if object.kind == Kind::Table
-            && let Ok(Shape::Table(TableShape { columns, .. })) = self.parse(object)
-            && columns.len() > MAX_COLUMNS
-        {
-            self.notes.say(format!("{}: it has more than the {MAX_COLUMNS} columns that D1 takes", object.name));
+        if sql.contains(BEGIN) {
+            let name = &object.name;
+            // Not word for word: this goes into the SQL, too.
+            self.notes.say(format!("{name}: its SQL says BEGIN and TRANSACTION, which wrangler takes out, or refuses"));
         }
         self.statement(sql);
     }
@@ -81,22 +76,65 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// Whether a table is not to be made: it is the runtime's, or it comes with a virtual table.
-    fn is_left_out(&mut self, table: &Object) -> bool {
-        let is_runtimes = is_runtimes(&table.name);
-        // The one that every database of D1 has is no news.
-        if is_runtimes && table.name != "_cf_METADATA" {
-            self.notes.say(format!("{}: a name that begins with _cf_ is Cloudflare's own; it is left out", table.name));
-        }
-        is_runtimes || self.is_shadow(&table.name)
+    /// Tables and views that D1 does not make, in lower case.
+    fn left_out(&mut self) -> HashSet<String> {
+        let tables = self.tables_sequence_last();
+        let views = self.others().into_iter().filter(|object| object.kind == Kind::View);
+        let is_own = |object: &&Object| !object.name.starts_with("sqlite_") && !self.is_shadow(&object.name);
+        let objects: Vec<_> = tables.into_iter().chain(views).filter(is_own).collect();
+        objects.into_iter().filter(|object| self.is_left_out(object)).map(|object| lower(&object.name)).collect()
     }
 
-    fn is_on_what_is_left_out(&self, object: &Object) -> bool {
-        is_runtimes(&object.table) || self.is_shadow(&object.table)
+    /// Indexes, views and triggers that D1 makes.
+    fn others_that_can_be(&mut self, left_out: &HashSet<String>) -> Vec<&'a Object> {
+        let is_on_what_is_there =
+            |object: &&Object| !left_out.contains(&lower(&object.table)) && !self.is_shadow(&object.table);
+        let mut others: Vec<_> = self.others().into_iter().filter(is_on_what_is_there).collect();
+        if self.options.no_schema {
+            self.say_which_triggers_run(&others);
+            return Vec::new();
+        }
+        others.retain(|object| object.kind == Kind::View || !self.is_left_out(object));
+        others
+    }
+
+    /// Says so if D1 does not make an object.
+    fn is_left_out(&mut self, object: &Object) -> bool {
+        let name = &object.name;
+        let columns = match self.parse(object) {
+            Ok(Shape::Table(TableShape { columns, .. })) => columns.len(),
+            _ => 0,
+        };
+        let obstacle = if is_runtimes(name) {
+            Some("a name that begins with _cf_ is Cloudflare's own".to_owned())
+        } else {
+            d1_limits::obstacle(object, columns)
+        };
+        let Some(obstacle) = obstacle else { return false };
+        // The table that every database of D1 has is no news; nor is a view that was not to come anyway.
+        if name != "_cf_METADATA" && !(object.kind == Kind::View && self.options.no_schema) {
+            self.notes.say(format!("{name}: {obstacle}; it is left out"));
+        }
+        true
+    }
+
+    /// Those that the target has are not ours to stop.
+    fn say_which_triggers_run(&mut self, others: &[&Object]) {
+        let is_table = |name: &str| self.schema.table(name).is_some();
+        for trigger in others {
+            if trigger.kind == Kind::Trigger
+                && !self.options.no_data
+                && is_table(&trigger.table)
+                && d1_limits::is_for_inserts(sql_of(trigger))
+            {
+                let (table, name) = (&trigger.table, &trigger.name);
+                self.notes.say(format!("{table}: where its trigger {name} is, it runs for every row; drop it before"));
+            }
+        }
     }
 
     /// What foreign keys say about `tables`.
-    fn family(&mut self, tables: &[&'a Object]) -> Family<'a> {
+    fn family(&mut self, tables: &[&'a Object], left_out: &HashSet<String>) -> Family<'a> {
         let number: HashMap<String, usize> =
             tables.iter().enumerate().map(|(number, table)| (lower(&table.name), number)).collect();
         let mut parents = HashSet::new();
@@ -106,19 +144,26 @@ impl<'a> Planner<'a> {
             for parent in shape.parents {
                 match number.get(&lower(&parent)) {
                     Some(&number) => of.push(number),
-                    None if !self.schema.of(Kind::Table).any(|other| other.name.eq_ignore_ascii_case(&parent)) => {
-                        let name = &table.name;
-                        self.notes.say(format!(
-                            "{name}: D1 takes no rows whose foreign key refers to {parent}, which does not exist"
-                        ));
-                    }
-                    None => {}
+                    None => self.say_if_it_has_no_parent(table, &parent, left_out),
                 }
                 parents.insert(lower(&parent));
             }
         }
         let order = parents_first(&parents_of);
         Family { parents, parents_first: order.into_iter().filter_map(|number| tables.get(number).copied()).collect() }
+    }
+
+    fn say_if_it_has_no_parent(&mut self, table: &Object, parent: &str, left_out: &HashSet<String>) {
+        let reason = if left_out.contains(&lower(parent)) {
+            "is left out"
+        } else if self.schema.table(parent).is_none() {
+            "does not exist"
+        } else {
+            // It was not asked for, and may be there already.
+            return;
+        };
+        let name = &table.name;
+        self.notes.say(format!("{name}: D1 takes no rows whose foreign key refers to {parent}, which {reason}"));
     }
 }
 

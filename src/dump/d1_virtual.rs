@@ -1,5 +1,7 @@
 //! Virtual tables for D1: made by SQL, and filled with their rows, as what they store is out of reach there.
 
+use std::collections::HashSet;
+
 use super::columns::Shape;
 use super::identifier::write_quoted;
 use super::plan::{Item, Planner};
@@ -10,7 +12,12 @@ use crate::error::Result;
 
 impl<'a> Planner<'a> {
     /// Appends a virtual table and its rows; what fills those that have no texts of their own goes to `rebuilt`.
-    pub(super) fn virtual_with_rows(&mut self, table: &Object, rebuilt: &mut Vec<Vec<u8>>) -> Result<()> {
+    pub(super) fn virtual_with_rows(
+        &mut self,
+        table: &Object,
+        left_out: &HashSet<String>,
+        rebuilt: &mut Vec<Vec<u8>>,
+    ) -> Result<()> {
         let shape = match self.parse(table) {
             Ok(Shape::Virtual(shape)) => shape,
             Ok(Shape::Table(_)) => return Ok(()),
@@ -21,7 +28,7 @@ impl<'a> Planner<'a> {
             }
         };
         match shape.module.as_str() {
-            "fts5" => self.full_text(table, &FullText::of(&shape), rebuilt),
+            "fts5" => self.full_text(table, &FullText::of(&shape), left_out, rebuilt),
             "rtree" | "rtree_i32" => self.spatial_index(table, &SpatialIndex::of(&shape)),
             "fts5vocab" => self.create(table),
             module => self.notes.say(format!("{}: D1 has no module {module}, so that it is left out", table.name)),
@@ -29,7 +36,7 @@ impl<'a> Planner<'a> {
         Ok(())
     }
 
-    fn full_text(&mut self, table: &Object, shape: &FullText, rebuilt: &mut Vec<Vec<u8>>) {
+    fn full_text(&mut self, table: &Object, shape: &FullText, left_out: &HashSet<String>, rebuilt: &mut Vec<Vec<u8>>) {
         let name = &table.name;
         if let Some(tokenizer) = &shape.foreign_tokenizer {
             return self.notes.say(format!("{name}: D1 has no tokenizer {tokenizer}, so that it is left out"));
@@ -41,7 +48,7 @@ impl<'a> Planner<'a> {
         self.full_text_settings(table);
         match &shape.content {
             Content::Own => self.full_text_rows(table, shape),
-            Content::Of(content) if !self.is_there(content) => {
+            Content::Of(content) if left_out.contains(&content.to_ascii_lowercase()) || !self.is_there(content) => {
                 self.notes.say(format!("{name}: its texts are those of {content}, which is left out: it stays empty"));
             }
             Content::Of(_) => {

@@ -3,12 +3,13 @@
 use core::mem;
 
 use super::long_row::{Context, LongRow, LongStep};
-use super::notes::Notes;
+use super::notes::{Notes, short};
 use super::options::{Dialect, Options};
 use super::pieces::Pieces;
 use super::plan::{self, Item, Planner};
 use super::rows::{Limits, RowWriter, Written};
 use super::schema::Schema;
+use super::schema_check;
 use crate::btree::entries::{Budget, Entries, Next};
 use crate::btree::{Encoding, Layout, PageRange, Pages};
 use crate::error::{At, Error, ErrorKind, Result};
@@ -189,6 +190,11 @@ impl Dump {
     }
 
     fn plan(&mut self) -> Result<()> {
+        if self.options.salvage {
+            schema_check::salvage(&mut self.schema, &mut self.notes);
+        } else {
+            schema_check::check(&self.schema)?;
+        }
         let planner = Planner {
             schema: &self.schema,
             options: &self.options,
@@ -196,6 +202,7 @@ impl Dump {
             encoding: self.encoding,
             notes: &mut self.notes,
             items: Vec::new(),
+            size: 0,
         };
         self.items = planner.plan()?;
         self.pieces = Pieces::new(plan::free_name(&self.schema, "pieces"));
@@ -336,7 +343,7 @@ impl Dump {
     /// Goes on after damage if that was asked for.
     fn forgive(&mut self, result: Result<()>, what: &str) -> Result<()> {
         match result {
-            Err(error) if self.options.salvage && error.kind != ErrorKind::SchemaSize => {
+            Err(error) if self.options.salvage => {
                 self.notes.say(skipped(error, what));
                 Ok(())
             }
@@ -346,8 +353,11 @@ impl Dump {
 }
 
 fn skipped(error: Error, what: &str) -> String {
+    let what = short(what);
     match error.at {
-        At::Page(page) => format!("{what}: page {page} is damaged, and what it held is left out"),
+        At::Page(page) if matches!(error.kind, ErrorKind::BtreePage | ErrorKind::BtreeDepth) => {
+            format!("{what}: page {page} is damaged, and what it held is left out")
+        }
         _ => format!("{what}: {}", error.kind.message()),
     }
 }

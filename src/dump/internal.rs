@@ -8,8 +8,8 @@ use super::schema::Object;
 use crate::error::Result;
 
 impl Planner<'_> {
-    /// Sequences and statistics, of the tables that were asked for.
-    pub(super) fn internal_tables(&mut self, internal: &[&Object]) -> Result<()> {
+    /// Sequences and statistics, of the tables that were asked for; `made` are those of the SQL before.
+    pub(super) fn internal_tables(&mut self, internal: &[&Object], made: &[&Object]) -> Result<()> {
         for table in internal {
             let is_sequence = table.name == "sqlite_sequence";
             if self.options.no_data || !(is_sequence || is_statistics(&table.name)) {
@@ -21,7 +21,7 @@ impl Planner<'_> {
             }
             // With no schema to come, too: the target may have seen neither an AUTOINCREMENT nor an ANALYZE.
             if is_sequence {
-                self.make_sequence();
+                self.make_sequence(made);
             } else {
                 self.text("ANALYZE sqlite_schema;\n");
             }
@@ -46,10 +46,10 @@ impl Planner<'_> {
     }
 
     /// Only an AUTOINCREMENT table brings the table of sequences, and it stays when that is dropped.
-    fn make_sequence(&mut self) {
+    fn make_sequence(&mut self, made: &[&Object]) {
         let brings =
             |table: &Object| matches!(self.parse(table), Ok(Shape::Table(TableShape { autoincrement: true, .. })));
-        if !self.tables_sequence_last().into_iter().any(brings) {
+        if !made.iter().copied().any(brings) {
             let free = free_name(self.schema, "sequence");
             self.text(&format!("CREATE TABLE {free}(a INTEGER PRIMARY KEY AUTOINCREMENT);DROP TABLE {free};\n"));
         }

@@ -1,6 +1,7 @@
 //! Values as SQL that gives back the same value, of the same type, in every SQLite and in D1.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use super::identifier::write_doubling;
 use super::real::write_real;
@@ -166,8 +167,18 @@ fn with_mark(text: &[u8], byte: u8, mark: &str) -> Vec<u8> {
 /// A mark that `text` does not contain.
 pub(super) fn unused(text: &[u8], first: &'static str, second: &'static str) -> Cow<'static, str> {
     let is_unused = |mark: &str| memchr::memmem::find(text, mark.as_bytes()).is_none();
-    [first, second].into_iter().find(|mark| is_unused(mark)).map_or_else(
-        || (0u32..).map(|n| format!("({first}{n})")).find(|mark| is_unused(mark)).unwrap_or_default().into(),
-        Cow::Borrowed,
-    )
+    if let Some(mark) = [first, second].into_iter().find(|mark| is_unused(mark)) {
+        return Cow::Borrowed(mark);
+    }
+    // All numbers at once: to look for one after the other takes days where a text has a million of them.
+    let start = format!("({first}");
+    let number = |at: usize| {
+        let digits = text.get(at + start.len()..)?.split(|byte| !byte.is_ascii_digit()).next()?;
+        let ends = text.get(at + start.len() + digits.len()) == Some(&b')');
+        let is_plain = digits == b"0" || !digits.starts_with(b"0");
+        core::str::from_utf8(digits).ok().filter(|_| ends && is_plain)?.parse::<u32>().ok()
+    };
+    let taken: HashSet<u32> = memchr::memmem::find_iter(text, &start).filter_map(number).collect();
+    let free = (0u32..).find(|number| !taken.contains(number)).unwrap_or_default();
+    format!("({first}{free})").into()
 }

@@ -3,8 +3,8 @@
 //! | the way data takes | |
 //! | --- | --- |
 //! | [`dumper`] | steps: which pages are needed, when SQL can be taken |
-//! | `schema`, `columns` | what there is, from the schema table and the SQL in it |
-//! | `plan`, `internal`; `sqlite`, `d1`, `shell_order` | what goes into the SQL, in which order |
+//! | `schema`, `schema_check`, `statement`, `columns` | what there is, from the schema table and the SQL in it |
+//! | `plan`, `internal`; `sqlite`, `d1`, `d1_limits`, `shell_order` | what goes into the SQL, in which order |
 //! | `virtual_table`, `rtree` | full-text and R-Tree tables, from what they store |
 //! | `row_plan`, `rows` | rows as INSERT statements |
 //! | `long_row`, `long_record`, `pieces` | rows too long for one statement, or for memory |
@@ -16,6 +16,7 @@ mod cli_real;
 mod columns;
 mod constant;
 mod d1;
+mod d1_limits;
 mod d1_virtual;
 pub mod dumper;
 mod identifier;
@@ -33,9 +34,11 @@ mod row_plan;
 mod rows;
 mod rtree;
 mod schema;
+mod schema_check;
 mod shell;
 mod shell_order;
 mod sqlite;
+mod statement;
 #[cfg(test)]
 mod tests;
 mod virtual_table;

@@ -4,11 +4,17 @@ use std::collections::BTreeMap;
 
 /// Tables with more to say than this are counted together.
 const MOST: usize = 1000;
+/// What all sentences may take, in bytes.
+const ROOM: usize = 1 << 20;
+/// Names are cut to so many bytes, or a few less. A hostile one can be as long as the schema, and is said often.
+const NAME: usize = 1000;
 
 /// Sentences about the whole, and counts of rows by table and reason.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Notes {
     sentences: Vec<String>,
+    /// What they take, in bytes.
+    size: usize,
     counts: BTreeMap<(usize, Loss), u64>,
     /// Names of the tables that are counted.
     tables: Vec<String>,
@@ -44,7 +50,9 @@ impl Loss {
 
 impl Notes {
     pub(super) fn say(&mut self, sentence: String) {
-        if !self.is_complete && self.sentences.len() < MOST && !self.sentences.contains(&sentence) {
+        let has_room = self.sentences.len() < MOST && self.size + sentence.len() <= ROOM;
+        if !self.is_complete && has_room && !self.sentences.contains(&sentence) {
+            self.size += sentence.len();
             self.sentences.push(sentence);
         }
     }
@@ -53,6 +61,7 @@ impl Notes {
         if self.is_complete {
             return;
         }
+        let table = short(table);
         let known = self.tables.iter().rposition(|name| name == table);
         let index = known.unwrap_or_else(|| {
             if self.tables.len() == MOST {
@@ -77,4 +86,9 @@ impl Notes {
         });
         self.sentences.iter().map(|sentence| sentence.replace(['\n', '\r'], " ")).chain(counted)
     }
+}
+
+/// The start of a name, long enough for people.
+pub(super) fn short(name: &str) -> &str {
+    if name.len() > NAME { name.split_at(name.floor_char_boundary(NAME)).0 } else { name }
 }

@@ -1,5 +1,7 @@
 //! What goes into the SQL, in which order.
 
+use std::collections::HashSet;
+
 use super::columns::{self, Shape, TableShape};
 use super::constant::Reader;
 use super::identifier::{write_doubling, write_quoted};
@@ -7,10 +9,14 @@ use super::notes::Notes;
 use super::options::{Dialect, Options, Shell};
 use super::row_plan::{Filter, RowPlan, Source, Style};
 use super::schema::{Kind, Object, Schema};
+use super::statement;
 use super::virtual_table;
 use crate::btree::Encoding;
 use crate::error::{ErrorKind, Result};
 use crate::page::{DatabaseHeader, Pgno};
+
+/// What the plans for rows may take, in bytes: a column can be two bytes of SQL, and take fifty here.
+const MAX_SIZE: usize = 16 << 20;
 
 /// One part of the SQL.
 #[derive(Clone, Debug)]
@@ -33,12 +39,13 @@ pub(super) struct Planner<'a> {
     pub(super) encoding: Encoding,
     pub(super) notes: &'a mut Notes,
     pub(super) items: Vec<Item>,
+    /// What those of rows take, in bytes.
+    pub(super) size: usize,
 }
 
 /// The names in `options` that are no tables.
 pub(super) fn unknown_tables(schema: &Schema, options: &Options) -> Vec<String> {
-    let is_table = |name: &String| schema.of(Kind::Table).any(|table| table.name.eq_ignore_ascii_case(name));
-    options.tables.iter().filter(|name| !is_table(name)).cloned().collect()
+    options.tables.iter().filter(|name| schema.table(name).is_none()).cloned().collect()
 }
 
 impl<'a> Planner<'a> {
@@ -118,9 +125,16 @@ impl<'a> Planner<'a> {
     ) -> Result<()> {
         let (Some(root), false) = (table.root, self.options.no_data) else { return Ok(()) };
         let Some(shape) = self.shape(table)? else { return Ok(()) };
-        let mut prefix = Vec::from(b"INSERT INTO ");
+        // What is damaged can be there twice, or break a constraint: then the rest is to be loaded all the same.
+        let is_salvage = self.options.salvage && !matches!(self.options.dialect, Dialect::Shell(_));
+        let mut prefix = Vec::from(if is_salvage { "INSERT OR IGNORE INTO " } else { "INSERT INTO " });
         let style = style(&mut prefix, &shape, self.notes);
-        self.items.push(Item::Rows(row_plan(table, root, &shape, prefix, style)));
+        let rows = row_plan(table, root, &shape, prefix, style);
+        self.size += rows.prefix.len() + rows.sources.len() * size_of::<Source>();
+        if self.size > MAX_SIZE {
+            return Err(ErrorKind::SchemaSize.into());
+        }
+        self.items.push(Item::Rows(rows));
         Ok(())
     }
 
@@ -186,13 +200,11 @@ impl<'a> Planner<'a> {
         let schema = self.schema;
         let is_owner = |table: &&Object| {
             is_virtual(table)
-                && table.name.eq_ignore_ascii_case(before)
                 && matches!(self.parse(table), Ok(Shape::Virtual(shape)) if virtual_table::has_shadow(&shape, name, suffix))
         };
-        schema.of(Kind::Table).find(is_owner)
+        schema.table(before).filter(is_owner)
     }
 
-    /// A name that no object has, beginning with `stem`.
     pub(super) fn text(&mut self, text: &str) {
         self.items.push(Item::Text(text.into()));
     }
@@ -204,15 +216,14 @@ impl<'a> Planner<'a> {
     }
 }
 
-/// Appends SQL and a semicolon, on a line of its own where SQL may end in a comment.
+/// Appends SQL and a semicolon, behind the comment in which SQL may end.
 pub(super) fn write_statement(out: &mut Vec<u8>, sql: &str) {
     out.extend_from_slice(sql.as_bytes());
-    if let Some(comment) = sql.rfind("/*")
-        && !sql.get(comment..).is_some_and(|rest| rest.contains("*/"))
-    {
-        out.extend_from_slice(b"*/");
-    }
-    out.extend_from_slice(if sql.contains("--") { b"\n;\n" } else { b";\n" });
+    out.extend_from_slice(match statement::end_of(sql) {
+        Some(statement::End::Line) => b"\n;\n",
+        Some(statement::End::Block) => b"*/;\n",
+        Some(statement::End::Token) | None => b";\n",
+    });
 }
 
 /// Lets what follows write to the schema table.
@@ -224,8 +235,10 @@ pub(super) fn open_schema(out: &mut Vec<u8>, writable: &mut bool) {
 
 /// A name that no object has, beginning with `stem`.
 pub(super) fn free_name(schema: &Schema, stem: &str) -> String {
-    let is_free = |name: &String| !schema.objects.iter().any(|object| object.name.eq_ignore_ascii_case(name));
-    (0u32..).map(|number| format!("{stem}{number}")).find(is_free).unwrap_or_default()
+    let number = |object: &Object| object.name.to_ascii_lowercase().strip_prefix(stem)?.parse::<u32>().ok();
+    let taken: HashSet<u32> = schema.objects.iter().filter_map(number).collect();
+    let free = (0u32..).find(|number| !taken.contains(number)).unwrap_or_default();
+    format!("{stem}{free}")
 }
 
 fn row_plan(table: &Object, root: Pgno, shape: &TableShape, prefix: Vec<u8>, style: Style) -> RowPlan {

@@ -44,10 +44,10 @@ pub(super) struct RowWriter {
     pub(super) same_encoding: bool,
     pub(super) limits: Limits,
     slots: Vec<Slot>,
-    /// How much was taken away of what was written, in bytes.
-    taken: usize,
+    /// How much was taken away of what was written, in bytes: more than 4 GiB, where usize has 32 bits, is possible.
+    taken: u64,
     /// Where the statement begins in all that was written; `None` between statements.
-    statement: Option<usize>,
+    statement: Option<u64>,
     parents: Parents,
 }
 
@@ -128,7 +128,7 @@ impl RowWriter {
 
     /// What was written so far is taken away.
     pub(super) fn taken(&mut self, bytes: usize) {
-        self.taken += bytes;
+        self.taken += bytes as u64;
     }
 
     /// What has no room in memory is only written where any row may be so long.
@@ -161,8 +161,8 @@ impl RowWriter {
             return Ok(Written::TooLong);
         }
         if let Some(statement) = self.statement
-            && statement < self.taken + before
-            && self.taken + out.len() - statement + END > self.limits.several
+            && statement < self.taken + before as u64
+            && self.taken + (out.len() + END) as u64 - statement > self.limits.several as u64
         {
             // It did not fit: it begins the next statement instead.
             let row = out.split_off(values);
@@ -175,7 +175,7 @@ impl RowWriter {
     }
 
     fn begin(&mut self, out: &mut Vec<u8>, plan: &RowPlan) {
-        self.statement = Some(self.taken + out.len());
+        self.statement = Some(self.taken + out.len() as u64);
         out.extend_from_slice(&plan.prefix);
         out.extend_from_slice(BEGIN);
     }
@@ -277,7 +277,7 @@ impl RowWriter {
             }
             return;
         }
-        if !source.affinity.keeps(value) {
+        if !source.affinity.keeps(value, encoding) {
             notes.count(&plan.table, Loss::Type);
         }
         let same_encoding = self.same_encoding && encoding == self.encoding;

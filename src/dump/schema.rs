@@ -1,5 +1,7 @@
 //! The schema table: what a database is made of (file format, section 2.6).
 
+use std::collections::HashMap;
+
 use crate::btree::entries::Row;
 use crate::btree::{Encoding, Layout, Slot, Value};
 use crate::error::{Error, ErrorKind, Result};
@@ -29,10 +31,20 @@ pub(super) enum Kind {
     Trigger,
 }
 
+impl Object {
+    /// What it takes in memory, in bytes.
+    fn size(&self) -> usize {
+        // The name is there twice.
+        size_of::<Self>() + 2 * self.name.len() + self.table.len() + self.sql.as_ref().map_or(0, String::len)
+    }
+}
+
 /// Objects that were read, in the order of the schema.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Schema {
     pub(super) objects: Vec<Object>,
+    /// Where each table is among them, by its name in lower case.
+    tables: HashMap<String, usize>,
     size: usize,
 }
 
@@ -40,14 +52,40 @@ impl Schema {
     /// Takes a row of the schema table.
     ///
     /// # Errors
-    /// `BtreePage`, naming its page, when it is not one that SQLite writes; `SchemaSize`.
+    /// `BtreePage`, naming its page, when it is not one that SQLite writes; `SchemaSize`, when there is no room for it.
     pub(super) fn add(&mut self, row: Row<'_>, encoding: Encoding, layout: Layout) -> Result<()> {
-        self.size += row.record.len() + size_of::<Object>();
-        if self.size > MAX_SIZE || row.rest.is_some() {
-            return Err(ErrorKind::SchemaSize.into());
+        let too_much = Error::at_page(ErrorKind::SchemaSize, row.pgno.value());
+        // What is not text can take more when it is read than it did before, but not less.
+        if row.rest.is_some() || self.size + row.record.len() > MAX_SIZE {
+            return Err(too_much);
         }
-        self.objects.extend(read(row, encoding, layout)?);
+        let Some(object) = read(row, encoding, layout)? else { return Ok(()) };
+        let size = object.size();
+        if self.size + size > MAX_SIZE {
+            return Err(too_much);
+        }
+        self.size += size;
+        self.objects.push(object);
+        self.note_table(self.objects.len() - 1);
         Ok(())
+    }
+
+    /// Forgets those that do not pass.
+    pub(super) fn retain(&mut self, passes: impl FnMut(&Object) -> bool) {
+        self.objects.retain(passes);
+        self.tables.clear();
+        (0..self.objects.len()).for_each(|index| self.note_table(index));
+    }
+
+    /// The table of that name, in upper or lower case.
+    pub(super) fn table(&self, name: &str) -> Option<&Object> {
+        self.objects.get(*self.tables.get(&name.to_ascii_lowercase())?)
+    }
+
+    fn note_table(&mut self, index: usize) {
+        if let Some(object) = self.objects.get(index).filter(|object| object.kind == Kind::Table) {
+            self.tables.entry(object.name.to_ascii_lowercase()).or_insert(index);
+        }
     }
 
     /// Those of one kind.

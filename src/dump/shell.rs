@@ -8,6 +8,9 @@ use super::literal::{unused, write_hex, write_integer};
 use crate::btree::{Encoding, Value};
 use crate::sql::is_complete;
 
+/// Text of so many bytes is long.
+const LONG: usize = 1 << 20;
+
 /// Appends a value as the shell does, which loses text after a NUL; `false` when it did.
 pub(super) fn write_value(out: &mut Vec<u8>, value: Value<'_>, encoding: Encoding, shell: Shell) -> bool {
     match value {
@@ -73,6 +76,11 @@ fn write_replacing(out: &mut Vec<u8>, text: &[u8]) {
 fn write_unistr(out: &mut Vec<u8>, text: &[u8]) {
     if !text.iter().any(|&byte| byte < 0x20) {
         return write_doubling(out, text, b'\'');
+    }
+    // All the room at once, where growing would take as much again.
+    if text.len() > LONG {
+        let controls = text.iter().filter(|&&byte| byte < 0x20).count();
+        out.reserve_exact(text.len() + 5 * controls);
     }
     out.extend_from_slice(b"unistr('");
     for &byte in text {

@@ -12,7 +12,7 @@ impl Planner<'_> {
         let mut writable = false;
         let (internal, tables): (Vec<_>, Vec<_>) =
             self.tables_sequence_last().into_iter().partition(|table| table.name.starts_with("sqlite_"));
-        for table in tables {
+        for &table in &tables {
             if is_virtual(table) {
                 if has_schema {
                     self.virtual_table(table, &mut writable);
@@ -27,7 +27,7 @@ impl Planner<'_> {
             }
             self.table_rows(table)?;
         }
-        self.internal_tables(&internal)?;
+        self.internal_tables(&internal, &tables)?;
         self.items.push(Item::DropPieces);
         let mut out = Vec::new();
         if has_schema {

@@ -2,6 +2,7 @@ mod against_the_shell;
 mod d1;
 mod d1_long;
 mod d1_refused;
+mod damage;
 mod random;
 mod round_trip;
 

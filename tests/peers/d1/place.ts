@@ -1,0 +1,115 @@
+// Where SQL can be run, and all that SQL can see there, cell by cell.
+import { DatabaseSync } from "node:sqlite";
+
+export interface Place {
+  name: string;
+  /** Runs statements in one transaction. */
+  run(statements: string[]): Promise<void>;
+  rows(sql: string): Promise<unknown[][]>;
+}
+
+/** A database file, read by Node's SQLite. */
+export function fileAt(path: string): Place {
+  const rows = (sql: string) => {
+    const db = new DatabaseSync(path, { readOnly: true });
+    try {
+      const statement = db.prepare(sql);
+      statement.setReturnArrays(true);
+      return statement.all() as unknown as unknown[][];
+    } finally {
+      db.close();
+    }
+  };
+  const run = () => Promise.reject(new Error("it is only read"));
+  return { name: path, run, rows: async (sql) => rows(sql) };
+}
+
+/** Objects with their SQL, and the rows of each table and view; by name. */
+export type Contents = Record<string, unknown[]>;
+
+/** Bytes of a value that are asked for at once: D1's values, hexadecimal ones too, have at most 2,000,000. */
+const CHUNK = 400_000;
+/** Columns that are asked for at once; D1 gives at most 100. */
+const WIDTH = 50;
+
+/** All that is in a place, but for Cloudflare's own tables and what virtual tables keep. */
+export async function contents(place: Place): Promise<Contents> {
+  const all: Contents = {};
+  const listed = await place.rows("SELECT name, type, wr FROM pragma_table_list WHERE schema = 'main'");
+  const kinds = new Map(listed.map(([name, type, wr]) => [name, { type, hasRowid: wr === 0 }]));
+  const objects = await place.rows("SELECT type, name, tbl_name, sql FROM sqlite_schema");
+  for (const [type, name, table, sql] of objects) {
+    const of = kinds.get(table);
+    if (/^_cf_/i.test(String(table)) || of?.type === "shadow" || name === "sqlite_stat4") continue;
+    all[`${type} ${name} on ${table}`] = [sql];
+    if (type === "table") all[`rows of ${name}`] = await rows(place, String(name), of?.hasRowid ?? false);
+    if (type === "view") all[`rows of ${name}`] = await rows(place, String(name), false);
+  }
+  return all;
+}
+
+/** What is only in one of the two, a few lines of each part; to compare with nothing, as a test's own diff of all takes minutes. */
+export function differences(found: Contents, expected: Contents): string[] {
+  const names = [...new Set([...Object.keys(expected), ...Object.keys(found)])];
+  return names.flatMap((name) => {
+    const [lines, wanted] = [found[name]?.map(String), expected[name]?.map(String)];
+    if (lines === undefined) return [`${name}: missing`];
+    if (wanted === undefined) return [`${name}: too much`];
+    const [here, there] = [new Set(lines), new Set(wanted)];
+    const shown = [
+      ...wanted.filter((line) => !here.has(line)).map((line) => `- ${line}`),
+      ...lines.filter((line) => !there.has(line)).map((line) => `+ ${line}`),
+    ];
+    if (lines.length !== wanted.length) shown.push(`${lines.length} lines, not ${wanted.length}`);
+    return shown.slice(0, 6).map((line) => `${name}: ${line.slice(0, 400)}`);
+  });
+}
+
+async function rows(place: Place, table: string, hasRowid: boolean): Promise<string[]> {
+  const info = await place.rows(`SELECT name FROM pragma_table_xinfo(${literal(table)}) WHERE hidden <> 1`);
+  const names = info.map(([name]) => String(name));
+  const taken = new Set(names.map((name) => name.toLowerCase()));
+  // Those of SQLite's own tables mean nothing.
+  const isNumbered = hasRowid && !table.startsWith("sqlite_");
+  const rowid = ["rowid", "_rowid_", "oid"].find((name) => isNumbered && !taken.has(name));
+  const columns = [...(rowid === undefined ? [] : [rowid]), ...names.map(identifier)];
+  const lines: string[][] = [];
+  for (let from = 0; from < columns.length; from += WIDTH) {
+    const some = columns.slice(from, from + WIDTH);
+    const [longest = 0] = (await place.rows(`SELECT ${longestOf(some)} FROM ${identifier(table)}`))[0] ?? [];
+    for (let at = 0; at === 0 || at < Number(longest); at += CHUNK) {
+      const found = await place.rows(`SELECT ${some.map((c) => cell(c, at))} FROM ${identifier(table)}`);
+      for (const [index, row] of found.entries()) {
+        lines[index] ??= [];
+        lines[index].push(
+          ...row.map((value) => (typeof value === "number" ? `real ${value}` : String(value))),
+        );
+      }
+    }
+  }
+  return lines.map((line) => line.join(", ")).sort((a, b) => (a < b ? -1 : 1));
+}
+
+function longestOf(columns: string[]): string {
+  return `max(0, ${columns.map((column) => `ifnull(max(length(CAST(${column} AS BLOB))), 0)`)})`;
+}
+
+/** The type and the exact value; a number for a real one, as both ways to JavaScript carry its bits. */
+function cell(column: string, at: number): string {
+  const bytes = `hex(substr(CAST(${column} AS BLOB), ${at + 1}, ${CHUNK}))`;
+  return `CASE typeof(${column})
+    WHEN 'integer' THEN 'integer ' || CAST(${column} AS TEXT)
+    WHEN 'real' THEN CASE
+      WHEN ${column} = 0.0 THEN iif(atan2(${column}, -1) < 0, 'real -0', 'real 0')
+      WHEN abs(${column}) = 9e999 THEN 'real ' || CAST(${column} AS TEXT)
+      ELSE ${column} END
+    ELSE typeof(${column}) || ' ' || ${bytes} END`;
+}
+
+export function identifier(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}
+
+function literal(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`;
+}
