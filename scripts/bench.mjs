@@ -25,6 +25,16 @@ console.log(
   `database: ${(size / 1e6).toFixed(0)} MB; ${runs} runs each; an idle Node takes ${mb(idle.memory)}`,
 );
 
+compare("dump to nowhere", [
+  ["pagemark dump", () => [...pagemark, "dump", database]],
+  [
+    "pagemark dump --dialect sqlite3-cli-3.40",
+    () => [...pagemark, "dump", database, "--dialect", "sqlite3-cli-3.40"],
+  ],
+  ["sqlite3 3.40.1 .dump", () => ["sqlite3", database, ".dump"]],
+  ["sqlite3 3.54.1 .dump", () => [bin("sqlite3_shell"), database, ".dump"]],
+]);
+
 compare("full backup", [
   ["pagemark backup", () => [...pagemark, "backup", database, "--name", "bench", "--to", fresh("store")]],
   ["sqlite3 3.54.1 .backup", () => [bin("sqlite3_shell"), database, `.backup ${fresh("copy.db")}`]],
@@ -46,6 +56,10 @@ compare("restore", [
     () => [bin("litestream"), "restore", "-o", fresh("restored.db"), `file://${at("replica")}`],
   ],
   ["cp", () => ["cp", database, fresh("restored.db")]],
+]);
+
+compare("dump of a stored backup to nowhere", [
+  ["pagemark dump --from", () => [...pagemark, "dump", "bench", "--from", at("store")]],
 ]);
 
 // Each backup changes what the next one sees, so the database is a copy of its own.

@@ -1,4 +1,5 @@
-// Builds pkg/core (Rust -> wasm -> glue) and js/dist (TypeScript and a copy of pkg/core), skipping what is up to date.
+// Builds the modules in pkg/ (Rust -> wasm -> glue) and js/dist (TypeScript and a copy of them), skipping what is up to
+// date. With names (`node scripts/build.mjs engine`): only these modules, and not js/dist.
 import { createHash } from "node:crypto";
 import {
   chmodSync,
@@ -28,25 +29,27 @@ const FEATURES = [
   "multivalue",
 ];
 
-for (const module of modules) buildModule(module);
-if (report().length > 0) process.exit(1);
-buildPackage();
+const names = process.argv.slice(2);
+for (const name of names) {
+  if (modules.some((module) => module.name === name)) continue;
+  console.error(`There is no module ${name}; there are ${modules.map((module) => module.name).join(", ")}.`);
+  process.exit(2);
+}
+const wanted = names.length > 0 ? modules.filter(({ name }) => names.includes(name)) : modules;
+for (const module of wanted) buildModule(module);
+if (report(wanted).length > 0) process.exit(1);
+if (names.length === 0) buildPackage();
 
 function buildModule(module) {
   // An environment RUSTFLAGS would replace the flags of .cargo/config.toml, and silently build without simd.
   const { RUSTFLAGS: _, CARGO_ENCODED_RUSTFLAGS: __, ...env } = process.env;
   // A folder each: in one, cargo would compile each of them anew after the other.
   const target = join(root, "target/wasm", module.name);
-  const compiled = join(target, TARGET, "release/pagemark.wasm");
-  const only = ["--no-default-features", "--features", module.feature, "--target-dir", target];
-  if (module.level) only.push("--config", `profile.release.opt-level=${module.level}`);
-  run(
-    "cargo",
-    ["build", "--quiet", "--package", "pagemark", "--lib", "--release", "--target", TARGET, ...only],
-    {
-      env,
-    },
-  );
+  const compiled = join(target, TARGET, "release", `${stem(module)}.wasm`);
+  const what = ["--package", module.crate, "--lib", "--release", "--target", TARGET, "--target-dir", target];
+  if (module.feature) what.push("--no-default-features", "--features", module.feature);
+  if (module.level) what.push("--config", `profile.release.opt-level=${module.level}`);
+  run("cargo", ["build", "--quiet", ...what], { env });
 
   // Cargo knows whether Rust has to be compiled again; from there on, the content decides.
   const inputs = [
@@ -71,10 +74,15 @@ function generate(module, compiled, stamp, inputs) {
   rmSync(stamp, { force: true });
   mkdirSync(module.folder, { recursive: true });
   const optimise = ["-O3", ...FEATURES.map((name) => `--enable-${name}`)];
-  run("wasm-opt", [...optimise, join(generated, "pagemark_bg.wasm"), "-o", module.wasm]);
-  for (const name of ["pagemark.js", "pagemark.d.ts"])
-    copyFileSync(join(generated, name), join(module.folder, name));
+  run("wasm-opt", [...optimise, join(generated, `${stem(module)}_bg.wasm`), "-o", module.wasm]);
+  for (const end of [".js", ".d.ts"])
+    copyFileSync(join(generated, `${stem(module)}${end}`), join(module.folder, `pagemark${end}`));
   writeFileSync(stamp, inputs);
+}
+
+/** What Cargo and wasm-bindgen call the module's files. */
+function stem({ crate }) {
+  return crate.replaceAll("-", "_");
 }
 
 function buildPackage() {
@@ -107,7 +115,7 @@ function copy(from, name) {
 function removeLeftovers() {
   for (const name of readdirSync(dist, { recursive: true })) {
     const source = name.replace(/(\.d\.ts|\.js|\.js\.map)$/, ".ts");
-    if (source === name || name.startsWith("pkg/") || /^(core|dump)\.d\./.test(name)) continue;
+    if (source === name || name.startsWith("pkg/") || /^(core|dump|engine)\.d\./.test(name)) continue;
     if (!existsSync(join(root, "js/src", source))) rmSync(join(dist, name));
   }
 }

@@ -14,6 +14,7 @@ main() {
 
 build() {
   need_command cc "a C compiler, which Rust links with" gcc libc6-dev
+  clang_for_wasm
   rust
   node_modules
 }
@@ -24,6 +25,12 @@ test_tools() {
   need_command sqlite3 "the sqlite3 shell, which tests compare with" sqlite3
   need_command python3 "Python 3, which fetches the peer programs" python3
   peers
+}
+
+# SQLite inside the engine is C. .cargo/config.toml names the same two programs, unless the environment names others.
+clang_for_wasm() {
+  [ -n "${CC_wasm32_unknown_unknown-}" ] || need_command clang-19 "a clang that compiles C for wasm" clang-19
+  [ -n "${AR_wasm32_unknown_unknown-}" ] || need_command llvm-ar-19 "its archiver" llvm-19
 }
 
 rust() {

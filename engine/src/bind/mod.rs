@@ -1,0 +1,98 @@
+//! The boundary to JavaScript: copies bytes in and out, maps errors, decides nothing.
+//!
+//! Errors become `Error` objects with the name `EngineError`, `code`, SQLite's extended code as `sqlite` and the byte
+//! `offset` in the SQL text where known, and as `cause` what a store threw. TXIDs, checksums and lineages are hex
+//! text, because a `number` does not hold 64 bits; only a store gets TXIDs as numbers, up to 2^53.
+
+#![allow(unreachable_pub, reason = "JavaScript reaches what no Rust module does")]
+
+mod database;
+mod states;
+mod store;
+mod whole;
+
+use std::cell::RefCell;
+
+use pagemark::bookmark::Lineage;
+use pagemark::page::Txid;
+use wasm_bindgen::prelude::*;
+
+use crate::error::{Error, ErrorKind};
+
+type JsResult<T> = Result<T, JsValue>;
+
+thread_local! {
+    /// What a store threw in the call that is under way.
+    static CAUSE: RefCell<Option<JsValue>> = const { RefCell::new(None) };
+}
+
+impl From<Error> for JsValue {
+    fn from(error: Error) -> Self {
+        let js = js_sys::Error::new(&error.to_string());
+        let set = |key: &str, value: JsValue| {
+            // Setting a property of a fresh object cannot fail.
+            let _ = js_sys::Reflect::set(&js, &key.into(), &value);
+        };
+        set("name", "EngineError".into());
+        set("code", error.code().into());
+        if let Some(sqlite) = error.sqlite {
+            set("sqlite", sqlite.into());
+        }
+        if let Some(offset) = error.offset {
+            set("offset", offset.into());
+        }
+        if let Some(cause) = CAUSE.take() {
+            set("cause", cause);
+        }
+        js.into()
+    }
+}
+
+impl From<ErrorKind> for JsValue {
+    fn from(kind: ErrorKind) -> Self {
+        Error::from(kind).into()
+    }
+}
+
+/// Sets, once for the module, where SQLite's random bytes come from (`random` fills the array it is given) and, if
+/// SQL's `localtime` is wanted, what local time minus UTC is (in seconds, at a time in seconds since 1970).
+#[wasm_bindgen]
+pub fn initialise(random: js_sys::Function, #[wasm_bindgen(js_name = utcOffset)] utc_offset: Option<js_sys::Function>) {
+    let random = Box::new(move |bytes: &mut [u8]| {
+        let array = js_sys::Uint8Array::new_with_length(bytes.len() as u32);
+        let filled = random.call1(&JsValue::UNDEFINED, &array).is_ok();
+        array.copy_to(bytes);
+        filled
+    });
+    let utc_offset = utc_offset.map(|function| -> Box<dyn Fn(i64) -> Option<i32>> {
+        Box::new(move |seconds| {
+            let offset = function.call1(&JsValue::UNDEFINED, &(seconds as f64).into()).ok()?;
+            Some(offset.as_f64()? as i32)
+        })
+    });
+    crate::sqlite::host::set(random, utc_offset);
+}
+
+/// Limits the memory of SQLite itself over all databases of the module, in bytes; 0 is no limit.
+#[wasm_bindgen(js_name = setHeapLimit)]
+pub fn set_heap_limit(bytes: f64) {
+    crate::Database::set_heap_limit(bytes as u64);
+}
+
+fn lineage(text: &str) -> JsResult<Lineage> {
+    Ok(Lineage::parse(text).ok_or(pagemark::error::ErrorKind::Usage)?)
+}
+
+fn txid(text: &str) -> JsResult<Txid> {
+    Ok(Txid::parse(text).ok_or(pagemark::error::ErrorKind::Usage)?)
+}
+
+/// An object of named values.
+fn object<const N: usize>(entries: [(&str, JsValue); N]) -> js_sys::Object {
+    let object = js_sys::Object::new();
+    for (key, value) in entries {
+        // Setting a property of a fresh object cannot fail.
+        let _ = js_sys::Reflect::set(&object, &key.into(), &value);
+    }
+    object
+}

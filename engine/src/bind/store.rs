@@ -1,0 +1,187 @@
+//! A store of JavaScript's: an object whose methods are the calls of [`PageStore`].
+
+use js_sys::{Array, Float64Array, Reflect, Uint8Array, Uint32Array};
+use pagemark::bookmark::Lineage;
+use pagemark::page::{Checksum, PageSize, Pgno, Txid};
+use wasm_bindgen::prelude::*;
+
+use super::{CAUSE, object};
+use crate::store::{Commit, CommitRecord, Keep, PageStore, StoreError, StoreState};
+
+#[wasm_bindgen(typescript_custom_section)]
+const TYPES: &str = r#"
+/** A committed state, as a store keeps it. */
+export interface StoredCommit {
+  txid: number;
+  timeMs: number;
+  pageSize: number;
+  pageCount: number;
+  /** 16 hex digits. */
+  checksum: string;
+}
+
+/** Which states have to stay readable: all from `from` on, and those in `pins` (ascending, all before `from`). */
+export interface Keep {
+  from: number;
+  pins: Float64Array;
+}
+
+/** Keeps page versions, named by page number and TXID. Every call is synchronous; an exception is a failure. */
+export interface PageStore {
+  /** What is there; `undefined` for an empty store. `commits` ascend, and `keep` is the last one given. */
+  open(): { lineage: string; commits: StoredCommit[]; keep: { from: number; pins: Iterable<number> } } | undefined;
+  /** The newest version of the page at or before `txid`. */
+  read(pgno: number, txid: number): Uint8Array;
+  /**
+   * Makes a new state, atomically and durably. `pages[i]` is the new version of page `pgnos[i]` (ascending); pages
+   * beyond `commit.pageCount` are gone. Versions that no state of `keep` shows may be dropped, now or later, and so may
+   * the records of such states, but for the one after each that is kept.
+   */
+  commit(commit: StoredCommit, lineage: string, pgnos: Uint32Array, pages: Uint8Array[], keep: Keep): void;
+  /** Says what has to stay readable from now on. */
+  retain(keep: Keep): void;
+  /** The pages whose newest version at or before `upto` is newer than `after`, ascending. */
+  changed(after: number, upto: number): Iterable<number>;
+}
+"#;
+
+#[wasm_bindgen]
+extern "C" {
+    /// An object with the methods of `PageStore`.
+    #[wasm_bindgen(typescript_type = "PageStore")]
+    pub type JsStore;
+
+    #[wasm_bindgen(method, catch)]
+    fn open(this: &JsStore) -> Result<JsValue, JsValue>;
+
+    #[wasm_bindgen(method, catch)]
+    fn read(this: &JsStore, pgno: u32, txid: f64) -> Result<Uint8Array, JsValue>;
+
+    #[wasm_bindgen(method, catch)]
+    fn commit(
+        this: &JsStore,
+        commit: &JsValue,
+        lineage: &str,
+        pgnos: Uint32Array,
+        pages: Array,
+        keep: &JsValue,
+    ) -> Result<(), JsValue>;
+
+    #[wasm_bindgen(method, catch)]
+    fn retain(this: &JsStore, keep: &JsValue) -> Result<(), JsValue>;
+
+    #[wasm_bindgen(method, catch)]
+    fn changed(this: &JsStore, after: f64, upto: f64) -> Result<JsValue, JsValue>;
+}
+
+/// [`PageStore`] over a JavaScript object.
+pub(super) struct HostStore(pub(super) JsStore);
+
+impl PageStore for HostStore {
+    fn open(&mut self) -> Result<StoreState, StoreError> {
+        let state = self.0.open().map_err(thrown)?;
+        if state.is_undefined() || state.is_null() {
+            return Ok(StoreState::default());
+        }
+        let keep = get(&state, "keep")?;
+        Ok(StoreState {
+            lineage: Some(
+                get(&state, "lineage")?.as_string().and_then(|text| Lineage::parse(&text)).ok_or_else(wrong)?,
+            ),
+            commits: Array::from(&get(&state, "commits")?)
+                .iter()
+                .map(|value| record(&value))
+                .collect::<Result<_, _>>()?,
+            keep: Keep { from: txid(&get(&keep, "from")?)?, pins: txids(&get(&keep, "pins")?)? },
+        })
+    }
+
+    fn read(&mut self, pgno: Pgno, txid: Txid, page: &mut [u8]) -> Result<(), StoreError> {
+        let bytes = self.0.read(pgno.value(), number(txid)?).map_err(thrown)?;
+        if bytes.length() as usize != page.len() {
+            return Err(StoreError::Damaged(format!("page {pgno} of TXID {txid}").into()));
+        }
+        bytes.copy_to(page);
+        Ok(())
+    }
+
+    fn commit(&mut self, commit: Commit) -> Result<(), StoreError> {
+        let Commit { record, lineage, pages, keep } = commit;
+        let pgnos = Uint32Array::new_with_length(pages.len() as u32);
+        let copies = Array::new_with_length(pages.len() as u32);
+        // A page is given up as soon as JavaScript has its copy.
+        for (index, (pgno, page)) in (0..).zip(pages) {
+            pgnos.set_index(index, pgno.value());
+            copies.set(index, Uint8Array::from(&*page).into());
+        }
+        let record = object([
+            ("txid", number(record.txid)?.into()),
+            ("timeMs", (record.time_ms as f64).into()),
+            ("pageSize", record.page_size.value().into()),
+            ("pageCount", record.page_count.into()),
+            ("checksum", record.checksum.to_string().into()),
+        ]);
+        self.0.commit(&record, &lineage.to_string(), pgnos, copies, &keep_of(&keep)?).map_err(thrown)
+    }
+
+    fn retain(&mut self, keep: &Keep) -> Result<(), StoreError> {
+        self.0.retain(&keep_of(keep)?).map_err(thrown)
+    }
+
+    fn changed(&mut self, after: Txid, upto: Txid) -> Result<Vec<Pgno>, StoreError> {
+        let changed = self.0.changed(number(after)?, number(upto)?).map_err(thrown)?;
+        let pgno = |value: JsValue| Pgno::new(value.as_f64()? as u32);
+        Array::from(&changed).iter().map(|value| pgno(value).ok_or_else(wrong)).collect()
+    }
+}
+
+/// Keeps what was thrown for the error that JavaScript will see, and reads from it whether the store is full.
+fn thrown(value: JsValue) -> StoreError {
+    let text = |key: &str| Reflect::get(&value, &key.into()).ok().and_then(|value| value.as_string());
+    let message: Box<str> = text("message").or_else(|| value.as_string()).unwrap_or_default().into();
+    let full = text("name").is_some_and(|name| name == "QuotaExceededError")
+        || text("code").is_some_and(|code| matches!(&*code, "ENGINE_FULL" | "STORE_FULL" | "ENOSPC" | "EDQUOT"));
+    CAUSE.set(Some(value));
+    if full { StoreError::Full(message) } else { StoreError::Io(message) }
+}
+
+fn wrong() -> StoreError {
+    StoreError::Damaged("it answered with something that is no state".into())
+}
+
+fn get(object: &JsValue, key: &str) -> Result<JsValue, StoreError> {
+    Reflect::get(object, &key.into()).map_err(|_| wrong())
+}
+
+/// A TXID as a number, which holds 53 bits of it.
+fn number(txid: Txid) -> Result<f64, StoreError> {
+    let exact = txid.0 < 1 << 53;
+    exact.then_some(txid.0 as f64).ok_or_else(|| StoreError::Full("TXIDs end at 2^53 in this store".into()))
+}
+
+fn txid(value: &JsValue) -> Result<Txid, StoreError> {
+    let number = value.as_f64().filter(|number| (0.0..9.007_199_254_740_992e15).contains(number));
+    Ok(Txid(number.ok_or_else(wrong)? as u64))
+}
+
+fn txids(value: &JsValue) -> Result<Vec<Txid>, StoreError> {
+    Array::from(value).iter().map(|value| txid(&value)).collect()
+}
+
+fn record(value: &JsValue) -> Result<CommitRecord, StoreError> {
+    let integer = |key: &str| get(value, key)?.as_f64().ok_or_else(wrong);
+    let checksum = get(value, "checksum")?.as_string();
+    let checksum = checksum.and_then(|text| Checksum::new(Txid::parse(&text)?.0));
+    Ok(CommitRecord {
+        txid: txid(&get(value, "txid")?)?,
+        time_ms: integer("timeMs")? as i64,
+        page_size: PageSize::new(integer("pageSize")? as u32).ok_or_else(wrong)?,
+        page_count: integer("pageCount")? as u32,
+        checksum: checksum.ok_or_else(wrong)?,
+    })
+}
+
+fn keep_of(keep: &Keep) -> Result<JsValue, StoreError> {
+    let pins: Vec<f64> = keep.pins.iter().map(|&pin| number(pin)).collect::<Result<_, _>>()?;
+    Ok(object([("from", number(keep.from)?.into()), ("pins", Float64Array::from(&*pins).into())]).into())
+}

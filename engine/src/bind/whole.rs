@@ -1,0 +1,102 @@
+//! The database as a whole.
+
+use js_sys::{Array, Object};
+use wasm_bindgen::prelude::*;
+
+use super::database::Database;
+use super::{JsResult, object};
+use crate::database;
+use crate::error::ErrorKind;
+
+#[wasm_bindgen(typescript_custom_section)]
+const TYPES: &str = r#"
+/** What a check found: nothing, when both are empty. */
+export interface CheckReport {
+  integrity: string[];
+  foreignKeys: { table: string; rowid: bigint | undefined; parent: string; key: number }[];
+}
+"#;
+
+#[wasm_bindgen]
+extern "C" {
+    /// See `CheckReport`.
+    #[wasm_bindgen(extends = Object, typescript_type = "CheckReport")]
+    pub type JsReport;
+}
+
+/// A database file on its way in.
+#[wasm_bindgen]
+#[derive(Default)]
+pub struct Loading(database::Loading);
+
+#[wasm_bindgen]
+impl Loading {
+    /// Of a file that begins with the bytes fed first.
+    #[wasm_bindgen(constructor)]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes the next bytes, as many as there are.
+    pub fn feed(&mut self, bytes: &[u8]) -> JsResult<()> {
+        Ok(self.0.feed(bytes)?)
+    }
+}
+
+/// A compacted copy on its way out.
+#[wasm_bindgen]
+pub struct Compacted(database::Compacted);
+
+#[wasm_bindgen]
+impl Compacted {
+    /// In bytes.
+    #[wasm_bindgen(getter)]
+    pub fn size(&self) -> f64 {
+        self.0.size() as f64
+    }
+
+    /// The next bytes, at most `max`; none at the end.
+    pub fn read(&mut self, max: u32) -> JsResult<Vec<u8>> {
+        let mut bytes = Vec::new();
+        bytes.try_reserve_exact(max as usize).map_err(|_| ErrorKind::Memory)?;
+        bytes.resize(max as usize, 0);
+        let taken = self.0.read(&mut bytes);
+        bytes.truncate(taken);
+        Ok(bytes)
+    }
+}
+
+#[wasm_bindgen]
+impl Database {
+    /// The newest commit as a database file.
+    pub fn serialize(&mut self) -> JsResult<Vec<u8>> {
+        Ok(self.0.serialize()?)
+    }
+
+    /// Makes the content that of a whole database file, as one commit.
+    pub fn load(&mut self, loading: Loading, #[wasm_bindgen(js_name = nowMs)] now_ms: f64) -> JsResult<()> {
+        Ok(self.0.load(loading.0, now_ms as i64)?)
+    }
+
+    /// A copy without free space.
+    pub fn compact(&mut self, #[wasm_bindgen(js_name = nowMs)] now_ms: f64) -> JsResult<Compacted> {
+        Ok(Compacted(self.0.compact(now_ms as i64)?))
+    }
+
+    /// Checks that the database is whole and that its foreign keys refer to rows.
+    pub fn check(&mut self, #[wasm_bindgen(js_name = nowMs)] now_ms: f64) -> JsResult<JsReport> {
+        let report = self.0.check(now_ms as i64)?;
+        let integrity: Array = report.integrity.iter().map(|line| JsValue::from(line.as_str())).collect();
+        let problem = |problem: &database::ForeignKeyProblem| {
+            object([
+                ("table", problem.table.as_str().into()),
+                ("rowid", problem.rowid.map_or(JsValue::UNDEFINED, JsValue::from)),
+                ("parent", problem.parent.as_str().into()),
+                ("key", (problem.key as f64).into()),
+            ])
+        };
+        let foreign_keys: Array = report.foreign_keys.iter().map(problem).collect();
+        let report = object([("integrity", integrity.into()), ("foreignKeys", foreign_keys.into())]);
+        Ok(JsValue::from(report).unchecked_into())
+    }
+}

@@ -1,0 +1,148 @@
+//! A database: SQL in, rows and states out.
+
+mod names;
+mod sql;
+mod states;
+mod whole;
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use pagemark::bookmark::Lineage;
+use pagemark::page::PageSize;
+
+pub use sql::{Fetched, StatementId};
+pub use whole::{Compacted, ForeignKeyProblem, Loading, Report};
+
+use self::names::Name;
+use self::sql::Held;
+use crate::error::{ErrorKind, Result};
+use crate::history::{History, Window};
+use crate::sqlite::Connection;
+use crate::store::PageStore;
+use crate::volume::Volume;
+
+/// How a database is opened.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Options {
+    /// Refuses a second database of this name in the same module; `None` allows any number of nameless ones.
+    pub name: Option<String>,
+    /// Random bits that tell this database from any other, for a store that holds none yet.
+    pub lineage: Lineage,
+    /// Of a database that holds nothing yet.
+    pub page_size: Option<PageSize>,
+    /// Limit of SQLite's page cache, in KiB. A transaction that changes more pages than fit takes more.
+    pub cache_kib: u32,
+    /// Whether foreign keys are enforced; SQLite's own default is not to.
+    pub foreign_keys: bool,
+    /// How far back states are kept without a pin.
+    pub window: Window,
+}
+
+impl Options {
+    /// Defaults: nameless, 16 MiB of cache, as SQLite is otherwise, no history.
+    pub fn new(lineage: Lineage) -> Self {
+        let window = Window::default();
+        Self { name: None, lineage, page_size: None, cache_kib: 16 * 1024, foreign_keys: false, window }
+    }
+}
+
+/// An open database.
+///
+/// Every call takes the time, in milliseconds since 1970: it is the time that SQL sees, that a commit is recorded
+/// with, and that leases are measured by.
+pub struct Database {
+    // Dropped in this order: statements, connection, name.
+    statements: HashMap<StatementId, Held>,
+    next_statement: u32,
+    connection: Option<Connection>,
+    volume: Rc<RefCell<Volume>>,
+    options: Options,
+    _name: Option<Name>,
+}
+
+impl Database {
+    /// Opens the database in `store`, whose newest commit it shows. An empty store is an empty database.
+    ///
+    /// Nothing is written. States that `store` still has stay readable until the next commit, so a caller that knows
+    /// of pins from before takes them again first.
+    ///
+    /// # Errors
+    /// `InUse`, what the store says, `Memory`.
+    pub fn open(mut store: Box<dyn PageStore>, options: Options, now_ms: i64) -> Result<Self> {
+        let name = options.name.as_deref().map(Name::take).transpose()?;
+        let history = History::new(store.open()?, options.lineage, options.window);
+        let volume = Rc::new(RefCell::new(Volume::new(store, history, now_ms)));
+        let mut database =
+            Self { statements: HashMap::new(), next_statement: 1, connection: None, volume, options, _name: name };
+        database.connect()?;
+        Ok(database)
+    }
+
+    /// Closes it, and gives the store back. What was not committed is rolled back.
+    ///
+    /// # Errors
+    /// `Busy`, which only a store can see that is called by this very database.
+    pub fn close(self) -> Result<Box<dyn PageStore>> {
+        let Self { statements, connection, volume, .. } = self;
+        drop(statements);
+        drop(connection);
+        let volume = Rc::into_inner(volume).ok_or(ErrorKind::Busy)?;
+        Ok(volume.into_inner().into_store())
+    }
+
+    /// Limits the memory of SQLite itself over all databases of the module, in bytes; 0 is no limit. Reaching it is
+    /// the error `Memory`. Pages that a memory store keeps are limited by [`crate::store::MemoryStore::with_limit`].
+    pub fn set_heap_limit(bytes: u64) {
+        crate::sqlite::set_heap_limit(bytes);
+    }
+
+    /// Connects, or connects anew: statements are compiled again when they are next used.
+    fn connect(&mut self) -> Result<()> {
+        self.statements.values_mut().for_each(Held::drop_compiled);
+        self.connection = None;
+        let connection = Connection::open(&self.volume)?;
+        let Options { cache_kib, foreign_keys, page_size, .. } = &self.options;
+        // A spilled page would be kept in memory all the same, and its original in a journal beside it.
+        connection.exec(&format!(
+            "PRAGMA cache_size = -{cache_kib}; PRAGMA cache_spill = OFF; PRAGMA foreign_keys = {foreign_keys}"
+        ))?;
+        if let Some(page_size) = page_size.filter(|_| self.volume.borrow().newest().is_none()) {
+            connection.exec(&format!("PRAGMA page_size = {}", page_size.value()))?;
+        }
+        self.connection = Some(connection);
+        Ok(())
+    }
+
+    /// After a commit that SQLite did not make: has it read the schema again.
+    ///
+    /// Running a statement does that by itself; compiling one does so only for most errors that an outdated schema
+    /// leads to, not for all (ALTER TABLE on a column that was not there before).
+    fn replaced(&mut self, other_encoding: bool) -> Result<()> {
+        if other_encoding {
+            // SQLite cannot change the text encoding of a connection.
+            return self.connect();
+        }
+        // If it cannot be read now, the next statement says so; what was committed stays committed.
+        let _ = self.connection()?.exec("SELECT 1 FROM sqlite_schema LIMIT 1");
+        Ok(())
+    }
+
+    /// Begins a call: notes its time.
+    fn at(&self, now_ms: i64) -> Result<&Connection> {
+        self.volume(|volume| {
+            volume.now_ms = now_ms;
+            // Of an earlier call that nobody asked why it failed.
+            volume.take_failure();
+            Ok(())
+        })?;
+        Ok(self.connection.as_ref().ok_or(ErrorKind::Busy)?)
+    }
+
+    /// Borrows the volume. It is in use only when a store calls back into the database that called it.
+    fn volume<T>(&self, action: impl FnOnce(&mut Volume) -> Result<T>) -> Result<T> {
+        let mut volume = self.volume.try_borrow_mut().map_err(|_| ErrorKind::Busy)?;
+        action(&mut volume)
+    }
+}

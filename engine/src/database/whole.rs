@@ -1,0 +1,185 @@
+//! The database as a whole: as a file, from a file, compacted, checked.
+
+use pagemark::page::Pgno;
+
+use super::Database;
+use crate::error::{ErrorKind, Result};
+use crate::rows::Value;
+use crate::sqlite::{Compacted as CompactedFile, Connection, Step};
+use crate::volume::Loader;
+
+/// A database file on its way in.
+#[derive(Debug, Default)]
+pub struct Loading(Loader);
+
+impl Loading {
+    /// Takes the next bytes of the file, as many as there are.
+    ///
+    /// # Errors
+    /// `DatabaseNotSqlite`, `DatabaseEncrypted`, `DatabaseHeader`, `Memory`.
+    pub fn feed(&mut self, bytes: &[u8]) -> Result<()> {
+        self.0.feed(bytes)
+    }
+}
+
+/// A compacted copy on its way out.
+pub struct Compacted(CompactedFile);
+
+impl Compacted {
+    /// In bytes.
+    pub fn size(&self) -> u64 {
+        self.0.len()
+    }
+
+    /// Fills the front of `buffer` with the next bytes; how many, 0 at the end.
+    pub fn read(&mut self, buffer: &mut [u8]) -> usize {
+        self.0.read(buffer)
+    }
+}
+
+/// What a check found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// What `PRAGMA integrity_check` says; empty when all is well.
+    pub integrity: Vec<String>,
+    /// What `PRAGMA foreign_key_check` says, at most [`Report::LIMIT`] of them.
+    pub foreign_keys: Vec<ForeignKeyProblem>,
+}
+
+impl Report {
+    /// How many problems of each kind are reported.
+    pub const LIMIT: usize = 100;
+
+    /// Whether nothing was found.
+    pub fn is_ok(&self) -> bool {
+        self.integrity.is_empty() && self.foreign_keys.is_empty()
+    }
+}
+
+/// A row that refers to none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ForeignKeyProblem {
+    /// The table with the reference.
+    pub table: String,
+    /// Its row; `None` in a table without rowids.
+    pub rowid: Option<i64>,
+    /// The table it refers to.
+    pub parent: String,
+    /// Which of the table's foreign keys, as `PRAGMA foreign_key_list` numbers them.
+    pub key: i64,
+}
+
+impl Database {
+    /// The newest commit as a database file, whole in memory; a pin and [`Database::page_at`] give it in pieces.
+    ///
+    /// # Errors
+    /// `Memory`, what the store says.
+    pub fn serialize(&mut self) -> Result<Vec<u8>> {
+        self.volume(|volume| {
+            let mut file = Vec::new();
+            let Some(record) = volume.newest() else { return Ok(file) };
+            let page_size = record.page_size.bytes();
+            let size = page_size.checked_mul(record.page_count as usize).ok_or(ErrorKind::Memory)?;
+            file.try_reserve_exact(size)?;
+            file.resize(size, 0);
+            for (pgno, page) in (1..).zip(file.chunks_exact_mut(page_size)) {
+                if let Some(pgno) = Pgno::new(pgno) {
+                    volume.read_at(&record, pgno, page)?;
+                }
+            }
+            Ok(file)
+        })
+    }
+
+    /// Makes the content that of a whole database file, as one commit. A file in WAL mode becomes one in rollback
+    /// mode; its WAL must have been written back. Statements see the new content when they are next run; if the file
+    /// has another text encoding, temporary tables and settings made by PRAGMA are gone.
+    ///
+    /// # Errors
+    /// `Busy`, `LoadSize`, the errors of [`Loading::feed`], what the store says; nothing has changed then.
+    pub fn load(&mut self, loading: Loading, now_ms: i64) -> Result<()> {
+        self.at(now_ms)?;
+        if self.is_busy() {
+            return Err(ErrorKind::Busy.into());
+        }
+        let reconnect = self.volume(|volume| {
+            let encoding = volume.encoding()?;
+            volume.replace(loading.0)?;
+            // A connection that saw an empty database has settled on UTF-8.
+            Ok(volume.encoding()? != encoding.max(1))
+        })?;
+        self.replaced(reconnect)
+    }
+
+    /// A copy without free space (VACUUM INTO), in memory; page size, user_version and application_id are kept.
+    ///
+    /// # Errors
+    /// `Sql` within a transaction, `Memory`, what the store says.
+    pub fn compact(&mut self, now_ms: i64) -> Result<Compacted> {
+        Ok(Compacted(self.at(now_ms)?.compact()?))
+    }
+
+    /// Checks that the database is whole and that its foreign keys refer to rows.
+    ///
+    /// # Errors
+    /// What the store says, `Memory`. Damage is no error but what the report is about.
+    pub fn check(&mut self, now_ms: i64) -> Result<Report> {
+        let connection = self.at(now_ms)?;
+        let mut report = Report::default();
+        let limit = Report::LIMIT;
+        each_row(connection, &format!("PRAGMA integrity_check({limit})"), |row| {
+            report.integrity.push(row.text(0)?);
+            Ok(true)
+        })
+        .or_else(|error| damage(error, &mut report.integrity))?;
+        if report.integrity.iter().all(|line| line == "ok") {
+            report.integrity.clear();
+        }
+        each_row(connection, "PRAGMA foreign_key_check", |row| {
+            let (table, parent) = (row.text(0)?, row.text(2)?);
+            let (rowid, key) = (row.integer(1)?, row.integer(3)?.unwrap_or(0));
+            report.foreign_keys.push(ForeignKeyProblem { table, rowid, parent, key });
+            Ok(report.foreign_keys.len() < limit)
+        })
+        .or_else(|error| damage(error, &mut report.integrity))?;
+        Ok(report)
+    }
+}
+
+/// What SQLite refuses to read is what a check is to find.
+fn damage(error: crate::error::Error, found: &mut Vec<String>) -> Result<()> {
+    if error.kind != ErrorKind::Sql {
+        return Err(error);
+    }
+    found.push(error.to_string());
+    Ok(())
+}
+
+struct Row<'a>(&'a mut crate::sqlite::Statement);
+
+impl Row<'_> {
+    fn text(&mut self, column: usize) -> Result<String> {
+        Ok(match self.0.column(column)? {
+            Value::Text(text) => String::from_utf8_lossy(text).into_owned(),
+            _ => String::new(),
+        })
+    }
+
+    fn integer(&mut self, column: usize) -> Result<Option<i64>> {
+        Ok(match self.0.column(column)? {
+            Value::Integer(value) => Some(value),
+            _ => None,
+        })
+    }
+}
+
+/// Hands every row to `action`, which says whether it wants another.
+fn each_row(
+    connection: &Connection,
+    mut sql: &str,
+    mut action: impl FnMut(&mut Row<'_>) -> Result<bool>,
+) -> Result<()> {
+    let Some(mut statement) = connection.prepare(&mut sql, false)? else { return Ok(()) };
+    while statement.step()? == Step::Row && action(&mut Row(&mut statement))? {}
+    Ok(())
+}

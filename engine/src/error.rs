@@ -1,0 +1,141 @@
+//! What can go wrong in the engine: a kind with a stable code, SQLite's own code where it has one, and the detail.
+
+use core::fmt;
+
+use pagemark::error::Error as CoreError;
+
+/// Every fallible call of the engine returns this.
+pub type Result<T, E = Error> = core::result::Result<T, E>;
+
+/// A failure.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Error {
+    /// What went wrong.
+    pub kind: ErrorKind,
+    /// SQLite's message, or the store's own.
+    pub detail: Option<Box<str>>,
+    /// SQLite's extended result code, such as 2067 for a UNIQUE constraint.
+    pub sqlite: Option<i32>,
+    /// Where in the SQL text the failure lies, in bytes from its start.
+    pub offset: Option<u32>,
+}
+
+impl Error {
+    /// A failure with the words of whoever reported it.
+    pub fn with_detail(kind: ErrorKind, detail: impl Into<Box<str>>) -> Self {
+        Self { detail: Some(detail.into()), ..Self::from(kind) }
+    }
+
+    /// The stable code that TypeScript shows.
+    pub fn code(&self) -> &'static str {
+        self.kind.code()
+    }
+}
+
+impl From<ErrorKind> for Error {
+    fn from(kind: ErrorKind) -> Self {
+        Self { kind, detail: None, sqlite: None, offset: None }
+    }
+}
+
+impl From<CoreError> for Error {
+    fn from(error: CoreError) -> Self {
+        ErrorKind::Core(error).into()
+    }
+}
+
+impl From<pagemark::error::ErrorKind> for Error {
+    fn from(kind: pagemark::error::ErrorKind) -> Self {
+        CoreError::from(kind).into()
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.kind, &self.detail) {
+            (ErrorKind::Core(error), _) => error.fmt(f),
+            // SQLite's own words are the ones its users know.
+            (ErrorKind::Sql, Some(detail)) => f.write_str(detail),
+            (kind, Some(detail)) => write!(f, "{}: {detail}", kind.message()),
+            (kind, None) => f.write_str(kind.message()),
+        }
+    }
+}
+
+impl core::error::Error for Error {}
+
+/// Declares the kinds once: variant, stable code, and one sentence that says what to do.
+macro_rules! error_kinds {
+    ($($(#[doc = $doc:literal])+ $variant:ident = $code:literal: $message:literal,)+) => {
+        /// The kinds of failure. Match on these (or on their codes), never on text.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub enum ErrorKind {
+            /// A failure of the core: a bookmark that does not parse or belongs to another database, and such.
+            Core(CoreError),
+            $($(#[doc = $doc])+ $variant,)+
+        }
+
+        impl ErrorKind {
+            /// The stable code that TypeScript shows.
+            pub fn code(self) -> &'static str {
+                match self { Self::Core(error) => error.kind.code(), $(Self::$variant => $code,)+ }
+            }
+
+            /// What happened and what to do, in one or two sentences.
+            pub fn message(self) -> &'static str {
+                match self { Self::Core(error) => error.kind.message(), $(Self::$variant => $message,)+ }
+            }
+        }
+    };
+}
+
+error_kinds! {
+    /// SQLite refused or failed a statement; `sqlite` and `detail` say why.
+    Sql = "SQL_ERROR": "SQLite refused the statement",
+    /// The store could not read or commit.
+    Store = "ENGINE_STORE": "the store of the database failed; the database is as its last commit left it",
+    /// The store has no more space.
+    Full = "ENGINE_FULL": "the store of the database is full, and the transaction was rolled back; make room in it",
+    /// Memory ran out.
+    Memory = "ENGINE_MEMORY": "memory ran out, and what was under way was undone; raise the limit, or do it in smaller transactions",
+    /// The store's content contradicts itself.
+    Damaged = "ENGINE_DAMAGED": "the store of the database is damaged: a page or a record in it is missing or wrong",
+    /// The database has a connection already.
+    InUse = "ENGINE_IN_USE": "the database is open already, and takes one connection; close that one first",
+    /// A statement or transaction is under way.
+    Busy = "ENGINE_BUSY": "a transaction or a statement that has not been read to its end is open; finish it first",
+    /// The statement handle is not (or no longer) one.
+    StatementUnknown = "STATEMENT_UNKNOWN": "there is no such statement; it was finalised, or belongs to another database",
+    /// The encoded values are not what the encoding allows.
+    Values = "ENGINE_VALUES": "the values are not encoded as documented; this is a defect of the caller",
+    /// Another number of values than parameters.
+    Parameters = "ENGINE_PARAMETERS": "the statement takes another number of parameters",
+    /// The state is no longer kept.
+    HistoryGone = "HISTORY_GONE": "the database no longer keeps that state; keep a longer history, or restore it from a backup",
+    /// The state has not been.
+    HistoryUnknown = "HISTORY_UNKNOWN": "the database has never been in that state",
+    /// The moment is before the first state.
+    TimeBeforeFirst = "TIME_BEFORE_FIRST": "that time is before the first commit that the database keeps",
+    /// The moment is in the future.
+    TimeAfterLast = "TIME_AFTER_LAST": "that time is in the future, so what the database holds then is not known; leave out the time for the latest",
+    /// The pin was released, or its lease ran out.
+    PinUnknown = "PIN_UNKNOWN": "the pin was released or its lease ran out; take it again",
+    /// The bytes to load are not a whole database.
+    LoadSize = "LOAD_SIZE": "the bytes end before the database does, or go on after it",
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn says_what_happened_in_the_words_of_whoever_knows() {
+        let sql = Error { sqlite: Some(1), ..Error::with_detail(ErrorKind::Sql, "no such table: t") };
+        assert_eq!(sql.to_string(), "no such table: t");
+        let store = Error::with_detail(ErrorKind::Full, "quota");
+        assert!(store.to_string().ends_with("make room in it: quota"));
+        let core = Error::from(pagemark::error::ErrorKind::BookmarkSyntax);
+        assert_eq!(core.code(), "BOOKMARK_SYNTAX");
+    }
+}

@@ -1,0 +1,37 @@
+//! SQLite on a store of page versions.
+//!
+//! Every commit of SQLite is one call with the changed pages ([`store::PageStore::commit`]), has a number (TXID), a
+//! database checksum and so a bookmark, and is a state that can be read and gone back to for as long as a pin or the
+//! history window holds it. The engine reads no clock and draws no random number: both are arguments.
+//!
+//! One connection to a database: a second is refused. SQLite's locks then have nobody to keep out, and a backup does
+//! not need one: it reads the pages of a pinned state while the one connection goes on writing.
+//!
+//! Lower layers know nothing of higher ones:
+//!
+//! | layer | modules |
+//! | --- | --- |
+//! | 0 | [`error`], [`rows`] |
+//! | 1 | [`store`]: where page versions are kept; [`history`]: which of them are needed |
+//! | 2 | `volume`: the database file as SQLite sees it, and the commit |
+//! | 3 | `sqlite`: the only unsafe code: SQLite's C interface, and the VFS over the volume |
+//! | 4 | [`database`] |
+//! | 5 | `bind` (on wasm32) |
+
+pub mod database;
+pub mod error;
+pub mod history;
+pub mod rows;
+pub mod store;
+
+mod sqlite;
+mod volume;
+
+#[cfg(target_arch = "wasm32")]
+mod bind;
+
+#[cfg(test)]
+mod tests;
+
+pub use database::{Database, Options};
+pub use error::{Error, ErrorKind, Result};

@@ -1,0 +1,211 @@
+//! A connection: SQLite's handle, its VFS, and errors with all that SQLite says of them.
+
+use std::cell::RefCell;
+use std::ffi::{CStr, c_char, c_int};
+use std::ptr;
+use std::rc::Rc;
+
+use super::ffi;
+use super::memory_file::MemoryFile;
+use super::statement::Statement;
+use super::vfs::{COMPACTED, DATABASE, Registration};
+use crate::error::{Error, ErrorKind, Result};
+use crate::volume::Volume;
+
+/// An open connection; statements keep it open.
+#[derive(Clone)]
+pub(crate) struct Connection(Rc<Handle>);
+
+/// The fields are dropped in this order, after `drop` has closed the connection.
+struct Handle {
+    db: *mut ffi::sqlite3,
+    vfs: Registration,
+    volume: Rc<RefCell<Volume>>,
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        // SAFETY: it was opened by `open`, and every statement holds this handle, so none is left.
+        unsafe { ffi::sqlite3_close(self.db) };
+    }
+}
+
+impl Connection {
+    /// Opens the one connection to `volume`.
+    pub(crate) fn open(volume: &Rc<RefCell<Volume>>) -> Result<Self> {
+        let vfs = Registration::new(Rc::clone(volume))?;
+        let flags = ffi::SQLITE_OPEN_READWRITE
+            | ffi::SQLITE_OPEN_CREATE
+            | ffi::SQLITE_OPEN_NOMUTEX
+            | ffi::SQLITE_OPEN_EXRESCODE;
+        let mut db = ptr::null_mut();
+        // SAFETY: the names end with NUL, and SQLite copies what it keeps of them.
+        let code = unsafe { ffi::sqlite3_open_v2(DATABASE.as_ptr(), &raw mut db, flags, vfs.name.as_ptr()) };
+        // Even a connection that did not open has to be closed, unless memory ran out.
+        let connection = Self(Rc::new(Handle { db, vfs, volume: Rc::clone(volume) }));
+        if code == ffi::SQLITE_OK { Ok(connection) } else { Err(connection.error(code)) }
+    }
+
+    /// Runs every statement of a script, without looking at rows.
+    pub(crate) fn exec(&self, sql: &str) -> Result<()> {
+        let mut rest = sql;
+        while let Some(mut statement) = self.prepare(&mut rest, false).map_err(|error| error.within(sql, rest))? {
+            while let super::Step::Row = statement.step()? {}
+        }
+        Ok(())
+    }
+
+    /// Compiles the first statement of `sql` and leaves what follows it there; `None` when nothing but space and
+    /// comments is left. `lasting` says that it will be run many times.
+    pub(crate) fn prepare(&self, sql: &mut &str, lasting: bool) -> Result<Option<Statement>> {
+        loop {
+            let len = c_int::try_from(sql.len()).map_err(|_| self.error(ffi::SQLITE_TOOBIG))?;
+            let flags = if lasting { ffi::SQLITE_PREPARE_PERSISTENT } else { 0 };
+            let start: *const c_char = sql.as_ptr().cast();
+            let (mut statement, mut tail) = (ptr::null_mut(), start);
+            // SAFETY: SQLite reads `len` bytes, no NUL needed, and `tail` then points into or behind them.
+            let (code, used) = unsafe {
+                let code = ffi::sqlite3_prepare_v3(self.0.db, start, len, flags, &raw mut statement, &raw mut tail);
+                (code, if tail.is_null() { 0 } else { tail.offset_from(start) })
+            };
+            if code != ffi::SQLITE_OK {
+                return Err(self.error(code));
+            }
+            let used = usize::try_from(used).unwrap_or(0);
+            *sql = sql.get(used..).unwrap_or_default();
+            if !statement.is_null() {
+                return Ok(Some(Statement::new(self.clone(), statement)));
+            }
+            if sql.is_empty() || used == 0 {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Rows that the last INSERT, UPDATE or DELETE changed.
+    pub(crate) fn changes(&self) -> i64 {
+        // SAFETY: the connection is open.
+        unsafe { ffi::sqlite3_changes64(self.0.db) }
+    }
+
+    /// Rows that all statements of this connection changed.
+    pub(crate) fn total_changes(&self) -> i64 {
+        // SAFETY: the connection is open.
+        unsafe { ffi::sqlite3_total_changes64(self.0.db) }
+    }
+
+    /// The rowid of the last INSERT.
+    pub(crate) fn last_insert_rowid(&self) -> i64 {
+        // SAFETY: the connection is open.
+        unsafe { ffi::sqlite3_last_insert_rowid(self.0.db) }
+    }
+
+    /// Whether a transaction was begun and not ended.
+    pub(crate) fn in_transaction(&self) -> bool {
+        // SAFETY: the connection is open.
+        unsafe { ffi::sqlite3_get_autocommit(self.0.db) == 0 }
+    }
+
+    /// VACUUM INTO a file in memory.
+    pub(crate) fn compact(&self) -> Result<Compacted> {
+        let files = &self.0.vfs.files;
+        files.take(COMPACTED);
+        files.set_compacting(true);
+        let done = self.exec("VACUUM INTO 'compacted'");
+        files.set_compacting(false);
+        let file = files.take(COMPACTED);
+        done?;
+        Ok(Compacted { file: file.unwrap_or_default(), at: 0 })
+    }
+
+    /// The database exactly as SQLite itself serialises it: the oracle of the tests.
+    #[cfg(test)]
+    pub(crate) fn serialize(&self) -> Vec<u8> {
+        let mut size = 0;
+        // SAFETY: SQLite returns memory of `size` bytes that is ours to free, or null.
+        unsafe {
+            let bytes = ffi::sqlite3_serialize(self.0.db, c"main".as_ptr(), &raw mut size, 0);
+            let copy = if bytes.is_null() {
+                Vec::new()
+            } else {
+                std::slice::from_raw_parts(bytes, usize::try_from(size).unwrap_or(0)).to_vec()
+            };
+            ffi::sqlite3_free(bytes.cast());
+            copy
+        }
+    }
+
+    pub(super) fn db(&self) -> *mut ffi::sqlite3 {
+        self.0.db
+    }
+
+    /// A commit that failed without SQLite saying so.
+    pub(super) fn unreported(&self) -> Option<Error> {
+        let failed = self.0.volume.try_borrow().is_ok_and(|volume| volume.commit_failed());
+        failed.then(|| self.error(ffi::SQLITE_IOERR))
+    }
+
+    /// What SQLite says of its last call on this connection, which returned `code`; why the store failed, if it did.
+    pub(super) fn error(&self, code: c_int) -> Error {
+        let failure = self.0.volume.try_borrow_mut().ok().and_then(|mut volume| volume.take_failure());
+        let mut error = match (failure, code & 0xff) {
+            (Some(failure), ffi::SQLITE_IOERR | ffi::SQLITE_FULL | ffi::SQLITE_NOMEM) => failure.into(),
+            (_, ffi::SQLITE_FULL) => ErrorKind::Full.into(),
+            (_, ffi::SQLITE_NOMEM) => ErrorKind::Memory.into(),
+            _ if code == ffi::SQLITE_IOERR_NOMEM => ErrorKind::Memory.into(),
+            (_, ffi::SQLITE_IOERR) => Error::with_detail(ErrorKind::Store, self.message()),
+            _ => Error::with_detail(ErrorKind::Sql, self.message()),
+        };
+        error.sqlite = Some(code);
+        // SAFETY: SQLite allows null here, for a connection that it had no memory to make.
+        error.offset = u32::try_from(unsafe { ffi::sqlite3_error_offset(self.0.db) }).ok();
+        error
+    }
+
+    fn message(&self) -> Box<str> {
+        // SAFETY: SQLite's text ends with NUL and stays until its next call.
+        unsafe {
+            let text = ffi::sqlite3_errmsg(self.0.db);
+            if text.is_null() { "".into() } else { CStr::from_ptr(text).to_string_lossy().into() }
+        }
+    }
+}
+
+impl Error {
+    /// Makes an offset in the rest of a script one in the whole.
+    fn within(mut self, whole: &str, rest: &str) -> Self {
+        let before = u32::try_from(whole.len().saturating_sub(rest.len())).unwrap_or(0);
+        self.offset = self.offset.map(|offset| offset.saturating_add(before));
+        self
+    }
+}
+
+/// What a compaction wrote, to be read once from front to back.
+pub(crate) struct Compacted {
+    file: Rc<RefCell<MemoryFile>>,
+    at: u64,
+}
+
+impl Compacted {
+    /// In bytes.
+    pub(crate) fn len(&self) -> u64 {
+        self.file.try_borrow().map_or(0, |file| file.len())
+    }
+
+    /// Fills the front of `buffer`; how many bytes it took, 0 at the end.
+    pub(crate) fn read(&mut self, buffer: &mut [u8]) -> usize {
+        let Ok(file) = self.file.try_borrow() else { return 0 };
+        let left = usize::try_from(file.len().saturating_sub(self.at)).unwrap_or(usize::MAX);
+        let taken = left.min(buffer.len());
+        file.read(self.at, buffer.get_mut(..taken).unwrap_or_default());
+        self.at += taken as u64;
+        taken
+    }
+}
+
+/// Limits what memory SQLite itself may take, in bytes, over all connections of the module; 0 is no limit.
+pub(crate) fn set_heap_limit(bytes: u64) {
+    let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+    // SAFETY: it has no conditions.
+    unsafe { ffi::sqlite3_hard_heap_limit64(bytes) };
+}

@@ -1,0 +1,270 @@
+//! The files of the VFS: the database over its volume, and files in memory.
+//!
+//! The database says that it takes batches of writes at once (`SQLITE_IOCAP_BATCH_ATOMIC`). SQLite then keeps the
+//! rollback journal in its own memory instead of in a file, which spares copies; whether a transaction commits that
+//! way or, because it spilled its cache or spans files, through a journal file, makes no difference: pages are handed
+//! on when SQLite is through with all of it (`COMMIT_PHASETWO`, see `volume`).
+//!
+//! WAL mode is refused: there is no shared memory (`iVersion` 1), and the exclusive locking mode, which could do
+//! without, is not entered. There is nothing to gain: the versions in the store are what lets readers of a pinned
+//! state and the writer go on side by side.
+
+use std::cell::RefCell;
+use std::ffi::{CStr, c_char, c_int, c_void};
+use std::ptr;
+use std::rc::Rc;
+
+use super::ffi;
+use super::memory_file::MemoryFile;
+use super::vfs::close_database;
+use crate::store::StoreError;
+use crate::volume::Volume;
+
+/// What an open file is.
+pub(super) enum Opened {
+    Database(Rc<RefCell<Volume>>),
+    Memory(Rc<RefCell<MemoryFile>>),
+}
+
+/// SQLite's file with ours behind it.
+#[repr(C)]
+struct File {
+    base: ffi::sqlite3_file,
+    /// Null when not open.
+    opened: *mut Opened,
+    vfs: *mut ffi::sqlite3_vfs,
+}
+
+/// What a file of ours takes, in bytes.
+pub(super) const SIZE: c_int = size_of::<File>() as c_int;
+
+/// Makes it a file that is not open, which SQLite does not close.
+///
+/// # Safety
+/// `file` must have room for [`SIZE`] bytes.
+pub(super) unsafe fn clear(file: *mut ffi::sqlite3_file) {
+    let base = ffi::sqlite3_file { pMethods: ptr::null() };
+    // SAFETY: as the caller promises.
+    unsafe { file.cast::<File>().write(File { base, opened: ptr::null_mut(), vfs: ptr::null_mut() }) };
+}
+
+/// Makes it an open file.
+///
+/// # Safety
+/// `file` must have room for [`SIZE`] bytes, and `vfs` be the one that opens it.
+pub(super) unsafe fn place(file: *mut ffi::sqlite3_file, opened: Opened, vfs: *mut ffi::sqlite3_vfs) {
+    let base = ffi::sqlite3_file { pMethods: &raw const METHODS };
+    // SAFETY: as the caller promises.
+    unsafe { file.cast::<File>().write(File { base, opened: Box::into_raw(Box::new(opened)), vfs }) };
+}
+
+static METHODS: ffi::sqlite3_io_methods = ffi::sqlite3_io_methods {
+    iVersion: 1,
+    xClose: Some(close),
+    xRead: Some(read),
+    xWrite: Some(write),
+    xTruncate: Some(truncate),
+    xSync: Some(sync),
+    xFileSize: Some(file_size),
+    xLock: Some(lock),
+    xUnlock: Some(unlock),
+    xCheckReservedLock: Some(check_reserved_lock),
+    xFileControl: Some(file_control),
+    xSectorSize: Some(sector_size),
+    xDeviceCharacteristics: Some(device_characteristics),
+    xShmMap: None,
+    xShmLock: None,
+    xShmBarrier: None,
+    xShmUnmap: None,
+    xFetch: None,
+    xUnfetch: None,
+};
+
+/// # Safety
+/// `file` must be one that [`place`] opened and that was not closed.
+unsafe fn opened<'a>(file: *mut ffi::sqlite3_file) -> &'a Opened {
+    // SAFETY: as the caller promises.
+    unsafe { &*(*file.cast::<File>()).opened }
+}
+
+/// Runs `action` with the volume. SQLite's number for its failure; the volume keeps the reason.
+fn with_volume(volume: &RefCell<Volume>, action: impl FnOnce(&mut Volume) -> Result<c_int, StoreError>) -> c_int {
+    // Borrowed only if a store calls back into the database that called it.
+    let Ok(mut volume) = volume.try_borrow_mut() else { return ffi::SQLITE_MISUSE };
+    match action(&mut volume) {
+        Ok(code) => code,
+        Err(error) => {
+            let code = number(&error);
+            volume.fail(error);
+            code
+        }
+    }
+}
+
+/// Only numbers of the families IOERR and FULL make SQLite drop what it has cached.
+fn number(error: &StoreError) -> c_int {
+    match error {
+        StoreError::Io(_) => ffi::SQLITE_IOERR,
+        StoreError::Full(_) => ffi::SQLITE_FULL,
+        StoreError::Memory => ffi::SQLITE_IOERR_NOMEM,
+        StoreError::Damaged(_) => ffi::SQLITE_IOERR_CORRUPTFS,
+    }
+}
+
+unsafe extern "C" fn close(file: *mut ffi::sqlite3_file) -> c_int {
+    // SAFETY: SQLite closes an open file once; the box is the one that `place` made.
+    unsafe {
+        let file = &mut *file.cast::<File>();
+        let opened = Box::from_raw(file.opened);
+        file.opened = ptr::null_mut();
+        if let Opened::Database(volume) = &*opened {
+            close_database(file.vfs);
+            if let Ok(mut volume) = volume.try_borrow_mut() {
+                volume.set_lock(ffi::SQLITE_LOCK_NONE, ffi::SQLITE_LOCK_RESERVED);
+            }
+        }
+    }
+    ffi::SQLITE_OK
+}
+
+unsafe extern "C" fn read(file: *mut ffi::sqlite3_file, buffer: *mut c_void, len: c_int, offset: i64) -> c_int {
+    let (Ok(len), Ok(offset)) = (usize::try_from(len), u64::try_from(offset)) else { return ffi::SQLITE_IOERR_READ };
+    // SAFETY: SQLite passes an open file and a buffer of `len` bytes that is nobody else's; they are made initialised
+    // before they are a slice.
+    let (opened, buffer) = unsafe {
+        ptr::write_bytes(buffer.cast::<u8>(), 0, len);
+        (opened(file), std::slice::from_raw_parts_mut(buffer.cast::<u8>(), len))
+    };
+    let code = |whole| if whole { ffi::SQLITE_OK } else { ffi::SQLITE_IOERR_SHORT_READ };
+    match opened {
+        Opened::Database(volume) => with_volume(volume, |volume| Ok(code(volume.read(offset, buffer)?))),
+        Opened::Memory(memory) => {
+            memory.try_borrow().map_or(ffi::SQLITE_MISUSE, |file| code(file.read(offset, buffer)))
+        }
+    }
+}
+
+unsafe extern "C" fn write(file: *mut ffi::sqlite3_file, bytes: *const c_void, len: c_int, offset: i64) -> c_int {
+    let (Ok(len), Ok(offset)) = (usize::try_from(len), u64::try_from(offset)) else { return ffi::SQLITE_IOERR_WRITE };
+    // SAFETY: SQLite passes an open file and `len` bytes that nobody changes meanwhile.
+    let (opened, bytes) = unsafe { (opened(file), std::slice::from_raw_parts(bytes.cast::<u8>(), len)) };
+    let done = |result: Result<(), StoreError>| result.map(|()| ffi::SQLITE_OK);
+    match opened {
+        Opened::Database(volume) => with_volume(volume, |volume| done(volume.write(offset, bytes))),
+        Opened::Memory(memory) => match memory.try_borrow_mut() {
+            Ok(mut file) => done(file.write(offset, bytes)).unwrap_or_else(|error| number(&error)),
+            Err(_) => ffi::SQLITE_MISUSE,
+        },
+    }
+}
+
+unsafe extern "C" fn truncate(file: *mut ffi::sqlite3_file, size: i64) -> c_int {
+    let Ok(size) = u64::try_from(size) else { return ffi::SQLITE_IOERR_TRUNCATE };
+    // SAFETY: SQLite passes an open file.
+    match unsafe { opened(file) } {
+        Opened::Database(volume) => with_volume(volume, |volume| volume.truncate(size).map(|()| ffi::SQLITE_OK)),
+        Opened::Memory(memory) => match memory.try_borrow_mut() {
+            Ok(mut file) => {
+                file.truncate(size);
+                ffi::SQLITE_OK
+            }
+            Err(_) => ffi::SQLITE_MISUSE,
+        },
+    }
+}
+
+unsafe extern "C" fn sync(_file: *mut ffi::sqlite3_file, _flags: c_int) -> c_int {
+    // The commit is what has to be durable, and is so when the store returns from it.
+    ffi::SQLITE_OK
+}
+
+unsafe extern "C" fn file_size(file: *mut ffi::sqlite3_file, out: *mut i64) -> c_int {
+    // SAFETY: SQLite passes an open file.
+    let size = match unsafe { opened(file) } {
+        Opened::Database(volume) => volume.try_borrow().map(|volume| volume.size()),
+        Opened::Memory(memory) => memory.try_borrow().map(|file| file.len()),
+    };
+    let Ok(size) = size else { return ffi::SQLITE_MISUSE };
+    // SAFETY: SQLite passes where to put the answer.
+    unsafe { *out = i64::try_from(size).unwrap_or(i64::MAX) };
+    ffi::SQLITE_OK
+}
+
+unsafe extern "C" fn lock(file: *mut ffi::sqlite3_file, level: c_int) -> c_int {
+    // SAFETY: SQLite passes an open file.
+    match unsafe { opened(file) } {
+        Opened::Database(volume) => with_volume(volume, |volume| {
+            // There is one connection, so every lock is to be had.
+            let level = volume.lock().max(level);
+            volume.set_lock(level, ffi::SQLITE_LOCK_NONE);
+            Ok(ffi::SQLITE_OK)
+        }),
+        Opened::Memory(_) => ffi::SQLITE_OK,
+    }
+}
+
+unsafe extern "C" fn unlock(file: *mut ffi::sqlite3_file, level: c_int) -> c_int {
+    // SAFETY: SQLite passes an open file.
+    match unsafe { opened(file) } {
+        Opened::Database(volume) => with_volume(volume, |volume| {
+            volume.set_lock(level, ffi::SQLITE_LOCK_RESERVED);
+            Ok(ffi::SQLITE_OK)
+        }),
+        Opened::Memory(_) => ffi::SQLITE_OK,
+    }
+}
+
+unsafe extern "C" fn check_reserved_lock(_file: *mut ffi::sqlite3_file, out: *mut c_int) -> c_int {
+    // SAFETY: SQLite passes where to put the answer. It asks whether anybody else holds the lock.
+    unsafe { *out = 0 };
+    ffi::SQLITE_OK
+}
+
+unsafe extern "C" fn file_control(file: *mut ffi::sqlite3_file, op: c_int, argument: *mut c_void) -> c_int {
+    // SAFETY: SQLite passes an open file.
+    let Opened::Database(volume) = (unsafe { opened(file) }) else { return ffi::SQLITE_NOTFOUND };
+    match op {
+        ffi::SQLITE_FCNTL_BEGIN_ATOMIC_WRITE | ffi::SQLITE_FCNTL_COMMIT_ATOMIC_WRITE => ffi::SQLITE_OK,
+        ffi::SQLITE_FCNTL_ROLLBACK_ATOMIC_WRITE => with_volume(volume, |volume| {
+            volume.discard();
+            Ok(ffi::SQLITE_OK)
+        }),
+        ffi::SQLITE_FCNTL_COMMIT_PHASETWO => with_volume(volume, |volume| {
+            volume.commit()?;
+            Ok(ffi::SQLITE_OK)
+        }),
+        // SAFETY: SQLite passes an array of three texts for this one.
+        ffi::SQLITE_FCNTL_PRAGMA => unsafe { pragma(argument.cast()) },
+        _ => ffi::SQLITE_NOTFOUND,
+    }
+}
+
+/// Answers `PRAGMA locking_mode` itself: the exclusive mode would make WAL possible, and never drop a lock, which is
+/// how a rolled back transaction is told.
+///
+/// # Safety
+/// `arguments` must be those of `SQLITE_FCNTL_PRAGMA`: where to put the answer, the name, the argument or null.
+unsafe fn pragma(arguments: *mut *mut c_char) -> c_int {
+    // SAFETY: as the caller promises; the answer is SQLite's own memory, which it frees.
+    unsafe {
+        let name = CStr::from_ptr(*arguments.add(1));
+        if !name.to_bytes().eq_ignore_ascii_case(b"locking_mode") {
+            return ffi::SQLITE_NOTFOUND;
+        }
+        *arguments = ffi::sqlite3_mprintf(c"normal".as_ptr());
+    }
+    ffi::SQLITE_OK
+}
+
+unsafe extern "C" fn sector_size(_file: *mut ffi::sqlite3_file) -> c_int {
+    512
+}
+
+unsafe extern "C" fn device_characteristics(file: *mut ffi::sqlite3_file) -> c_int {
+    let every = ffi::SQLITE_IOCAP_SAFE_APPEND | ffi::SQLITE_IOCAP_SEQUENTIAL | ffi::SQLITE_IOCAP_POWERSAFE_OVERWRITE;
+    // SAFETY: SQLite passes an open file.
+    match unsafe { opened(file) } {
+        Opened::Database(_) => every | ffi::SQLITE_IOCAP_BATCH_ATOMIC,
+        Opened::Memory(_) => every,
+    }
+}

@@ -1,0 +1,19 @@
+//! SQLite's C interface, and the VFS over a [`Volume`](crate::volume::Volume): the only unsafe code of the engine.
+//!
+//! What SQLite calls back into holds for all of it: SQLite calls a VFS and its files with the pointers it was given,
+//! on the thread that called SQLite, and never again after closing or unregistering them. A [`Connection`] and its
+//! statements stay on one thread, because they hold an `Rc`.
+
+#![allow(unsafe_code, reason = "SQLite's interface is C; every use says why it is sound")]
+
+mod connection;
+mod ffi;
+mod file;
+#[cfg(target_arch = "wasm32")]
+pub(crate) mod host;
+mod memory_file;
+mod statement;
+mod vfs;
+
+pub(crate) use connection::{Compacted, Connection, set_heap_limit};
+pub(crate) use statement::{Statement, Step};

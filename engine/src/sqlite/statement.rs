@@ -1,0 +1,175 @@
+//! A compiled statement.
+
+use std::ffi::{CStr, c_int, c_void};
+
+use super::connection::Connection;
+use super::ffi;
+use crate::error::{Error, ErrorKind, Result};
+use crate::rows::Value;
+
+/// A statement, finalised when dropped.
+pub(crate) struct Statement {
+    statement: *mut ffi::sqlite3_stmt,
+    connection: Connection,
+}
+
+/// What a step led to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// A row, to be read before the next step.
+    Row,
+    /// The end; the next step begins anew.
+    Done,
+}
+
+impl Drop for Statement {
+    fn drop(&mut self) {
+        // SAFETY: the statement is SQLite's and live; its connection is closed later.
+        unsafe { ffi::sqlite3_finalize(self.statement) };
+    }
+}
+
+impl Statement {
+    /// `statement` must be a live one of `connection`, and nobody else's.
+    pub(super) fn new(connection: Connection, statement: *mut ffi::sqlite3_stmt) -> Self {
+        Self { statement, connection }
+    }
+
+    /// Goes on to the next row or to the end. After an error or the end it has been reset.
+    pub(crate) fn step(&mut self) -> Result<Step> {
+        // SAFETY: the statement is live, here and below.
+        match unsafe { ffi::sqlite3_step(self.statement) } {
+            ffi::SQLITE_ROW => Ok(Step::Row),
+            ffi::SQLITE_DONE => {
+                self.reset();
+                self.connection.unreported().map_or(Ok(Step::Done), Err)
+            }
+            code => {
+                let error = self.connection.error(code);
+                self.reset();
+                Err(error)
+            }
+        }
+    }
+
+    /// Begins anew; the parameters stay. What went wrong before has been said.
+    pub(crate) fn reset(&mut self) {
+        // SAFETY: the statement is live.
+        unsafe { ffi::sqlite3_reset(self.statement) };
+    }
+
+    /// Whether it has begun and not ended.
+    pub(crate) fn is_busy(&self) -> bool {
+        // SAFETY: the statement is live.
+        unsafe { ffi::sqlite3_stmt_busy(self.statement) != 0 }
+    }
+
+    /// Whether it leaves the database as it is.
+    pub(crate) fn is_readonly(&self) -> bool {
+        // SAFETY: the statement is live.
+        unsafe { ffi::sqlite3_stmt_readonly(self.statement) != 0 }
+    }
+
+    /// How many columns its rows have.
+    pub(crate) fn columns(&self) -> usize {
+        // SAFETY: the statement is live.
+        usize::try_from(unsafe { ffi::sqlite3_column_count(self.statement) }).unwrap_or(0)
+    }
+
+    /// The name of a column.
+    pub(crate) fn column_name(&self, column: usize) -> String {
+        let Ok(column) = c_int::try_from(column) else { return String::new() };
+        // SAFETY: SQLite's text, if not null, ends with NUL and stays until the next call for this column.
+        unsafe {
+            let text = ffi::sqlite3_column_name(self.statement, column);
+            if text.is_null() { String::new() } else { CStr::from_ptr(text).to_string_lossy().into_owned() }
+        }
+    }
+
+    /// How many parameters it takes: the highest number of one.
+    pub(crate) fn parameters(&self) -> usize {
+        // SAFETY: the statement is live.
+        usize::try_from(unsafe { ffi::sqlite3_bind_parameter_count(self.statement) }).unwrap_or(0)
+    }
+
+    /// The name of a parameter with its prefix, counted from 1; `None` for `?`.
+    pub(crate) fn parameter_name(&self, parameter: usize) -> Option<String> {
+        let parameter = c_int::try_from(parameter).ok()?;
+        // SAFETY: SQLite's text, if not null, ends with NUL and stays as long as the statement.
+        unsafe {
+            let text = ffi::sqlite3_bind_parameter_name(self.statement, parameter);
+            (!text.is_null()).then(|| CStr::from_ptr(text).to_string_lossy().into_owned())
+        }
+    }
+
+    /// Makes every parameter NULL.
+    pub(crate) fn clear_bindings(&mut self) {
+        // SAFETY: the statement is live.
+        unsafe { ffi::sqlite3_clear_bindings(self.statement) };
+    }
+
+    /// Sets a parameter, counted from 1.
+    pub(crate) fn bind(&mut self, parameter: usize, value: Value<'_>) -> Result<()> {
+        let statement = self.statement;
+        let at = c_int::try_from(parameter).map_err(|_| Error::from(ErrorKind::Parameters))?;
+        let bytes = |bytes: &[u8]| (bytes.as_ptr().cast::<c_void>(), bytes.len() as u64);
+        // SAFETY: the statement is live, and SQLite copies the bytes before it returns (SQLITE_TRANSIENT).
+        let code = unsafe {
+            match value {
+                Value::Null => ffi::sqlite3_bind_null(statement, at),
+                Value::Integer(value) => ffi::sqlite3_bind_int64(statement, at, value),
+                Value::Real(value) => ffi::sqlite3_bind_double(statement, at, value),
+                Value::Text(text) => {
+                    let (start, len) = bytes(text);
+                    let utf8 = ffi::SQLITE_UTF8 as u8;
+                    ffi::sqlite3_bind_text64(statement, at, start.cast(), len, ffi::SQLITE_TRANSIENT(), utf8)
+                }
+                Value::Blob(blob) => {
+                    let (start, len) = bytes(blob);
+                    ffi::sqlite3_bind_blob64(statement, at, start, len, ffi::SQLITE_TRANSIENT())
+                }
+            }
+        };
+        if code == ffi::SQLITE_OK { Ok(()) } else { Err(self.connection.error(code)) }
+    }
+
+    /// A value of the row that the last step led to. It must be done with before the next call on this statement,
+    /// which the borrow sees to.
+    pub(crate) fn column(&mut self, column: usize) -> Result<Value<'_>> {
+        let Ok(column) = c_int::try_from(column) else { return Ok(Value::Null) };
+        // SAFETY: the statement is live; SQLite's bytes stay until the next call for this row, and `self` is borrowed
+        // for as long as they are. A column that is not there is NULL.
+        unsafe {
+            Ok(match ffi::sqlite3_column_type(self.statement, column) {
+                ffi::SQLITE_INTEGER => Value::Integer(ffi::sqlite3_column_int64(self.statement, column)),
+                ffi::SQLITE_FLOAT => Value::Real(ffi::sqlite3_column_double(self.statement, column)),
+                ffi::SQLITE_TEXT => {
+                    let start = ffi::sqlite3_column_text(self.statement, column);
+                    Value::Text(self.bytes(start.cast(), column)?)
+                }
+                ffi::SQLITE_BLOB => {
+                    let start = ffi::sqlite3_column_blob(self.statement, column);
+                    Value::Blob(self.bytes(start.cast(), column)?)
+                }
+                _ => Value::Null,
+            })
+        }
+    }
+
+    /// # Safety
+    /// `start` must be what SQLite just gave for that text or blob.
+    unsafe fn bytes(&self, start: *const u8, column: c_int) -> Result<&[u8]> {
+        // SAFETY: the statement is live.
+        let len = unsafe { ffi::sqlite3_column_bytes(self.statement, column) };
+        if !start.is_null() {
+            // SAFETY: SQLite says how many bytes there are.
+            return Ok(unsafe { std::slice::from_raw_parts(start, usize::try_from(len).unwrap_or(0)) });
+        }
+        // Null is an empty blob, or a conversion for which there was no memory.
+        // SAFETY: the connection is open.
+        match unsafe { ffi::sqlite3_errcode(self.connection.db()) } & 0xff {
+            ffi::SQLITE_NOMEM => Err(self.connection.error(ffi::SQLITE_NOMEM)),
+            _ => Ok(&[]),
+        }
+    }
+}

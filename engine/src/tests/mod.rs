@@ -1,0 +1,14 @@
+//! The engine as a whole. Times are counted from `T0`, in milliseconds.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod crash;
+mod differential;
+mod history;
+mod memory;
+mod pins;
+mod restore;
+mod sqlite_behaviour;
+mod statements;
+mod support;
+mod whole;

@@ -1,0 +1,147 @@
+//! The commit: a transaction's pages become the newest state.
+
+use pagemark::page::{Checksum, PageSize, Pgno, Txid};
+
+use super::{HEADER, Volume};
+use crate::store::{Commit, CommitRecord, Pages, StoreError, zeroed};
+
+/// A state's pages that differ from the newest one's.
+pub(super) struct Change {
+    pub(super) page_size: PageSize,
+    pub(super) page_count: u32,
+    /// Ascending, without the lock page, none beyond `page_count`.
+    pub(super) pages: Pages,
+}
+
+impl Volume {
+    /// Hands the transaction under way to the store.
+    ///
+    /// # Errors
+    /// What the store says; nothing has changed then, and the transaction is forgotten.
+    pub(crate) fn commit(&mut self) -> Result<(), StoreError> {
+        if self.overlay.is_untouched() {
+            return Ok(());
+        }
+        let change = self.change();
+        self.overlay.clear();
+        let applied = change.and_then(|change| self.apply(change));
+        self.commit_failed = applied.is_err();
+        applied
+    }
+
+    /// What the transaction under way changes.
+    fn change(&mut self) -> Result<Change, StoreError> {
+        let mut header = [0; HEADER];
+        self.read(0, &mut header)?;
+        let page_size = page_size(&header)?;
+        let page_count = u32::try_from(self.size().div_ceil(u64::from(page_size.value())));
+        let page_count = page_count.map_err(|_| StoreError::Full("a database has at most 2^32 pages".into()))?;
+        let pages = if page_size.bytes() == self.chunk() {
+            self.written(page_size, page_count)?
+        } else {
+            self.cut_anew(page_size, page_count)?
+        };
+        Ok(Change { page_size, page_count, pages })
+    }
+
+    fn written(&mut self, page_size: PageSize, page_count: u32) -> Result<Pages, StoreError> {
+        // SQLite does not write a page that was added and freed again within the transaction: it reads as zeros.
+        let first_new = self.overlay.base().unwrap_or(page_count).min(self.committed_pages()) + 1;
+        for pgno in (first_new..=page_count).filter_map(Pgno::new) {
+            if self.overlay.page(pgno).is_none() {
+                self.overlay.put(pgno, zeroed(page_size.bytes())?, page_count)?;
+            }
+        }
+        let mut pages = self.overlay.take_pages()?;
+        let lock_page = page_size.lock_page();
+        pages.retain(|&(pgno, _)| pgno.value() <= page_count && pgno != lock_page);
+        Ok(pages)
+    }
+
+    /// VACUUM has changed the page size, and wrote in pieces of the old one.
+    fn cut_anew(&mut self, page_size: PageSize, page_count: u32) -> Result<Pages, StoreError> {
+        let mut pages = Vec::new();
+        pages.try_reserve_exact(page_count as usize)?;
+        let lock_page = page_size.lock_page();
+        for pgno in (1..=page_count).filter_map(Pgno::new).filter(|&pgno| pgno != lock_page) {
+            let mut page = zeroed(page_size.bytes())?;
+            self.read(pgno.offset(page_size), &mut page)?;
+            pages.push((pgno, page));
+        }
+        Ok(pages)
+    }
+
+    /// Makes a change the newest state.
+    pub(super) fn apply(&mut self, change: Change) -> Result<(), StoreError> {
+        let Change { page_size, page_count, pages } = change;
+        let before = self.newest();
+        let (checksum, sums) = self.checksum_after(before.as_ref(), page_size, page_count, &pages)?;
+        self.sums.reserve(page_count)?;
+        let txid = Txid(before.map_or(1, |before| before.txid.0 + 1));
+        // A clock that was set back would make states out of order, and so not to be found by time.
+        let time_ms = before.map_or(self.now_ms, |before| before.time_ms.max(self.now_ms));
+        let record = CommitRecord { txid, time_ms, page_size, page_count, checksum };
+        let keep = self.history.keep_after(&record, self.now_ms);
+        let first = pages.first().filter(|&&(pgno, _)| pgno == Pgno::FIRST);
+        let header = first.and_then(|(_, page)| page.first_chunk().copied());
+        self.store.commit(Commit { record, lineage: self.history.lineage(), pages, keep: keep.clone() })?;
+        self.history.committed(record, keep);
+        self.header = header.or(self.header);
+        self.sums.resize(page_count);
+        for (pgno, checksum) in sums {
+            self.sums.set(pgno, checksum);
+        }
+        Ok(())
+    }
+
+    /// The database checksum with `pages` in, and that of each of these.
+    fn checksum_after(
+        &mut self,
+        before: Option<&CommitRecord>,
+        page_size: PageSize,
+        page_count: u32,
+        pages: &[(Pgno, Box<[u8]>)],
+    ) -> Result<(Checksum, Vec<(Pgno, Checksum)>), StoreError> {
+        let mut sums = Vec::new();
+        sums.try_reserve_exact(pages.len())?;
+        // With another page size every page is new.
+        let before = before.filter(|before| before.page_size == page_size);
+        let mut database = before.map_or(Checksum::EMPTY, |before| before.checksum);
+        for (pgno, page) in pages {
+            if let Some(before) = before.filter(|before| pgno.value() <= before.page_count) {
+                database.toggle(self.checksum_in(before, *pgno)?);
+            }
+            let new = self.sums.of(page_size, *pgno, page);
+            database.toggle(new);
+            sums.push((*pgno, new));
+        }
+        if let Some(before) = before {
+            for pgno in (page_count..before.page_count).filter_map(|last| Pgno::new(last + 1)) {
+                if pgno != page_size.lock_page() {
+                    database.toggle(self.checksum_in(before, pgno)?);
+                }
+            }
+        }
+        Ok((database, sums))
+    }
+
+    /// The checksum of a page of the newest state.
+    fn checksum_in(&mut self, newest: &CommitRecord, pgno: Pgno) -> Result<Checksum, StoreError> {
+        if let Some(known) = self.sums.known(pgno) {
+            return Ok(known);
+        }
+        let mut page = zeroed(newest.page_size.bytes())?;
+        self.store.read(pgno, newest.txid, &mut page)?;
+        Ok(self.sums.of(newest.page_size, pgno, &page))
+    }
+}
+
+/// As the database header has it.
+pub(super) fn page_size(header: &[u8; HEADER]) -> Result<PageSize, StoreError> {
+    let bytes = match header.get(16..18) {
+        Some(&[0, 1]) => 65536,
+        Some(&[high, low]) => u32::from(high) << 8 | u32::from(low),
+        _ => 0,
+    };
+    PageSize::new(bytes).ok_or_else(|| StoreError::Damaged("page 1 does not begin with a database header".into()))
+}

@@ -1,0 +1,85 @@
+//! What the transaction under way has written.
+
+use std::collections::{HashMap, TryReserveError};
+
+use pagemark::page::Pgno;
+
+use crate::store::Pages;
+
+/// Pages written and the size of the file, over a committed state.
+#[derive(Debug, Default)]
+pub(crate) struct Overlay {
+    /// Size of the pieces, in bytes; only of use while there is no committed state to take it from.
+    chunk: usize,
+    pages: HashMap<u32, Box<[u8]>>,
+    /// How many committed pages still show: the smallest size the file has had, in pages.
+    base: Option<u32>,
+    /// Size of the file, in bytes.
+    size: Option<u64>,
+}
+
+impl Overlay {
+    pub(crate) fn is_untouched(&self) -> bool {
+        self.size.is_none() && self.pages.is_empty()
+    }
+
+    pub(crate) fn chunk(&self) -> usize {
+        if self.chunk == 0 { super::DEFAULT_PAGE_SIZE } else { self.chunk }
+    }
+
+    pub(crate) fn set_chunk(&mut self, chunk: usize) {
+        self.chunk = chunk;
+    }
+
+    pub(crate) fn page(&self, pgno: Pgno) -> Option<&[u8]> {
+        if self.pages.is_empty() {
+            return None;
+        }
+        self.pages.get(&pgno.value()).map(Box::as_ref)
+    }
+
+    /// `committed` is the page count of the committed state.
+    pub(crate) fn put(&mut self, pgno: Pgno, page: Box<[u8]>, committed: u32) -> Result<(), TryReserveError> {
+        self.pages.try_reserve(1)?;
+        self.pages.insert(pgno.value(), page);
+        self.base.get_or_insert(committed);
+        Ok(())
+    }
+
+    /// The file is `count` pages long now.
+    pub(crate) fn truncate(&mut self, count: u32, committed: u32) {
+        self.pages.retain(|&pgno, _| pgno <= count);
+        let base = self.base.get_or_insert(committed);
+        *base = count.min(*base);
+    }
+
+    pub(crate) fn base(&self) -> Option<u32> {
+        self.base
+    }
+
+    pub(crate) fn size(&self) -> Option<u64> {
+        self.size
+    }
+
+    pub(crate) fn set_size(&mut self, size: u64) {
+        self.size = Some(size);
+    }
+
+    pub(crate) fn clear(&mut self) {
+        // A table grown by one large transaction is not kept for the small ones after it.
+        if self.pages.capacity() > 4096 {
+            self.pages = HashMap::new();
+        }
+        self.pages.clear();
+        (self.base, self.size) = (None, None);
+    }
+
+    /// The written pages, ascending, taken out.
+    pub(crate) fn take_pages(&mut self) -> Result<Pages, TryReserveError> {
+        let mut pages = Vec::new();
+        pages.try_reserve_exact(self.pages.len())?;
+        pages.extend(self.pages.drain().filter_map(|(pgno, page)| Some((Pgno::new(pgno)?, page))));
+        pages.sort_unstable_by_key(|&(pgno, _)| pgno);
+        Ok(pages)
+    }
+}
