@@ -1,4 +1,4 @@
-import { DamageError, PagemarkError, type Place } from "../errors/index.ts";
+import { DamageError, PagemarkError, type Place, SqlError } from "../errors/index.ts";
 
 /** Kinds of the core that are the caller's, not damage. */
 const CALLERS = /^(NAME|AT|TIME|BACKUP|BOOKMARK)_/;
@@ -10,6 +10,7 @@ export function translateCoreError(error: unknown, name?: string): unknown {
     const message = "the core stopped; this is a defect, please report it with the file that caused it";
     return new PagemarkError("INTERNAL", message, {}, { cause: error });
   }
+  if (error.name === "EngineError") return engineError(error as ThrownByEngine);
   // Errors of the runtime and of callers may have a code too, but not that name.
   if (error.name !== "CoreError") return error;
   const { code, offset, page, txid } = error as Error & Place & { code: string };
@@ -22,6 +23,25 @@ export function translateCoreError(error: unknown, name?: string): unknown {
   if (about !== undefined) at.name = about;
   const message = `${about ? `${about}: ` : ""}${error.message}${describe(at)}`;
   return CALLERS.test(code) ? new PagemarkError(code, message, at) : new DamageError(code, message, at);
+}
+
+interface ThrownByEngine extends Error {
+  code: string;
+  sqlite?: number;
+  offset?: number;
+  line?: number;
+}
+
+function engineError({ code, message, sqlite, offset, line, cause }: ThrownByEngine): PagemarkError {
+  const at: Place = {};
+  if (offset !== undefined) at.offset = offset;
+  if (line !== undefined) at.line = line;
+  const options = cause === undefined ? undefined : { cause };
+  if (code === "SQL_ERROR" || code.startsWith("IMPORT_"))
+    return new SqlError(code, message, sqlite, at, options);
+  if (code === "ENGINE_DAMAGED" || code.startsWith("DATABASE_") || code === "LOAD_SIZE")
+    return new DamageError(code, message, at, options);
+  return new PagemarkError(code, message, at, options);
 }
 
 function describe({ offset, page, txid }: Place): string {

@@ -4,4 +4,5 @@ export { ObjectExistsError } from "./object-exists-error.ts";
 export { ObjectMissingError } from "./object-missing-error.ts";
 export { PagemarkError, type Place } from "./pagemark-error.ts";
 export { SourceError } from "./source-error.ts";
+export { SqlError } from "./sql-error.ts";
 export { StoreError } from "./store-error.ts";

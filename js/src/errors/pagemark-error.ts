@@ -1,11 +1,13 @@
 /** Where in the input a failure was found. */
 export interface Place {
-  /** Byte offset from the start of the file or object. */
+  /** Byte offset from the start of the file, the object or the SQL. */
   offset?: number;
   /** Page number, counted from 1. */
   page?: number;
   /** TXID, as 16 hex digits. */
   txid?: string;
+  /** Line of the SQL, counted from 1. */
+  line?: number;
   /** Path of the file or key of the object. */
   name?: string;
 }

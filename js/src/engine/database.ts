@@ -1,0 +1,315 @@
+import { type EngineCore, type EngineDatabase, engineCore, type PageStore, translateCoreError } from "../core/index.ts";
+import { PagemarkError } from "../errors/index.ts";
+import type { BackupOptions, NewBackup } from "../jobs/backup.ts";
+import { type DumpOptions, dumpMoment } from "../jobs/dump.ts";
+import { pagemark } from "../jobs/pagemark.ts";
+import type { Moment, PageSource, PinOptions } from "../sources/source.ts";
+import type { Store } from "../stores/store.ts";
+import { EngineMoment } from "./moment.ts";
+import { type Parameters, type Row, Statement } from "./statement.ts";
+import type { IntegerOptions } from "./values.ts";
+
+export interface OpenOptions extends IntegerOptions {
+  /** Refuses a second open database of this name; backups and messages are under it. */
+  name?: string;
+  /** Where its pages are kept; memory unless given. */
+  store?: PageStore;
+  /** Of a database that holds nothing yet, in bytes; 4096 unless given. */
+  pageSize?: number;
+  /** Of SQLite's page cache, in bytes; 16 MiB unless given. */
+  cacheSize?: number;
+  /** Whether foreign keys are enforced; true unless given. */
+  foreignKeys?: boolean;
+  /** How far back states stay readable without a hold; none but the newest unless given. */
+  history?: { commits?: number; ageMs?: number };
+  /** What the pages of a database in memory may take, in bytes. */
+  memoryLimit?: number;
+}
+
+/** A committed state. */
+export interface State {
+  bookmark: string;
+  /** 16 hex digits. */
+  txid: string;
+  at: Date;
+  pageSize: number;
+  pageCount: number;
+}
+
+export interface Check {
+  /** Whether nothing was found. */
+  ok: boolean;
+  /** What `PRAGMA integrity_check` says. */
+  integrity: string[];
+  /** Rows whose foreign key refers to none; at most 100. */
+  foreignKeys: { table: string; rowid: bigint | undefined; parent: string; key: number }[];
+}
+
+/** A state that stays readable. */
+export interface Hold extends AsyncDisposable {
+  readonly bookmark: string;
+  /** Prolongs the lease. @throws PagemarkError `PIN_UNKNOWN` when it ran out */
+  renew(): void;
+  /** Lets go; whether it was still held. */
+  release(): boolean;
+}
+
+/** A moment: a bookmark, a TXID, a time, or an age such as `-1m`. */
+export type StateAt = string | Date;
+
+const UNDO_LEASE_MS = 24 * 3600 * 1000;
+/** What a compacted copy, or a file to load, is handed over in, in bytes. */
+const CHUNK = 256 << 10;
+
+/**
+ * A live SQLite database: every commit has a bookmark, and can be read and gone back to while history holds it.
+ *
+ * Statements run at once and block, as SQLite does. A backup or dump reads a pinned state, while writes go on.
+ *
+ * @example
+ * ```ts
+ * import { Database } from "pagemark/engine";
+ * const db = await Database.open();
+ * db.exec("CREATE TABLE t (a)");
+ * db.prepare("INSERT INTO t VALUES (?)").run(1n);
+ * const before = db.bookmark();
+ * db.exec("DELETE FROM t");
+ * db.restore({ at: before });
+ * ```
+ */
+export class Database implements PageSource, Disposable {
+  readonly name: string;
+  readonly #core: EngineCore;
+  readonly #options: OpenOptions;
+  #engine: EngineDatabase | undefined;
+  /** How many transactions are begun within each other. */
+  #depth = 0;
+
+  /**
+   * Opens the database in a store, or a new one in memory.
+   *
+   * @throws PagemarkError `ENGINE_IN_USE` when one of that name is open already, and what the store throws
+   */
+  static async open(options: OpenOptions = {}): Promise<Database> {
+    return new Database(await engineCore(), options);
+  }
+
+  private constructor(core: EngineCore, options: OpenOptions) {
+    this.#core = core;
+    this.#options = options;
+    this.name = options.name ?? "database";
+    const { name, store, pageSize, cacheSize, foreignKeys = true, history = {}, memoryLimit } = options;
+    const settings = new core.OpenOptions();
+    if (name !== undefined) settings.name = name;
+    if (pageSize !== undefined) settings.pageSize = pageSize;
+    if (cacheSize !== undefined) settings.cacheKib = Math.ceil(cacheSize / 1024);
+    if (memoryLimit !== undefined) settings.memoryLimit = memoryLimit;
+    settings.foreignKeys = foreignKeys;
+    settings.historyCommits = history.commits ?? 0;
+    settings.historyMs = history.ageMs ?? 0;
+    const lineage = crypto.getRandomValues(new BigUint64Array(1))[0] ?? 1n;
+    const hex = lineage.toString(16).padStart(16, "0");
+    this.#engine = translating(() => core.Database.open(store, hex, settings, Date.now()));
+  }
+
+  /** Runs a script of any number of statements. */
+  exec(sql: string): void {
+    this.#run((engine) => engine.exec(sql, Date.now()));
+  }
+
+  /** Compiles a statement. */
+  prepare(sql: string, options: IntegerOptions = this.#options): Statement {
+    return this.#run((engine) => new Statement(engine, sql, options));
+  }
+
+  /** Runs statements in one transaction; gives the rows of each. All of them take effect, or none does. */
+  batch(statements: readonly (Statement | readonly [Statement, ...Parameters])[]): Row[][] {
+    return this.#run((engine) => {
+      const bound = statements.map((each) => (each instanceof Statement ? [each] : each) as [Statement, ...Parameters]);
+      const values = bound.map(([statement, ...parameters]) => statement.encode(parameters as Parameters));
+      const ids = Uint32Array.from(bound, ([statement]) => statement.id);
+      const lengths = Uint32Array.from(values, ({ length }) => length);
+      const all = new Uint8Array(lengths.reduce((sum, length) => sum + length, 0));
+      let at = 0;
+      for (const each of values) {
+        all.set(each, at);
+        at += each.length;
+      }
+      const results = engine.batch(ids, lengths, all, Date.now()) as Uint8Array[][];
+      return bound.map(([statement], index) => statement.decode(results[index] ?? []));
+    });
+  }
+
+  /**
+   * Runs `action` in a transaction, which is rolled back if it throws. Within another one it is a savepoint.
+   *
+   * `action` is not asynchronous: other code would run within the transaction while it waits.
+   */
+  transaction<T>(action: () => T): T {
+    const [begin, commit, rollback] =
+      this.#depth === 0 && !this.inTransaction
+        ? ["BEGIN IMMEDIATE", "COMMIT", "ROLLBACK"]
+        : ["SAVEPOINT pagemark", "RELEASE pagemark", "ROLLBACK TO pagemark; RELEASE pagemark"];
+    this.exec(begin);
+    this.#depth++;
+    try {
+      const result = action();
+      if (result instanceof Promise) {
+        throw new PagemarkError("USAGE", "the action of a transaction cannot be asynchronous");
+      }
+      this.exec(commit);
+      return result;
+    } catch (error) {
+      // After some errors SQLite has rolled back already.
+      if (this.inTransaction) this.exec(rollback);
+      throw error;
+    } finally {
+      this.#depth--;
+    }
+  }
+
+  get inTransaction(): boolean {
+    return this.#run((engine) => engine.inTransaction);
+  }
+
+  /** The newest commit's bookmark. @throws PagemarkError `DATABASE_EMPTY` before the first */
+  bookmark(): string {
+    return this.#run((engine) => engine.bookmark());
+  }
+
+  /**
+   * The bookmark of the state that the database was in at a time.
+   *
+   * @throws PagemarkError `TIME_BEFORE_FIRST`, `TIME_AFTER_LAST`, `HISTORY_GONE`, `AT_SYNTAX`
+   */
+  bookmarkAt(at: StateAt): string {
+    return this.#run((engine) => engine.bookmarkAt(textOf(at), Date.now()));
+  }
+
+  /** The states that can be read, oldest first. */
+  states(): State[] {
+    return this.#run((engine) => engine.states()).map(({ bookmark, txid, timeMs, pageSize, pageCount }) => {
+      return { bookmark, txid, at: new Date(timeMs), pageSize, pageCount };
+    });
+  }
+
+  /**
+   * Goes back to an earlier state, as a commit like any other. Gives the bookmark that undoes it, which is kept for a
+   * day. Statements see the restored rows when they are next run.
+   */
+  restore({ at }: { at: StateAt }): string {
+    return this.#run((engine) => engine.restore(textOf(at), UNDO_LEASE_MS, Date.now()));
+  }
+
+  /**
+   * Keeps a state readable (CHECKPOINT CREATE) until it is released (CHECKPOINT RELEASE), or for `leaseMs` after it
+   * was last renewed; a minute unless given.
+   */
+  hold({ at = "latest", leaseMs = 60_000 }: { at?: StateAt; leaseMs?: number } = {}): Hold {
+    const { id, bookmark } = this.#run((engine) => engine.pin(textOf(at), leaseMs, Date.now()));
+    const release = () => this.#run((engine) => engine.release(id, Date.now()));
+    return {
+      bookmark,
+      renew: () => this.#run((engine) => engine.renew(id, leaseMs, Date.now())),
+      release,
+      [Symbol.asyncDispose]: async () => void release(),
+    };
+  }
+
+  /** Pins the newest state. What it takes to read it is prolonged by reading. */
+  async pin(options: PinOptions = {}): Promise<Moment> {
+    return this.#run((engine) => new EngineMoment(engine, this.name, "latest", options));
+  }
+
+  /** Backs the newest state up, page by page: what changed since the last backup, or everything. */
+  async backup({ store, ...options }: BackupOptions & { store: Store }): Promise<NewBackup> {
+    return pagemark(this, { store, name: this.name }).backup(options);
+  }
+
+  /** A state as SQL, the newest unless `at` is given; writes go on meanwhile. */
+  async dump({ at = "latest", ...options }: DumpOptions & { at?: StateAt } = {}): Promise<ReadableStream<Uint8Array>> {
+    const moment = this.#run((engine) => new EngineMoment(engine, this.name, textOf(at)));
+    try {
+      return await dumpMoment(moment, this.name, options);
+    } catch (error) {
+      await moment.release();
+      throw error;
+    }
+  }
+
+  /** The newest commit as a database file, whole in memory. */
+  serialize(): Uint8Array {
+    return this.#run((engine) => engine.serialize());
+  }
+
+  /** Makes the content that of a database file, as one commit. */
+  async load(file: Uint8Array | ReadableStream<Uint8Array>): Promise<void> {
+    const loading = new this.#core.Loading();
+    try {
+      for await (const chunk of chunksOf(file)) translating(() => loading.feed(chunk));
+    } catch (error) {
+      loading.free();
+      throw error;
+    }
+    this.#run((engine) => engine.load(loading, Date.now()));
+  }
+
+  /** In the place of the content that of a database file: what a restore does. */
+  replace(body: ReadableStream<Uint8Array>): Promise<void> {
+    return this.load(body);
+  }
+
+  /** A copy without free space (VACUUM INTO), as a database file. */
+  compact(): ReadableStream<Uint8Array> {
+    const copy = this.#run((engine) => engine.compact(Date.now()));
+    return new ReadableStream<Uint8Array>({
+      pull(controller) {
+        const chunk = translating(() => copy.read(CHUNK));
+        if (chunk.length > 0) return controller.enqueue(chunk);
+        copy.free();
+        controller.close();
+      },
+      cancel: () => copy.free(),
+    });
+  }
+
+  /** Looks whether the database is whole, and whether its foreign keys refer to rows. */
+  check(): Check {
+    const { integrity, foreignKeys } = this.#run((engine) => engine.check(Date.now()));
+    return { ok: integrity.length === 0 && foreignKeys.length === 0, integrity, foreignKeys };
+  }
+
+  /** Closes it. What was not committed is rolled back. */
+  close(): void {
+    const engine = this.#engine;
+    this.#engine = undefined;
+    if (engine) translating(() => engine.close());
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #run<T>(action: (engine: EngineDatabase) => T): T {
+    const engine = this.#engine;
+    if (!engine) throw new PagemarkError("ENGINE_CLOSED", `${this.name}: the database was closed; open it again`);
+    return translating(() => action(engine), this.name);
+  }
+}
+
+function translating<T>(action: () => T, name?: string): T {
+  try {
+    return action();
+  } catch (error) {
+    throw translateCoreError(error, name);
+  }
+}
+
+function textOf(at: StateAt): string {
+  return at instanceof Date ? at.toISOString() : at;
+}
+
+async function* chunksOf(file: Uint8Array | ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
+  if (file instanceof ReadableStream) return yield* file;
+  for (let at = 0; at < file.length; at += CHUNK) yield file.subarray(at, at + CHUNK);
+}

@@ -1,0 +1,60 @@
+import { type EngineDatabase, translateCoreError } from "../core/index.ts";
+import { SourceError } from "../errors/index.ts";
+import type { Moment, PinOptions } from "../sources/source.ts";
+
+/** For how long a state is held after it was last read, in milliseconds. */
+const LEASE_MS = 60_000;
+
+/** A pinned state of a database. Reading prolongs the pin; who stops reading, and does not release it, loses it. */
+export class EngineMoment implements Moment {
+  readonly taken = "start";
+  readonly pageSize: number;
+  readonly pageCount: number;
+  readonly mark: string;
+  readonly changed?: Uint32Array;
+  readonly #database: EngineDatabase;
+  readonly #pin: number;
+  readonly #name: string;
+  #released = false;
+
+  constructor(database: EngineDatabase, name: string, at: string, { since }: PinOptions = {}) {
+    const now = Date.now();
+    const { id, pageSize, pageCount, txid } = database.pin(at, LEASE_MS, now);
+    this.#database = database;
+    this.#pin = id;
+    this.#name = name;
+    this.pageSize = pageSize;
+    this.pageCount = pageCount;
+    this.mark = `${database.lineage}-${txid}`;
+    const [lineage, before = ""] = since?.split("-") ?? [];
+    if (lineage === database.lineage && before <= txid) {
+      this.changed = database.changedSince(id, before, now);
+    }
+  }
+
+  async read(first: number, into: Uint8Array, signal?: AbortSignal): Promise<void> {
+    signal?.throwIfAborted();
+    const at = { name: this.#name, page: first };
+    if (this.#released) {
+      throw new SourceError("SOURCE_RELEASED", `${this.#name}: the moment was already released`, at);
+    }
+    const count = into.length / this.pageSize;
+    if (!Number.isInteger(first) || !Number.isInteger(count) || first < 1 || first + count > this.pageCount + 1) {
+      const message = `${into.length} bytes from page ${first} are not whole pages of the ${this.pageCount} there are`;
+      throw new SourceError("SOURCE_RANGE", message, at);
+    }
+    try {
+      const now = Date.now();
+      this.#database.renew(this.#pin, LEASE_MS, now);
+      into.set(this.#database.pages(this.#pin, first, count, now));
+    } catch (error) {
+      throw translateCoreError(error, this.#name);
+    }
+  }
+
+  async release(): Promise<void> {
+    if (this.#released) return;
+    this.#released = true;
+    this.#database.release(this.#pin, Date.now());
+  }
+}

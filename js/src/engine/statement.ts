@@ -1,0 +1,223 @@
+import { type EngineDatabase, translateCoreError } from "../core/index.ts";
+import { PagemarkError } from "../errors/index.ts";
+import { encodeValues, type IntegerOptions, type SqlParameter, type SqlValue, ValueReader } from "./values.ts";
+
+/** A row, by the names of its columns. Of columns of the same name the last one counts. */
+export type Row = Record<string, SqlValue>;
+
+/** What is bound to a statement: values in order, or one object with a value for each name. */
+export type Parameters = SqlParameter[] | [Readonly<Record<string, SqlParameter>>];
+
+export interface RunResult {
+  /** How many rows an INSERT, UPDATE or DELETE changed. */
+  changes: number;
+  /** The rowid of the last INSERT; a BigInt if a number cannot hold it. */
+  lastInsertRowid: number | bigint;
+}
+
+/** What is fetched at once: so that a long result takes no more memory than this, in bytes and rows. */
+const FETCH_BYTES = 64 << 10;
+const FETCH_ROWS = 4096;
+const HEAD = 5;
+
+/** A compiled statement. It ends with its database, or when it is disposed of. */
+export class Statement implements Disposable {
+  /** Its text. */
+  readonly sql: string;
+  /** Whether it leaves the database as it is. */
+  readonly readonly: boolean;
+  readonly #database: EngineDatabase;
+  readonly #id: number;
+  readonly #names: readonly string[];
+  readonly #options: IntegerOptions;
+  /** Grows with each execution, so that an iteration notices another one that began after it. */
+  #execution = 0;
+
+  /** @internal */
+  constructor(database: EngineDatabase, sql: string, options: IntegerOptions) {
+    const prepared = database.prepare(sql, Date.now());
+    if (!prepared) throw new PagemarkError("USAGE", "there is no statement in the text");
+    this.#database = database;
+    this.#id = prepared.id;
+    this.#names = prepared.parameters;
+    this.#options = options;
+    this.readonly = prepared.readonly;
+    const { rest } = prepared;
+    this.sql = sql.slice(0, sql.length - rest.length);
+    prepared.free();
+    if (/\S/.test(rest) && hasStatement(database, rest)) {
+      this[Symbol.dispose]();
+      throw new PagemarkError("USAGE", "there is more than one statement in the text; exec() runs several");
+    }
+  }
+
+  /** Runs it, without looking at rows. */
+  run(...parameters: Parameters): RunResult {
+    return this.#translating(() => {
+      const changes = this.#database.run(this.#id, this.#encode(parameters), Date.now());
+      const rowid = this.#database.lastInsertRowid;
+      const number = Number(rowid);
+      return { changes, lastInsertRowid: Number.isSafeInteger(number) ? number : rowid };
+    });
+  }
+
+  /** The first row; `undefined` when there is none. */
+  get(...parameters: Parameters): Row | undefined {
+    return this.#translating(() => {
+      const fetched = this.#query(parameters, 1);
+      if (!fetched.done) this.#database.reset(this.#id);
+      return fetched.rows === 0 ? undefined : this.#reading(fetched, this.#columns())();
+    });
+  }
+
+  /** Every row. */
+  all(...parameters: Parameters): Row[] {
+    return this.#rows(parameters, (fetched, columns) => this.#reading(fetched, columns));
+  }
+
+  /** Every row, as an array of its values. */
+  values(...parameters: Parameters): SqlValue[][] {
+    return this.#rows(parameters, ({ reader }, columns) => () => columns.map(() => reader.next()));
+  }
+
+  /** One row after the other; the statement is not to be run otherwise until this has ended. */
+  *iterate(...parameters: Parameters): Generator<Row, void, void> {
+    let fetched = this.#translating(() => this.#query(parameters, FETCH_ROWS));
+    const execution = this.#execution;
+    try {
+      const columns = this.#columns();
+      for (;;) {
+        const read = this.#reading(fetched, columns);
+        for (let row = 0; row < fetched.rows; row++) yield read();
+        if (fetched.done) return;
+        if (execution !== this.#execution) {
+          throw new PagemarkError("USAGE", "the statement was run again before its rows were read to the end");
+        }
+        fetched = this.#translating(() => this.#fetch(FETCH_ROWS));
+      }
+    } finally {
+      if (!fetched.done && execution === this.#execution) this.#database.reset(this.#id);
+    }
+  }
+
+  /** The names of its columns; none for a statement that returns no rows. */
+  get columns(): string[] {
+    return this.#translating(() => this.#columns());
+  }
+
+  /** Ends it. */
+  [Symbol.dispose](): void {
+    this.#database.finalize(this.#id);
+  }
+
+  /** @internal For `batch`. */
+  get id(): number {
+    return this.#id;
+  }
+
+  /** @internal The rows in what `batch` or `fetch` gave. */
+  decode(pieces: readonly Uint8Array[]): Row[] {
+    const columns = this.#columns();
+    const rows: Row[] = [];
+    for (const piece of pieces) {
+      const fetched = this.#head(piece);
+      const read = this.#reading(fetched, columns);
+      for (let row = 0; row < fetched.rows; row++) rows.push(read());
+    }
+    return rows;
+  }
+
+  /** @internal Parameters as bytes. */
+  encode(parameters: Parameters): Uint8Array {
+    return this.#encode(parameters);
+  }
+
+  #rows<R>(parameters: Parameters, reading: (fetched: Fetched, columns: string[]) => () => R): R[] {
+    return this.#translating(() => {
+      const rows: R[] = [];
+      let fetched = this.#query(parameters, FETCH_ROWS);
+      const columns = this.#columns();
+      for (;;) {
+        const read = reading(fetched, columns);
+        for (let row = 0; row < fetched.rows; row++) rows.push(read());
+        if (fetched.done) return rows;
+        fetched = this.#fetch(FETCH_ROWS);
+      }
+    });
+  }
+
+  #reading({ reader }: Fetched, columns: string[]): () => Row {
+    if (columns.includes("__proto__")) {
+      return () => Object.fromEntries(columns.map((column) => [column, reader.next()]));
+    }
+    return () => {
+      const row: Row = {};
+      for (const column of columns) row[column] = reader.next();
+      return row;
+    };
+  }
+
+  #query(parameters: Parameters, maxRows: number): Fetched {
+    this.#execution++;
+    return this.#head(
+      this.#database.query(this.#id, this.#encode(parameters), maxRows, FETCH_BYTES, Date.now()),
+    );
+  }
+
+  #fetch(maxRows: number): Fetched {
+    return this.#head(this.#database.fetch(this.#id, maxRows, FETCH_BYTES, Date.now()));
+  }
+
+  #head(bytes: Uint8Array): Fetched {
+    const rows = new DataView(bytes.buffer, bytes.byteOffset, HEAD).getUint32(0, true);
+    const reader = new ValueReader(bytes.subarray(HEAD), this.#options);
+    return { rows, done: bytes[HEAD - 1] === 1, reader };
+  }
+
+  #columns(): string[] {
+    return this.#database.columns(this.#id);
+  }
+
+  #encode(parameters: Parameters): Uint8Array {
+    const [named] = parameters;
+    if (parameters.length !== 1 || !isNamed(named)) return encodeValues(parameters as SqlParameter[]);
+    return encodeValues(this.#names.map((name) => valueOf(named, name)));
+  }
+
+  #translating<T>(action: () => T): T {
+    try {
+      return action();
+    } catch (error) {
+      throw translateCoreError(error);
+    }
+  }
+}
+
+interface Fetched {
+  rows: number;
+  done: boolean;
+  reader: ValueReader;
+}
+
+function hasStatement(database: EngineDatabase, sql: string): boolean {
+  const prepared = database.prepare(sql, Date.now());
+  if (prepared) {
+    database.finalize(prepared.id);
+    prepared.free();
+  }
+  return prepared !== undefined;
+}
+
+function isNamed(value: unknown): value is Readonly<Record<string, SqlParameter>> {
+  return (
+    typeof value === "object" && value !== null && !ArrayBuffer.isView(value) && !(value instanceof ArrayBuffer)
+  );
+}
+
+/** The value of `:name`, `@name` or `$name`, given with its prefix or without. */
+function valueOf(named: Readonly<Record<string, SqlParameter>>, name: string): SqlParameter {
+  const bare = name.slice(1);
+  if (Object.hasOwn(named, name)) return named[name];
+  if (name !== "" && Object.hasOwn(named, bare)) return named[bare];
+  throw new PagemarkError("USAGE", `the statement's parameter ${name || "?"} was given no value`);
+}

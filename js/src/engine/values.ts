@@ -1,0 +1,181 @@
+// How parameters and rows cross the boundary to the engine: see engine/src/rows.rs.
+import { PagemarkError } from "../errors/index.ts";
+
+/** What SQLite stores. Bytes are a BLOB; a whole number is an INTEGER. */
+export type SqlValue = null | number | bigint | string | Uint8Array;
+
+/** What may be bound to a parameter. */
+export type SqlParameter = SqlValue | boolean | undefined | ArrayBuffer | ArrayBufferView;
+
+export interface IntegerOptions {
+  /** Every INTEGER as a BigInt. Otherwise only those that a number cannot hold exactly. */
+  bigints?: boolean | undefined;
+}
+
+const NULL = 0;
+const INTEGER_32 = 1;
+const INTEGER_64 = 2;
+const REAL = 3;
+const TEXT = 4;
+const BLOB = 5;
+
+const encoder = new TextEncoder();
+// A byte order mark is part of the text, and text that is not UTF-8 is shown as far as it is.
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+/** Shorter texts are decoded faster by hand, as long as they are ASCII. */
+const SHORT_TEXT = 24;
+
+/**
+ * Parameters as bytes.
+ *
+ * @throws PagemarkError `USAGE` for a value that SQLite has no type for
+ */
+export function encodeValues(values: readonly SqlParameter[]): Uint8Array {
+  const writer = new ValueWriter();
+  for (const value of values) writer.add(value);
+  return writer.bytes();
+}
+
+class ValueWriter {
+  #bytes = new Uint8Array(256);
+  #view = new DataView(this.#bytes.buffer);
+  #length = 0;
+
+  add(value: SqlParameter): void {
+    switch (typeof value) {
+      case "string":
+        return this.#text(value);
+      case "number":
+        return Number.isSafeInteger(value) && !Object.is(value, -0)
+          ? this.#integer(value)
+          : this.#real(value);
+      case "bigint":
+        return this.#bigint(value);
+      case "boolean":
+        return this.#integer(value ? 1 : 0);
+      case "undefined":
+        return this.#tag(NULL, 0);
+    }
+    if (value === null) return this.#tag(NULL, 0);
+    if (value instanceof ArrayBuffer) return this.#blob(new Uint8Array(value));
+    if (ArrayBuffer.isView(value)) {
+      return this.#blob(new Uint8Array(value.buffer, value.byteOffset, value.byteLength));
+    }
+    throw new PagemarkError("USAGE", `SQLite has no type for ${describe(value)}; bind a string or bytes`);
+  }
+
+  bytes(): Uint8Array {
+    return this.#bytes.subarray(0, this.#length);
+  }
+
+  #integer(value: number): void {
+    if (value !== (value | 0)) return this.#bigint(BigInt(value));
+    this.#tag(INTEGER_32, 4);
+    this.#view.setInt32(this.#length, value, true);
+    this.#length += 4;
+  }
+
+  #bigint(value: bigint): void {
+    if (BigInt.asIntN(64, value) !== value) {
+      throw new PagemarkError("USAGE", `${value} has more than the 64 bits of an INTEGER; bind it as text`);
+    }
+    this.#tag(INTEGER_64, 8);
+    this.#view.setBigInt64(this.#length, value, true);
+    this.#length += 8;
+  }
+
+  #real(value: number): void {
+    this.#tag(REAL, 8);
+    this.#view.setFloat64(this.#length, value, true);
+    this.#length += 8;
+  }
+
+  #text(value: string): void {
+    this.#tag(TEXT, 4 + value.length * 3);
+    const { written } = encoder.encodeInto(value, this.#bytes.subarray(this.#length + 4));
+    this.#view.setUint32(this.#length, written, true);
+    this.#length += 4 + written;
+  }
+
+  #blob(value: Uint8Array): void {
+    this.#tag(BLOB, 4 + value.length);
+    this.#view.setUint32(this.#length, value.length, true);
+    this.#bytes.set(value, this.#length + 4);
+    this.#length += 4 + value.length;
+  }
+
+  /** Writes a type, and makes room for what follows it. */
+  #tag(tag: number, room: number): void {
+    const needed = this.#length + 1 + room;
+    if (needed > this.#bytes.length) {
+      const grown = new Uint8Array(Math.max(needed, this.#bytes.length * 2));
+      grown.set(this.#bytes);
+      this.#bytes = grown;
+      this.#view = new DataView(grown.buffer);
+    }
+    this.#bytes[this.#length++] = tag;
+  }
+}
+
+function describe(value: unknown): string {
+  return typeof value === "object" ? (value?.constructor?.name ?? "an object") : typeof value;
+}
+
+/** Reads values that follow each other in bytes from the engine. */
+export class ValueReader {
+  readonly #bytes: Uint8Array;
+  readonly #view: DataView;
+  readonly #bigints: boolean;
+  #at = 0;
+
+  constructor(bytes: Uint8Array, { bigints = false }: IntegerOptions) {
+    this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#bigints = bigints;
+  }
+
+  next(): SqlValue {
+    const view = this.#view;
+    const at = this.#at + 1;
+    switch (this.#bytes[this.#at]) {
+      case NULL:
+        this.#at = at;
+        return null;
+      case INTEGER_32: {
+        this.#at = at + 4;
+        const value = view.getInt32(at, true);
+        return this.#bigints ? BigInt(value) : value;
+      }
+      case INTEGER_64: {
+        this.#at = at + 8;
+        const value = view.getBigInt64(at, true);
+        const number = Number(value);
+        return this.#bigints || !Number.isSafeInteger(number) ? value : number;
+      }
+      case REAL:
+        this.#at = at + 8;
+        return view.getFloat64(at, true);
+      case TEXT:
+        return this.#text(at + 4, view.getUint32(at, true));
+      default: {
+        const start = at + 4;
+        this.#at = start + view.getUint32(at, true);
+        return this.#bytes.slice(start, this.#at);
+      }
+    }
+  }
+
+  #text(start: number, length: number): string {
+    const bytes = this.#bytes;
+    const end = start + length;
+    this.#at = end;
+    if (length > SHORT_TEXT) return decoder.decode(bytes.subarray(start, end));
+    let text = "";
+    for (let at = start; at < end; at++) {
+      const byte = bytes[at] as number;
+      if (byte >= 0x80) return decoder.decode(bytes.subarray(start, end));
+      text += String.fromCharCode(byte);
+    }
+    return text;
+  }
+}
