@@ -4,20 +4,14 @@
 import { tryRun } from "./lib/run.mjs";
 import { report } from "./lib/wasm.mjs";
 
-const WASM = [
-  "--package",
-  "pagemark",
-  "--lib",
-  "--target",
-  "wasm32-unknown-unknown",
-  "--no-default-features",
-];
+const WASM = ["--lib", "--target", "wasm32-unknown-unknown", "--no-default-features"];
 
 const checks = {
   "Rust format (npm run format)": () => tryRun("cargo", ["fmt", "--all", "--check"]),
   "Rust lints, native": () => clippy(["--workspace", "--all-targets"]),
-  "Rust lints, core.wasm": () => clippy([...WASM, "--features", "bind-core"]),
-  "Rust lints, dump.wasm": () => clippy([...WASM, "--features", "bind-dump"]),
+  "Rust lints, core.wasm": () => clippy(["--package", "pagemark", ...WASM, "--features", "bind-core"]),
+  "Rust lints, dump.wasm": () => clippy(["--package", "pagemark", ...WASM, "--features", "bind-dump"]),
+  "Rust lints, engine.wasm": () => clippy(["--package", "pagemark-engine", ...WASM]),
   "types of the tests": () => tryRun("tsc", ["--project", "tests"]),
   "types of the tests in workerd": () => tryRun("tsc", ["--project", "tests/runtimes/workerd"]),
   "TypeScript format and lints (npm run format)": () => tryRun("biome", ["check", "--error-on-warnings"]),

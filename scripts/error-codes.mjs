@@ -4,17 +4,20 @@ import { join } from "node:path";
 import { root } from "./lib/run.mjs";
 
 const page = join(root, "docs/errors.md");
-const core = [...readFileSync(join(root, "src/error.rs"), "utf8").matchAll(/= "([A-Z_]+)": "(.*)",$/gm)].map(
-  ([, code, text]) => [code, text.replaceAll("\\\\", "\\")],
+const [core, engine] = ["src/error.rs", "engine/src/error.rs"].map((file) =>
+  [...readFileSync(join(root, file), "utf8").matchAll(/= "([A-Z_]+)": "(.*)",$/gm)].map(([, code, text]) => [
+    code,
+    text.replaceAll("\\\\", "\\"),
+  ]),
 );
 const sources = readdirSync(join(root, "js/src"), { recursive: true, encoding: "utf8" })
   .filter((path) => path.endsWith(".ts"))
   .sort()
   .map((path) => readFileSync(join(root, "js/src", path), "utf8"))
   .join("\n");
-const known = new Set(core.map(([code]) => code));
+const known = new Set([...core, ...engine].map(([code]) => code));
 const own = [
-  ...new Set(sources.match(/"(SOURCE|STORE|OBJECT|PLACE|TARGET|CONFLICT|INTERNAL|CANCELED)(_[A-Z]+)*"/g)),
+  ...new Set(sources.match(/"(SOURCE|STORE|ENGINE|OBJECT|PLACE|TARGET|CONFLICT|INTERNAL|CANCELED)(_[A-Z]+)*"/g)),
 ]
   .map((quoted) => quoted.slice(1, -1))
   .filter((code) => !known.has(code))
@@ -29,7 +32,15 @@ This page is made by \`node scripts/error-codes.mjs\`.
 
 | code | what it says |
 | --- | --- |
-${core.map(([code, message]) => `| \`${code}\` | ${message} |`).join("\n")}
+${rows(core)}
+
+## Of the engine
+
+\`SQL_ERROR\` and \`IMPORT_STATEMENT\` say what SQLite says, and have its extended code in \`sqlite\`; \`at\` has \`line\` in an import.
+
+| code | what it says |
+| --- | --- |
+${rows(engine)}
 
 ## Of sources, stores and jobs
 
@@ -37,6 +48,10 @@ Their messages name the file or object and what to do.
 
 ${own.map((code) => `- \`${code}\``).join("\n")}
 `;
+function rows(codes) {
+  return codes.map(([code, message]) => `| \`${code}\` | ${message} |`).join("\n");
+}
+
 if (process.argv.includes("--check")) {
   if (readFileSync(page, "utf8") !== text) {
     console.error("docs/errors.md is out of date: run node scripts/error-codes.mjs");

@@ -18,6 +18,8 @@ pub struct Error {
     pub sqlite: Option<i32>,
     /// Where in the SQL text the failure lies, in bytes from its start.
     pub offset: Option<u32>,
+    /// The line of an import where the statement that failed begins, counted from 1.
+    pub line: Option<u64>,
 }
 
 impl Error {
@@ -34,7 +36,7 @@ impl Error {
 
 impl From<ErrorKind> for Error {
     fn from(kind: ErrorKind) -> Self {
-        Self { kind, detail: None, sqlite: None, offset: None }
+        Self { kind, detail: None, sqlite: None, offset: None, line: None }
     }
 }
 
@@ -55,7 +57,7 @@ impl fmt::Display for Error {
         match (&self.kind, &self.detail) {
             (ErrorKind::Core(error), _) => error.fmt(f),
             // SQLite's own words are the ones its users know.
-            (ErrorKind::Sql, Some(detail)) => f.write_str(detail),
+            (ErrorKind::Sql | ErrorKind::Import, Some(detail)) => f.write_str(detail),
             (kind, Some(detail)) => write!(f, "{}: {detail}", kind.message()),
             (kind, None) => f.write_str(kind.message()),
         }
@@ -121,6 +123,14 @@ error_kinds! {
     TimeAfterLast = "TIME_AFTER_LAST": "that time is in the future, so what the database holds then is not known; leave out the time for the latest",
     /// The pin was released, or its lease ran out.
     PinUnknown = "PIN_UNKNOWN": "the pin was released or its lease ran out; take it again",
+    /// A statement of an import failed.
+    Import = "IMPORT_STATEMENT": "a statement of the import failed, and nothing of the import stays",
+    /// What is imported rolls its transaction back.
+    ImportRollback = "IMPORT_ROLLBACK": "the SQL ends its own transaction in the middle, as a dump does that its maker could not finish; nothing of it stays",
+    /// What is imported has rows that refer to none.
+    ImportForeignKey = "IMPORT_FOREIGN_KEY": "a row of the import refers to one that does not exist, and nothing of the import stays; correct it, or open the database without foreign keys",
+    /// A statement of an import is longer than is taken.
+    ImportSize = "IMPORT_SIZE": "a statement of the import is longer than 256 MiB, or a quote in it is not closed; nothing of the import stays",
     /// The bytes to load are not a whole database.
     LoadSize = "LOAD_SIZE": "the bytes end before the database does, or go on after it",
 }

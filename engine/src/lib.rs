@@ -14,9 +14,11 @@
 //! | 0 | [`error`], [`rows`] |
 //! | 1 | [`store`]: where page versions are kept; [`history`]: which of them are needed |
 //! | 2 | `volume`: the database file as SQLite sees it, and the commit |
-//! | 3 | `sqlite`: the only unsafe code: SQLite's C interface, and the VFS over the volume |
+//! | 3 | `sqlite`: SQLite's C interface, and the VFS over the volume |
 //! | 4 | [`database`] |
 //! | 5 | `bind` (on wasm32) |
+//!
+//! Unsafe code is in `sqlite`, and in wasm's allocator (`bind/reserve.rs`), nowhere else.
 
 pub mod database;
 pub mod error;

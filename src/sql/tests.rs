@@ -4,8 +4,11 @@ use std::process::{Command, Stdio};
 use super::*;
 use crate::btree::sample::Random;
 
-/// Statements and their lines, fed in pieces of `size` bytes, and what is left.
-fn split(text: &[u8], size: usize) -> (Vec<(String, u64)>, Option<(String, u64)>) {
+/// A statement and its line.
+type Split = (String, u64);
+
+/// Statements, fed in pieces of `size` bytes, and what is left.
+fn split(text: &[u8], size: usize) -> (Vec<Split>, Option<Split>) {
     let owned = |statement: Statement<'_>| (String::from_utf8(statement.sql.to_vec()).unwrap(), statement.line);
     let mut statements = Statements::default();
     let mut all = Vec::new();
@@ -100,6 +103,8 @@ fn random_text_is_complete_when_sqlite_says_so() {
 fn is_space(held: usize, text: &str) -> bool {
     let end = &text[text.len() - held..];
     let mut scanner = Scanner::default();
-    end.bytes().for_each(|byte| drop(scanner.scan(byte)));
+    for byte in end.bytes() {
+        scanner.scan(byte);
+    }
     !scanner.has_begun()
 }

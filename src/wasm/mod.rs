@@ -18,6 +18,8 @@ use wasm_bindgen::prelude::*;
 
 use crate::error::{At, Error, ErrorKind};
 
+// The engine, which has modules of its own, uses what follows.
+#[cfg(any(feature = "bind-core", feature = "bind-dump"))]
 type JsResult<T> = Result<T, JsValue>;
 
 impl From<Error> for JsValue {

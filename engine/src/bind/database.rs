@@ -4,6 +4,7 @@ use js_sys::Array;
 use pagemark::page::PageSize;
 use wasm_bindgen::prelude::*;
 
+use super::reserve::put_aside;
 use super::store::{HostStore, JsStore};
 use super::{JsResult, lineage};
 use crate::database::{Fetched, StatementId};
@@ -109,6 +110,7 @@ impl Database {
         options: OpenOptions,
         #[wasm_bindgen(js_name = nowMs)] now_ms: f64,
     ) -> JsResult<Database> {
+        put_aside()?;
         let OpenOptions { name, page_size, cache_kib, foreign_keys, window, memory_limit } = options;
         let page_size =
             page_size.map(|bytes| PageSize::new(bytes).ok_or(pagemark::error::ErrorKind::Usage)).transpose()?;
@@ -131,11 +133,13 @@ impl Database {
 
     /// Runs a script of any number of statements.
     pub fn exec(&mut self, sql: &str, #[wasm_bindgen(js_name = nowMs)] now_ms: f64) -> JsResult<()> {
+        put_aside()?;
         Ok(self.0.exec(sql, now_ms as i64)?)
     }
 
     /// Compiles the first statement of `sql`; `undefined` when there is only space and comments.
     pub fn prepare(&mut self, sql: &str, #[wasm_bindgen(js_name = nowMs)] now_ms: f64) -> JsResult<Option<Prepared>> {
+        put_aside()?;
         let (Some(id), rest) = self.0.prepare(sql, now_ms as i64)? else { return Ok(None) };
         let parameters = self.0.parameter_names(id)?.into_iter().map(Option::unwrap_or_default).collect();
         let (columns, readonly) = (self.0.column_names(id)?, self.0.is_readonly(id)?);
@@ -144,11 +148,13 @@ impl Database {
 
     /// The names of a statement's columns as they are now: they change when the schema does.
     pub fn columns(&mut self, id: u32) -> JsResult<Vec<String>> {
+        put_aside()?;
         Ok(self.0.column_names(StatementId(id))?)
     }
 
     /// Sets a statement's parameters; it begins anew.
     pub fn bind(&mut self, id: u32, values: &[u8]) -> JsResult<()> {
+        put_aside()?;
         Ok(self.0.bind(StatementId(id), values)?)
     }
 
@@ -160,6 +166,7 @@ impl Database {
         #[wasm_bindgen(js_name = maxBytes)] max_bytes: u32,
         #[wasm_bindgen(js_name = nowMs)] now_ms: f64,
     ) -> JsResult<Vec<u8>> {
+        put_aside()?;
         let mut out = vec![0; 5];
         let fetched = self.0.fetch(StatementId(id), max_rows, max_bytes as usize, &mut out, now_ms as i64)?;
         if let Some(head) = out.first_chunk_mut() {
@@ -183,6 +190,7 @@ impl Database {
 
     /// [`Database::bind`], and runs it to its end without looking at rows; how many rows it changed.
     pub fn run(&mut self, id: u32, values: &[u8], #[wasm_bindgen(js_name = nowMs)] now_ms: f64) -> JsResult<f64> {
+        put_aside()?;
         self.0.bind(StatementId(id), values)?;
         Ok(self.0.run(StatementId(id), now_ms as i64)? as f64)
     }
@@ -196,6 +204,7 @@ impl Database {
         values: &[u8],
         #[wasm_bindgen(js_name = nowMs)] now_ms: f64,
     ) -> JsResult<Array> {
+        put_aside()?;
         let mut rest = values;
         let mut statements = Vec::with_capacity(ids.len());
         for (&id, &length) in ids.iter().zip(lengths) {

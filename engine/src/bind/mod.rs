@@ -1,12 +1,13 @@
 //! The boundary to JavaScript: copies bytes in and out, maps errors, decides nothing.
 //!
 //! Errors become `Error` objects with the name `EngineError`, `code`, SQLite's extended code as `sqlite` and the byte
-//! `offset` in the SQL text where known, and as `cause` what a store threw. TXIDs, checksums and lineages are hex
+//! `offset` in the SQL text or the `line` of an import where known, and as `cause` what a store threw. TXIDs, checksums and lineages are hex
 //! text, because a `number` does not hold 64 bits; only a store gets TXIDs as numbers, up to 2^53.
 
 #![allow(unreachable_pub, reason = "JavaScript reaches what no Rust module does")]
 
 mod database;
+mod reserve;
 mod states;
 mod store;
 mod whole;
@@ -40,6 +41,9 @@ impl From<Error> for JsValue {
         }
         if let Some(offset) = error.offset {
             set("offset", offset.into());
+        }
+        if let Some(line) = error.line {
+            set("line", (line as f64).into());
         }
         if let Some(cause) = CAUSE.take() {
             set("cause", cause);

@@ -5,6 +5,7 @@ use pagemark::page::Pgno;
 use wasm_bindgen::prelude::*;
 
 use super::database::Database;
+use super::reserve::put_aside;
 use super::{JsResult, object, txid};
 use crate::error::ErrorKind;
 use crate::history::PinId;
@@ -49,12 +50,14 @@ impl Database {
 
     /// The bookmark of the newest commit; throws `DATABASE_EMPTY` before the first.
     pub fn bookmark(&self) -> JsResult<String> {
+        put_aside()?;
         Ok(self.0.bookmark()?.to_string())
     }
 
     /// The bookmark of a state: `at` is a bookmark, a TXID, a time, an age, or `latest`.
     #[wasm_bindgen(js_name = bookmarkAt)]
     pub fn bookmark_at(&self, at: &str, #[wasm_bindgen(js_name = nowMs)] now_ms: f64) -> JsResult<String> {
+        put_aside()?;
         Ok(self.0.bookmark_at(at, now_ms as i64)?.to_string())
     }
 
@@ -71,6 +74,7 @@ impl Database {
         #[wasm_bindgen(js_name = leaseMs)] lease_ms: f64,
         #[wasm_bindgen(js_name = nowMs)] now_ms: f64,
     ) -> JsResult<JsPin> {
+        put_aside()?;
         let (PinId(id), record) = self.0.pin(at, lease_ms as i64, now_ms as i64)?;
         let pin = self.state_object(&record);
         // Setting a property of a fresh object cannot fail.
@@ -106,6 +110,7 @@ impl Database {
         count: u32,
         #[wasm_bindgen(js_name = nowMs)] now_ms: f64,
     ) -> JsResult<Vec<u8>> {
+        put_aside()?;
         let all = (first..).take(count as usize);
         self.pages_of(pin, all, now_ms as i64)
     }
@@ -118,6 +123,7 @@ impl Database {
         pgnos: &[u32],
         #[wasm_bindgen(js_name = nowMs)] now_ms: f64,
     ) -> JsResult<Vec<u8>> {
+        put_aside()?;
         self.pages_of(pin, pgnos.iter().copied(), now_ms as i64)
     }
 
@@ -129,6 +135,7 @@ impl Database {
         since: &str,
         #[wasm_bindgen(js_name = nowMs)] now_ms: f64,
     ) -> JsResult<Vec<u32>> {
+        put_aside()?;
         let changed = self.0.changed_since(PinId(pin), txid(since)?, now_ms as i64)?;
         Ok(changed.into_iter().map(Pgno::value).collect())
     }
@@ -140,6 +147,7 @@ impl Database {
         #[wasm_bindgen(js_name = undoLeaseMs)] undo_lease_ms: f64,
         #[wasm_bindgen(js_name = nowMs)] now_ms: f64,
     ) -> JsResult<String> {
+        put_aside()?;
         Ok(self.0.restore(at, undo_lease_ms as i64, now_ms as i64)?.to_string())
     }
 

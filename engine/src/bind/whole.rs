@@ -4,6 +4,7 @@ use js_sys::{Array, Object};
 use wasm_bindgen::prelude::*;
 
 use super::database::Database;
+use super::reserve::put_aside;
 use super::{JsResult, object};
 use crate::database;
 use crate::error::ErrorKind;
@@ -39,6 +40,7 @@ impl Loading {
 
     /// Takes the next bytes, as many as there are.
     pub fn feed(&mut self, bytes: &[u8]) -> JsResult<()> {
+        put_aside()?;
         Ok(self.0.feed(bytes)?)
     }
 }
@@ -66,25 +68,68 @@ impl Compacted {
     }
 }
 
+/// SQL on its way in.
+#[wasm_bindgen]
+#[derive(Default)]
+pub struct Import(database::Import);
+
+#[wasm_bindgen]
+impl Import {
+    /// Of nothing yet.
+    #[wasm_bindgen(constructor)]
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
 #[wasm_bindgen]
 impl Database {
+    /// Runs what is whole of the SQL so far. After an error nothing of the import stays.
+    #[wasm_bindgen(js_name = importFeed)]
+    pub fn import_feed(
+        &mut self,
+        import: &mut Import,
+        sql: &[u8],
+        #[wasm_bindgen(js_name = nowMs)] now_ms: f64,
+    ) -> JsResult<()> {
+        put_aside()?;
+        Ok(self.0.import_feed(&mut import.0, sql, now_ms as i64)?)
+    }
+
+    /// Ends an import; how many statements were run.
+    #[wasm_bindgen(js_name = importEnd)]
+    pub fn import_end(&mut self, import: Import, #[wasm_bindgen(js_name = nowMs)] now_ms: f64) -> JsResult<f64> {
+        put_aside()?;
+        Ok(self.0.import(import.0, now_ms as i64)? as f64)
+    }
+
+    /// Gives an import up.
+    #[wasm_bindgen(js_name = importAbort)]
+    pub fn import_abort(&mut self, import: Import, #[wasm_bindgen(js_name = nowMs)] now_ms: f64) -> JsResult<()> {
+        Ok(self.0.import_abort(import.0, now_ms as i64)?)
+    }
+
     /// The newest commit as a database file.
     pub fn serialize(&mut self) -> JsResult<Vec<u8>> {
+        put_aside()?;
         Ok(self.0.serialize()?)
     }
 
     /// Makes the content that of a whole database file, as one commit.
     pub fn load(&mut self, loading: Loading, #[wasm_bindgen(js_name = nowMs)] now_ms: f64) -> JsResult<()> {
+        put_aside()?;
         Ok(self.0.load(loading.0, now_ms as i64)?)
     }
 
     /// A copy without free space.
     pub fn compact(&mut self, #[wasm_bindgen(js_name = nowMs)] now_ms: f64) -> JsResult<Compacted> {
+        put_aside()?;
         Ok(Compacted(self.0.compact(now_ms as i64)?))
     }
 
     /// Checks that the database is whole and that its foreign keys refer to rows.
     pub fn check(&mut self, #[wasm_bindgen(js_name = nowMs)] now_ms: f64) -> JsResult<JsReport> {
+        put_aside()?;
         let report = self.0.check(now_ms as i64)?;
         let integrity: Array = report.integrity.iter().map(|line| JsValue::from(line.as_str())).collect();
         let problem = |problem: &database::ForeignKeyProblem| {

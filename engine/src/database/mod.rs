@@ -1,5 +1,6 @@
 //! A database: SQL in, rows and states out.
 
+mod import;
 mod names;
 mod sql;
 mod states;
@@ -12,6 +13,7 @@ use std::rc::Rc;
 use pagemark::bookmark::Lineage;
 use pagemark::page::PageSize;
 
+pub use import::Import;
 pub use sql::{Fetched, StatementId};
 pub use whole::{Compacted, ForeignKeyProblem, Loading, Report};
 
@@ -105,11 +107,11 @@ impl Database {
         let connection = Connection::open(&self.volume)?;
         let Options { cache_kib, foreign_keys, page_size, .. } = &self.options;
         // A spilled page would be kept in memory all the same, and its original in a journal beside it.
-        connection.exec(&format!(
+        connection.exec(format!(
             "PRAGMA cache_size = -{cache_kib}; PRAGMA cache_spill = OFF; PRAGMA foreign_keys = {foreign_keys}"
         ))?;
         if let Some(page_size) = page_size.filter(|_| self.volume.borrow().newest().is_none()) {
-            connection.exec(&format!("PRAGMA page_size = {}", page_size.value()))?;
+            connection.exec(format!("PRAGMA page_size = {}", page_size.value()))?;
         }
         self.connection = Some(connection);
         Ok(())

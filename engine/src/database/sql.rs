@@ -33,7 +33,7 @@ impl Held {
         let statement = match self.compiled.take() {
             Some(statement) => statement,
             None => {
-                let mut sql = &*self.sql;
+                let mut sql = self.sql.as_bytes();
                 connection.prepare(&mut sql, true)?.ok_or(ErrorKind::StatementUnknown)?
             }
         };
@@ -57,9 +57,11 @@ impl Database {
     /// # Errors
     /// `Sql`, `Store`, `Memory`.
     pub fn prepare<'a>(&mut self, sql: &'a str, now_ms: i64) -> Result<(Option<StatementId>, &'a str)> {
-        let mut rest = sql;
-        let Some(statement) = self.at(now_ms)?.prepare(&mut rest, true)? else { return Ok((None, rest)) };
-        let own = sql.get(..sql.len() - rest.len()).unwrap_or(sql);
+        let mut bytes = sql.as_bytes();
+        let prepared = self.at(now_ms)?.prepare(&mut bytes, true)?;
+        // SQLite's statements end between characters.
+        let (own, rest) = sql.split_at_checked(sql.len() - bytes.len()).unwrap_or((sql, ""));
+        let Some(statement) = prepared else { return Ok((None, rest)) };
         let id = StatementId(self.next_statement);
         self.next_statement = self.next_statement.wrapping_add(1);
         self.statements.insert(id, Held { sql: own.into(), compiled: Some(statement) });

@@ -132,6 +132,8 @@ impl Database {
             Ok(true)
         })
         .or_else(|error| damage(error, &mut report.integrity))?;
+        self.could_read(&report.integrity)?;
+        let connection = self.at(now_ms)?;
         if report.integrity.iter().all(|line| line == "ok") {
             report.integrity.clear();
         }
@@ -146,6 +148,19 @@ impl Database {
     }
 }
 
+impl Database {
+    /// SQLite's check takes a page that it could not read for a damaged one.
+    fn could_read(&self, found: &[String]) -> Result<()> {
+        if let Some(failure) = self.volume(|volume| Ok(volume.take_failure()))? {
+            return Err(failure.into());
+        }
+        // Without a failure of the store only memory for the page can have been missing: a number that is no page's
+        // is reported in other words.
+        let unread = |text: &String| text.contains("failed to get page") || text.contains("error code=7");
+        if found.iter().any(unread) { Err(ErrorKind::Memory.into()) } else { Ok(()) }
+    }
+}
+
 /// What SQLite refuses to read is what a check is to find.
 fn damage(error: crate::error::Error, found: &mut Vec<String>) -> Result<()> {
     if error.kind != ErrorKind::Sql {
@@ -155,17 +170,24 @@ fn damage(error: crate::error::Error, found: &mut Vec<String>) -> Result<()> {
     Ok(())
 }
 
-struct Row<'a>(&'a mut crate::sqlite::Statement);
+pub(super) struct Row<'a>(&'a mut crate::sqlite::Statement);
 
 impl Row<'_> {
     fn text(&mut self, column: usize) -> Result<String> {
         Ok(match self.0.column(column)? {
-            Value::Text(text) => String::from_utf8_lossy(text).into_owned(),
+            Value::Text(bytes) => {
+                // A check's findings can be long, and be asked for just because memory is short.
+                let text = String::from_utf8_lossy(bytes);
+                let mut owned = String::new();
+                owned.try_reserve_exact(text.len())?;
+                owned.push_str(&text);
+                owned
+            }
             _ => String::new(),
         })
     }
 
-    fn integer(&mut self, column: usize) -> Result<Option<i64>> {
+    pub(super) fn integer(&mut self, column: usize) -> Result<Option<i64>> {
         Ok(match self.0.column(column)? {
             Value::Integer(value) => Some(value),
             _ => None,
@@ -174,11 +196,12 @@ impl Row<'_> {
 }
 
 /// Hands every row to `action`, which says whether it wants another.
-fn each_row(
+pub(super) fn each_row(
     connection: &Connection,
-    mut sql: &str,
+    sql: &str,
     mut action: impl FnMut(&mut Row<'_>) -> Result<bool>,
 ) -> Result<()> {
+    let mut sql = sql.as_bytes();
     let Some(mut statement) = connection.prepare(&mut sql, false)? else { return Ok(()) };
     while statement.step()? == Step::Row && action(&mut Row(&mut statement))? {}
     Ok(())

@@ -46,8 +46,9 @@ impl Connection {
         if code == ffi::SQLITE_OK { Ok(connection) } else { Err(connection.error(code)) }
     }
 
-    /// Runs every statement of a script, without looking at rows.
-    pub(crate) fn exec(&self, sql: &str) -> Result<()> {
+    /// Runs every statement of a script, which need not be UTF-8 throughout, without looking at rows.
+    pub(crate) fn exec(&self, sql: impl AsRef<[u8]>) -> Result<()> {
+        let sql = sql.as_ref();
         let mut rest = sql;
         while let Some(mut statement) = self.prepare(&mut rest, false).map_err(|error| error.within(sql, rest))? {
             while let super::Step::Row = statement.step()? {}
@@ -57,7 +58,7 @@ impl Connection {
 
     /// Compiles the first statement of `sql` and leaves what follows it there; `None` when nothing but space and
     /// comments is left. `lasting` says that it will be run many times.
-    pub(crate) fn prepare(&self, sql: &mut &str, lasting: bool) -> Result<Option<Statement>> {
+    pub(crate) fn prepare(&self, sql: &mut &[u8], lasting: bool) -> Result<Option<Statement>> {
         loop {
             let len = c_int::try_from(sql.len()).map_err(|_| self.error(ffi::SQLITE_TOOBIG))?;
             let flags = if lasting { ffi::SQLITE_PREPARE_PERSISTENT } else { 0 };
@@ -173,7 +174,7 @@ impl Connection {
 
 impl Error {
     /// Makes an offset in the rest of a script one in the whole.
-    fn within(mut self, whole: &str, rest: &str) -> Self {
+    fn within(mut self, whole: &[u8], rest: &[u8]) -> Self {
         let before = u32::try_from(whole.len().saturating_sub(rest.len())).unwrap_or(0);
         self.offset = self.offset.map(|offset| offset.saturating_add(before));
         self

@@ -1,4 +1,4 @@
-//! SQLite's C interface, and the VFS over a [`Volume`](crate::volume::Volume): the only unsafe code of the engine.
+//! SQLite's C interface, and the VFS over a [`Volume`](crate::volume::Volume).
 //!
 //! What SQLite calls back into holds for all of it: SQLite calls a VFS and its files with the pointers it was given,
 //! on the thread that called SQLite, and never again after closing or unregistering them. A [`Connection`] and its

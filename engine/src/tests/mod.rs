@@ -5,6 +5,7 @@
 mod crash;
 mod differential;
 mod history;
+mod import;
 mod memory;
 mod pins;
 mod restore;

@@ -3,8 +3,11 @@ import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { PagemarkError } from "../errors/index.ts";
 import { addBackup } from "./backup.ts";
+import { addCheck } from "./check.ts";
+import { addCompact } from "./compact.ts";
 import { addDownload } from "./download.ts";
 import { addDump } from "./dump.ts";
+import { addImport } from "./import.ts";
 import { addList } from "./list.ts";
 import { EXIT, printError } from "./output.ts";
 import { addRestore } from "./restore.ts";
@@ -33,8 +36,19 @@ const program = new Command("pagemark")
   // Not `program.opts()`: what is wrong may stand before the option.
   .configureOutput({ outputError: (text, write) => (wantsJson() ? printUsageError(text) : write(text)) })
   .exitOverride();
-for (const add of [addBackup, addList, addRestore, addDownload, addDump, addShow, addVerify])
-  add(program, interrupt.signal);
+const commands = [
+  addBackup,
+  addList,
+  addRestore,
+  addDownload,
+  addDump,
+  addImport,
+  addShow,
+  addVerify,
+  addCheck,
+  addCompact,
+];
+for (const add of commands) add(program, interrupt.signal);
 
 try {
   await program.parseAsync();

@@ -1,7 +1,20 @@
 import type { Command } from "commander";
+import type { Check } from "../engine/database.ts";
+import type { SqlValue } from "../engine/values.ts";
+import type { Backups } from "../jobs/database.ts";
+import type { JobOptions } from "../jobs/progress.ts";
+import { checkJson, checkText, withDatabase } from "./engine.ts";
 import { bytes, EXIT, print, table } from "./output.ts";
 import { openBackups } from "./places.ts";
 import { withBar } from "./progress-bar.ts";
+
+interface Options {
+  from: string;
+  at?: string;
+  restore?: boolean;
+  query?: string[];
+  json?: boolean;
+}
 
 export function addVerify(program: Command, signal: AbortSignal): void {
   program
@@ -12,24 +25,91 @@ export function addVerify(program: Command, signal: AbortSignal): void {
     .argument("<name>", "the database")
     .requiredOption("--from <store>", "where its backups are: a folder")
     .option("--at <moment>", "verify one backup alone: its id, a bookmark, a TXID or a time")
+    .option(
+      "--restore",
+      "put the backup into SQLite as well, and check it there: pages, indexes, foreign keys",
+    )
+    .option("--query <sql...>", "run queries of your own on it, and print their rows; implies --restore")
     .action(async (name: string, _options, command: Command) => {
-      const {
-        from,
-        at,
-        json = false,
-      } = command.optsWithGlobals<{ from: string; at?: string; json?: boolean }>();
+      const { from, at, restore, query = [], json = false } = command.optsWithGlobals<Options>();
       const backups = await openBackups(name, from);
       const result = await withBar(`verifying ${name}`, json, (onProgress) =>
         backups.verify({ signal, onProgress, ...(at !== undefined && { at }) }),
       );
+      const isSound = result.problems.length === 0;
+      const restored =
+        isSound && (restore || query.length > 0)
+          ? await withBar(`restoring ${name}`, json, (onProgress) =>
+              tryRestore(backups, at, query, { signal, onProgress }),
+            )
+          : undefined;
       const sound = result.sound.map(({ id }) => id);
-      print(json, { sound, problems: result.problems, bytes: result.bytes }, () => {
-        const read = `${bytes(result.bytes)} read`;
-        if (result.problems.length === 0)
-          return `all is well: ${sound.length} backups can be restored, ${read}`;
-        const rows = result.problems.map(({ code, name, message }) => [code, name, message]);
-        return `${sound.length} backups can be restored, ${read}\n${table(["problem", "object", "what to do"], rows)}`;
-      });
-      if (result.problems.length > 0) process.exitCode = EXIT.failed;
+      const { problems } = result;
+      print(
+        json,
+        { sound, problems, bytes: result.bytes, ...(restored && { restored: asJson(restored) }) },
+        () => {
+          const read = `${bytes(result.bytes)} read`;
+          const count = `${sound.length} backups can be restored, ${read}`;
+          const rows = problems.map(({ code, name, message }) => [code, name, message]);
+          const stored = isSound
+            ? `all is well: ${count}`
+            : `${count}\n${table(["problem", "object", "what to do"], rows)}`;
+          return restored ? `${stored}\n${asText(restored)}` : stored;
+        },
+      );
+      if (!isSound || restored?.check.ok === false) process.exitCode = EXIT.failed;
     });
+}
+
+interface Restored {
+  check: Check;
+  /** The rows of each query. */
+  answers: { sql: string; columns: string[]; rows: SqlValue[][] }[];
+}
+
+/** An untested backup is a hope: what SQLite says of it. */
+async function tryRestore(
+  backups: Backups,
+  at: string | undefined,
+  queries: string[],
+  options: JobOptions,
+): Promise<Restored> {
+  const { body } = await backups.download(at, options);
+  return withDatabase(body, (database) => {
+    const answers = queries.map((sql) => {
+      using statement = database.prepare(sql);
+      return { sql: sql.trim(), columns: statement.columns, rows: statement.values() };
+    });
+    return { check: database.check(), answers };
+  });
+}
+
+function asText({ check, answers }: Restored): string {
+  const tables = answers.map(
+    ({ sql, columns, rows }) =>
+      `${sql}\n${table(
+        columns,
+        rows.map((row) => row.map(cell)),
+      )}`,
+  );
+  return [`restored: ${checkText(check)}`, ...tables].join("\n");
+}
+
+function cell(value: SqlValue): string {
+  if (value === null) return "NULL";
+  return value instanceof Uint8Array ? `${value.length} bytes` : String(value);
+}
+
+function asJson({ check, answers }: Restored) {
+  const plain = (value: SqlValue) => {
+    if (value instanceof Uint8Array) return { hex: Buffer.from(value).toString("hex") };
+    return typeof value === "bigint" ? String(value) : value;
+  };
+  const queries = answers.map(({ sql, columns, rows }) => ({
+    sql,
+    columns,
+    rows: rows.map((row) => row.map(plain)),
+  }));
+  return { ...checkJson(check), queries };
 }

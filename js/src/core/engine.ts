@@ -3,6 +3,7 @@ import init, * as glue from "../pkg/engine/pagemark.js";
 /** The exports of the wasm with SQLite in it. */
 export type EngineCore = typeof glue;
 export type { Database as EngineDatabase, PageStore } from "../pkg/engine/pagemark.js";
+
 type Wasm = BufferSource | WebAssembly.Module | Response | URL;
 
 let find: (() => Promise<Wasm>) | undefined;
@@ -21,7 +22,8 @@ export function engineCore(): Promise<EngineCore> {
 
 async function load(): Promise<EngineCore> {
   try {
-    if (!find) throw new Error("the engine was imported past its entry points: import it as 'pagemark/engine'");
+    if (!find)
+      throw new Error("the engine was imported past its entry points: import it as 'pagemark/engine'");
     await init({ module_or_path: await find() });
     glue.initialise(
       (bytes: Uint8Array<ArrayBuffer>) => crypto.getRandomValues(bytes),

@@ -1,10 +1,17 @@
-import { type EngineCore, type EngineDatabase, engineCore, type PageStore, translateCoreError } from "../core/index.ts";
+import {
+  type EngineCore,
+  type EngineDatabase,
+  engineCore,
+  type PageStore,
+  translateCoreError,
+} from "../core/index.ts";
 import { PagemarkError } from "../errors/index.ts";
 import type { BackupOptions, NewBackup } from "../jobs/backup.ts";
 import { type DumpOptions, dumpMoment } from "../jobs/dump.ts";
 import { pagemark } from "../jobs/pagemark.ts";
-import type { Moment, PageSource, PinOptions } from "../sources/source.ts";
+import type { Moment, PageSource, PinOptions, ReplaceOptions } from "../sources/source.ts";
 import type { Store } from "../stores/store.ts";
+import { Handle } from "./handle.ts";
 import { EngineMoment } from "./moment.ts";
 import { type Parameters, type Row, Statement } from "./statement.ts";
 import type { IntegerOptions } from "./values.ts";
@@ -45,6 +52,11 @@ export interface Check {
   foreignKeys: { table: string; rowid: bigint | undefined; parent: string; key: number }[];
 }
 
+export interface Imported {
+  /** How many statements were run. */
+  statements: number;
+}
+
 /** A state that stays readable. */
 export interface Hold extends AsyncDisposable {
   readonly bookmark: string;
@@ -81,7 +93,7 @@ export class Database implements PageSource, Disposable {
   readonly name: string;
   readonly #core: EngineCore;
   readonly #options: OpenOptions;
-  #engine: EngineDatabase | undefined;
+  readonly #handle: Handle;
   /** How many transactions are begun within each other. */
   #depth = 0;
 
@@ -99,17 +111,20 @@ export class Database implements PageSource, Disposable {
     this.#options = options;
     this.name = options.name ?? "database";
     const { name, store, pageSize, cacheSize, foreignKeys = true, history = {}, memoryLimit } = options;
+    checkSizes({ pageSize, cacheSize, memoryLimit, commits: history.commits, ageMs: history.ageMs });
     const settings = new core.OpenOptions();
     if (name !== undefined) settings.name = name;
     if (pageSize !== undefined) settings.pageSize = pageSize;
-    if (cacheSize !== undefined) settings.cacheKib = Math.ceil(cacheSize / 1024);
+    if (cacheSize !== undefined) settings.cacheKib = Math.min(Math.ceil(cacheSize / 1024), 2 ** 31 - 1);
     if (memoryLimit !== undefined) settings.memoryLimit = memoryLimit;
     settings.foreignKeys = foreignKeys;
-    settings.historyCommits = history.commits ?? 0;
+    // All there can be, of which Infinity is one way to say it.
+    settings.historyCommits = Math.min(history.commits ?? 0, 2 ** 32 - 1);
     settings.historyMs = history.ageMs ?? 0;
     const lineage = crypto.getRandomValues(new BigUint64Array(1))[0] ?? 1n;
     const hex = lineage.toString(16).padStart(16, "0");
-    this.#engine = translating(() => core.Database.open(store, hex, settings, Date.now()));
+    const engine = translating(() => core.Database.open(store, hex, settings, Date.now()), this.name);
+    this.#handle = new Handle(engine, this.name);
   }
 
   /** Runs a script of any number of statements. */
@@ -119,14 +134,26 @@ export class Database implements PageSource, Disposable {
 
   /** Compiles a statement. */
   prepare(sql: string, options: IntegerOptions = this.#options): Statement {
-    return this.#run((engine) => new Statement(engine, sql, options));
+    return this.#run(() => new Statement(this.#handle, sql, options));
   }
 
   /** Runs statements in one transaction; gives the rows of each. All of them take effect, or none does. */
   batch(statements: readonly (Statement | readonly [Statement, ...Parameters])[]): Row[][] {
+    const bound = statements.map(
+      (each) => (each instanceof Statement ? [each] : each) as [Statement, ...Parameters],
+    );
+    if (this.inTransaction || bound.some(([statement]) => statement.changesSchema)) {
+      // What columns a statement has may change within the batch: the rows of each are read before the next one runs.
+      return this.transaction(() =>
+        bound.map(([statement, ...parameters]) =>
+          statement.of(this.#handle).all(...(parameters as Parameters)),
+        ),
+      );
+    }
     return this.#run((engine) => {
-      const bound = statements.map((each) => (each instanceof Statement ? [each] : each) as [Statement, ...Parameters]);
-      const values = bound.map(([statement, ...parameters]) => statement.encode(parameters as Parameters));
+      const values = bound.map(([statement, ...parameters]) => {
+        return statement.of(this.#handle).begin(parameters as Parameters);
+      });
       const ids = Uint32Array.from(bound, ([statement]) => statement.id);
       const lengths = Uint32Array.from(values, ({ length }) => length);
       const all = new Uint8Array(lengths.reduce((sum, length) => sum + length, 0));
@@ -154,7 +181,9 @@ export class Database implements PageSource, Disposable {
     this.#depth++;
     try {
       const result = action();
-      if (result instanceof Promise) {
+      if (isThenable(result)) {
+        // Nobody will look at how it ends.
+        result.then(undefined, () => {});
         throw new PagemarkError("USAGE", "the action of a transaction cannot be asynchronous");
       }
       this.exec(commit);
@@ -212,13 +241,15 @@ export class Database implements PageSource, Disposable {
       bookmark,
       renew: () => this.#run((engine) => engine.renew(id, leaseMs, Date.now())),
       release,
-      [Symbol.asyncDispose]: async () => void release(),
+      // With the database its holds have ended.
+      [Symbol.asyncDispose]: async () => void (this.#handle.isClosed || release()),
     };
   }
 
   /** Pins the newest state. What it takes to read it is prolonged by reading. */
   async pin(options: PinOptions = {}): Promise<Moment> {
-    return this.#run((engine) => new EngineMoment(engine, this.name, "latest", options));
+    options.signal?.throwIfAborted();
+    return this.#run(() => new EngineMoment(this.#handle, "latest", options));
   }
 
   /** Backs the newest state up, page by page: what changed since the last backup, or everything. */
@@ -227,8 +258,11 @@ export class Database implements PageSource, Disposable {
   }
 
   /** A state as SQL, the newest unless `at` is given; writes go on meanwhile. */
-  async dump({ at = "latest", ...options }: DumpOptions & { at?: StateAt } = {}): Promise<ReadableStream<Uint8Array>> {
-    const moment = this.#run((engine) => new EngineMoment(engine, this.name, textOf(at)));
+  async dump({
+    at = "latest",
+    ...options
+  }: DumpOptions & { at?: StateAt } = {}): Promise<ReadableStream<Uint8Array>> {
+    const moment = this.#run(() => new EngineMoment(this.#handle, textOf(at)));
     try {
       return await dumpMoment(moment, this.name, options);
     } catch (error) {
@@ -243,10 +277,17 @@ export class Database implements PageSource, Disposable {
   }
 
   /** Makes the content that of a database file, as one commit. */
-  async load(file: Uint8Array | ReadableStream<Uint8Array>): Promise<void> {
+  async load(
+    file: Uint8Array | ReadableStream<Uint8Array>,
+    { signal }: { signal?: AbortSignal | undefined } = {},
+  ): Promise<void> {
     const loading = new this.#core.Loading();
+    const feed = (chunk: Uint8Array) => translating(() => loading.feed(chunk), this.name);
     try {
-      for await (const chunk of chunksOf(file)) translating(() => loading.feed(chunk));
+      signal?.throwIfAborted();
+      if (file instanceof ReadableStream)
+        await file.pipeTo(new WritableStream({ write: feed }), signal && { signal });
+      else for await (const chunk of chunksOf(file)) feed(chunk);
     } catch (error) {
       loading.free();
       throw error;
@@ -254,9 +295,40 @@ export class Database implements PageSource, Disposable {
     this.#run((engine) => engine.load(loading, Date.now()));
   }
 
+  /**
+   * Runs SQL from outside in one transaction: what `.dump` prints, D1's exports, our own dumps. Meanwhile the database
+   * takes no other statements. Into one that holds nothing yet, page size and encoding come along.
+   *
+   * @throws SqlError `IMPORT_STATEMENT` and others, with the line; nothing of the import stays then
+   */
+  async import(
+    sql: string | ReadableStream<Uint8Array>,
+    { signal }: { signal?: AbortSignal | undefined } = {},
+  ): Promise<Imported> {
+    const engine = this.#run((engine) => engine);
+    const importing = new this.#core.Import();
+    this.#handle.isImporting = true;
+    try {
+      for await (const chunk of chunksOf(typeof sql === "string" ? new TextEncoder().encode(sql) : sql)) {
+        signal?.throwIfAborted();
+        translating(() => engine.importFeed(importing, chunk, Date.now()), this.name);
+      }
+      return { statements: translating(() => engine.importEnd(importing, Date.now()), this.name) };
+    } catch (error) {
+      try {
+        engine.importAbort(importing, Date.now());
+      } catch {
+        // It ended with the error itself.
+      }
+      throw error;
+    } finally {
+      this.#handle.isImporting = false;
+    }
+  }
+
   /** In the place of the content that of a database file: what a restore does. */
-  replace(body: ReadableStream<Uint8Array>): Promise<void> {
-    return this.load(body);
+  replace(body: ReadableStream<Uint8Array>, { signal }: ReplaceOptions = {}): Promise<void> {
+    return this.load(body, { signal });
   }
 
   /** A copy without free space (VACUUM INTO), as a database file. */
@@ -281,9 +353,8 @@ export class Database implements PageSource, Disposable {
 
   /** Closes it. What was not committed is rolled back. */
   close(): void {
-    const engine = this.#engine;
-    this.#engine = undefined;
-    if (engine) translating(() => engine.close());
+    const engine = this.#handle.take();
+    if (engine) translating(() => engine.close(), this.name);
   }
 
   [Symbol.dispose](): void {
@@ -291,8 +362,7 @@ export class Database implements PageSource, Disposable {
   }
 
   #run<T>(action: (engine: EngineDatabase) => T): T {
-    const engine = this.#engine;
-    if (!engine) throw new PagemarkError("ENGINE_CLOSED", `${this.name}: the database was closed; open it again`);
+    const engine = this.#handle.idle;
     return translating(() => action(engine), this.name);
   }
 }
@@ -306,7 +376,21 @@ function translating<T>(action: () => T, name?: string): T {
 }
 
 function textOf(at: StateAt): string {
-  return at instanceof Date ? at.toISOString() : at;
+  if (!(at instanceof Date)) return at;
+  if (Number.isNaN(at.getTime())) throw new PagemarkError("AT_SYNTAX", "that date is not a valid one");
+  return at.toISOString();
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as { then?: unknown } | null | undefined)?.then === "function";
+}
+
+/** The engine would take what is no size for some other one. */
+function checkSizes(sizes: Readonly<Record<string, number | undefined>>): void {
+  for (const [name, size] of Object.entries(sizes)) {
+    if (size === undefined || size >= 0) continue;
+    throw new PagemarkError("USAGE", `${name} is to be a number from 0 on, not ${String(size)}`);
+  }
 }
 
 async function* chunksOf(file: Uint8Array | ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {

@@ -1,4 +1,12 @@
 export type { PageStore } from "../core/index.ts";
-export { type Check, Database, type Hold, type OpenOptions, type State, type StateAt } from "./database.ts";
+export {
+  type Check,
+  Database,
+  type Hold,
+  type Imported,
+  type OpenOptions,
+  type State,
+  type StateAt,
+} from "./database.ts";
 export type { Parameters, Row, RunResult, Statement } from "./statement.ts";
 export type { IntegerOptions, SqlParameter, SqlValue } from "./values.ts";

@@ -1,6 +1,7 @@
-import { type EngineDatabase, translateCoreError } from "../core/index.ts";
+import { translateCoreError } from "../core/index.ts";
 import { SourceError } from "../errors/index.ts";
 import type { Moment, PinOptions } from "../sources/source.ts";
+import type { Handle } from "./handle.ts";
 
 /** For how long a state is held after it was last read, in milliseconds. */
 const LEASE_MS = 60_000;
@@ -12,17 +13,16 @@ export class EngineMoment implements Moment {
   readonly pageCount: number;
   readonly mark: string;
   readonly changed?: Uint32Array;
-  readonly #database: EngineDatabase;
+  readonly #handle: Handle;
   readonly #pin: number;
-  readonly #name: string;
   #released = false;
 
-  constructor(database: EngineDatabase, name: string, at: string, { since }: PinOptions = {}) {
+  constructor(handle: Handle, at: string, { since }: PinOptions = {}) {
     const now = Date.now();
+    const database = handle.engine;
     const { id, pageSize, pageCount, txid } = database.pin(at, LEASE_MS, now);
-    this.#database = database;
+    this.#handle = handle;
     this.#pin = id;
-    this.#name = name;
     this.pageSize = pageSize;
     this.pageCount = pageCount;
     this.mark = `${database.lineage}-${txid}`;
@@ -34,27 +34,40 @@ export class EngineMoment implements Moment {
 
   async read(first: number, into: Uint8Array, signal?: AbortSignal): Promise<void> {
     signal?.throwIfAborted();
-    const at = { name: this.#name, page: first };
+    const { name } = this.#handle;
+    const at = { name, page: first };
     if (this.#released) {
-      throw new SourceError("SOURCE_RELEASED", `${this.#name}: the moment was already released`, at);
+      throw new SourceError("SOURCE_RELEASED", `${name}: the moment was already released`, at);
     }
     const count = into.length / this.pageSize;
-    if (!Number.isInteger(first) || !Number.isInteger(count) || first < 1 || first + count > this.pageCount + 1) {
+    if (
+      !Number.isInteger(first) ||
+      !Number.isInteger(count) ||
+      first < 1 ||
+      first + count > this.pageCount + 1
+    ) {
       const message = `${into.length} bytes from page ${first} are not whole pages of the ${this.pageCount} there are`;
       throw new SourceError("SOURCE_RANGE", message, at);
     }
     try {
       const now = Date.now();
-      this.#database.renew(this.#pin, LEASE_MS, now);
-      into.set(this.#database.pages(this.#pin, first, count, now));
+      const { engine } = this.#handle;
+      engine.renew(this.#pin, LEASE_MS, now);
+      into.set(engine.pages(this.#pin, first, count, now));
     } catch (error) {
-      throw translateCoreError(error, this.#name);
+      throw translateCoreError(error, name);
     }
   }
 
   async release(): Promise<void> {
     if (this.#released) return;
     this.#released = true;
-    this.#database.release(this.#pin, Date.now());
+    // With the database its pins have ended.
+    if (this.#handle.isClosed) return;
+    try {
+      this.#handle.engine.release(this.#pin, Date.now());
+    } catch (error) {
+      throw translateCoreError(error, this.#handle.name);
+    }
   }
 }

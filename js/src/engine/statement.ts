@@ -1,6 +1,13 @@
 import { type EngineDatabase, translateCoreError } from "../core/index.ts";
 import { PagemarkError } from "../errors/index.ts";
-import { encodeValues, type IntegerOptions, type SqlParameter, type SqlValue, ValueReader } from "./values.ts";
+import type { Handle } from "./handle.ts";
+import {
+  encodeValues,
+  type IntegerOptions,
+  type SqlParameter,
+  type SqlValue,
+  ValueReader,
+} from "./values.ts";
 
 /** A row, by the names of its columns. Of columns of the same name the last one counts. */
 export type Row = Record<string, SqlValue>;
@@ -26,18 +33,19 @@ export class Statement implements Disposable {
   readonly sql: string;
   /** Whether it leaves the database as it is. */
   readonly readonly: boolean;
-  readonly #database: EngineDatabase;
+  readonly #handle: Handle;
   readonly #id: number;
   readonly #names: readonly string[];
   readonly #options: IntegerOptions;
   /** Grows with each execution, so that an iteration notices another one that began after it. */
   #execution = 0;
+  #isDisposed = false;
 
   /** @internal */
-  constructor(database: EngineDatabase, sql: string, options: IntegerOptions) {
-    const prepared = database.prepare(sql, Date.now());
+  constructor(handle: Handle, sql: string, options: IntegerOptions) {
+    const prepared = handle.engine.prepare(sql, Date.now());
     if (!prepared) throw new PagemarkError("USAGE", "there is no statement in the text");
-    this.#database = database;
+    this.#handle = handle;
     this.#id = prepared.id;
     this.#names = prepared.parameters;
     this.#options = options;
@@ -45,7 +53,7 @@ export class Statement implements Disposable {
     const { rest } = prepared;
     this.sql = sql.slice(0, sql.length - rest.length);
     prepared.free();
-    if (/\S/.test(rest) && hasStatement(database, rest)) {
+    if (/\S/.test(rest) && hasStatement(handle.engine, rest)) {
       this[Symbol.dispose]();
       throw new PagemarkError("USAGE", "there is more than one statement in the text; exec() runs several");
     }
@@ -54,6 +62,7 @@ export class Statement implements Disposable {
   /** Runs it, without looking at rows. */
   run(...parameters: Parameters): RunResult {
     return this.#translating(() => {
+      this.#execution++;
       const changes = this.#database.run(this.#id, this.#encode(parameters), Date.now());
       const rowid = this.#database.lastInsertRowid;
       const number = Number(rowid);
@@ -65,7 +74,7 @@ export class Statement implements Disposable {
   get(...parameters: Parameters): Row | undefined {
     return this.#translating(() => {
       const fetched = this.#query(parameters, 1);
-      if (!fetched.done) this.#database.reset(this.#id);
+      if (!fetched.done) this.#end();
       return fetched.rows === 0 ? undefined : this.#reading(fetched, this.#columns())();
     });
   }
@@ -77,7 +86,12 @@ export class Statement implements Disposable {
 
   /** Every row, as an array of its values. */
   values(...parameters: Parameters): SqlValue[][] {
-    return this.#rows(parameters, ({ reader }, columns) => () => columns.map(() => reader.next()));
+    return this.#rows(
+      parameters,
+      ({ reader }, columns) =>
+        () =>
+          columns.map(() => reader.next()),
+    );
   }
 
   /** One row after the other; the statement is not to be run otherwise until this has ended. */
@@ -91,12 +105,17 @@ export class Statement implements Disposable {
         for (let row = 0; row < fetched.rows; row++) yield read();
         if (fetched.done) return;
         if (execution !== this.#execution) {
-          throw new PagemarkError("USAGE", "the statement was run again before its rows were read to the end");
+          throw new PagemarkError(
+            "USAGE",
+            "the statement was run again before its rows were read to the end",
+          );
         }
         fetched = this.#translating(() => this.#fetch(FETCH_ROWS));
       }
     } finally {
-      if (!fetched.done && execution === this.#execution) this.#database.reset(this.#id);
+      if (!fetched.done && execution === this.#execution && !this.#handle.isClosed) {
+        this.#translating(() => this.#end());
+      }
     }
   }
 
@@ -107,7 +126,19 @@ export class Statement implements Disposable {
 
   /** Ends it. */
   [Symbol.dispose](): void {
-    this.#database.finalize(this.#id);
+    this.#isDisposed = true;
+    if (!this.#handle.isClosed) this.#handle.engine.finalize(this.#id);
+  }
+
+  /** @internal Itself, if it is one of this database: another one has other statements of the same numbers. */
+  of(handle: Handle): this {
+    if (handle === this.#handle) return this;
+    throw new PagemarkError("USAGE", "the statement belongs to another database");
+  }
+
+  /** @internal Whether it may change what columns another one has; said of some that do not. */
+  get changesSchema(): boolean {
+    return !this.readonly && !/^\s*(INSERT|UPDATE|DELETE|REPLACE|WITH)\b/i.test(this.sql);
   }
 
   /** @internal For `batch`. */
@@ -127,8 +158,9 @@ export class Statement implements Disposable {
     return rows;
   }
 
-  /** @internal Parameters as bytes. */
-  encode(parameters: Parameters): Uint8Array {
+  /** @internal Parameters as bytes, for an execution that begins with them. */
+  begin(parameters: Parameters): Uint8Array {
+    this.#execution++;
     return this.#encode(parameters);
   }
 
@@ -144,6 +176,17 @@ export class Statement implements Disposable {
         fetched = this.#fetch(FETCH_ROWS);
       }
     });
+  }
+
+  get #database(): EngineDatabase {
+    return this.#handle.idle;
+  }
+
+  /** Ends an execution whose further rows nobody wants. One that writes is done once it ended well, not before. */
+  #end(): void {
+    if (this.#isDisposed) return;
+    if (this.readonly) this.#database.reset(this.#id);
+    else while (!this.#fetch(FETCH_ROWS).done);
   }
 
   #reading({ reader }: Fetched, columns: string[]): () => Row {
@@ -200,18 +243,22 @@ interface Fetched {
 }
 
 function hasStatement(database: EngineDatabase, sql: string): boolean {
-  const prepared = database.prepare(sql, Date.now());
-  if (prepared) {
-    database.finalize(prepared.id);
-    prepared.free();
+  try {
+    const prepared = database.prepare(sql, Date.now());
+    if (prepared) {
+      database.finalize(prepared.id);
+      prepared.free();
+    }
+    return prepared !== undefined;
+  } catch {
+    // It is no statement that SQLite understands, and no empty text either.
+    return true;
   }
-  return prepared !== undefined;
 }
 
+/** Whether it is an object of values by name, and not an array, a date, bytes, or such. */
 function isNamed(value: unknown): value is Readonly<Record<string, SqlParameter>> {
-  return (
-    typeof value === "object" && value !== null && !ArrayBuffer.isView(value) && !(value instanceof ArrayBuffer)
-  );
+  return Object.prototype.toString.call(value) === "[object Object]";
 }
 
 /** The value of `:name`, `@name` or `$name`, given with its prefix or without. */

@@ -1,0 +1,56 @@
+// SQLite for the commands that need it: on a copy of the database's pages, read as they are needed.
+import { readFileSync } from "node:fs";
+import { mkdtemp, open, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { useEngine } from "../core/index.ts";
+import { type Check, Database } from "../engine/database.ts";
+import { filePages } from "../engine/file-pages.node.ts";
+import { table } from "./output.ts";
+
+useEngine(async () => readFileSync(new URL("../engine.wasm", import.meta.url)));
+
+/** Writes `body` to a file that is there only while `use` runs, and opens the database in it for reading. */
+export async function withDatabase<T>(
+  body: ReadableStream<Uint8Array>,
+  use: (database: Database) => Promise<T> | T,
+): Promise<T> {
+  const folder = await mkdtemp(join(tmpdir(), "pagemark-"));
+  try {
+    const path = join(folder, "copy.db");
+    const file = await open(path, "wx");
+    try {
+      for await (const chunk of body) await file.writeFile(chunk);
+    } finally {
+      await file.close();
+    }
+    using pages = filePages(path);
+    using database = await Database.open({ store: pages });
+    return await use(database);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** What a check found, for people. */
+export function checkText({ ok, integrity, foreignKeys }: Check): string {
+  if (ok) return "the database is whole, and every foreign key refers to a row";
+  const rows = [
+    ...integrity.map((text) => ["page or index", text]),
+    ...foreignKeys.map(({ table, rowid, parent }) => {
+      return [
+        "foreign key",
+        `${table}${rowid === undefined ? "" : `, row ${rowid},`} refers to no row of ${parent}`,
+      ];
+    }),
+  ];
+  return table(["where", "what is wrong"], rows);
+}
+
+/** The same for programs. */
+export function checkJson({ ok, integrity, foreignKeys }: Check) {
+  const problems = foreignKeys.map(({ table, rowid, parent }) => {
+    return { table, rowid: rowid === undefined ? null : String(rowid), parent };
+  });
+  return { ok, integrity, foreign_keys: problems };
+}

@@ -1,0 +1,48 @@
+import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import type { PageStore } from "../core/index.ts";
+import { DamageError, PagemarkError } from "../errors/index.ts";
+
+/** Where a file says how SQLite may write and read it: 2 for with a WAL, which the engine has not. */
+const JOURNAL_MODES = 18;
+/** What a database of no commits is at, as far as the engine asks: this store is only read. */
+const NO_CHECKSUM = "8000000000000000";
+
+/**
+ * The pages of a SQLite file that nobody writes, such as one restored to look into it: read as they are needed, so that
+ * memory does not grow with it. What is written to the database is refused.
+ *
+ * Its one state has no checksum, so bookmarks of it prove nothing.
+ *
+ * @throws DamageError when it is not a database
+ */
+export function filePages(path: string): PageStore & Disposable {
+  const file = openSync(path, "r");
+  const header = new Uint8Array(100);
+  readSync(file, header, 0, header.length, 0);
+  const view = new DataView(header.buffer);
+  const pageSize = view.getUint16(16) === 1 ? 65536 : view.getUint16(16);
+  const pageCount = Math.floor(fstatSync(file).size / pageSize);
+  if (!(pageSize >= 512) || !(pageCount >= 1)) {
+    closeSync(file);
+    throw new DamageError("DATABASE_NOT_SQLITE", `${path} is not a SQLite database`, { name: path });
+  }
+  return {
+    open: () => ({
+      lineage: "0000000000000001",
+      commits: [{ txid: 1, timeMs: 0, pageSize, pageCount, checksum: NO_CHECKSUM }],
+      keep: { from: 1, pins: [] },
+    }),
+    read(pgno) {
+      const page = new Uint8Array(pageSize);
+      readSync(file, page, 0, pageSize, (pgno - 1) * pageSize);
+      if (pgno === 1) page.fill(1, JOURNAL_MODES, JOURNAL_MODES + 2);
+      return page;
+    },
+    commit() {
+      throw new PagemarkError("SOURCE_READ_ONLY", `${path} is only read; write to the database itself`);
+    },
+    retain() {},
+    changed: () => [],
+    [Symbol.dispose]: () => closeSync(file),
+  };
+}
