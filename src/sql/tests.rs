@@ -1,8 +1,12 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
+use proptest::collection::vec;
+use proptest::sample::select;
+use proptest::strategy::{Strategy, ValueTree};
+use proptest::test_runner::TestRunner;
+
 use super::*;
-use crate::btree::sample::Random;
 
 /// A statement and its line.
 type Split = (String, u64);
@@ -81,12 +85,10 @@ fn random_text_is_complete_when_sqlite_says_so() {
         "temporaryx ",
         "ü",
     ];
-    let mut random = Random(7);
-    let texts: Vec<String> = (0..20_000)
-        .map(|_| (0..1 + random.below(14)).map(|_| PARTS[random.below(PARTS.len())]).collect())
-        // Of text without a semicolon SQLite says that it is not complete, and we that there is nothing to complete.
-        .map(|text: String| format!("SELECT 1;{text}"))
-        .collect();
+    // Of text without a semicolon SQLite says that it is not complete, and we that there is nothing to complete.
+    let text = vec(select(&PARTS), 1..15).prop_map(|parts| format!("SELECT 1;{}", parts.concat()));
+    let mut runner = TestRunner::deterministic();
+    let texts: Vec<String> = (0..20_000).map(|_| text.new_tree(&mut runner).unwrap().current()).collect();
     let theirs = sqlite_says(&texts);
     assert_eq!(theirs.len(), texts.len());
     assert!(theirs.iter().filter(|complete| **complete).count() > 1000);

@@ -1,12 +1,22 @@
 import { describe, expect, test } from "vitest";
 import { read } from "./files.ts";
-import { rustViolations } from "./rust.ts";
+import { ENGINE_LAYERS, rustViolations } from "./rust.ts";
 
 const violations = (path: string, text: string) => rustViolations(new Map([[path, text]]));
 
 describe("layers of the Rust core", () => {
   test("every module in src/ uses lower layers only", () => {
     expect(rustViolations(read("src", ".rs"))).toEqual([]);
+  });
+
+  test("every module in engine/src/ uses lower layers only, and what SQLite's own interface is stays in one", () => {
+    // The crate's root gives its errors and its database to whoever uses it.
+    const sources = read("engine/src", ".rs");
+    const roots = /crate::\{?(Error|ErrorKind|Result|Database|Options)\b/g;
+    const own = new Map([...sources].map(([path, text]) => [path, text.replaceAll(roots, "")]));
+    expect(rustViolations(own, "engine/src", ENGINE_LAYERS)).toEqual([]);
+    const foreign = [...sources].filter(([, text]) => /\b(sqlite_wasm_rs|libsqlite3_sys)::/.test(text));
+    expect(foreign.map(([path]) => path)).toEqual(["sqlite/ffi.rs", "sqlite/host.rs"]);
   });
 
   test("a use of a higher layer is found, however it is written", () => {

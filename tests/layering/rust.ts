@@ -19,24 +19,37 @@ export const RUST_LAYERS: Readonly<Record<string, number>> = {
   component: 7,
 };
 
-/** What breaks the layers in `sources` (paths below src/), as sentences. */
-export function rustViolations(sources: Sources): string[] {
+/** The same of the engine, a crate of its own above the core. */
+export const ENGINE_LAYERS: Readonly<Record<string, number>> = {
+  error: 0,
+  rows: 0,
+  store: 1,
+  history: 2,
+  volume: 3,
+  sqlite: 4,
+  database: 5,
+  bind: 6,
+  tests: 7,
+};
+
+/** What breaks the layers in `sources` (paths below `folder`), as sentences. */
+export function rustViolations(sources: Sources, folder = "src", layers = RUST_LAYERS): string[] {
   const problems = new Set<string>();
   for (const [path, text] of sources) {
     const [top = "", ...inner] = path.replace(/(\/mod)?\.rs$/, "").split("/");
     if (top === "lib") continue; // the module list
-    const layer = RUST_LAYERS[top];
+    const layer = layers[top];
     if (layer === undefined) {
-      problems.add(`src/${path}: module ${top} has no layer: give it one in tests/layering/rust.ts`);
+      problems.add(`${folder}/${path}: module ${top} has no layer: give it one in tests/layering/rust.ts`);
       continue;
     }
-    for (const used of usedModules(productionCode(text), 1 + inner.length)) {
+    for (const used of usedModules(productionCode(text), 1 + inner.length, layers)) {
       if (used === top) continue;
-      const below = RUST_LAYERS[used];
+      const below = layers[used];
       if (below === undefined) {
-        problems.add(`src/${path}: uses crate::${used}, which is no module with a layer`);
+        problems.add(`${folder}/${path}: uses crate::${used}, which is no module with a layer`);
       } else if (below >= layer) {
-        problems.add(`src/${path}: ${top} (layer ${layer}) uses ${used} (layer ${below})`);
+        problems.add(`${folder}/${path}: ${top} (layer ${layer}) uses ${used} (layer ${below})`);
       }
     }
   }
@@ -44,14 +57,14 @@ export function rustViolations(sources: Sources): string[] {
 }
 
 /** The first names after `crate::`, or after as many `super::` as lead to the crate's root from `depth`. */
-function usedModules(code: string, depth: number): string[] {
+function usedModules(code: string, depth: number, layers: Readonly<Record<string, number>>): string[] {
   const names: string[] = [];
   for (const match of code.matchAll(/\b(crate|super(?:\s*::\s*super)*)\s*::\s*(\{|\*|[A-Za-z_]\w*!?)/g)) {
     const [whole, from = "", first = ""] = match;
     const found = first === "{" ? groupNames(code.slice(match.index + whole.length)) : [first];
     if (from === "crate") names.push(...found.filter((name) => !name.endsWith("!")));
     // An inline module is one `super` deeper than its file, so only names of modules tell.
-    else if (from.split("::").length >= depth) names.push(...found.filter((name) => name in RUST_LAYERS));
+    else if (from.split("::").length >= depth) names.push(...found.filter((name) => name in layers));
   }
   return names;
 }
