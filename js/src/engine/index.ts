@@ -1,4 +1,5 @@
 export type { PageStore } from "../core/index.ts";
+export { SqlError } from "../errors/index.ts";
 export {
   type Check,
   Database,
