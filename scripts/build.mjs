@@ -73,7 +73,12 @@ function generate(module, compiled, stamp, inputs) {
   run("cargo", ["run", "--quiet", "--package", "build-wasm", "--", compiled, generated]);
   rmSync(stamp, { force: true });
   mkdirSync(module.folder, { recursive: true });
-  const optimise = ["-O3", ...FEATURES.map((name) => `--enable-${name}`)];
+  // What is called from one place only stays a function: V8 takes long, and much memory, for large ones.
+  const optimise = [
+    "-O3",
+    "--one-caller-inline-max-function-size=500",
+    ...FEATURES.map((name) => `--enable-${name}`),
+  ];
   run("wasm-opt", [...optimise, join(generated, `${stem(module)}_bg.wasm`), "-o", module.wasm]);
   for (const end of [".js", ".d.ts"])
     copyFileSync(join(generated, `${stem(module)}${end}`), join(module.folder, `pagemark${end}`));

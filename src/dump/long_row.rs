@@ -105,6 +105,8 @@ impl LongRow {
     ///
     /// # Errors
     /// `BtreePage` or `BtreeDepth`, naming a page; `TextSize` for text that the shell's dialect has to see whole.
+    // Rarely used: it would make the loop over the rows a large function, which V8 optimises late.
+    #[inline(never)]
     pub(super) fn step(&mut self, context: &mut Context<'_>) -> Result<LongStep> {
         loop {
             match self.stage {

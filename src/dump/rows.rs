@@ -15,7 +15,7 @@ use crate::page::Pgno;
 /// How much goes into a statement, in bytes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
-    /// A statement of several rows is no longer.
+    /// A statement of several rows is hardly longer, and never longer than half of the next.
     pub(super) several: usize,
     /// No statement is longer; a row for which that is not enough goes through pieces.
     pub(super) statement: usize,
@@ -48,6 +48,8 @@ pub(super) struct RowWriter {
     taken: u64,
     /// Where the statement begins in all that was written; `None` between statements.
     statement: Option<u64>,
+    /// Length of the last row, in bytes.
+    last_row: usize,
     parents: Parents,
 }
 
@@ -62,7 +64,7 @@ pub(super) enum Written {
 impl RowWriter {
     pub(super) fn new(encoding: Encoding, same_encoding: bool, limits: Limits) -> Self {
         let (slots, parents) = (Vec::new(), Parents::default());
-        Self { encoding, same_encoding, limits, slots, taken: 0, statement: None, parents }
+        Self { encoding, same_encoding, limits, slots, taken: 0, statement: None, last_row: 0, parents }
     }
 
     /// Appends a row.
@@ -149,22 +151,31 @@ impl RowWriter {
         plan: &RowPlan,
         write_values: impl FnOnce(&Self, &mut Vec<u8>) -> Result<()>,
     ) -> Result<Written> {
+        let goes_on = self.statement.is_some_and(|start| {
+            // Rows of a table are much alike.
+            self.position(out) - start + (self.last_row + END) as u64 <= self.limits.several as u64
+        });
+        if !goes_on {
+            self.end_statement(out);
+        }
         let before = out.len();
-        match self.statement {
-            Some(_) => out.extend_from_slice(b",\n("),
-            None => self.begin(out, plan),
+        if goes_on {
+            out.extend_from_slice(b",\n(");
+        } else {
+            self.begin(out, plan);
         }
         let values = out.len();
         write_values(self, out)?;
         out.push(b')');
-        if plan.prefix.len() + BEGIN.len() + (out.len() - values) + END > self.limits.statement {
+        self.last_row = out.len() - values;
+        if plan.prefix.len() + BEGIN.len() + self.last_row + END > self.limits.statement {
             return Ok(Written::TooLong);
         }
-        if let Some(statement) = self.statement
-            && statement < self.taken + before as u64
-            && self.taken + (out.len() + END) as u64 - statement > self.limits.several as u64
+        if let Some(start) = self.statement
+            && goes_on
+            && self.position(out) - start + END as u64 > self.limits.several.max(self.limits.statement / 2) as u64
         {
-            // It did not fit: it begins the next statement instead.
+            // Longer than those before it: it begins the next statement instead.
             let row = out.split_off(values);
             out.truncate(before);
             self.end_statement(out);
@@ -174,8 +185,13 @@ impl RowWriter {
         Ok(Written::Whole)
     }
 
+    /// Where the end of `out` is in all that was written.
+    fn position(&self, out: &[u8]) -> u64 {
+        self.taken + out.len() as u64
+    }
+
     fn begin(&mut self, out: &mut Vec<u8>, plan: &RowPlan) {
-        self.statement = Some(self.taken + out.len() as u64);
+        self.statement = Some(self.position(out));
         out.extend_from_slice(&plan.prefix);
         out.extend_from_slice(BEGIN);
     }
