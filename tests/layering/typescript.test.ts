@@ -45,6 +45,13 @@ describe("layers of the TypeScript package", () => {
   test("jobs know interfaces only", () => {
     expect(violations("jobs/backup.ts", "../stores/fs.ts")).toHaveLength(1);
     expect(violations("cli/places.ts", "../stores/fs.ts")).toEqual([]);
+    expect(violations("engine/database.ts", "../stores/fs.ts")).toHaveLength(1);
+  });
+
+  test("the engine uses jobs, and nothing but its users uses the engine", () => {
+    expect(violations("engine/database.ts", "../jobs/backup.ts", "../sources/source.ts")).toEqual([]);
+    expect(violations("jobs/verify.ts", "../engine/database.ts")).toHaveLength(1);
+    expect(violations("cli/import.ts", "../engine/database.ts")).toEqual([]);
   });
 
   test("node: is imported only by files named for Node", () => {
@@ -52,13 +59,21 @@ describe("layers of the TypeScript package", () => {
     for (const path of [
       "formats/gzip.node.ts",
       "entry/node.ts",
+      "entry/engine.node.ts",
       "sources/file-lock.ts",
       "stores/fs.ts",
       "cli/main.ts",
     ]) {
       expect(violations(path, "node:fs"), path).toEqual([]);
     }
-    expect(violations("entry/browser.ts", "node:fs")).toHaveLength(1);
+    for (const path of [
+      "entry/browser.ts",
+      "entry/engine.browser.ts",
+      "entry/engine.workerd.ts",
+      "engine/database.ts",
+    ]) {
+      expect(violations(path, "node:fs"), path).toHaveLength(1);
+    }
   });
 
   test("cloudflare: is imported only by the Worker and files named for workerd", () => {

@@ -11,8 +11,9 @@ export const TS_LAYERS: Readonly<Record<string, number>> = {
   formats: 1,
   jobs: 2,
   vault: 2,
-  worker: 3,
-  cli: 3,
+  engine: 3,
+  worker: 4,
+  cli: 4,
 };
 
 /** May import anything: they put the parts together. */
@@ -29,7 +30,7 @@ const DRIVERS: Readonly<Record<string, { interface?: string; shared: readonly st
 };
 
 /** Know the interfaces of drivers only: the CLI and the Worker build the drivers. */
-const INTERFACES_ONLY = ["jobs", "vault"];
+const INTERFACES_ONLY = ["jobs", "vault", "engine"];
 
 const NODE_FILES = /\.node\.ts$|^entry\/node\.ts$|^sources\/file[^/]*\.ts$|^stores\/fs[^/]*\.ts$|^cli\//;
 const WORKERD_FILES = /\.workerd\.ts$|^worker\//;

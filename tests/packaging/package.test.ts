@@ -48,9 +48,48 @@ test("the command line is on the path of npm's scripts, and tells its version", 
   expect(existsSync(join(project, "again.db"))).toBe(true);
 });
 
-test("nothing but the built package is in it: no sources, no tests, two wasm modules", () => {
+test("the engine is imported by its own name, and has types", () => {
+  const source = `import { type Check, Database, type PageStore, type Row, SqlError } from "pagemark/engine";
+     const stores: PageStore[] = [];
+     using db: Database = await Database.open({ history: { commits: 3 }, ...stores.map((store) => ({ store }))[0] });
+     db.exec("CREATE TABLE t (a)");
+     const inserted: number = db.prepare("INSERT INTO t VALUES (?), (:b)").run(1n, "two").changes;
+     const rows: Row[] = db.prepare("SELECT a FROM t").all();
+     const check: Check = db.check();
+     try { db.exec("nonsense"); } catch (error) {
+       console.log(JSON.stringify([inserted, rows, check.ok, error instanceof SqlError && error.sqlite]));
+     }
+     // @ts-expect-error SQLite has no dates
+     const wrong = () => db.prepare("SELECT ?").get(1, new Date());\n`;
+  writeFileSync(join(project, "engine.ts"), source);
+  for (const condition of ["workerd", "browser", "node"]) {
+    const module =
+      condition === "node" ? { module: "nodenext" } : { module: "esnext", moduleResolution: "bundler" };
+    const lib = ["esnext", "dom", "dom.asynciterable"];
+    const compilerOptions = {
+      ...module,
+      customConditions: [condition],
+      strict: true,
+      target: "es2022",
+      lib,
+      types: [],
+    };
+    writeFileSync(
+      join(project, "tsconfig.json"),
+      JSON.stringify({ compilerOptions, include: ["engine.ts"] }),
+    );
+    run(join(root, "node_modules/.bin/tsc"), ["--project", "."]);
+  }
+  expect(JSON.parse(run("node", ["engine.js"]))).toEqual([2, [{ a: 1 }, { a: "two" }], true, 1]);
+});
+
+test("nothing but the built package is in it: no sources, no tests, three wasm modules", () => {
   const files = readdirSync(join(project, "node_modules/pagemark"), { recursive: true, encoding: "utf8" });
-  expect(files.filter((name) => name.endsWith(".wasm"))).toEqual(["dist/core.wasm", "dist/dump.wasm"]);
+  expect(files.filter((name) => name.endsWith(".wasm"))).toEqual([
+    "dist/core.wasm",
+    "dist/dump.wasm",
+    "dist/engine.wasm",
+  ]);
   expect(files.filter((name) => /(^|\/)(src|tests?)\/|\.tsbuildinfo$/.test(name))).toEqual([]);
 });
 

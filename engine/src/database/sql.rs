@@ -132,13 +132,13 @@ impl Database {
     ) -> Result<Fetched> {
         self.at(now_ms)?;
         let statement = self.statement(id)?;
-        let columns = statement.columns();
         let mut rows = 0;
         while rows < max_rows && out.len() < max_bytes {
             if statement.step()? == Step::Done {
                 return Ok(Fetched { rows, done: true });
             }
-            for column in 0..columns {
+            // The first step compiles it anew if the schema has changed, with other columns maybe.
+            for column in 0..statement.columns() {
                 let encoded = statement.column(column).and_then(|value| Ok(encode(out, value)?));
                 if let Err(error) = encoded {
                     statement.reset();

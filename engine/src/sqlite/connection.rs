@@ -74,11 +74,13 @@ impl Connection {
             }
             let used = usize::try_from(used).unwrap_or(0);
             *sql = sql.get(used..).unwrap_or_default();
-            if !statement.is_null() {
-                return Ok(Some(Statement::new(self.clone(), statement)));
+            let statement = (!statement.is_null()).then(|| Statement::new(self.clone(), statement));
+            // SQLite takes a NUL for the end, and what follows it would be passed over in silence.
+            if sql.starts_with(&[0]) {
+                return Err(Error::with_detail(ErrorKind::Sql, "there is a NUL character in the SQL"));
             }
-            if sql.is_empty() || used == 0 {
-                return Ok(None);
+            if statement.is_some() || sql.is_empty() || used == 0 {
+                return Ok(statement);
             }
         }
     }

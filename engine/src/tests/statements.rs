@@ -154,3 +154,22 @@ fn e4_attaching_a_file_is_refused_and_memory_is_not() {
     db.exec("BEGIN; INSERT INTO t VALUES (3); INSERT INTO temporary.v VALUES (2); COMMIT", T0).unwrap();
     assert_eq!(integer(&mut db, "SELECT count(*) FROM t, temporary.v"), 2);
 }
+
+#[test]
+fn a_statement_has_the_columns_that_the_schema_has_when_it_runs() {
+    let mut db = open(options());
+    db.exec("CREATE TABLE t(a); INSERT INTO t VALUES (1)", T0).unwrap();
+    let (Some(select), _) = db.prepare("SELECT * FROM t", T0).unwrap() else { panic!() };
+    db.exec("ALTER TABLE t ADD COLUMN b DEFAULT 2", T0).unwrap();
+    let mut out = Vec::new();
+    db.fetch(select, 1, 1000, &mut out, T0).unwrap();
+    assert_eq!(out, [1, 1, 0, 0, 0, 1, 2, 0, 0, 0]);
+}
+
+#[test]
+fn sql_with_a_nul_is_refused_instead_of_cut_off() {
+    let mut db = open(options());
+    let error = db.exec("CREATE TABLE t(a);\0 DROP TABLE t", T0).unwrap_err();
+    assert_eq!((error.code(), error.to_string().contains("NUL")), ("SQL_ERROR", true));
+    assert!(db.prepare("SELECT 1 \0 FROM nowhere", T0).is_err());
+}

@@ -13,6 +13,9 @@ use super::{HEADER, Volume};
 use crate::error::{ErrorKind, Result};
 use crate::store::{CommitRecord, Pages, StoreError, zeroed};
 
+/// What is looked at first, in bytes: more of it than the header tells what is encrypted.
+const SMALLEST_PAGE: usize = 512;
+
 const CHANGE_COUNTER: usize = 24;
 const SCHEMA_COOKIE: usize = 40;
 const TEXT_ENCODING: usize = 56;
@@ -104,7 +107,7 @@ impl Loader {
     /// Takes the next bytes.
     pub(crate) fn feed(&mut self, mut bytes: &[u8]) -> Result<()> {
         while !bytes.is_empty() {
-            let wanted = self.page_size.map_or(HEADER, PageSize::bytes);
+            let wanted = self.page_size.map_or(SMALLEST_PAGE, PageSize::bytes);
             let (piece, after) = bytes.split_at(bytes.len().min(wanted.saturating_sub(self.rest.len())));
             self.rest.try_reserve(piece.len())?;
             self.rest.extend_from_slice(piece);

@@ -11,7 +11,9 @@ import { type DumpOptions, dumpMoment } from "../jobs/dump.ts";
 import { pagemark } from "../jobs/pagemark.ts";
 import type { Moment, PageSource, PinOptions, ReplaceOptions } from "../sources/source.ts";
 import type { Store } from "../stores/store.ts";
+import { CheckedStore } from "./checked-store.ts";
 import { Handle } from "./handle.ts";
+import { checkSizes, chunksOf, isThenable, momentText } from "./input.ts";
 import { EngineMoment } from "./moment.ts";
 import { type Parameters, type Row, Statement } from "./statement.ts";
 import type { IntegerOptions } from "./values.ts";
@@ -70,7 +72,7 @@ export interface Hold extends AsyncDisposable {
 export type StateAt = string | Date;
 
 const UNDO_LEASE_MS = 24 * 3600 * 1000;
-/** What a compacted copy, or a file to load, is handed over in, in bytes. */
+/** What a compacted copy is handed over in, in bytes. */
 const CHUNK = 256 << 10;
 
 /**
@@ -123,7 +125,10 @@ export class Database implements PageSource, Disposable {
     settings.historyMs = history.ageMs ?? 0;
     const lineage = crypto.getRandomValues(new BigUint64Array(1))[0] ?? 1n;
     const hex = lineage.toString(16).padStart(16, "0");
-    const engine = translating(() => core.Database.open(store, hex, settings, Date.now()), this.name);
+    const engine = translating(
+      () => core.Database.open(store && new CheckedStore(store), hex, settings, Date.now()),
+      this.name,
+    );
     this.#handle = new Handle(engine, this.name);
   }
 
@@ -212,7 +217,7 @@ export class Database implements PageSource, Disposable {
    * @throws PagemarkError `TIME_BEFORE_FIRST`, `TIME_AFTER_LAST`, `HISTORY_GONE`, `AT_SYNTAX`
    */
   bookmarkAt(at: StateAt): string {
-    return this.#run((engine) => engine.bookmarkAt(textOf(at), Date.now()));
+    return this.#run((engine) => engine.bookmarkAt(momentText(at), Date.now()));
   }
 
   /** The states that can be read, oldest first. */
@@ -227,7 +232,7 @@ export class Database implements PageSource, Disposable {
    * day. Statements see the restored rows when they are next run.
    */
   restore({ at }: { at: StateAt }): string {
-    return this.#run((engine) => engine.restore(textOf(at), UNDO_LEASE_MS, Date.now()));
+    return this.#run((engine) => engine.restore(momentText(at), UNDO_LEASE_MS, Date.now()));
   }
 
   /**
@@ -235,7 +240,7 @@ export class Database implements PageSource, Disposable {
    * was last renewed; a minute unless given.
    */
   hold({ at = "latest", leaseMs = 60_000 }: { at?: StateAt; leaseMs?: number } = {}): Hold {
-    const { id, bookmark } = this.#run((engine) => engine.pin(textOf(at), leaseMs, Date.now()));
+    const { id, bookmark } = this.#run((engine) => engine.pin(momentText(at), leaseMs, Date.now()));
     const release = () => this.#run((engine) => engine.release(id, Date.now()));
     return {
       bookmark,
@@ -262,7 +267,7 @@ export class Database implements PageSource, Disposable {
     at = "latest",
     ...options
   }: DumpOptions & { at?: StateAt } = {}): Promise<ReadableStream<Uint8Array>> {
-    const moment = this.#run(() => new EngineMoment(this.#handle, textOf(at)));
+    const moment = this.#run(() => new EngineMoment(this.#handle, momentText(at)));
     try {
       return await dumpMoment(moment, this.name, options);
     } catch (error) {
@@ -305,18 +310,20 @@ export class Database implements PageSource, Disposable {
     sql: string | ReadableStream<Uint8Array>,
     { signal }: { signal?: AbortSignal | undefined } = {},
   ): Promise<Imported> {
-    const engine = this.#run((engine) => engine);
+    this.#run(() => {});
     const importing = new this.#core.Import();
     this.#handle.isImporting = true;
     try {
       for await (const chunk of chunksOf(typeof sql === "string" ? new TextEncoder().encode(sql) : sql)) {
         signal?.throwIfAborted();
-        translating(() => engine.importFeed(importing, chunk, Date.now()), this.name);
+        translating(() => this.#handle.engine.importFeed(importing, chunk, Date.now()), this.name);
       }
-      return { statements: translating(() => engine.importEnd(importing, Date.now()), this.name) };
+      return {
+        statements: translating(() => this.#handle.engine.importEnd(importing, Date.now()), this.name),
+      };
     } catch (error) {
       try {
-        engine.importAbort(importing, Date.now());
+        this.#handle.engine.importAbort(importing, Date.now());
       } catch {
         // It ended with the error itself.
       }
@@ -373,27 +380,4 @@ function translating<T>(action: () => T, name?: string): T {
   } catch (error) {
     throw translateCoreError(error, name);
   }
-}
-
-function textOf(at: StateAt): string {
-  if (!(at instanceof Date)) return at;
-  if (Number.isNaN(at.getTime())) throw new PagemarkError("AT_SYNTAX", "that date is not a valid one");
-  return at.toISOString();
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof (value as { then?: unknown } | null | undefined)?.then === "function";
-}
-
-/** The engine would take what is no size for some other one. */
-function checkSizes(sizes: Readonly<Record<string, number | undefined>>): void {
-  for (const [name, size] of Object.entries(sizes)) {
-    if (size === undefined || size >= 0) continue;
-    throw new PagemarkError("USAGE", `${name} is to be a number from 0 on, not ${String(size)}`);
-  }
-}
-
-async function* chunksOf(file: Uint8Array | ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
-  if (file instanceof ReadableStream) return yield* file;
-  for (let at = 0; at < file.length; at += CHUNK) yield file.subarray(at, at + CHUNK);
 }

@@ -6,11 +6,24 @@ export class Handle {
   readonly name: string;
   /** While it is, SQL of others would become part of the import. */
   isImporting = false;
+  /** Of this opening: from here on, TXIDs count what came after each other. */
+  readonly session = crypto.getRandomValues(new Uint32Array(4)).join("-");
+  readonly #opened: string | undefined;
   #engine: EngineDatabase | undefined;
 
   constructor(engine: EngineDatabase, name: string) {
     this.#engine = engine;
     this.name = name;
+    this.#opened = bookmarkOf(() => engine.bookmark());
+  }
+
+  /**
+   * Whether a state is one that the database went through. Its TXID alone does not say so: a store that was put back to
+   * an older copy of itself counts on from there, and gives numbers again that it gave before.
+   */
+  wentThrough(session: string | undefined, bookmark: string): boolean {
+    if (session === this.session || bookmark === this.#opened) return true;
+    return bookmarkOf(() => this.engine.bookmarkAt(bookmark, Date.now())) === bookmark;
   }
 
   /** @throws PagemarkError `ENGINE_CLOSED` */
@@ -36,5 +49,14 @@ export class Handle {
     const engine = this.#engine;
     this.#engine = undefined;
     return engine;
+  }
+}
+
+function bookmarkOf(bookmark: () => string): string | undefined {
+  try {
+    return bookmark();
+  } catch {
+    // There is none, or none any more.
+    return undefined;
   }
 }

@@ -20,14 +20,15 @@ export class EngineMoment implements Moment {
   constructor(handle: Handle, at: string, { since }: PinOptions = {}) {
     const now = Date.now();
     const database = handle.engine;
-    const { id, pageSize, pageCount, txid } = database.pin(at, LEASE_MS, now);
+    const { id, pageSize, pageCount, txid, bookmark } = database.pin(at, LEASE_MS, now);
     this.#handle = handle;
     this.#pin = id;
     this.pageSize = pageSize;
     this.pageCount = pageCount;
-    this.mark = `${database.lineage}-${txid}`;
-    const [lineage, before = ""] = since?.split("-") ?? [];
-    if (lineage === database.lineage && before <= txid) {
+    this.mark = [txid, bookmark, handle.session].join(" ");
+    const [before = "", then = "", session] = since?.split(" ") ?? [];
+    // Without it, a backup finds out by reading every page.
+    if (before <= txid && handle.wentThrough(session, then)) {
       this.changed = database.changedSince(id, before, now);
     }
   }

@@ -224,7 +224,7 @@ export class Statement implements Disposable {
   #encode(parameters: Parameters): Uint8Array {
     const [named] = parameters;
     if (parameters.length !== 1 || !isNamed(named)) return encodeValues(parameters as SqlParameter[]);
-    return encodeValues(this.#names.map((name) => valueOf(named, name)));
+    return encodeValues(this.#names.map((name) => namedValue(named, name)));
   }
 
   #translating<T>(action: () => T): T {
@@ -262,7 +262,7 @@ function isNamed(value: unknown): value is Readonly<Record<string, SqlParameter>
 }
 
 /** The value of `:name`, `@name` or `$name`, given with its prefix or without. */
-function valueOf(named: Readonly<Record<string, SqlParameter>>, name: string): SqlParameter {
+function namedValue(named: Readonly<Record<string, SqlParameter>>, name: string): SqlParameter {
   const bare = name.slice(1);
   if (Object.hasOwn(named, name)) return named[name];
   if (name !== "" && Object.hasOwn(named, bare)) return named[bare];

@@ -44,32 +44,47 @@ class ValueWriter {
   add(value: SqlParameter): void {
     switch (typeof value) {
       case "string":
-        return this.#text(value);
+        this.#text(value);
+        break;
       case "number":
-        return Number.isSafeInteger(value) && !Object.is(value, -0)
-          ? this.#integer(value)
-          : this.#real(value);
+        if (Number.isSafeInteger(value) && !Object.is(value, -0)) this.#integer(value);
+        else this.#real(value);
+        break;
       case "bigint":
-        return this.#bigint(value);
+        this.#bigint(value);
+        break;
       case "boolean":
-        return this.#integer(value ? 1 : 0);
+        this.#integer(value ? 1 : 0);
+        break;
       case "undefined":
-        return this.#tag(NULL, 0);
+        this.#tag(NULL, 0);
+        break;
+      default:
+        this.#object(value);
     }
-    if (value === null) return this.#tag(NULL, 0);
-    if (value instanceof ArrayBuffer) return this.#blob(new Uint8Array(value));
-    if (ArrayBuffer.isView(value)) {
-      return this.#blob(new Uint8Array(value.buffer, value.byteOffset, value.byteLength));
-    }
-    throw new PagemarkError("USAGE", `SQLite has no type for ${describe(value)}; bind a string or bytes`);
   }
 
   bytes(): Uint8Array {
     return this.#bytes.subarray(0, this.#length);
   }
 
+  #object(value: null | ArrayBuffer | ArrayBufferView): void {
+    if (value === null) {
+      this.#tag(NULL, 0);
+    } else if (value instanceof ArrayBuffer) {
+      this.#blob(new Uint8Array(value));
+    } else if (ArrayBuffer.isView(value)) {
+      this.#blob(new Uint8Array(value.buffer, value.byteOffset, value.byteLength));
+    } else {
+      throw new PagemarkError("USAGE", `SQLite has no type for ${describe(value)}; bind a string or bytes`);
+    }
+  }
+
   #integer(value: number): void {
-    if (value !== (value | 0)) return this.#bigint(BigInt(value));
+    if (value !== (value | 0)) {
+      this.#bigint(BigInt(value));
+      return;
+    }
     this.#tag(INTEGER_32, 4);
     this.#view.setInt32(this.#length, value, true);
     this.#length += 4;

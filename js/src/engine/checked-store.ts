@@ -1,0 +1,59 @@
+import type { PageStore } from "../core/index.ts";
+
+type Opened = NonNullable<ReturnType<PageStore["open"]>>;
+
+/**
+ * A store whose answers have the types they are to have; what they say is for the engine to judge. The engine reads
+ * them in the middle of its work, and would be left there by an exception that the answer itself causes.
+ */
+export class CheckedStore implements PageStore {
+  readonly #store: PageStore;
+
+  constructor(store: PageStore) {
+    this.#store = store;
+  }
+
+  open(): Opened | undefined {
+    const opened: unknown = this.#store.open();
+    if (opened === undefined || opened === null) return undefined;
+    const { lineage, commits, keep } = opened as Partial<Opened>;
+    if (!keep || typeof lineage !== "string") throw wrong("open");
+    return {
+      lineage,
+      commits: listOf("open", commits, isObject),
+      keep: { from: keep.from, pins: listOf("open", keep.pins, Number.isInteger) },
+    };
+  }
+
+  read(pgno: number, txid: number): Uint8Array {
+    const page: unknown = this.#store.read(pgno, txid);
+    if (page instanceof Uint8Array) return page;
+    throw wrong("read");
+  }
+
+  commit(...args: Parameters<PageStore["commit"]>): void {
+    this.#store.commit(...args);
+  }
+
+  retain(...args: Parameters<PageStore["retain"]>): void {
+    this.#store.retain(...args);
+  }
+
+  changed(after: number, upto: number): number[] {
+    return listOf("changed", this.#store.changed(after, upto), Number.isInteger);
+  }
+}
+
+function listOf<T>(method: string, values: Iterable<T> | undefined, isRight: (value: T) => boolean): T[] {
+  const list = isObject(values) && Symbol.iterator in values ? Array.from(values) : undefined;
+  if (list?.every(isRight)) return list;
+  throw wrong(method);
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null;
+}
+
+function wrong(method: string): TypeError {
+  return new TypeError(`the store's ${method}() answered with something else than it is to answer with`);
+}
