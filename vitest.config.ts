@@ -20,8 +20,11 @@ export default defineConfig({
         // Runs inside workerd, the runtime of Cloudflare Workers.
         plugins: [
           cloudflareTest({
+            main: "./tests/runtimes/workerd/objects.ts",
             miniflare: {
               compatibilityDate: "2026-10-01",
+              r2Buckets: ["BACKUPS"],
+              durableObjects: { OBJECT: { className: "EmptyObject", useSQLite: true } },
               // wrangler's rule for user code; without it Vite would instantiate the wasm itself.
               modulesRules: [{ type: "CompiledWasm", include: ["**/*.wasm"] }],
             },

@@ -27,4 +27,6 @@ export type { Problem, Verification, VerifyOptions } from "./jobs/verify.ts";
 export { memory } from "./sources/memory.ts";
 export type { Moment, PageSource, PinOptions, ReplaceOptions } from "./sources/source.ts";
 export { memoryStore } from "./stores/memory.ts";
+export { r2 } from "./stores/r2.ts";
+export type { R2Binding } from "./stores/r2-bucket.ts";
 export type { GetOptions, ListOptions, ListPage, PutOptions, Store, StoredObject } from "./stores/store.ts";

@@ -1,0 +1,47 @@
+/** In bytes: the least that R2 takes, and so the least memory. All parts but the last must have the same length. */
+export const PART = 5 * 1024 * 1024;
+
+/** A buffer that holds all of a small object, in bytes. */
+const SMALL = 64 * 1024;
+
+/** Cuts a stream of chunks into parts: all of {@link PART} bytes but the last, which may be empty if it is the first. */
+export class Parts {
+  readonly #chunks: AsyncIterator<Uint8Array>;
+  #chunk = new Uint8Array();
+  #length = SMALL;
+  #ended = false;
+
+  constructor(chunks: AsyncIterable<Uint8Array>) {
+    this.#chunks = chunks[Symbol.asyncIterator]();
+  }
+
+  /** The next part, in memory of its own; empty at the end. */
+  async next(): Promise<Uint8Array> {
+    // Grows with the first part only: what is longer than one part has many.
+    let part = new Uint8Array(this.#length);
+    let at = 0;
+    while (at < PART && (await this.#fill())) {
+      if (at === part.length) {
+        this.#length = Math.min(2 * part.length, PART);
+        const larger = new Uint8Array(this.#length);
+        larger.set(part);
+        part = larger;
+      }
+      const count = Math.min(this.#chunk.length, part.length - at);
+      part.set(this.#chunk.subarray(0, count), at);
+      this.#chunk = this.#chunk.subarray(count);
+      at += count;
+    }
+    return part.subarray(0, at);
+  }
+
+  /** Whether there is a byte left to take. */
+  async #fill(): Promise<boolean> {
+    while (this.#chunk.length === 0 && !this.#ended) {
+      const { done, value } = await this.#chunks.next();
+      if (done) this.#ended = true;
+      else this.#chunk = value as Uint8Array<ArrayBuffer>;
+    }
+    return this.#chunk.length > 0;
+  }
+}

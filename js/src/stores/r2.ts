@@ -1,0 +1,169 @@
+import { ObjectExistsError } from "../errors/object-exists-error.ts";
+import { ObjectMissingError } from "../errors/object-missing-error.ts";
+import { StoreError } from "../errors/store-error.ts";
+import { type Body, consume } from "./body.ts";
+import { checkKey, isSegment } from "./keys.ts";
+import { byteRange, checkRange, checkTime, pageLimit } from "./options.ts";
+import type { R2Binding, R2Found, R2FoundBody, R2ListOptions } from "./r2-bucket.ts";
+import { Calls, type Patience } from "./r2-calls.ts";
+import { PART, Parts } from "./r2-parts.ts";
+import { putParts, putWhole, TIMESTAMP } from "./r2-put.ts";
+import { streamObject } from "./r2-read.ts";
+import { sweep } from "./r2-sweep.ts";
+import type { GetOptions, ListOptions, ListPage, PutOptions, Store, StoredObject } from "./store.ts";
+
+/** In bytes: of a key, and so of a prefix. */
+const LONGEST = 1024;
+
+/** Five attempts within some three seconds, which is also longer than R2's one write a second to a key. */
+const PATIENCE: Patience = { attempts: 5, delay: 200, timeout: 30_000 };
+
+/**
+ * A store in an R2 bucket, given as a Worker's binding: `r2(env.BACKUPS)`. It is laid out as Litestream lays out a
+ * bucket. Other objects may lie in the bucket: those whose names are no keys are ignored.
+ *
+ * What fails for a moment (429, 500, a lost connection, no answer) is tried again, five times in all unless `patience`
+ * says otherwise, then is a StoreError. An object may have up to 5,115 MiB.
+ */
+export function r2(bucket: R2Binding, patience: Partial<Patience> = {}): Store {
+  return new R2Store(new Calls(bucket, { ...PATIENCE, ...patience }));
+}
+
+class R2Store implements Store {
+  readonly layout = "bucket";
+  readonly description = "an R2 bucket";
+  readonly #calls: Calls;
+  #swept: Promise<void> | undefined;
+
+  constructor(calls: Calls) {
+    this.#calls = calls;
+  }
+
+  async put(key: string, body: Body, options: PutOptions = {}) {
+    await consume(body, options.signal, async (chunks) => {
+      checkKey(key);
+      checkTime(options);
+      if (body instanceof Uint8Array) return this.#putBytes(key, body, options);
+      if (await this.#find("write", key, options.signal)) throw new ObjectExistsError(key); // before all of it came
+      const parts = new Parts(chunks);
+      const first = await parts.next();
+      const second = first.length < PART ? new Uint8Array() : await parts.next();
+      if (second.length === 0) return this.#putBytes(key, first, options);
+      this.#swept ??= sweep(this.#calls).catch(() => {}); // if it matters, it comes up below
+      await this.#swept;
+      await putParts(this.#calls, key, first, second, parts, options);
+    });
+  }
+
+  async get(key: string, options: GetOptions = {}) {
+    checkKey(key);
+    const { offset, length } = checkRange(options);
+    const { signal } = options;
+    signal?.throwIfAborted();
+    const isAll = offset === 0 && length === Number.POSITIVE_INFINITY;
+    const range = { offset, ...(Number.isFinite(length) && { length }) };
+    const found = await this.#calls.run(
+      { doing: "read", key, signal },
+      async (bucket): Promise<R2FoundBody | null> => {
+        if (length === 0) return bucket.head(key); // no range of R2's is empty
+        try {
+          return await bucket.get(key, isAll ? {} : { range });
+        } catch (error) {
+          if (isAll) throw error;
+          // R2 refuses a range that begins at the end or behind it, and its simulator sometimes answers it with 500.
+          const head = await bucket.head(key);
+          if (head !== null && offset < head.size) throw error;
+          return head;
+        }
+      },
+    );
+    if (!found) throw new ObjectMissingError(key);
+    const { start, end } = byteRange(found.size, options);
+    const { body } = found;
+    if (start === end || body === undefined) {
+      body?.cancel().catch(() => {});
+      return empty();
+    }
+    return streamObject(this.#calls, body, { key, etag: found.etag, start, end, signal });
+  }
+
+  async head(key: string, options: { signal?: AbortSignal | undefined } = {}) {
+    checkKey(key);
+    const found = await this.#find("read", key, options.signal);
+    return found ? stored(found) : undefined;
+  }
+
+  async list(prefix: string, options: ListOptions = {}): Promise<ListPage> {
+    const { signal } = options;
+    const limit = pageLimit(options);
+    signal?.throwIfAborted();
+    if (!beginsKey(prefix)) return { objects: [] };
+    const objects: StoredObject[] = [];
+    let last = options.cursor;
+    // After a key, not at a cursor of R2's: that one may expire, and belongs to the limit it was given for.
+    let from: R2ListOptions = last === undefined ? {} : { startAfter: last };
+    for (;;) {
+      const wanted: R2ListOptions = {
+        prefix,
+        limit: limit - objects.length,
+        include: ["customMetadata"],
+        ...from,
+      };
+      const page = await this.#calls.run({ doing: "list", key: prefix, signal }, (bucket) =>
+        bucket.list(wanted),
+      );
+      for (const found of page.objects) {
+        if (!isKey(found.key)) continue;
+        if (last !== undefined && found.key <= last) throw disorder(found.key);
+        last = found.key;
+        objects.push(stored(found));
+      }
+      if (!page.truncated) return { objects };
+      if (objects.length >= limit && last !== undefined) return { objects, cursor: last };
+      // What is no key, and R2's own reasons, leave a page short, or empty.
+      if (page.cursor === undefined || page.cursor === from.cursor) throw disorder(last ?? prefix);
+      from = { cursor: page.cursor };
+    }
+  }
+
+  async delete(key: string, options: { signal?: AbortSignal | undefined } = {}) {
+    checkKey(key);
+    const { signal } = options;
+    await this.#calls.run({ doing: "delete", key, signal }, (bucket) => bucket.delete(key));
+  }
+
+  #find(doing: "read" | "write", key: string, signal: AbortSignal | undefined): Promise<R2Found | null> {
+    return this.#calls.run({ doing, key, signal }, (bucket) => bucket.head(key));
+  }
+
+  #putBytes(key: string, bytes: Uint8Array, options: PutOptions): Promise<void> {
+    options.signal?.throwIfAborted(); // for the last time
+    return putWhole(this.#calls, key, { size: bytes.length, open: async () => bytes }, options);
+  }
+}
+
+function stored({ key, size, uploaded, customMetadata }: R2Found): StoredObject {
+  const given = Date.parse(customMetadata?.[TIMESTAMP] ?? "");
+  return { key, size, modified: new Date(Number.isNaN(given) ? uploaded : given) };
+}
+
+function isKey(name: string): boolean {
+  return name.length <= LONGEST && name.split("/").every(isSegment);
+}
+
+/** Whether a key may begin with it. R2 answers what is longer than any key with an error. */
+function beginsKey(prefix: string): boolean {
+  if (prefix.length > LONGEST) return false;
+  const segments = prefix.split("/");
+  const beginning = segments.pop();
+  return segments.every(isSegment) && isSegment(`${beginning}x`);
+}
+
+function disorder(key: string): StoreError {
+  const message = `the bucket's list repeats itself at ${JSON.stringify(key)}; try again later`;
+  return new StoreError("STORE_IO", message, { name: key });
+}
+
+function empty(): ReadableStream<Uint8Array> {
+  return new ReadableStream({ start: (controller) => controller.close() });
+}
