@@ -9,5 +9,6 @@ export {
   type State,
   type StateAt,
 } from "./database.ts";
+export { type DurableObjectStore, durableObjectStore } from "./durable-object-store.ts";
 export type { Parameters, Row, RunResult, Statement } from "./statement.ts";
 export type { IntegerOptions, SqlParameter, SqlValue } from "./values.ts";
