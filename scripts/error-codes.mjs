@@ -17,7 +17,9 @@ const sources = readdirSync(join(root, "js/src"), { recursive: true, encoding: "
   .join("\n");
 const known = new Set([...core, ...engine].map(([code]) => code));
 const own = [
-  ...new Set(sources.match(/"(SOURCE|STORE|ENGINE|OBJECT|PLACE|TARGET|CONFLICT|INTERNAL|CANCELED)(_[A-Z]+)*"/g)),
+  ...new Set(
+    sources.match(/"(SOURCE|STORE|ENGINE|OBJECT|PLACE|TARGET|CONFLICT|INTERNAL|CANCELED)(_[A-Z]+)*"/g),
+  ),
 ]
   .map((quoted) => quoted.slice(1, -1))
   .filter((code) => !known.has(code))
