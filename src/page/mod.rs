@@ -8,6 +8,8 @@ pub mod journal;
 pub mod overlay;
 pub mod wal;
 
+mod pair;
+
 use core::fmt;
 use core::num::NonZeroU32;
 

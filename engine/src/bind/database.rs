@@ -158,7 +158,8 @@ impl Database {
         Ok(self.0.bind(StatementId(id), values)?)
     }
 
-    /// The next rows: 4 bytes little-endian with their number, a byte that is 1 when they are the last, the rows.
+    /// The next rows, after a head of 9 bytes: their number (4 bytes little-endian), a byte that is 1 when they are the
+    /// last, and 4 bytes that differ from before when [`Database::columns`] may do so.
     pub fn fetch(
         &mut self,
         id: u32,
@@ -167,7 +168,7 @@ impl Database {
         #[wasm_bindgen(js_name = nowMs)] now_ms: f64,
     ) -> JsResult<Vec<u8>> {
         put_aside()?;
-        let mut out = vec![0; 5];
+        let mut out = vec![0; HEAD];
         let fetched = self.0.fetch(StatementId(id), max_rows, max_bytes as usize, &mut out, now_ms as i64)?;
         if let Some(head) = out.first_chunk_mut() {
             *head = self::head(fetched);
@@ -218,9 +219,9 @@ impl Database {
             if results.length() <= index {
                 results.push(&Array::new());
             }
-            let piece = js_sys::Uint8Array::new_with_length(rows.len() as u32 + 5);
-            piece.subarray(0, 5).copy_from(&head(fetched));
-            piece.subarray(5, piece.length()).copy_from(rows);
+            let piece = js_sys::Uint8Array::new_with_length((HEAD + rows.len()) as u32);
+            piece.subarray(0, HEAD as u32).copy_from(&head(fetched));
+            piece.subarray(HEAD as u32, piece.length()).copy_from(rows);
             if let Ok(pieces) = results.get(index).dyn_into::<Array>() {
                 pieces.push(&piece);
             }
@@ -250,6 +251,12 @@ impl Database {
         self.0.total_changes() as f64
     }
 
+    /// The rowid of the last INSERT as a number, where that is a safe integer; otherwise near it, and not one.
+    #[wasm_bindgen(getter, js_name = lastRowid)]
+    pub fn last_rowid(&self) -> f64 {
+        self.0.last_insert_rowid() as f64
+    }
+
     /// The rowid of the last INSERT.
     #[wasm_bindgen(getter, js_name = lastInsertRowid)]
     pub fn last_insert_rowid(&self) -> i64 {
@@ -269,7 +276,10 @@ impl Database {
     }
 }
 
-fn head(fetched: Fetched) -> [u8; 5] {
-    let [a, b, c, d] = fetched.rows.to_le_bytes();
-    [a, b, c, d, u8::from(fetched.done)]
+/// Length of what precedes rows, in bytes.
+const HEAD: usize = 9;
+
+fn head(fetched: Fetched) -> [u8; HEAD] {
+    let ([a, b, c, d], [e, f, g, h]) = (fetched.rows.to_le_bytes(), fetched.shape.to_le_bytes());
+    [a, b, c, d, u8::from(fetched.done), e, f, g, h]
 }

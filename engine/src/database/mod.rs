@@ -7,7 +7,7 @@ mod states;
 mod whole;
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use pagemark::bookmark::Lineage;
@@ -56,7 +56,7 @@ impl Options {
 /// with, and that leases are measured by.
 pub struct Database {
     // Dropped in this order: statements, connection, name.
-    statements: HashMap<StatementId, Held>,
+    statements: BTreeMap<StatementId, Held>,
     next_statement: u32,
     connection: Option<Connection>,
     volume: Rc<RefCell<Volume>>,
@@ -77,7 +77,7 @@ impl Database {
         let history = History::new(store.open()?, options.lineage, options.window);
         let volume = Rc::new(RefCell::new(Volume::new(store, history, now_ms)));
         let mut database =
-            Self { statements: HashMap::new(), next_statement: 1, connection: None, volume, options, _name: name };
+            Self { statements: BTreeMap::new(), next_statement: 1, connection: None, volume, options, _name: name };
         database.connect()?;
         Ok(database)
     }

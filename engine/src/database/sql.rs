@@ -6,7 +6,7 @@ use crate::rows::{Values, encode};
 use crate::sqlite::{Connection, Statement, Step};
 
 /// A statement of one database.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StatementId(pub u32);
 
 /// Rows that were fetched.
@@ -16,17 +16,27 @@ pub struct Fetched {
     pub rows: u32,
     /// Whether these were the last; the statement has been reset then.
     pub done: bool,
+    /// Another number than before when the statement's columns may have changed, with the schema.
+    pub shape: u32,
 }
 
 /// A statement by its text, so that it outlives its connection.
 pub(super) struct Held {
     sql: Box<str>,
     compiled: Option<Statement>,
+    /// How often it was compiled, without what `compiled` counts.
+    compilations: u32,
 }
 
 impl Held {
     pub(super) fn drop_compiled(&mut self) {
+        self.compilations = self.shape();
         self.compiled = None;
+    }
+
+    /// See [`Fetched::shape`].
+    fn shape(&self) -> u32 {
+        self.compilations.wrapping_add(self.compiled.as_ref().map_or(0, Statement::compilations))
     }
 
     fn compiled(&mut self, connection: &Connection) -> Result<&mut Statement> {
@@ -64,7 +74,7 @@ impl Database {
         let Some(statement) = prepared else { return Ok((None, rest)) };
         let id = StatementId(self.next_statement);
         self.next_statement = self.next_statement.wrapping_add(1);
-        self.statements.insert(id, Held { sql: own.into(), compiled: Some(statement) });
+        self.statements.insert(id, Held { sql: own.into(), compiled: Some(statement), compilations: 0 });
         Ok((Some(id), rest))
     }
 
@@ -132,10 +142,11 @@ impl Database {
     ) -> Result<Fetched> {
         self.at(now_ms)?;
         let statement = self.statement(id)?;
-        let mut rows = 0;
+        let (mut rows, mut done) = (0, false);
         while rows < max_rows && out.len() < max_bytes {
-            if statement.step()? == Step::Done {
-                return Ok(Fetched { rows, done: true });
+            done = statement.step()? == Step::Done;
+            if done {
+                break;
             }
             // The first step compiles it anew if the schema has changed, with other columns maybe.
             for column in 0..statement.columns() {
@@ -147,7 +158,8 @@ impl Database {
             }
             rows += 1;
         }
-        Ok(Fetched { rows, done: false })
+        let shape = self.statements.get(&id).map_or(0, Held::shape);
+        Ok(Fetched { rows, done, shape })
     }
 
     /// Runs it to its end without looking at rows; how many rows it changed (of an INSERT, UPDATE or DELETE).

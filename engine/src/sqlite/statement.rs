@@ -64,6 +64,13 @@ impl Statement {
         unsafe { ffi::sqlite3_stmt_busy(self.statement) != 0 }
     }
 
+    /// How often SQLite has compiled it: once, and then whenever the schema had changed.
+    pub(crate) fn compilations(&self) -> u32 {
+        // SAFETY: the statement is live.
+        let again = unsafe { ffi::sqlite3_stmt_status(self.statement, ffi::SQLITE_STMTSTATUS_REPREPARE, 0) };
+        u32::try_from(again).unwrap_or(0).wrapping_add(1)
+    }
+
     /// Whether it leaves the database as it is.
     pub(crate) fn is_readonly(&self) -> bool {
         // SAFETY: the statement is live.

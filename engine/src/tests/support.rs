@@ -112,7 +112,7 @@ pub(super) fn fetch_all(db: &mut Database, id: StatementId, now_ms: i64) -> Resu
     let mut rows = Vec::new();
     loop {
         let mut out = Vec::new();
-        let Fetched { rows: count, done } = db.fetch(id, 7, 1 << 20, &mut out, now_ms)?;
+        let Fetched { rows: count, done, .. } = db.fetch(id, 7, 1 << 20, &mut out, now_ms)?;
         let fetched = decode(&out, columns);
         assert!(columns == 0 || fetched.len() == count as usize);
         rows.extend(fetched);

@@ -31,9 +31,14 @@ impl Volume {
 
     /// What the transaction under way changes.
     fn change(&mut self) -> Result<Change, StoreError> {
-        let mut header = [0; HEADER];
-        self.read(0, &mut header)?;
-        let page_size = page_size(&header)?;
+        let page_size = match self.overlay.page(Pgno::FIRST).and_then(<[u8]>::first_chunk) {
+            Some(header) => page_size(header)?,
+            None => {
+                let mut header = [0; HEADER];
+                self.read(0, &mut header)?;
+                page_size(&header)?
+            }
+        };
         let page_count = u32::try_from(self.size().div_ceil(u64::from(page_size.value())));
         let page_count = page_count.map_err(|_| StoreError::Full("a database has at most 2^32 pages".into()))?;
         let pages = if page_size.bytes() == self.chunk() {

@@ -25,7 +25,8 @@ export interface RunResult {
 /** What is fetched at once: so that a long result takes no more memory than this, in bytes and rows. */
 const FETCH_BYTES = 64 << 10;
 const FETCH_ROWS = 4096;
-const HEAD = 5;
+/** Length of what precedes rows (see `fetch` of the engine). */
+const HEAD = 9;
 
 /** A compiled statement. It ends with its database, or when it is disposed of. */
 export class Statement implements Disposable {
@@ -40,6 +41,9 @@ export class Statement implements Disposable {
   /** Grows with each execution, so that an iteration notices another one that began after it. */
   #execution = 0;
   #isDisposed = false;
+  /** The names of its columns, as they were under the number beside them. */
+  #columns: readonly string[] = [];
+  #shape: number | undefined;
 
   /** @internal */
   constructor(handle: Handle, sql: string, options: IntegerOptions) {
@@ -61,13 +65,15 @@ export class Statement implements Disposable {
 
   /** Runs it, without looking at rows. */
   run(...parameters: Parameters): RunResult {
-    return this.#translating(() => {
+    try {
       this.#execution++;
-      const changes = this.#database.run(this.#id, this.#encode(parameters), Date.now());
-      const rowid = this.#database.lastInsertRowid;
-      const number = Number(rowid);
-      return { changes, lastInsertRowid: Number.isSafeInteger(number) ? number : rowid };
-    });
+      const database = this.#database;
+      const changes = database.run(this.#id, this.#encode(parameters), Date.now());
+      const rowid = database.lastRowid;
+      return { changes, lastInsertRowid: Number.isSafeInteger(rowid) ? rowid : database.lastInsertRowid };
+    } catch (error) {
+      throw translateCoreError(error);
+    }
   }
 
   /** The first row; `undefined` when there is none. */
@@ -75,20 +81,20 @@ export class Statement implements Disposable {
     return this.#translating(() => {
       const fetched = this.#query(parameters, 1);
       if (!fetched.done) this.#end();
-      return fetched.rows === 0 ? undefined : this.#reading(fetched, this.#columns())();
+      return fetched.rows === 0 ? undefined : reading(fetched)();
     });
   }
 
   /** Every row. */
   all(...parameters: Parameters): Row[] {
-    return this.#rows(parameters, (fetched, columns) => this.#reading(fetched, columns));
+    return this.#rows(parameters, reading);
   }
 
   /** Every row, as an array of its values. */
   values(...parameters: Parameters): SqlValue[][] {
     return this.#rows(
       parameters,
-      ({ reader }, columns) =>
+      ({ columns, reader }) =>
         () =>
           columns.map(() => reader.next()),
     );
@@ -99,9 +105,8 @@ export class Statement implements Disposable {
     let fetched = this.#translating(() => this.#query(parameters, FETCH_ROWS));
     const execution = this.#execution;
     try {
-      const columns = this.#columns();
       for (;;) {
-        const read = this.#reading(fetched, columns);
+        const read = reading(fetched);
         for (let row = 0; row < fetched.rows; row++) yield read();
         if (fetched.done) return;
         if (execution !== this.#execution) {
@@ -121,7 +126,7 @@ export class Statement implements Disposable {
 
   /** The names of its columns; none for a statement that returns no rows. */
   get columns(): string[] {
-    return this.#translating(() => this.#columns());
+    return this.#translating(() => this.#database.columns(this.#id));
   }
 
   /** Ends it. */
@@ -148,11 +153,10 @@ export class Statement implements Disposable {
 
   /** @internal The rows in what `batch` or `fetch` gave. */
   decode(pieces: readonly Uint8Array[]): Row[] {
-    const columns = this.#columns();
     const rows: Row[] = [];
     for (const piece of pieces) {
       const fetched = this.#head(piece);
-      const read = this.#reading(fetched, columns);
+      const read = reading(fetched);
       for (let row = 0; row < fetched.rows; row++) rows.push(read());
     }
     return rows;
@@ -161,16 +165,15 @@ export class Statement implements Disposable {
   /** @internal Parameters as bytes, for an execution that begins with them. */
   begin(parameters: Parameters): Uint8Array {
     this.#execution++;
-    return this.#encode(parameters);
+    return this.#encode(parameters).slice();
   }
 
-  #rows<R>(parameters: Parameters, reading: (fetched: Fetched, columns: string[]) => () => R): R[] {
+  #rows<R>(parameters: Parameters, reading: (fetched: Fetched) => () => R): R[] {
     return this.#translating(() => {
       const rows: R[] = [];
       let fetched = this.#query(parameters, FETCH_ROWS);
-      const columns = this.#columns();
       for (;;) {
-        const read = reading(fetched, columns);
+        const read = reading(fetched);
         for (let row = 0; row < fetched.rows; row++) rows.push(read());
         if (fetched.done) return rows;
         fetched = this.#fetch(FETCH_ROWS);
@@ -189,17 +192,6 @@ export class Statement implements Disposable {
     else while (!this.#fetch(FETCH_ROWS).done);
   }
 
-  #reading({ reader }: Fetched, columns: string[]): () => Row {
-    if (columns.includes("__proto__")) {
-      return () => Object.fromEntries(columns.map((column) => [column, reader.next()]));
-    }
-    return () => {
-      const row: Row = {};
-      for (const column of columns) row[column] = reader.next();
-      return row;
-    };
-  }
-
   #query(parameters: Parameters, maxRows: number): Fetched {
     this.#execution++;
     return this.#head(
@@ -212,13 +204,14 @@ export class Statement implements Disposable {
   }
 
   #head(bytes: Uint8Array): Fetched {
-    const rows = new DataView(bytes.buffer, bytes.byteOffset, HEAD).getUint32(0, true);
+    const head = new DataView(bytes.buffer, bytes.byteOffset, HEAD);
+    const shape = head.getUint32(5, true);
+    if (shape !== this.#shape) {
+      this.#columns = this.#database.columns(this.#id);
+      this.#shape = shape;
+    }
     const reader = new ValueReader(bytes.subarray(HEAD), this.#options);
-    return { rows, done: bytes[HEAD - 1] === 1, reader };
-  }
-
-  #columns(): string[] {
-    return this.#database.columns(this.#id);
+    return { rows: head.getUint32(0, true), done: head.getUint8(4) === 1, columns: this.#columns, reader };
   }
 
   #encode(parameters: Parameters): Uint8Array {
@@ -239,7 +232,19 @@ export class Statement implements Disposable {
 interface Fetched {
   rows: number;
   done: boolean;
+  columns: readonly string[];
   reader: ValueReader;
+}
+
+function reading({ columns, reader }: Fetched): () => Row {
+  if (columns.includes("__proto__")) {
+    return () => Object.fromEntries(columns.map((column) => [column, reader.next()]));
+  }
+  return () => {
+    const row: Row = {};
+    for (const column of columns) row[column] = reader.next();
+    return row;
+  };
 }
 
 function hasStatement(database: EngineDatabase, sql: string): boolean {

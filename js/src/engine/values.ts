@@ -19,26 +19,38 @@ const REAL = 3;
 const TEXT = 4;
 const BLOB = 5;
 
+const HIGH = 2 ** 32;
 const encoder = new TextEncoder();
 // A byte order mark is part of the text, and text that is not UTF-8 is shown as far as it is.
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-/** Shorter texts are decoded faster by hand, as long as they are ASCII. */
+/** Shorter texts are encoded and decoded faster by hand, as long as they are ASCII. */
 const SHORT_TEXT = 24;
+/** Room for nearly all parameters, in bytes; what grew beyond is not kept. */
+const ROOM = 4096;
+
+/** Of the last call, to be used again. */
+let spare: ValueWriter | undefined;
 
 /**
- * Parameters as bytes.
+ * Parameters as bytes, which are those of the next call's parameters once it begins.
  *
  * @throws PagemarkError `USAGE` for a value that SQLite has no type for
  */
 export function encodeValues(values: readonly SqlParameter[]): Uint8Array {
-  const writer = new ValueWriter();
+  const writer = spare ?? new ValueWriter();
+  // A getter of the caller's may run statements of its own meanwhile.
+  spare = undefined;
+  writer.clear();
   for (const value of values) writer.add(value);
-  return writer.bytes();
+  const bytes = writer.bytes();
+  if (bytes.length <= ROOM) spare = writer;
+  return bytes;
 }
 
 class ValueWriter {
-  #bytes = new Uint8Array(256);
+  #bytes = new Uint8Array(ROOM);
   #view = new DataView(this.#bytes.buffer);
+  #written = this.#bytes;
   #length = 0;
 
   add(value: SqlParameter): void {
@@ -47,14 +59,15 @@ class ValueWriter {
         this.#text(value);
         break;
       case "number":
-        if (Number.isSafeInteger(value) && !Object.is(value, -0)) this.#integer(value);
+        if (value === (value | 0) && !Object.is(value, -0)) this.#integer32(value);
+        else if (Number.isSafeInteger(value) && value !== 0) this.#integer64(value);
         else this.#real(value);
         break;
       case "bigint":
         this.#bigint(value);
         break;
       case "boolean":
-        this.#integer(value ? 1 : 0);
+        this.#integer32(value ? 1 : 0);
         break;
       case "undefined":
         this.#tag(NULL, 0);
@@ -64,8 +77,16 @@ class ValueWriter {
     }
   }
 
+  clear(): void {
+    this.#length = 0;
+  }
+
   bytes(): Uint8Array {
-    return this.#bytes.subarray(0, this.#length);
+    // A statement that is run again and again mostly takes as many bytes as before.
+    if (this.#written.length !== this.#length || this.#written.buffer !== this.#bytes.buffer) {
+      this.#written = this.#bytes.subarray(0, this.#length);
+    }
+    return this.#written;
   }
 
   #object(value: null | ArrayBuffer | ArrayBufferView): void {
@@ -80,14 +101,17 @@ class ValueWriter {
     }
   }
 
-  #integer(value: number): void {
-    if (value !== (value | 0)) {
-      this.#bigint(BigInt(value));
-      return;
-    }
+  #integer32(value: number): void {
     this.#tag(INTEGER_32, 4);
     this.#view.setInt32(this.#length, value, true);
     this.#length += 4;
+  }
+
+  #integer64(value: number): void {
+    this.#tag(INTEGER_64, 8);
+    this.#view.setUint32(this.#length, value, true);
+    this.#view.setInt32(this.#length + 4, Math.floor(value / HIGH), true);
+    this.#length += 8;
   }
 
   #bigint(value: bigint): void {
@@ -107,9 +131,24 @@ class ValueWriter {
 
   #text(value: string): void {
     this.#tag(TEXT, 4 + value.length * 3);
+    if (value.length <= SHORT_TEXT && this.#ascii(value)) return;
     const { written } = encoder.encodeInto(value, this.#bytes.subarray(this.#length + 4));
     this.#view.setUint32(this.#length, written, true);
     this.#length += 4 + written;
+  }
+
+  /** Writes a text that is ASCII throughout; whether it is. */
+  #ascii(value: string): boolean {
+    const bytes = this.#bytes;
+    const start = this.#length + 4;
+    for (let at = 0; at < value.length; at++) {
+      const unit = value.charCodeAt(at);
+      if (unit >= 0x80) return false;
+      bytes[start + at] = unit;
+    }
+    this.#view.setUint32(this.#length, value.length, true);
+    this.#length = start + value.length;
+    return true;
   }
 
   #blob(value: Uint8Array): void {
@@ -163,9 +202,8 @@ export class ValueReader {
       }
       case INTEGER_64: {
         this.#at = at + 8;
-        const value = view.getBigInt64(at, true);
-        const number = Number(value);
-        return this.#bigints || !Number.isSafeInteger(number) ? value : number;
+        const number = view.getInt32(at + 4, true) * HIGH + view.getUint32(at, true);
+        return this.#bigints || !Number.isSafeInteger(number) ? view.getBigInt64(at, true) : number;
       }
       case REAL:
         this.#at = at + 8;
