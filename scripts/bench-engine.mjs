@@ -64,12 +64,17 @@ function compare(what, argument) {
       const turn = JSON.parse(execFileSync(process.execPath, line, { encoding: "utf8" }));
       for (const [task, { ms, count }] of Object.entries(turn.tasks)) {
         tasks[task] ??= { count, ms: {} };
-        (tasks[task].ms[name] ??= []).push(ms);
+        append(tasks[task].ms, name, ms);
       }
-      (memory[name] ??= []).push(turn.memory);
+      append(memory, name, turn.memory);
     }
   }
   return { tasks, memory };
+}
+
+function append(lists, name, value) {
+  lists[name] ??= [];
+  lists[name].push(value);
 }
 
 /** Prints a line for each contender: its median, and that of the first as a multiple. */
