@@ -223,3 +223,44 @@ describe("compiling", () => {
     expect(codeOf(() => db.batch([statement]))).toBe("STATEMENT_UNKNOWN");
   });
 });
+
+describe("a text with several statements", () => {
+  test("is run one by one, a later one knowing what an earlier one made", () => {
+    let rest =
+      "CREATE TABLE made (a); INSERT INTO made VALUES (1), (2);; -- so far\n SELECT a FROM made -- end";
+    const found: unknown[] = [];
+    for (let next = db.prepareNext(rest); next; next = db.prepareNext(rest)) {
+      found.push([...next.statement.iterateValues()]);
+      rest = next.rest;
+    }
+    expect(found).toEqual([[], [], [[1], [2]]]);
+    expect(db.totalChanges).toBe(2);
+    expect(db.lastInsertRowid).toBe(2);
+    expect(db.prepareNext(" -- nothing\n ; ")).toBeUndefined();
+  });
+});
+
+describe("a limit of steps", () => {
+  const endless = "WITH n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) INSERT INTO t (a) SELECT i FROM n";
+
+  test("stops a statement without an end, and undoes what it did", () => {
+    const { code, sqlite } = thrownBy(() => db.limited(1e6, () => db.exec(endless)));
+    expect([code, sqlite]).toEqual(["SQL_ERROR", 9]);
+    expect(db.prepare("SELECT count(*) AS n FROM t").get()).toEqual({ n: 0 });
+  });
+
+  test("counts all statements together, and ends with its action", () => {
+    const some = () => db.prepare("SELECT count(*) FROM generate_rows").get();
+    db.exec(
+      `CREATE VIEW generate_rows AS WITH n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000) SELECT * FROM n`,
+    );
+    expect(
+      codeOf(() =>
+        db.limited(1e6, () => {
+          for (;;) some();
+        }),
+      ),
+    ).toBe("SQL_ERROR");
+    for (let i = 0; i < 10; i++) some();
+  });
+});

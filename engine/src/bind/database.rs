@@ -251,6 +251,12 @@ impl Database {
         self.0.total_changes() as f64
     }
 
+    /// Interrupts what takes more than about `steps` of SQLite's instructions from now on; 0 ends the limit.
+    #[wasm_bindgen(js_name = limitSteps)]
+    pub fn limit_steps(&mut self, steps: f64) -> JsResult<()> {
+        Ok(self.0.limit_steps(steps as u64)?)
+    }
+
     /// The rowid of the last INSERT as a number, where that is a safe integer; otherwise near it, and not one.
     #[wasm_bindgen(getter, js_name = lastRowid)]
     pub fn last_rowid(&self) -> f64 {

@@ -230,6 +230,16 @@ impl Database {
         self.connection().map_or(0, Connection::changes)
     }
 
+    /// Interrupts whatever takes more than about `steps` of SQLite's instructions from now on, all statements counted
+    /// together; 0 ends the limit. What is interrupted fails with `Sql` and SQLite's code 9.
+    ///
+    /// # Errors
+    /// `Closed`.
+    pub fn limit_steps(&mut self, steps: u64) -> Result<()> {
+        self.connection()?.limit_steps(steps);
+        Ok(())
+    }
+
     /// Rows that all statements since the database was opened changed.
     pub fn total_changes(&self) -> i64 {
         self.connection().map_or(0, Connection::total_changes)

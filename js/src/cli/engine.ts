@@ -4,8 +4,9 @@ import { mkdtemp, open, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { useEngine } from "../core/index.ts";
-import { type Check, Database } from "../engine/database.ts";
+import { Database } from "../engine/database.ts";
 import { filePages } from "../engine/file-pages.node.ts";
+import type { Check } from "../engine/results.ts";
 import { table } from "./output.ts";
 
 useEngine(async () => readFileSync(new URL("../engine.wasm", import.meta.url)));

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { Check } from "../engine/database.ts";
+import type { Check } from "../engine/results.ts";
 import type { SqlValue } from "../engine/values.ts";
 import type { Backups } from "../jobs/database.ts";
 import type { JobOptions } from "../jobs/progress.ts";

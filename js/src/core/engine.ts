@@ -2,7 +2,11 @@ import init, * as glue from "../pkg/engine/pagemark.js";
 
 /** The exports of the wasm with SQLite in it. */
 export type EngineCore = typeof glue;
-export type { Database as EngineDatabase, PageStore } from "../pkg/engine/pagemark.js";
+export type {
+  Database as EngineDatabase,
+  PageStore,
+  Prepared as EnginePrepared,
+} from "../pkg/engine/pagemark.js";
 
 type Wasm = BufferSource | WebAssembly.Module | Response | URL;
 

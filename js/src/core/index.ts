@@ -1,6 +1,13 @@
 export { type Core, core, type Platform, usePlatform } from "./core.ts";
 export { type DumpCore, dumpCore } from "./dump.ts";
-export { type EngineCore, type EngineDatabase, engineCore, type PageStore, useEngine } from "./engine.ts";
+export {
+  type EngineCore,
+  type EngineDatabase,
+  type EnginePrepared,
+  engineCore,
+  type PageStore,
+  useEngine,
+} from "./engine.ts";
 export { translateCoreError, translating } from "./errors.ts";
 export { type PackPool, type PackRequest, type PackResult, type PageRun, packPool } from "./packing.ts";
 export { type Hasher, sha256 } from "./sha256.ts";

@@ -11,10 +11,12 @@ import { type DumpOptions, dumpMoment } from "../jobs/dump.ts";
 import { pagemark } from "../jobs/pagemark.ts";
 import type { Moment, PageSource, PinOptions, ReplaceOptions } from "../sources/source.ts";
 import type { Store } from "../stores/store.ts";
+import { runBatch } from "./batch.ts";
 import { CheckedStore } from "./checked-store.ts";
 import { Handle } from "./handle.ts";
 import { checkSizes, chunksOf, isThenable, momentText } from "./input.ts";
 import { EngineMoment } from "./moment.ts";
+import type { Check, Hold, Imported, State, StateAt } from "./results.ts";
 import { type Parameters, type Row, Statement } from "./statement.ts";
 import type { IntegerOptions } from "./values.ts";
 
@@ -34,42 +36,6 @@ export interface OpenOptions extends IntegerOptions {
   /** What the pages of a database in memory may take, in bytes. */
   memoryLimit?: number;
 }
-
-/** A committed state. */
-export interface State {
-  bookmark: string;
-  /** 16 hex digits. */
-  txid: string;
-  at: Date;
-  pageSize: number;
-  pageCount: number;
-}
-
-export interface Check {
-  /** Whether nothing was found. */
-  ok: boolean;
-  /** What `PRAGMA integrity_check` says. */
-  integrity: string[];
-  /** Rows whose foreign key refers to none; at most 100. */
-  foreignKeys: { table: string; rowid: bigint | undefined; parent: string; key: number }[];
-}
-
-export interface Imported {
-  /** How many statements were run. */
-  statements: number;
-}
-
-/** A state that stays readable. */
-export interface Hold extends AsyncDisposable {
-  readonly bookmark: string;
-  /** Prolongs the lease. @throws PagemarkError `PIN_UNKNOWN` when it ran out */
-  renew(): void;
-  /** Lets go; whether it was still held. */
-  release(): boolean;
-}
-
-/** A moment: a bookmark, a TXID, a time, or an age such as `-1m`. */
-export type StateAt = string | Date;
 
 const UNDO_LEASE_MS = 24 * 3600 * 1000;
 /** What a compacted copy is handed over in, in bytes. */
@@ -139,7 +105,18 @@ export class Database implements PageSource, Disposable {
 
   /** Compiles a statement. */
   prepare(sql: string, options: IntegerOptions = this.#options): Statement {
-    return this.#run(() => new Statement(this.#handle, sql, options));
+    return this.#run(() => Statement.only(this.#handle, sql, options));
+  }
+
+  /**
+   * Compiles the first statement of a text with several; `rest` is what follows it. Nothing when there is none left.
+   * Later ones may need what earlier ones make, so each is compiled when those before it have run.
+   */
+  prepareNext(
+    sql: string,
+    options: IntegerOptions = this.#options,
+  ): { statement: Statement; rest: string } | undefined {
+    return this.#run(() => Statement.next(this.#handle, sql, options));
   }
 
   /** Runs statements in one transaction; gives the rows of each. All of them take effect, or none does. */
@@ -155,21 +132,7 @@ export class Database implements PageSource, Disposable {
         ),
       );
     }
-    return this.#run((engine) => {
-      const values = bound.map(([statement, ...parameters]) => {
-        return statement.of(this.#handle).begin(parameters as Parameters);
-      });
-      const ids = Uint32Array.from(bound, ([statement]) => statement.id);
-      const lengths = Uint32Array.from(values, ({ length }) => length);
-      const all = new Uint8Array(lengths.reduce((sum, length) => sum + length, 0));
-      let at = 0;
-      for (const each of values) {
-        all.set(each, at);
-        at += each.length;
-      }
-      const results = engine.batch(ids, lengths, all, Date.now()) as Uint8Array[][];
-      return bound.map(([statement], index) => statement.decode(results[index] ?? []));
-    });
+    return this.#run((engine) => runBatch(this.#handle, engine, bound));
   }
 
   /**
@@ -204,6 +167,35 @@ export class Database implements PageSource, Disposable {
 
   get inTransaction(): boolean {
     return this.#run((engine) => engine.inTransaction);
+  }
+
+  /** How many rows were inserted, updated or deleted since it was opened. */
+  get totalChanges(): number {
+    return this.#run((engine) => engine.totalChanges);
+  }
+
+  /** The rowid of the last INSERT; a BigInt if a number cannot hold it. */
+  get lastInsertRowid(): number | bigint {
+    return this.#run((engine) => {
+      const rowid = engine.lastRowid;
+      return Number.isSafeInteger(rowid) ? rowid : engine.lastInsertRowid;
+    });
+  }
+
+  /**
+   * Runs `action`, in which all statements together may take about so many of SQLite's instructions (some 100 million
+   * a second); beyond, the one that runs then fails. Where clocks stand still while a program computes, as in
+   * Workers, nothing else can stop it.
+   *
+   * @throws SqlError with `sqlite` 9
+   */
+  limited<T>(steps: number, action: () => T): T {
+    this.#run((engine) => engine.limitSteps(steps));
+    try {
+      return action();
+    } finally {
+      this.#handle.engine.limitSteps(0);
+    }
   }
 
   /** The newest commit's bookmark. @throws PagemarkError `DATABASE_EMPTY` before the first */

@@ -1,4 +1,4 @@
-import { type EngineDatabase, translateCoreError } from "../core/index.ts";
+import { type EngineDatabase, type EnginePrepared as Prepared, translateCoreError } from "../core/index.ts";
 import { PagemarkError } from "../errors/index.ts";
 import type { Handle } from "./handle.ts";
 import {
@@ -45,22 +45,41 @@ export class Statement implements Disposable {
   #columns: readonly string[] = [];
   #shape: number | undefined;
 
-  /** @internal */
-  constructor(handle: Handle, sql: string, options: IntegerOptions) {
+  /** @internal The first statement of a text. */
+  static next(
+    handle: Handle,
+    sql: string,
+    options: IntegerOptions,
+  ): { statement: Statement; rest: string } | undefined {
     const prepared = handle.engine.prepare(sql, Date.now());
-    if (!prepared) throw new PagemarkError("USAGE", "there is no statement in the text");
+    if (!prepared) return undefined;
+    const { rest } = prepared;
+    return {
+      statement: new Statement(handle, prepared, sql.slice(0, sql.length - rest.length), options),
+      rest,
+    };
+  }
+
+  /** @internal The only statement of a text. */
+  static only(handle: Handle, sql: string, options: IntegerOptions): Statement {
+    const next = Statement.next(handle, sql, options);
+    if (!next) throw new PagemarkError("USAGE", "there is no statement in the text");
+    const { statement, rest } = next;
+    if (/\S/.test(rest) && hasStatement(handle.engine, rest)) {
+      statement[Symbol.dispose]();
+      throw new PagemarkError("USAGE", "there is more than one statement in the text; exec() runs several");
+    }
+    return statement;
+  }
+
+  private constructor(handle: Handle, prepared: Prepared, sql: string, options: IntegerOptions) {
     this.#handle = handle;
     this.#id = prepared.id;
     this.#names = prepared.parameters;
     this.#options = options;
     this.readonly = prepared.readonly;
-    const { rest } = prepared;
-    this.sql = sql.slice(0, sql.length - rest.length);
+    this.sql = sql;
     prepared.free();
-    if (/\S/.test(rest) && hasStatement(handle.engine, rest)) {
-      this[Symbol.dispose]();
-      throw new PagemarkError("USAGE", "there is more than one statement in the text; exec() runs several");
-    }
   }
 
   /** Runs it, without looking at rows. */
@@ -92,36 +111,17 @@ export class Statement implements Disposable {
 
   /** Every row, as an array of its values. */
   values(...parameters: Parameters): SqlValue[][] {
-    return this.#rows(
-      parameters,
-      ({ columns, reader }) =>
-        () =>
-          columns.map(() => reader.next()),
-    );
+    return this.#rows(parameters, readingValues);
   }
 
   /** One row after the other; the statement is not to be run otherwise until this has ended. */
-  *iterate(...parameters: Parameters): Generator<Row, void, void> {
-    let fetched = this.#translating(() => this.#query(parameters, FETCH_ROWS));
-    const execution = this.#execution;
-    try {
-      for (;;) {
-        const read = reading(fetched);
-        for (let row = 0; row < fetched.rows; row++) yield read();
-        if (fetched.done) return;
-        if (execution !== this.#execution) {
-          throw new PagemarkError(
-            "USAGE",
-            "the statement was run again before its rows were read to the end",
-          );
-        }
-        fetched = this.#translating(() => this.#fetch(FETCH_ROWS));
-      }
-    } finally {
-      if (!fetched.done && execution === this.#execution && !this.#handle.isClosed) {
-        this.#translating(() => this.#end());
-      }
-    }
+  iterate(...parameters: Parameters): Generator<Row, void, void> {
+    return this.#iterate(parameters, reading);
+  }
+
+  /** As {@link iterate}, each row as an array of its values. */
+  iterateValues(...parameters: Parameters): Generator<SqlValue[], void, void> {
+    return this.#iterate(parameters, readingValues);
   }
 
   /** The names of its columns; none for a statement that returns no rows. */
@@ -179,6 +179,29 @@ export class Statement implements Disposable {
         fetched = this.#fetch(FETCH_ROWS);
       }
     });
+  }
+
+  *#iterate<R>(parameters: Parameters, reading: (fetched: Fetched) => () => R): Generator<R, void, void> {
+    let fetched = this.#translating(() => this.#query(parameters, FETCH_ROWS));
+    const execution = this.#execution;
+    try {
+      for (;;) {
+        const read = reading(fetched);
+        for (let row = 0; row < fetched.rows; row++) yield read();
+        if (fetched.done) return;
+        if (execution !== this.#execution) {
+          throw new PagemarkError(
+            "USAGE",
+            "the statement was run again before its rows were read to the end",
+          );
+        }
+        fetched = this.#translating(() => this.#fetch(FETCH_ROWS));
+      }
+    } finally {
+      if (!fetched.done && execution === this.#execution && !this.#handle.isClosed) {
+        this.#translating(() => this.#end());
+      }
+    }
   }
 
   get #database(): EngineDatabase {
@@ -245,6 +268,10 @@ function reading({ columns, reader }: Fetched): () => Row {
     for (const column of columns) row[column] = reader.next();
     return row;
   };
+}
+
+function readingValues({ columns, reader }: Fetched): () => SqlValue[] {
+  return () => columns.map(() => reader.next());
 }
 
 function hasStatement(database: EngineDatabase, sql: string): boolean {
