@@ -24,7 +24,16 @@ export default defineConfig({
             miniflare: {
               compatibilityDate: "2026-10-01",
               r2Buckets: ["BACKUPS"],
-              durableObjects: { OBJECT: { className: "EmptyObject", useSQLite: true } },
+              durableObjects: {
+                OBJECT: { className: "EmptyObject", useSQLite: true },
+                DATABASES: { className: "Database", useSQLite: true },
+                REGISTRY: { className: "Registry", useSQLite: true },
+              },
+              bindings: {
+                PAGEMARK_TOKEN: "all",
+                PAGEMARK_READ_TOKEN: "look",
+                PAGEMARK_QUERY_STEPS: "20000000",
+              },
               // wrangler's rule for user code; without it Vite would instantiate the wasm itself.
               modulesRules: [{ type: "CompiledWasm", include: ["**/*.wasm"] }],
             },

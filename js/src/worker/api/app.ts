@@ -1,0 +1,32 @@
+import { OpenAPIHono, type z } from "@hono/zod-openapi";
+import { accounts } from "./accounts.ts";
+import { type ApiContext, authenticate } from "./auth.ts";
+import { databases } from "./databases.ts";
+import { ApiError, failure, refusal } from "./envelope.ts";
+import { queries } from "./queries.ts";
+
+/** Where clients expect the API. */
+export const BASE = "/client/v4";
+
+/** The Worker's HTTP interface. */
+export const app = new OpenAPIHono<ApiContext>({
+  defaultHook: (result) => {
+    if (!result.success) throw invalid(result.error);
+  },
+});
+
+app.get("/healthz", (c) => c.json({ ok: true }));
+app.use(`${BASE}/*`, authenticate);
+for (const part of [accounts, databases, queries]) app.route(BASE, part);
+app.notFound((c) => failure(c, 404, [{ code: 7003, message: `Could not route to ${c.req.path}` }]));
+app.onError(refusal);
+
+function invalid({ issues }: z.ZodError): ApiError {
+  const [issue] = issues;
+  const at = issue && issue.path.length > 0 ? ` (${issue.path.join(".")})` : "";
+  return new ApiError(
+    400,
+    7400,
+    `Invalid request: ${issue?.message ?? "it does not have the right form"}${at}`,
+  );
+}

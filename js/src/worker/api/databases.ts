@@ -1,0 +1,131 @@
+import { createRoute, OpenAPIHono, z } from "@hono/zod-openapi";
+import { databaseObject, type Env, registry } from "../env.ts";
+import type { Registered } from "../registry.ts";
+import { type ApiContext, adminOnly } from "./auth.ts";
+import { success } from "./envelope.ts";
+import { found } from "./found.ts";
+import { AccountPath, answers, DatabaseInfo, DatabaseOrNamePath, DatabasePath, jsonBody } from "./schemas.ts";
+
+/** Databases: to list, create, look at, and delete. */
+export const databases = new OpenAPIHono<ApiContext>();
+
+const PATH = "/accounts/{account_id}/d1/database";
+const PER_PAGE = 1000;
+
+databases.openapi(
+  createRoute({
+    method: "get",
+    path: PATH,
+    summary: "The databases, a page at a time; past the end a page is empty",
+    request: {
+      params: AccountPath,
+      query: z.object({
+        name: z.string().optional(),
+        page: z.coerce.number().int().min(1).default(1),
+        per_page: z.coerce.number().int().min(1).max(10_000).default(PER_PAGE),
+      }),
+    },
+    responses: answers(z.array(DatabaseInfo), "A page of databases"),
+  }),
+  async (c) => {
+    const { name, page, per_page } = c.req.valid("query");
+    const { databases, total } = await registry(c.env).list({ name, page, perPage: per_page });
+    const result_info = { page, per_page, count: databases.length, total_count: total };
+    return success(
+      c,
+      databases.map((each) => shown(each, c.req.header("user-agent"))),
+      { result_info },
+    ) as never;
+  },
+);
+
+databases.openapi(
+  createRoute({
+    method: "post",
+    path: PATH,
+    summary: "Creates a database",
+    middleware: [adminOnly] as const,
+    request: { params: AccountPath, body: jsonBody(z.object({ name: z.string().min(1).max(64) })) },
+    responses: answers(DatabaseInfo, "The new database"),
+  }),
+  async (c) => {
+    const made = await createDatabase(c.env, c.req.valid("json").name);
+    return success(c, whole(made, c.req.header("user-agent"))) as never;
+  },
+);
+
+databases.openapi(
+  createRoute({
+    method: "get",
+    path: `${PATH}/{database_id}`,
+    summary: "A database, by its id or its name",
+    request: { params: DatabaseOrNamePath },
+    responses: answers(DatabaseInfo, "The database"),
+  }),
+  async (c) => {
+    const { uuid } = await found(c.env, c.req.valid("param").database_id);
+    const info = whole(await databaseObject(c.env, uuid).info(), c.req.header("user-agent"));
+    // The SDKs repeat the parameter, wrangler joins the names with commas.
+    const fields = (c.req.queries("fields") ?? []).flatMap((names) => names.split(",")).filter(Boolean);
+    const entries = Object.entries(info).filter(([name]) => fields.length === 0 || fields.includes(name));
+    return success(c, Object.fromEntries(entries)) as never;
+  },
+);
+
+databases.openapi(
+  createRoute({
+    method: "delete",
+    path: `${PATH}/{database_id}`,
+    summary: "Deletes a database; its backups stay",
+    middleware: [adminOnly] as const,
+    request: { params: DatabasePath },
+    responses: answers(z.null(), "It is gone"),
+  }),
+  async (c) => {
+    await deleteDatabase(c.env, (await found(c.env, c.req.valid("param").database_id)).uuid);
+    return success(c, null) as never;
+  },
+);
+
+/** Makes a database: first its name, then its object. */
+export async function createDatabase(env: Env, name: string): Promise<Registered> {
+  const made = await registry(env).create(name);
+  const { uuid, createdAt } = made;
+  try {
+    await databaseObject(env, uuid).create({ uuid, name, createdAt });
+  } catch (error) {
+    await registry(env).remove(uuid);
+    throw error;
+  }
+  return made;
+}
+
+/** Ends a database: nobody finds it any more, then its object goes. */
+export async function deleteDatabase(env: Env, uuid: string): Promise<void> {
+  await registry(env).remove(uuid);
+  await databaseObject(env, uuid).destroy();
+}
+
+/** As a list shows it. */
+function shown({ uuid, name, createdAt, tables, size }: Registered, client: string | undefined) {
+  return {
+    uuid,
+    name,
+    version: versionFor(client),
+    created_at: createdAt,
+    num_tables: tables,
+    file_size: size,
+  };
+}
+
+function whole(database: Registered, client: string | undefined) {
+  return { ...shown(database, client), running_in_region: "WEUR", read_replication: { mode: "disabled" } };
+}
+
+/** Before 3.49 wrangler offers time travel only for what it knows as "beta". */
+function versionFor(client = ""): string {
+  const [, major = "", minor = ""] = /^wrangler\/(\d+)\.(\d+)/.exec(client) ?? [];
+  return major !== "" && Number(major) <= 3 && (Number(major) < 3 || Number(minor) < 49)
+    ? "beta"
+    : "production";
+}

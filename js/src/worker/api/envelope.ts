@@ -1,0 +1,78 @@
+// The envelope that every answer of Cloudflare's API has.
+import type { Context } from "hono";
+import { HTTPException } from "hono/http-exception";
+import type { ContentfulStatusCode } from "hono/utils/http-status";
+import { stringify } from "./json.ts";
+
+/** An error as the envelope has it. */
+export interface ApiProblem {
+  code: number;
+  message: string;
+}
+
+/** A refusal with its status and D1's code. */
+export class ApiError extends Error {
+  readonly status: ContentfulStatusCode;
+  readonly code: number;
+
+  constructor(status: ContentfulStatusCode, code: number, message: string) {
+    super(message);
+    this.status = status;
+    this.code = code;
+  }
+}
+
+/** What went well. */
+export function success(
+  c: Context,
+  result: unknown,
+  more: object = {},
+  status: ContentfulStatusCode = 200,
+): Response {
+  return answer(c, status, { result, success: true, errors: [], messages: [], ...more });
+}
+
+/** What did not. */
+export function failure(c: Context, status: ContentfulStatusCode, errors: ApiProblem[]): Response {
+  // The SDKs would try again by themselves what never gets better.
+  if (status === 409 || status >= 500) c.header("x-should-retry", "false");
+  return answer(c, status, { result: null, success: false, errors, messages: [] });
+}
+
+function answer(c: Context, status: ContentfulStatusCode, body: object): Response {
+  c.header("content-type", "application/json");
+  return c.body(stringify(body), status);
+}
+
+/** D1's codes: what is known, by the code that Pagemark gives it. */
+const KNOWN: Readonly<Record<string, [ContentfulStatusCode, number]>> = {
+  DATABASE_UNKNOWN: [404, 7404],
+  DATABASE_EXISTS: [400, 7502],
+  BACKUP_UNKNOWN: [404, 7404],
+  BACKUP_NONE: [404, 7404],
+  READ_ONLY: [403, 10000],
+  OVERLOADED: [429, 7429],
+  RESULT_SIZE: [413, 7500],
+  NAME_INVALID: [400, 7400],
+  USAGE: [400, 7400],
+};
+/** What the caller can mend. */
+const CALLERS = /^(SQL|STATEMENT|IMPORT|BOOKMARK|HISTORY|TIME|AT|BACKUP|TABLE|LOAD|DATABASE)_/;
+
+/** The answer for what was thrown. Nothing that a defect says goes out. */
+export function refusal(error: unknown, c: Context): Response {
+  if (error instanceof ApiError)
+    return failure(c, error.status, [{ code: error.code, message: error.message }]);
+  if (error instanceof HTTPException) {
+    return failure(c, error.status as ContentfulStatusCode, [{ code: 7400, message: error.message }]);
+  }
+  // It may have come from an object, as a plain error with a code.
+  const { code, message } = error as { code?: unknown; message?: string };
+  if (typeof code === "string" && message !== undefined) {
+    const [status, number] = KNOWN[code] ?? (CALLERS.test(code) ? [400, 7500] : [500, 7500]);
+    return failure(c, status, [{ code: number, message: `${message}: ${code}` }]);
+  }
+  // biome-ignore lint/suspicious/noConsole: what has no name is a defect, and this is a Worker's log
+  console.error("request failed", error);
+  return failure(c, 500, [{ code: 7500, message: "internal error; the Worker's log says more" }]);
+}

@@ -1,0 +1,87 @@
+import { createRoute, OpenAPIHono, z } from "@hono/zod-openapi";
+import type { Query, QueryResult } from "../database/queries.ts";
+import { databaseObject, type Env } from "../env.ts";
+import type { ApiContext, Scope } from "./auth.ts";
+import { success } from "./envelope.ts";
+import { found } from "./found.ts";
+import { answers, DatabasePath, jsonBody } from "./schemas.ts";
+
+/** SQL over HTTP. */
+export const queries = new OpenAPIHono<ApiContext>();
+
+const Parameter = z.union([
+  z.null(),
+  z.boolean(),
+  z.number(),
+  z.string(),
+  z.array(z.number().int().min(0).max(255)).openapi({ description: "bytes" }),
+]);
+const Statement = z.object({ sql: z.string(), params: z.array(Parameter).nullish() });
+const Body = z.union([Statement, z.object({ batch: z.array(Statement).min(1).max(1000) })]);
+
+const Meta = z.looseObject({ duration: z.number(), changes: z.number(), last_row_id: z.number() });
+const Rows = z.object({
+  results: z.array(z.record(z.string(), z.unknown())),
+  success: z.literal(true),
+  meta: Meta,
+});
+const RawRows = z.object({
+  results: z.object({ columns: z.array(z.string()), rows: z.array(z.array(z.unknown())) }),
+  success: z.literal(true),
+  meta: Meta,
+});
+
+const path = (name: string) => `/accounts/{account_id}/d1/database/{database_id}/${name}` as const;
+const request = { params: DatabasePath, body: jsonBody(Body) };
+
+queries.openapi(
+  createRoute({
+    method: "post",
+    path: path("query"),
+    summary: "Runs SQL in one transaction; rows are objects",
+    request,
+    responses: answers(z.array(Rows), "A result for each statement"),
+  }),
+  async (c) => {
+    const results = await run(c.env, c.req.valid("param").database_id, c.req.valid("json"), c.get("scope"));
+    return success(
+      c,
+      results.map((each) => ({ results: objects(each), success: true, meta: each.meta })),
+    ) as never;
+  },
+);
+
+queries.openapi(
+  createRoute({
+    method: "post",
+    path: path("raw"),
+    summary: "Runs SQL in one transaction; rows are arrays",
+    request,
+    responses: answers(z.array(RawRows), "A result for each statement"),
+  }),
+  async (c) => {
+    const results = await run(c.env, c.req.valid("param").database_id, c.req.valid("json"), c.get("scope"));
+    const raw = results.map(({ columns, rows, meta }) => ({
+      results: { columns, rows },
+      success: true,
+      meta,
+    }));
+    return success(c, raw) as never;
+  },
+);
+
+async function run(env: Env, id: string, body: z.infer<typeof Body>, scope: Scope): Promise<QueryResult[]> {
+  const { uuid } = await found(env, id);
+  const statements = "batch" in body ? body.batch : [body];
+  const queries: Query[] = statements.map(({ sql, params }) => ({ sql, params: params?.map(bytesOrValue) }));
+  return databaseObject(env, uuid).query(queries, { readonly: scope !== "admin" });
+}
+
+function bytesOrValue(value: z.infer<typeof Parameter>) {
+  return Array.isArray(value) ? Uint8Array.from(value) : value;
+}
+
+/** The rows as objects. Of columns of the same name the last one counts. */
+export function objects({ columns, rows }: Pick<QueryResult, "columns" | "rows">): Record<string, unknown>[] {
+  return rows.map((row) => Object.fromEntries(columns.map((column, at) => [column, row[at]])));
+}

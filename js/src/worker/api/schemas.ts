@@ -1,0 +1,65 @@
+// What requests and answers look like; the OpenAPI document is made of it.
+import { z } from "@hono/zod-openapi";
+
+/** An account's id and a database's, as they stand in paths. */
+export const AccountPath = z.object({
+  account_id: z
+    .string()
+    .max(32)
+    .regex(/^[\w-]+$/, "an account id is letters, digits, - and _")
+    .openapi({ example: "acct" }),
+});
+export const DatabasePath = AccountPath.extend({ database_id: z.guid("a database id is a UUID") });
+export const DatabaseOrNamePath = AccountPath.extend({ database_id: z.string().min(1).max(256) });
+
+export const DatabaseInfo = z
+  .object({
+    uuid: z.string(),
+    name: z.string(),
+    version: z.string(),
+    created_at: z.string(),
+    num_tables: z.number().int(),
+    file_size: z.number().int(),
+  })
+  .openapi("Database");
+
+const Problem = z.object({ code: z.number().int(), message: z.string() }).openapi("Problem");
+
+/** The envelope around a result. */
+export function envelope<T extends z.ZodType>(result: T) {
+  return z.object({
+    result,
+    success: z.literal(true),
+    errors: z.array(Problem).max(0),
+    messages: z.array(z.string()),
+  });
+}
+
+const Failure = z
+  .object({
+    result: z.null(),
+    success: z.literal(false),
+    errors: z.array(Problem),
+    messages: z.array(z.string()),
+  })
+  .openapi("Failure");
+
+/** The answers of a route: its result in the envelope, and the refusals. */
+export function answers<T extends z.ZodType>(result: T, description: string) {
+  const refused = (why: string) => ({
+    description: why,
+    content: { "application/json": { schema: Failure } },
+  });
+  return {
+    200: { description, content: { "application/json": { schema: envelope(result) } } },
+    400: refused("The request is not right, or SQLite refused it"),
+    401: refused("No token was sent"),
+    403: refused("The token is not known, or may only read"),
+    404: refused("There is no such database"),
+  };
+}
+
+/** A JSON body. */
+export function jsonBody<T extends z.ZodType>(schema: T) {
+  return { content: { "application/json": { schema } }, required: true };
+}

@@ -1,0 +1,71 @@
+import { type DurableObjectStore, durableObjectStore } from "../../engine/durable-object-store.ts";
+import { Database } from "../../entry/engine.workerd.ts";
+
+/** Of SQLite's page cache, in bytes: an isolate has 128 MB, and may serve several objects. */
+const CACHE = 8 << 20;
+
+/**
+ * The databases that are open in this isolate, by UUID. An object that was evicted says nothing; its successor in the
+ * same isolate closes what it had open.
+ */
+const open = new Map<string, Database>();
+
+/** A database over its object's storage, opened when it is first needed. */
+export class Live {
+  readonly #uuid: string;
+  readonly #historyMs: number;
+  readonly #store: DurableObjectStore;
+  #opening: Promise<Database> | undefined;
+
+  constructor(storage: DurableObjectStorage, uuid: string, historyMs: number) {
+    this.#uuid = uuid;
+    this.#historyMs = historyMs;
+    this.#store = durableObjectStore(storage);
+  }
+
+  /** The open database. */
+  database(): Promise<Database> {
+    this.#opening ??= this.#open().catch((error) => {
+      this.#opening = undefined;
+      throw error;
+    });
+    return this.#opening;
+  }
+
+  /** Closes it; the next use reads the storage anew. */
+  async close(): Promise<void> {
+    const opening = this.#opening;
+    this.#opening = undefined;
+    const database = await opening?.catch(() => undefined);
+    if (!database) return;
+    database.close();
+    if (open.get(this.#uuid) === database) open.delete(this.#uuid);
+  }
+
+  /** Drops page versions that nobody needs any more; whether there may be more. */
+  sweep(): boolean {
+    return this.#store.sweep();
+  }
+
+  async #open(): Promise<Database> {
+    closeQuietly(open.get(this.#uuid));
+    open.delete(this.#uuid);
+    const database = await Database.open({
+      name: this.#uuid,
+      store: this.#store,
+      cacheSize: CACHE,
+      history: { ageMs: this.#historyMs },
+    });
+    open.set(this.#uuid, database);
+    return database;
+  }
+}
+
+/** Its storage belongs to an object that is gone. */
+function closeQuietly(database: Database | undefined): void {
+  try {
+    database?.close();
+  } catch {
+    // What it had not committed is gone with it.
+  }
+}

@@ -1,0 +1,79 @@
+import { PagemarkError } from "../../entry/workerd.ts";
+
+/** What would reach beyond the transaction that every request is. */
+const TRANSACTIONS = /^(BEGIN|COMMIT|END|ROLLBACK|SAVEPOINT|RELEASE)$/;
+const FILES = /^(ATTACH|DETACH|VACUUM)$/;
+
+/** Pragmas that look, or that change what is stored. Others would change the connection, which others use too. */
+const PRAGMAS = new Set([
+  "application_id",
+  "collation_list",
+  "compile_options",
+  "data_version",
+  "defer_foreign_keys",
+  "encoding",
+  "foreign_key_check",
+  "foreign_key_list",
+  "freelist_count",
+  "function_list",
+  "index_info",
+  "index_list",
+  "index_xinfo",
+  "integrity_check",
+  "module_list",
+  "optimize",
+  "page_count",
+  "page_size",
+  "pragma_list",
+  "quick_check",
+  "schema_version",
+  "table_info",
+  "table_list",
+  "table_xinfo",
+  "user_version",
+]);
+/** Taken, and without effect, as in D1: foreign keys are on. */
+const IGNORED = new Set(["foreign_keys"]);
+
+/**
+ * Refuses a text whose first statement is none that a request may run. Look before SQLite compiles it: that is when a
+ * PRAGMA takes effect.
+ *
+ * @throws PagemarkError `STATEMENT_REFUSED`
+ */
+export function checkStatement(sql: string): void {
+  const [first = "", second = "", third = "", fourth = ""] = firstWords(sql);
+  const keyword = first.toUpperCase();
+  if (TRANSACTIONS.test(keyword)) {
+    refuse(`${keyword} is not for requests: all statements of one request are one transaction; leave it out`);
+  }
+  if (FILES.test(keyword)) {
+    const instead = keyword === "VACUUM" ? "; compact() gives a copy without free space" : "";
+    refuse(`${keyword} is not for requests${instead}`);
+  }
+  if (keyword !== "PRAGMA") return;
+  const name = (third === "." ? fourth : second).toLowerCase();
+  if (!PRAGMAS.has(name) && !IGNORED.has(name)) refuse(`PRAGMA ${name} is not for requests`);
+}
+
+function refuse(message: string): never {
+  throw new PagemarkError("STATEMENT_REFUSED", message);
+}
+
+/** May come before the word that says what a statement is; EXPLAIN does not keep a PRAGMA from taking effect. */
+const BEFORE = /^(;|EXPLAIN|QUERY|PLAN)$/i;
+
+/** The first words and signs of a statement, without comments. */
+function firstWords(sql: string): string[] {
+  const tokens = sql.matchAll(
+    /--[^\n]*|\/\*[\s\S]*?(?:\*\/|$)|[\w$\u0080-\uffff]+|"[^"]*"|`[^`]*`|\[[^\]]*\]|'[^']*'|[^\s]/g,
+  );
+  const words: string[] = [];
+  for (const [token] of tokens) {
+    if (token.startsWith("--") || token.startsWith("/*")) continue;
+    if (words.length === 0 && BEFORE.test(token)) continue;
+    words.push(token.replace(/^["'`[](.*)["'`\]]$/, "$1"));
+    if (words.length === 4) break;
+  }
+  return words;
+}

@@ -1,0 +1,46 @@
+/// <reference types="@cloudflare/workers-types" />
+import type { Database } from "./database/object.ts";
+import type { Registry } from "./registry.ts";
+
+/** What the Worker is bound to, and its settings: see `wrangler.toml`. */
+export interface Env {
+  /** A Durable Object for each database, by its UUID. */
+  DATABASES: DurableObjectNamespace<Database>;
+  /** One object that knows all of them. */
+  REGISTRY: DurableObjectNamespace<Registry>;
+  /** Where backups go. */
+  BACKUPS: R2Bucket;
+
+  /** Who has it may do everything. Without this and the next one nobody has access over HTTP. */
+  PAGEMARK_TOKEN?: string;
+  /** Who has it may read. */
+  PAGEMARK_READ_TOKEN?: string;
+  /** With it, only this `X-Auth-Email` may come with an `X-Auth-Key`. */
+  PAGEMARK_EMAIL?: string;
+  /** With it, other accounts in the path are refused. */
+  PAGEMARK_ACCOUNT_ID?: string;
+  /** When backups are made by themselves: `hourly` unless given, `daily`, or `off`. */
+  PAGEMARK_SCHEDULE?: string;
+  /** For how many hours those are kept; 24 unless given. */
+  PAGEMARK_KEEP_HOURS?: string;
+  /** For how many hours every commit can be gone back to; 24 unless given. */
+  PAGEMARK_HISTORY_HOURS?: string;
+  /** How many of SQLite's instructions a request may take; 500 million unless given, some ten seconds. */
+  PAGEMARK_QUERY_STEPS?: string;
+}
+
+/** The one registry. */
+export function registry(env: Env): DurableObjectStub<Registry> {
+  return env.REGISTRY.get(env.REGISTRY.idFromName("registry"));
+}
+
+/** The object of a database that the registry knows. */
+export function databaseObject(env: Env, uuid: string): DurableObjectStub<Database> {
+  return env.DATABASES.get(env.DATABASES.idFromName(uuid));
+}
+
+/** A setting that is a number; `usual` when it is not given, or no number. */
+export function setting(text: string | undefined, usual: number): number {
+  const value = text === undefined || text.trim() === "" ? usual : Number(text);
+  return Number.isFinite(value) && value >= 0 ? value : usual;
+}

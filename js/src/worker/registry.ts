@@ -1,0 +1,96 @@
+import { DurableObject } from "cloudflare:workers";
+import { PagemarkError } from "../entry/workerd.ts";
+import type { Env } from "./env.ts";
+
+/** A database, as the registry knows it. */
+export interface Registered {
+  uuid: string;
+  name: string;
+  /** RFC 3339. */
+  createdAt: string;
+  /** User tables, when it was last heard of. */
+  tables: number;
+  /** In bytes, when it was last heard of. */
+  size: number;
+}
+
+export interface ListOptions {
+  /** Only databases with it in their name. */
+  name?: string | undefined;
+  /** Counted from 1. */
+  page: number;
+  perPage: number;
+}
+
+const TABLES = [
+  `CREATE TABLE IF NOT EXISTS databases (uuid TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, created_at TEXT NOT NULL,
+    tables INTEGER NOT NULL DEFAULT 0, size INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID`,
+  "CREATE TABLE IF NOT EXISTS secrets (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID",
+];
+const COLUMNS = "uuid, name, created_at AS createdAt, tables, size";
+
+/** Knows which databases there are. There is one object of this class. */
+export class Registry extends DurableObject<Env> {
+  readonly #sql: SqlStorage;
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env);
+    this.#sql = ctx.storage.sql;
+    for (const table of TABLES) this.#sql.exec(table);
+  }
+
+  /** @throws PagemarkError `DATABASE_EXISTS` */
+  create(name: string): Registered {
+    if (this.find(name)) {
+      throw new PagemarkError("DATABASE_EXISTS", `A database with the name '${name}' already exists`, {
+        name,
+      });
+    }
+    const made = { uuid: crypto.randomUUID(), name, createdAt: new Date().toISOString(), tables: 0, size: 0 };
+    const { uuid, createdAt } = made;
+    this.#sql.exec("INSERT INTO databases (uuid, name, created_at) VALUES (?, ?, ?)", uuid, name, createdAt);
+    return made;
+  }
+
+  /** By its UUID or its name; `null` when there is none. */
+  find(idOrName: string): Registered | null {
+    const sql = `SELECT ${COLUMNS} FROM databases WHERE uuid = ?1 UNION ALL
+      SELECT ${COLUMNS} FROM databases WHERE name = ?1 LIMIT 1`;
+    return this.#rows(sql, idOrName)[0] ?? null;
+  }
+
+  /** A page of them, oldest first, and how many there are in all. */
+  list({ name, page, perPage }: ListOptions): { databases: Registered[]; total: number } {
+    const where = name === undefined ? "" : "WHERE instr(name, ?) > 0";
+    const bindings = name === undefined ? [] : [name];
+    const [count] = this.#sql
+      .exec<{ total: number }>(`SELECT count(*) AS total FROM databases ${where}`, ...bindings)
+      .toArray();
+    const sql = `SELECT ${COLUMNS} FROM databases ${where} ORDER BY created_at, uuid LIMIT ? OFFSET ?`;
+    const databases = this.#rows(sql, ...bindings, perPage, (page - 1) * perPage);
+    return { databases, total: count?.total ?? 0 };
+  }
+
+  /** What a database says of itself. */
+  report(uuid: string, tables: number, size: number): void {
+    this.#sql.exec("UPDATE databases SET tables = ?, size = ? WHERE uuid = ?", tables, size, uuid);
+  }
+
+  remove(uuid: string): void {
+    this.#sql.exec("DELETE FROM databases WHERE uuid = ?", uuid);
+  }
+
+  /** 32 random bytes, which URLs are signed with; always the same ones. */
+  secret(): Uint8Array {
+    const random = crypto.getRandomValues(new Uint8Array(32));
+    this.#sql.exec("INSERT OR IGNORE INTO secrets VALUES ('url', ?)", random);
+    const { value } = this.#sql
+      .exec<{ value: ArrayBuffer }>("SELECT value FROM secrets WHERE name = 'url'")
+      .one();
+    return new Uint8Array(value);
+  }
+
+  #rows(sql: string, ...bindings: (string | number)[]): Registered[] {
+    return this.#sql.exec(sql, ...bindings).toArray() as unknown as Registered[];
+  }
+}
