@@ -6,7 +6,7 @@ use wasm_bindgen::prelude::*;
 use super::JsResult;
 use super::snapshot::{parse_checksum, parse_txid};
 use crate::bookmark::{Bookmark, Lineage};
-use crate::catalog::record::Previous;
+use crate::catalog::record::{Kind, Previous};
 use crate::catalog::{self, Layout, LtxName, Name, Record, Target, names, replica};
 use crate::error::{Error, ErrorKind};
 use crate::page::Txid;
@@ -123,6 +123,12 @@ impl History {
     pub fn add(&mut self, key: &str, text: &str) -> JsResult<()> {
         self.0.add(names::parse_record_key(key).ok_or(ErrorKind::ObjectName)?, text);
         Ok(())
+    }
+
+    /// Whether a sound record of a full backup was added.
+    #[wasm_bindgen(getter, js_name = hasFull)]
+    pub fn has_full(&self) -> bool {
+        self.0.entries().any(|(_, entry)| entry.is_ok_and(|record| record.kind == Kind::Full))
     }
 
     /// Every backup, oldest first, as JSON: `{ first, record }` or `{ first, damage }`.

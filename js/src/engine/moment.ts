@@ -1,5 +1,6 @@
 import { translateCoreError } from "../core/index.ts";
 import { SourceError } from "../errors/index.ts";
+import { checksumIn } from "../jobs/record.ts";
 import type { Moment, PinOptions } from "../sources/source.ts";
 import type { Handle } from "./handle.ts";
 
@@ -12,7 +13,10 @@ export class EngineMoment implements Moment {
   readonly pageSize: number;
   readonly pageCount: number;
   readonly mark: string;
+  readonly bookmark: string;
+  readonly checksum: string;
   readonly changed?: Uint32Array;
+  readonly checksumBefore?: string;
   readonly #handle: Handle;
   readonly #pin: number;
   #released = false;
@@ -20,41 +24,60 @@ export class EngineMoment implements Moment {
   constructor(handle: Handle, at: string, { since }: PinOptions = {}) {
     const now = Date.now();
     const database = handle.engine;
-    const { id, pageSize, pageCount, txid, bookmark } = database.pin(at, LEASE_MS, now);
+    const { id, pageSize, pageCount, txid, bookmark, checksum } = database.pin(at, LEASE_MS, now);
     this.#handle = handle;
     this.#pin = id;
     this.pageSize = pageSize;
     this.pageCount = pageCount;
+    this.bookmark = bookmark;
+    this.checksum = checksum;
     this.mark = [txid, bookmark, handle.session].join(" ");
     const [before = "", then = "", session] = since?.split(" ") ?? [];
     // Without it, a backup finds out by reading every page.
     if (before <= txid && handle.wentThrough(session, then)) {
       this.changed = database.changedSince(id, before, now);
+      this.checksumBefore = checksumIn(then);
     }
   }
 
   async read(first: number, into: Uint8Array, signal?: AbortSignal): Promise<void> {
+    const count = into.length / this.pageSize;
+    const isWithin = Number.isInteger(first) && first >= 1 && first + count <= this.pageCount + 1;
+    this.#read(first, count, isWithin, into, signal, (now) =>
+      this.#handle.engine.pages(this.#pin, first, count, now),
+    );
+  }
+
+  async readThese(pages: Uint32Array, into: Uint8Array, signal?: AbortSignal): Promise<void> {
+    const count = into.length / this.pageSize;
+    const isWithin = count === pages.length && pages.every((page) => page >= 1 && page <= this.pageCount);
+    this.#read(pages[0] ?? 0, count, isWithin, into, signal, (now) =>
+      this.#handle.engine.pagesOf(this.#pin, pages, now),
+    );
+  }
+
+  #read(
+    first: number,
+    count: number,
+    isWithin: boolean,
+    into: Uint8Array,
+    signal: AbortSignal | undefined,
+    pages: (now: number) => Uint8Array,
+  ): void {
     signal?.throwIfAborted();
     const { name } = this.#handle;
     const at = { name, page: first };
     if (this.#released) {
       throw new SourceError("SOURCE_RELEASED", `${name}: the moment was already released`, at);
     }
-    const count = into.length / this.pageSize;
-    if (
-      !Number.isInteger(first) ||
-      !Number.isInteger(count) ||
-      first < 1 ||
-      first + count > this.pageCount + 1
-    ) {
+    if (!Number.isInteger(count) || !isWithin) {
       const message = `${into.length} bytes from page ${first} are not whole pages of the ${this.pageCount} there are`;
       throw new SourceError("SOURCE_RANGE", message, at);
     }
     try {
       const now = Date.now();
-      const { engine } = this.#handle;
-      engine.renew(this.#pin, LEASE_MS, now);
-      into.set(engine.pages(this.#pin, first, count, now));
+      this.#handle.engine.renew(this.#pin, LEASE_MS, now);
+      into.set(pages(now));
     } catch (error) {
       throw translateCoreError(error, name);
     }

@@ -1,6 +1,7 @@
 import { type Core, core } from "../core/index.ts";
 import { DamageError, ObjectMissingError } from "../errors/index.ts";
 import type { Store } from "../stores/store.ts";
+import { collectText } from "./object-reader.ts";
 import { type BackupRecord, txidOf } from "./record.ts";
 
 /** Records fetched at a time. */
@@ -46,6 +47,8 @@ export class History {
   readonly #folder: string;
   readonly #history: InstanceType<Core["History"]>;
   #recordKeys: string[] = [];
+  /** By key in the store, in bytes. */
+  readonly #ltxSizes = new Map<string, number>();
 
   private constructor(store: Store, folder: string, history: InstanceType<Core["History"]>) {
     this.#store = store;
@@ -94,9 +97,9 @@ export class History {
     return this.#links(this.#history.fingerprints(txidOf(record), this.#store.layout));
   }
 
-  /** Size of an LTX file, by its key in the store; nothing when it is not there. */
-  sizeOf(key: string): number | undefined {
-    return this.ltxFiles.find((file) => `${this.#folder}/${file.key}` === key)?.size;
+  /** The LTX file of a link, if it is there and as long as it must be. */
+  hasLtx({ ltx, record }: Link): boolean {
+    return this.#ltxSizes.get(ltx) === record.ltx.size;
   }
 
   wantsCompleteFingerprints(record: BackupRecord, changed: number): boolean {
@@ -115,8 +118,10 @@ export class History {
         const below = key.slice(this.#folder.length + 1);
         if (this.#history.see(below, this.#store.layout)) this.#recordKeys.push(below);
         else if (below.endsWith(".pages")) this.fingerprintFiles.push(below);
-        else if (below.endsWith(".ltx"))
+        else if (below.endsWith(".ltx")) {
           this.ltxFiles.push({ key: below, size, createdMs: modified.getTime() });
+          this.#ltxSizes.set(key, size);
+        }
       }
       cursor = page.cursor;
     } while (cursor !== undefined);
@@ -131,9 +136,7 @@ export class History {
         const text = texts[index];
         if (text !== undefined) this.#history.add(key, text);
       }
-      const reachedFull = () =>
-        this.list().some((entry) => "record" in entry && entry.record.kind === "full");
-      if (which === "newest" && reachedFull()) return;
+      if (which === "newest" && this.#history.hasFull) return;
     }
   }
 
@@ -141,8 +144,8 @@ export class History {
   async #readRecord(key: string, signal: AbortSignal | undefined): Promise<string | undefined> {
     try {
       const stream = await this.#store.get(`${this.#folder}/${key}`, { length: MOST_RECORD_BYTES, signal });
-      // Bytes that are no UTF-8 become U+FFFD, which the record's digest shows.
-      return await new Response(stream).text();
+      // What is no UTF-8 shows in the record's digest.
+      return await collectText(stream);
     } catch (error) {
       if (error instanceof ObjectMissingError) return undefined;
       throw error;

@@ -1,6 +1,7 @@
 import { type Core, type PackPool, type PackResult, type PageRun, packPool } from "../core/index.ts";
 import type { Moment } from "../sources/source.ts";
 import type { BackupOptions } from "./backup.ts";
+import { countOf, readRuns, runsOf, runsWithin } from "./page-runs.ts";
 import type { PreviousStates } from "./previous-states.ts";
 import type { Throttle } from "./progress.ts";
 import type { Upload } from "./upload.ts";
@@ -11,8 +12,10 @@ const STATE_SIZE = 24;
 
 export interface PackJob {
   moment: Moment;
-  /** For an incremental backup. */
+  /** For an incremental backup that compares. */
   previous: PreviousStates | undefined;
+  /** For an incremental backup of a moment that tells what changed: the pages to pack, and there are no others. */
+  changed: Uint32Array | undefined;
   /** Whether the fingerprint file is to hold every page. */
   complete: boolean;
   writer: InstanceType<Core["Writer"]>;
@@ -22,10 +25,15 @@ export interface PackJob {
   options: BackupOptions;
 }
 
-/** A batch under way: which pages, their states before, and what they are packed to. */
-interface Batch {
+/** The next pages of the database, and which of them to read. */
+interface Stretch {
   first: number;
   count: number;
+  runs: PageRun[];
+}
+
+/** A batch under way: which pages, their states before, and what they are packed to. */
+interface Batch extends Stretch {
   bytes: number;
   states: Uint8Array | undefined;
   buffer: Uint8Array;
@@ -36,20 +44,17 @@ interface Batch {
 export async function packMoment(job: PackJob): Promise<void> {
   const { moment, previous, options } = job;
   const perBatch = pagesPerBatch(moment.pageSize, options.pages);
-  const pool = await packPool(
-    moment.pageSize,
-    moment.pageSize * ((previous && moment.changed)?.length ?? moment.pageCount),
-  );
+  const { length } = (previous ? moment.changed : job.changed) ?? { length: moment.pageCount };
+  const pool = await packPool(moment.pageSize, moment.pageSize * length);
   const buffers = Array.from({ length: pool.concurrency }, () => pool.buffer(perBatch * moment.pageSize));
   const batches: Batch[] = [];
   const progress = { bytes: 0 };
   try {
     await job.ltx.write(job.writer.ltxHeader());
     await job.prints.write(job.writer.fingerprintHeader());
-    for (let first = 1; first <= moment.pageCount; first += perBatch) {
+    for (const stretch of stretches(job, perBatch)) {
       const buffer = buffers.pop() ?? (await writeBatch(job, batches, progress));
-      const count = Math.min(perBatch, moment.pageCount - first + 1);
-      batches.push(await startBatch(job, pool, first, count, buffer));
+      batches.push(await startBatch(job, pool, stretch, buffer));
       options.signal?.throwIfAborted();
     }
     while (batches.length > 0) await writeBatch(job, batches, progress);
@@ -65,52 +70,42 @@ function pagesPerBatch(pageSize: number, pages = -1): number {
   return pages === -1 ? most : Math.min(pages, most);
 }
 
-async function startBatch(job: PackJob, pool: PackPool, first: number, count: number, buffer: Uint8Array) {
-  const { moment, previous, throttle, options } = job;
-  const states = await previous?.next(count);
-  // A full backup has nothing that pages could be unchanged against.
-  const runs = wantedRuns(previous && moment.changed, first, count);
-  const request = { runs, pages: buffer, ...(states && { previous: statesOf(states, first, runs) }) };
-  let bytes = 0;
-  for (const run of runs) {
-    const length = run.count * moment.pageSize;
-    await throttle.take(length);
-    await moment.read(run.first, buffer.subarray(bytes, bytes + length), options.signal);
-    bytes += length;
+/** The whole database, stretch by stretch; where it is told what changed, no more than that. */
+function* stretches({ moment, previous, changed }: PackJob, perBatch: number): Generator<Stretch> {
+  const { pageCount } = moment;
+  if (changed) {
+    for (let at = 0, first = 1; at === 0 || at < changed.length; at += perBatch) {
+      const pages = changed.subarray(at, at + perBatch);
+      const end = at + perBatch < changed.length ? (pages.at(-1) as number) : pageCount;
+      yield { first, count: end - first + 1, runs: runsOf(pages) };
+      first = end + 1;
+    }
+    return;
   }
+  for (let first = 1; first <= pageCount; first += perBatch) {
+    const count = Math.min(perBatch, pageCount - first + 1);
+    // A full backup has nothing that pages could be unchanged against.
+    yield { first, count, runs: runsWithin(previous && moment.changed, first, count) };
+  }
+}
+
+async function startBatch(job: PackJob, pool: PackPool, stretch: Stretch, buffer: Uint8Array) {
+  const { moment, previous, throttle, options } = job;
+  const { first, count, runs } = stretch;
+  const states = await previous?.next(count);
+  const request = { runs, pages: buffer, ...(states && { previous: statesOf(states, first, runs) }) };
+  const bytes = countOf(runs) * moment.pageSize;
+  await throttle.take(bytes);
+  await readRuns(moment, runs, buffer.subarray(0, bytes), options.signal);
   const packed = pool.pack(request);
   // Awaited in its turn; when another batch fails first, nobody asks any more.
   packed.catch(() => {});
-  return { first, count, bytes, states, buffer, packed };
-}
-
-/** The pages among `count` from `first` that may have changed, as runs. */
-function wantedRuns(changed: Uint32Array | undefined, first: number, count: number): PageRun[] {
-  if (!changed) return [{ first, count }];
-  const runs: PageRun[] = [];
-  for (let at = lowerBound(changed, first); at < changed.length; at++) {
-    const page = changed[at] as number;
-    if (page >= first + count) break;
-    const last = runs.at(-1);
-    if (last && last.first + last.count === page) last.count++;
-    else runs.push({ first: page, count: 1 });
-  }
-  return runs;
-}
-
-function lowerBound(sorted: Uint32Array, value: number): number {
-  let [low, high] = [0, sorted.length];
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((sorted[middle] as number) < value) low = middle + 1;
-    else high = middle;
-  }
-  return low;
+  return { ...stretch, bytes, states, buffer, packed };
 }
 
 /** The states of the runs' pages, out of those of the whole batch. */
 function statesOf(states: Uint8Array, first: number, runs: PageRun[]): Uint8Array {
-  const total = runs.reduce((sum, run) => sum + run.count, 0);
+  const total = countOf(runs);
   if (total * STATE_SIZE === states.length) return states;
   const wanted = new Uint8Array(total * STATE_SIZE);
   let at = 0;

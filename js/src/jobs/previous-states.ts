@@ -2,6 +2,7 @@ import { type Core, core } from "../core/index.ts";
 import type { Store } from "../stores/store.ts";
 import type { Link } from "./history.ts";
 import { damaged, ObjectReader } from "./object-reader.ts";
+import { checksumIn } from "./record.ts";
 
 /** The states of every page at the last backup, in order: what an incremental backup compares with. */
 export class PreviousStates {
@@ -18,7 +19,7 @@ export class PreviousStates {
     const last = links.at(-1);
     if (!base || !last) throw new Error("a chain has at least one link");
     const { pageSize, pageCount, bookmark } = last.record;
-    const checksum = bookmark.slice(27, 43);
+    const checksum = checksumIn(bookmark);
     const previous = new (await core()).Previous(pageSize, pageCount, checksum);
     const open = ({ record, fingerprints }: Link, step: number) =>
       ObjectReader.open(store, { key: fingerprints, ...record.fingerprints }, step, signal);

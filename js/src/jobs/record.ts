@@ -57,6 +57,11 @@ export function txidOf(record: BackupRecord): string {
   return record.bookmark.slice(0, 17).replace("-", "");
 }
 
+/** The database checksum in a bookmark, 16 hex digits. */
+export function checksumIn(bookmark: string): string {
+  return bookmark.slice(27, 43);
+}
+
 export function toBackup(record: BackupRecord): Backup {
   return {
     id: record.id,

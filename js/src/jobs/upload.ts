@@ -9,12 +9,18 @@ export interface ObjectProof {
   size: number;
 }
 
+/** In bytes: what is shorter is put in one piece, which asks less of every store than a stream does. */
+const SMALL = 1 << 20;
+
 /** An object written piece by piece. It is there once {@link finish} resolves, or not at all. */
 export class Upload {
   readonly key: string;
-  readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
-  readonly #stored: Promise<void>;
+  readonly #store: Store;
+  readonly #options: PutOptions;
   readonly #hash: Hasher;
+  /** What waits until there is enough for a stream. */
+  #small: Uint8Array[] = [];
+  #stream: Streamed | undefined;
   #size = 0;
 
   static async start(store: Store, key: string, options: PutOptions): Promise<Upload> {
@@ -22,12 +28,46 @@ export class Upload {
   }
 
   private constructor(store: Store, key: string, options: PutOptions, hash: Hasher) {
+    this.key = key;
+    this.#store = store;
+    this.#options = options;
+    this.#hash = hash;
+  }
+
+  /** Appends `bytes`, which stay as they are from then on; waits while the store is behind. */
+  async write(bytes: Uint8Array): Promise<void> {
+    if (bytes.length === 0) return;
+    this.#size += bytes.length;
+    this.#hash.update(bytes);
+    if (this.#stream) return this.#stream.write(bytes);
+    this.#small.push(bytes);
+    if (this.#size <= SMALL) return;
+    this.#stream = new Streamed(this.#store, this.key, this.#options);
+    for (const piece of this.#small.splice(0)) await this.#stream.write(piece);
+  }
+
+  /** Ends the object and waits until it is stored. */
+  async finish(): Promise<ObjectProof> {
+    if (this.#stream) await this.#stream.finish();
+    else await this.#store.put(this.key, joined(this.#small, this.#size), this.#options);
+    return { sha256: this.#hash.digest(), size: this.#size };
+  }
+
+  /** Gives the object up; nothing of it stays. */
+  async abort(reason: unknown): Promise<void> {
+    await this.#stream?.abort(reason);
+  }
+}
+
+class Streamed {
+  readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
+  readonly #stored: Promise<void>;
+
+  constructor(store: Store, key: string, options: PutOptions) {
     // A few batches may wait for the store, so that packing goes on while it writes.
     const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>({}, undefined, {
       highWaterMark: 4,
     });
-    this.key = key;
-    this.#hash = hash;
     this.#writer = writable.getWriter();
     this.#stored = store.put(key, readable, options);
     // Whoever writes or finishes hears of a failure; until then it must not count as unhandled. A store that fails
@@ -36,11 +76,7 @@ export class Upload {
     this.#writer.closed.catch(() => {});
   }
 
-  /** Appends `bytes`; waits while the store is behind. */
   async write(bytes: Uint8Array): Promise<void> {
-    if (bytes.length === 0) return;
-    this.#size += bytes.length;
-    this.#hash.update(bytes);
     try {
       await this.#writer.ready;
       this.#writer.write(bytes).catch(() => {});
@@ -51,17 +87,27 @@ export class Upload {
     }
   }
 
-  /** Ends the object and waits until it is stored. */
-  async finish(): Promise<ObjectProof> {
+  async finish(): Promise<void> {
     this.#writer.close().catch(() => {});
     await this.#stored;
-    return { sha256: this.#hash.digest(), size: this.#size };
   }
 
-  /** Gives the object up; nothing of it stays. */
   async abort(reason: unknown): Promise<void> {
     // Not awaited: it waits for a write that no one may read any more.
     this.#writer.abort(reason).catch(() => {});
     await this.#stored.catch(() => {});
   }
+}
+
+/** Pieces of `size` bytes in all as one. */
+export function joined(pieces: readonly Uint8Array[], size: number): Uint8Array {
+  const [first] = pieces;
+  if (first?.length === size) return first;
+  const whole = new Uint8Array(size);
+  let at = 0;
+  for (const piece of pieces) {
+    whole.set(piece, at);
+    at += piece.length;
+  }
+  return whole;
 }

@@ -1,6 +1,8 @@
 export interface PinOptions {
   /** What {@link Moment.mark} was at the last backup; lets a source say which pages changed since. */
   since?: string | undefined;
+  /** The state wanted, as {@link Moment.bookmark} named it; the newest unless given. A source without names has that only. */
+  at?: string | undefined;
   signal?: AbortSignal | undefined;
 }
 
@@ -47,9 +49,21 @@ export interface Moment {
   readonly mark?: string;
   /** Pages that differ from the moment of `since`, ascending, each once; missing when the source cannot tell. */
   readonly changed?: Uint32Array;
+  /** The source's name for this state, under which it can be pinned again ({@link PinOptions.at}) while it is kept. */
+  readonly bookmark?: string;
+  /**
+   * Database checksum over all pages, 16 hex digits. A source that knows it, and the one at the moment of `since`,
+   * spares the backup reading the fingerprints of what did not change.
+   */
+  readonly checksum?: string;
+  /** The same at the moment of `since`; there is one when there is `changed`. */
+  readonly checksumBefore?: string;
 
   /** Fills `into`, which holds whole pages, with the pages from `first` on (counted from 1). */
   read(first: number, into: Uint8Array, signal?: AbortSignal): Promise<void>;
+
+  /** Fills `into` with the pages of these numbers, one after the other: for a source that is faster so than one by one. */
+  readThese?(pages: Uint32Array, into: Uint8Array, signal?: AbortSignal): Promise<void>;
 
   /** Lets go. Idempotent. When the moment did not hold (another process changed the file), this throws. */
   release(): Promise<void>;

@@ -1,0 +1,65 @@
+import type { Moment, PageSource } from "../sources/source.ts";
+import type { Store } from "../stores/store.ts";
+import { History, type NextBackup } from "./history.ts";
+import { firstFrom, pagesAfter } from "./page-runs.ts";
+import { type BackupRecord, checksumIn } from "./record.ts";
+
+/** What a job works on. */
+export interface Subject {
+  /** Whether a restore makes the backup, of what it is about to replace. */
+  safety: boolean;
+  source: PageSource;
+  store: Store;
+  /** The database's name. */
+  name: string;
+  /** Its folder in the store. */
+  folder: string;
+}
+
+/** What the next backup is to be, before anything is read of the database. */
+export interface BackupPlan {
+  history: History;
+  next: NextBackup;
+  /** The backup that an incremental one is made on top of; missing when it must be a full one. */
+  head?: BackupRecord;
+}
+
+/** A moment that tells what changed and its own checksum: nothing else need be known of what it has not changed. */
+export type TellingMoment = Moment & Required<Pick<Moment, "changed" | "checksum">>;
+
+/** Lists what there is, and decides what comes next. */
+export async function planBackup(
+  { store, folder }: Subject,
+  signal: AbortSignal | undefined,
+): Promise<BackupPlan> {
+  const history = await History.load(store, folder, "newest", signal);
+  const next = withLostObjects(history, history.next());
+  return { history, next, ...(next.fullBecause === null && { head: history.find("latest") }) };
+}
+
+/** Why a backup of `moment` is a full one; nothing when it can be incremental. */
+export function whyFull({ next, head }: BackupPlan, moment: Moment, isAsked = false): string | undefined {
+  if (isAsked) return "it was asked for";
+  if (!head) return next.fullBecause ?? undefined;
+  return head.pageSize === moment.pageSize ? undefined : "the database's page size has changed";
+}
+
+/**
+ * Whether `moment` tells all that an incremental backup on top of `head` needs. What it says of the state before has to
+ * be what that backup proved, and every page that came since has to be among those that changed.
+ */
+export function tellsAll(moment: Moment, head: BackupRecord): moment is TellingMoment {
+  const { changed, checksum, checksumBefore, pageCount, pageSize } = moment;
+  if (!changed || checksum === undefined || checksumBefore !== checksumIn(head.bookmark)) return false;
+  const added = changed.length - firstFrom(changed, head.pageCount + 1);
+  return added === pagesAfter(head.pageCount, pageCount, pageSize);
+}
+
+/** A chain that lacks an object, or has one of another size, is not made longer: that would restore nothing. */
+function withLostObjects(history: History, next: NextBackup): NextBackup {
+  if (next.fullBecause !== null) return next;
+  const lost = history.chain(history.find("latest")).some((link) => !history.hasLtx(link));
+  return lost
+    ? { ...next, fullBecause: "an object of the chain before is missing or damaged", damaged: true }
+    : next;
+}

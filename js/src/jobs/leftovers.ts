@@ -1,0 +1,45 @@
+import { core } from "../core/index.ts";
+import type { Store } from "../stores/store.ts";
+import type { History, NextBackup } from "./history.ts";
+import { txidOf } from "./record.ts";
+
+/** Where a database's objects lie. */
+interface Place {
+  store: Store;
+  /** The database's folder in it. */
+  folder: string;
+}
+
+/**
+ * Deletes what runs that died have left: the files of runs that wanted the name of a record which another run got.
+ * One that is under way now has lost already. A record that is only missing, or damaged, keeps its files.
+ */
+export async function sweep({ store, folder }: Place, history: History, next: NextBackup): Promise<void> {
+  const { ltxKey } = await core();
+  const records = history.list().flatMap((entry) => ("record" in entry ? [entry.record] : []));
+  const firsts = new Set([next.first, ...records.map(({ first }) => first)]);
+  const known = new Set([next.txid, ...records.map(txidOf)]);
+  const files = history.fingerprintFiles.map((key) => {
+    const [, first = "", max = ""] = /([0-9a-f]{16})-([0-9a-f]{16})\.pages$/.exec(key) ?? [];
+    return { key, first, max };
+  });
+  // No record, but files that came after the first: the records were lost.
+  if (records.length === 0 && files.some(({ first }) => first !== next.first)) return;
+  for (const { key, first, max } of files) {
+    if (!firsts.has(first) || known.has(max)) continue;
+    const ltx = [ltxKey(store.layout, 0, first, max), ltxKey(store.layout, 9, "0000000000000001", max)];
+    await discard(
+      store,
+      [...ltx, key].map((below) => `${folder}/${below}`),
+    );
+  }
+}
+
+/** Deletes in that order, fingerprints last: what cannot be deleted now is invisible, and goes the next time. */
+export async function discard(store: Store, keys: string[]): Promise<void> {
+  try {
+    for (const key of keys) await store.delete(key);
+  } catch {
+    // The next backup sweeps.
+  }
+}
