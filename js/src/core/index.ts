@@ -9,5 +9,12 @@ export {
   useEngine,
 } from "./engine.ts";
 export { translateCoreError, translating } from "./errors.ts";
-export { type PackPool, type PackRequest, type PackResult, type PageRun, packPool } from "./packing.ts";
+export {
+  type PackPool,
+  type PackRequest,
+  type PackResult,
+  type PageRun,
+  packPool,
+  packWith,
+} from "./packing.ts";
 export { type Hasher, sha256 } from "./sha256.ts";

@@ -1,6 +1,6 @@
 import { core, translateCoreError, translating } from "../core/index.ts";
 import { PagemarkError } from "../errors/index.ts";
-import type { PageSource } from "../sources/source.ts";
+import type { Moment, PageSource } from "../sources/source.ts";
 import type { Store } from "../stores/store.ts";
 import { type BackupOptions, backUp, type NewBackup } from "./backup.ts";
 import { type DumpOptions, dumpMoment } from "./dump.ts";
@@ -10,7 +10,9 @@ import { isLostFingerprint, PreviousStates } from "./previous-states.ts";
 import type { JobOptions } from "./progress.ts";
 import { openProvedMoment } from "./proved-moment.ts";
 import { type Backup, toBackup } from "./record.ts";
+import { removalKeys } from "./removal.ts";
 import { drain, endingWith, planRestore, type RestorePlan, restoreStream } from "./restore.ts";
+import { snapshotFile } from "./snapshot-file.ts";
 import { StoredPages } from "./stored-pages.ts";
 import { readTables, type Table } from "./tables.ts";
 import { type Verification, type VerifyOptions, verify } from "./verify.ts";
@@ -118,6 +120,30 @@ export class Backups {
       const moment = await openProvedMoment(this.store, this.#folder, plan, options.signal);
       return dumpMoment(moment, this.name, options);
     });
+  }
+
+  /** The pages of a backup, read from the store as they are asked for, and proved one by one. Release it at the end. */
+  pages(at?: At, options: { signal?: AbortSignal } = {}): Promise<Moment & { backup?: Backup }> {
+    return translating(this.name, async () => {
+      const plan = await planRestore(this.store, this.#folder, formatAt(at), options.signal);
+      const moment = await openProvedMoment(this.store, this.#folder, plan, options.signal);
+      return plan.record ? Object.assign(moment, { backup: toBackup(plan.record) }) : moment;
+    });
+  }
+
+  /** A backup as one LTX file, whatever chain it is stored as. */
+  async snapshot(at?: At, options?: { signal?: AbortSignal }): Promise<ReadableStream<Uint8Array>> {
+    const { txid, createdAt } = await this.find(at);
+    return snapshotFile(await this.pages(txid, options), txid, Date.parse(createdAt));
+  }
+
+  /**
+   * The keys of all that belongs to these backups, to be deleted in that order; see {@link removalKeys}.
+   *
+   * @throws PagemarkError `BACKUP_UNKNOWN`, `BACKUP_NEEDED`
+   */
+  removalKeys(ids: ReadonlySet<string>): Promise<string[]> {
+    return translating(this.name, () => removalKeys(this.store, this.#folder, ids));
   }
 
   /** Proves what is stored; see {@link Verification}. */

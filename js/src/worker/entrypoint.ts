@@ -1,10 +1,95 @@
-import { WorkerEntrypoint } from "cloudflare:workers";
+import { type RpcTarget, WorkerEntrypoint } from "cloudflare:workers";
+import { PagemarkError } from "../entry/workerd.ts";
 import { app } from "./api/app.ts";
-import type { Env } from "./env.ts";
+import { createDatabase } from "./api/databases.ts";
+import { BoundDatabase } from "./bound-database.ts";
+import type { CreateOptions } from "./database/backups.ts";
+import type { DownloadOptions, DumpOptions } from "./database/downloads.ts";
+import type { RestoreOptions } from "./database/restores.ts";
+import { type Env, registry } from "./env.ts";
+
+/** What the binding of another Worker says: `props = { database = "shop" }`. */
+export interface Props {
+  /** The database that the binding is; made when it is first used. */
+  database?: string;
+}
+
+/** All that a database can do, a binding can. */
+type Bound = Omit<BoundDatabase, keyof RpcTarget>;
 
 /** What other Workers bind, and what HTTP reaches. */
-export class Entrypoint extends WorkerEntrypoint<Env> {
+export class Entrypoint extends WorkerEntrypoint<Env, Props> implements Bound {
   override fetch(request: Request): Response | Promise<Response> {
     return app.fetch(request, this.env, this.ctx);
+  }
+
+  /** A database by its name or its UUID. */
+  database(idOrName: string): BoundDatabase {
+    return new BoundDatabase(this.env, async () => {
+      const found = await registry(this.env).find(idOrName);
+      if (found) return found.uuid;
+      throw new PagemarkError("DATABASE_UNKNOWN", `there is no database ${JSON.stringify(idOrName)}`);
+    });
+  }
+
+  // The rest is about the database that the binding names: `env.DB.backup()`.
+  prepare(sql: string) {
+    return this.#bound.prepare(sql);
+  }
+  batch(statements: Parameters<BoundDatabase["batch"]>[0]) {
+    return this.#bound.batch(statements);
+  }
+  exec(sql: string) {
+    return this.#bound.exec(sql);
+  }
+  backup(options?: CreateOptions) {
+    return this.#bound.backup(options);
+  }
+  backups() {
+    return this.#bound.backups();
+  }
+  deleteBackup(id: string) {
+    return this.#bound.deleteBackup(id);
+  }
+  restore(options?: RestoreOptions) {
+    return this.#bound.restore(options);
+  }
+  download(id?: string, options?: DownloadOptions) {
+    return this.#bound.download(id, options);
+  }
+  dump(options?: DumpOptions) {
+    return this.#bound.dump(options);
+  }
+  compact() {
+    return this.#bound.compact();
+  }
+  bookmark() {
+    return this.#bound.bookmark();
+  }
+  bookmarkAt(at: string | Date) {
+    return this.#bound.bookmarkAt(at);
+  }
+  verify(id?: string) {
+    return this.#bound.verify(id);
+  }
+  jobs() {
+    return this.#bound.jobs();
+  }
+  info() {
+    return this.#bound.info();
+  }
+
+  /** The database that the binding names. @throws PagemarkError `USAGE` when it names none */
+  get #bound(): BoundDatabase {
+    const { database } = this.ctx.props ?? {};
+    return new BoundDatabase(this.env, async () => {
+      if (!database) {
+        const message =
+          'the binding names no database: give it props = { database = "<name>" }, or call database(name)';
+        throw new PagemarkError("USAGE", message);
+      }
+      const found = await registry(this.env).find(database);
+      return (found ?? (await createDatabase(this.env, database))).uuid;
+    });
   }
 }

@@ -1,4 +1,12 @@
-export { Database } from "./database/object.ts";
-export { Entrypoint, Entrypoint as default } from "./entrypoint.ts";
+export type { Backup, Verification } from "../entry/workerd.ts";
+export type { BoundStatement, D1Answer } from "./bound.ts";
+export type { BoundDatabase } from "./bound-database.ts";
+export type { BackupProgress, CreateOptions } from "./database/backups.ts";
+export type { DownloadOptions, DumpOptions } from "./database/downloads.ts";
+export type { Job } from "./database/jobs.ts";
+export { Database, type DatabaseInfo } from "./database/object.ts";
+export type { Query, QueryMeta } from "./database/queries.ts";
+export type { Restored, RestoreOptions } from "./database/restores.ts";
+export { Entrypoint, Entrypoint as default, type Props } from "./entrypoint.ts";
 export type { Env } from "./env.ts";
 export { Registry } from "./registry.ts";

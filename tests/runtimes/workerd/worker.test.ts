@@ -1,31 +1,6 @@
 import { SELF } from "cloudflare:test";
 import { beforeAll, describe, expect, test } from "vitest";
-
-const DATABASES = "https://pagemark/client/v4/accounts/acct/d1/database";
-
-interface Answer {
-  status: number;
-  // biome-ignore lint/suspicious/noExplicitAny: what the API answers is what is tested
-  body: any;
-}
-
-async function call(
-  path: string,
-  body?: unknown,
-  init: RequestInit & { token?: string } = {},
-): Promise<Answer> {
-  const { token = "all", ...rest } = init;
-  const answer = await SELF.fetch(`${DATABASES}${path}`, {
-    ...(body !== undefined && { method: "POST", body: JSON.stringify(body) }),
-    headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
-    ...rest,
-  });
-  return { status: answer.status, body: await answer.json() };
-}
-
-async function create(name: string): Promise<string> {
-  return (await call("", { name })).body.result.uuid;
-}
+import { call, create, DATABASES } from "./worker-api.ts";
 
 test("GET /healthz says that it runs, to anyone", async () => {
   expect(await (await SELF.fetch("https://pagemark/healthz")).json()).toEqual({ ok: true });

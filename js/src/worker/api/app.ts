@@ -1,9 +1,11 @@
 import { OpenAPIHono, type z } from "@hono/zod-openapi";
 import { accounts } from "./accounts.ts";
 import { type ApiContext, authenticate } from "./auth.ts";
+import { backups } from "./backups.ts";
 import { databases } from "./databases.ts";
 import { ApiError, failure, refusal } from "./envelope.ts";
 import { queries } from "./queries.ts";
+import { timeTravel } from "./time-travel.ts";
 
 /** Where clients expect the API. */
 export const BASE = "/client/v4";
@@ -17,7 +19,7 @@ export const app = new OpenAPIHono<ApiContext>({
 
 app.get("/healthz", (c) => c.json({ ok: true }));
 app.use(`${BASE}/*`, authenticate);
-for (const part of [accounts, databases, queries]) app.route(BASE, part);
+for (const part of [accounts, databases, queries, backups, timeTravel]) app.route(BASE, part);
 app.notFound((c) => failure(c, 404, [{ code: 7003, message: `Could not route to ${c.req.path}` }]));
 app.onError(refusal);
 

@@ -1,122 +1,183 @@
 import { DurableObject } from "cloudflare:workers";
-import { PagemarkError } from "../../entry/workerd.ts";
+import { type Backup, PagemarkError, type Verification } from "../../entry/workerd.ts";
 import { type Env, registry, setting } from "../env.ts";
-import { Live } from "./live.ts";
+import { type CreateOptions, DatabaseBackups } from "./backups.ts";
+import { type Download, type DownloadOptions, Downloads, type DumpOptions } from "./downloads.ts";
+import { Home, type Identity } from "./home.ts";
+import type { Job } from "./jobs.ts";
 import { measure } from "./measure.ts";
 import { type Query, type QueryOptions, type QueryResult, runQueries } from "./queries.ts";
+import { Reports } from "./reports.ts";
+import { type Restored, type RestoreOptions, Restores } from "./restores.ts";
 
 /** What a database is. */
-export interface DatabaseInfo {
-  uuid: string;
-  name: string;
-  /** RFC 3339. */
-  createdAt: string;
+export interface DatabaseInfo extends Identity {
   /** User tables. */
   tables: number;
   /** In bytes. */
   size: number;
 }
 
-/** User tables, and bytes. */
-interface Size {
-  tables: number;
-  size: number;
-}
-
-/** What an object knows of itself, from when it was created. */
-interface Identity {
-  uuid: string;
-  name: string;
-  createdAt: string;
-}
-
-const HOUR = 3_600_000;
-/** See `Database.limited`. */
+/** See `Database.limited` of the engine. */
 const MOST_STEPS = 500_000_000;
 
 /** One SQLite database, in the storage of a Durable Object. */
 export class Database extends DurableObject<Env> {
-  #identity: Identity | undefined;
-  #live: Live | undefined;
-  #reported: Size | undefined;
-  #reporting: Promise<void> | undefined;
+  #parts: Parts | undefined;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
-    this.#identity = ctx.storage.kv.get<Identity>("identity");
+    const identity = ctx.storage.kv.get<Identity>("identity");
+    if (identity) this.#parts = new Parts(ctx, env, identity);
   }
 
   /** Makes the database that the registry just entered. */
   async create(identity: Identity): Promise<DatabaseInfo> {
-    this.#identity = identity;
     this.ctx.storage.kv.put("identity", identity);
+    this.#parts = new Parts(this.ctx, this.env, identity);
     // A commit, so that even an empty database has a bookmark and can be backed up.
-    (await this.#database()).exec("PRAGMA user_version = 0");
+    (await this.#parts.home.database()).exec("PRAGMA user_version = 0");
+    await this.#parts.backups.schedule();
     return this.info();
   }
 
   /** Ends it. Backups stay where they are. */
   async destroy(): Promise<void> {
-    await this.#live?.close();
-    this.#live = undefined;
-    this.#identity = undefined;
+    const { home, backups } = this.#known;
+    this.#parts = undefined;
+    await backups.removeAll();
+    await home.live.close();
     await this.ctx.storage.deleteAlarm();
     await this.ctx.storage.deleteAll();
   }
 
   async info(): Promise<DatabaseInfo> {
-    const db = await this.#database();
-    const { uuid, name, createdAt } = this.#known;
-    return { uuid, name, createdAt, ...measure(db) };
+    const { home } = this.#known;
+    return { ...home.identity, ...measure(await home.database()) };
   }
 
   /**
    * Runs SQL: all of it in one transaction.
    *
-   * @throws SqlError, and PagemarkError `STATEMENT_REFUSED`, `READ_ONLY`, `RESULT_SIZE`, `USAGE`
+   * @throws SqlError, and PagemarkError `STATEMENT_REFUSED`, `READ_ONLY`, `RESULT_SIZE`, `USAGE`, `OVERLOADED`
    */
   async query(queries: readonly Query[], options: QueryOptions = {}): Promise<QueryResult[]> {
-    const db = await this.#database();
-    const results = db.limited(setting(this.env.PAGEMARK_QUERY_STEPS, MOST_STEPS), () =>
-      runQueries(db, queries, options),
-    );
-    const { tables, size } = measure(db);
-    for (const { meta } of results) meta.size_after = size;
-    this.#report(tables, size);
+    const { home, reports } = this.#known;
+    const db = await home.database();
+    const most = setting(this.env.PAGEMARK_QUERY_STEPS, MOST_STEPS);
+    const results = db.limited(most, () => runQueries(db, queries, options));
+    const size = measure(db);
+    for (const { meta } of results) meta.size_after = size.size;
+    this.ctx.waitUntil(reports.tell(size));
     return results;
   }
 
   /** The newest commit's bookmark. */
   async bookmark(): Promise<string> {
-    return (await this.#database()).bookmark();
+    return (await this.#known.home.database()).bookmark();
   }
 
-  #database() {
-    const { uuid } = this.#known;
-    this.#live ??= new Live(this.ctx.storage, uuid, setting(this.env.PAGEMARK_HISTORY_HOURS, 24) * HOUR);
-    return this.#live.database();
+  /** The bookmark of the state that the database was in at a time. */
+  async bookmarkAt(at: string | Date): Promise<string> {
+    return (await this.#known.home.database()).bookmarkAt(at);
   }
 
-  get #known(): Identity {
-    if (this.#identity) return this.#identity;
+  /** Makes a backup; resolves when it is stored. */
+  backup(options: CreateOptions = {}): Promise<Backup> {
+    return this.#known.backups.create("manual", options);
+  }
+
+  /** Every backup that is kept, newest first. */
+  backups(): Promise<Backup[]> {
+    return this.#known.backups.list();
+  }
+
+  deleteBackup(id: string): Promise<void> {
+    return this.#known.backups.delete(id);
+  }
+
+  /** Puts an earlier state in the place of this one. */
+  async restore(options: RestoreOptions = {}): Promise<Restored> {
+    const { home, restores, reports } = this.#known;
+    const restored = await restores.restore(options);
+    this.ctx.waitUntil(reports.tell(measure(await home.database())));
+    return restored;
+  }
+
+  /** A backup as a database file; without `at` the database as it is now. */
+  async download(at?: string, options?: DownloadOptions): Promise<Download> {
+    return streamed(await this.#known.downloads.file(at, options));
+  }
+
+  /** A state as SQL. */
+  async dump(options: DumpOptions = {}): Promise<Download> {
+    return streamed(await this.#known.downloads.sql(options));
+  }
+
+  /** A backup as one LTX file that `litestream restore` takes. */
+  async ltx(at: string): Promise<Download> {
+    return streamed(await this.#known.downloads.ltx(at));
+  }
+
+  /** A copy without free space, as a database file. */
+  async compact(): Promise<Download> {
+    const { home } = this.#known;
+    const body = (await home.database()).compact();
+    return streamed({ filename: `${home.identity.name}.sqlite3`, body });
+  }
+
+  /** Proves what is stored, of one backup or of all. */
+  async verify(at?: string): Promise<Verification> {
+    return (await this.#known.backups.stored()).verify(at === undefined ? {} : { at });
+  }
+
+  /** What is under way, and what ended during the last day; newest first. */
+  async jobs(): Promise<Job[]> {
+    return this.#known.home.jobs.list();
+  }
+
+  override async alarm(): Promise<void> {
+    if (!this.#parts) return;
+    const { home, backups, restores } = this.#parts;
+    for (const task of home.agenda.take(Date.now())) {
+      try {
+        if (task === "backup") await backups.run();
+        if (task === "restore") await restores.run();
+        if (task === "hourly") await backups.hourly(Date.now());
+      } catch {
+        // Each keeps its own record of what failed, and has put down when it comes up again.
+      }
+    }
+    await home.agenda.rearm();
+  }
+
+  get #known(): Parts {
+    if (this.#parts) return this.#parts;
     throw new PagemarkError("DATABASE_UNKNOWN", "there is no such database; it may have been deleted");
   }
+}
 
-  /** Tells the registry, soon, what lists show; once at a time, and the newest. */
-  #report(tables: number, size: number): void {
-    if (this.#reported?.tables === tables && this.#reported.size === size) return;
-    this.#reported = { tables, size };
-    this.#reporting ??= this.#tell().finally(() => {
-      this.#reporting = undefined;
-    });
-    this.ctx.waitUntil(this.#reporting);
-  }
+/** What an object is made of, once there is a database. */
+class Parts {
+  readonly home: Home;
+  readonly backups: DatabaseBackups;
+  readonly restores: Restores;
+  readonly downloads: Downloads;
+  readonly reports: Reports;
 
-  async #tell(): Promise<void> {
-    let told: Size | undefined;
-    while (told !== this.#reported) {
-      told = this.#reported;
-      if (told) await registry(this.env).report(this.#known.uuid, told.tables, told.size);
-    }
+  constructor(ctx: DurableObjectState, env: Env, identity: Identity) {
+    this.home = new Home(ctx, env, identity);
+    this.backups = new DatabaseBackups(this.home);
+    this.restores = new Restores(this.home, this.backups);
+    this.downloads = new Downloads(this.home, this.backups);
+    this.reports = new Reports((tables, size) => registry(env).report(identity.uuid, tables, size));
   }
+}
+
+/** Only streams of workerd's own go from one object to another. */
+function streamed(download: Download): Download {
+  const { readable, writable } = new IdentityTransformStream();
+  // Who reads it hears of an error there.
+  download.body.pipeTo(writable as WritableStream<Uint8Array>).catch(() => {});
+  return { ...download, body: readable as ReadableStream<Uint8Array> };
 }

@@ -1,0 +1,136 @@
+import { createRoute, OpenAPIHono, z } from "@hono/zod-openapi";
+import type { Backup } from "../../entry/workerd.ts";
+import { databaseObject } from "../env.ts";
+import { type ApiContext, adminOnly } from "./auth.ts";
+import { success } from "./envelope.ts";
+import { fileAnswer, rangeOf } from "./files.ts";
+import { found } from "./found.ts";
+import { answers, DatabasePath } from "./schemas.ts";
+
+/** Backups, as wrangler 3 makes them, and what it could not do. */
+export const backups = new OpenAPIHono<ApiContext>();
+
+const PATH = "/accounts/{account_id}/d1/database/{database_id}/backup";
+const BackupPath = DatabasePath.extend({
+  backup_id: z
+    .string()
+    .regex(/^[0-9a-f]{8}[0-9a-f-]{0,28}$/, "a backup id is a UUID, or its first eight digits"),
+});
+const BackupInfo = z
+  .object({
+    id: z.string(),
+    database_id: z.string(),
+    created_at: z.string(),
+    state: z.string(),
+    num_tables: z.number().int(),
+    file_size: z.number().int(),
+    kind: z.string(),
+    bookmark: z.string(),
+    stored_size: z.number().int(),
+  })
+  .openapi("Backup");
+
+backups.openapi(
+  createRoute({
+    method: "post",
+    path: PATH,
+    summary: "Backs the database up; answers when the backup is stored",
+    middleware: [adminOnly] as const,
+    request: { params: DatabasePath },
+    responses: answers(BackupInfo, "The backup"),
+  }),
+  async (c) => {
+    const { uuid } = await found(c.env, c.req.valid("param").database_id);
+    return success(c, shown(await databaseObject(c.env, uuid).backup(), uuid)) as never;
+  },
+);
+
+backups.openapi(
+  createRoute({
+    method: "get",
+    path: PATH,
+    summary: "The backups that are kept, newest first",
+    request: { params: DatabasePath },
+    responses: answers(z.array(BackupInfo), "The backups"),
+  }),
+  async (c) => {
+    const { uuid } = await found(c.env, c.req.valid("param").database_id);
+    const all = await databaseObject(c.env, uuid).backups();
+    return success(
+      c,
+      all.filter(({ state }) => state === "done").map((each) => shown(each, uuid)),
+    ) as never;
+  },
+);
+
+backups.openapi(
+  createRoute({
+    method: "delete",
+    path: `${PATH}/{backup_id}`,
+    summary: "Deletes a backup",
+    middleware: [adminOnly] as const,
+    request: { params: BackupPath },
+    responses: answers(z.null(), "It is no longer listed"),
+  }),
+  async (c) => {
+    const { database_id, backup_id } = c.req.valid("param");
+    const { uuid } = await found(c.env, database_id);
+    await databaseObject(c.env, uuid).deleteBackup(backup_id);
+    return success(c, null) as never;
+  },
+);
+
+backups.openapi(
+  createRoute({
+    method: "get",
+    path: `${PATH}/{backup_id}/download`,
+    summary: "A backup as a file; of a database file also ranges",
+    request: {
+      params: BackupPath,
+      query: z.object({ format: z.enum(["sqlite", "sql", "ltx"]).default("sqlite") }),
+    },
+    responses: { 200: { description: "The file", content: { "application/octet-stream": {} } } },
+  }),
+  async (c) => {
+    const { database_id, backup_id } = c.req.valid("param");
+    const { format } = c.req.valid("query");
+    const { uuid } = await found(c.env, database_id);
+    const object = databaseObject(c.env, uuid);
+    if (format === "sql") return fileAnswer(c, await object.dump({ at: backup_id })) as never;
+    if (format === "ltx") return fileAnswer(c, await object.ltx(backup_id)) as never;
+    const range = rangeOf(c.req.header("range"));
+    return fileAnswer(c, await object.download(backup_id, { range }), range) as never;
+  },
+);
+
+backups.openapi(
+  createRoute({
+    method: "post",
+    path: `${PATH}/{backup_id}/restore`,
+    summary: "Puts a backup in the place of the database; what it replaces is backed up first",
+    middleware: [adminOnly] as const,
+    request: { params: BackupPath },
+    responses: answers(z.object({ bookmark: z.string(), previous_bookmark: z.string() }), "It is in place"),
+  }),
+  async (c) => {
+    const { database_id, backup_id } = c.req.valid("param");
+    const { uuid } = await found(c.env, database_id);
+    const { bookmark, undo, safety } = await databaseObject(c.env, uuid).restore({ at: backup_id });
+    return success(c, { bookmark, previous_bookmark: undo, safety_backup: safety?.id }) as never;
+  },
+);
+
+function shown(backup: Backup, uuid: string) {
+  const { id, createdAt, state, tables, size, kind, bookmark, storedSize } = backup;
+  return {
+    id,
+    database_id: uuid,
+    created_at: createdAt,
+    state,
+    num_tables: tables,
+    file_size: size,
+    kind,
+    bookmark,
+    stored_size: storedSize,
+  };
+}

@@ -1,0 +1,65 @@
+import { createRoute, OpenAPIHono, z } from "@hono/zod-openapi";
+import { databaseObject } from "../env.ts";
+import { type ApiContext, adminOnly } from "./auth.ts";
+import { ApiError, success } from "./envelope.ts";
+import { found } from "./found.ts";
+import { answers, DatabasePath } from "./schemas.ts";
+
+/** Bookmarks, and going back to them. */
+export const timeTravel = new OpenAPIHono<ApiContext>();
+
+const Bookmark = z.object({ bookmark: z.string() });
+const Restored = Bookmark.extend({ previous_bookmark: z.string(), message: z.string() });
+
+// wrangler before 3.25 writes a dash.
+for (const name of ["time_travel", "time-travel"]) {
+  const path = `/accounts/{account_id}/d1/database/{database_id}/${name}`;
+
+  timeTravel.openapi(
+    createRoute({
+      method: "get",
+      path: `${path}/bookmark`,
+      summary: "The bookmark of now, or of a time",
+      request: { params: DatabasePath, query: z.object({ timestamp: z.string().max(64).optional() }) },
+      responses: answers(Bookmark, "The bookmark"),
+    }),
+    async (c) => {
+      const { uuid } = await found(c.env, c.req.valid("param").database_id);
+      const { timestamp } = c.req.valid("query");
+      const object = databaseObject(c.env, uuid);
+      const bookmark = timestamp ? await object.bookmarkAt(timestamp) : await object.bookmark();
+      return success(c, { bookmark }) as never;
+    },
+  );
+
+  timeTravel.openapi(
+    createRoute({
+      method: "post",
+      path: `${path}/restore`,
+      summary: "Goes back to a bookmark, or to a time",
+      middleware: [adminOnly] as const,
+      request: {
+        params: DatabasePath,
+        query: z.object({
+          bookmark: z.string().max(64).optional(),
+          timestamp: z.string().max(64).optional(),
+        }),
+      },
+      responses: answers(Restored, "It is in place"),
+    }),
+    async (c) => {
+      const { uuid } = await found(c.env, c.req.valid("param").database_id);
+      const { bookmark, timestamp } = c.req.valid("query");
+      if ((bookmark === undefined) === (timestamp === undefined)) {
+        throw new ApiError(400, 7400, "Invalid request: give a bookmark or a timestamp");
+      }
+      const restored = await databaseObject(c.env, uuid).restore({ at: bookmark ?? timestamp });
+      const message = `Restored database to bookmark: ${bookmark ?? restored.bookmark}`;
+      return success(c, {
+        bookmark: bookmark ?? restored.bookmark,
+        previous_bookmark: restored.undo,
+        message,
+      }) as never;
+    },
+  );
+}

@@ -1,0 +1,111 @@
+import { RpcTarget } from "cloudflare:workers";
+import { type Backup, PagemarkError, type Verification } from "../entry/workerd.ts";
+import { BoundStatement, type D1Answer, d1Answer } from "./bound.ts";
+import type { CreateOptions } from "./database/backups.ts";
+import type { Download, DownloadOptions, DumpOptions } from "./database/downloads.ts";
+import type { Job } from "./database/jobs.ts";
+import type { DatabaseInfo } from "./database/object.ts";
+import type { Query } from "./database/queries.ts";
+import type { Restored, RestoreOptions } from "./database/restores.ts";
+import { databaseObject, type Env } from "./env.ts";
+
+/** A database, as another Worker has it: SQL in D1's shape, and what D1 has not. */
+export class BoundDatabase extends RpcTarget {
+  readonly #env: Env;
+  readonly #uuid: () => Promise<string>;
+
+  /** `uuid` finds the database; it is asked at every call, because databases come and go. */
+  constructor(env: Env, uuid: () => Promise<string>) {
+    super();
+    this.#env = env;
+    this.#uuid = uuid;
+  }
+
+  prepare(sql: string): BoundStatement {
+    return new BoundStatement(async (query) => one(await (await this.#object()).query([query])), { sql });
+  }
+
+  /** Runs statements in one transaction: prepared ones, or SQL with parameters. */
+  async batch(statements: readonly (Query | Pick<BoundStatement, "describe">)[]): Promise<D1Answer[]> {
+    const queries = await Promise.all(statements.map((each) => ("sql" in each ? each : each.describe())));
+    return (await (await this.#object()).query(queries)).map(d1Answer);
+  }
+
+  /** Runs a script in one transaction. */
+  async exec(sql: string): Promise<{ count: number; duration: number }> {
+    const results = await (await this.#object()).query([{ sql }]);
+    return { count: results.length, duration: 0 };
+  }
+
+  /** Makes a backup; resolves when it is stored. */
+  async backup(options: CreateOptions = {}): Promise<Backup> {
+    return (await this.#object()).backup(options);
+  }
+
+  /** Every backup that is kept, newest first. */
+  async backups(): Promise<Backup[]> {
+    return (await this.#object()).backups();
+  }
+
+  async deleteBackup(id: string): Promise<void> {
+    await (await this.#object()).deleteBackup(id);
+  }
+
+  /** Puts an earlier state in the place of this one: a backup, or what history still has. */
+  async restore(options: RestoreOptions = {}): Promise<Restored> {
+    return (await this.#object()).restore(options);
+  }
+
+  /** A backup as a SQLite file; without an id the database as it is now. */
+  async download(id?: string, options?: DownloadOptions): Promise<ReadableStream<Uint8Array>> {
+    return this.#body((await this.#object()).download(id, options));
+  }
+
+  /** A state as SQL, the newest unless `at` is given. */
+  async dump(options: DumpOptions = {}): Promise<ReadableStream<Uint8Array>> {
+    return this.#body((await this.#object()).dump(options));
+  }
+
+  /** A copy without free space, as a SQLite file. */
+  async compact(): Promise<ReadableStream<Uint8Array>> {
+    return this.#body((await this.#object()).compact());
+  }
+
+  /** The newest commit's bookmark. */
+  async bookmark(): Promise<string> {
+    return (await this.#object()).bookmark();
+  }
+
+  /** The bookmark of the state that the database was in at a time. */
+  async bookmarkAt(at: string | Date): Promise<string> {
+    return (await this.#object()).bookmarkAt(at);
+  }
+
+  /** Proves what is stored, of one backup or of all. */
+  async verify(id?: string): Promise<Verification> {
+    return (await this.#object()).verify(id);
+  }
+
+  /** What is under way, and what ended during the last day. */
+  async jobs(): Promise<Job[]> {
+    return (await this.#object()).jobs();
+  }
+
+  async info(): Promise<DatabaseInfo> {
+    return (await this.#object()).info();
+  }
+
+  async #object() {
+    return databaseObject(this.#env, await this.#uuid());
+  }
+
+  async #body(download: Promise<Download>): Promise<ReadableStream<Uint8Array>> {
+    return (await download).body;
+  }
+}
+
+function one<T>(items: readonly T[]): T {
+  const [first] = items;
+  if (items.length === 1 && first !== undefined) return first;
+  throw new PagemarkError("USAGE", "a prepared statement is one statement; exec() runs several");
+}

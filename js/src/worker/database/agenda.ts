@@ -1,0 +1,64 @@
+/** What has to be done at some time, each at most once at a time. */
+export type Task = "backup" | "hourly" | "restore" | "sweep" | "jobs";
+
+const TABLE =
+  "CREATE TABLE IF NOT EXISTS pagemark_agenda (task TEXT PRIMARY KEY, due_ms INTEGER NOT NULL) WITHOUT ROWID";
+
+/** An object has one alarm: this keeps what it is set for, in the object's storage. */
+export class Agenda {
+  readonly #storage: DurableObjectStorage;
+  #isThere = false;
+
+  constructor(storage: DurableObjectStorage) {
+    this.#storage = storage;
+  }
+
+  /** Puts a task on the agenda, or moves it to another time. */
+  async set(task: Task, dueMs: number): Promise<void> {
+    this.#exec("INSERT OR REPLACE INTO pagemark_agenda VALUES (?, ?)", task, dueMs);
+    await this.#setAlarm();
+  }
+
+  /** Puts a task on the agenda unless it comes up earlier already. */
+  async setBy(task: Task, dueMs: number): Promise<void> {
+    const due = this.due(task);
+    if (due === undefined || due > dueMs) await this.set(task, dueMs);
+  }
+
+  async drop(task: Task): Promise<void> {
+    this.#exec("DELETE FROM pagemark_agenda WHERE task = ?", task);
+    await this.#setAlarm();
+  }
+
+  /** When a task comes up, in milliseconds since 1970. */
+  due(task: Task): number | undefined {
+    const [row] = this.#exec("SELECT due_ms FROM pagemark_agenda WHERE task = ?", task);
+    return row?.due_ms as number | undefined;
+  }
+
+  /** Takes what is due off the agenda, earliest first. Whoever does it puts down when it comes up next. */
+  take(nowMs: number): Task[] {
+    const rows = this.#exec("DELETE FROM pagemark_agenda WHERE due_ms <= ? RETURNING task, due_ms", nowMs);
+    return rows.sort((a, b) => Number(a.due_ms) - Number(b.due_ms)).map(({ task }) => task as Task);
+  }
+
+  /** Sets the alarm for what comes up next. */
+  async rearm(): Promise<void> {
+    await this.#setAlarm();
+  }
+
+  async #setAlarm(): Promise<void> {
+    const [row] = this.#exec("SELECT min(due_ms) AS due_ms FROM pagemark_agenda");
+    const due = row?.due_ms as number | null | undefined;
+    if (due === null || due === undefined) await this.#storage.deleteAlarm();
+    else await this.#storage.setAlarm(due);
+  }
+
+  #exec(sql: string, ...bindings: (string | number)[]): Record<string, SqlStorageValue>[] {
+    if (!this.#isThere) {
+      this.#storage.sql.exec(TABLE);
+      this.#isThere = true;
+    }
+    return this.#storage.sql.exec(sql, ...bindings).toArray();
+  }
+}

@@ -1,0 +1,185 @@
+import { type Backup, Backups, PagemarkError, pagemark } from "../../entry/workerd.ts";
+import type { Home } from "./home.ts";
+import { Origins } from "./origins.ts";
+import { Removals } from "./removals.ts";
+import { isChainOld, type Origin, retention } from "./retention.ts";
+import { missedPeriods, nextPeriod, period } from "./schedule.ts";
+
+/** How far a backup is. */
+export interface BackupProgress {
+  jobId: string;
+  phase: string;
+  /** Pages. */
+  done: number;
+  total: number;
+}
+
+export interface CreateOptions {
+  /** Makes a full backup even where an incremental one would do. */
+  full?: boolean | undefined;
+  /** Called after every step. */
+  onProgress?: ((progress: BackupProgress) => unknown) | undefined;
+}
+
+/** All it takes to go on with a backup after an eviction. */
+interface Request {
+  origin: Origin;
+  full: boolean;
+  /** Periods of the schedule before it that had none. */
+  missed: number;
+}
+
+interface Waiting {
+  done(backup: Backup): void;
+  failed(error: unknown): void;
+  onProgress: CreateOptions["onProgress"];
+}
+
+/** If this object is evicted in mid-step, another one goes on after so long, in milliseconds. */
+const STEP_LEASE_MS = 20_000;
+
+/** The database's backups in R2: makes them one after the other, and keeps what is to be kept. */
+export class DatabaseBackups {
+  readonly #home: Home;
+  readonly #origins: Origins;
+  readonly #removals: Removals;
+  readonly #waiting = new Map<string, Waiting>();
+  #running: Promise<void> | undefined;
+
+  constructor(home: Home) {
+    this.#home = home;
+    this.#origins = new Origins(home.storage.sql);
+    this.#removals = new Removals(home.storage.sql, home.store);
+  }
+
+  /** Makes a backup of the database as it is now, after those that are under way. */
+  async create(
+    origin: Origin,
+    { full = false, onProgress }: CreateOptions = {},
+    missed = 0,
+  ): Promise<Backup> {
+    const request: Request = { origin, full, missed };
+    const id = this.#home.jobs.begin("backup", request);
+    const made = new Promise<Backup>((done, failed) => {
+      this.#waiting.set(id, { done, failed, onProgress });
+    });
+    await this.run();
+    return made;
+  }
+
+  /** Every backup that is kept, newest first. */
+  async list(): Promise<Backup[]> {
+    const all = await (await this.stored()).list();
+    const { gone } = this.#retention(all);
+    return all.filter(({ id }) => !gone.has(id));
+  }
+
+  /** Deletes a backup; what others are made of it stays till they are gone. */
+  async delete(idOrPrefix: string): Promise<void> {
+    const { id } = await (await this.stored()).find(idOrPrefix);
+    this.#origins.delete(id);
+    await this.#removeUnneeded();
+  }
+
+  /** All that is in the store. */
+  stored(): Promise<Backups> {
+    return Backups.open(this.#home.backupName, this.#home.store);
+  }
+
+  /** Does what there is to do, and sees to it that somebody goes on if this ends early. Once at a time. */
+  async run(): Promise<void> {
+    do {
+      this.#running ??= this.#runAll().finally(() => {
+        this.#running = undefined;
+      });
+      await this.#running;
+      // One may have come just when the run ended.
+    } while (this.#home.jobs.unfinished("backup"));
+  }
+
+  /** What is due by the schedule. */
+  async hourly(nowMs: number): Promise<void> {
+    const length = period(this.#home.env.PAGEMARK_SCHEDULE);
+    if (length === undefined) return;
+    await this.#home.agenda.set("hourly", nextPeriod(nowMs, length));
+    const last = this.#home.storage.kv.get<number>("backedUpMs");
+    const missed = last === undefined ? 0 : missedPeriods(last, nowMs, length);
+    if (missed < 0) return;
+    this.#home.storage.kv.put("backedUpMs", nowMs);
+    await this.create("automatic", {}, missed);
+  }
+
+  /** Puts the schedule on the agenda. */
+  async schedule(): Promise<void> {
+    const length = period(this.#home.env.PAGEMARK_SCHEDULE);
+    if (length === undefined) await this.#home.agenda.drop("hourly");
+    else await this.#home.agenda.setBy("hourly", nextPeriod(Date.now(), length));
+  }
+
+  /** Deletes what is on the list of what goes. */
+  async removeAll(): Promise<void> {
+    await this.#removals.run();
+  }
+
+  async #runAll(): Promise<void> {
+    const { jobs, agenda } = this.#home;
+    for (let job = jobs.unfinished<Request>("backup"); job; job = jobs.unfinished<Request>("backup")) {
+      await agenda.set("backup", Date.now() + STEP_LEASE_MS);
+      await this.#make(job.id, job.request);
+    }
+    // What cannot be deleted now stays noted down, for the next time.
+    await this.#removeUnneeded().catch(() => {});
+    await agenda.drop("backup");
+  }
+
+  async #make(id: string, { origin, full, missed }: Request): Promise<void> {
+    const { jobs, live, store, backupName } = this.#home;
+    const waiting = this.#waiting.get(id);
+    try {
+      const database = await live.database();
+      const isOld = origin === "automatic" && (await this.#isChainOld());
+      const backup = await pagemark(database, { store, name: backupName }).backup({
+        full: full || isOld,
+        onProgress: ({ phase, done, total }) => {
+          jobs.progress(id, phase, done, total);
+          waiting?.onProgress?.({ jobId: id, phase, done, total });
+        },
+      });
+      this.#origins.add(backup.id, origin, missed);
+      jobs.end(id, "done");
+      waiting?.done(backup);
+    } catch (error) {
+      jobs.end(id, "failed", error);
+      waiting?.failed(error);
+    } finally {
+      this.#waiting.delete(id);
+    }
+  }
+
+  async #isChainOld(): Promise<boolean> {
+    const oldestFirst = (await (await this.stored()).list()).reverse();
+    return isChainOld(this.#origins.of(oldestFirst), this.#home.keepMs, Date.now());
+  }
+
+  #retention(newestFirst: readonly Backup[]) {
+    // One whose record is damaged has no id, and is no one's to delete.
+    const sound = newestFirst.filter(({ state }) => state === "done").reverse();
+    return retention(this.#origins.of(sound), this.#home.keepMs, Date.now());
+  }
+
+  async #removeUnneeded(): Promise<void> {
+    const stored = await this.stored();
+    const { removable } = this.#retention(await stored.list());
+    if (removable.size > 0) {
+      this.#removals.add(await stored.removalKeys(removable));
+      this.#origins.forget(removable);
+    }
+    await this.#removals.run();
+  }
+}
+
+/** What a backup's id in a path may be: a UUID, or the first eight digits or more of one. */
+export function checkId(id: string): string {
+  if (/^[0-9a-f]{8}[0-9a-f-]{0,28}$/i.test(id)) return id.toLowerCase();
+  throw new PagemarkError("BACKUP_UNKNOWN", "no backup has that id");
+}

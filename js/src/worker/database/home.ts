@@ -1,0 +1,59 @@
+import type { Database } from "../../entry/engine.workerd.ts";
+import { r2, type Store } from "../../entry/workerd.ts";
+import { type Env, setting } from "../env.ts";
+import { Agenda } from "./agenda.ts";
+import { Gate } from "./gate.ts";
+import { Jobs } from "./jobs.ts";
+import { Live } from "./live.ts";
+
+/** What an object knows of itself, from when it was created. */
+export interface Identity {
+  uuid: string;
+  name: string;
+  /** RFC 3339. */
+  createdAt: string;
+}
+
+const HOUR_MS = 3_600_000;
+
+/** A database's object from the inside: what its parts share. */
+export class Home {
+  readonly identity: Identity;
+  readonly env: Env;
+  readonly storage: DurableObjectStorage;
+  readonly live: Live;
+  readonly gate = new Gate();
+  readonly agenda: Agenda;
+  readonly jobs: Jobs;
+  /** Where backups go. */
+  readonly store: Store;
+
+  constructor(ctx: DurableObjectState, env: Env, identity: Identity) {
+    this.identity = identity;
+    this.env = env;
+    this.storage = ctx.storage;
+    this.live = new Live(ctx.storage, identity.uuid, setting(env.PAGEMARK_HISTORY_HOURS, 24) * HOUR_MS);
+    this.agenda = new Agenda(ctx.storage);
+    this.jobs = new Jobs(ctx.storage.sql);
+    this.store = r2(env.BACKUPS);
+  }
+
+  /** The name of its backups in the store: readable, and no other database's, also of one that had its name before. */
+  get backupName(): string {
+    const { name, uuid } = this.identity;
+    return `${name}-${uuid.slice(0, 8)}`;
+  }
+
+  /** For how long automatic backups are kept, in milliseconds. */
+  get keepMs(): number {
+    return setting(this.env.PAGEMARK_KEEP_HOURS, 24) * HOUR_MS;
+  }
+
+  /** The open database, once nothing replaces it any more. */
+  async database(): Promise<Database> {
+    await this.gate.enter();
+    const database = await this.live.database();
+    // It may have been closed while this waited for it to open.
+    return this.gate.closedFor === undefined ? database : this.database();
+  }
+}

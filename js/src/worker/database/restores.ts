@@ -1,0 +1,132 @@
+import type { Database } from "../../entry/engine.workerd.ts";
+import { type Backup, PagemarkError } from "../../entry/workerd.ts";
+import type { DatabaseBackups } from "./backups.ts";
+import type { Home } from "./home.ts";
+
+export interface RestoreOptions {
+  /** A backup's id or bookmark, or a bookmark or time that history still has; the newest backup unless given. */
+  at?: string | Date | undefined;
+  /** Whether to back up first what a backup replaces; true unless given. */
+  safety?: boolean | undefined;
+}
+
+export interface Restored {
+  /** The state that is in place now. */
+  bookmark: string;
+  /** Restoring it undoes this restore, for as long as history has it. */
+  undo: string;
+  /** The backup of what was replaced. */
+  safety?: Backup;
+}
+
+/** All it takes to go on with a restore after an eviction. */
+interface Request {
+  /** Of the backup. */
+  id: string;
+  attempts: number;
+}
+
+const BOOKMARK = /^[0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{32}$/;
+/** A restore that is evicted again and again is given up after so many attempts. */
+const ATTEMPTS = 5;
+/** If this object is evicted on the way, another one begins anew after so long, in milliseconds. */
+const LEASE_MS = 20_000;
+
+/** Puts earlier states in the database's place. Requests that come meanwhile wait. */
+export class Restores {
+  readonly #home: Home;
+  readonly #backups: DatabaseBackups;
+  #running: Promise<void> | undefined;
+
+  constructor(home: Home, backups: DatabaseBackups) {
+    this.#home = home;
+    this.#backups = backups;
+    // Begun before an eviction: nobody is to see the database before it has ended.
+    if (home.jobs.unfinished("restore")) home.gate.close("being restored");
+  }
+
+  /** Goes back, to a state that history has, or to a backup. */
+  async restore({ at, safety = true }: RestoreOptions): Promise<Restored> {
+    const database = await this.#home.database();
+    const found = at === undefined ? {} : inHistory(database, at);
+    if (found.bookmark !== undefined) {
+      const undo = database.restore({ at: found.bookmark });
+      return { bookmark: database.bookmark(), undo };
+    }
+    const { id } = await (await this.#backups.stored()).find(at).catch((error) => {
+      // Of a bookmark of this database, history says more than backups do.
+      throw found.gone ?? error;
+    });
+    return this.#fromBackup(id, safety);
+  }
+
+  async #fromBackup(id: string, safety: boolean): Promise<Restored> {
+    const { jobs, gate, live } = this.#home;
+    if (gate.closedFor !== undefined) {
+      throw new PagemarkError("OVERLOADED", "another restore is under way; try again when it has ended");
+    }
+    gate.close("being restored");
+    let replaced: Backup | undefined;
+    let job: string | undefined;
+    try {
+      if (safety) replaced = await this.#backups.create("restore");
+      const undo = (await live.database()).bookmark();
+      job = jobs.begin("restore", { id, attempts: 0 } satisfies Request);
+      await this.run();
+      const failure = jobs.list().find((each) => each.id === job)?.error;
+      if (failure) throw new PagemarkError(failure.code, failure.message);
+      const bookmark = (await live.database()).bookmark();
+      return { bookmark, undo, ...(replaced && { safety: replaced }) };
+    } finally {
+      if (!jobs.unfinished("restore")) gate.open();
+    }
+  }
+
+  /** Does what there is to do. Once at a time. */
+  async run(): Promise<void> {
+    this.#running ??= this.#run().finally(() => {
+      this.#running = undefined;
+    });
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    const { jobs, agenda, gate, live } = this.#home;
+    for (let job = jobs.unfinished<Request>("restore"); job; job = jobs.unfinished<Request>("restore")) {
+      const { id, request } = job;
+      try {
+        await agenda.set("restore", Date.now() + LEASE_MS);
+        if (request.attempts >= ATTEMPTS) {
+          throw new PagemarkError(
+            "RESTORE_EVICTED",
+            `the restore was interrupted ${ATTEMPTS} times; try again`,
+          );
+        }
+        jobs.setRequest(id, { ...request, attempts: request.attempts + 1 });
+        const stored = await this.#backups.stored();
+        const { body } = await stored.download(request.id, {
+          onProgress: ({ done, total }) => jobs.progress(id, "restore", done, total),
+        });
+        await (await live.database()).load(body);
+        jobs.end(id, "done");
+      } catch (error) {
+        jobs.end(id, "failed", error);
+      }
+    }
+    await agenda.drop("restore");
+    gate.open();
+  }
+}
+
+/** What `at` means in the database's own history; nothing when it can only be a backup's. */
+function inHistory(database: Database, at: string | Date): { bookmark?: string; gone?: unknown } {
+  try {
+    return { bookmark: database.bookmarkAt(at) };
+  } catch (error) {
+    const { code } = error as PagemarkError;
+    if (code === "AT_SYNTAX" || code === "BOOKMARK_LINEAGE") return {};
+    // A time that history no longer has is not the time of the last backup before it: that would be another state.
+    if (typeof at !== "string" || !BOOKMARK.test(at)) throw error;
+    return { gone: error };
+  }
+}
