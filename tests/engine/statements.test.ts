@@ -244,8 +244,10 @@ describe("a limit of steps", () => {
   const endless = "WITH n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) INSERT INTO t (a) SELECT i FROM n";
 
   test("stops a statement without an end, and undoes what it did", () => {
-    const { code, sqlite } = thrownBy(() => db.limited(1e6, () => db.exec(endless)));
-    expect([code, sqlite]).toEqual(["SQL_ERROR", 9]);
+    expect(thrownBy(() => db.limited(1e6, () => db.exec(endless)))).toMatchObject({
+      code: "SQL_ERROR",
+      sqlite: 9,
+    });
     expect(db.prepare("SELECT count(*) AS n FROM t").get()).toEqual({ n: 0 });
   });
 
