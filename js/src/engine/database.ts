@@ -37,6 +37,8 @@ export interface OpenOptions extends IntegerOptions {
   memoryLimit?: number;
 }
 
+type EnginePinOptions = Omit<PinOptions, "at"> & { at?: StateAt | undefined };
+
 const UNDO_LEASE_MS = 24 * 3600 * 1000;
 /** What a compacted copy is handed over in, in bytes. */
 const CHUNK = 256 << 10;
@@ -243,10 +245,10 @@ export class Database implements PageSource, Disposable {
     };
   }
 
-  /** Pins the newest state. What it takes to read it is prolonged by reading. */
-  async pin(options: PinOptions = {}): Promise<Moment> {
+  /** Pins a state, the newest unless `at` is given. What it takes to read it is prolonged by reading. */
+  async pin({ at = "latest", ...options }: EnginePinOptions = {}): Promise<Moment> {
     options.signal?.throwIfAborted();
-    return this.#run(() => new EngineMoment(this.#handle, "latest", options));
+    return this.#run(() => new EngineMoment(this.#handle, momentText(at), options));
   }
 
   /** Backs the newest state up, page by page: what changed since the last backup, or everything. */

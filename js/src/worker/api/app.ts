@@ -4,6 +4,7 @@ import { type ApiContext, authenticate } from "./auth.ts";
 import { backups } from "./backups.ts";
 import { databases } from "./databases.ts";
 import { ApiError, failure, refusal } from "./envelope.ts";
+import { exec } from "./exec.ts";
 import { queries } from "./queries.ts";
 import { timeTravel } from "./time-travel.ts";
 
@@ -18,6 +19,7 @@ export const app = new OpenAPIHono<ApiContext>({
 });
 
 app.get("/healthz", (c) => c.json({ ok: true }));
+app.route("/", exec);
 app.use(`${BASE}/*`, authenticate);
 for (const part of [accounts, databases, queries, backups, timeTravel]) app.route(BASE, part);
 app.notFound((c) => failure(c, 404, [{ code: 7003, message: `Could not route to ${c.req.path}` }]));

@@ -3,6 +3,7 @@ import { databaseObject, type Env, registry } from "../env.ts";
 import type { Registered } from "../registry.ts";
 import { type ApiContext, adminOnly } from "./auth.ts";
 import { success } from "./envelope.ts";
+import { fileAnswer, rangeOf } from "./files.ts";
 import { found } from "./found.ts";
 import { AccountPath, answers, DatabaseInfo, DatabaseOrNamePath, DatabasePath, jsonBody } from "./schemas.ts";
 
@@ -84,6 +85,30 @@ databases.openapi(
   async (c) => {
     await deleteDatabase(c.env, (await found(c.env, c.req.valid("param").database_id)).uuid);
     return success(c, null) as never;
+  },
+);
+
+databases.openapi(
+  createRoute({
+    method: "get",
+    path: `${PATH}/{database_id}/download`,
+    summary: "The database, as it is now or at a bookmark that history has, as a file; also ranges",
+    request: {
+      params: DatabasePath,
+      query: z.object({
+        at: z.string().max(64).optional(),
+        format: z.enum(["sqlite", "sql"]).default("sqlite"),
+      }),
+    },
+    responses: { 200: { description: "The file", content: { "application/octet-stream": {} } } },
+  }),
+  async (c) => {
+    const { uuid } = await found(c.env, c.req.valid("param").database_id);
+    const { at, format } = c.req.valid("query");
+    const object = databaseObject(c.env, uuid);
+    if (format === "sql") return fileAnswer(c, await object.dump({ at })) as never;
+    const range = rangeOf(c.req.header("range"));
+    return fileAnswer(c, await object.download(at, { range }), range) as never;
   },
 );
 

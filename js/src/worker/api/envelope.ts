@@ -54,25 +54,33 @@ const KNOWN: Readonly<Record<string, [ContentfulStatusCode, number]>> = {
   OVERLOADED: [429, 7429],
   RESULT_SIZE: [413, 7500],
   NAME_INVALID: [400, 7400],
+  CHECKPOINT_EXISTS: [400, 7400],
+  CHECKPOINT_NONE: [404, 7404],
+  RANGE: [416, 7400],
   USAGE: [400, 7400],
 };
 /** What the caller can mend. */
 const CALLERS = /^(SQL|STATEMENT|IMPORT|BOOKMARK|HISTORY|TIME|AT|BACKUP|TABLE|LOAD|DATABASE)_/;
 
-/** The answer for what was thrown. Nothing that a defect says goes out. */
-export function refusal(error: unknown, c: Context): Response {
-  if (error instanceof ApiError)
-    return failure(c, error.status, [{ code: error.code, message: error.message }]);
+/** What was thrown, as a status, D1's code and a sentence. Nothing that a defect says goes out. */
+export function problemOf(error: unknown): ApiProblem & { status: ContentfulStatusCode } {
+  if (error instanceof ApiError) return { status: error.status, code: error.code, message: error.message };
   if (error instanceof HTTPException) {
-    return failure(c, error.status as ContentfulStatusCode, [{ code: 7400, message: error.message }]);
+    return { status: error.status as ContentfulStatusCode, code: 7400, message: error.message };
   }
   // It may have come from an object, as a plain error with a code.
   const { code, message } = error as { code?: unknown; message?: string };
   if (typeof code === "string" && message !== undefined) {
     const [status, number] = KNOWN[code] ?? (CALLERS.test(code) ? [400, 7500] : [500, 7500]);
-    return failure(c, status, [{ code: number, message: `${message}: ${code}` }]);
+    return { status, code: number, message: `${message}: ${code}` };
   }
   // biome-ignore lint/suspicious/noConsole: what has no name is a defect, and this is a Worker's log
   console.error("request failed", error);
-  return failure(c, 500, [{ code: 7500, message: "internal error; the Worker's log says more" }]);
+  return { status: 500, code: 7500, message: "internal error; the Worker's log says more" };
+}
+
+/** The answer for what was thrown. */
+export function refusal(error: unknown, c: Context): Response {
+  const { status, code, message } = problemOf(error);
+  return failure(c, status, [{ code, message }]);
 }

@@ -1,4 +1,4 @@
-import { type Backup, Backups, PagemarkError, pagemark } from "../../entry/workerd.ts";
+import { type Backup, Backups, pagemark } from "../../entry/workerd.ts";
 import type { Home } from "./home.ts";
 import { Origins } from "./origins.ts";
 import { Removals } from "./removals.ts";
@@ -176,10 +176,4 @@ export class DatabaseBackups {
     }
     await this.#removals.run();
   }
-}
-
-/** What a backup's id in a path may be: a UUID, or the first eight digits or more of one. */
-export function checkId(id: string): string {
-  if (/^[0-9a-f]{8}[0-9a-f-]{0,28}$/i.test(id)) return id.toLowerCase();
-  throw new PagemarkError("BACKUP_UNKNOWN", "no backup has that id");
 }

@@ -1,4 +1,5 @@
 import { type Backup, type Dialect, type Moment, PagemarkError } from "../../entry/workerd.ts";
+import { BOOKMARK, ID } from "./at.ts";
 import type { DatabaseBackups } from "./backups.ts";
 import type { Home } from "./home.ts";
 
@@ -44,15 +45,16 @@ export class Downloads {
     this.#backups = backups;
   }
 
-  /** A backup as a database file; without `at` the database as it is now. Ranges of a backup are proved page by page. */
-  async file(at: string | undefined, { range }: DownloadOptions = {}): Promise<Download> {
+  /** A backup, or a state that history has, as a database file; without `at` the newest state. Ranges of a backup are proved page by page. */
+  async file(at: string | Date | undefined, { range }: DownloadOptions = {}): Promise<Download> {
     const { name } = this.#home.identity;
-    if (at === undefined) {
-      const moment = await (await this.#home.database()).pin();
+    const backup = at === undefined ? undefined : await this.#find(at);
+    if (!backup) {
+      const database = await this.#home.database();
+      const moment = await database.pin({ at });
       return { filename: `${name}.sqlite3`, ...rangeOf(moment, range) };
     }
     const stored = await this.#backups.stored();
-    const backup = await stored.find(at);
     const filename = fileOf(name, backup, "sqlite3");
     if (range) return { filename, ...rangeOf(await stored.pages(backup.id), range) };
     const { body } = await stored.download(backup.id);
@@ -74,11 +76,20 @@ export class Downloads {
     const { name } = this.#home.identity;
     const database = await this.#home.database();
     if (at === undefined) return { filename: `${name}.sql`, body: await database.dump(options) };
-    const stored = await this.#backups.stored();
-    const backup = await stored.find(at).catch(() => undefined);
-    // What is no backup may be a state that history has, which says so otherwise.
+    const backup = await this.#find(at);
     if (!backup) return { filename: `${name}.sql`, body: await database.dump({ ...options, at }) };
+    const stored = await this.#backups.stored();
     return { filename: fileOf(name, backup, "sql"), body: await stored.dump(backup.id, options) };
+  }
+
+  /** The backup that `at` means. Anything else means a state that history has: a time is not that of a backup. */
+  async #find(at: string | Date): Promise<Backup | undefined> {
+    if (typeof at !== "string" || !(ID.test(at) || BOOKMARK.test(at))) return undefined;
+    const stored = await this.#backups.stored();
+    return stored.find(at).catch((error) => {
+      if (ID.test(at)) throw error;
+      return undefined;
+    });
   }
 }
 

@@ -15,12 +15,18 @@ export class Live {
   readonly #uuid: string;
   readonly #historyMs: number;
   readonly #store: DurableObjectStore;
+  readonly #listeners: ((database: Database) => void)[] = [];
   #opening: Promise<Database> | undefined;
 
   constructor(storage: DurableObjectStorage, uuid: string, historyMs: number) {
     this.#uuid = uuid;
     this.#historyMs = historyMs;
     this.#store = durableObjectStore(storage);
+  }
+
+  /** `listener` is called whenever it was opened, before anything else is done with it: to hold again what was held. */
+  onOpened(listener: (database: Database) => void): void {
+    this.#listeners.push(listener);
   }
 
   /** The open database. */
@@ -57,6 +63,7 @@ export class Live {
       history: { ageMs: this.#historyMs },
     });
     open.set(this.#uuid, database);
+    for (const listener of this.#listeners) listener(database);
     return database;
   }
 }

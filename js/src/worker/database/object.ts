@@ -2,6 +2,7 @@ import { DurableObject } from "cloudflare:workers";
 import { type Backup, PagemarkError, type Verification } from "../../entry/workerd.ts";
 import { type Env, registry, setting } from "../env.ts";
 import { type CreateOptions, DatabaseBackups } from "./backups.ts";
+import { Checkpoint, type CheckpointStatus } from "./checkpoint.ts";
 import { type Download, type DownloadOptions, Downloads, type DumpOptions } from "./downloads.ts";
 import { Home, type Identity } from "./home.ts";
 import type { Job } from "./jobs.ts";
@@ -136,6 +137,20 @@ export class Database extends DurableObject<Env> {
     return this.#known.home.jobs.list();
   }
 
+  /** Holds the newest state readable while writes go on, to be copied in peace. */
+  createCheckpoint(): Promise<CheckpointStatus> {
+    return this.#known.checkpoint.create();
+  }
+
+  releaseCheckpoint(): Promise<CheckpointStatus> {
+    return this.#known.checkpoint.release();
+  }
+
+  /** The state that is held. */
+  async checkpoint(): Promise<CheckpointStatus | undefined> {
+    return this.#known.checkpoint.status();
+  }
+
   override async alarm(): Promise<void> {
     if (!this.#parts) return;
     const { home, backups, restores } = this.#parts;
@@ -163,6 +178,7 @@ class Parts {
   readonly backups: DatabaseBackups;
   readonly restores: Restores;
   readonly downloads: Downloads;
+  readonly checkpoint: Checkpoint;
   readonly reports: Reports;
 
   constructor(ctx: DurableObjectState, env: Env, identity: Identity) {
@@ -170,6 +186,7 @@ class Parts {
     this.backups = new DatabaseBackups(this.home);
     this.restores = new Restores(this.home, this.backups);
     this.downloads = new Downloads(this.home, this.backups);
+    this.checkpoint = new Checkpoint(this.home);
     this.reports = new Reports((tables, size) => registry(env).report(identity.uuid, tables, size));
   }
 }

@@ -1,5 +1,6 @@
 import type { Database } from "../../entry/engine.workerd.ts";
 import { type Backup, PagemarkError } from "../../entry/workerd.ts";
+import { BOOKMARK } from "./at.ts";
 import type { DatabaseBackups } from "./backups.ts";
 import type { Home } from "./home.ts";
 
@@ -26,7 +27,6 @@ interface Request {
   attempts: number;
 }
 
-const BOOKMARK = /^[0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{32}$/;
 /** A restore that is evicted again and again is given up after so many attempts. */
 const ATTEMPTS = 5;
 /** If this object is evicted on the way, another one begins anew after so long, in milliseconds. */
