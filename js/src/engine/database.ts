@@ -202,7 +202,7 @@ export class Database implements PageSource, Disposable {
 
   /** The newest commit's bookmark. @throws PagemarkError `DATABASE_EMPTY` before the first */
   bookmark(): string {
-    return this.#run((engine) => engine.bookmark());
+    return this.#look((engine) => engine.bookmark());
   }
 
   /**
@@ -216,7 +216,7 @@ export class Database implements PageSource, Disposable {
 
   /** The states that can be read, oldest first. */
   states(): State[] {
-    return this.#run((engine) => engine.states()).map(({ bookmark, txid, timeMs, pageSize, pageCount }) => {
+    return this.#look((engine) => engine.states()).map(({ bookmark, txid, timeMs, pageSize, pageCount }) => {
       return { bookmark, txid, at: new Date(timeMs), pageSize, pageCount };
     });
   }
@@ -234,11 +234,11 @@ export class Database implements PageSource, Disposable {
    * was last renewed; a minute unless given.
    */
   hold({ at = "latest", leaseMs = 60_000 }: { at?: StateAt; leaseMs?: number } = {}): Hold {
-    const { id, bookmark } = this.#run((engine) => engine.pin(momentText(at), leaseMs, Date.now()));
-    const release = () => this.#run((engine) => engine.release(id, Date.now()));
+    const { id, bookmark } = this.#look((engine) => engine.pin(momentText(at), leaseMs, Date.now()));
+    const release = () => this.#look((engine) => engine.release(id, Date.now()));
     return {
       bookmark,
-      renew: () => this.#run((engine) => engine.renew(id, leaseMs, Date.now())),
+      renew: () => this.#look((engine) => engine.renew(id, leaseMs, Date.now())),
       release,
       // With the database its holds have ended.
       [Symbol.asyncDispose]: async () => void (this.#handle.isClosed || release()),
@@ -248,7 +248,7 @@ export class Database implements PageSource, Disposable {
   /** Pins a state, the newest unless `at` is given. What it takes to read it is prolonged by reading. */
   async pin({ at = "latest", ...options }: EnginePinOptions = {}): Promise<Moment> {
     options.signal?.throwIfAborted();
-    return this.#run(() => new EngineMoment(this.#handle, momentText(at), options));
+    return this.#look(() => new EngineMoment(this.#handle, momentText(at), options));
   }
 
   /** Backs the newest state up, page by page: what changed since the last backup, or everything. */
@@ -261,7 +261,7 @@ export class Database implements PageSource, Disposable {
     at = "latest",
     ...options
   }: DumpOptions & { at?: StateAt } = {}): Promise<ReadableStream<Uint8Array>> {
-    const moment = this.#run(() => new EngineMoment(this.#handle, momentText(at)));
+    const moment = this.#look(() => new EngineMoment(this.#handle, momentText(at)));
     try {
       return await dumpMoment(moment, this.name, options);
     } catch (error) {
@@ -302,7 +302,7 @@ export class Database implements PageSource, Disposable {
    */
   async import(
     sql: string | ReadableStream<Uint8Array>,
-    { signal }: { signal?: AbortSignal | undefined } = {},
+    { signal, steps = 0 }: { signal?: AbortSignal | undefined; steps?: number | undefined } = {},
   ): Promise<Imported> {
     this.#run(() => {});
     const importing = new this.#core.Import();
@@ -310,7 +310,11 @@ export class Database implements PageSource, Disposable {
     try {
       for await (const chunk of chunksOf(typeof sql === "string" ? new TextEncoder().encode(sql) : sql)) {
         signal?.throwIfAborted();
-        translating(() => this.#handle.engine.importFeed(importing, chunk, Date.now()), this.name);
+        translating(() => {
+          const { engine } = this.#handle;
+          engine.limitSteps(steps);
+          engine.importFeed(importing, chunk, Date.now());
+        }, this.name);
       }
       return {
         statements: translating(() => this.#handle.engine.importEnd(importing, Date.now()), this.name),
@@ -324,6 +328,7 @@ export class Database implements PageSource, Disposable {
       throw error;
     } finally {
       this.#handle.isImporting = false;
+      if (!this.#handle.isClosed) this.#handle.engine.limitSteps(0);
     }
   }
 
@@ -360,6 +365,12 @@ export class Database implements PageSource, Disposable {
 
   [Symbol.dispose](): void {
     this.close();
+  }
+
+  /** What looks at committed states only, also while an import is under way. */
+  #look<T>(action: (engine: EngineDatabase) => T): T {
+    const { engine } = this.#handle;
+    return translating(() => action(engine), this.name);
   }
 
   #run<T>(action: (engine: EngineDatabase) => T): T {
