@@ -18,7 +18,9 @@ const sources = readdirSync(join(root, "js/src"), { recursive: true, encoding: "
 const known = new Set([...core, ...engine].map(([code]) => code));
 const own = [
   ...new Set(
-    sources.match(/"(SOURCE|STORE|ENGINE|OBJECT|PLACE|TARGET|CONFLICT|INTERNAL|CANCELED)(_[A-Z]+)*"/g),
+    sources.match(
+      /"(SOURCE|STORE|ENGINE|OBJECT|PLACE|TARGET|CONFLICT|INTERNAL|CANCELED|JOB|IMPORT)(_[A-Z]+)*"/g,
+    ),
   ),
 ]
   .map((quoted) => quoted.slice(1, -1))

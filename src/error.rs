@@ -185,6 +185,8 @@ error_kinds! {
     TextSize = "TEXT_SIZE": "a text is longer than 8 MiB, which Pagemark does not write as the sqlite3 shell does; use the sqlite dialect",
     /// A table was asked for that the database does not have.
     TableUnknown = "TABLE_UNKNOWN": "the database has no such table; leave the names out for all tables",
+    /// A saved job does not parse.
+    JobSyntax = "JOB_SYNTAX": "the saved state of an export or import is damaged; start it again",
     /// A call in an order or with a value the API does not allow.
     Usage = "USAGE": "the call is not allowed here; this is a defect of the caller",
 }

@@ -13,6 +13,7 @@
 //! | 2 | [`btree`], [`ltx`], [`bookmark`] |
 //! | 3 | [`snapshot`], `dump` (with its feature) |
 //! | 4 | [`catalog`] |
+//! | 5 | [`job`] |
 //! | 6 | `wasm` (on wasm32) |
 
 #![forbid(unsafe_code)]
@@ -24,6 +25,7 @@ pub mod catalog;
 #[cfg(feature = "dump")]
 pub mod dump;
 pub mod error;
+pub mod job;
 pub mod ltx;
 pub mod page;
 pub mod snapshot;

@@ -10,6 +10,8 @@ mod catalog;
 #[cfg(feature = "bind-dump")]
 mod dump;
 #[cfg(feature = "bind-core")]
+mod job;
+#[cfg(feature = "bind-core")]
 mod page;
 #[cfg(feature = "bind-core")]
 mod snapshot;

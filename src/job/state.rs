@@ -1,0 +1,131 @@
+//! A job as it is kept between two steps.
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// The format written today.
+const VERSION: u32 = 1;
+
+/// What a job does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// Makes SQL of a pinned state.
+    Export,
+    /// Runs SQL that was uploaded, in one transaction.
+    Import,
+}
+
+/// An export or an import, running or ended.
+#[derive(Clone, Debug)]
+pub struct Job {
+    pub(super) kind: Kind,
+    /// Of the state that is exported, or that the import began with. Never changes.
+    pub(super) at_bookmark: String,
+    /// Not yet delivered.
+    pub(super) messages: Vec<String>,
+    pub(super) state: State,
+}
+
+/// Times are in milliseconds since 1970.
+#[derive(Clone, Debug)]
+pub(super) enum State {
+    Active {
+        /// When it is cancelled unless a poll comes.
+        lease_ms: i64,
+    },
+    Complete {
+        result: Box<RawValue>,
+        /// Until when polls are answered.
+        until_ms: i64,
+        /// Until when the link that was given last is valid.
+        output_ms: i64,
+    },
+    Failed {
+        error: String,
+        until_ms: i64,
+    },
+    Cancelled {
+        until_ms: i64,
+    },
+}
+
+/// A job as it is written: one flat object, which takes less code to read than the type above.
+#[derive(Serialize, Deserialize)]
+struct Saved {
+    version: u32,
+    kind: Kind,
+    at_bookmark: String,
+    messages: Vec<String>,
+    active: bool,
+    /// Of the lease, or of the memory.
+    until_ms: i64,
+    output_ms: Option<i64>,
+    error: Option<String>,
+    result: Option<Box<RawValue>>,
+}
+
+impl Job {
+    pub(super) fn new(kind: Kind, at_bookmark: String, state: State) -> Self {
+        Self { kind, at_bookmark, messages: Vec::new(), state }
+    }
+
+    /// The bookmark that its polls name.
+    pub fn at_bookmark(&self) -> &str {
+        &self.at_bookmark
+    }
+
+    /// Whether it is neither ended nor cancelled.
+    pub fn is_active(&self) -> bool {
+        matches!(self.state, State::Active { .. })
+    }
+
+    /// The job as JSON.
+    ///
+    /// # Errors
+    /// `JobSyntax`, which does not happen.
+    pub fn encode(&self) -> Result<String> {
+        let (until_ms, output_ms, error, result) = match self.state.clone() {
+            State::Active { lease_ms } => (lease_ms, None, None, None),
+            State::Complete { result, until_ms, output_ms } => (until_ms, Some(output_ms), None, Some(result)),
+            State::Failed { error, until_ms } => (until_ms, None, Some(error), None),
+            State::Cancelled { until_ms } => (until_ms, None, None, None),
+        };
+        let saved = Saved {
+            version: VERSION,
+            kind: self.kind,
+            at_bookmark: self.at_bookmark.clone(),
+            messages: self.messages.clone(),
+            active: self.is_active(),
+            until_ms,
+            output_ms,
+            error,
+            result,
+        };
+        serde_json::to_string(&saved).map_err(|_| ErrorKind::JobSyntax.into())
+    }
+
+    /// Reads what [`Job::encode`] wrote.
+    ///
+    /// # Errors
+    /// `JobSyntax` for anything else.
+    pub fn decode(text: &str) -> Result<Self> {
+        let saved: Saved = serde_json::from_str(text)
+            .map_err(|error| Error::at_offset(ErrorKind::JobSyntax, error.column() as u64))?;
+        let Saved { version, kind, at_bookmark, messages, until_ms, .. } = saved;
+        let state = match (saved.active, saved.output_ms, saved.error, saved.result) {
+            (true, None, None, None) => State::Active { lease_ms: until_ms },
+            (false, Some(output_ms), None, Some(result)) => State::Complete { result, until_ms, output_ms },
+            (false, None, Some(error), None) => State::Failed { error, until_ms },
+            (false, None, None, None) => State::Cancelled { until_ms },
+            _ => return Err(ErrorKind::JobSyntax.into()),
+        };
+        if version == VERSION {
+            Ok(Self { kind, at_bookmark, messages, state })
+        } else {
+            Err(ErrorKind::JobSyntax.into())
+        }
+    }
+}
