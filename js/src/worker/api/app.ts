@@ -5,7 +5,9 @@ import { backups } from "./backups.ts";
 import { databases } from "./databases.ts";
 import { ApiError, failure, refusal } from "./envelope.ts";
 import { exec } from "./exec.ts";
+import { jobs } from "./jobs.ts";
 import { queries } from "./queries.ts";
+import { signedFiles } from "./signed-files.ts";
 import { timeTravel } from "./time-travel.ts";
 
 /** Where clients expect the API. */
@@ -20,8 +22,9 @@ export const app = new OpenAPIHono<ApiContext>({
 
 app.get("/healthz", (c) => c.json({ ok: true }));
 app.route("/", exec);
+app.route("/", signedFiles);
 app.use(`${BASE}/*`, authenticate);
-for (const part of [accounts, databases, queries, backups, timeTravel]) app.route(BASE, part);
+for (const part of [accounts, databases, queries, jobs, backups, timeTravel]) app.route(BASE, part);
 app.notFound((c) => failure(c, 404, [{ code: 7003, message: `Could not route to ${c.req.path}` }]));
 app.onError(refusal);
 

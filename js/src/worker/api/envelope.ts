@@ -52,6 +52,7 @@ const KNOWN: Readonly<Record<string, [ContentfulStatusCode, number]>> = {
   BACKUP_NONE: [404, 7404],
   READ_ONLY: [403, 10000],
   OVERLOADED: [429, 7429],
+  ENGINE_BUSY: [429, 7429],
   RESULT_SIZE: [413, 7500],
   NAME_INVALID: [400, 7400],
   CHECKPOINT_EXISTS: [400, 7400],

@@ -15,6 +15,7 @@ export interface Identity {
 }
 
 const HOUR_MS = 3_600_000;
+const MOST_STEPS = 500_000_000;
 
 /** A database's object from the inside: what its parts share. */
 export class Home {
@@ -47,6 +48,11 @@ export class Home {
   /** For how long automatic backups are kept, in milliseconds. */
   get keepMs(): number {
     return setting(this.env.PAGEMARK_KEEP_HOURS, 24) * HOUR_MS;
+  }
+
+  /** How many of SQLite's instructions a request may take; see `Database.limited` of the engine. */
+  get steps(): number {
+    return setting(this.env.PAGEMARK_QUERY_STEPS, MOST_STEPS);
   }
 
   /** The open database, once nothing replaces it any more. */

@@ -15,7 +15,7 @@ export class Live {
   readonly #uuid: string;
   readonly #historyMs: number;
   readonly #store: DurableObjectStore;
-  readonly #listeners: ((database: Database) => void)[] = [];
+  readonly #listeners: ((database: Database) => void | Promise<void>)[] = [];
   #opening: Promise<Database> | undefined;
 
   constructor(storage: DurableObjectStorage, uuid: string, historyMs: number) {
@@ -25,7 +25,7 @@ export class Live {
   }
 
   /** `listener` is called whenever it was opened, before anything else is done with it: to hold again what was held. */
-  onOpened(listener: (database: Database) => void): void {
+  onOpened(listener: (database: Database) => void | Promise<void>): void {
     this.#listeners.push(listener);
   }
 
@@ -63,7 +63,7 @@ export class Live {
       history: { ageMs: this.#historyMs },
     });
     open.set(this.#uuid, database);
-    for (const listener of this.#listeners) listener(database);
+    for (const listener of this.#listeners) await listener(database);
     return database;
   }
 }

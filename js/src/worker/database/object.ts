@@ -1,12 +1,14 @@
 import { DurableObject } from "cloudflare:workers";
 import { type Backup, PagemarkError, type Verification } from "../../entry/workerd.ts";
-import { type Env, registry, setting } from "../env.ts";
+import { type Env, registry } from "../env.ts";
+import type { ExportRequest, ImportRequest, Told } from "../jobs/index.ts";
 import { type CreateOptions, DatabaseBackups } from "./backups.ts";
 import { Checkpoint, type CheckpointStatus } from "./checkpoint.ts";
 import { type Download, type DownloadOptions, Downloads, type DumpOptions } from "./downloads.ts";
 import { Home, type Identity } from "./home.ts";
 import type { Job } from "./jobs.ts";
 import { measure } from "./measure.ts";
+import { Polled } from "./polled.ts";
 import { type Query, type QueryOptions, type QueryResult, runQueries } from "./queries.ts";
 import { Reports } from "./reports.ts";
 import { type Restored, type RestoreOptions, Restores } from "./restores.ts";
@@ -18,9 +20,6 @@ export interface DatabaseInfo extends Identity {
   /** In bytes. */
   size: number;
 }
-
-/** See `Database.limited` of the engine. */
-const MOST_STEPS = 500_000_000;
 
 /** One SQLite database, in the storage of a Durable Object. */
 export class Database extends DurableObject<Env> {
@@ -44,9 +43,10 @@ export class Database extends DurableObject<Env> {
 
   /** Ends it. Backups stay where they are. */
   async destroy(): Promise<void> {
-    const { home, backups } = this.#known;
+    const { home, backups, polled } = this.#known;
     this.#parts = undefined;
     await backups.removeAll();
+    await polled.removeAll();
     await home.live.close();
     await this.ctx.storage.deleteAlarm();
     await this.ctx.storage.deleteAll();
@@ -65,8 +65,7 @@ export class Database extends DurableObject<Env> {
   async query(queries: readonly Query[], options: QueryOptions = {}): Promise<QueryResult[]> {
     const { home, reports } = this.#known;
     const db = await home.database();
-    const most = setting(this.env.PAGEMARK_QUERY_STEPS, MOST_STEPS);
-    const results = db.limited(most, () => runQueries(db, queries, options));
+    const results = db.limited(home.steps, () => runQueries(db, queries, options));
     const size = measure(db);
     for (const { meta } of results) meta.size_after = size.size;
     this.ctx.waitUntil(reports.tell(size));
@@ -151,13 +150,29 @@ export class Database extends DurableObject<Env> {
     return this.#known.checkpoint.status();
   }
 
+  /** Begins an export for a client that polls, or is its poll. */
+  async export(request: ExportRequest): Promise<Told> {
+    return this.#known.polled.export(request);
+  }
+
+  /** A step of an import, for a client that polls. @throws PagemarkError `IMPORT_UPLOAD` */
+  async import(request: ImportRequest): Promise<Told> {
+    const { polled, home, reports } = this.#known;
+    const told = await polled.import(request);
+    if (told.answer?.success && told.answer.status === "complete") {
+      this.ctx.waitUntil(reports.tell(measure(await home.database())));
+    }
+    return told;
+  }
+
   override async alarm(): Promise<void> {
     if (!this.#parts) return;
-    const { home, backups, restores } = this.#parts;
+    const { home, backups, restores, polled } = this.#parts;
     for (const task of home.agenda.take(Date.now())) {
       try {
         if (task === "backup") await backups.run();
         if (task === "restore") await restores.run();
+        if (task === "polled") await polled.alarm();
         if (task === "hourly") await backups.hourly(Date.now());
       } catch {
         // Each keeps its own record of what failed, and has put down when it comes up again.
@@ -180,6 +195,7 @@ class Parts {
   readonly downloads: Downloads;
   readonly checkpoint: Checkpoint;
   readonly reports: Reports;
+  readonly polled: Polled;
 
   constructor(ctx: DurableObjectState, env: Env, identity: Identity) {
     this.home = new Home(ctx, env, identity);
@@ -187,6 +203,7 @@ class Parts {
     this.restores = new Restores(this.home, this.backups);
     this.downloads = new Downloads(this.home, this.backups);
     this.checkpoint = new Checkpoint(this.home);
+    this.polled = new Polled(this.home);
     this.reports = new Reports((tables, size) => registry(env).report(identity.uuid, tables, size));
   }
 }

@@ -1,0 +1,60 @@
+import { type ExportRequest, type ImportRequest, PolledJobs, type Told } from "../jobs/index.ts";
+import type { Home } from "./home.ts";
+
+/** The exports and imports of clients that poll, opened when they are first needed. */
+export class Polled {
+  readonly #home: Home;
+  #opening: Promise<PolledJobs> | undefined;
+
+  constructor(home: Home) {
+    this.#home = home;
+    // What an object before this one has left under way comes before anything else: the next commit may drop the states
+    // it reads, and no write may come between the two ends of an import.
+    home.live.onOpened(async (database) => {
+      if (!PolledJobs.areActive(home.storage)) return;
+      // Clients that poll hear of it; others need not.
+      await this.#open(database).catch(() => {});
+    });
+  }
+
+  async export(request: ExportRequest): Promise<Told> {
+    return (await this.#jobs()).export(request);
+  }
+
+  async import(request: ImportRequest): Promise<Told> {
+    return (await this.#jobs()).import(request);
+  }
+
+  /** What is due. */
+  async alarm(): Promise<void> {
+    await (await this.#jobs()).alarm();
+  }
+
+  /** Stops all of it, and deletes what there is of it in the bucket. */
+  async removeAll(): Promise<void> {
+    const jobs = await this.#open(await this.#home.live.database());
+    await jobs.close({ discard: true });
+  }
+
+  async #jobs(): Promise<PolledJobs> {
+    return this.#open(await this.#home.database());
+  }
+
+  #open(database: Awaited<ReturnType<Home["database"]>>): Promise<PolledJobs> {
+    const { identity, storage, env, agenda } = this.#home;
+    this.#opening ??= PolledJobs.open({
+      uuid: identity.uuid,
+      database,
+      storage,
+      bucket: env.BACKUPS,
+      steps: this.#home.steps,
+      wake: (at) => {
+        agenda.set("polled", at).catch(() => {});
+      },
+    }).catch((error) => {
+      this.#opening = undefined;
+      throw error;
+    });
+    return this.#opening;
+  }
+}

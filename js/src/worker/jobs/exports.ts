@@ -1,0 +1,176 @@
+import type { Database, Hold } from "../../engine/index.ts";
+import { PagemarkError } from "../../errors/index.ts";
+import type { JobRow, JobTable } from "./job-table.ts";
+import type { Answer } from "./machine.ts";
+import { type StoredPart, writeOutput } from "./output.ts";
+import { Lanes, paced } from "./pace.ts";
+import type { ExportOptions } from "./requests.ts";
+import { JobRunner, type Run, type Shop } from "./runner.ts";
+
+/** What to tell a client, with the file to link to: a signed URL is for others to make. */
+export interface Told {
+  /** Left out when there is nothing but a place to upload to. */
+  answer?: Answer;
+  file?: JobFile;
+}
+
+/** An object in the bucket, and the name that a client may save it under. */
+export interface JobFile {
+  key: string;
+  filename: string;
+}
+
+/** Of the database whose jobs they are. */
+export interface JobHost {
+  /** Begins the names of files. */
+  readonly uuid: string;
+  readonly database: Database;
+  readonly bucket: R2Bucket;
+  /** That 64 KiB of an import may take of SQLite's instructions; see `Database.limited`. */
+  readonly steps: number;
+}
+
+/** What the work of an export has to know. */
+interface Task {
+  options: ExportOptions;
+  /** Of the output. */
+  key?: string;
+  uploadId?: string;
+  /** How often the work was begun: an object that it brings down each time must not try for ever. */
+  attempts?: number;
+}
+
+/** More that are under way are refused, in the words of D1. */
+const MOST_ACTIVE = 16;
+/** So many run at once: each has two parts of 5 MiB in memory. */
+const LANES = 3;
+const MOST_ATTEMPTS = 20;
+/** Of the pin, which ends with the work; a lease only in case that it does not. */
+const HOLD_MS = 3_600_000;
+
+/** Exports: each a dump of one pinned state, into an object that is there for an hour. */
+export class Exports {
+  readonly #host: JobHost;
+  readonly #table: JobTable;
+  readonly #shop: Shop;
+  readonly #lanes = new Lanes(LANES);
+  readonly runner: JobRunner;
+
+  constructor(host: JobHost, shop: Shop) {
+    this.#host = host;
+    this.#table = shop.table;
+    this.#shop = shop;
+    this.runner = new JobRunner(shop, {
+      kind: "export",
+      work: (row, run) => this.#work(row, run),
+      discard: (row) => this.discard(row),
+    });
+  }
+
+  /** Exports the newest state, or tells of the job that does so already. */
+  start(options: ExportOptions): Told {
+    const bookmark = this.#host.database.bookmark();
+    const label = JSON.stringify(options);
+    const same = this.#find(bookmark, options);
+    if (same) return this.#told(same.id, this.runner.join(same));
+    if (this.#table.active("export").length >= MOST_ACTIVE) {
+      return { answer: this.#shop.machine.refuse("export", "busy") };
+    }
+    const task: Task = { options };
+    return { answer: this.runner.start({ bookmark, label, task: JSON.stringify(task) }) };
+  }
+
+  /** Polls the export of a state. Its options are remembered; they only tell apart two exports of one state. */
+  async poll(bookmark: string, options?: ExportOptions): Promise<Told> {
+    const row = (options && this.#find(bookmark, options)) ?? this.#table.find("export", bookmark)[0];
+    if (!row) return { answer: this.#shop.machine.refuse("export", "unknown") };
+    return this.#told(row.id, await this.runner.poll(row.id));
+  }
+
+  #find(bookmark: string, options: ExportOptions): JobRow | undefined {
+    const label = JSON.stringify(options);
+    return this.#table.find("export", bookmark).find((row) => row.label === label);
+  }
+
+  #told(id: string, answer: Answer): Told {
+    const { key } = this.#task(id);
+    const isComplete = answer.success && answer.status === "complete";
+    return isComplete && key
+      ? { answer, file: { key, filename: String(answer.result?.filename) } }
+      : { answer };
+  }
+
+  /** Begins with pinning, in the same turn in which the bookmark was the newest. */
+  async #work({ id, bookmark }: JobRow, run: Run): Promise<Record<string, unknown>> {
+    const { signal } = run;
+    const { database, uuid } = this.#host;
+    await using hold = database.hold({ at: bookmark, leaseMs: HOLD_MS });
+    // At once, also when a call to the bucket takes its time to end.
+    signal.addEventListener("abort", () => hold.release(), { once: true });
+    const filename = `${uuid}-${bookmark}.sql`;
+    const attempts = (this.#task(id).attempts ?? 0) + 1;
+    if (attempts > MOST_ATTEMPTS) {
+      throw new PagemarkError("JOB_INTERRUPTED", `the export was interrupted ${MOST_ATTEMPTS} times`);
+    }
+    const key = this.#task(id).key ?? `exports/${uuid}-${bookmark}.${crypto.randomUUID().slice(0, 8)}.sql`;
+    this.#note(id, { key, attempts });
+    try {
+      await this.#lanes.run(signal, () => this.#write(id, key, filename, hold, run));
+      signal.throwIfAborted();
+    } catch (error) {
+      // Whoever stopped it may have looked before the last call had ended.
+      if (signal.aborted) this.#table.addTrash(key, this.#task(id).uploadId ?? null, Date.now());
+      throw error;
+    }
+    return { filename };
+  }
+
+  async #write(id: string, key: string, filename: string, hold: Hold, run: Run): Promise<void> {
+    const { options, uploadId } = this.#task(id);
+    const { tell, signal } = run;
+    if (uploadId === undefined) tell(`Generating ${filename}`);
+    const sql = await this.#host.database.dump({
+      at: hold.bookmark,
+      dialect: options.compatibility === "sqlite3_cli_only" ? "sqlite3-cli" : "d1",
+      tables: options.tables,
+      noData: options.noData,
+      noSchema: options.noSchema,
+      signal,
+      onWarning: tell,
+    });
+    const chunks = paced(sql, signal);
+    const notes = {
+      uploadId,
+      parts: this.#table.parts(id),
+      begun: (uploadId: string) => this.#note(id, { uploadId }),
+      stored: (part: StoredPart) => this.#table.savePart(id, part),
+      uploaded: (number: number) => {
+        hold.renew();
+        tell(`Uploaded part ${number}`);
+      },
+    };
+    try {
+      await writeOutput(this.#host.bucket, key, filename, chunks, notes, signal);
+    } finally {
+      // The dump has a pin of its own.
+      await chunks.return(undefined);
+    }
+  }
+
+  /** Has deleted what is in the bucket of it. */
+  discard(row: JobRow): void {
+    const { key, uploadId, options } = JSON.parse(row.task) as Task;
+    if (key === undefined) return;
+    this.#table.addTrash(key, uploadId ?? null, Date.now());
+    this.#table.removeParts(row.id);
+    this.#table.saveTask(row.id, JSON.stringify({ options }));
+  }
+
+  #task(id: string): Task {
+    return JSON.parse(this.#table.row(id)?.task ?? "{}");
+  }
+
+  #note(id: string, more: Partial<Task>): void {
+    this.#table.saveTask(id, JSON.stringify({ ...this.#task(id), ...more }));
+  }
+}

@@ -1,0 +1,74 @@
+import { type Core, core, translateCoreError } from "../../core/index.ts";
+
+export type JobKind = "export" | "import";
+
+/** What happens to a job; what belongs to it is a bookmark, a text or JSON. */
+export type JobEvent = "started" | "polled" | "due" | "message" | "finished" | "failed" | "tick" | "resumed";
+
+/** How a job stands, as D1's clients read it. `error` is there when it failed, `result` when it is complete. */
+export interface JobAnswer {
+  success: true;
+  type: JobKind;
+  at_bookmark: string;
+  status: "active" | "complete" | "error";
+  /** Since the last answer. */
+  messages: string[];
+  /** Of imports only. */
+  errors?: string[];
+  error?: string;
+  result?: Record<string, unknown>;
+}
+
+/** Why there is no job to tell about. */
+export interface JobRefusal {
+  success: false;
+  error: string;
+}
+
+export type Answer = JobAnswer | JobRefusal;
+
+/** What to do after a step, in this order; times are in milliseconds since 1970. */
+export type JobAction =
+  | "work"
+  | "release"
+  | "delete"
+  | { wait: number }
+  | { answer: Answer }
+  | { alarm: number };
+
+export interface JobStep {
+  /** To be saved; null when there is nothing to remember. */
+  job: string | null;
+  active: boolean;
+  actions: JobAction[];
+}
+
+/** The core's state machine of jobs, which decides; nothing of it waits. */
+export class Machine {
+  readonly #core: Core;
+
+  static async load(): Promise<Machine> {
+    return new Machine(await core());
+  }
+
+  private constructor(core: Core) {
+    this.#core = core;
+  }
+
+  /**
+   * What an event does to a saved job; without `saved` there is none.
+   *
+   * @throws PagemarkError `JOB_SYNTAX` when `saved` is damaged
+   */
+  step(kind: JobKind, saved: string | undefined, event: JobEvent, detail: string, now: number): JobStep {
+    try {
+      return JSON.parse(this.#core.stepJob(kind, saved, event, detail, now));
+    } catch (error) {
+      throw translateCoreError(error);
+    }
+  }
+
+  refuse(kind: JobKind, refusal: "unknown" | "elsewhere" | "busy", bookmark = ""): JobRefusal {
+    return JSON.parse(this.#core.refuseJob(kind, refusal, bookmark));
+  }
+}

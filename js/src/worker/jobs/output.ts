@@ -1,0 +1,107 @@
+import { StoreError } from "../../errors/index.ts";
+import { NO_SUCH_UPLOAD, r2Code } from "../../stores/r2-errors.ts";
+import { PART, Parts } from "../../stores/r2-parts.ts";
+import { callsOf } from "./trash-bin.ts";
+
+/** A part that is in the bucket. */
+export interface StoredPart {
+  number: number;
+  etag: string;
+  /** Of its bytes. */
+  sha256: string;
+}
+
+/** What is known of an output that another instance of the object has begun, and takes note of how it goes on. */
+export interface OutputNotes {
+  readonly uploadId: string | undefined;
+  readonly parts: readonly StoredPart[];
+  begun(uploadId: string): void;
+  stored(part: StoredPart): void;
+  /** So many parts are in the bucket now. */
+  uploaded(number: number): void;
+}
+
+/** R2 takes this many parts. */
+const MOST_PARTS = 10_000;
+
+/**
+ * Writes an object of unknown length. Of one that was begun before, parts that come out the same are not sent again.
+ *
+ * @throws StoreError
+ */
+export async function writeOutput(
+  bucket: R2Bucket,
+  key: string,
+  filename: string,
+  chunks: AsyncIterable<Uint8Array>,
+  notes: OutputNotes,
+  signal: AbortSignal,
+): Promise<void> {
+  const parts = new Parts(chunks);
+  const first = await parts.next();
+  const httpMetadata = {
+    contentType: "application/sql",
+    contentDisposition: `attachment; filename="${filename}"`,
+  };
+  const calls = callsOf(bucket);
+  // What makes something that would stay is waited for, whatever the signal says.
+  const write = { doing: "write", key, signal, finish: true } as const;
+  const sendPart = { doing: "write", key, signal } as const;
+  if (first.length < PART) {
+    await calls.run({ ...write, size: first.length }, () => bucket.put(key, first, { httpMetadata }));
+    return;
+  }
+
+  const begin = () => bucket.createMultipartUpload(key, { httpMetadata });
+  const uploadId = notes.uploadId ?? (await calls.run(write, begin)).uploadId;
+  if (notes.uploadId === undefined) notes.begun(uploadId);
+  const upload = bucket.resumeMultipartUpload(key, uploadId);
+  const send = async (number: number, bytes: Uint8Array): Promise<R2UploadedPart> => {
+    const sha256 = await digest(bytes);
+    const stored = notes.parts.find((part) => part.number === number);
+    if (stored?.sha256 === sha256) return { partNumber: number, etag: stored.etag };
+    const { etag } = await calls.run({ ...sendPart, size: bytes.length }, () =>
+      upload.uploadPart(number, bytes),
+    );
+    signal.throwIfAborted();
+    notes.stored({ number, etag, sha256 });
+    notes.uploaded(number);
+    return { partNumber: number, etag };
+  };
+  const sent: R2UploadedPart[] = [];
+  let size = 0;
+  let sending: Promise<R2UploadedPart> | undefined;
+  try {
+    // One part on its way while the next is made: two are in memory.
+    for (let part = first; part.length > 0; part = await parts.next()) {
+      if (sending !== undefined) sent.push(await sending);
+      if (sent.length === MOST_PARTS) throw tooLong(key);
+      size += part.length;
+      sending = send(sent.length + 1, part);
+      sending.catch(() => {}); // it is waited for when the next part is full
+    }
+    if (sending !== undefined) sent.push(await sending);
+  } catch (error) {
+    await sending?.catch(() => {});
+    throw error;
+  }
+  await calls.run({ ...write, size }, async () => {
+    try {
+      await upload.complete(sent);
+    } catch (error) {
+      // It was completed before, and who did it is gone, or the answer was lost.
+      if (r2Code(error) !== NO_SUCH_UPLOAD || (await bucket.head(key))?.size !== size) throw error;
+    }
+  });
+}
+
+async function digest(bytes: Uint8Array): Promise<string> {
+  const hash = await crypto.subtle.digest("SHA-256", bytes as Uint8Array<ArrayBuffer>);
+  return Array.from(new Uint8Array(hash), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+function tooLong(key: string): StoreError {
+  const most = `${(MOST_PARTS * PART) / 1024 / 1024 / 1024} GiB`;
+  const message = `cannot write ${JSON.stringify(key)}: the export is longer than ${most}; export some tables at a time`;
+  return new StoreError("STORE_FULL", message, { name: key });
+}

@@ -1,0 +1,71 @@
+// Work of a job in slices: an object does one thing at a time, and clocks stand still while it computes.
+
+/** What is made or run between two pauses, in bytes: a few milliseconds of work, tens at most. */
+const SLICE = 64 << 10;
+
+/** Lets others have their turn: requests that came in meanwhile run before it ends. */
+export function pause(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 0));
+}
+
+/**
+ * The bytes of a stream in pieces that are no slice longer than one, with a pause after each slice. Ends with the
+ * signal's reason; who stops early cancels the stream.
+ */
+export async function* paced(
+  stream: ReadableStream<Uint8Array>,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  let since = 0;
+  for await (const chunk of stream) {
+    for (let at = 0; at < chunk.length; at += SLICE) {
+      signal.throwIfAborted();
+      const piece = chunk.subarray(at, at + SLICE);
+      yield piece;
+      since += piece.length;
+      if (since < SLICE) continue;
+      since = 0;
+      await pause();
+    }
+  }
+  signal.throwIfAborted();
+}
+
+/** Chunks as a stream that makes none before it is asked for. */
+export function streamOf(chunks: AsyncGenerator<Uint8Array>): ReadableStream<Uint8Array> {
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        const { done, value } = await chunks.next();
+        if (done) controller.close();
+        else controller.enqueue(value);
+      },
+      cancel: async () => void (await chunks.return(undefined)),
+    },
+    { highWaterMark: 0 },
+  );
+}
+
+/** Lets so many run at once; the others wait in line. */
+export class Lanes {
+  readonly #waiting: (() => void)[] = [];
+  #free: number;
+
+  constructor(count: number) {
+    this.#free = count;
+  }
+
+  /** Runs `work` when it is its turn, or not at all if `signal` says so before. */
+  async run<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+    if (this.#free > 0) this.#free--;
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    try {
+      signal.throwIfAborted();
+      return await work();
+    } finally {
+      const next = this.#waiting.shift();
+      if (next) next();
+      else this.#free++;
+    }
+  }
+}
