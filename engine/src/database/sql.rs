@@ -2,7 +2,7 @@
 
 use super::Database;
 use crate::error::{Error, ErrorKind, Result};
-use crate::rows::{Values, encode};
+use crate::rows::encode;
 use crate::sqlite::{Connection, Statement, Step};
 
 /// A statement of one database.
@@ -114,17 +114,7 @@ impl Database {
     /// # Errors
     /// `StatementUnknown`, `Values`, `Parameters`, `Sql` (a value that is too long), `Memory`.
     pub fn bind(&mut self, id: StatementId, values: &[u8]) -> Result<()> {
-        let statement = self.statement(id)?;
-        statement.reset();
-        statement.clear_bindings();
-        let mut values = Values::new(values);
-        for parameter in 1..=statement.parameters() {
-            if values.is_empty() {
-                return Err(ErrorKind::Parameters.into());
-            }
-            statement.bind(parameter, values.read().ok_or(ErrorKind::Values)?)?;
-        }
-        if values.is_empty() { Ok(()) } else { Err(ErrorKind::Parameters.into()) }
+        self.statement(id)?.bind(values)
     }
 
     /// Fetches rows into `out`, encoded as [`crate::rows`] says: until the end, `max_rows` rows, or at least
@@ -162,14 +152,14 @@ impl Database {
         Ok(Fetched { rows, done, shape })
     }
 
-    /// Runs it to its end without looking at rows; how many rows it changed (of an INSERT, UPDATE or DELETE).
+    /// Runs it from beginning to end with values encoded as [`crate::rows`] says, without looking at rows; how many
+    /// rows it changed (of an INSERT, UPDATE or DELETE). Its parameters are NULL afterwards.
     ///
     /// # Errors
-    /// As [`Database::fetch`].
-    pub fn run(&mut self, id: StatementId, now_ms: i64) -> Result<i64> {
+    /// As [`Database::bind`] and [`Database::fetch`].
+    pub fn run(&mut self, id: StatementId, values: &[u8], now_ms: i64) -> Result<i64> {
         let before = self.at(now_ms)?.total_changes();
-        let statement = self.statement(id)?;
-        while statement.step()? == Step::Row {}
+        self.statement(id)?.run(values)?;
         let connection = self.connection()?;
         Ok(if connection.total_changes() == before { 0 } else { connection.changes() })
     }

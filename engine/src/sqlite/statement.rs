@@ -5,12 +5,23 @@ use std::ffi::{CStr, c_int, c_void};
 use super::connection::Connection;
 use super::ffi;
 use crate::error::{Error, ErrorKind, Result};
-use crate::rows::Value;
+use crate::rows::{Value, Values};
 
 /// A statement, finalised when dropped.
 pub(crate) struct Statement {
     statement: *mut ffi::sqlite3_stmt,
     connection: Connection,
+    /// Whether it was stepped since it was last reset.
+    begun: bool,
+}
+
+/// What SQLite does with the bytes of a parameter.
+#[derive(Clone, Copy)]
+enum Keeping {
+    /// It copies them.
+    Copy,
+    /// It reads them whenever it needs them.
+    Borrow,
 }
 
 /// What a step led to.
@@ -32,11 +43,12 @@ impl Drop for Statement {
 impl Statement {
     /// `statement` must be a live one of `connection`, and nobody else's.
     pub(super) fn new(connection: Connection, statement: *mut ffi::sqlite3_stmt) -> Self {
-        Self { statement, connection }
+        Self { statement, connection, begun: false }
     }
 
     /// Goes on to the next row or to the end. After an error or the end it has been reset.
     pub(crate) fn step(&mut self) -> Result<Step> {
+        self.begun = true;
         // SAFETY: the statement is live, here and below.
         match unsafe { ffi::sqlite3_step(self.statement) } {
             ffi::SQLITE_ROW => Ok(Step::Row),
@@ -54,8 +66,11 @@ impl Statement {
 
     /// Begins anew; the parameters stay. What went wrong before has been said.
     pub(crate) fn reset(&mut self) {
-        // SAFETY: the statement is live.
-        unsafe { ffi::sqlite3_reset(self.statement) };
+        if self.begun {
+            // SAFETY: the statement is live.
+            unsafe { ffi::sqlite3_reset(self.statement) };
+            self.begun = false;
+        }
     }
 
     /// Whether it has begun and not ended.
@@ -109,18 +124,56 @@ impl Statement {
         }
     }
 
+    /// Sets its parameters to encoded values, as many as it takes. It begins anew.
+    pub(crate) fn bind(&mut self, values: &[u8]) -> Result<()> {
+        self.reset();
+        let bound = self.bind_all(values, Keeping::Copy);
+        if bound.is_err() {
+            self.clear_bindings();
+        }
+        bound
+    }
+
+    /// Runs it from beginning to end with encoded values, without looking at rows. Its parameters are NULL afterwards.
+    pub(crate) fn run(&mut self, values: &[u8]) -> Result<()> {
+        self.reset();
+        let ran = self.bind_all(values, Keeping::Borrow).and_then(|()| {
+            while self.step()? == Step::Row {}
+            Ok(())
+        });
+        // After its end or an error it has been reset: nothing has the borrowed bytes but the parameters.
+        self.clear_bindings();
+        ran
+    }
+
+    fn bind_all(&mut self, values: &[u8], keeping: Keeping) -> Result<()> {
+        let mut values = Values::new(values);
+        for parameter in 1..=self.parameters() {
+            if values.is_empty() {
+                return Err(ErrorKind::Parameters.into());
+            }
+            self.bind_one(parameter, values.read().ok_or(ErrorKind::Values)?, keeping)?;
+        }
+        if values.is_empty() { Ok(()) } else { Err(ErrorKind::Parameters.into()) }
+    }
+
     /// Makes every parameter NULL.
-    pub(crate) fn clear_bindings(&mut self) {
+    fn clear_bindings(&mut self) {
         // SAFETY: the statement is live.
         unsafe { ffi::sqlite3_clear_bindings(self.statement) };
     }
 
-    /// Sets a parameter, counted from 1.
-    pub(crate) fn bind(&mut self, parameter: usize, value: Value<'_>) -> Result<()> {
+    /// Sets a parameter, counted from 1. What is borrowed must be cleared before the bytes go.
+    fn bind_one(&mut self, parameter: usize, value: Value<'_>, keeping: Keeping) -> Result<()> {
         let statement = self.statement;
         let at = c_int::try_from(parameter).map_err(|_| Error::from(ErrorKind::Parameters))?;
         let bytes = |bytes: &[u8]| (bytes.as_ptr().cast::<c_void>(), bytes.len() as u64);
-        // SAFETY: the statement is live, and SQLite copies the bytes before it returns (SQLITE_TRANSIENT).
+        let keeping = match keeping {
+            Keeping::Copy => ffi::SQLITE_TRANSIENT(),
+            Keeping::Borrow => ffi::SQLITE_STATIC(),
+        };
+        // SAFETY: the statement is live, and SQLite either copies the bytes before it returns or is made to forget them
+        // by the only caller that lends them (`run`).
         let code = unsafe {
             match value {
                 Value::Null => ffi::sqlite3_bind_null(statement, at),
@@ -128,12 +181,11 @@ impl Statement {
                 Value::Real(value) => ffi::sqlite3_bind_double(statement, at, value),
                 Value::Text(text) => {
                     let (start, len) = bytes(text);
-                    let utf8 = ffi::SQLITE_UTF8 as u8;
-                    ffi::sqlite3_bind_text64(statement, at, start.cast(), len, ffi::SQLITE_TRANSIENT(), utf8)
+                    ffi::sqlite3_bind_text64(statement, at, start.cast(), len, keeping, ffi::SQLITE_UTF8 as u8)
                 }
                 Value::Blob(blob) => {
                     let (start, len) = bytes(blob);
-                    ffi::sqlite3_bind_blob64(statement, at, start, len, ffi::SQLITE_TRANSIENT())
+                    ffi::sqlite3_bind_blob64(statement, at, start, len, keeping)
                 }
             }
         };

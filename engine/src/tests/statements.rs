@@ -116,12 +116,28 @@ fn e4_run_counts_changes() {
     let mut db = open(options());
     db.exec("CREATE TABLE t(a); INSERT INTO t VALUES (1), (2), (3)", T0).unwrap();
     let update = prepare(&mut db, "UPDATE t SET a = a + 1 WHERE a > ?");
-    db.bind(update, &encoded(&[Value::Integer(1)])).unwrap();
-    assert_eq!(db.run(update, T0).unwrap(), 2);
+    assert_eq!(db.run(update, &encoded(&[Value::Integer(1)]), T0).unwrap(), 2);
     let select = prepare(&mut db, "SELECT 1");
-    assert_eq!(db.run(select, T0).unwrap(), 0);
+    assert_eq!(db.run(select, &[], T0).unwrap(), 0);
     assert!(db.is_readonly(select).unwrap() && !db.is_readonly(update).unwrap());
     assert_eq!(db.total_changes(), 5);
+}
+
+#[test]
+fn e4_run_forgets_the_values_it_was_lent() {
+    let mut db = open(options());
+    db.exec("CREATE TABLE t(a UNIQUE, b)", T0).unwrap();
+    let insert = prepare(&mut db, "INSERT INTO t VALUES (?, ?) RETURNING a, b");
+    let mut values = encoded(&[Value::Text(b"one"), Value::Blob(b"\0\xff")]);
+    assert_eq!(db.run(insert, &values, T0).unwrap(), 1);
+    assert_eq!(db.run(insert, &values, T0).unwrap_err().sqlite, Some(2067));
+    assert!(db.run(insert, &encoded(&[Value::Text(b"two")]), T0).is_err(), "a value is missing");
+    values.fill(b'x');
+    // Without values of its own it has none of those before.
+    assert_eq!(fetch_all(&mut db, insert, T0).unwrap(), [[Owned::Null, Owned::Null]]);
+    let select = prepare(&mut db, "SELECT a, b FROM t WHERE a IS NOT NULL");
+    let row = [Owned::Text("one".into()), Owned::Blob(vec![0, 0xff])];
+    assert_eq!(fetch_all(&mut db, select, T0).unwrap(), [row]);
 }
 
 #[test]

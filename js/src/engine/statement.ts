@@ -1,6 +1,7 @@
 import { type EngineDatabase, type EnginePrepared as Prepared, translateCoreError } from "../core/index.ts";
 import { PagemarkError } from "../errors/index.ts";
 import type { Handle } from "./handle.ts";
+import { run } from "./room.ts";
 import {
   encodeValues,
   type IntegerOptions,
@@ -87,7 +88,7 @@ export class Statement implements Disposable {
     try {
       this.#execution++;
       const database = this.#database;
-      const changes = database.run(this.#id, this.#encode(parameters), Date.now());
+      const changes = run(database, this.#id, this.#values(parameters));
       const rowid = database.lastRowid;
       return { changes, lastInsertRowid: Number.isSafeInteger(rowid) ? rowid : database.lastInsertRowid };
     } catch (error) {
@@ -238,9 +239,14 @@ export class Statement implements Disposable {
   }
 
   #encode(parameters: Parameters): Uint8Array {
+    return encodeValues(this.#values(parameters));
+  }
+
+  /** The values of its parameters in their order. */
+  #values(parameters: Parameters): SqlParameter[] {
     const [named] = parameters;
-    if (parameters.length !== 1 || !isNamed(named)) return encodeValues(parameters as SqlParameter[]);
-    return encodeValues(this.#names.map((name) => namedValue(named, name)));
+    if (parameters.length !== 1 || !isNamed(named)) return parameters as SqlParameter[];
+    return this.#names.map((name) => namedValue(named, name));
   }
 
   #translating<T>(action: () => T): T {

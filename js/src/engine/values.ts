@@ -27,6 +27,8 @@ const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const SHORT_TEXT = 24;
 /** Room for nearly all parameters, in bytes; what grew beyond is not kept. */
 const ROOM = 4096;
+/** Fewer bytes than these have their views kept. */
+const VIEWS = 256;
 
 /** Of the last call, to be used again. */
 let spare: ValueWriter | undefined;
@@ -47,11 +49,18 @@ export function encodeValues(values: readonly SqlParameter[]): Uint8Array {
   return bytes;
 }
 
-class ValueWriter {
-  #bytes = new Uint8Array(ROOM);
-  #view = new DataView(this.#bytes.buffer);
-  #written = this.#bytes;
+/** Writes values one after the other, into `bytes` as long as they fit there. */
+export class ValueWriter {
+  #bytes: Uint8Array;
+  #view: DataView;
+  /** Views of its first bytes, by their number: making one takes longer than writing a few values. */
+  #written: Uint8Array[] = [];
   #length = 0;
+
+  constructor(bytes: Uint8Array = new Uint8Array(ROOM)) {
+    this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
 
   add(value: SqlParameter): void {
     switch (typeof value) {
@@ -81,12 +90,21 @@ class ValueWriter {
     this.#length = 0;
   }
 
+  /** In bytes, of what was written. */
+  get length(): number {
+    return this.#length;
+  }
+
+  /** Whether all that was written is in `bytes`. */
+  isIn(bytes: Uint8Array): boolean {
+    return this.#bytes === bytes;
+  }
+
   bytes(): Uint8Array {
-    // A statement that is run again and again mostly takes as many bytes as before.
-    if (this.#written.length !== this.#length || this.#written.buffer !== this.#bytes.buffer) {
-      this.#written = this.#bytes.subarray(0, this.#length);
-    }
-    return this.#written;
+    const length = this.#length;
+    if (length >= VIEWS) return this.#bytes.subarray(0, length);
+    this.#written[length] ??= this.#bytes.subarray(0, length);
+    return this.#written[length];
   }
 
   #object(value: null | ArrayBuffer | ArrayBufferView): void {
@@ -165,6 +183,7 @@ class ValueWriter {
       const grown = new Uint8Array(Math.max(needed, this.#bytes.length * 2));
       grown.set(this.#bytes);
       this.#bytes = grown;
+      this.#written = [];
       this.#view = new DataView(grown.buffer);
     }
     this.#bytes[this.#length++] = tag;
