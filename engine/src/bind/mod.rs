@@ -6,6 +6,7 @@
 
 #![allow(unreachable_pub, reason = "JavaScript reaches what no Rust module does")]
 
+mod copy;
 mod database;
 mod reserve;
 mod states;

@@ -14,7 +14,9 @@ let free: ValueWriter | undefined = new ValueWriter(room);
  * @throws what the engine throws, to be translated; PagemarkError `USAGE` for a value that SQLite has no type for
  */
 export function run(database: EngineDatabase, id: number, values: readonly SqlParameter[]): number {
-  const changes = free ? runFromRoom(free, database, id, values) : runWith(database, id, encodeValues(values));
+  const changes = free
+    ? runFromRoom(free, database, id, values)
+    : runWith(database, id, encodeValues(values));
   if (changes < 0) database.failure();
   return changes;
 }
