@@ -173,6 +173,8 @@ error_kinds! {
     RecordChain = "RECORD_CHAIN": "the backup's record does not follow from the one before it: records were swapped, replayed or removed",
     /// The page fingerprints are damaged.
     Fingerprints = "FINGERPRINTS": "the stored page fingerprints are damaged; the next backup will be a full one",
+    /// What was saved of a job under way is not what was saved.
+    SavedState = "SAVED_STATE": "what was saved of the backup under way is damaged or of another version; abort it and begin anew",
     /// A b-tree page is not valid.
     BtreePage = "BTREE_PAGE": "a b-tree page is damaged; run PRAGMA integrity_check",
     /// A b-tree is deeper than SQLite allows or refers to itself.

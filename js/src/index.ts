@@ -9,6 +9,9 @@ export {
   StoreError,
 } from "./errors/index.ts";
 export type { BackupOptions, NewBackup } from "./jobs/backup.ts";
+export type { BackupStep, StartOptions } from "./jobs/backup-run.ts";
+export type { BackupRunState } from "./jobs/backup-run-state.ts";
+export { BackupSteps, backupSteps } from "./jobs/backup-steps.ts";
 export {
   type At,
   Backups,
@@ -22,6 +25,7 @@ export { dumpSource } from "./jobs/dump-source.ts";
 export { type PagemarkOptions, pagemark } from "./jobs/pagemark.ts";
 export type { JobOptions, Progress } from "./jobs/progress.ts";
 export type { Backup } from "./jobs/record.ts";
+export type { StepOptions } from "./jobs/run-pages.ts";
 export { readTables, type Table } from "./jobs/tables.ts";
 export type { Problem, Verification, VerifyOptions } from "./jobs/verify.ts";
 export { memory } from "./sources/memory.ts";
@@ -29,4 +33,13 @@ export type { Moment, PageSource, PinOptions, ReplaceOptions } from "./sources/s
 export { memoryStore } from "./stores/memory.ts";
 export { r2 } from "./stores/r2.ts";
 export type { R2Binding } from "./stores/r2-bucket.ts";
-export type { GetOptions, ListOptions, ListPage, PutOptions, Store, StoredObject } from "./stores/store.ts";
+export type {
+  GetOptions,
+  ListOptions,
+  ListPage,
+  PutOptions,
+  Store,
+  StoredObject,
+  StoreUploads,
+  UploadState,
+} from "./stores/store.ts";

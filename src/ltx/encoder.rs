@@ -27,6 +27,26 @@ impl Encoder {
         Self { header, index: IndexBuilder::default(), crc: Crc64::of(&header.encode()) }
     }
 
+    /// Goes on with a file of which these frames were appended, and whose CRC-64 so far is `crc`.
+    ///
+    /// # Errors
+    /// `LtxPageOrder`.
+    pub fn resume(header: Header, index: IndexBuilder, crc: Crc64) -> Result<Self> {
+        let mut encoder = Self::new(header);
+        encoder.append(&PackedFrames { bytes: Vec::new(), index, crc: Crc64::default() })?;
+        Ok(Self { crc, ..encoder })
+    }
+
+    /// The frames so far, for [`Encoder::resume`].
+    pub fn index(&self) -> &IndexBuilder {
+        &self.index
+    }
+
+    /// Of the file so far, with the pages uncompressed.
+    pub fn crc(&self) -> Crc64 {
+        self.crc
+    }
+
     /// The file's first bytes.
     pub fn header(&self) -> [u8; HEADER_SIZE] {
         self.header.encode()

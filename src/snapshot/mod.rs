@@ -6,11 +6,14 @@
 pub mod fingerprint;
 pub mod pack;
 pub mod restore;
+mod saved;
+pub mod sha256;
 pub mod writer;
 
 pub use fingerprint::{Fingerprint, PageState, Previous};
 pub use pack::{Packed, Packer};
 pub use restore::{Restore, RestoreEvent};
+pub use sha256::Sha256;
 pub use writer::Writer;
 
 #[cfg(test)]

@@ -25,6 +25,17 @@ fn bytes_of(pages: &[u8]) -> Vec<u8> {
 
 /// Backs `pages` up in batches of `batch`, on top of `previous` when there is one.
 fn back_up(pages: &Pages, txid: u64, previous: Option<&mut Previous>, batch: usize) -> Result<Backup> {
+    back_up_with(pages, txid, previous, batch, |writer, _| Ok(writer))
+}
+
+/// The same, with `between` after each batch, and how many there were.
+fn back_up_with(
+    pages: &Pages,
+    txid: u64,
+    previous: Option<&mut Previous>,
+    batch: usize,
+    mut between: impl FnMut(Writer, usize) -> Result<Writer>,
+) -> Result<Backup> {
     let page_size = PageSize::new(SIZE as u32).unwrap();
     let min = if previous.is_some() { Txid(txid) } else { Txid(1) };
     let header = Header::new(page_size, pages.len() as u32, min, Txid(txid), 0);
@@ -40,6 +51,7 @@ fn back_up(pages: &Pages, txid: u64, previous: Option<&mut Previous>, batch: usi
         let summary = Packed::from_summary(&packed.summary())?;
         fingerprints.extend(writer.append(&summary)?);
         ltx.extend(packed.frames.bytes);
+        writer = between(writer, number)?;
     }
     if let Some(previous) = previous {
         let gone = previous.page_count().saturating_sub(pages.len() as u32);
@@ -102,6 +114,41 @@ proptest! {
             // The same state backed up afresh has the same checksum: it depends on the pages alone.
             prop_assert_eq!(back_up(pages, 1, None, 100).unwrap().checksum, checksum);
         }
+    }
+
+    #[test]
+    fn a_writer_saved_and_continued_anywhere_writes_the_same_file(
+        states in prop::collection::vec(prop::collection::vec(0u8..3, 1..60), 2),
+        batch in 1usize..17,
+        every in 1usize..5,
+        at in any::<usize>(),
+        bit in 0..8,
+    ) {
+        let mut index = Vec::new();
+        let mut saved = |writer: Writer, number: usize| {
+            if !number.is_multiple_of(every) {
+                return Ok(writer);
+            }
+            if number == 0 {
+                index.clear();
+            }
+            index.extend_from_slice(writer.index_from(index.len()));
+            let mut state = writer.save();
+            let resumed = Writer::resume(&state, &index)?;
+            let at = at % state.len();
+            assert!(Writer::resume(&state[..at], &index).is_err());
+            state[at] ^= 1u8 << bit;
+            assert_eq!(Writer::resume(&state, &index).err().map(|error| error.kind), Some(ErrorKind::SavedState));
+            Ok(resumed)
+        };
+        let full = back_up(&states[0], 1, None, batch).unwrap();
+        let again = back_up_with(&states[0], 1, None, batch, &mut saved).unwrap();
+        prop_assert_eq!((&again.ltx, &again.fingerprints), (&full.ltx, &full.fingerprints));
+        let chain = [full];
+        let previous = || previous_of(&chain, states[0].len() as u32, 1000);
+        let change = back_up(&states[1], 2, Some(&mut previous()), batch).unwrap();
+        let again = back_up_with(&states[1], 2, Some(&mut previous()), batch, &mut saved).unwrap();
+        prop_assert_eq!((again.ltx, again.checksum), (change.ltx, change.checksum));
     }
 
     #[test]

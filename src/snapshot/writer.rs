@@ -13,9 +13,9 @@ use crate::page::{Checksum, Pgno};
 /// Give out [`Writer::ltx_header`], then each batch's frames; to the other file go [`Writer::fingerprint_header`],
 /// then what [`Writer::append`] returns, then [`Writer::fingerprint_end`].
 pub struct Writer {
-    header: Header,
-    encoder: Encoder,
-    checksum: Checksum,
+    pub(super) header: Header,
+    pub(super) encoder: Encoder,
+    pub(super) checksum: Checksum,
 }
 
 impl Writer {

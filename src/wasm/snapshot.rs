@@ -1,6 +1,5 @@
 //! Packing, writing and restoring.
 
-use sha2::Digest;
 use wasm_bindgen::prelude::*;
 
 use super::JsResult;
@@ -133,6 +132,22 @@ impl Writer {
         let header = Header::new(page_size, page_count, parse_txid(min)?, parse_txid(max)?, now_ms as i64);
         let before = before.map_or(Ok(Checksum::EMPTY), |before| parse_checksum(&before))?;
         Ok(Self(Some(snapshot::Writer::new(header, before))))
+    }
+
+    /// From [`Writer::save`] and the whole index.
+    pub fn resume(saved: &[u8], index: &[u8]) -> JsResult<Writer> {
+        Ok(Self(Some(snapshot::Writer::resume(saved, index)?)))
+    }
+
+    /// All there is to know but the index.
+    pub fn save(&self) -> JsResult<Vec<u8>> {
+        Ok(self.writer()?.save())
+    }
+
+    /// The index from byte `from` on; it only grows at its end.
+    #[wasm_bindgen(js_name = indexFrom)]
+    pub fn index_from(&self, from: usize) -> JsResult<Vec<u8>> {
+        Ok(self.writer()?.index_from(from).to_vec())
     }
 
     /// The first bytes of the LTX file.
@@ -295,10 +310,10 @@ pub fn unpack_frame(page_size: u32, pgno: u32, frame: &[u8]) -> JsResult<Vec<u8>
     Ok(page)
 }
 
-/// SHA-256 of a stream, for hosts that have none.
+/// SHA-256 of a stream, for hosts that have none, and where it is to be saved; see the core's `snapshot::Sha256`.
 #[wasm_bindgen]
 #[derive(Default)]
-pub struct Sha256(sha2::Sha256);
+pub struct Sha256(snapshot::Sha256);
 
 #[wasm_bindgen]
 impl Sha256 {
@@ -308,6 +323,16 @@ impl Sha256 {
         Self::default()
     }
 
+    /// From [`Sha256::save`].
+    pub fn resume(saved: &[u8]) -> JsResult<Sha256> {
+        Ok(Self(snapshot::Sha256::resume(saved)?))
+    }
+
+    /// All there is to know, at most 112 bytes.
+    pub fn save(&self) -> Vec<u8> {
+        self.0.save()
+    }
+
     /// Appends bytes.
     pub fn update(&mut self, bytes: &[u8]) {
         self.0.update(bytes);
@@ -315,7 +340,7 @@ impl Sha256 {
 
     /// The digest as 64 hex digits; the hasher begins anew.
     pub fn digest(&mut self) -> String {
-        self.0.finalize_reset().iter().map(|byte| format!("{byte:02x}")).collect()
+        core::mem::take(&mut self.0).finish().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 }
 

@@ -25,7 +25,7 @@ const ALLOWED = new Set(["core -> errors", "cli -> entry", "cli -> index.ts", "w
 /** Folders of drivers, which know nothing of one another: their interface, and what every driver in them shares. */
 const DRIVERS: Readonly<Record<string, { interface?: string; shared: readonly string[] }>> = {
   sources: { interface: "source.ts", shared: [] },
-  stores: { interface: "store.ts", shared: ["body.ts", "keys.ts", "options.ts"] },
+  stores: { interface: "store.ts", shared: ["body.ts", "keys.ts", "options.ts", "uploads.ts"] },
   formats: { shared: [] },
 };
 

@@ -65,7 +65,8 @@ export async function packMoment(job: PackJob): Promise<void> {
   }
 }
 
-function pagesPerBatch(pageSize: number, pages = -1): number {
+/** How many pages make a batch; `pages` is what a user wants. */
+export function pagesPerBatch(pageSize: number, pages = -1): number {
   const most = Math.max(1, Math.floor(BATCH / pageSize));
   return pages === -1 ? most : Math.min(pages, most);
 }

@@ -2,15 +2,19 @@ import { ObjectExistsError } from "../errors/object-exists-error.ts";
 import { ObjectMissingError } from "../errors/object-missing-error.ts";
 import { type Body, consume } from "./body.ts";
 import { checkKey, compareKeys } from "./keys.ts";
+import { MemoryUploads } from "./memory-uploads.ts";
 import { byteRange, checkRange, checkTime, pageLimit } from "./options.ts";
 import type { GetOptions, ListOptions, ListPage, PutOptions, Store, StoredObject } from "./store.ts";
 
 /** In bytes. */
 const CHUNK = 256 * 1024;
 
-interface Entry {
+/** An object. */
+export interface Entry {
   bytes: Uint8Array;
   modified: Date;
+  /** The upload that made it. */
+  upload?: string;
 }
 
 /** A store that lives as long as the program: for tests, demonstrations and small things. */
@@ -22,6 +26,7 @@ class MemoryStore implements Store {
   readonly layout = "folder";
   readonly description = "memory";
   readonly #entries = new Map<string, Entry>();
+  readonly uploads = new MemoryUploads(this.#entries);
 
   async put(key: string, body: Body, options: PutOptions = {}) {
     await consume(body, options.signal, async (chunks) => {

@@ -1,5 +1,5 @@
 import type { Calls } from "./r2-calls.ts";
-import { TEMPORARY, UPLOAD } from "./r2-put.ts";
+import { TEMPORARY, UPLOAD } from "./r2-multipart.ts";
 
 /** In milliseconds. */
 const DAY = 24 * 60 * 60 * 1000;

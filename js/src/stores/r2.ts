@@ -10,7 +10,16 @@ import { PART, Parts } from "./r2-parts.ts";
 import { putParts, putWhole, TIMESTAMP } from "./r2-put.ts";
 import { streamObject } from "./r2-read.ts";
 import { sweep } from "./r2-sweep.ts";
-import type { GetOptions, ListOptions, ListPage, PutOptions, Store, StoredObject } from "./store.ts";
+import { R2Uploads } from "./r2-uploads.ts";
+import type {
+  GetOptions,
+  ListOptions,
+  ListPage,
+  PutOptions,
+  Store,
+  StoredObject,
+  StoreUploads,
+} from "./store.ts";
 
 /** In bytes: of a key, and so of a prefix. */
 const LONGEST = 1024;
@@ -32,11 +41,13 @@ export function r2(bucket: R2Binding, patience: Partial<Patience> = {}): Store {
 class R2Store implements Store {
   readonly layout = "bucket";
   readonly description = "an R2 bucket";
+  readonly uploads: StoreUploads;
   readonly #calls: Calls;
   #swept: Promise<void> | undefined;
 
   constructor(calls: Calls) {
     this.#calls = calls;
+    this.uploads = new R2Uploads(calls, () => this.#sweep());
   }
 
   async put(key: string, body: Body, options: PutOptions = {}) {
@@ -49,8 +60,7 @@ class R2Store implements Store {
       const first = await parts.next();
       const second = first.length < PART ? new Uint8Array() : await parts.next();
       if (second.length === 0) return this.#putBytes(key, first, options);
-      this.#swept ??= sweep(this.#calls).catch(() => {}); // if it matters, it comes up below
-      await this.#swept;
+      await this.#sweep();
       await putParts(this.#calls, key, first, second, parts, options);
     });
   }
@@ -134,6 +144,12 @@ class R2Store implements Store {
 
   #find(doing: "read" | "write", key: string, signal: AbortSignal | undefined): Promise<R2Found | null> {
     return this.#calls.run({ doing, key, signal }, (bucket) => bucket.head(key));
+  }
+
+  /** Once; if it fails and that matters, it comes up in what follows. */
+  #sweep(): Promise<void> {
+    this.#swept ??= sweep(this.#calls).catch(() => {});
+    return this.#swept;
   }
 
   #putBytes(key: string, bytes: Uint8Array, options: PutOptions): Promise<void> {

@@ -38,6 +38,52 @@ export interface ListPage {
   cursor?: string;
 }
 
+/** An object that is put in parts, as plain data: any process may go on from it. What it says is the store's own. */
+export interface UploadState {
+  readonly key: string;
+  /** In bytes, so far. */
+  readonly size: number;
+  readonly [more: string]: unknown;
+}
+
+/**
+ * Objects put part by part, by processes each of which may end at any moment, also between a call and keeping the state
+ * that it gave. So every call may come again with the state it was made with before, and then does no harm: with the same
+ * bytes, it is as if it had come once. One process at a time goes on with an upload.
+ *
+ * What is begun and not finished within a day or more may be swept.
+ */
+export interface StoreUploads {
+  /** In bytes: of every part but the last. */
+  readonly partSize: number;
+
+  /** Begins an object; nothing is stored yet. */
+  start(key: string, options?: Pick<PutOptions, "modified">): Promise<UploadState>;
+
+  /**
+   * Stores the next part, of exactly {@link partSize} bytes.
+   *
+   * @throws StoreError `STORE_UPLOAD` when the upload is gone
+   */
+  append(
+    state: UploadState,
+    part: Uint8Array,
+    options?: { signal?: AbortSignal | undefined },
+  ): Promise<UploadState>;
+
+  /**
+   * Stores what remains, fewer bytes than a part or none, and makes the object, as {@link Store.put} does. When it comes
+   * again and the object that it made is there, it is done.
+   *
+   * @throws ObjectExistsError when the key has another object
+   * @throws StoreError `STORE_UPLOAD` when the upload is gone
+   */
+  finish(state: UploadState, rest: Uint8Array): Promise<void>;
+
+  /** Gives it up: nothing of it stays, nor the object, if it made one. Another's object under its key does. */
+  abort(state: UploadState): Promise<void>;
+}
+
 /**
  * Where backups go. Keys are segments joined by `/`, made of letters, digits, `.`, `_`, `-` and `%`; no segment is
  * empty, `.` or `..`, and a key has at most 1,024 bytes.
@@ -49,6 +95,8 @@ export interface Store {
   readonly layout: "folder" | "bucket";
   /** Names the store in messages; holds no secret. */
   readonly description: string;
+  /** Missing where objects can only be put by one process from start to end. */
+  readonly uploads?: StoreUploads;
 
   /**
    * Stores an object that must not be there yet. It is visible whole or not at all, and once this resolves it

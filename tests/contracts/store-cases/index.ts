@@ -4,6 +4,7 @@ import { keys } from "./keys.ts";
 import { lists } from "./lists.ts";
 import { puts } from "./puts.ts";
 import { reads } from "./reads.ts";
+import { uploads } from "./uploads.ts";
 
 /** A sentence that is true of every store, and what shows it, given a store that is empty. */
 export type Case = readonly [title: string, run: (store: Store) => Promise<void>];
@@ -18,5 +19,5 @@ export interface Traits {
 
 export function storeCases(traits: Partial<Traits> = {}): Case[] {
   const all: Traits = { keepsModified: true, caseSensitive: true, ...traits };
-  return [...puts(all), ...reads, ...lists, ...keys(all), ...aborts];
+  return [...puts(all), ...reads, ...lists, ...keys(all), ...aborts, ...uploads];
 }

@@ -1,0 +1,68 @@
+import { joined } from "./upload.ts";
+
+/** In bytes: what stores of state take in a row. */
+const PIECE = 512 << 10;
+
+/**
+ * Bytes that are appended, kept as pieces of at most 512 KiB. All pieces but the last are always the same objects, so
+ * that who keeps them need only write the last one again.
+ */
+export class Pieces {
+  #whole: Uint8Array[] = [];
+  /** Where the last piece grows. */
+  #last = new Uint8Array(0);
+  #filled = 0;
+
+  constructor(pieces: readonly Uint8Array[] = []) {
+    for (const piece of pieces) {
+      if (this.#filled === 0 && piece.length === PIECE) this.#whole.push(piece);
+      else this.append(piece);
+    }
+  }
+
+  /** In bytes. */
+  get length(): number {
+    return this.#whole.length * PIECE + this.#filled;
+  }
+
+  append(bytes: Uint8Array): void {
+    for (let at = 0; at < bytes.length; ) {
+      const count = Math.min(PIECE - this.#filled, bytes.length - at);
+      this.#grow(this.#filled + count);
+      this.#last.set(bytes.subarray(at, at + count), this.#filled);
+      this.#filled += count;
+      at += count;
+      if (this.#filled < PIECE) continue;
+      this.#whole.push(this.#last);
+      this.#last = new Uint8Array(0);
+      this.#filled = 0;
+    }
+  }
+
+  /** Removes the first `length` bytes. */
+  take(length: number): Uint8Array {
+    const all = this.join();
+    this.#whole = [];
+    this.#last = new Uint8Array(0);
+    this.#filled = 0;
+    this.append(all.subarray(length));
+    return all.subarray(0, length);
+  }
+
+  /** All bytes as one array. */
+  join(): Uint8Array {
+    return joined([...this.#whole, this.#last.subarray(0, this.#filled)], this.length);
+  }
+
+  /** The pieces, which stay as they are. */
+  save(): Uint8Array[] {
+    return this.#filled === 0 ? [...this.#whole] : [...this.#whole, this.#last.slice(0, this.#filled)];
+  }
+
+  #grow(length: number): void {
+    if (length <= this.#last.length) return;
+    const larger = new Uint8Array(Math.min(PIECE, Math.max(length, 2 * this.#last.length)));
+    larger.set(this.#last.subarray(0, this.#filled));
+    this.#last = larger;
+  }
+}

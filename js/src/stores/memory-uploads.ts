@@ -1,0 +1,68 @@
+import { ObjectExistsError } from "../errors/object-exists-error.ts";
+import { checkKey } from "./keys.ts";
+import type { Entry } from "./memory.ts";
+import { checkTime } from "./options.ts";
+import type { PutOptions, StoreUploads, UploadState } from "./store.ts";
+import { checkPart, uploadGone } from "./uploads.ts";
+
+interface State extends UploadState {
+  readonly id: string;
+  /** In milliseconds since 1970. */
+  readonly modified?: number;
+}
+
+/** Objects put in parts into memory. */
+export class MemoryUploads implements StoreUploads {
+  /** As a bucket has it. */
+  readonly partSize = 5 << 20;
+  readonly #entries: Map<string, Entry>;
+  /** By upload, then by part. */
+  readonly #parts = new Map<string, Uint8Array[]>();
+
+  constructor(entries: Map<string, Entry>) {
+    this.#entries = entries;
+  }
+
+  async start(key: string, options: Pick<PutOptions, "modified"> = {}): Promise<State> {
+    checkKey(key);
+    checkTime(options);
+    const modified = options.modified?.getTime();
+    return { key, size: 0, id: crypto.randomUUID(), ...(modified !== undefined && { modified }) };
+  }
+
+  async append(
+    state: UploadState,
+    part: Uint8Array,
+    options: { signal?: AbortSignal | undefined } = {},
+  ): Promise<State> {
+    options.signal?.throwIfAborted();
+    const { id, size, key } = state as State;
+    checkPart(part, this.partSize, false);
+    const parts = this.#parts.get(id) ?? [];
+    if (parts.length < size / this.partSize) throw uploadGone(key);
+    parts[size / this.partSize] = part.slice();
+    this.#parts.set(id, parts);
+    return { ...(state as State), size: size + part.length };
+  }
+
+  async finish(state: UploadState, rest: Uint8Array): Promise<void> {
+    const { id, key, size, modified } = state as State;
+    checkPart(rest, this.partSize, true);
+    const there = this.#entries.get(key);
+    if (there?.upload === id) return;
+    if (there) throw new ObjectExistsError(key);
+    const parts = this.#parts.get(id)?.slice(0, size / this.partSize) ?? [];
+    if (parts.length < size / this.partSize) throw uploadGone(key);
+    const bytes = new Uint8Array(size + rest.length);
+    for (const [index, part] of parts.entries()) bytes.set(part, index * this.partSize);
+    bytes.set(rest, size);
+    this.#parts.delete(id);
+    this.#entries.set(key, { bytes, modified: new Date(modified ?? Date.now()), upload: id });
+  }
+
+  async abort(state: UploadState): Promise<void> {
+    const { id, key } = state as State;
+    this.#parts.delete(id);
+    if (this.#entries.get(key)?.upload === id) this.#entries.delete(key);
+  }
+}

@@ -1,0 +1,127 @@
+import { StoreError } from "../errors/store-error.ts";
+import type { R2Part } from "./r2-bucket.ts";
+import type { Calls } from "./r2-calls.ts";
+import { NO_SUCH_UPLOAD, r2Code } from "./r2-errors.ts";
+import { PART } from "./r2-parts.ts";
+import { uploadGone } from "./uploads.ts";
+
+/** Where objects are put together. No key begins with it; the sweep knows it. */
+export const TEMPORARY = ".pagemark/tmp/";
+
+/** The upload that a temporary object stands for, until the object itself takes its place. */
+export const UPLOAD = "pagemark-upload";
+
+/** R2 takes 5 GiB less one part in one put, which is the last step of every object. */
+export const MOST_PARTS = 1023;
+
+/** A multipart upload: its temporary key, and R2's name for it. */
+export interface Multipart {
+  key: string;
+  uploadId: string;
+}
+
+/** A key for an object that is put together. */
+export function temporaryKey(): string {
+  return `${TEMPORARY}${crypto.randomUUID()}~`; // "~" is in no key
+}
+
+/** Begins an upload. R2 lists no unfinished uploads: who sweeps after a crash learns of this one from its mark. */
+export async function beginMultipart(
+  calls: Calls,
+  key: string,
+  signal: AbortSignal | undefined,
+): Promise<Multipart> {
+  const call = { doing: "write", key, signal } as const;
+  const { uploadId } = await calls.run(call, (bucket) => bucket.createMultipartUpload(key));
+  try {
+    await mark(calls, { key, uploadId }, signal);
+  } catch (error) {
+    await removeTemporary(calls, key, uploadId);
+    throw error;
+  }
+  return { key, uploadId };
+}
+
+/** Puts, or renews, what tells of the upload. */
+export async function mark(
+  calls: Calls,
+  { key, uploadId }: Multipart,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const customMetadata = { [UPLOAD]: uploadId };
+  const call = { doing: "write", key, signal } as const;
+  await calls.run(call, (bucket) => bucket.put(key, new Uint8Array(), { customMetadata }));
+}
+
+/** @throws StoreError `STORE_UPLOAD` when there is no such upload, or no more */
+export function uploadPart(
+  calls: Calls,
+  { key, uploadId }: Multipart,
+  number: number,
+  bytes: Uint8Array,
+  signal: AbortSignal | undefined,
+): Promise<R2Part> {
+  const call = { doing: "write", key, size: bytes.length, signal } as const;
+  const done = calls.run(call, async (bucket) => {
+    try {
+      const upload = bucket.resumeMultipartUpload(key, uploadId);
+      const { partNumber, etag } = await upload.uploadPart(number, bytes);
+      return { partNumber, etag };
+    } catch (error) {
+      throw r2Code(error) === NO_SUCH_UPLOAD ? uploadGone(key, { cause: error }) : error;
+    }
+  });
+  done.catch(() => {}); // it is waited for only when the next part is full
+  return done;
+}
+
+/** @throws StoreError `STORE_UPLOAD` when there is no such upload, nor what it would have become */
+export async function complete(
+  calls: Calls,
+  { key, uploadId }: Multipart,
+  parts: R2Part[],
+  size: number,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const found = await calls.run({ doing: "write", key, size, signal }, async (bucket) => {
+    try {
+      return await bucket.resumeMultipartUpload(key, uploadId).complete(parts);
+    } catch (error) {
+      if (r2Code(error) !== NO_SUCH_UPLOAD) throw error;
+      const found = await bucket.head(key); // the answer of a time before may have been lost
+      if (found?.size !== size) throw uploadGone(key, { cause: error });
+      return found;
+    }
+  });
+  if (found.size !== size) throw changed(key);
+}
+
+export async function openTemporary(calls: Calls, temporary: string, size: number) {
+  const found = await calls.bucket.get(temporary);
+  if (found?.size !== size || found.body === undefined) throw changed(temporary);
+  return found.body;
+}
+
+/** As far as it goes: what remains is never listed, and the sweep's. */
+export async function removeTemporary(
+  calls: Calls,
+  key: string,
+  uploadId: string | undefined,
+): Promise<void> {
+  const call = { doing: "delete", key } as const;
+  if (uploadId !== undefined) {
+    await calls.run(call, (bucket) => bucket.resumeMultipartUpload(key, uploadId).abort()).catch(() => {});
+  }
+  await calls.run(call, (bucket) => bucket.delete(key)).catch(() => {});
+}
+
+export function tooLong(key: string): StoreError {
+  const most = `${MOST_PARTS * (PART / 1024 / 1024)} MiB`;
+  const message = `cannot write ${JSON.stringify(key)} in the bucket: it is longer than ${most}, the most R2 takes at once`;
+  return new StoreError("STORE_FULL", message, { name: key });
+}
+
+function changed(key: string): StoreError {
+  const message = `${JSON.stringify(key)} in the bucket was changed while it was put; see who writes there, then try again`;
+  return new StoreError("STORE_IO", message, { name: key });
+}

@@ -1,0 +1,153 @@
+import { StoreError } from "../errors/store-error.ts";
+import { checkKey } from "./keys.ts";
+import { checkTime } from "./options.ts";
+import type { Calls } from "./r2-calls.ts";
+import {
+  beginMultipart,
+  complete,
+  MOST_PARTS,
+  type Multipart,
+  mark,
+  openTemporary,
+  removeTemporary,
+  temporaryKey,
+  tooLong,
+  UPLOAD,
+  uploadPart,
+} from "./r2-multipart.ts";
+import { PART } from "./r2-parts.ts";
+import { isOf, putWhole, removeOwn } from "./r2-put.ts";
+import type { PutOptions, StoreUploads, UploadState } from "./store.ts";
+import { checkPart } from "./uploads.ts";
+
+interface State extends UploadState {
+  /** Of the put, whose object is told from others' by it. */
+  readonly id: string;
+  readonly temporary: string;
+  /** R2's, once there is a part. */
+  readonly uploadId?: string;
+  /** When the temporary object was put, in milliseconds since 1970. */
+  readonly markedAt?: number;
+  /** Of the parts; empty for one that turned out to be stored when its upload had been completed already. */
+  readonly etags: readonly string[];
+  /** In milliseconds since 1970. */
+  readonly modified?: number;
+}
+
+/** After so long, in milliseconds, a mark is renewed: the sweep takes those of a day. */
+const RENEWED_AFTER = 6 * 60 * 60 * 1000;
+
+/** Objects put in parts into a bucket, as {@link putParts} does, by any number of processes. */
+export class R2Uploads implements StoreUploads {
+  readonly partSize = PART;
+  readonly #calls: Calls;
+  readonly #sweep: () => Promise<void>;
+
+  constructor(calls: Calls, sweep: () => Promise<void>) {
+    this.#calls = calls;
+    this.#sweep = sweep;
+  }
+
+  /** The temporary key is settled before anything lies under it, so that nothing of a process that ends is lost. */
+  async start(key: string, options: Pick<PutOptions, "modified"> = {}): Promise<State> {
+    checkKey(key);
+    checkTime(options);
+    const modified = options.modified?.getTime();
+    const id = crypto.randomUUID();
+    const temporary = temporaryKey();
+    return { key, size: 0, id, temporary, etags: [], ...(modified !== undefined && { modified }) };
+  }
+
+  async append(
+    state: UploadState,
+    part: Uint8Array,
+    options: { signal?: AbortSignal | undefined } = {},
+  ): Promise<State> {
+    const before = state as State;
+    const { key, etags } = before;
+    checkPart(part, PART, false);
+    if (etags.length >= MOST_PARTS - 1) throw tooLong(key);
+    const { uploadId, markedAt } = await this.#begun(before, options.signal);
+    const size = before.size + part.length;
+    const next = { ...before, uploadId, markedAt, size };
+    try {
+      const multipart = { key: before.temporary, uploadId };
+      const { etag } = await uploadPart(this.#calls, multipart, etags.length + 1, part, options.signal);
+      return { ...next, etags: [...etags, etag] };
+    } catch (error) {
+      if (!isGone(error)) throw error;
+      // A process that ended was further than the state says.
+      if (!(await this.#isComplete(before, size)) && !(await this.#hasMade(before))) throw error;
+      return { ...next, etags: [...etags, ""] };
+    }
+  }
+
+  async finish(state: UploadState, rest: Uint8Array): Promise<void> {
+    const { key, id, temporary, uploadId, etags, modified, size: before } = state as State;
+    checkPart(rest, PART, true);
+    const options = modified === undefined ? {} : { modified: new Date(modified) };
+    const size = before + rest.length;
+    if (uploadId === undefined) {
+      return putWhole(this.#calls, key, { size, open: async () => rest }, options, id);
+    }
+    const parts = etags.map((etag, index) => ({ partNumber: index + 1, etag }));
+    const upload = { key: temporary, uploadId };
+    let isMade = false;
+    try {
+      if (rest.length > 0) {
+        parts.push(await uploadPart(this.#calls, upload, parts.length + 1, rest, undefined));
+      }
+      await complete(this.#calls, upload, parts, size, undefined);
+    } catch (error) {
+      if (!isGone(error)) throw error;
+      isMade = await this.#hasMade(state as State);
+      if (!isMade && !(await this.#isComplete(state as State, size))) throw error;
+    }
+    if (!isMade) {
+      const open = () => openTemporary(this.#calls, temporary, size);
+      await putWhole(this.#calls, key, { size, open }, options, id);
+    }
+    await removeTemporary(this.#calls, temporary, undefined);
+  }
+
+  async abort(state: UploadState): Promise<void> {
+    const { key, id, temporary, uploadId } = state as State;
+    await removeTemporary(this.#calls, temporary, uploadId ?? (await this.#marked(temporary))?.uploadId);
+    await removeOwn(this.#calls, key, id);
+  }
+
+  /** The upload, begun now unless the state, or what a process that ended has left, tells of one. */
+  async #begun(
+    { temporary, uploadId, markedAt = 0 }: State,
+    signal: AbortSignal | undefined,
+  ): Promise<{ uploadId: string; markedAt: number }> {
+    const now = Date.now();
+    if (uploadId !== undefined && now - markedAt < RENEWED_AFTER) return { uploadId, markedAt };
+    const upload = uploadId === undefined ? await this.#marked(temporary) : { key: temporary, uploadId };
+    if (upload) await mark(this.#calls, upload, signal);
+    else await this.#sweep();
+    const begun = upload ?? (await beginMultipart(this.#calls, temporary, signal));
+    return { uploadId: begun.uploadId, markedAt: now };
+  }
+
+  async #marked(key: string): Promise<Multipart | undefined> {
+    const found = await this.#calls.run({ doing: "read", key }, (bucket) => bucket.head(key));
+    const uploadId = found?.customMetadata?.[UPLOAD];
+    return uploadId === undefined ? undefined : { key, uploadId };
+  }
+
+  /** Whether the parts have been put together, to `size` bytes or more. */
+  async #isComplete({ temporary: key }: State, size: number): Promise<boolean> {
+    const found = await this.#calls.run({ doing: "read", key }, (bucket) => bucket.head(key));
+    return found !== null && found.size >= size;
+  }
+
+  /** Whether the object is there already, and of this upload. */
+  async #hasMade({ key, id }: State): Promise<boolean> {
+    return isOf(id, await this.#calls.run({ doing: "read", key }, (bucket) => bucket.head(key)));
+  }
+}
+
+function isGone(error: unknown): boolean {
+  return error instanceof StoreError && error.code === "STORE_UPLOAD";
+}
