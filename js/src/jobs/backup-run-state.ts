@@ -1,4 +1,4 @@
-import { PagemarkError } from "../errors/index.ts";
+import { DamageError } from "../errors/index.ts";
 import type { Draft } from "./draft.ts";
 import type { NextBackup } from "./history.ts";
 import type { PartedState } from "./parted-object.ts";
@@ -42,7 +42,7 @@ export function checkVersion(state: BackupRunState): void {
   if (state?.version === VERSION) return;
   const message =
     "what was saved of the backup under way is damaged or of another version; abort it and begin anew";
-  throw new PagemarkError("SAVED_STATE", message);
+  throw new DamageError("SAVED_STATE", message);
 }
 
 export function savePages(pages: Uint32Array): Uint8Array[] {

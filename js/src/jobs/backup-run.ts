@@ -1,6 +1,6 @@
 // A backup in steps, with all its state in the caller's hands: for where a process may end at any moment.
 import { core, translating } from "../core/index.ts";
-import { ConflictError, ObjectExistsError, ObjectMissingError, PagemarkError } from "../errors/index.ts";
+import { ConflictError, ObjectExistsError, ObjectMissingError, PagemarkError, SourceError } from "../errors/index.ts";
 import type { Moment } from "../sources/source.ts";
 import type { StoreUploads } from "../stores/store.ts";
 import { type NewBackup, toNewBackup } from "./backup.ts";
@@ -211,7 +211,7 @@ function bookmarkOf({ source, name }: Subject, { bookmark }: Moment, wanted: str
   }
   if (wanted === undefined || bookmark === wanted) return bookmark;
   const message = `${name} is at ${bookmark}, and not at ${wanted}, of which the backup is; hold that state until it is done`;
-  throw new PagemarkError("SOURCE_OTHER_STATE", message, { name });
+  throw new SourceError("SOURCE_OTHER_STATE", message, { name });
 }
 
 function progressOf({ draft, changed, packed }: BackupRunState): Progress {

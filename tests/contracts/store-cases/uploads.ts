@@ -60,7 +60,7 @@ export const uploads: Case[] = [
       const object = bytes(2 * uploads.partSize + 7);
       const part = (n: number) => object.slice(n * uploads.partSize, (n + 1) * uploads.partSize);
       const states = await put(uploads, "db/a", object, 1);
-      for (const from of states.keys()) {
+      for (const from of [...states.keys()].reverse()) {
         let state = stored(states[from] as UploadState);
         for (let n = from; n < 2; n++) state = await uploads.append(stored(state), part(n));
         await uploads.finish(stored(state), part(2));

@@ -40,4 +40,4 @@ test("an object of many parts is whole, and nothing else is left, in workerd", a
     expect((await bucket.list()).objects.map(({ key }) => key)).toEqual(["db/a"]);
     await store.delete("db/a");
   }
-});
+}, 60_000);
