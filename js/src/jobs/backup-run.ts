@@ -1,6 +1,12 @@
 // A backup in steps, with all its state in the caller's hands: for where a process may end at any moment.
 import { core, translating } from "../core/index.ts";
-import { ConflictError, ObjectExistsError, ObjectMissingError, PagemarkError, SourceError } from "../errors/index.ts";
+import {
+  ConflictError,
+  ObjectExistsError,
+  ObjectMissingError,
+  PagemarkError,
+  SourceError,
+} from "../errors/index.ts";
 import type { Moment } from "../sources/source.ts";
 import type { StoreUploads } from "../stores/store.ts";
 import { type NewBackup, toNewBackup } from "./backup.ts";
