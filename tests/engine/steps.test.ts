@@ -296,6 +296,7 @@ test("100 MB in steps: a small state, whose pieces mostly stay, and memory of a 
   }
   // Less than a part that waits, and the index, 3 bytes a page.
   expect(largest).toBeLessThan(6 * 1024 * KiB);
-  expect(most - fewest).toBeLessThan(12 * 1024 * KiB);
+  // What was given up is counted for a while: a part, its copy on the way to the store, and that of steps before.
+  expect(most - fewest).toBeLessThan(48 * 1024 * KiB);
   await expectBackup(db, store, db.serialize());
 }, 60_000);
