@@ -1,18 +1,10 @@
-import { type Backup, Backups, pagemark } from "../../entry/workerd.ts";
+import { type Backup, Backups } from "../../entry/workerd.ts";
+import { type BackupProgress, BackupRuns } from "./backup-runs.ts";
 import type { Home } from "./home.ts";
 import { Origins } from "./origins.ts";
 import { Removals } from "./removals.ts";
 import { isChainOld, type Origin, retention } from "./retention.ts";
 import { missedPeriods, nextPeriod, period } from "./schedule.ts";
-
-/** How far a backup is. */
-export interface BackupProgress {
-  jobId: string;
-  phase: string;
-  /** Pages. */
-  done: number;
-  total: number;
-}
 
 export interface CreateOptions {
   /** Makes a full backup even where an incremental one would do. */
@@ -43,11 +35,13 @@ export class DatabaseBackups {
   readonly #home: Home;
   readonly #origins: Origins;
   readonly #removals: Removals;
+  readonly #runs: BackupRuns;
   readonly #waiting = new Map<string, Waiting>();
   #running: Promise<void> | undefined;
 
   constructor(home: Home) {
     this.#home = home;
+    this.#runs = new BackupRuns(home);
     this.#origins = new Origins(home.storage.sql);
     this.#removals = new Removals(home.storage.sql, home.store);
   }
@@ -63,6 +57,7 @@ export class DatabaseBackups {
     const made = new Promise<Backup>((done, failed) => {
       this.#waiting.set(id, { done, failed, onProgress });
     });
+    await this.#home.agenda.set("backup", Date.now());
     await this.run();
     return made;
   }
@@ -86,15 +81,12 @@ export class DatabaseBackups {
     return Backups.open(this.#home.backupName, this.#home.store);
   }
 
-  /** Does what there is to do, and sees to it that somebody goes on if this ends early. Once at a time. */
+  /** Goes on with what there is to do, and sees to it that the next alarm does. Once at a time. */
   async run(): Promise<void> {
-    do {
-      this.#running ??= this.#runAll().finally(() => {
-        this.#running = undefined;
-      });
-      await this.#running;
-      // One may have come just when the run ended.
-    } while (this.#home.jobs.unfinished("backup"));
+    this.#running ??= this.#runSome().finally(() => {
+      this.#running = undefined;
+    });
+    await this.#running;
   }
 
   /** What is due by the schedule. */
@@ -121,39 +113,43 @@ export class DatabaseBackups {
     await this.#removals.run();
   }
 
-  async #runAll(): Promise<void> {
+  async #runSome(): Promise<void> {
     const { jobs, agenda } = this.#home;
     for (let job = jobs.unfinished<Request>("backup"); job; job = jobs.unfinished<Request>("backup")) {
       await agenda.set("backup", Date.now() + STEP_LEASE_MS);
-      await this.#make(job.id, job.request);
+      if (await this.#slice(job.id, job.request)) continue;
+      // An invocation has only so much processor time: the next one goes on.
+      await agenda.set("backup", Date.now());
+      return;
     }
     // What cannot be deleted now stays noted down, for the next time.
     await this.#removeUnneeded().catch(() => {});
-    await agenda.drop("backup");
+    // One may have come meanwhile, and waits.
+    if (jobs.unfinished("backup")) await agenda.set("backup", Date.now());
+    else await agenda.drop("backup");
   }
 
-  async #make(id: string, { origin, full, missed }: Request): Promise<void> {
-    const { jobs, live, store, backupName } = this.#home;
+  /** Whether it has ended. */
+  async #slice(id: string, { origin, full, missed }: Request): Promise<boolean> {
+    const { jobs } = this.#home;
     const waiting = this.#waiting.get(id);
+    const isFull = async () => full || (origin === "automatic" && (await this.#isChainOld()));
     try {
-      const database = await live.database();
-      const isOld = origin === "automatic" && (await this.#isChainOld());
-      const backup = await pagemark(database, { store, name: backupName }).backup({
-        full: full || isOld,
-        onProgress: ({ phase, done, total }) => {
-          jobs.progress(id, phase, done, total);
-          waiting?.onProgress?.({ jobId: id, phase, done, total });
-        },
+      const backup = await this.#runs.slice(id, isFull, ({ phase, done, total }) => {
+        jobs.progress(id, phase, done, total);
+        waiting?.onProgress?.({ phase, done, total });
       });
+      if (!backup) return false;
       this.#origins.add(backup.id, origin, missed);
       jobs.end(id, "done");
       waiting?.done(backup);
     } catch (error) {
       jobs.end(id, "failed", error);
       waiting?.failed(error);
-    } finally {
-      this.#waiting.delete(id);
     }
+    this.#runs.end();
+    this.#waiting.delete(id);
+    return true;
   }
 
   async #isChainOld(): Promise<boolean> {

@@ -1,0 +1,111 @@
+import type { Database, Hold } from "../../entry/engine.workerd.ts";
+import { type Backup, type BackupRunState, type BackupSteps, backupSteps } from "../../entry/workerd.ts";
+import type { Home } from "./home.ts";
+import { SavedState } from "./saved-state.ts";
+
+/** How far a backup is. */
+export interface BackupProgress {
+  phase: string;
+  /** Pages. */
+  done: number;
+  total: number;
+}
+
+/** What is saved of the backup under way. */
+interface Saved {
+  /** Its job. */
+  id: string;
+  run: BackupRunState;
+}
+
+/** Between two of them other requests have their turn. Bytes of pages: some 20 ms of work. */
+const STEP_BYTES = 2 << 20;
+/** After so many bytes of pages the state is saved: so much is done again after an eviction. */
+const SAVE_BYTES = 32 << 20;
+/** In one request or alarm, whose processor time is bounded: some three seconds of work. */
+const SLICE_BYTES = 256 << 20;
+/** For how long a backup may take with nobody going on with it, in milliseconds. */
+const LEASE_MS = 3_600_000;
+
+/** Makes one backup at a time, in slices; an object that is evicted goes on where it was. */
+export class BackupRuns {
+  readonly #home: Home;
+  readonly #saved: SavedState<Saved>;
+  #hold: Hold | undefined;
+
+  constructor(home: Home) {
+    this.#home = home;
+    this.#saved = new SavedState(home.storage, "backup");
+    home.live.onOpened((database) => {
+      const saved = this.#saved.load();
+      // Before the next commit, which may drop the state that is backed up.
+      if (saved) this.#hold = holdAgain(database, saved.run.bookmark);
+    });
+  }
+
+  /** Goes on with the backup of a job for a slice; gives the backup when it is made. */
+  async slice(
+    id: string,
+    full: () => Promise<boolean>,
+    onProgress: (progress: BackupProgress) => void,
+  ): Promise<Backup | undefined> {
+    const database = await this.#home.live.database();
+    const steps = backupSteps(database, { store: this.#home.store, name: this.#home.backupName });
+    let run = await this.#begun(id, database, steps, full);
+    try {
+      for (let bytes = 0, unsaved = 0; bytes < SLICE_BYTES; ) {
+        const step = await steps.step(run, { maxBytes: STEP_BYTES });
+        onProgress(step.progress);
+        if (step.done) return step.done;
+        bytes += STEP_BYTES;
+        unsaved += STEP_BYTES;
+        if (step.state.phase !== run.phase || unsaved >= SAVE_BYTES) {
+          this.#saved.save({ id, run: step.state });
+          unsaved = 0;
+        }
+        run = step.state;
+        this.#hold?.renew();
+        await scheduler.wait(0);
+      }
+      this.#saved.save({ id, run });
+      return undefined;
+    } catch (error) {
+      await steps.abort(run).catch(() => {});
+      throw error;
+    }
+  }
+
+  /** Forgets the run that has ended, and lets its state go. */
+  end(): void {
+    this.#saved.drop();
+    this.#hold?.release();
+    this.#hold = undefined;
+  }
+
+  async #begun(
+    id: string,
+    database: Database,
+    steps: BackupSteps,
+    full: () => Promise<boolean>,
+  ): Promise<BackupRunState> {
+    const saved = this.#saved.load();
+    if (saved?.id === id) return saved.run;
+    // Of a job that ended without a word.
+    if (saved) await steps.abort(saved.run).catch(() => {});
+    this.end();
+    const isFull = await full();
+    this.#hold = database.hold({ leaseMs: LEASE_MS });
+    const run = await steps.start({ full: isFull, at: this.#hold.bookmark });
+    this.#saved.save({ id, run });
+    return run;
+  }
+}
+
+/** Nothing when history has it no more: then the next step says so. */
+function holdAgain(database: Database, bookmark: string): Hold | undefined {
+  try {
+    return database.hold({ at: bookmark, leaseMs: LEASE_MS });
+  } catch {
+    return undefined;
+  }
+}

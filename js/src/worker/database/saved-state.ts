@@ -1,0 +1,80 @@
+/** In the object's key-value storage a value may have 2 MB: so every array is a value of its own. */
+interface Reference {
+  /** The key of an array. */
+  $array: string;
+}
+
+/** Keeps plain data with arrays of bytes in the object's storage. */
+export class SavedState<T extends object> {
+  readonly #storage: DurableObjectStorage;
+  readonly #name: string;
+  /** What is stored: arrays that are the same objects as the time before are not written again. */
+  #stored = new Map<Uint8Array, string>();
+  #next = 0;
+
+  constructor(storage: DurableObjectStorage, name: string) {
+    this.#storage = storage;
+    this.#name = name;
+  }
+
+  /** All of it takes the place of what was saved before, or nothing does. */
+  save(value: T): void {
+    const before = new Set(this.#keys());
+    const kept = new Map<Uint8Array, string>();
+    this.#storage.transactionSync(() => {
+      const skeleton = this.#write(value, kept);
+      this.#storage.kv.put(this.#name, skeleton);
+      for (const key of kept.values()) before.delete(key);
+      for (const key of before) this.#storage.kv.delete(key);
+    });
+    this.#stored = kept;
+  }
+
+  load(): T | undefined {
+    const skeleton = this.#storage.kv.get(this.#name);
+    return skeleton === undefined ? undefined : (this.#read(skeleton) as T);
+  }
+
+  drop(): void {
+    for (const key of [this.#name, ...this.#keys()]) this.#storage.kv.delete(key);
+    this.#stored.clear();
+  }
+
+  #write(value: unknown, kept: Map<Uint8Array, string>): unknown {
+    if (value instanceof Uint8Array) {
+      const key = this.#stored.get(value) ?? this.#put(value);
+      kept.set(value, key);
+      return { $array: key } satisfies Reference;
+    }
+    if (Array.isArray(value)) return value.map((each) => this.#write(each, kept));
+    if (typeof value !== "object" || value === null) return value;
+    return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, this.#write(each, kept)]));
+  }
+
+  #read(value: unknown): unknown {
+    if (Array.isArray(value)) return value.map((each) => this.#read(each));
+    if (typeof value !== "object" || value === null) return value;
+    if ("$array" in value) {
+      const array = this.#storage.kv.get<Uint8Array>((value as Reference).$array) ?? new Uint8Array();
+      this.#stored.set(array, (value as Reference).$array);
+      return array;
+    }
+    return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, this.#read(each)]));
+  }
+
+  #put(array: Uint8Array): string {
+    // Never that of an array that is still referred to.
+    while (this.#storage.kv.get(this.#keyOf(this.#next)) !== undefined) this.#next++;
+    const key = this.#keyOf(this.#next++);
+    this.#storage.kv.put(key, array);
+    return key;
+  }
+
+  #keyOf(number: number): string {
+    return `${this.#name}/${number}`;
+  }
+
+  #keys(): string[] {
+    return [...this.#storage.kv.list({ prefix: `${this.#name}/` })].map(([key]) => key);
+  }
+}

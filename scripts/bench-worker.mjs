@@ -1,0 +1,128 @@
+// The Worker on local workerd: what backups, exports and restores take, what queries take meanwhile, and what the isolate
+// holds. `npm run bench:worker [-- --mb 100]`. What it prints is a measurement, not a test.
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { startWorker } from "./lib/worker.mjs";
+
+const { values: options } = parseArgs({ options: { mb: { type: "string", default: "100" } } });
+const persist = mkdtempSync(join(tmpdir(), "pagemark-worker-"));
+const worker = await startWorker({ persist });
+const rows = [];
+try {
+  await bench(Number(options.mb));
+} finally {
+  worker.stop();
+  rmSync(persist, { recursive: true, force: true });
+}
+console.table(Object.fromEntries(rows));
+
+async function bench(mb) {
+  const { uuid } = await worker.call("", { name: "bench" });
+  const query = (sql, params) => worker.call(`/${uuid}/query`, { sql, params });
+  await query(
+    "CREATE TABLE items (id INTEGER PRIMARY KEY, name TEXT, number INTEGER, amount REAL, body BLOB)",
+  );
+  await stage("fill", () => fill(query, mb));
+  const latencies = (during) =>
+    alongside(
+      () => query("SELECT * FROM items WHERE id = ?", [1 + Math.floor(Math.random() * 1000)]),
+      during,
+    );
+  const writes = (during) =>
+    alongside(
+      () =>
+        query("UPDATE items SET number = number + 1 WHERE id = ?", [1 + Math.floor(Math.random() * 1000)]),
+      during,
+    );
+  await stage("queries, idle", () => latencies(sleep(3000)));
+  await stage("writes, idle", () => writes(sleep(3000)));
+  await stage("backup, full, queries meanwhile", () => latencies(backup(uuid)));
+  await query("UPDATE items SET number = -1 WHERE id % ? = 0", [Math.ceil((mb * 1000) / 100)]);
+  await stage("backup, 100 rows changed", () => backup(uuid));
+  await stage("backup, full, writes meanwhile", () =>
+    writes(worker.call(`/${uuid}/backup?full=true`, undefined, { method: "POST" })),
+  );
+  await stage("export", () => exportSql(uuid));
+  await stage("export, queries meanwhile", () => latencies(exportSql(uuid)));
+  const [{ id }] = await worker.call(`/${uuid}/backup`);
+  await query("DELETE FROM items WHERE id % 2 = 0");
+  await stage("restore of a backup, in place", () =>
+    worker.call(`/${uuid}/backup/${id}/restore`, undefined, { method: "POST" }),
+  );
+}
+
+/** Runs a stage; notes its time, the isolate's peak, and what else `action` says. */
+async function stage(name, action) {
+  const start = performance.now();
+  const result = await worker.heap.during(action);
+  const seconds = (performance.now() - start) / 1000;
+  const more = result?.latencies;
+  rows.push([
+    name,
+    {
+      s: Number((more?.seconds ?? seconds).toFixed(2)),
+      "peak MiB": Number((worker.heap.peak / 2 ** 20).toFixed(1)),
+      ...(more && {
+        "p50 ms": more.at(0.5),
+        "p99 ms": more.at(0.99),
+        "max ms": more.at(1),
+        requests: more.count,
+      }),
+    },
+  ]);
+  console.error(name, JSON.stringify(rows.at(-1)[1]));
+  return result;
+}
+
+/** Fills the table with about so many megabytes, some of which compress. */
+async function fill(query, mb) {
+  const step = 2000;
+  for (let first = 1; first <= mb * 1000; first += step) {
+    await query(
+      `WITH n (i) AS (SELECT ${first} UNION ALL SELECT i + 1 FROM n WHERE i < ${first + step - 1})
+       INSERT INTO items SELECT i, 'item number ' || i, i * 7919, i * 0.25, randomblob(450) || zeroblob(450) FROM n`,
+    );
+  }
+}
+
+async function backup(uuid) {
+  return worker.call(`/${uuid}/backup`, undefined, { method: "POST" });
+}
+
+/** Exports as wrangler does: polls until it is complete, then downloads. */
+async function exportSql(uuid) {
+  const body = { output_format: "polling", dump_options: {} };
+  let answer = await worker.call(`/${uuid}/export`, body);
+  while (answer.status === "active") {
+    answer = await worker.call(`/${uuid}/export`, { ...body, current_bookmark: answer.at_bookmark });
+  }
+  if (answer.status !== "complete") throw new Error(answer.error);
+  const file = await fetch(answer.result.signed_url);
+  return file.text();
+}
+
+/** Runs `request` again and again while `during` lasts; what each took. */
+async function alongside(request, during) {
+  const start = performance.now();
+  let isRunning = true;
+  const ended = during.finally(() => {
+    isRunning = false;
+  });
+  const taken = [];
+  while (isRunning) {
+    const sent = performance.now();
+    await request();
+    taken.push(performance.now() - sent);
+  }
+  await ended;
+  taken.sort((a, b) => a - b);
+  const at = (part) =>
+    Number((taken[Math.min(taken.length - 1, Math.floor(part * taken.length))] ?? 0).toFixed(1));
+  return { latencies: { at, count: taken.length, seconds: (performance.now() - start) / 1000 } };
+}
+
+function sleep(ms) {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

@@ -1,0 +1,176 @@
+// The Worker on local workerd, started as its developers do, for benches: with what its isolate holds.
+import { spawn } from "node:child_process";
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { createServer } from "node:net";
+import { root } from "./run.mjs";
+
+const TOKEN = "bench";
+
+/** Starts it, with its state in the folder `persist`; `vars` are settings (see `js/src/worker/env.ts`). */
+export async function startWorker({ persist, vars = {} }) {
+  const port = await freePort();
+  const settings = Object.entries({ PAGEMARK_TOKEN: TOKEN, PAGEMARK_SCHEDULE: "off", ...vars });
+  const args = ["dev", "--port", port, "--inspector-port", await freePort(), "--persist-to", persist];
+  const child = spawn(
+    "wrangler",
+    [...args, ...settings.flatMap(([name, value]) => ["--var", `${name}:${value}`])],
+    {
+      cwd: root,
+      stdio: ["ignore", "pipe", "pipe"],
+      detached: true, // a group of its own, which is ended with it
+      env: { ...process.env, WRANGLER_SEND_METRICS: "false", WRANGLER_LOG: "info" },
+    },
+  );
+  child.stdout.on("data", (text) => process.env.BENCH_VERBOSE && process.stderr.write(text));
+  child.stderr.on("data", (text) => process.env.BENCH_VERBOSE && process.stderr.write(text));
+  const url = `http://127.0.0.1:${port}`;
+  const stop = () => process.kill(-child.pid, "SIGKILL");
+  process.on("exit", stop);
+  await until(async () => (await fetch(`${url}/healthz`)).ok);
+  const heap = await Heap.of(inspectors(child.pid));
+  return {
+    url,
+    heap,
+    /** Calls the D1 API below the list of databases. */
+    async call(path, body, init = {}) {
+      const answer = await fetch(`${url}/client/v4/accounts/bench/d1/database${path}`, {
+        ...(body !== undefined && { method: "POST", body: JSON.stringify(body) }),
+        headers: { authorization: `Bearer ${TOKEN}`, "content-type": "application/json" },
+        ...init,
+      });
+      const { result, success, errors } = await answer.json();
+      if (!success) throw new Error(`${path}: ${errors[0].message}`);
+      return result;
+    },
+    stop() {
+      heap.close();
+      process.off("exit", stop);
+      stop();
+    },
+  };
+}
+
+function freePort() {
+  return new Promise((resolve) => {
+    const server = createServer().listen(0, "127.0.0.1", () => {
+      const { port } = server.address();
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+async function until(condition) {
+  for (let attempt = 0; !(await condition().catch(() => false)); attempt++) {
+    if (attempt === 300) throw new Error("the Worker did not start; BENCH_VERBOSE=1 shows why");
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+}
+
+/** What the processes of a group listen on: one of it is workerd's inspector, and wrangler does not say which. */
+function inspectors(group) {
+  const processes = readdirSync("/proc").filter((pid) => /^\d+$/.test(pid) && groupOf(pid) === group);
+  const sockets = new Set(processes.flatMap(socketsOf));
+  const listening = readFileSync("/proc/net/tcp", "utf8")
+    .split("\n")
+    .map((line) => line.trim().split(/\s+/));
+  return listening
+    .filter(([, , , state, , , , , , inode]) => state === "0A" && sockets.has(inode))
+    .map(([, address]) => Number.parseInt(address.split(":")[1], 16));
+}
+
+function groupOf(pid) {
+  try {
+    return Number(readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1].split(" ")[2]);
+  } catch {
+    return undefined; // it has ended
+  }
+}
+
+function socketsOf(pid) {
+  try {
+    const links = readdirSync(`/proc/${pid}/fd`).map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`));
+    return links.flatMap((link) => /^socket:\[(\d+)\]$/.exec(link)?.[1] ?? []);
+  } catch {
+    return [];
+  }
+}
+
+/** What the isolate is accounted for: JavaScript's heap, and what buffers and wasm memories hold. In bytes. */
+class Heap {
+  #socket;
+  #waiting = new Map();
+  #next = 1;
+  peak = 0;
+
+  /** Of the isolate that an inspector on one of the ports knows. */
+  static async of(ports) {
+    const lists = await Promise.all(
+      ports.map((port) =>
+        fetch(`http://127.0.0.1:${port}/json`, { signal: AbortSignal.timeout(2000) })
+          .then((answer) => answer.json())
+          .catch(() => []),
+      ),
+    );
+    const target = lists.flat().find(({ id }) => id === "core:user:pagemark");
+    // The first session after wrangler's own gets no answers.
+    for (let attempt = 0; attempt < 5; attempt++) {
+      const heap = await Heap.#connect(target.webSocketDebuggerUrl);
+      const answered = await Promise.race([heap.now(), new Promise((resolve) => setTimeout(resolve, 2000))]);
+      if (answered !== undefined) return heap;
+      heap.close();
+    }
+    throw new Error("workerd's inspector does not answer");
+  }
+
+  static async #connect(url) {
+    const heap = new Heap();
+    heap.#socket = new WebSocket(url);
+    heap.#socket.onmessage = ({ data }) => {
+      const { id, result } = JSON.parse(data);
+      heap.#waiting.get(id)?.(result);
+      heap.#waiting.delete(id);
+    };
+    await new Promise((resolve, reject) => {
+      heap.#socket.onopen = resolve;
+      heap.#socket.onerror = () => reject(new Error("workerd's inspector does not take a connection"));
+    });
+    return heap;
+  }
+
+  async now() {
+    const {
+      usedSize,
+      backingStorageSize = 0,
+      embedderHeapUsedSize = 0,
+    } = await this.#ask("Runtime.getHeapUsage");
+    return usedSize + backingStorageSize + embedderHeapUsedSize;
+  }
+
+  /** The most that it is seen to hold while `action` runs. */
+  async during(action) {
+    this.peak = 0;
+    let isRunning = true;
+    const watching = (async () => {
+      while (isRunning) {
+        this.peak = Math.max(this.peak, await this.now());
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+    })();
+    try {
+      return await action();
+    } finally {
+      isRunning = false;
+      await watching;
+    }
+  }
+
+  close() {
+    this.#socket.close();
+  }
+
+  #ask(method) {
+    const id = this.#next++;
+    this.#socket.send(JSON.stringify({ id, method }));
+    return new Promise((resolve) => this.#waiting.set(id, resolve));
+  }
+}
