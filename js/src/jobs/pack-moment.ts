@@ -43,8 +43,10 @@ interface Batch extends Stretch {
 /** Reads the pages of `moment` in order, packs them on every thread there is, and writes them in order. */
 export async function packMoment(job: PackJob): Promise<void> {
   const { moment, previous, options } = job;
-  const perBatch = pagesPerBatch(moment.pageSize, options.pages);
   const { length } = (previous ? moment.changed : job.changed) ?? { length: moment.pageCount };
+  // Of pages that are told to have changed no batch holds more than there are.
+  const most = job.changed ? Math.max(1, length) : Number.POSITIVE_INFINITY;
+  const perBatch = Math.min(most, pagesPerBatch(moment.pageSize, options.pages));
   const pool = await packPool(moment.pageSize, moment.pageSize * length);
   const buffers = Array.from({ length: pool.concurrency }, () => pool.buffer(perBatch * moment.pageSize));
   const batches: Batch[] = [];
