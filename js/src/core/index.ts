@@ -9,6 +9,7 @@ export {
   useEngine,
 } from "./engine.ts";
 export { translateCoreError, translating } from "./errors.ts";
+export { free } from "./free.ts";
 export {
   type PackPool,
   type PackRequest,

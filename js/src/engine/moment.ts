@@ -1,4 +1,4 @@
-import { translateCoreError } from "../core/index.ts";
+import { free, translateCoreError } from "../core/index.ts";
 import { SourceError } from "../errors/index.ts";
 import { checksumIn } from "../jobs/record.ts";
 import type { Moment, PinOptions } from "../sources/source.ts";
@@ -77,7 +77,9 @@ export class EngineMoment implements Moment {
     try {
       const now = Date.now();
       this.#handle.engine.renew(this.#pin, LEASE_MS, now);
-      into.set(pages(now));
+      const read = pages(now);
+      into.set(read);
+      free(read);
     } catch (error) {
       throw translateCoreError(error, name);
     }

@@ -1,4 +1,4 @@
-import { type Core, core } from "../core/index.ts";
+import { type Core, core, free } from "../core/index.ts";
 import type { StoreUploads, UploadState } from "../stores/store.ts";
 import { Pieces } from "./pieces.ts";
 import type { ObjectProof } from "./upload.ts";
@@ -63,6 +63,7 @@ export class PartedObject {
     for (; this.isFull; parts++) {
       const part = this.#pending.take(this.#uploads.partSize);
       this.#upload = await this.#uploads.append(this.#upload, part, { signal });
+      free(part);
     }
     return parts;
   }

@@ -39,14 +39,21 @@ export class Pieces {
     }
   }
 
-  /** Removes the first `length` bytes. */
+  /** Removes the first `length` bytes; they are in memory of their own. */
   take(length: number): Uint8Array {
-    const all = this.join();
+    const taken = new Uint8Array(length);
+    const before = this.save();
     this.#whole = [];
     this.#last = new Uint8Array(0);
     this.#filled = 0;
-    this.append(all.subarray(length));
-    return all.subarray(0, length);
+    let at = 0;
+    for (const piece of before) {
+      const count = Math.min(piece.length, length - at);
+      taken.set(piece.subarray(0, count), at);
+      at += count;
+      this.append(piece.subarray(count));
+    }
+    return taken;
   }
 
   /** All bytes as one array. */

@@ -1,4 +1,4 @@
-import { core, translateCoreError } from "../core/index.ts";
+import { core, free, translateCoreError } from "../core/index.ts";
 import { DamageError } from "../errors/index.ts";
 import type { Store } from "../stores/store.ts";
 import { checkPresence, History, type Listed } from "./history.ts";
@@ -147,7 +147,6 @@ export async function drain(stream: ReadableStream<Uint8Array>): Promise<void> {
   for (;;) {
     const { done, value } = await reader.read();
     if (done) return;
-    // Freed now: the collector takes 32 MB to notice.
-    (value.buffer as ArrayBuffer).transfer?.(0);
+    free(value);
   }
 }

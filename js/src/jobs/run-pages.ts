@@ -1,4 +1,4 @@
-import { type Core, core, packPool } from "../core/index.ts";
+import { type Core, core, free, packPool } from "../core/index.ts";
 import type { Moment } from "../sources/source.ts";
 import type { StoreUploads } from "../stores/store.ts";
 import { type BackupRunState, loadPages } from "./backup-run-state.ts";
@@ -109,7 +109,11 @@ class Run {
     const { frames, summary } = await this.pool.pack({ runs, pages });
     budget.tookBytes(pages.length);
     this.#ltx.write(frames);
-    this.#fingerprints.write(this.#writer.append(summary));
+    free(frames);
+    const states = this.#writer.append(summary);
+    this.#fingerprints.write(states);
+    free(states);
+    free(summary);
     await this.#flush(budget);
   }
 
@@ -120,6 +124,7 @@ class Run {
     const tail = this.#writer.finish();
     for (let piece = tail.next(); piece; piece = tail.next()) {
       this.#ltx.write(piece);
+      free(piece);
       await this.#flush(budget);
     }
     const result = { checksum: checksum ?? tail.checksum, changed };

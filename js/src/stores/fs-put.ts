@@ -12,6 +12,7 @@ import {
   unlink,
 } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { free } from "../core/free.ts";
 import { ObjectExistsError } from "../errors/object-exists-error.ts";
 import { StoreError } from "../errors/store-error.ts";
 import { failed, systemCode } from "./fs-errors.ts";
@@ -119,12 +120,6 @@ async function writeWhole(handle: FileHandle, chunk: Uint8Array): Promise<void> 
     const { bytesWritten } = await handle.write(chunk, at, chunk.length - at);
     at += bytesWritten;
   }
-}
-
-/** The collector takes 32 MB to notice that chunks are garbage. */
-function free({ buffer, byteLength }: Uint8Array): void {
-  // Not when others may be in it too; nor before Node 22, which cannot.
-  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer?.(0);
 }
 
 /** Half a microsecond more, as the way through seconds in floating point ends up to a microsecond short. */

@@ -12,6 +12,7 @@ import { Polled } from "./polled.ts";
 import { type Query, type QueryOptions, type QueryResult, runQueries } from "./queries.ts";
 import { Reports } from "./reports.ts";
 import { type Restored, type RestoreOptions, Restores } from "./restores.ts";
+import { streamed } from "./streamed.ts";
 
 /** What a database is. */
 export interface DatabaseInfo extends Identity {
@@ -106,24 +107,24 @@ export class Database extends DurableObject<Env> {
 
   /** A backup as a database file; without `at` the database as it is now. */
   async download(at?: string, options?: DownloadOptions): Promise<Download> {
-    return streamed(await this.#known.downloads.file(at, options));
+    return sent(await this.#known.downloads.file(at, options));
   }
 
   /** A state as SQL. */
   async dump(options: DumpOptions = {}): Promise<Download> {
-    return streamed(await this.#known.downloads.sql(options));
+    return sent(await this.#known.downloads.sql(options));
   }
 
   /** A backup as one LTX file that `litestream restore` takes. */
   async ltx(at: string): Promise<Download> {
-    return streamed(await this.#known.downloads.ltx(at));
+    return sent(await this.#known.downloads.ltx(at));
   }
 
   /** A copy without free space, as a database file. */
   async compact(): Promise<Download> {
     const { home } = this.#known;
     const body = (await home.database()).compact();
-    return streamed({ filename: `${home.identity.name}.sqlite3`, body });
+    return sent({ filename: `${home.identity.name}.sqlite3`, body });
   }
 
   /** Proves what is stored, of one backup or of all. */
@@ -208,10 +209,6 @@ class Parts {
   }
 }
 
-/** Only streams of workerd's own go from one object to another. */
-function streamed(download: Download): Download {
-  const { readable, writable } = new IdentityTransformStream();
-  // Who reads it hears of an error there.
-  download.body.pipeTo(writable as WritableStream<Uint8Array>).catch(() => {});
-  return { ...download, body: readable as ReadableStream<Uint8Array> };
+function sent(download: Download): Download {
+  return { ...download, body: streamed(download.body) };
 }
