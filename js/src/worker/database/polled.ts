@@ -1,6 +1,9 @@
 import { type ExportRequest, type ImportRequest, PolledJobs, type Told } from "../jobs/index.ts";
 import type { Home } from "./home.ts";
 
+/** When an alarm that did not end is made up for, in milliseconds. */
+const AGAIN_MS = 20_000;
+
 /** The exports and imports of clients that poll, opened when they are first needed. */
 export class Polled {
   readonly #home: Home;
@@ -27,7 +30,12 @@ export class Polled {
 
   /** What is due. */
   async alarm(): Promise<void> {
-    await (await this.#jobs()).alarm();
+    const { agenda } = this.#home;
+    // An object that is evicted meanwhile is followed by one that does it again.
+    await agenda.set("polled", Date.now() + AGAIN_MS);
+    const next = await (await this.#jobs()).alarm();
+    if (next === undefined) await agenda.drop("polled");
+    else await agenda.set("polled", next);
   }
 
   /** Stops all of it, and deletes what there is of it in the bucket. */

@@ -73,15 +73,16 @@ export class PolledJobs {
     return this.#table.active("import").length > 0;
   }
 
-  /** Cancels what nobody polls for, forgets what is old, and deletes what is left of it. */
-  async alarm(): Promise<void> {
+  /** Cancels what nobody polls for, forgets what is old, and deletes what is left of it. Gives when to call it next. */
+  async alarm(): Promise<number | undefined> {
     this.#planned = undefined;
     for (const row of this.#table.due(Date.now())) {
       const { runner } = row.kind === "export" ? this.#exports : this.#imports;
       runner.tick(row);
     }
     await this.#bin.empty(Date.now());
-    this.#plan();
+    this.#planned = this.#table.alarm();
+    return this.#planned;
   }
 
   /** Stops all work; with `discard` also gives up all that is stored for it. */
