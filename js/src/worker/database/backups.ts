@@ -44,6 +44,9 @@ export class DatabaseBackups {
     this.#runs = new BackupRuns(home);
     this.#origins = new Origins(home.storage.sql);
     this.#removals = new Removals(home.storage.sql, home.store);
+    // What an alarm that was cut off took off the agenda, or what was begun before an eviction.
+    this.schedule().catch(() => {});
+    if (home.jobs.unfinished("backup")) home.agenda.setBy("backup", Date.now()).catch(() => {});
   }
 
   /** Makes a backup of the database as it is now, after those that are under way. */
@@ -101,7 +104,7 @@ export class DatabaseBackups {
     await this.create("automatic", {}, missed);
   }
 
-  /** Puts the schedule on the agenda. */
+  /** Puts the schedule on the agenda, unless it is there. */
   async schedule(): Promise<void> {
     const length = period(this.#home.env.PAGEMARK_SCHEDULE);
     if (length === undefined) await this.#home.agenda.drop("hourly");

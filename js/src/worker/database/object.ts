@@ -38,7 +38,6 @@ export class Database extends DurableObject<Env> {
     this.#parts = new Parts(this.ctx, this.env, identity);
     // A commit, so that even an empty database has a bookmark and can be backed up.
     (await this.#parts.home.database()).exec("PRAGMA user_version = 0");
-    await this.#parts.backups.schedule();
     return this.info();
   }
 

@@ -3,6 +3,7 @@ import { type Backup, PagemarkError } from "../../entry/workerd.ts";
 import { BOOKMARK } from "./at.ts";
 import type { DatabaseBackups } from "./backups.ts";
 import type { Home } from "./home.ts";
+import { Turns } from "./turns.ts";
 
 export interface RestoreOptions {
   /** A backup's id or bookmark, or a bookmark or time that history still has; the newest backup unless given. */
@@ -29,6 +30,8 @@ interface Request {
 
 /** A restore that is evicted again and again is given up after so many attempts. */
 const ATTEMPTS = 5;
+/** In one invocation, whose processor time is bounded: some two seconds of work. */
+const TURN_BYTES = 128 << 20;
 /** If this object is evicted on the way, another one begins anew after so long, in milliseconds. */
 const LEASE_MS = 20_000;
 
@@ -36,13 +39,17 @@ const LEASE_MS = 20_000;
 export class Restores {
   readonly #home: Home;
   readonly #backups: DatabaseBackups;
+  readonly #turns: Turns;
   #running: Promise<void> | undefined;
 
   constructor(home: Home, backups: DatabaseBackups) {
     this.#home = home;
     this.#backups = backups;
+    this.#turns = new Turns(() => home.agenda.set("restore", Date.now()));
+    if (!home.jobs.unfinished("restore")) return;
     // Begun before an eviction: nobody is to see the database before it has ended.
-    if (home.jobs.unfinished("restore")) home.gate.close("being restored");
+    home.gate.close("being restored");
+    home.agenda.setBy("restore", Date.now()).catch(() => {});
   }
 
   /** Goes back, to a state that history has, or to a backup. */
@@ -72,7 +79,7 @@ export class Restores {
       if (safety) replaced = await this.#backups.create("restore");
       const undo = (await live.database()).bookmark();
       job = jobs.begin("restore", { id, attempts: 0 } satisfies Request);
-      await this.run();
+      await this.#begin();
       const failure = jobs.list().find((each) => each.id === job)?.error;
       if (failure) throw new PagemarkError(failure.code, failure.message);
       const bookmark = (await live.database()).bookmark();
@@ -82,32 +89,28 @@ export class Restores {
     }
   }
 
-  /** Does what there is to do. Once at a time. */
+  /** Goes on with what there is to do, for an alarm. */
   async run(): Promise<void> {
-    this.#running ??= this.#run().finally(() => {
+    if (this.#running) return this.#turns.give();
+    await this.#begin();
+  }
+
+  /** Does what there is to do; once at a time. */
+  async #begin(): Promise<void> {
+    this.#running ??= this.#all().finally(() => {
       this.#running = undefined;
+      this.#turns.end();
     });
     await this.#running;
   }
 
-  async #run(): Promise<void> {
-    const { jobs, agenda, gate, live } = this.#home;
+  async #all(): Promise<void> {
+    const { jobs, agenda, gate } = this.#home;
     for (let job = jobs.unfinished<Request>("restore"); job; job = jobs.unfinished<Request>("restore")) {
       const { id, request } = job;
       try {
         await agenda.set("restore", Date.now() + LEASE_MS);
-        if (request.attempts >= ATTEMPTS) {
-          throw new PagemarkError(
-            "RESTORE_EVICTED",
-            `the restore was interrupted ${ATTEMPTS} times; try again`,
-          );
-        }
-        jobs.setRequest(id, { ...request, attempts: request.attempts + 1 });
-        const stored = await this.#backups.stored();
-        const { body } = await stored.download(request.id, {
-          onProgress: ({ done, total }) => jobs.progress(id, "restore", done, total),
-        });
-        await (await live.database()).load(body);
+        await this.#load(id, request);
         jobs.end(id, "done");
       } catch (error) {
         jobs.end(id, "failed", error);
@@ -115,6 +118,20 @@ export class Restores {
     }
     await agenda.drop("restore");
     gate.open();
+  }
+
+  async #load(id: string, request: Request): Promise<void> {
+    const { jobs, live } = this.#home;
+    if (request.attempts >= ATTEMPTS) {
+      const message = `the restore was interrupted ${ATTEMPTS} times; try again`;
+      throw new PagemarkError("RESTORE_EVICTED", message);
+    }
+    jobs.setRequest(id, { ...request, attempts: request.attempts + 1 });
+    const stored = await this.#backups.stored();
+    const { body } = await stored.download(request.id, {
+      onProgress: ({ done, total }) => jobs.progress(id, "restore", done, total),
+    });
+    await (await live.database()).load(this.#turns.slices(body, TURN_BYTES));
   }
 }
 

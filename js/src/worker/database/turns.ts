@@ -1,0 +1,67 @@
+/**
+ * Cuts long work into turns: an invocation has only so much processor time, so the work waits after each turn until the
+ * next alarm gives it another.
+ */
+export class Turns {
+  readonly #ask: () => Promise<void>;
+  #give: (() => void) | undefined;
+  /** Ends when the turn that was given does. */
+  #turn: Promise<void> = Promise.resolve();
+  #endTurn: (() => void) | undefined;
+
+  /** `ask` sees to it that {@link give} is called soon, by another invocation. */
+  constructor(ask: () => Promise<void>) {
+    this.#ask = ask;
+  }
+
+  /** For the work: this turn has ended; resolves when the next one begins. */
+  async next(): Promise<void> {
+    const given = new Promise<void>((resolve) => {
+      this.#give = resolve;
+    });
+    this.end();
+    await this.#ask();
+    await given;
+  }
+
+  /** For the work: there is no more. */
+  end(): void {
+    this.#endTurn?.();
+    this.#endTurn = undefined;
+  }
+
+  /** For the invocation: gives the work a turn, and waits until that has ended. */
+  async give(): Promise<void> {
+    const give = this.#give;
+    this.#give = undefined;
+    if (give) {
+      this.#turn = new Promise((resolve) => {
+        this.#endTurn = resolve;
+      });
+      give();
+    }
+    await this.#turn;
+  }
+
+  /** `body`, of which so many bytes come in each turn. */
+  slices(body: ReadableStream<Uint8Array>, bytes: number): ReadableStream<Uint8Array> {
+    const reader = body.getReader();
+    let left = bytes;
+    return new ReadableStream<Uint8Array>(
+      {
+        pull: async (controller) => {
+          if (left <= 0) {
+            await this.next();
+            left = bytes;
+          }
+          const { done, value } = await reader.read();
+          if (done) return controller.close();
+          left -= value.length;
+          controller.enqueue(value);
+        },
+        cancel: (reason) => reader.cancel(reason),
+      },
+      { highWaterMark: 0 },
+    );
+  }
+}
