@@ -133,6 +133,8 @@ error_kinds! {
     ImportSize = "IMPORT_SIZE": "a statement of the import is longer than 256 MiB, or a quote in it is not closed; nothing of the import stays",
     /// The bytes to load are not a whole database.
     LoadSize = "LOAD_SIZE": "the bytes end before the database does, or go on after it",
+    /// Something was committed while a large file came in.
+    LoadStale = "LOAD_STALE": "the database was written to while a large file was coming in to replace it, and nothing of that file stays; load it again while nobody writes",
 }
 
 #[cfg(test)]

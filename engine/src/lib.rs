@@ -13,7 +13,7 @@
 //! | --- | --- |
 //! | 0 | [`error`], [`rows`] |
 //! | 1 | [`store`]: where page versions are kept; [`history`]: which of them are needed |
-//! | 2 | `volume`: the database file as SQLite sees it, and the commit |
+//! | 2 | `volume`: the database file as SQLite sees it, and the commit; `scratch`: the temporary files beside it |
 //! | 3 | `sqlite`: SQLite's C interface, and the VFS over the volume |
 //! | 4 | [`database`] |
 //! | 5 | `bind` (on wasm32) |
@@ -26,6 +26,7 @@ pub mod history;
 pub mod rows;
 pub mod store;
 
+mod scratch;
 mod sqlite;
 mod volume;
 

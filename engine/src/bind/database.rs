@@ -26,6 +26,7 @@ pub struct OpenOptions {
     name: Option<String>,
     page_size: Option<u32>,
     cache_kib: Option<u32>,
+    spill_after: Option<f64>,
     foreign_keys: bool,
     window: Window,
     memory_limit: Option<f64>,
@@ -55,6 +56,12 @@ impl OpenOptions {
     #[wasm_bindgen(setter, js_name = cacheKib)]
     pub fn set_cache_kib(&mut self, kib: u32) {
         self.cache_kib = Some(kib);
+    }
+
+    /// What memory holds of transactions and of temporary files before the store takes it, in bytes.
+    #[wasm_bindgen(setter, js_name = spillAfter)]
+    pub fn set_spill_after(&mut self, bytes: f64) {
+        self.spill_after = Some(bytes);
     }
 
     /// Whether foreign keys are enforced.
@@ -113,14 +120,15 @@ impl Database {
         #[wasm_bindgen(js_name = nowMs)] now_ms: f64,
     ) -> JsResult<Database> {
         put_aside()?;
-        let OpenOptions { name, page_size, cache_kib, foreign_keys, window, memory_limit } = options;
+        let OpenOptions { name, page_size, cache_kib, spill_after, foreign_keys, window, memory_limit } = options;
         let page_size =
             page_size.map(|bytes| PageSize::new(bytes).ok_or(pagemark::error::ErrorKind::Usage)).transpose()?;
         let defaults = Options::new(lineage(random)?);
         let cache_kib = cache_kib.unwrap_or(defaults.cache_kib);
-        let options = Options { name, page_size, cache_kib, foreign_keys, window, ..defaults };
+        let spill_after = spill_after.map_or(defaults.spill_after, |bytes| bytes as u64);
+        let options = Options { name, page_size, cache_kib, spill_after, foreign_keys, window, ..defaults };
         let store: Box<dyn PageStore> = match (store, memory_limit) {
-            (Some(store), _) => Box::new(HostStore(store)),
+            (Some(store), _) => Box::new(HostStore::new(store)),
             (None, Some(limit)) => Box::new(MemoryStore::with_limit(limit as u64)),
             (None, None) => Box::new(MemoryStore::default()),
         };

@@ -9,6 +9,7 @@
 mod copy;
 mod database;
 mod reserve;
+mod scratch;
 mod states;
 mod store;
 mod whole;
@@ -46,7 +47,9 @@ impl From<Error> for JsValue {
         if let Some(line) = error.line {
             set("line", (line as f64).into());
         }
-        if let Some(cause) = CAUSE.take() {
+        // A store may have thrown in what needed not succeed.
+        let is_of_store = matches!(error.kind, ErrorKind::Store | ErrorKind::Full | ErrorKind::Damaged);
+        if let Some(cause) = CAUSE.take().filter(|_| is_of_store) {
             set("cause", cause);
         }
         js.into()

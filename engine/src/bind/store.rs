@@ -5,8 +5,9 @@ use pagemark::bookmark::Lineage;
 use pagemark::page::{Checksum, PageSize, Pgno, Txid};
 use wasm_bindgen::prelude::*;
 
+use super::scratch::HostScratch;
 use super::{CAUSE, object};
-use crate::store::{Commit, CommitRecord, Keep, PageStore, StoreError, StoreState};
+use crate::store::{Commit, CommitRecord, Keep, PageStore, Scratch, StoreError, StoreState};
 
 #[wasm_bindgen(typescript_custom_section)]
 const TYPES: &str = r#"
@@ -42,6 +43,8 @@ export interface PageStore {
   retain(keep: Keep): void;
   /** The pages whose newest version at or before `upto` is newer than `after`, ascending. */
   changed(after: number, upto: number): Iterable<number>;
+  /** Takes what is not committed and would take too much memory; without it, all of that stays in memory. */
+  readonly scratch?: Scratch | undefined;
 }
 "#;
 
@@ -75,11 +78,21 @@ extern "C" {
 }
 
 /// [`PageStore`] over a JavaScript object.
-pub(super) struct HostStore(pub(super) JsStore);
+pub(super) struct HostStore {
+    store: JsStore,
+    scratch: Option<HostScratch>,
+}
+
+impl HostStore {
+    pub(super) fn new(store: JsStore) -> Self {
+        let scratch = HostScratch::of(&store);
+        Self { store, scratch }
+    }
+}
 
 impl PageStore for HostStore {
     fn open(&mut self) -> Result<StoreState, StoreError> {
-        let state = self.0.open().map_err(thrown)?;
+        let state = self.store.open().map_err(thrown)?;
         if state.is_undefined() || state.is_null() {
             return Ok(StoreState::default());
         }
@@ -97,7 +110,7 @@ impl PageStore for HostStore {
     }
 
     fn read(&mut self, pgno: Pgno, txid: Txid, page: &mut [u8]) -> Result<(), StoreError> {
-        let bytes = self.0.read(pgno.value(), number(txid)?).map_err(thrown)?;
+        let bytes = self.store.read(pgno.value(), number(txid)?).map_err(thrown)?;
         if bytes.length() as usize != page.len() {
             return Err(StoreError::Damaged(format!("page {pgno} of TXID {txid}").into()));
         }
@@ -107,13 +120,8 @@ impl PageStore for HostStore {
 
     fn commit(&mut self, commit: Commit) -> Result<(), StoreError> {
         let Commit { record, lineage, pages, keep } = commit;
-        let pgnos = Uint32Array::new_with_length(pages.len() as u32);
-        let copies = Array::new_with_length(pages.len() as u32);
         // A page is given up as soon as JavaScript has its copy.
-        for (index, (pgno, page)) in (0..).zip(pages) {
-            pgnos.set_index(index, pgno.value());
-            copies.set(index, Uint8Array::from(&*page).into());
-        }
+        let (pgnos, copies) = copies(pages.len(), pages.into_iter());
         let record = object([
             ("txid", number(record.txid)?.into()),
             ("timeMs", (record.time_ms as f64).into()),
@@ -121,31 +129,58 @@ impl PageStore for HostStore {
             ("pageCount", record.page_count.into()),
             ("checksum", record.checksum.to_string().into()),
         ]);
-        self.0.commit(&record, &lineage.to_string(), pgnos, copies, &keep_of(&keep)?).map_err(thrown)
+        self.store.commit(&record, &lineage.to_string(), pgnos, copies, &keep_of(&keep)?).map_err(thrown)
     }
 
     fn retain(&mut self, keep: &Keep) -> Result<(), StoreError> {
-        self.0.retain(&keep_of(keep)?).map_err(thrown)
+        self.store.retain(&keep_of(keep)?).map_err(thrown)
     }
 
     fn changed(&mut self, after: Txid, upto: Txid) -> Result<Vec<Pgno>, StoreError> {
-        let changed = self.0.changed(number(after)?, number(upto)?).map_err(thrown)?;
+        let changed = self.store.changed(number(after)?, number(upto)?).map_err(thrown)?;
         let pgno = |value: JsValue| Pgno::new(value.as_f64()? as u32);
         Array::from(&changed).iter().map(|value| pgno(value).ok_or_else(wrong)).collect()
     }
+
+    fn scratch(&mut self) -> Option<&mut dyn Scratch> {
+        self.scratch.as_mut().map(|scratch| scratch as &mut dyn Scratch)
+    }
+}
+
+/// Page numbers, and a copy of each page.
+pub(super) fn copies<P: AsRef<[u8]>>(count: usize, pages: impl Iterator<Item = (Pgno, P)>) -> (Uint32Array, Array) {
+    let pgnos = Uint32Array::new_with_length(count as u32);
+    let copies = Array::new_with_length(count as u32);
+    for (index, (pgno, page)) in (0..).zip(pages) {
+        pgnos.set_index(index, pgno.value());
+        copies.set(index, Uint8Array::from(page.as_ref()).into());
+    }
+    (pgnos, copies)
 }
 
 /// Keeps what was thrown for the error that JavaScript will see, and reads from it whether the store is full.
-fn thrown(value: JsValue) -> StoreError {
-    let text = |key: &str| Reflect::get(&value, &key.into()).ok().and_then(|value| value.as_string());
+pub(super) fn thrown(value: JsValue) -> StoreError {
+    let error = read(&value);
+    CAUSE.set(Some(value));
+    error
+}
+
+/// The same for what need not succeed: another failure is rather the one to tell of.
+pub(super) fn thrown_beside(value: JsValue) -> StoreError {
+    let error = read(&value);
+    CAUSE.with_borrow_mut(|cause| cause.get_or_insert(value).clone());
+    error
+}
+
+fn read(value: &JsValue) -> StoreError {
+    let text = |key: &str| Reflect::get(value, &key.into()).ok().and_then(|value| value.as_string());
     let message: Box<str> = text("message").or_else(|| value.as_string()).unwrap_or_default().into();
     let full = text("name").is_some_and(|name| name == "QuotaExceededError")
         || text("code").is_some_and(|code| matches!(&*code, "ENGINE_FULL" | "STORE_FULL" | "ENOSPC" | "EDQUOT"));
-    CAUSE.set(Some(value));
     if full { StoreError::Full(message) } else { StoreError::Io(message) }
 }
 
-fn wrong() -> StoreError {
+pub(super) fn wrong() -> StoreError {
     StoreError::Damaged("it answered with something that is no state".into())
 }
 
@@ -154,7 +189,7 @@ fn get(object: &JsValue, key: &str) -> Result<JsValue, StoreError> {
 }
 
 /// A TXID as a number, which holds 53 bits of it.
-fn number(txid: Txid) -> Result<f64, StoreError> {
+pub(super) fn number(txid: Txid) -> Result<f64, StoreError> {
     let exact = txid.0 < 1 << 53;
     exact.then_some(txid.0 as f64).ok_or_else(|| StoreError::Full("TXIDs end at 2^53 in this store".into()))
 }

@@ -32,16 +32,10 @@ pub struct Loading(database::Loading);
 
 #[wasm_bindgen]
 impl Loading {
-    /// Of a file that begins with the bytes fed first.
+    /// Of nothing yet.
     #[wasm_bindgen(constructor)]
     pub fn new() -> Self {
         Self::default()
-    }
-
-    /// Takes the next bytes, as many as there are.
-    pub fn feed(&mut self, bytes: &[u8]) -> JsResult<()> {
-        put_aside()?;
-        Ok(self.0.feed(bytes)?)
     }
 }
 
@@ -62,7 +56,7 @@ impl Compacted {
         let mut bytes = Vec::new();
         bytes.try_reserve_exact(max as usize).map_err(|_| ErrorKind::Memory)?;
         bytes.resize(max as usize, 0);
-        let taken = self.0.read(&mut bytes);
+        let taken = self.0.read(&mut bytes)?;
         bytes.truncate(taken);
         Ok(bytes)
     }
@@ -113,6 +107,24 @@ impl Database {
     pub fn serialize(&mut self) -> JsResult<Vec<u8>> {
         put_aside()?;
         Ok(self.0.serialize()?)
+    }
+
+    /// Takes the next bytes of a file to load, as many as there are. After an error it is to be aborted.
+    #[wasm_bindgen(js_name = loadFeed)]
+    pub fn load_feed(
+        &mut self,
+        loading: &mut Loading,
+        bytes: &[u8],
+        #[wasm_bindgen(js_name = nowMs)] now_ms: f64,
+    ) -> JsResult<()> {
+        put_aside()?;
+        Ok(self.0.load_feed(&mut loading.0, bytes, now_ms as i64)?)
+    }
+
+    /// Gives a file up that was to be loaded.
+    #[wasm_bindgen(js_name = loadAbort)]
+    pub fn load_abort(&mut self, loading: Loading) {
+        self.0.load_abort(loading.0);
     }
 
     /// Makes the content that of a whole database file, as one commit.

@@ -21,8 +21,9 @@ use self::names::Name;
 use self::sql::Held;
 use crate::error::{ErrorKind, Result};
 use crate::history::{History, Window};
+use crate::scratch::Blocks;
 use crate::sqlite::Connection;
-use crate::store::PageStore;
+use crate::store::{PageStore, SharedStore};
 use crate::volume::Volume;
 
 /// How a database is opened.
@@ -34,8 +35,12 @@ pub struct Options {
     pub lineage: Lineage,
     /// Of a database that holds nothing yet.
     pub page_size: Option<PageSize>,
-    /// Limit of SQLite's page cache, in KiB. A transaction that changes more pages than fit takes more.
+    /// Limit of SQLite's page cache, in KiB. Over a store without [`crate::store::Scratch`] a transaction that changes
+    /// more pages than fit takes more.
     pub cache_kib: u32,
+    /// What memory holds of transactions and of temporary files that is not in SQLite's cache, in bytes, roughly: the
+    /// store takes what is beyond, if it can.
+    pub spill_after: u64,
     /// Whether foreign keys are enforced; SQLite's own default is not to.
     pub foreign_keys: bool,
     /// How far back states are kept without a pin.
@@ -43,10 +48,11 @@ pub struct Options {
 }
 
 impl Options {
-    /// Defaults: nameless, 16 MiB of cache, as SQLite is otherwise, no history.
+    /// Defaults: nameless, 16 MiB of cache and 8 MiB before the store takes more, as SQLite is otherwise, no history.
     pub fn new(lineage: Lineage) -> Self {
+        let (cache_kib, spill_after) = (16 << 10, 8 << 20);
         let window = Window::default();
-        Self { name: None, lineage, page_size: None, cache_kib: 16 * 1024, foreign_keys: false, window }
+        Self { name: None, lineage, page_size: None, cache_kib, spill_after, foreign_keys: false, window }
     }
 }
 
@@ -60,6 +66,7 @@ pub struct Database {
     next_statement: u32,
     connection: Option<Connection>,
     volume: Rc<RefCell<Volume>>,
+    blocks: Blocks,
     options: Options,
     _name: Option<Name>,
 }
@@ -75,23 +82,34 @@ impl Database {
     pub fn open(mut store: Box<dyn PageStore>, options: Options, now_ms: i64) -> Result<Self> {
         let name = options.name.as_deref().map(Name::take).transpose()?;
         let history = History::new(store.open()?, options.lineage, options.window);
-        let volume = Rc::new(RefCell::new(Volume::new(store, history, now_ms)));
-        let mut database =
-            Self { statements: BTreeMap::new(), next_statement: 1, connection: None, volume, options, _name: name };
+        let store = SharedStore::new(store);
+        // Half of it is for the pages of a transaction, the other for temporary files.
+        let spill_after = options.spill_after / 2;
+        let blocks = Blocks::new(store.clone(), spill_after);
+        let volume = Rc::new(RefCell::new(Volume::new(store, history, spill_after, now_ms)));
+        let mut database = Self {
+            statements: BTreeMap::new(),
+            next_statement: 1,
+            connection: None,
+            volume,
+            blocks,
+            options,
+            _name: name,
+        };
         database.connect()?;
         Ok(database)
     }
 
-    /// Closes it, and gives the store back. What was not committed is rolled back.
+    /// Closes it. What was not committed is rolled back.
     ///
     /// # Errors
     /// `Busy`, which only a store can see that is called by this very database.
-    pub fn close(self) -> Result<Box<dyn PageStore>> {
+    pub fn close(self) -> Result<()> {
         let Self { statements, connection, volume, .. } = self;
         drop(statements);
         drop(connection);
-        let volume = Rc::into_inner(volume).ok_or(ErrorKind::Busy)?;
-        Ok(volume.into_inner().into_store())
+        Rc::into_inner(volume).ok_or(ErrorKind::Busy)?.into_inner().end();
+        Ok(())
     }
 
     /// Limits the memory of SQLite itself over all databases of the module, in bytes; 0 is no limit. Reaching it is
@@ -104,11 +122,14 @@ impl Database {
     fn connect(&mut self) -> Result<()> {
         self.statements.values_mut().for_each(Held::drop_compiled);
         self.connection = None;
-        let connection = Connection::open(&self.volume)?;
+        let connection = Connection::open(&self.volume, &self.blocks)?;
         let Options { cache_kib, foreign_keys, page_size, .. } = &self.options;
-        // A spilled page would be kept in memory all the same, and its original in a journal beside it.
+        // Without a store to take it, a page that SQLite's cache gives up would be kept in memory all the same, and its
+        // original in a journal beside it; and what temporary files hold would be, too.
+        let (spill, temp) = if self.volume.borrow().spills() { ("ON", "FILE") } else { ("OFF", "DEFAULT") };
         connection.exec(format!(
-            "PRAGMA cache_size = -{cache_kib}; PRAGMA cache_spill = OFF; PRAGMA foreign_keys = {foreign_keys}"
+            "PRAGMA cache_size = -{cache_kib}; PRAGMA cache_spill = {spill}; PRAGMA temp_store = {temp}; \
+             PRAGMA foreign_keys = {foreign_keys}"
         ))?;
         if let Some(page_size) = page_size.filter(|_| self.volume.borrow().newest().is_none()) {
             connection.exec(format!("PRAGMA page_size = {}", page_size.value()))?;

@@ -12,16 +12,6 @@ use crate::volume::Loader;
 #[derive(Debug, Default)]
 pub struct Loading(Loader);
 
-impl Loading {
-    /// Takes the next bytes of the file, as many as there are.
-    ///
-    /// # Errors
-    /// `DatabaseNotSqlite`, `DatabaseEncrypted`, `DatabaseHeader`, `Memory`.
-    pub fn feed(&mut self, bytes: &[u8]) -> Result<()> {
-        self.0.feed(bytes)
-    }
-}
-
 /// A compacted copy on its way out.
 pub struct Compacted(CompactedFile);
 
@@ -32,8 +22,11 @@ impl Compacted {
     }
 
     /// Fills the front of `buffer` with the next bytes; how many, 0 at the end.
-    pub fn read(&mut self, buffer: &mut [u8]) -> usize {
-        self.0.read(buffer)
+    ///
+    /// # Errors
+    /// What the store says, which has the copy when it is large.
+    pub fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
+        Ok(self.0.read(buffer)?)
     }
 }
 
@@ -91,15 +84,36 @@ impl Database {
         })
     }
 
+    /// Takes the next bytes of a file that is to be loaded, as many as there are. When it is large, the store takes its
+    /// pages meanwhile, out of sight. The database may be read; once something is committed, or written in a large
+    /// transaction, the file has to come anew.
+    ///
+    /// # Errors
+    /// `DatabaseNotSqlite`, `DatabaseEncrypted`, `DatabaseHeader`, `LoadStale`, `Busy` within a large transaction, what
+    /// the store says, `Memory`. The file is to be given up then ([`Database::load_abort`]).
+    pub fn load_feed(&mut self, loading: &mut Loading, bytes: &[u8], now_ms: i64) -> Result<()> {
+        self.at(now_ms)?;
+        self.volume(|volume| loading.0.feed(volume, bytes))
+    }
+
+    /// Gives a file up that was to be loaded.
+    pub fn load_abort(&mut self, loading: Loading) {
+        let _ = self.volume(|volume| {
+            loading.0.owner().into_iter().for_each(|owner| volume.abandon(owner));
+            Ok(())
+        });
+    }
+
     /// Makes the content that of a whole database file, as one commit. A file in WAL mode becomes one in rollback
     /// mode; its WAL must have been written back. Statements see the new content when they are next run; if the file
     /// has another text encoding, temporary tables and settings made by PRAGMA are gone.
     ///
     /// # Errors
-    /// `Busy`, `LoadSize`, the errors of [`Loading::feed`], what the store says; nothing has changed then.
+    /// `Busy`, `LoadSize`, `LoadStale`, those of the header, what the store says; nothing has changed then.
     pub fn load(&mut self, loading: Loading, now_ms: i64) -> Result<()> {
         self.at(now_ms)?;
         if self.is_busy() {
+            self.load_abort(loading);
             return Err(ErrorKind::Busy.into());
         }
         let reconnect = self.volume(|volume| {

@@ -6,10 +6,11 @@ use std::ptr;
 use std::rc::Rc;
 
 use super::ffi;
-use super::memory_file::MemoryFile;
 use super::statement::Statement;
 use super::vfs::{COMPACTED, DATABASE, Registration};
 use crate::error::{Error, ErrorKind, Result};
+use crate::scratch::{Blocks, ScratchFile};
+use crate::store::StoreError;
 use crate::volume::Volume;
 
 /// An open connection; statements keep it open.
@@ -36,9 +37,9 @@ impl Drop for Handle {
 }
 
 impl Connection {
-    /// Opens the one connection to `volume`.
-    pub(crate) fn open(volume: &Rc<RefCell<Volume>>) -> Result<Self> {
-        let vfs = Registration::new(Rc::clone(volume))?;
+    /// Opens the one connection to `volume`, with its temporary files in `blocks`.
+    pub(crate) fn open(volume: &Rc<RefCell<Volume>>, blocks: &Blocks) -> Result<Self> {
+        let vfs = Registration::new(Rc::clone(volume), blocks.clone())?;
         let flags = ffi::SQLITE_OPEN_READWRITE
             | ffi::SQLITE_OPEN_CREATE
             | ffi::SQLITE_OPEN_NOMUTEX
@@ -125,7 +126,7 @@ impl Connection {
         unsafe { ffi::sqlite3_progress_handler(self.0.db, turn, ask, (&raw const self.0.turns).cast_mut().cast()) };
     }
 
-    /// VACUUM INTO a file in memory.
+    /// VACUUM INTO a temporary file.
     pub(crate) fn compact(&self) -> Result<Compacted> {
         let files = &self.0.vfs.files;
         files.take(COMPACTED);
@@ -134,7 +135,7 @@ impl Connection {
         files.set_compacting(false);
         let file = files.take(COMPACTED);
         done?;
-        Ok(Compacted { file: file.unwrap_or_default(), at: 0 })
+        Ok(Compacted { file, at: 0 })
     }
 
     /// The database exactly as SQLite itself serialises it: the oracle of the tests.
@@ -211,24 +212,24 @@ unsafe extern "C" fn go_on(turns: *mut c_void) -> c_int {
 
 /// What a compaction wrote, to be read once from front to back.
 pub(crate) struct Compacted {
-    file: Rc<RefCell<MemoryFile>>,
+    file: Option<Rc<RefCell<ScratchFile>>>,
     at: u64,
 }
 
 impl Compacted {
     /// In bytes.
     pub(crate) fn len(&self) -> u64 {
-        self.file.try_borrow().map_or(0, |file| file.len())
+        self.file.as_ref().map_or(0, |file| file.borrow().len())
     }
 
     /// Fills the front of `buffer`; how many bytes it took, 0 at the end.
-    pub(crate) fn read(&mut self, buffer: &mut [u8]) -> usize {
-        let Ok(file) = self.file.try_borrow() else { return 0 };
+    pub(crate) fn read(&mut self, buffer: &mut [u8]) -> Result<usize, StoreError> {
+        let Some(file) = self.file.as_ref().map(|file| file.borrow()) else { return Ok(0) };
         let left = usize::try_from(file.len().saturating_sub(self.at)).unwrap_or(usize::MAX);
         let taken = left.min(buffer.len());
-        file.read(self.at, buffer.get_mut(..taken).unwrap_or_default());
+        file.read(self.at, buffer.get_mut(..taken).unwrap_or_default())?;
         self.at += taken as u64;
-        taken
+        Ok(taken)
     }
 }
 

@@ -1,4 +1,4 @@
-//! The files of the VFS: the database over its volume, and files in memory.
+//! The files of the VFS: the database over its volume, and temporary ones.
 //!
 //! The database says that it takes batches of writes at once (`SQLITE_IOCAP_BATCH_ATOMIC`). SQLite then keeps the
 //! rollback journal in its own memory instead of in a file, which spares copies; whether a transaction commits that
@@ -15,15 +15,16 @@ use std::ptr;
 use std::rc::Rc;
 
 use super::ffi;
-use super::memory_file::MemoryFile;
-use super::vfs::close_database;
+use super::vfs::{close_database, forget_journal};
+use crate::scratch::ScratchFile;
 use crate::store::StoreError;
 use crate::volume::Volume;
 
 /// What an open file is.
 pub(super) enum Opened {
     Database(Rc<RefCell<Volume>>),
-    Memory(Rc<RefCell<MemoryFile>>),
+    /// A journal or another temporary file; the volume says why the store failed.
+    Scratch(Rc<RefCell<ScratchFile>>, Rc<RefCell<Volume>>),
 }
 
 /// SQLite's file with ours behind it.
@@ -101,6 +102,18 @@ fn with_volume(volume: &RefCell<Volume>, action: impl FnOnce(&mut Volume) -> Res
     }
 }
 
+/// The same with a temporary file.
+fn with_scratch(
+    file: &RefCell<ScratchFile>,
+    volume: &RefCell<Volume>,
+    action: impl FnOnce(&mut ScratchFile) -> Result<c_int, StoreError>,
+) -> c_int {
+    with_volume(volume, |_| match file.try_borrow_mut() {
+        Ok(mut file) => action(&mut file),
+        Err(_) => Ok(ffi::SQLITE_MISUSE),
+    })
+}
+
 /// Only numbers of the families IOERR and FULL make SQLite drop what it has cached.
 fn number(error: &StoreError) -> c_int {
     match error {
@@ -138,9 +151,7 @@ unsafe extern "C" fn read(file: *mut ffi::sqlite3_file, buffer: *mut c_void, len
     let code = |whole| if whole { ffi::SQLITE_OK } else { ffi::SQLITE_IOERR_SHORT_READ };
     match opened {
         Opened::Database(volume) => with_volume(volume, |volume| Ok(code(volume.read(offset, buffer)?))),
-        Opened::Memory(memory) => {
-            memory.try_borrow().map_or(ffi::SQLITE_MISUSE, |file| code(file.read(offset, buffer)))
-        }
+        Opened::Scratch(file, volume) => with_scratch(file, volume, |file| Ok(code(file.read(offset, buffer)?))),
     }
 }
 
@@ -151,10 +162,7 @@ unsafe extern "C" fn write(file: *mut ffi::sqlite3_file, bytes: *const c_void, l
     let done = |result: Result<(), StoreError>| result.map(|()| ffi::SQLITE_OK);
     match opened {
         Opened::Database(volume) => with_volume(volume, |volume| done(volume.write(offset, bytes))),
-        Opened::Memory(memory) => match memory.try_borrow_mut() {
-            Ok(mut file) => done(file.write(offset, bytes)).unwrap_or_else(|error| number(&error)),
-            Err(_) => ffi::SQLITE_MISUSE,
-        },
+        Opened::Scratch(file, volume) => with_scratch(file, volume, |file| done(file.write(offset, bytes))),
     }
 }
 
@@ -163,13 +171,9 @@ unsafe extern "C" fn truncate(file: *mut ffi::sqlite3_file, size: i64) -> c_int 
     // SAFETY: SQLite passes an open file.
     match unsafe { opened(file) } {
         Opened::Database(volume) => with_volume(volume, |volume| volume.truncate(size).map(|()| ffi::SQLITE_OK)),
-        Opened::Memory(memory) => match memory.try_borrow_mut() {
-            Ok(mut file) => {
-                file.truncate(size);
-                ffi::SQLITE_OK
-            }
-            Err(_) => ffi::SQLITE_MISUSE,
-        },
+        Opened::Scratch(file, volume) => {
+            with_scratch(file, volume, |file| file.truncate(size).map(|()| ffi::SQLITE_OK))
+        }
     }
 }
 
@@ -182,7 +186,7 @@ unsafe extern "C" fn file_size(file: *mut ffi::sqlite3_file, out: *mut i64) -> c
     // SAFETY: SQLite passes an open file.
     let size = match unsafe { opened(file) } {
         Opened::Database(volume) => volume.try_borrow().map(|volume| volume.size()),
-        Opened::Memory(memory) => memory.try_borrow().map(|file| file.len()),
+        Opened::Scratch(file, _) => file.try_borrow().map(|file| file.len()),
     };
     let Ok(size) = size else { return ffi::SQLITE_MISUSE };
     // SAFETY: SQLite passes where to put the answer.
@@ -199,19 +203,25 @@ unsafe extern "C" fn lock(file: *mut ffi::sqlite3_file, level: c_int) -> c_int {
             volume.set_lock(level, ffi::SQLITE_LOCK_NONE);
             Ok(ffi::SQLITE_OK)
         }),
-        Opened::Memory(_) => ffi::SQLITE_OK,
+        Opened::Scratch(..) => ffi::SQLITE_OK,
     }
 }
 
 unsafe extern "C" fn unlock(file: *mut ffi::sqlite3_file, level: c_int) -> c_int {
     // SAFETY: SQLite passes an open file.
-    match unsafe { opened(file) } {
-        Opened::Database(volume) => with_volume(volume, |volume| {
-            volume.set_lock(level, ffi::SQLITE_LOCK_RESERVED);
-            Ok(ffi::SQLITE_OK)
-        }),
-        Opened::Memory(_) => ffi::SQLITE_OK,
+    let Opened::Database(volume) = (unsafe { opened(file) }) else { return ffi::SQLITE_OK };
+    let mut is_left = false;
+    let code = with_volume(volume, |volume| {
+        is_left = volume.set_lock(level, ffi::SQLITE_LOCK_RESERVED);
+        Ok(ffi::SQLITE_OK)
+    });
+    if is_left {
+        // What was not committed is gone. A journal that is still there, because SQLite failed to roll back, has nothing
+        // to bring back, and would only be written into the database again.
+        // SAFETY: SQLite passes an open file, which `place` gave its VFS.
+        unsafe { forget_journal((*file.cast::<File>()).vfs) };
     }
+    code
 }
 
 unsafe extern "C" fn check_reserved_lock(_file: *mut ffi::sqlite3_file, out: *mut c_int) -> c_int {
@@ -265,6 +275,6 @@ unsafe extern "C" fn device_characteristics(file: *mut ffi::sqlite3_file) -> c_i
     // SAFETY: SQLite passes an open file.
     match unsafe { opened(file) } {
         Opened::Database(_) => every | ffi::SQLITE_IOCAP_BATCH_ATOMIC,
-        Opened::Memory(_) => every,
+        Opened::Scratch(..) => every,
     }
 }

@@ -11,7 +11,6 @@ mod ffi;
 mod file;
 #[cfg(target_arch = "wasm32")]
 pub(crate) mod host;
-mod memory_file;
 mod statement;
 mod vfs;
 

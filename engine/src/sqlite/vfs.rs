@@ -1,8 +1,8 @@
 //! The VFS: which files there are. One VFS for each connection, so that nothing is shared and a file is found by
 //! pointer.
 //!
-//! The database is the one name [`DATABASE`], opened once. Journals are kept in memory by name for as long as SQLite
-//! wants them (most transactions have none: see `file.rs`), temporary files without a name. ATTACH of anything else
+//! The database is the one name [`DATABASE`], opened once. Journals are kept by name for as long as SQLite wants them
+//! (most transactions have none: see `file.rs`), temporary files without a name. ATTACH of anything else
 //! that would be a file is refused: two stores cannot commit together.
 
 use std::cell::{Cell, RefCell};
@@ -14,14 +14,16 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::ffi;
 use super::file::{self, Opened};
-use super::memory_file::MemoryFile;
 use crate::error::{ErrorKind, Result};
+use crate::scratch::{Blocks, ScratchFile};
 use crate::volume::Volume;
 
 /// What SQLite calls the database file.
 pub(super) const DATABASE: &CStr = c"database";
 /// What it calls the file that a compaction writes.
 pub(super) const COMPACTED: &CStr = c"compacted";
+/// What it calls the journal of the database.
+const JOURNAL: &CStr = c"database-journal";
 
 /// Longest file name, in bytes; ours are far shorter.
 const MAX_NAME: c_int = 512;
@@ -29,17 +31,18 @@ const MAX_NAME: c_int = 512;
 /// The files of one connection.
 pub(super) struct Files {
     pub(super) volume: Rc<RefCell<Volume>>,
+    blocks: Blocks,
     /// Whether the database is open.
     open: Cell<bool>,
     /// Whether [`COMPACTED`] may be opened as a database.
     compacting: Cell<bool>,
     /// Journals, and what a compaction writes.
-    named: RefCell<HashMap<CString, Rc<RefCell<MemoryFile>>>>,
+    named: RefCell<HashMap<CString, Rc<RefCell<ScratchFile>>>>,
 }
 
 impl Files {
     /// Forgets a file.
-    pub(super) fn take(&self, name: &CStr) -> Option<Rc<RefCell<MemoryFile>>> {
+    pub(super) fn take(&self, name: &CStr) -> Option<Rc<RefCell<ScratchFile>>> {
         self.named.try_borrow_mut().ok()?.remove(name)
     }
 
@@ -54,7 +57,7 @@ impl Files {
 
     fn open(&self, name: Option<&CStr>, flags: c_int) -> Result<Opened, c_int> {
         // A file without a name is a temporary one.
-        let Some(name) = name else { return Ok(Opened::Memory(Rc::default())) };
+        let Some(name) = name else { return self.opened(self.new_file()?) };
         let compacted = name == COMPACTED && self.compacting.get();
         if flags & ffi::SQLITE_OPEN_MAIN_DB != 0 && !compacted {
             if name != DATABASE || self.open.replace(true) {
@@ -67,15 +70,24 @@ impl Files {
         }
         let mut named = self.named.try_borrow_mut().map_err(|_| ffi::SQLITE_MISUSE)?;
         match named.get(name) {
-            Some(file) => Ok(Opened::Memory(Rc::clone(file))),
+            Some(file) => self.opened(Rc::clone(file)),
             None if flags & ffi::SQLITE_OPEN_CREATE != 0 => {
                 named.try_reserve(1).map_err(|_| ffi::SQLITE_NOMEM)?;
-                let file = Rc::default();
+                let file = self.new_file()?;
                 named.insert(name.to_owned(), Rc::clone(&file));
-                Ok(Opened::Memory(file))
+                self.opened(file)
             }
             None => Err(ffi::SQLITE_CANTOPEN),
         }
+    }
+
+    fn new_file(&self) -> Result<Rc<RefCell<ScratchFile>>, c_int> {
+        let file = self.blocks.file().map_err(|_| ffi::SQLITE_MISUSE)?;
+        Ok(Rc::new(RefCell::new(file)))
+    }
+
+    fn opened(&self, file: Rc<RefCell<ScratchFile>>) -> Result<Opened, c_int> {
+        Ok(Opened::Scratch(file, Rc::clone(&self.volume)))
     }
 
     /// As in SQLite's own VFSes an empty file does not count as one.
@@ -93,13 +105,13 @@ pub(super) struct Registration {
 }
 
 impl Registration {
-    /// Makes a VFS over `volume`.
-    pub(super) fn new(volume: Rc<RefCell<Volume>>) -> Result<Self> {
+    /// Makes a VFS over `volume`, with temporary files in `blocks`.
+    pub(super) fn new(volume: Rc<RefCell<Volume>>, blocks: Blocks) -> Result<Self> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let name = CString::new(format!("pagemark-{}", NEXT.fetch_add(1, Ordering::Relaxed)));
         let name = name.map_err(|_| ErrorKind::Memory)?;
-        let files = Files { volume, open: Cell::new(false), compacting: Cell::new(false), named: RefCell::default() };
-        let files = Rc::new(files);
+        let (open, compacting, named) = (Cell::new(false), Cell::new(false), RefCell::default());
+        let files = Rc::new(Files { volume, blocks, open, compacting, named });
         let mut vfs = Box::new(ffi::sqlite3_vfs {
             iVersion: 2,
             szOsFile: file::SIZE,
@@ -107,7 +119,7 @@ impl Registration {
             pNext: ptr::null_mut(),
             zName: name.as_ptr(),
             pAppData: Rc::as_ptr(&files).cast_mut().cast(),
-            xOpen: Some(open),
+            xOpen: Some(self::open),
             xDelete: Some(delete),
             xAccess: Some(access),
             xFullPathname: Some(full_pathname),
@@ -181,6 +193,13 @@ unsafe extern "C" fn open(
 pub(super) unsafe fn close_database(vfs: *mut ffi::sqlite3_vfs) {
     // SAFETY: as the caller promises.
     unsafe { files(vfs) }.closed();
+}
+
+/// # Safety
+/// As [`files`].
+pub(super) unsafe fn forget_journal(vfs: *mut ffi::sqlite3_vfs) {
+    // SAFETY: as the caller promises.
+    unsafe { files(vfs) }.take(JOURNAL);
 }
 
 unsafe extern "C" fn delete(vfs: *mut ffi::sqlite3_vfs, name: *const c_char, _sync: c_int) -> c_int {

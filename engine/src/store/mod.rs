@@ -1,10 +1,12 @@
 //! Where the pages of a database are kept: versions named by (page number, TXID).
 
 pub mod memory;
+mod shared;
 
 use std::collections::TryReserveError;
 
 pub use memory::MemoryStore;
+pub(crate) use shared::SharedStore;
 
 use pagemark::bookmark::Lineage;
 use pagemark::page::{Checksum, PageSize, Pgno, Txid};
@@ -122,6 +124,46 @@ pub trait PageStore {
     fn size(&self) -> u64 {
         0
     }
+
+    /// Where what is not committed goes beyond what memory is to hold; `None` when all of it has to stay in memory.
+    fn scratch(&mut self) -> Option<&mut dyn Scratch> {
+        None
+    }
+}
+
+/// What a store keeps that is not committed. All of it is gone when the store is opened the next time.
+pub trait Scratch {
+    /// Keeps page versions of the commit that is to come, whose number is `txid`: [`PageStore::read`] gives them for
+    /// that number, and no other call shows them. A page that was staged before is replaced. The commit of `txid` makes
+    /// them visible together with its own pages, which replace staged ones, but for those beyond its page count.
+    ///
+    /// # Errors
+    /// [`StoreError`]; some of the pages may be staged then.
+    fn stage(&mut self, txid: Txid, pages: &[(Pgno, Box<[u8]>)]) -> Result<(), StoreError>;
+
+    /// Forgets what is staged.
+    ///
+    /// # Errors
+    /// [`StoreError`]; it is called again before anything else is staged or committed.
+    fn unstage(&mut self) -> Result<(), StoreError>;
+
+    /// Keeps a block of a temporary file; one written before is replaced. All blocks have the same length.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn write_block(&mut self, file: u32, block: u32, bytes: &[u8]) -> Result<(), StoreError>;
+
+    /// Fills `bytes` with a block that was written.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn read_block(&mut self, file: u32, block: u32, bytes: &mut [u8]) -> Result<(), StoreError>;
+
+    /// Forgets a temporary file.
+    ///
+    /// # Errors
+    /// [`StoreError`]; its blocks then stay until the store is opened again.
+    fn drop_file(&mut self, file: u32) -> Result<(), StoreError>;
 }
 
 /// Why a store failed.

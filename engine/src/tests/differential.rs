@@ -4,16 +4,34 @@
 //! `ENGINE_STATEMENTS` says how many (default 4,000), `ENGINE_SEED` begins elsewhere.
 
 use std::collections::HashSet;
+use std::rc::Rc;
 
 use pagemark::page::Txid;
 
+use super::spilling::Spilling;
 use super::support::{Owned, Random, Rows, T0, fetch_all, file_at, open, query, setting, with_history};
-use crate::{Database, Error};
+use crate::{Database, Error, Options};
 
 #[test]
 fn b11_random_statements_do_what_sqlite_does() {
     let total = setting("ENGINE_STATEMENTS", 4000);
-    let seed = setting("ENGINE_SEED", 1);
+    let commits = rounds(total, 1, || None);
+    println!("{total} statements, {commits} commits compared");
+}
+
+#[test]
+fn b11_random_statements_that_spill_into_the_store_do_what_sqlite_does() {
+    let total = setting("ENGINE_STATEMENTS", 3000);
+    let store = Spilling::default();
+    let spilled = Rc::clone(&store.spilled);
+    let commits = rounds(total, 2, || Some(Spilling::counting(&spilled)));
+    let (pages, blocks) = spilled.get();
+    println!("{total} statements, {commits} commits compared, {pages} pages and {blocks} blocks spilled");
+    assert!(pages > total && blocks > total / 10);
+}
+
+fn rounds(total: u64, seed: u64, store: impl Fn() -> Option<Spilling>) -> u64 {
+    let seed = setting("ENGINE_SEED", seed);
     let mut done = 0;
     let mut commits = 0;
     for round in 0.. {
@@ -21,16 +39,16 @@ fn b11_random_statements_do_what_sqlite_does() {
             break;
         }
         let statements = (total - done).min(500);
-        commits += round_of(seed.wrapping_mul(1_000_003).wrapping_add(round), statements);
+        commits += round_of(seed.wrapping_mul(1_000_003).wrapping_add(round), statements, store());
         done += statements;
     }
-    println!("{done} statements, {commits} commits compared");
+    commits
 }
 
 /// One database's life; how many commits it made.
-fn round_of(seed: u64, statements: u64) -> u64 {
+fn round_of(seed: u64, statements: u64, store: Option<Spilling>) -> u64 {
     let mut random = Random(seed);
-    let mut pair = Pair::new(&mut random);
+    let mut pair = Pair::new(&mut random, store);
     for step in 0..statements {
         let sql = statement(&mut random);
         if std::env::var_os("ENGINE_TRACE").is_some() {
@@ -58,13 +76,22 @@ struct Pair {
     /// The database made of nothing but what each commit is said to have changed, as incremental backups do.
     rebuilt: Vec<u8>,
     commits: u64,
+    /// The store, if it is one that takes what is not committed.
+    spilling: Option<Spilling>,
 }
 
 impl Pair {
-    fn new(random: &mut Random) -> Self {
+    fn new(random: &mut Random, spilling: Option<Spilling>) -> Self {
         let theirs = rusqlite::Connection::open_in_memory().unwrap();
         theirs.execute_batch("PRAGMA foreign_keys = OFF").unwrap();
-        let mut ours = open(with_history(random.below(4) as u32));
+        let options = with_history(random.below(4) as u32);
+        let mut ours = match &spilling {
+            // Two pages of the smallest size, and one block of all temporary files, are what memory holds.
+            Some(store) => {
+                Database::open(Box::new(store.clone()), Options { spill_after: 2048, ..options }, T0).unwrap()
+            }
+            None => open(options),
+        };
         let page_size = random.pick(&[512, 1024, 4096, 4096, 16384, 65536]);
         let (auto_vacuum, temp_store) = (random.below(3), random.below(3));
         let settings = format!("auto_vacuum = {auto_vacuum}; PRAGMA temp_store = {temp_store}");
@@ -72,7 +99,7 @@ impl Pair {
         // Choosing an auto_vacuum mode is a commit.
         let txid = ours.bookmark().map_or(0, |bookmark| bookmark.txid.0);
         let rebuilt = ours.serialize().unwrap();
-        Self { ours, theirs, txid, rebuilt, commits: 0 }
+        Self { ours, theirs, txid, rebuilt, commits: 0, spilling }
     }
 
     fn run(&mut self, sql: &str, context: &str) {
@@ -96,6 +123,9 @@ impl Pair {
     /// After a commit: the store's pages against SQLite's serialize.
     fn compare_pages(&mut self, context: &str) {
         let Ok(bookmark) = self.ours.bookmark() else { return };
+        if !self.ours.in_transaction() && let Some(store) = &self.spilling {
+            assert_eq!(store.scratch_held().0, 0, "{context}");
+        }
         if bookmark.txid.0 == self.txid {
             return;
         }

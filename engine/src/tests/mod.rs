@@ -9,6 +9,7 @@ mod import;
 mod memory;
 mod pins;
 mod restore;
+mod spilling;
 mod sqlite_behaviour;
 mod statements;
 mod support;

@@ -1,16 +1,29 @@
 //! The commit: a transaction's pages become the newest state.
 
-use pagemark::page::{Checksum, PageSize, Pgno, Txid};
+use pagemark::page::{Checksum, PageSize, Pgno};
 
+use super::staging::{Draft, Owner, Staged, Staging};
 use super::{HEADER, Volume};
 use crate::store::{Commit, CommitRecord, Pages, StoreError, zeroed};
 
 /// A state's pages that differ from the newest one's.
 pub(super) struct Change {
+    pub(super) owner: Owner,
     pub(super) page_size: PageSize,
     pub(super) page_count: u32,
     /// Ascending, without the lock page, none beyond `page_count`.
     pub(super) pages: Pages,
+    /// What the store has of it already, and perhaps more beyond `page_count`; none of these is in `pages`.
+    pub(super) staged: Staged,
+}
+
+impl Change {
+    /// What a draft has come to.
+    pub(super) fn of(draft: Draft, page_count: u32) -> Self {
+        let Draft { owner, page_size, mut pages, staged } = draft;
+        pages.sort_unstable_by_key(|&(pgno, _)| pgno);
+        Self { owner, page_size, page_count, pages, staged }
+    }
 }
 
 impl Volume {
@@ -24,7 +37,13 @@ impl Volume {
         }
         let change = self.change();
         self.overlay.clear();
-        let applied = change.and_then(|change| self.apply(change));
+        let applied = match change {
+            Ok(change) => self.apply(change),
+            Err(error) => {
+                self.abandon(Owner::Transaction);
+                Err(error)
+            }
+        };
         self.commit_failed = applied.is_err();
         applied
     }
@@ -41,48 +60,63 @@ impl Volume {
         };
         let page_count = u32::try_from(self.size().div_ceil(u64::from(page_size.value())));
         let page_count = page_count.map_err(|_| StoreError::Full("a database has at most 2^32 pages".into()))?;
-        let pages = if page_size.bytes() == self.chunk() {
-            self.written(page_size, page_count)?
+        if page_size.bytes() == self.chunk() {
+            self.written(page_size, page_count)
         } else {
-            self.cut_anew(page_size, page_count)?
-        };
-        Ok(Change { page_size, page_count, pages })
+            self.cut_anew(page_size, page_count)
+        }
     }
 
-    fn written(&mut self, page_size: PageSize, page_count: u32) -> Result<Pages, StoreError> {
+    fn written(&mut self, page_size: PageSize, page_count: u32) -> Result<Change, StoreError> {
         // SQLite does not write a page that was added and freed again within the transaction: it reads as zeros.
         let first_new = self.overlay.base().unwrap_or(page_count).min(self.committed_pages()) + 1;
-        for pgno in (first_new..=page_count).filter_map(Pgno::new) {
-            if self.overlay.page(pgno).is_none() {
+        let lock_page = page_size.lock_page();
+        for pgno in (first_new..=page_count).filter_map(Pgno::new).filter(|&pgno| pgno != lock_page) {
+            if self.overlay.page(pgno).is_none() && !self.overlay.staged().has(pgno) {
                 self.overlay.put(pgno, zeroed(page_size.bytes())?, page_count)?;
+                self.spill()?;
             }
         }
         let mut pages = self.overlay.take_pages()?;
-        let lock_page = page_size.lock_page();
         pages.retain(|&(pgno, _)| pgno.value() <= page_count && pgno != lock_page);
-        Ok(pages)
+        let staged = core::mem::take(self.overlay.staged());
+        Ok(Change { owner: Owner::Transaction, page_size, page_count, pages, staged })
     }
 
     /// VACUUM has changed the page size, and wrote in pieces of the old one.
-    fn cut_anew(&mut self, page_size: PageSize, page_count: u32) -> Result<Pages, StoreError> {
-        let mut pages = Vec::new();
-        pages.try_reserve_exact(page_count as usize)?;
+    fn cut_anew(&mut self, page_size: PageSize, page_count: u32) -> Result<Change, StoreError> {
+        let mut draft = Draft::new(Owner::Transaction, page_size);
+        // A page that is staged takes the place of the staged piece of its number. The order is such that everything
+        // that was in that one has been read by then.
+        let is_finer = page_size.bytes() < self.chunk();
         let lock_page = page_size.lock_page();
-        for pgno in (1..=page_count).filter_map(Pgno::new).filter(|&pgno| pgno != lock_page) {
+        for step in 1..=page_count {
+            let pgno = Pgno::new(if is_finer { page_count - step + 1 } else { step });
+            let Some(pgno) = pgno.filter(|&pgno| pgno != lock_page) else { continue };
             let mut page = zeroed(page_size.bytes())?;
             self.read(pgno.offset(page_size), &mut page)?;
-            pages.push((pgno, page));
+            self.add(&mut draft, pgno, page)?;
         }
-        Ok(pages)
+        Ok(Change::of(draft, page_count))
     }
 
     /// Makes a change the newest state.
     pub(super) fn apply(&mut self, change: Change) -> Result<(), StoreError> {
-        let Change { page_size, page_count, pages } = change;
+        let owner = change.owner;
+        let applied = self.clear_for(owner).and_then(|()| self.hand_over(change));
+        match applied {
+            Ok(()) => self.staging = Staging::Nothing,
+            Err(_) => self.abandon(owner),
+        }
+        applied
+    }
+
+    fn hand_over(&mut self, change: Change) -> Result<(), StoreError> {
         let before = self.newest();
-        let (checksum, sums) = self.checksum_after(before.as_ref(), page_size, page_count, &pages)?;
+        let (checksum, sums) = self.checksum_after(before.as_ref(), &change)?;
+        let Change { page_size, page_count, pages, staged, .. } = change;
         self.sums.reserve(page_count)?;
-        let txid = Txid(before.map_or(1, |before| before.txid.0 + 1));
+        let txid = self.next_txid();
         // A clock that was set back would make states out of order, and so not to be found by time.
         let time_ms = before.map_or(self.now_ms, |before| before.time_ms.max(self.now_ms));
         let record = CommitRecord { txid, time_ms, page_size, page_count, checksum };
@@ -91,38 +125,43 @@ impl Volume {
         let header = first.and_then(|(_, page)| page.first_chunk().copied());
         self.store.commit(Commit { record, lineage: self.history.lineage(), pages, keep: keep.clone() })?;
         self.history.committed(record, keep);
-        self.header = header.or(self.header);
+        self.header = if staged.has(Pgno::FIRST) { None } else { header.or(self.header) };
         self.sums.resize(page_count);
+        for (pgno, checksum) in staged.up_to(page_count) {
+            self.sums.set(pgno, checksum);
+        }
         for (pgno, checksum) in sums {
             self.sums.set(pgno, checksum);
         }
         Ok(())
     }
 
-    /// The database checksum with `pages` in, and that of each of these.
+    /// The database checksum with the change in, and that of each of its pages that are not staged.
     fn checksum_after(
         &mut self,
         before: Option<&CommitRecord>,
-        page_size: PageSize,
-        page_count: u32,
-        pages: &[(Pgno, Box<[u8]>)],
+        change: &Change,
     ) -> Result<(Checksum, Vec<(Pgno, Checksum)>), StoreError> {
+        let &Change { page_size, page_count, ref pages, ref staged, .. } = change;
         let mut sums = Vec::new();
         sums.try_reserve_exact(pages.len())?;
         // With another page size every page is new.
         let before = before.filter(|before| before.page_size == page_size);
         let mut database = before.map_or(Checksum::EMPTY, |before| before.checksum);
+        let lock_page = page_size.lock_page();
         for (pgno, page) in pages {
+            sums.push((*pgno, self.sums.of(page_size, *pgno, page)));
+        }
+        let staged = staged.up_to(page_count).filter(|&(pgno, _)| pgno != lock_page);
+        for (pgno, new) in staged.chain(sums.iter().copied()) {
             if let Some(before) = before.filter(|before| pgno.value() <= before.page_count) {
-                database.toggle(self.checksum_in(before, *pgno)?);
+                database.toggle(self.checksum_in(before, pgno)?);
             }
-            let new = self.sums.of(page_size, *pgno, page);
             database.toggle(new);
-            sums.push((*pgno, new));
         }
         if let Some(before) = before {
             for pgno in (page_count..before.page_count).filter_map(|last| Pgno::new(last + 1)) {
-                if pgno != page_size.lock_page() {
+                if pgno != lock_page {
                     database.toggle(self.checksum_in(before, pgno)?);
                 }
             }

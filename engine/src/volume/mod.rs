@@ -4,13 +4,16 @@
 //! journal is gone, after VACUUM has written its last page and cut the file, before the lock is dropped. That, and
 //! only that, is where the transaction's pages go to the store ([`Volume::commit`]); until then they are an overlay,
 //! and an overlay still there when SQLite drops its lock is a transaction that was rolled back. So the store never
-//! sees half a transaction, and no journal has to outlive the process. When the store refuses, SQLite takes it for an
+//! shows half a transaction, and no journal has to outlive the process. When the store refuses, SQLite takes it for an
 //! I/O error, drops its page cache and reads the state before.
+//!
+//! Of a large transaction the overlay is in the store as well, where nobody sees it (see `staging`).
 
 mod checksums;
 mod commit;
 mod overlay;
 mod replace;
+mod staging;
 
 use pagemark::bookmark::Bookmark;
 use pagemark::page::{PageSize, Pgno, Txid};
@@ -19,9 +22,10 @@ pub(crate) use self::replace::Loader;
 
 use self::checksums::Checksums;
 use self::overlay::Overlay;
+use self::staging::{Owner, Staging};
 use crate::error::{Error, ErrorKind, Result};
 use crate::history::History;
-use crate::store::{CommitRecord, PageStore, StoreError, copied, zeroed};
+use crate::store::{CommitRecord, SharedStore, StoreError, copied, zeroed};
 
 /// Length of the database header, in bytes.
 const HEADER: usize = 100;
@@ -30,9 +34,14 @@ const DEFAULT_PAGE_SIZE: usize = 4096;
 
 /// One database between SQLite and its store.
 pub(crate) struct Volume {
-    store: Box<dyn PageStore>,
+    store: SharedStore,
     pub(crate) history: History,
     overlay: Overlay,
+    staging: Staging,
+    /// Of the draft begun last.
+    next_draft: u32,
+    /// How much of what is not committed memory is to hold, in bytes; `None` for all of it.
+    spill_after: Option<u64>,
     sums: Checksums,
     /// The first bytes of page 1 of the newest commit: SQLite looks at them in every transaction.
     header: Option<[u8; HEADER]>,
@@ -47,9 +56,22 @@ pub(crate) struct Volume {
 }
 
 impl Volume {
-    pub(crate) fn new(store: Box<dyn PageStore>, history: History, now_ms: i64) -> Self {
-        let (overlay, sums) = (Overlay::default(), Checksums::default());
-        Self { store, history, overlay, sums, header: None, now_ms, lock: 0, failure: None, commit_failed: false }
+    /// Of what is not committed, memory is to hold `spill_after` bytes, if the store takes the rest.
+    pub(crate) fn new(store: SharedStore, history: History, spill_after: u64, now_ms: i64) -> Self {
+        Self {
+            spill_after: store.spills().then_some(spill_after),
+            store,
+            history,
+            overlay: Overlay::default(),
+            staging: Staging::Nothing,
+            next_draft: 0,
+            sums: Checksums::default(),
+            header: None,
+            now_ms,
+            lock: 0,
+            failure: None,
+            commit_failed: false,
+        }
     }
 
     /// The newest commit.
@@ -126,7 +148,7 @@ impl Volume {
         }
         let size = self.size().max(at);
         self.overlay.set_size(size);
-        Ok(())
+        self.spill()
     }
 
     /// Cuts or extends the file in the transaction under way.
@@ -150,6 +172,7 @@ impl Volume {
     /// Forgets the transaction under way.
     pub(crate) fn discard(&mut self) {
         self.overlay.clear();
+        self.abandon(Owner::Transaction);
     }
 
     /// SQLite's lock level on the file.
@@ -157,12 +180,15 @@ impl Volume {
         self.lock
     }
 
-    /// SQLite raised or lowered its lock. What it leaves behind when it stops writing was rolled back.
-    pub(crate) fn set_lock(&mut self, lock: i32, reserved: i32) {
+    /// SQLite raised or lowered its lock. What it leaves behind when it stops writing was rolled back; whether there
+    /// was such.
+    pub(crate) fn set_lock(&mut self, lock: i32, reserved: i32) -> bool {
+        let is_left = lock < reserved && !self.overlay.is_untouched();
         if lock < reserved {
             self.discard();
         }
         self.lock = lock;
+        is_left
     }
 
     /// Notes why the store failed, for [`Volume::take_failure`].
@@ -211,14 +237,21 @@ impl Volume {
         Ok(())
     }
 
+    /// Whether the store takes what is not committed.
+    pub(crate) fn spills(&self) -> bool {
+        self.store.spills()
+    }
+
     /// How many bytes of page versions the store holds.
     pub(crate) fn stored(&self) -> u64 {
         self.store.size()
     }
 
-    /// Ends with the store in hand.
-    pub(crate) fn into_store(self) -> Box<dyn PageStore> {
-        self.store
+    /// Forgets what is not committed.
+    pub(crate) fn end(&mut self) {
+        self.overlay.clear();
+        // What cannot be forgotten now is when the store is opened again.
+        let _ = self.unstage();
     }
 
     /// In which size pieces the file is kept: that of its pages, so that nearly every read and write is one piece.
@@ -242,6 +275,9 @@ impl Volume {
         if let Some(written) = self.overlay.page(pgno) {
             page.copy_from_slice(written);
             return Ok(());
+        }
+        if self.overlay.staged().has(pgno) {
+            return self.store.read(pgno, self.next_txid(), page);
         }
         match self.newest() {
             Some(newest)

@@ -4,6 +4,7 @@ use std::collections::{HashMap, TryReserveError};
 
 use pagemark::page::Pgno;
 
+use super::staging::Staged;
 use crate::store::Pages;
 
 /// Pages written and the size of the file, over a committed state.
@@ -12,6 +13,8 @@ pub(crate) struct Overlay {
     /// Size of the pieces, in bytes; only of use while there is no committed state to take it from.
     chunk: usize,
     pages: HashMap<u32, Box<[u8]>>,
+    /// What the store has of it already; none of these is in `pages`.
+    staged: Staged,
     /// How many committed pages still show: the smallest size the file has had, in pages.
     base: Option<u32>,
     /// Size of the file, in bytes.
@@ -42,6 +45,7 @@ impl Overlay {
     pub(crate) fn put(&mut self, pgno: Pgno, page: Box<[u8]>, committed: u32) -> Result<(), TryReserveError> {
         self.pages.try_reserve(1)?;
         self.pages.insert(pgno.value(), page);
+        self.staged.remove(pgno);
         self.base.get_or_insert(committed);
         Ok(())
     }
@@ -49,6 +53,7 @@ impl Overlay {
     /// The file is `count` pages long now.
     pub(crate) fn truncate(&mut self, count: u32, committed: u32) {
         self.pages.retain(|&pgno, _| pgno <= count);
+        self.staged.truncate(count);
         let base = self.base.get_or_insert(committed);
         *base = count.min(*base);
     }
@@ -71,7 +76,38 @@ impl Overlay {
             self.pages = HashMap::new();
         }
         self.pages.clear();
+        self.staged = Staged::default();
         (self.base, self.size) = (None, None);
+    }
+
+    /// How many pages are in memory.
+    pub(crate) fn len(&self) -> usize {
+        self.pages.len()
+    }
+
+    /// What the store has of it.
+    pub(super) fn staged(&mut self) -> &mut Staged {
+        &mut self.staged
+    }
+
+    /// The numbers of the pages in memory, ascending.
+    pub(super) fn numbers(&self) -> Result<Vec<Pgno>, TryReserveError> {
+        let mut numbers = Vec::new();
+        numbers.try_reserve_exact(self.pages.len())?;
+        numbers.extend(self.pages.keys().filter_map(|&pgno| Pgno::new(pgno)));
+        numbers.sort_unstable();
+        Ok(numbers)
+    }
+
+    /// Takes a page out of memory.
+    pub(super) fn take(&mut self, pgno: Pgno) -> Option<Box<[u8]>> {
+        self.pages.remove(&pgno.value())
+    }
+
+    /// Puts one back that was taken out, and that the store has or has not got since.
+    pub(super) fn put_back(&mut self, pages: Pages) {
+        // It was there before, so the table has room.
+        self.pages.extend(pages.into_iter().map(|(pgno, page)| (pgno.value(), page)));
     }
 
     /// The written pages, ascending, taken out.

@@ -6,12 +6,13 @@
 //! with the one it was compiled for, and is compiled again when it differs. Leaving the original's cookie would not
 //! do: two states that went different ways from a common one can have equal cookies and different schemas.
 
-use pagemark::page::{DatabaseHeader, PageSize, Pgno};
+use pagemark::page::{DatabaseHeader, Pgno};
 
-use super::commit::{Change, page_size};
+use super::commit::Change;
+use super::staging::{Draft, Owner};
 use super::{HEADER, Volume};
 use crate::error::{ErrorKind, Result};
-use crate::store::{CommitRecord, Pages, StoreError, zeroed};
+use crate::store::{CommitRecord, StoreError, copied, zeroed};
 
 /// What is looked at first, in bytes: more of it than the header tells what is encrypted.
 const SMALLEST_PAGE: usize = 512;
@@ -25,29 +26,51 @@ impl Volume {
     /// Makes the content that of `target` again, as a new commit. SQLite must not be reading.
     pub(crate) fn restore(&mut self, target: &CommitRecord) -> Result<()> {
         let Some(newest) = self.newest().filter(|_| self.lock == 0) else { return Err(ErrorKind::Busy.into()) };
-        let mut pages = Vec::new();
-        for pgno in self.pages_to_restore(&newest, target)? {
-            let mut page = zeroed(target.page_size.bytes())?;
-            self.store.read(pgno, target.txid, &mut page)?;
+        let mut draft = self.draft(target.page_size);
+        let owner = draft.owner;
+        let drafted = self.pages_to_restore(&newest, target).and_then(|pages| self.copy(target, pages, &mut draft));
+        if drafted.is_err() {
+            self.abandon(owner);
+        }
+        drafted?;
+        Ok(self.apply(Change::of(draft, target.page_count))?)
+    }
+
+    /// Copies pages of an earlier state into a draft.
+    fn copy(&mut self, from: &CommitRecord, pages: Vec<Pgno>, draft: &mut Draft) -> Result<()> {
+        for pgno in pages {
+            let mut page = zeroed(from.page_size.bytes())?;
+            self.store.read(pgno, from.txid, &mut page)?;
             if pgno == Pgno::FIRST {
                 self.renew(&mut page)?;
             }
-            pages.try_reserve(1)?;
-            pages.push((pgno, page));
+            self.add(draft, pgno, page)?;
         }
-        Ok(self.apply(Change { page_size: target.page_size, page_count: target.page_count, pages })?)
+        Ok(())
     }
 
     /// Makes the content that of a loaded file, as a new commit. SQLite must not be reading.
     pub(crate) fn replace(&mut self, loaded: Loader) -> Result<()> {
+        let owner = loaded.owner();
+        let replaced = self.replace_with(loaded);
+        if let (Err(_), Some(owner)) = (&replaced, owner) {
+            self.abandon(owner);
+        }
+        replaced
+    }
+
+    fn replace_with(&mut self, loaded: Loader) -> Result<()> {
         if self.lock != 0 {
             return Err(ErrorKind::Busy.into());
         }
-        let mut change = loaded.finish()?;
-        if let Some((_, page)) = change.pages.first_mut() {
-            self.renew(page)?;
+        let (mut draft, mut first, page_count) = loaded.finish()?;
+        if self.is_stale(&draft) {
+            return Err(ErrorKind::LoadStale.into());
         }
-        Ok(self.apply(change)?)
+        self.renew(&mut first)?;
+        draft.pages.try_reserve(1)?;
+        draft.pages.push((Pgno::FIRST, first));
+        Ok(self.apply(Change::of(draft, page_count))?)
     }
 
     /// The text encoding of the newest state (1 to 3), which SQLite cannot change on an open connection.
@@ -98,16 +121,21 @@ impl Volume {
 pub(crate) struct Loader {
     /// What does not make a page yet.
     rest: Vec<u8>,
-    pages: Pages,
-    next: u32,
-    page_size: Option<PageSize>,
+    /// Of the page read last.
+    last: u32,
+    /// How many pages the header says there are, if it says so.
+    stated: Option<u32>,
+    /// Page 1, which is changed at the end.
+    first: Option<Box<[u8]>>,
+    /// The pages after it.
+    draft: Option<Draft>,
 }
 
 impl Loader {
     /// Takes the next bytes.
-    pub(crate) fn feed(&mut self, mut bytes: &[u8]) -> Result<()> {
+    pub(crate) fn feed(&mut self, volume: &mut Volume, mut bytes: &[u8]) -> Result<()> {
         while !bytes.is_empty() {
-            let wanted = self.page_size.map_or(SMALLEST_PAGE, PageSize::bytes);
+            let wanted = self.draft.as_ref().map_or(SMALLEST_PAGE, |draft| draft.page_size.bytes());
             let (piece, after) = bytes.split_at(bytes.len().min(wanted.saturating_sub(self.rest.len())));
             self.rest.try_reserve(piece.len())?;
             self.rest.extend_from_slice(piece);
@@ -115,48 +143,56 @@ impl Loader {
             if self.rest.len() < wanted {
                 break;
             }
-            match self.page_size {
-                None => self.page_size = Some(DatabaseHeader::parse(&self.rest)?.page_size),
-                Some(page_size) => self.page(page_size)?,
+            match self.draft.as_mut() {
+                None => self.draft = Some(volume.draft(DatabaseHeader::parse(&self.rest)?.page_size)),
+                Some(_) => self.page(volume)?,
             }
         }
         Ok(())
     }
 
-    fn page(&mut self, page_size: PageSize) -> Result<()> {
-        self.next = self.next.checked_add(1).ok_or(ErrorKind::LoadSize)?;
-        let pgno = Pgno::new(self.next).ok_or(ErrorKind::LoadSize)?;
-        if pgno == page_size.lock_page() {
-            self.rest.clear();
-            return Ok(());
+    /// Whose pages the store may have staged of it.
+    pub(crate) fn owner(&self) -> Option<Owner> {
+        self.draft.as_ref().map(|draft| draft.owner)
+    }
+
+    fn page(&mut self, volume: &mut Volume) -> Result<()> {
+        let Some(draft) = self.draft.as_mut() else { return Ok(()) };
+        self.last = self.last.checked_add(1).ok_or(ErrorKind::LoadSize)?;
+        let pgno = Pgno::new(self.last).ok_or(ErrorKind::LoadSize)?;
+        if pgno == Pgno::FIRST {
+            self.stated = DatabaseHeader::parse(&self.rest)?.page_count;
+            self.first = Some(copied(&self.rest)?);
+        } else if pgno != draft.page_size.lock_page() && self.stated.is_none_or(|stated| pgno.value() <= stated) {
+            // SQLite ignores what follows the pages that the header counts.
+            if volume.is_stale(draft) {
+                return Err(ErrorKind::LoadStale.into());
+            }
+            if volume.is_taken() {
+                return Err(ErrorKind::Busy.into());
+            }
+            volume.add(draft, pgno, copied(&self.rest)?)?;
         }
-        self.pages.try_reserve(1)?;
-        let page = crate::store::copied(&self.rest)?;
         self.rest.clear();
-        self.pages.push((pgno, page));
         Ok(())
     }
 
-    fn finish(mut self) -> Result<Change> {
-        let Some((_, first)) = self.pages.first_mut() else {
+    /// The pages after page 1, page 1, and how many there are.
+    fn finish(self) -> Result<(Draft, Box<[u8]>, u32)> {
+        let (Some(draft), Some(mut first)) = (self.draft, self.first) else {
             // Says whether it is empty, no database, or too short.
             DatabaseHeader::parse(&self.rest)?;
             return Err(ErrorKind::LoadSize.into());
         };
-        let header = DatabaseHeader::parse(first)?;
         // A file in WAL mode is a whole database when its WAL is empty; here there is no WAL.
         if let Some(versions) = first.get_mut(18..20) {
             versions.copy_from_slice(&[1, 1]);
         }
-        let stated = header.page_count.unwrap_or(self.next);
-        if !self.rest.is_empty() || stated > self.next {
+        let stated = self.stated.unwrap_or(self.last);
+        if !self.rest.is_empty() || stated > self.last {
             return Err(ErrorKind::LoadSize.into());
         }
-        // SQLite ignores what follows the pages that the header counts.
-        self.pages.retain(|(pgno, _)| pgno.value() <= stated);
-        let page_size = self.pages.first().and_then(|(_, page)| page.first_chunk()).map(page_size);
-        let page_size = page_size.ok_or(ErrorKind::LoadSize)??;
-        Ok(Change { page_size, page_count: stated, pages: self.pages })
+        Ok((draft, first, stated))
     }
 }
 

@@ -6,6 +6,7 @@ export type {
   Database as EngineDatabase,
   PageStore,
   Prepared as EnginePrepared,
+  Scratch,
 } from "../pkg/engine/pagemark.js";
 
 type Wasm = BufferSource | WebAssembly.Module | Response | URL;

@@ -6,6 +6,7 @@ export {
   type EnginePrepared,
   engineCore,
   type PageStore,
+  type Scratch,
   useEngine,
 } from "./engine.ts";
 export { translateCoreError, translating } from "./errors.ts";

@@ -1,4 +1,4 @@
-import type { PageStore } from "../core/index.ts";
+import type { PageStore, Scratch } from "../core/index.ts";
 
 type Opened = NonNullable<ReturnType<PageStore["open"]>>;
 
@@ -8,9 +8,11 @@ type Opened = NonNullable<ReturnType<PageStore["open"]>>;
  */
 export class CheckedStore implements PageStore {
   readonly #store: PageStore;
+  readonly scratch: Scratch | undefined;
 
   constructor(store: PageStore) {
     this.#store = store;
+    this.scratch = store.scratch && new CheckedScratch(store.scratch);
   }
 
   open(): Opened | undefined {
@@ -26,9 +28,7 @@ export class CheckedStore implements PageStore {
   }
 
   read(pgno: number, txid: number): Uint8Array {
-    const page: unknown = this.#store.read(pgno, txid);
-    if (page instanceof Uint8Array) return page;
-    throw wrong("read");
+    return bytesOf("read", this.#store.read(pgno, txid));
   }
 
   commit(...args: Parameters<PageStore["commit"]>): void {
@@ -42,6 +42,39 @@ export class CheckedStore implements PageStore {
   changed(after: number, upto: number): number[] {
     return listOf("changed", this.#store.changed(after, upto), Number.isInteger);
   }
+}
+
+class CheckedScratch implements Scratch {
+  readonly #scratch: Scratch;
+
+  constructor(scratch: Scratch) {
+    this.#scratch = scratch;
+  }
+
+  stage(...args: Parameters<Scratch["stage"]>): void {
+    this.#scratch.stage(...args);
+  }
+
+  unstage(): void {
+    this.#scratch.unstage();
+  }
+
+  writeBlock(...args: Parameters<Scratch["writeBlock"]>): void {
+    this.#scratch.writeBlock(...args);
+  }
+
+  readBlock(file: number, block: number): Uint8Array {
+    return bytesOf("readBlock", this.#scratch.readBlock(file, block));
+  }
+
+  dropFile(file: number): void {
+    this.#scratch.dropFile(file);
+  }
+}
+
+function bytesOf(method: string, bytes: unknown): Uint8Array {
+  if (bytes instanceof Uint8Array) return bytes;
+  throw wrong(method);
 }
 
 function listOf<T>(method: string, values: Iterable<T> | undefined, isRight: (value: T) => boolean): T[] {

@@ -27,8 +27,13 @@ export interface OpenOptions extends IntegerOptions {
   store?: PageStore;
   /** Of a database that holds nothing yet, in bytes; 4096 unless given. */
   pageSize?: number;
-  /** Of SQLite's page cache, in bytes; 16 MiB unless given. */
+  /** Of SQLite's page cache, in bytes; 16 MiB unless given, or 8 MiB over a store with `scratch`. */
   cacheSize?: number;
+  /**
+   * What memory holds beside the cache of transactions, loads and temporary files, in bytes, roughly; the store takes
+   * what is beyond, if it has `scratch`. 8 MiB unless given.
+   */
+  spillAfter?: number;
   /** Whether foreign keys are enforced; true unless given. */
   foreignKeys?: boolean;
   /** How far back states stay readable without a hold; none but the newest unless given. */
@@ -39,6 +44,8 @@ export interface OpenOptions extends IntegerOptions {
 
 type EnginePinOptions = Omit<PinOptions, "at"> & { at?: StateAt | undefined };
 
+/** Where a large transaction does not stay in memory, a large cache would. */
+const SPILLING_CACHE_SIZE = 8 << 20;
 const UNDO_LEASE_MS = 24 * 3600 * 1000;
 /** What a compacted copy is handed over in, in bytes. */
 const CHUNK = 256 << 10;
@@ -80,12 +87,21 @@ export class Database implements PageSource, Disposable {
     this.#core = core;
     this.#options = options;
     this.name = options.name ?? "database";
-    const { name, store, pageSize, cacheSize, foreignKeys = true, history = {}, memoryLimit } = options;
-    checkSizes({ pageSize, cacheSize, memoryLimit, commits: history.commits, ageMs: history.ageMs });
+    const { name, store, pageSize, spillAfter, foreignKeys = true, history = {}, memoryLimit } = options;
+    const cacheSize = options.cacheSize ?? (store?.scratch && SPILLING_CACHE_SIZE);
+    checkSizes({
+      pageSize,
+      cacheSize,
+      spillAfter,
+      memoryLimit,
+      commits: history.commits,
+      ageMs: history.ageMs,
+    });
     const settings = new core.OpenOptions();
     if (name !== undefined) settings.name = name;
     if (pageSize !== undefined) settings.pageSize = pageSize;
     if (cacheSize !== undefined) settings.cacheKib = Math.min(Math.ceil(cacheSize / 1024), 2 ** 31 - 1);
+    if (spillAfter !== undefined) settings.spillAfter = spillAfter;
     if (memoryLimit !== undefined) settings.memoryLimit = memoryLimit;
     settings.foreignKeys = foreignKeys;
     // All there can be, of which Infinity is one way to say it.
@@ -275,20 +291,28 @@ export class Database implements PageSource, Disposable {
     return this.#run((engine) => engine.serialize());
   }
 
-  /** Makes the content that of a database file, as one commit. */
+  /**
+   * Makes the content that of a database file, as one commit. While a large one comes in, the database may be read; what
+   * is committed meanwhile makes it fail, and stays.
+   *
+   * @throws PagemarkError `LOAD_STALE`, `LOAD_SIZE`, `ENGINE_BUSY`, those of the header; nothing of the file stays then
+   */
   async load(
     file: Uint8Array | ReadableStream<Uint8Array>,
     { signal }: { signal?: AbortSignal | undefined } = {},
   ): Promise<void> {
     const loading = new this.#core.Loading();
-    const feed = (chunk: Uint8Array) => translating(() => loading.feed(chunk), this.name);
+    const feed = (chunk: Uint8Array) =>
+      translating(() => this.#handle.engine.loadFeed(loading, chunk, Date.now()), this.name);
     try {
       signal?.throwIfAborted();
       if (file instanceof ReadableStream)
         await file.pipeTo(new WritableStream({ write: feed }), signal && { signal });
       else for await (const chunk of chunksOf(file)) feed(chunk);
+      this.#run(() => {});
     } catch (error) {
-      loading.free();
+      if (this.#handle.isClosed) loading.free();
+      else this.#handle.engine.loadAbort(loading);
       throw error;
     }
     this.#run((engine) => engine.load(loading, Date.now()));

@@ -1,6 +1,7 @@
 // https://developers.cloudflare.com/durable-objects/api/sqlite-storage-api/
 import type { PageStore } from "../core/index.ts";
 import { PagemarkError } from "../errors/index.ts";
+import { DurableObjectScratch } from "./durable-object-scratch.ts";
 import {
   type CommitRow,
   type DurableObjectStorageLike,
@@ -54,13 +55,16 @@ export function durableObjectStore(storage: DurableObjectStorageLike): DurableOb
 class SqlStore implements DurableObjectStore {
   readonly #storage: DurableObjectStorageLike;
   readonly #tables: DurableObjectTables;
+  readonly scratch: DurableObjectScratch;
 
   constructor(storage: DurableObjectStorageLike) {
     this.#storage = storage;
     this.#tables = new DurableObjectTables(storage.sql);
+    this.scratch = new DurableObjectScratch(this.#tables, (action) => this.#write(action));
   }
 
   open(): Opened | undefined {
+    this.scratch.open();
     const meta = this.#tables.exist() ? this.#tables.meta() : undefined;
     if (!meta) return undefined;
     const { lineage, from, pins } = meta;
@@ -77,8 +81,8 @@ class SqlStore implements DurableObjectStore {
     this.#write(() => {
       const tables = this.#tables;
       const { txid, timeMs, pageSize, pageCount, checksum } = commit;
-      const [newest, before] = tables.exist() ? (tables.newest() ?? [0, 0]) : [0, 0];
-      if (newest === 0) tables.create();
+      if (!tables.exist()) tables.create();
+      const [newest, before] = tables.newest() ?? [0, 0];
       const meta = tables.meta() ?? { lineage, from: 1, pins: [], sweptAt: 0, sweptPgno: 0 };
       // Another Database wrote, or the storage was rolled back behind this one's back: its pages would be mixed up.
       if (newest !== txid - 1 || meta.lineage !== lineage) {
@@ -87,15 +91,38 @@ class SqlStore implements DurableObjectStore {
         );
       }
       const kept = keptOf(keep);
-      const replaced = this.#replacedBy(commit, pgnos, before);
-      pgnos.forEach((pgno, index) => {
-        tables.addPage(pgno, txid, pages[index] ?? new Uint8Array());
-      });
-      tables.addReplaced(replaced.filter((version) => isNeeded(version, kept)));
-      tables.dropVersions(replaced.filter((version) => !isNeeded(version, kept)));
+      // Of a large transaction most pages are there already, and none of them is to come here again.
+      const ended = this.scratch.claim()
+        ? this.#endStaged(commit, pgnos, pages, before, kept)
+        : this.#end(commit, pgnos, pages, before, kept);
       tables.addCommit([txid, timeMs, pageSize, pageCount, checksum]);
-      this.#keep(meta, kept, txid, SLICE_OF_COMMIT + 2 * replaced.length);
+      this.#keep(meta, kept, txid, SLICE_OF_COMMIT + 2 * ended);
     });
+    this.scratch.committed();
+  }
+
+  /** Adds a commit's pages to those that are staged, and ends the versions before them. */
+  #endStaged(
+    { txid, pageCount }: StoredCommit,
+    pgnos: Uint32Array,
+    pages: Uint8Array[],
+    before: number,
+    kept: Kept,
+  ) {
+    this.#tables.dropVersionsAfter(txid - 1, pageCount);
+    this.#tables.addPages(txid, pgnos, pages, "replacing");
+    this.#tables.endVersions(txid, pageCount, before, kept);
+    this.#tables.endStaging();
+    return SLICE;
+  }
+
+  /** Adds a commit's pages, and ends the versions before them; how many there were. */
+  #end(commit: StoredCommit, pgnos: Uint32Array, pages: Uint8Array[], before: number, kept: Kept): number {
+    const replaced = this.#replacedBy(commit, pgnos, before);
+    this.#tables.addPages(commit.txid, pgnos, pages);
+    this.#tables.addReplaced(replaced.filter((version) => isNeeded(version, kept)));
+    this.#tables.dropVersions(replaced.filter((version) => !isNeeded(version, kept)));
+    return replaced.length;
   }
 
   retain(keep: Keep): void {

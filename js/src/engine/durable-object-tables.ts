@@ -1,4 +1,4 @@
-import type { Replaced } from "./page-versions.ts";
+import type { Kept, Replaced } from "./page-versions.ts";
 
 type Value = number | string | null | ArrayBuffer | Uint8Array;
 
@@ -36,7 +36,22 @@ const TABLES = [
   "CREATE INDEX pagemark_versions_by_txid ON pagemark_versions (txid, pgno)",
   `CREATE TABLE pagemark_replaced (replaced_at INTEGER NOT NULL, pgno INTEGER NOT NULL, txid INTEGER NOT NULL,
     PRIMARY KEY (replaced_at, pgno)) WITHOUT ROWID`,
+  // Versions above the newest commit's TXID are staged, by the one whom the row names.
+  "CREATE TABLE pagemark_staging (id INTEGER PRIMARY KEY CHECK (id = 1), owner INTEGER NOT NULL)",
+  `CREATE TABLE pagemark_scratch (owner INTEGER NOT NULL, file INTEGER NOT NULL, block INTEGER NOT NULL,
+    bytes BLOB NOT NULL, PRIMARY KEY (owner, file, block)) WITHOUT ROWID`,
 ];
+
+/** Pages that go into one statement: of three parameters each, of which it takes 100. */
+const PAGES_A_STATEMENT = 33;
+const INTO_VERSIONS = "INTO pagemark_versions VALUES (?, ?, ?)";
+const MORE_VERSIONS = ", (?, ?, ?)".repeat(PAGES_A_STATEMENT - 1);
+/** Page numbers that one statement goes through when a large commit ends the versions before it. */
+const PAGES_ENDED_AT_A_TIME = 1 << 14;
+
+/** Of a version `old`: whether the commit of TXID 1 has another one of the page, or shrinks it away. */
+const IS_ENDED = `(pgno > ?2
+  OR EXISTS (SELECT 1 FROM pagemark_versions AS new WHERE new.pgno = old.pgno AND new.txid = ?1))`;
 
 /** Rows that go into one statement, as JSON: it takes 100 parameters, and 2,000,000 bytes in each. */
 const ROWS_A_STATEMENT = 4096;
@@ -122,16 +137,22 @@ export class DurableObjectTables {
 
   page(pgno: number, txid: number): Uint8Array | undefined {
     const sql = "SELECT page FROM pagemark_versions WHERE pgno = ? AND txid <= ? ORDER BY txid DESC LIMIT 1";
-    const page = this.#one(sql, pgno, txid)?.[0];
-    if (page instanceof ArrayBuffer) return new Uint8Array(page);
-    return page instanceof Uint8Array ? page : undefined;
+    return bytesOf(this.#one(sql, pgno, txid)?.[0]);
   }
 
-  addPage(pgno: number, txid: number, page: Uint8Array): void {
-    this.#rows("INSERT INTO pagemark_versions VALUES (?, ?, ?)", pgno, txid, page);
+  /** Adds versions; `replacing`, also in the place of those that are there. */
+  addPages(txid: number, pgnos: Uint32Array, pages: readonly Uint8Array[], how?: "replacing"): void {
+    const one = `${how ? "REPLACE" : "INSERT"} ${INTO_VERSIONS}`;
+    const many = one + MORE_VERSIONS;
+    const row = (at: number): Value[] => [pgnos[at] ?? 0, txid, pages[at] ?? new Uint8Array()];
+    let at = 0;
+    for (; pgnos.length - at >= PAGES_A_STATEMENT; at += PAGES_A_STATEMENT) {
+      this.#rows(many, ...Array.from({ length: PAGES_A_STATEMENT }, (_, index) => row(at + index)).flat());
+    }
+    for (; at < pgnos.length; at++) this.#rows(one, ...row(at));
   }
 
-  /** The TXIDs of the pages' newest versions; of pages that have none, nothing. */
+  /** The TXIDs of the pages' newest committed versions; of pages that have none, nothing. */
   newestVersions(pgnos: readonly number[]): [pgno: number, txid: number][] {
     const sql = `SELECT value, (SELECT txid FROM pagemark_versions WHERE pgno = value ORDER BY txid DESC LIMIT 1)
       FROM json_each(?)`;
@@ -171,7 +192,77 @@ export class DurableObjectTables {
 
   changed(after: number, upto: number): number[] {
     const sql = "SELECT DISTINCT pgno FROM pagemark_versions WHERE txid > ? AND txid <= ? ORDER BY pgno";
-    return (this.#rows(sql, after, upto) as [number][]).map(([pgno]) => pgno);
+    const changed: number[] = [];
+    // There may be very many: none of the rows is kept.
+    for (const [pgno] of this.#sql.exec(sql, after, upto).raw()) changed.push(pgno as number);
+    return changed;
+  }
+
+  /** Who has staged versions above the newest commit's. */
+  stagedBy(): number | undefined {
+    return this.#one("SELECT owner FROM pagemark_staging")?.[0] as number | undefined;
+  }
+
+  setStagedBy(owner: number): void {
+    this.#rows("REPLACE INTO pagemark_staging VALUES (1, ?)", owner);
+  }
+
+  /** Nobody has any longer what is staged beside the commit of `txid`: it is committed, or gone. */
+  endStaging(): void {
+    this.#rows("DELETE FROM pagemark_staging");
+  }
+
+  /** Drops the versions after `txid`, of pages after `pgno`. */
+  dropVersionsAfter(txid: number, pgno = 0): void {
+    this.#rows("DELETE FROM pagemark_versions WHERE txid > ? AND pgno > ?", txid, pgno);
+  }
+
+  /**
+   * Ends, for a commit of `txid` whose versions are all there, those that it replaces or, beyond its `pageCount`, shrinks
+   * away, of a database of `before` pages: notes those that `kept` needs, and drops the others. None of them is read.
+   */
+  endVersions(txid: number, pageCount: number, before: number, { from, pins }: Kept): void {
+    const isEveryNeeded = txid > from;
+    // All pins are before `from`: the last one needs what was there by then.
+    const lastPin = isEveryNeeded ? txid : (pins.at(-1) ?? 0);
+    for (let first = 1; first <= before; first += PAGES_ENDED_AT_A_TIME) {
+      const last = Math.min(before, first + PAGES_ENDED_AT_A_TIME - 1);
+      const args = [txid, pageCount, first, last, lastPin];
+      this.#rows(
+        `INSERT INTO pagemark_replaced SELECT ?1, pgno, max(txid) AS ended FROM pagemark_versions AS old
+          WHERE pgno BETWEEN ?3 AND ?4 AND txid < ?1 AND ${IS_ENDED} GROUP BY pgno HAVING ended <= ?5`,
+        ...args,
+      );
+      if (isEveryNeeded) continue;
+      this.#rows(
+        `DELETE FROM pagemark_versions AS old
+          WHERE pgno BETWEEN ?3 AND ?4 AND txid < ?1 AND txid > ?5 AND ${IS_ENDED}`,
+        ...args,
+      );
+    }
+  }
+
+  /** Whether anything is there that is not committed. */
+  hasScratch(): boolean {
+    const sql = "SELECT EXISTS (SELECT 1 FROM pagemark_staging) OR EXISTS (SELECT 1 FROM pagemark_scratch)";
+    return this.#one(sql)?.[0] === 1;
+  }
+
+  dropScratch(): void {
+    this.#rows("DELETE FROM pagemark_scratch");
+  }
+
+  block(owner: number, file: number, block: number): Uint8Array | undefined {
+    const sql = "SELECT bytes FROM pagemark_scratch WHERE owner = ? AND file = ? AND block = ?";
+    return bytesOf(this.#one(sql, owner, file, block)?.[0]);
+  }
+
+  setBlock(owner: number, file: number, block: number, bytes: Uint8Array): void {
+    this.#rows("REPLACE INTO pagemark_scratch VALUES (?, ?, ?, ?)", owner, file, block, bytes);
+  }
+
+  dropFile(owner: number, file: number): void {
+    this.#rows("DELETE FROM pagemark_scratch WHERE owner = ? AND file = ?", owner, file);
   }
 
   #one(sql: string, ...bindings: Value[]): unknown[] | undefined {
@@ -191,4 +282,9 @@ export class DurableObjectTables {
     }
     return rows;
   }
+}
+
+function bytesOf(blob: unknown): Uint8Array | undefined {
+  if (blob instanceof ArrayBuffer) return new Uint8Array(blob);
+  return blob instanceof Uint8Array ? blob : undefined;
 }

@@ -1,4 +1,4 @@
-export type { PageStore } from "../core/index.ts";
+export type { PageStore, Scratch } from "../core/index.ts";
 export { SqlError } from "../errors/index.ts";
 export { Database, type OpenOptions } from "./database.ts";
 export { type DurableObjectStore, durableObjectStore } from "./durable-object-store.ts";

@@ -1,0 +1,208 @@
+//! What is not committed and would take too much memory: the store keeps it, out of sight, until the commit.
+//!
+//! It does so for one owner at a time: the transaction under way, or content that comes in to replace the database's.
+//! Whoever stages next, or commits, puts out what is staged for another; content that comes in then has to come anew.
+
+use std::collections::TryReserveError;
+
+use pagemark::page::{Checksum, PageSize, Pgno, Txid};
+
+use super::Volume;
+use crate::store::{Pages, StoreError};
+
+/// How many pages the store is given at a time.
+const SLICE: usize = 64;
+
+/// Whose pages are staged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Owner {
+    Transaction,
+    /// By its number.
+    Draft(u32),
+}
+
+/// What the store has of pages that are not committed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Staging {
+    Nothing,
+    Of(Owner),
+    /// What nobody wants any more, and the store failed to forget.
+    Leftover,
+}
+
+/// Which pages are staged.
+#[derive(Debug, Default)]
+pub(crate) struct Staged {
+    /// The checksum of page N at index N - 1; 0, which is no checksum, for those that are not.
+    sums: Vec<u64>,
+}
+
+impl Staged {
+    pub(super) fn is_empty(&self) -> bool {
+        self.sums.is_empty()
+    }
+
+    pub(super) fn has(&self, pgno: Pgno) -> bool {
+        self.sums.get(index(pgno)).is_some_and(|&sum| sum != 0)
+    }
+
+    /// The staged pages up to `last`, ascending.
+    pub(super) fn up_to(&self, last: u32) -> impl Iterator<Item = (Pgno, Checksum)> {
+        let pages = (1..=last).zip(&self.sums);
+        pages.filter_map(|(pgno, &sum)| Some((Pgno::new(pgno)?, Checksum::new(sum)?)))
+    }
+
+    pub(super) fn remove(&mut self, pgno: Pgno) {
+        if let Some(sum) = self.sums.get_mut(index(pgno)) {
+            *sum = 0;
+        }
+    }
+
+    pub(super) fn truncate(&mut self, count: u32) {
+        self.sums.truncate(count as usize);
+    }
+
+    fn reserve(&mut self, last: Pgno) -> Result<(), TryReserveError> {
+        let len = last.value() as usize;
+        if self.sums.len() < len {
+            self.sums.try_reserve(len - self.sums.len())?;
+            self.sums.resize(len, 0);
+        }
+        Ok(())
+    }
+
+    fn insert(&mut self, pgno: Pgno, checksum: Checksum) {
+        if let Some(sum) = self.sums.get_mut(index(pgno)) {
+            *sum = checksum.value();
+        }
+    }
+}
+
+/// A state that is being put together, page by page.
+#[derive(Debug)]
+pub(crate) struct Draft {
+    pub(super) owner: Owner,
+    pub(super) page_size: PageSize,
+    /// What is in memory of it.
+    pub(super) pages: Pages,
+    pub(super) staged: Staged,
+}
+
+impl Draft {
+    pub(super) fn new(owner: Owner, page_size: PageSize) -> Self {
+        Self { owner, page_size, pages: Pages::new(), staged: Staged::default() }
+    }
+}
+
+impl Volume {
+    /// Begins a draft.
+    pub(super) fn draft(&mut self, page_size: PageSize) -> Draft {
+        self.next_draft = self.next_draft.wrapping_add(1);
+        Draft::new(Owner::Draft(self.next_draft), page_size)
+    }
+
+    /// Adds a page to a draft.
+    pub(super) fn add(&mut self, draft: &mut Draft, pgno: Pgno, page: Box<[u8]>) -> Result<(), StoreError> {
+        draft.pages.try_reserve(1)?;
+        draft.pages.push((pgno, page));
+        if self.is_too_much(draft.pages.len(), draft.page_size.bytes()) {
+            let pages = core::mem::take(&mut draft.pages);
+            for slice in pages.chunks(SLICE) {
+                self.stage(draft.owner, draft.page_size, slice, &mut draft.staged)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether something of a draft was staged, and has been put out since.
+    pub(super) fn is_stale(&self, draft: &Draft) -> bool {
+        !draft.staged.is_empty() && self.staging != Staging::Of(draft.owner)
+    }
+
+    /// Whether the store has pages of the transaction under way, so that nothing else can be staged.
+    pub(super) fn is_taken(&self) -> bool {
+        self.staging == Staging::Of(Owner::Transaction)
+    }
+
+    /// Gives a draft up.
+    pub(crate) fn abandon(&mut self, owner: Owner) {
+        if self.staging == Staging::Of(owner) {
+            // What cannot be forgotten now is before anything else is staged or committed.
+            let _ = self.unstage();
+        }
+    }
+
+    /// Stages pages of the transaction under way, if memory holds too many.
+    pub(super) fn spill(&mut self) -> Result<(), StoreError> {
+        let chunk = self.chunk();
+        let Some(page_size) = u32::try_from(chunk).ok().and_then(PageSize::new) else { return Ok(()) };
+        if !self.is_too_much(self.overlay.len(), chunk) {
+            return Ok(());
+        }
+        for numbers in self.overlay.numbers()?.chunks(SLICE) {
+            let mut pages = Pages::new();
+            pages.try_reserve_exact(numbers.len())?;
+            pages.extend(numbers.iter().filter_map(|&pgno| Some((pgno, self.overlay.take(pgno)?))));
+            let mut staged = core::mem::take(self.overlay.staged());
+            let done = self.stage(Owner::Transaction, page_size, &pages, &mut staged);
+            *self.overlay.staged() = staged;
+            if done.is_err() {
+                self.overlay.put_back(pages);
+                return done;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes sure that nothing is staged but what `owner` staged.
+    pub(super) fn clear_for(&mut self, owner: Owner) -> Result<(), StoreError> {
+        match self.staging {
+            Staging::Nothing => Ok(()),
+            Staging::Of(other) if other == owner => Ok(()),
+            _ => self.unstage(),
+        }
+    }
+
+    /// Forgets what is staged.
+    pub(super) fn unstage(&mut self) -> Result<(), StoreError> {
+        if self.staging != Staging::Nothing {
+            self.staging = Staging::Leftover;
+            self.store.scratch(|scratch| scratch.unstage())?;
+            self.staging = Staging::Nothing;
+        }
+        Ok(())
+    }
+
+    /// The number of the commit that is to come.
+    pub(super) fn next_txid(&self) -> Txid {
+        Txid(self.newest().map_or(1, |newest| newest.txid.0 + 1))
+    }
+
+    fn stage(
+        &mut self,
+        owner: Owner,
+        page_size: PageSize,
+        pages: &[(Pgno, Box<[u8]>)],
+        staged: &mut Staged,
+    ) -> Result<(), StoreError> {
+        let Some(last) = pages.iter().map(|&(pgno, _)| pgno).max() else { return Ok(()) };
+        staged.reserve(last)?;
+        self.clear_for(owner)?;
+        self.staging = Staging::Of(owner);
+        let txid = self.next_txid();
+        self.store.scratch(|scratch| scratch.stage(txid, pages))?;
+        for (pgno, page) in pages {
+            staged.insert(*pgno, self.sums.of(page_size, *pgno, page));
+        }
+        Ok(())
+    }
+
+    /// Whether so many pages are more than memory is to hold.
+    fn is_too_much(&self, count: usize, page_size: usize) -> bool {
+        self.spill_after.is_some_and(|limit| count.saturating_mul(page_size) as u64 > limit)
+    }
+}
+
+fn index(pgno: Pgno) -> usize {
+    pgno.value() as usize - 1
+}
