@@ -2,7 +2,7 @@
 import { PagemarkError } from "pagemark";
 import { Database, type PageStore } from "pagemark/engine";
 import { describe, expect, test } from "vitest";
-import { MapStore, watched } from "./map-store.ts";
+import { MapStore, type Method, watched } from "./map-store.ts";
 import { codeOf, column, rejectionOf, thrownBy } from "./support.ts";
 
 const rowsOf = (db: Database) => column(db, "SELECT a FROM t ORDER BY id");
@@ -66,7 +66,7 @@ describe("a store that fails", () => {
         let calls = 0;
         let method = "";
         const counted = watched(store, {
-          [when]: (called: keyof PageStore) => {
+          [when]: (called: Method) => {
             if (++calls !== failing) return;
             method = called;
             throw cause;

@@ -22,13 +22,19 @@ export interface Life {
 export async function live(
   { Database }: Pick<typeof Engine, "Database">,
   store: Engine.PageStore,
-  { seed, steps }: { seed: number; steps: number },
+  { seed, steps, spillAfter }: { seed: number; steps: number; spillAfter?: number },
 ): Promise<Life> {
   const random = seeded(seed);
-  const model = new MapStore();
+  // What SQLite writes of pages that are free depends on whether its cache spills.
+  const model = new MapStore({ scratch: store.scratch !== undefined });
   const history = { commits: seed % 3 === 0 ? 0 : 3 + random(10) };
   const open = () =>
-    Promise.all([store, model].map((each) => Database.open({ store: each, pageSize: 512, history })));
+    Promise.all(
+      [store, model].map((each) => {
+        const small = spillAfter === undefined ? {} : { spillAfter, cacheSize: 8192 };
+        return Database.open({ store: each, pageSize: 512, history, ...small });
+      }),
+    );
   let dbs = (await open()) as [Db, Db];
   const life: Life = { differed: undefined, commits: 0, compared: 0, restored: 0 };
   let holds: [Engine.Hold, Engine.Hold][] = [];
@@ -72,7 +78,7 @@ export async function live(
 
 function statement(random: (below: number) => number): string | undefined {
   const id = random(200);
-  switch (random(9)) {
+  switch (random(10)) {
     case 0:
     case 1:
       return `INSERT OR REPLACE INTO t VALUES (${id}, '${"x".repeat(random(1500))}')`;
@@ -87,6 +93,10 @@ function statement(random: (below: number) => number): string | undefined {
       return random(4) === 0 ? "DELETE FROM t; VACUUM" : `UPDATE t SET a = 1 WHERE id = ${id}`;
     case 6:
       return `BEGIN; DELETE FROM t; ${random(2) === 0 ? "ROLLBACK" : "COMMIT"}`;
+    case 7:
+      return `SAVEPOINT s; UPDATE t SET a = a || a WHERE length(a) < 100 AND id > ${id}; SAVEPOINT u;
+        DELETE FROM t WHERE id % 2; ${random(2) === 0 ? "ROLLBACK TO u" : ""}; ${random(3) === 0 ? "ROLLBACK TO s" : ""};
+        RELEASE s`;
     default:
       return undefined;
   }

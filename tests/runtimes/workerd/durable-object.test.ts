@@ -110,7 +110,7 @@ test("an exception in the storage fails the statement, and leaves the last commi
     );
     const at = db.bookmark();
     for (const sql of [
-      "INSERT INTO pagemark_versions",
+      "INTO pagemark_versions",
       "DELETE FROM pagemark_commits",
       "REPLACE INTO pagemark_meta",
     ]) {
