@@ -228,7 +228,9 @@ impl ScratchFile {
         let mut cache = self.blocks.cache()?;
         let (block, kept) = place(len)?;
         // What is cut off must not show again.
-        if kept > 0 && let Some(slot) = cache.block((self.id, block))? {
+        if kept > 0
+            && let Some(slot) = cache.block((self.id, block))?
+        {
             slot.bytes.iter_mut().skip(kept).for_each(|byte| *byte = 0);
             slot.is_dirty = true;
         }

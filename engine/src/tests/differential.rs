@@ -123,7 +123,9 @@ impl Pair {
     /// After a commit: the store's pages against SQLite's serialize.
     fn compare_pages(&mut self, context: &str) {
         let Ok(bookmark) = self.ours.bookmark() else { return };
-        if !self.ours.in_transaction() && let Some(store) = &self.spilling {
+        if !self.ours.in_transaction()
+            && let Some(store) = &self.spilling
+        {
             assert_eq!(store.scratch_held().0, 0, "{context}");
         }
         if bookmark.txid.0 == self.txid {

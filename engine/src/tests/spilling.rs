@@ -96,4 +96,3 @@ impl Scratch for Spilling {
         Ok(())
     }
 }
-

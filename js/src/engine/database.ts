@@ -1,10 +1,4 @@
-import {
-  type EngineCore,
-  type EngineDatabase,
-  engineCore,
-  type PageStore,
-  translateCoreError,
-} from "../core/index.ts";
+import { type EngineCore, type EngineDatabase, engineCore, translateCoreError } from "../core/index.ts";
 import { PagemarkError } from "../errors/index.ts";
 import type { BackupOptions, NewBackup } from "../jobs/backup.ts";
 import { type DumpOptions, dumpMoment } from "../jobs/dump.ts";
@@ -14,38 +8,15 @@ import type { Store } from "../stores/store.ts";
 import { runBatch } from "./batch.ts";
 import { CheckedStore } from "./checked-store.ts";
 import { Handle } from "./handle.ts";
-import { checkSizes, chunksOf, isThenable, momentText } from "./input.ts";
+import { chunksOf, isThenable, momentText } from "./input.ts";
 import { EngineMoment } from "./moment.ts";
+import { type OpenOptions, settingsOf } from "./options.ts";
 import type { Check, Hold, Imported, State, StateAt } from "./results.ts";
 import { type Parameters, type Row, Statement } from "./statement.ts";
 import type { IntegerOptions } from "./values.ts";
 
-export interface OpenOptions extends IntegerOptions {
-  /** Refuses a second open database of this name; backups and messages are under it. */
-  name?: string;
-  /** Where its pages are kept; memory unless given. */
-  store?: PageStore;
-  /** Of a database that holds nothing yet, in bytes; 4096 unless given. */
-  pageSize?: number;
-  /** Of SQLite's page cache, in bytes; 16 MiB unless given, or 8 MiB over a store with `scratch`. */
-  cacheSize?: number;
-  /**
-   * What memory holds beside the cache of transactions, loads and temporary files, in bytes, roughly; the store takes
-   * what is beyond, if it has `scratch`. 8 MiB unless given.
-   */
-  spillAfter?: number;
-  /** Whether foreign keys are enforced; true unless given. */
-  foreignKeys?: boolean;
-  /** How far back states stay readable without a hold; none but the newest unless given. */
-  history?: { commits?: number; ageMs?: number };
-  /** What the pages of a database in memory may take, in bytes. */
-  memoryLimit?: number;
-}
-
 type EnginePinOptions = Omit<PinOptions, "at"> & { at?: StateAt | undefined };
 
-/** Where a large transaction does not stay in memory, a large cache would. */
-const SPILLING_CACHE_SIZE = 8 << 20;
 const UNDO_LEASE_MS = 24 * 3600 * 1000;
 /** What a compacted copy is handed over in, in bytes. */
 const CHUNK = 256 << 10;
@@ -87,26 +58,8 @@ export class Database implements PageSource, Disposable {
     this.#core = core;
     this.#options = options;
     this.name = options.name ?? "database";
-    const { name, store, pageSize, spillAfter, foreignKeys = true, history = {}, memoryLimit } = options;
-    const cacheSize = options.cacheSize ?? (store?.scratch && SPILLING_CACHE_SIZE);
-    checkSizes({
-      pageSize,
-      cacheSize,
-      spillAfter,
-      memoryLimit,
-      commits: history.commits,
-      ageMs: history.ageMs,
-    });
-    const settings = new core.OpenOptions();
-    if (name !== undefined) settings.name = name;
-    if (pageSize !== undefined) settings.pageSize = pageSize;
-    if (cacheSize !== undefined) settings.cacheKib = Math.min(Math.ceil(cacheSize / 1024), 2 ** 31 - 1);
-    if (spillAfter !== undefined) settings.spillAfter = spillAfter;
-    if (memoryLimit !== undefined) settings.memoryLimit = memoryLimit;
-    settings.foreignKeys = foreignKeys;
-    // All there can be, of which Infinity is one way to say it.
-    settings.historyCommits = Math.min(history.commits ?? 0, 2 ** 32 - 1);
-    settings.historyMs = history.ageMs ?? 0;
+    const { store } = options;
+    const settings = settingsOf(core, options);
     const lineage = crypto.getRandomValues(new BigUint64Array(1))[0] ?? 1n;
     const hex = lineage.toString(16).padStart(16, "0");
     const engine = translating(

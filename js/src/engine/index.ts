@@ -1,7 +1,8 @@
 export type { PageStore, Scratch } from "../core/index.ts";
 export { SqlError } from "../errors/index.ts";
-export { Database, type OpenOptions } from "./database.ts";
+export { Database } from "./database.ts";
 export { type DurableObjectStore, durableObjectStore } from "./durable-object-store.ts";
+export type { OpenOptions } from "./options.ts";
 export type { Check, Hold, Imported, State, StateAt } from "./results.ts";
 export type { Parameters, Row, RunResult, Statement } from "./statement.ts";
 export type { IntegerOptions, SqlParameter, SqlValue } from "./values.ts";
