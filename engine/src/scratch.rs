@@ -83,11 +83,11 @@ impl Cache {
                 slot
             }
         };
-        let slot = self.slots.get_mut(slot);
-        Ok(slot.map(|slot| {
+        let mut slot = self.slots.get_mut(slot);
+        if let Some(slot) = &mut slot {
             slot.is_used = true;
-            slot
-        }))
+        }
+        Ok(slot)
     }
 
     /// The block's bytes, to be changed; when `whole`, all of them will be.
@@ -102,11 +102,11 @@ impl Cache {
                 slot.place = Some(place);
             }
         }
-        let slot = self.block(place)?;
-        Ok(slot.map(|slot| {
+        let mut slot = self.block(place)?;
+        if let Some(slot) = &mut slot {
             slot.is_dirty = true;
-            slot
-        }))
+        }
+        Ok(slot)
     }
 
     /// A slot that holds nothing.

@@ -26,6 +26,7 @@ export const ENGINE_LAYERS: Readonly<Record<string, number>> = {
   store: 1,
   history: 2,
   volume: 3,
+  scratch: 3,
   sqlite: 4,
   database: 5,
   bind: 6,

@@ -9,13 +9,16 @@ use pagemark::page::{Pgno, Txid};
 use super::support::Shared;
 use crate::store::{Commit, Keep, PageStore, Scratch, StoreError, StoreState};
 
+type Staged = BTreeMap<Pgno, Box<[u8]>>;
+type Blocks = BTreeMap<(u32, u32), Vec<u8>>;
+
 /// A store that takes what is not committed. It outlives its database, and is meant to be right by looking at it.
 #[derive(Clone, Default)]
 pub(super) struct Spilling {
     pub(super) inner: Shared,
     /// The TXID that they are for, and the pages.
-    staged: Rc<RefCell<(u64, BTreeMap<Pgno, Box<[u8]>>)>>,
-    blocks: Rc<RefCell<BTreeMap<(u32, u32), Vec<u8>>>>,
+    staged: Rc<RefCell<(u64, Staged)>>,
+    blocks: Rc<RefCell<Blocks>>,
     /// How many pages were staged, and blocks written.
     pub(super) spilled: Rc<Cell<(u64, u64)>>,
 }
