@@ -1,14 +1,16 @@
 import { RpcTarget } from "cloudflare:workers";
+import type { SqlValue } from "../entry/engine.workerd.ts";
 import { PagemarkError } from "../entry/workerd.ts";
 import type { Query, QueryMeta, QueryResult } from "./database/queries.ts";
 
 type Value = NonNullable<Query["params"]>[number];
-type Rows = Record<string, unknown>[];
+/** A row by its columns' names. Named values, because what a binding cannot send has no type on its other side. */
+export type Row = Record<string, SqlValue>;
 
 /** What a statement answers, in D1's shape. */
 export interface D1Answer {
   success: true;
-  results: Rows;
+  results: Row[];
   meta: QueryMeta;
 }
 
@@ -37,15 +39,15 @@ export class BoundStatement extends RpcTarget {
   }
 
   /** The first row, or its value of one column; `null` when there is none. */
-  async first(column?: string): Promise<unknown> {
+  async first(column?: string): Promise<Row | SqlValue> {
     const [row] = (await this.all()).results;
     if (!row || column === undefined) return row ?? null;
     if (!Object.hasOwn(row, column)) throw new PagemarkError("USAGE", `the result has no column ${column}`);
-    return row[column];
+    return row[column] ?? null;
   }
 
   /** Rows as arrays; with `columnNames` the first one has the names. */
-  async raw({ columnNames = false }: { columnNames?: boolean } = {}): Promise<unknown[][]> {
+  async raw({ columnNames = false }: { columnNames?: boolean } = {}): Promise<SqlValue[][]> {
     const { columns, rows } = await this.#run(this.#query);
     return columnNames ? [columns, ...rows] : rows;
   }
@@ -58,6 +60,8 @@ export class BoundStatement extends RpcTarget {
 
 /** The rows as objects. Of columns of the same name the last one counts. */
 export function d1Answer({ columns, rows, meta }: QueryResult): D1Answer {
-  const results = rows.map((row) => Object.fromEntries(columns.map((column, at) => [column, row[at]])));
+  const results = rows.map((row) =>
+    Object.fromEntries(columns.map((column, at) => [column, row[at] ?? null])),
+  );
   return { success: true, results, meta };
 }
