@@ -1,6 +1,6 @@
 import { OpenAPIHono, type z } from "@hono/zod-openapi";
 import { accounts } from "./accounts.ts";
-import { type ApiContext, authenticate } from "./auth.ts";
+import { type ApiContext, authenticate, ownAccount } from "./auth.ts";
 import { backups } from "./backups.ts";
 import { databases } from "./databases.ts";
 import { ApiError, failure, refusal } from "./envelope.ts";
@@ -24,6 +24,7 @@ app.get("/healthz", (c) => c.json({ ok: true }));
 app.route("/", exec);
 app.route("/", signedFiles);
 app.use(`${BASE}/*`, authenticate);
+app.use(`${BASE}/accounts/:account_id/*`, ownAccount);
 for (const part of [accounts, databases, queries, jobs, backups, timeTravel]) app.route(BASE, part);
 app.notFound((c) => failure(c, 404, [{ code: 7003, message: `Could not route to ${c.req.path}` }]));
 app.onError(refusal);

@@ -26,6 +26,14 @@ export const authenticate: MiddlewareHandler<ApiContext> = async (c, next) => {
   await next();
 };
 
+/** Refuses other accounts than the one that is set. */
+export const ownAccount: MiddlewareHandler<ApiContext> = async (c, next) => {
+  const { PAGEMARK_ACCOUNT_ID } = c.env;
+  if (PAGEMARK_ACCOUNT_ID && c.req.param("account_id") !== PAGEMARK_ACCOUNT_ID)
+    throw new ApiError(403, 10000, "Authentication error: that account is not this Worker's");
+  await next();
+};
+
 /** Refuses a token that may only read. */
 export const adminOnly: MiddlewareHandler<ApiContext> = async (c, next) => {
   if (c.get("scope") !== "admin")
