@@ -2,7 +2,16 @@
 // it, but in this process, so that it ends with it, and without a look at any network.
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { root } from "./run.mjs";
@@ -16,6 +25,9 @@ const { unstable_getMiniflareWorkerOptions: optionsOf } = require("wrangler");
 const { convertV4MiniflareOptions, Log, LogLevel, Miniflare } = createRequire(
   join(wranglerFolder, "package.json"),
 )("miniflare");
+
+/** Bundles of older builds are deleted after so long. */
+const OLD_MS = 24 * 3_600_000;
 
 /** What keeps wrangler from asking anybody, or from telling anything. */
 export const QUIET = {
@@ -93,6 +105,10 @@ async function bundle(folder, out) {
     if (!existsSync(out)) throw error;
   }
   rmSync(making, { recursive: true, force: true });
+  for (const name of readdirSync(dirname(out))) {
+    const other = join(dirname(out), name);
+    if (Date.now() - statSync(other).mtimeMs > OLD_MS) rmSync(other, { recursive: true, force: true });
+  }
 }
 
 /** Of all that goes into a bundle. */
