@@ -12,11 +12,14 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join, resolve } from "node:path";
+import { buildDashboard } from "./lib/dashboard.mjs";
 import { root, run } from "./lib/run.mjs";
 import { modules, report } from "./lib/wasm.mjs";
 
 const TARGET = "wasm32-unknown-unknown";
 const dist = join(root, "js/dist");
+/** In js/dist, without a source of the same name in js/src. */
+const GENERATED = /^(core|dump|engine)\.d\.|^worker\/dashboard\/assets\.js$/;
 
 // What Rust emits for this target by default, plus simd; said here so that wasm-opt accepts a stripped file as well.
 const FEATURES = [
@@ -100,6 +103,7 @@ function buildPackage() {
   // npm publishes these two from the package's own folder only.
   for (const name of ["LICENSE", "README.md"]) copy(join(root, name), `../${name}`);
   run("tsc", ["--project", "js"]);
+  buildDashboard(join(dist, "worker/dashboard/assets.js"));
   removeLeftovers();
   const cli = join(dist, "cli/main.js");
   if (existsSync(cli)) chmodSync(cli, 0o755);
@@ -120,7 +124,7 @@ function copy(from, name) {
 function removeLeftovers() {
   for (const name of readdirSync(dist, { recursive: true })) {
     const source = name.replace(/(\.d\.ts|\.js|\.js\.map)$/, ".ts");
-    if (source === name || name.startsWith("pkg/") || /^(core|dump|engine)\.d\./.test(name)) continue;
+    if (source === name || name.startsWith("pkg/") || GENERATED.test(name)) continue;
     if (!existsSync(join(root, "js/src", source))) rmSync(join(dist, name));
   }
 }

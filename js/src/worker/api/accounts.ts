@@ -14,7 +14,10 @@ accounts.get("/memberships", (c) =>
 accounts.get("/user", (c) =>
   success(c, { id: "pagemark", email: c.env.PAGEMARK_EMAIL ?? "pagemark@localhost" }),
 );
-accounts.get("/user/tokens/verify", (c) => success(c, { id: "pagemark", status: "active" }));
+/** With what the token allows, which is ours. */
+accounts.get("/user/tokens/verify", (c) =>
+  success(c, { id: "pagemark", status: "active", scope: c.get("scope") }),
+);
 
 /** Of what `wrangler d1 info` asks: no queries are counted here. */
 accounts.post("/graphql", (c) =>

@@ -1,11 +1,15 @@
 import { OpenAPIHono, type z } from "@hono/zod-openapi";
+import { dashboard } from "../dashboard/routes.ts";
 import { accounts } from "./accounts.ts";
 import { type ApiContext, authenticate, ownAccount } from "./auth.ts";
 import { backups } from "./backups.ts";
 import { databases } from "./databases.ts";
 import { ApiError, failure, refusal } from "./envelope.ts";
 import { exec } from "./exec.ts";
+import { jobList } from "./job-list.ts";
 import { jobs } from "./jobs.ts";
+import { serveOpenApi } from "./openapi.ts";
+import { preview } from "./preview.ts";
 import { queries } from "./queries.ts";
 import { signedFiles } from "./signed-files.ts";
 import { timeTravel } from "./time-travel.ts";
@@ -20,12 +24,15 @@ export const app = new OpenAPIHono<ApiContext>({
   },
 });
 
+app.route("/", dashboard);
 app.get("/healthz", (c) => c.json({ ok: true }));
 app.route("/", exec);
 app.route("/", signedFiles);
 app.use(`${BASE}/*`, authenticate);
 app.use(`${BASE}/accounts/:account_id/*`, ownAccount);
-for (const part of [accounts, databases, queries, jobs, backups, timeTravel]) app.route(BASE, part);
+for (const part of [accounts, databases, queries, jobs, backups, preview, timeTravel, jobList])
+  app.route(BASE, part);
+serveOpenApi(app, BASE);
 app.notFound((c) => failure(c, 404, [{ code: 7003, message: `Could not route to ${c.req.path}` }]));
 app.onError(refusal);
 

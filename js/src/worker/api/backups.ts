@@ -5,17 +5,12 @@ import { type ApiContext, adminOnly } from "./auth.ts";
 import { success } from "./envelope.ts";
 import { fileAnswer, rangeOf } from "./files.ts";
 import { found } from "./found.ts";
-import { answers, DatabasePath } from "./schemas.ts";
+import { answers, BackupPath, DatabasePath } from "./schemas.ts";
 
 /** Backups, as wrangler 3 makes them, and what it could not do. */
 export const backups = new OpenAPIHono<ApiContext>();
 
 const PATH = "/accounts/{account_id}/d1/database/{database_id}/backup";
-const BackupPath = DatabasePath.extend({
-  backup_id: z
-    .string()
-    .regex(/^[0-9a-f]{8}[0-9a-f-]{0,28}$/, "a backup id is a UUID, or its first eight digits"),
-});
 const BackupInfo = z
   .object({
     id: z.string(),

@@ -117,12 +117,13 @@ export async function createDatabase(env: Env, name: string): Promise<Registered
   const made = await registry(env).create(name);
   const { uuid, createdAt } = made;
   try {
-    await databaseObject(env, uuid).create({ uuid, name, createdAt });
+    const { tables, size } = await databaseObject(env, uuid).create({ uuid, name, createdAt });
+    await registry(env).report(uuid, tables, size);
+    return { ...made, tables, size };
   } catch (error) {
     await registry(env).remove(uuid);
     throw error;
   }
-  return made;
 }
 
 /** Ends a database: nobody finds it any more, then its object goes. */

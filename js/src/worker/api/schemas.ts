@@ -10,6 +10,11 @@ export const AccountPath = z.object({
     .openapi({ example: "acct" }),
 });
 export const DatabasePath = AccountPath.extend({ database_id: z.guid("a database id is a UUID") });
+export const BackupPath = DatabasePath.extend({
+  backup_id: z
+    .string()
+    .regex(/^[0-9a-f]{8}[0-9a-f-]{0,28}$/, "a backup id is a UUID, or its first eight digits"),
+});
 export const DatabaseOrNamePath = AccountPath.extend({ database_id: z.string().min(1).max(256) });
 
 export const DatabaseInfo = z

@@ -9,6 +9,7 @@ import { Home, type Identity } from "./home.ts";
 import type { Job } from "./jobs.ts";
 import { measure } from "./measure.ts";
 import { Polled } from "./polled.ts";
+import { type Preview, previewRestore } from "./preview.ts";
 import { type Query, type QueryOptions, type QueryResult, runQueries } from "./queries.ts";
 import { Reports } from "./reports.ts";
 import { type Restored, type RestoreOptions, Restores } from "./restores.ts";
@@ -102,6 +103,12 @@ export class Database extends DurableObject<Env> {
     const restored = await restores.restore(options);
     this.ctx.waitUntil(reports.tell(measure(await home.database())));
     return restored;
+  }
+
+  /** What the restore of a backup would change. */
+  preview(at: string): Promise<Preview> {
+    const { home, backups } = this.#known;
+    return previewRestore(home, backups, at);
   }
 
   /** A backup as a database file; without `at` the database as it is now. */

@@ -1,0 +1,98 @@
+// What is under way, and what ended lately.
+import type { Job } from "./api.ts";
+import { h, swap } from "./dom.ts";
+import { bytes, number, timeElement } from "./format.ts";
+import { announce } from "./notices.ts";
+
+/** Something of the page's own that takes a while. */
+export interface Transfer {
+  name: string;
+  /** In bytes. */
+  done: number;
+  total: number;
+}
+
+/** So many that ended are shown. */
+const ENDED = 3;
+/** What went well is shown for so long, in milliseconds; then the list of backups is enough. */
+const DONE_MS = 120_000;
+/** Progress is read out in such steps, in percent. */
+const STEP = 25;
+
+const NAMES = { backup: "Backup", restore: "Restore" };
+
+export function isOver({ state }: Job): boolean {
+  return state === "done" || state === "failed" || state === "canceled";
+}
+
+export class Activity {
+  readonly element = h("section", { class: "card activity", "aria-label": "Activity", hidden: true });
+  /** What was last read out of each. */
+  readonly #said = new Map<string, string>();
+
+  show(jobs: readonly Job[], transfers: readonly Transfer[]): void {
+    const running = jobs.filter((job) => !isOver(job));
+    const ended = jobs.filter(isWorthSaying).slice(0, ENDED);
+    this.element.hidden = running.length + transfers.length + ended.length === 0;
+    swap(
+      this.element,
+      h("h2", {}, "Activity"),
+      h("ul", {}, ...running.map(runningRow), ...transfers.map(transferRow), ...ended.map(endedRow)),
+    );
+    for (const job of jobs) this.#say(job);
+  }
+
+  /** Says how a job gets on, but not every second; nothing of those that were over before the page came. */
+  #say(job: Job): void {
+    const before = this.#said.get(job.id);
+    const percent = job.total > 0 ? Math.floor((job.done / job.total) * 100) : 0;
+    const now = job.state === "running" ? `${percent - (percent % STEP)} %` : job.state;
+    if (before === now) return;
+    this.#said.set(job.id, now);
+    if (before === undefined && isOver(job)) return;
+    announce(`${NAMES[job.kind]} ${now}${job.error ? `: ${job.error.message}` : ""}`);
+  }
+}
+
+function isWorthSaying(job: Job): boolean {
+  return isOver(job) && (job.state !== "done" || Date.now() - Date.parse(job.updated_at) < DONE_MS);
+}
+
+function runningRow({ kind, state, phase, done, total }: Job): HTMLElement {
+  const unit = (count: number) => (phase === "pages" ? number(count) : bytes(count));
+  const far = total > 0 ? `${unit(done)} of ${unit(total)}${phase === "pages" ? " pages" : ""}` : "";
+  return h(
+    "li",
+    {},
+    h("strong", {}, NAMES[kind]),
+    h("span", { class: `state ${state}` }, state),
+    h("span", { class: "muted" }, far),
+    bar(NAMES[kind], done, total),
+  );
+}
+
+function transferRow({ name, done, total }: Transfer): HTMLElement {
+  return h(
+    "li",
+    {},
+    h("strong", {}, "Download"),
+    h("span", { class: "state running" }, "running"),
+    h("span", { class: "muted" }, `${name}, ${bytes(done)} of ${bytes(total)}`),
+    bar("Download", done, total),
+  );
+}
+
+function endedRow({ kind, state, updated_at, error }: Job): HTMLElement {
+  return h(
+    "li",
+    {},
+    h("strong", {}, NAMES[kind]),
+    h("span", { class: `state ${state}` }, state),
+    h("span", { class: "muted" }, timeElement(updated_at)),
+    error && h("p", { class: "error" }, error.message),
+  );
+}
+
+function bar(label: string, done: number, total: number): HTMLElement {
+  return h("progress", { "aria-label": label, ...(total > 0 && { value: done, max: total }) });
+}

@@ -1,0 +1,173 @@
+// The Worker's API, as the page uses it.
+
+export interface DatabaseInfo {
+  uuid: string;
+  name: string;
+  created_at: string;
+  num_tables: number;
+  /** In bytes. */
+  file_size: number;
+}
+
+export interface Backup {
+  id: string;
+  created_at: string;
+  state: string;
+  num_tables: number;
+  file_size: number;
+  /** What was stored for it, in bytes. */
+  stored_size: number;
+  kind: string;
+  bookmark: string;
+}
+
+export interface Job {
+  id: string;
+  kind: "backup" | "restore";
+  state: "pending" | "running" | "done" | "failed" | "canceled";
+  phase: string;
+  done: number;
+  total: number;
+  started_at: string;
+  updated_at: string;
+  error?: { code: string; message: string };
+}
+
+export interface TableChange {
+  name: string;
+  change: "vanish" | "come" | "stay";
+  /** `null` where they were not counted. */
+  rows_now: number | null;
+  rows_then: number | null;
+}
+
+export interface Preview {
+  created_at: string;
+  tables: TableChange[];
+  /** Whether rows were counted. */
+  counted: boolean;
+}
+
+export interface Restored {
+  bookmark: string;
+  previous_bookmark: string;
+}
+
+interface Envelope<T> {
+  success: boolean;
+  result: T;
+  errors: { code: number; message: string }[];
+}
+
+/** What the API refused, in its own words. */
+export class Refusal extends Error {
+  readonly status: number;
+
+  constructor(status: number, message: string) {
+    super(message);
+    this.status = status;
+  }
+}
+
+const BASE = "/client/v4";
+const PER_PAGE = 1000;
+
+export class Api {
+  readonly #token: string;
+  readonly #account: string;
+  readonly mayWrite: boolean;
+
+  /** @throws Refusal when the token is not known */
+  static async signIn(token: string): Promise<Api> {
+    const [accounts, { scope }] = await Promise.all([
+      request<{ id: string }[]>(token, "GET", "/accounts"),
+      request<{ scope: string }>(token, "GET", "/user/tokens/verify"),
+    ]);
+    return new Api(token, accounts[0]?.id ?? "pagemark", scope === "admin");
+  }
+
+  private constructor(token: string, account: string, mayWrite: boolean) {
+    this.#token = token;
+    this.#account = account;
+    this.mayWrite = mayWrite;
+  }
+
+  async databases(): Promise<DatabaseInfo[]> {
+    const all: DatabaseInfo[] = [];
+    for (let page = 1; all.length === (page - 1) * PER_PAGE; page++) {
+      all.push(...(await this.#call<DatabaseInfo[]>("GET", `?page=${page}&per_page=${PER_PAGE}`)));
+    }
+    return all;
+  }
+
+  create(name: string): Promise<DatabaseInfo> {
+    return this.#call("POST", "", { name });
+  }
+
+  database(uuid: string): Promise<DatabaseInfo> {
+    return this.#call("GET", `/${uuid}`);
+  }
+
+  /** Newest first. */
+  backups(uuid: string): Promise<Backup[]> {
+    return this.#call("GET", `/${uuid}/backup`);
+  }
+
+  /** Newest first: what is under way, and what ended during the last day. */
+  jobs(uuid: string): Promise<Job[]> {
+    return this.#call("GET", `/${uuid}/jobs`);
+  }
+
+  backUp(uuid: string): Promise<Backup> {
+    return this.#call("POST", `/${uuid}/backup`);
+  }
+
+  preview(uuid: string, backup: string): Promise<Preview> {
+    return this.#call("GET", `/${uuid}/backup/${backup}/preview`);
+  }
+
+  restore(uuid: string, backup: string): Promise<Restored> {
+    return this.#call("POST", `/${uuid}/backup/${backup}/restore`);
+  }
+
+  /** Goes back to a bookmark. */
+  goBack(uuid: string, bookmark: string): Promise<Restored> {
+    return this.#call("POST", `/${uuid}/time_travel/restore?bookmark=${bookmark}`);
+  }
+
+  /** A backup as a database file. */
+  async download(uuid: string, backup: string): Promise<Response> {
+    const answer = await send(this.#token, "GET", `${this.#databases}/${uuid}/backup/${backup}/download`);
+    if (!answer.ok) await unwrap(answer);
+    return answer;
+  }
+
+  get #databases(): string {
+    return `/accounts/${this.#account}/d1/database`;
+  }
+
+  #call<T>(method: string, path: string, body?: object): Promise<T> {
+    return request(this.#token, method, this.#databases + path, body);
+  }
+}
+
+async function request<T>(token: string, method: string, path: string, body?: object): Promise<T> {
+  return unwrap<T>(await send(token, method, path, body));
+}
+
+function send(token: string, method: string, path: string, body?: object): Promise<Response> {
+  return fetch(BASE + path, {
+    method,
+    headers: { authorization: `Bearer ${token}`, ...(body && { "content-type": "application/json" }) },
+    ...(body && { body: JSON.stringify(body) }),
+    cache: "no-store",
+    credentials: "omit",
+  });
+}
+
+async function unwrap<T>(answer: Response): Promise<T> {
+  const envelope = (await answer.json().catch(() => undefined)) as Envelope<T> | undefined;
+  if (envelope?.success) return envelope.result;
+  const said = envelope?.errors?.map(({ message }) => message).join("; ");
+  throw new Refusal(answer.status, said || `The Worker answered ${answer.status} without a reason.`);
+}

@@ -1,0 +1,65 @@
+import type { Api, DatabaseInfo } from "./api.ts";
+import { openCreateDialog } from "./create-dialog.ts";
+import { h, swap } from "./dom.ts";
+import { bytes, counted, timeElement } from "./format.ts";
+import { complain } from "./notices.ts";
+
+/** With so many databases there is a field to look for one. */
+const MANY = 8;
+
+/** All databases. */
+export class DatabaseList {
+  readonly element: HTMLElement;
+  readonly #list = h("ul", { class: "databases" });
+  #all: readonly DatabaseInfo[] = [];
+
+  constructor(api: Api) {
+    document.title = "Databases · Pagemark";
+    const create = h(
+      "button",
+      { class: "primary", disabled: !api.mayWrite, onclick: () => openCreateDialog(api) },
+      "Create database",
+    );
+    const head = h("div", { class: "head" }, h("h1", { tabindex: -1 }, "Databases"), create);
+    const search: HTMLInputElement = h("input", {
+      type: "search",
+      placeholder: "Find a database",
+      "aria-label": "Find a database",
+      hidden: true,
+      oninput: () => this.#show(search.value),
+    });
+    this.element = h("div", {}, head, search, this.#list);
+    swap(this.#list, h("li", { class: "empty muted" }, "Loading…"));
+    api.databases().then(
+      (all) => {
+        this.#all = all.sort((a, b) => a.name.localeCompare(b.name));
+        search.hidden = all.length < MANY;
+        this.#show("");
+      },
+      (error: unknown) => complain("The databases could not be listed", error),
+    );
+  }
+
+  close(): void {}
+
+  #show(text: string): void {
+    const found = this.#all.filter(({ name }) => name.toLowerCase().includes(text.trim().toLowerCase()));
+    const none = this.#all.length === 0 ? "There is no database yet." : "No database has that in its name.";
+    swap(this.#list, ...(found.length > 0 ? found.map(row) : [h("li", { class: "empty muted" }, none)]));
+  }
+}
+
+function row({ uuid, name, file_size, num_tables, created_at }: DatabaseInfo): HTMLElement {
+  return h(
+    "li",
+    {},
+    h(
+      "a",
+      { href: `#/${uuid}` },
+      h("strong", { class: "name" }, name),
+      h("span", {}, bytes(file_size)),
+      h("span", { class: "muted" }, counted(num_tables, "table")),
+      h("span", { class: "muted" }, "created ", timeElement(created_at)),
+    ),
+  );
+}
