@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { extname, join, normalize } from "node:path";
-import { chromium, type Page } from "playwright-core";
+import { type Browser, chromium, type Page } from "playwright-core";
 
 const dist = join(import.meta.dirname, "../../../js/dist");
 
@@ -19,7 +19,7 @@ export interface Chromium extends AsyncDisposable {
   open(): Promise<Page>;
 }
 
-/** Starts Debian's Chromium, or the one that the environment's CHROMIUM names. */
+/** Starts a browser, and a server for its pages. */
 export async function startChromium(): Promise<Chromium> {
   const server = createServer(async (request, response) => {
     const path = normalize(new URL(request.url ?? "/", "http://localhost").pathname);
@@ -32,18 +32,7 @@ export async function startChromium(): Promise<Chromium> {
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
-  const browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-    // The sandbox does not work as root, which containers are; the rest keeps Chromium from calling home.
-    args: [
-      "--no-sandbox",
-      "--disable-gpu",
-      "--no-first-run",
-      "--disable-background-networking",
-      "--disable-component-update",
-      "--disable-sync",
-    ],
-  });
+  const browser = await launch();
   return {
     async open() {
       const page = await browser.newPage();
@@ -57,4 +46,20 @@ export async function startChromium(): Promise<Chromium> {
       await new Promise((resolve) => server.close(resolve));
     },
   };
+}
+
+/** Starts Debian's Chromium, or the one that the environment's CHROMIUM names. */
+export function launch(): Promise<Browser> {
+  return chromium.launch({
+    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    // The sandbox does not work as root, which containers are; the rest keeps Chromium from calling home.
+    args: [
+      "--no-sandbox",
+      "--disable-gpu",
+      "--no-first-run",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+    ],
+  });
 }
