@@ -66,7 +66,7 @@ function show({ tables, counted: isCounted }: Preview): HTMLElement[] {
     vanish.map(({ name }) => name).join(", "),
     `. Queries that rely on ${vanish.length === 1 ? "it" : "them"} will fail.`,
   );
-  const heads = ["Table", "Rows now", "Rows then", "Change"].map((name) => h("th", { scope: "col" }, name));
+  const heads = ["Table", "Rows now", "Then", "Change"].map((name) => h("th", { scope: "col" }, name));
   const table = h(
     "div",
     { class: "scroll", tabindex: 0, role: "region", "aria-label": "Changes to the tables" },
@@ -95,7 +95,7 @@ function row(table: TableChange): HTMLElement {
 
 function effect({ change, rows_now, rows_then }: TableChange): string {
   if (change === "vanish") return "vanishes";
-  if (change === "come") return "comes back";
+  if (change === "come") return "returns";
   if (rows_now === null || rows_then === null) return "goes back";
   const delta = rows_then - rows_now;
   if (delta === 0) return "same";
