@@ -16,7 +16,7 @@ export function buildDashboard(to) {
     "icon.svg": small(join(source, "icon.svg")),
   };
   for (const name of readdirSync(compiled).sort()) files[name] = small(join(compiled, name));
-  const html = small(join(source, "index.html"));
+  const html = small(join(source, "index.html")).replace("</head>", `${preloads(Object.keys(files))}</head>`);
   const version = createHash("sha256")
     .update(JSON.stringify([html, files]))
     .digest("hex")
@@ -28,6 +28,12 @@ export function buildDashboard(to) {
   if (existsSync(to) && readFileSync(to, "utf8") === text) return;
   mkdirSync(dirname(to), { recursive: true });
   writeFileSync(to, text);
+}
+
+/** Lets the browser ask for all modules at once, and not for each when it has read who imports it. */
+function preloads(names) {
+  const modules = names.filter((name) => name.endsWith(".js") && name !== "main.js");
+  return modules.map((name) => `<link rel="modulepreload" href="/dashboard/${name}" />\n`).join("");
 }
 
 /** A file without indentation: no text in it goes over several lines. */
