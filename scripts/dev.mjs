@@ -1,7 +1,7 @@
 // Runs the Pagemark Worker and worker-example on this machine, with a database `demo` in it, until it is interrupted.
 // What is in them stays below .wrangler/, for the next time. Bundles what scripts/build.mjs built.
 import { randomBytes } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join, relative } from "node:path";
 import { parseArgs } from "node:util";
@@ -17,6 +17,7 @@ if (!(await isFree(port))) {
     `port ${port} is taken: something else answers there. Another one:  npm run dev -- --port ${port + 100}`,
   );
 }
+takeState();
 const token = process.env.PAGEMARK_TOKEN || randomBytes(16).toString("hex");
 const workers = await startWorkers({
   state,
@@ -55,6 +56,24 @@ function isFree(port) {
       .once("error", () => resolve(false))
       .listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
   });
+}
+
+/** Refuses a folder that another one of these has open: two workerds would write the same files. */
+function takeState() {
+  const mark = join(state, "dev.pid");
+  const pid = existsSync(mark) ? Number(readFileSync(mark, "utf8")) : 0;
+  if (pid > 0 && isAlive(pid)) fail(`it runs already, as process ${pid}, with the same databases`);
+  mkdirSync(state, { recursive: true });
+  writeFileSync(mark, String(process.pid));
+  process.on("exit", () => rmSync(mark, { force: true }));
+}
+
+function isAlive(pid) {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
 }
 
 /** The id of the database `demo`, which is made when it is not there. */

@@ -87,7 +87,9 @@ test("starts with a demo, whose lines to try work; ends clean, and has the same 
   expect(output).toMatch(/bookmark is '[0-9a-f]{8}-/);
   expect(output.match(/"state":"done"/g)?.length).toBeGreaterThanOrEqual(4);
 
-  expect(await dev(port).ended, "a port that is taken").toBe(1);
+  const beside = dev(await freePort());
+  expect(await beside.ended, "the same databases a second time").toBe(1);
+  expect(beside.printed()).toContain("it runs already");
   expect(await first.end("SIGINT")).toBe(0);
   expect(await answers(`http://127.0.0.1:${port}/healthz`)).toBe(false);
 

@@ -67,7 +67,7 @@ export class Wrangler {
     return this.run(["d1", ...args]);
   }
 
-  run(args: string[], env: Record<string, string> = {}): Promise<Ran> {
+  run(args: string[], env: Record<string, string | undefined> = {}): Promise<Ran> {
     const child = spawn(process.execPath, [this.#main, ...args], {
       cwd: this.folder,
       stdio: ["ignore", "pipe", "pipe"],
