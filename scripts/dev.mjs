@@ -111,7 +111,7 @@ function welcome() {
     ? "that of the variable PAGEMARK_TOKEN"
     : `${token}   (of this start; the variable PAGEMARK_TOKEN gives your own)`;
   return `
-Pagemark        ${workers.url}   (the D1 API is under ${workers.url}/client/v4)
+Pagemark        ${workers.url}   (a page for the browser; the D1 API is under ${workers.url}/client/v4)
 worker-example  ${workers.exampleUrl}   (binds Pagemark, and the database ${DEMO})
 Token           ${origin}
 
