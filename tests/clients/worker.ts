@@ -68,11 +68,16 @@ export class TestWorker {
     return { name: uuid, run, rows };
   }
 
-  async #call<T>(path: string, body: object): Promise<T> {
+  /** The ids of its backups, newest first. */
+  async backups(uuid: string): Promise<string[]> {
+    const backups = await this.#call<{ id: string }[]>(`/${uuid}/backup`);
+    return backups.map(({ id }) => id);
+  }
+
+  async #call<T>(path: string, body?: object): Promise<T> {
     const answer = await fetch(`${this.api}/accounts/${ACCOUNT}/d1/database${path}`, {
-      method: "POST",
       headers: { authorization: `Bearer ${TOKEN}`, "content-type": "application/json" },
-      body: JSON.stringify(body),
+      ...(body && { method: "POST", body: JSON.stringify(body) }),
     });
     const { success, result, errors } = (await answer.json()) as {
       success: boolean;

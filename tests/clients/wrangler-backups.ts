@@ -17,7 +17,7 @@ export function backups(worker: TestWorker, version: WranglerVersion): void {
   const wrangler = new Wrangler(worker, version);
 
   describe("backup", () => {
-    test("A5 A6 A7 A10 A11 create, list, download and restore", async () => {
+    test("A5 A6 A7 A10 A11 A13 create, list, download and restore", async () => {
       const uuid = await worker.create("library", LIBRARY);
       const expected = await contentsOf(worker.folder, LIBRARY);
       const database = worker.database(uuid);
@@ -46,6 +46,12 @@ export function backups(worker: TestWorker, version: WranglerVersion): void {
 
       await wrangler.d1("backup", "restore", "library", id);
       await expectSame(database, expected);
+
+      // wrangler shows one backup for each "just now", "a minute ago", ...: the API tells all.
+      const [safety = "", ...before] = await worker.backups(uuid);
+      expect(before, "what was replaced is the newest one").toEqual([id]);
+      await wrangler.d1("backup", "restore", "library", safety);
+      expect(await database.rows("SELECT count(*) FROM later")).toEqual([[0]]);
     });
 
     test("an id that no backup has is refused", async () => {
