@@ -3,5 +3,6 @@
  * they are part of a larger buffer, which others may be in too; nor before Node 22, which cannot.
  */
 export function free({ buffer, byteLength }: Uint8Array): void {
-  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer?.(0);
+  const isAll = buffer instanceof ArrayBuffer && buffer.byteLength === byteLength;
+  if (isAll && byteLength > 0) buffer.transfer?.(0);
 }

@@ -1,4 +1,4 @@
-import { type EngineCore, type EngineDatabase, engineCore, translateCoreError } from "../core/index.ts";
+import { type EngineCore, type EngineDatabase, engineCore, free, translateCoreError } from "../core/index.ts";
 import { PagemarkError } from "../errors/index.ts";
 import type { BackupOptions, NewBackup } from "../jobs/backup.ts";
 import { type DumpOptions, dumpMoment } from "../jobs/dump.ts";
@@ -252,11 +252,13 @@ export class Database implements PageSource, Disposable {
    */
   async load(
     file: Uint8Array | ReadableStream<Uint8Array>,
-    { signal }: { signal?: AbortSignal | undefined } = {},
+    { signal, ownsChunks }: ReplaceOptions = {},
   ): Promise<void> {
     const loading = new this.#core.Loading();
-    const feed = (chunk: Uint8Array) =>
+    const feed = (chunk: Uint8Array) => {
       translating(() => this.#handle.engine.loadFeed(loading, chunk, Date.now()), this.name);
+      if (ownsChunks) free(chunk);
+    };
     try {
       signal?.throwIfAborted();
       if (file instanceof ReadableStream)
@@ -310,8 +312,8 @@ export class Database implements PageSource, Disposable {
   }
 
   /** In the place of the content that of a database file: what a restore does. */
-  replace(body: ReadableStream<Uint8Array>, { signal }: ReplaceOptions = {}): Promise<void> {
-    return this.load(body, { signal });
+  replace(body: ReadableStream<Uint8Array>, options?: ReplaceOptions): Promise<void> {
+    return this.load(body, options);
   }
 
   /** A copy without free space (VACUUM INTO), as a database file. */

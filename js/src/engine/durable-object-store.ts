@@ -1,5 +1,5 @@
 // https://developers.cloudflare.com/durable-objects/api/sqlite-storage-api/
-import type { PageStore } from "../core/index.ts";
+import { free, type PageStore } from "../core/index.ts";
 import { PagemarkError } from "../errors/index.ts";
 import { DurableObjectScratch } from "./durable-object-scratch.ts";
 import {
@@ -55,6 +55,8 @@ export function durableObjectStore(storage: DurableObjectStorageLike): DurableOb
 class SqlStore implements DurableObjectStore {
   readonly #storage: DurableObjectStorageLike;
   readonly #tables: DurableObjectTables;
+  /** What was read last. */
+  #read: Uint8Array = new Uint8Array();
   readonly scratch: DurableObjectScratch;
 
   constructor(storage: DurableObjectStorageLike) {
@@ -72,8 +74,11 @@ class SqlStore implements DurableObjectStore {
   }
 
   read(pgno: number, txid: number): Uint8Array {
+    // The engine has copied the one before by now.
+    free(this.#read);
     const page = this.#tables.page(pgno, txid);
     if (!page) throw new Error(`the storage has no page ${pgno} of TXID ${txid}`);
+    this.#read = page;
     return page;
   }
 

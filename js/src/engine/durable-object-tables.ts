@@ -1,3 +1,4 @@
+import { free } from "../core/index.ts";
 import type { Kept, Replaced } from "./page-versions.ts";
 
 type Value = number | string | null | ArrayBuffer | Uint8Array;
@@ -140,7 +141,7 @@ export class DurableObjectTables {
     return bytesOf(this.#one(sql, pgno, txid)?.[0]);
   }
 
-  /** Adds versions; `replacing`, also in the place of those that are there. */
+  /** Adds versions; `replacing`, also in the place of those that are there. The pages are freed: they were made for this. */
   addPages(txid: number, pgnos: Uint32Array, pages: readonly Uint8Array[], how?: "replacing"): void {
     const one = `${how ? "REPLACE" : "INSERT"} ${INTO_VERSIONS}`;
     const many = one + MORE_VERSIONS;
@@ -150,6 +151,7 @@ export class DurableObjectTables {
       this.#rows(many, ...Array.from({ length: PAGES_A_STATEMENT }, (_, index) => row(at + index)).flat());
     }
     for (; at < pgnos.length; at++) this.#rows(one, ...row(at));
+    for (const page of pages) free(page);
   }
 
   /** The TXIDs of the pages' newest committed versions; of pages that have none, nothing. */

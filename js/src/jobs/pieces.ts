@@ -1,3 +1,4 @@
+import { free } from "../core/index.ts";
 import { joined } from "./upload.ts";
 
 /** In bytes: what stores of state take in a row. */
@@ -12,11 +13,15 @@ export class Pieces {
   /** Where the last piece grows. */
   #last = new Uint8Array(0);
   #filled = 0;
+  /** Whole ones that others have too. */
+  readonly #kept = new WeakSet<Uint8Array>();
 
   constructor(pieces: readonly Uint8Array[] = []) {
     for (const piece of pieces) {
-      if (this.#filled === 0 && piece.length === PIECE) this.#whole.push(piece);
-      else this.append(piece);
+      if (this.#filled === 0 && piece.length === PIECE) {
+        this.#whole.push(piece);
+        this.#kept.add(piece);
+      } else this.append(piece);
     }
   }
 
@@ -42,7 +47,7 @@ export class Pieces {
   /** Removes the first `length` bytes; they are in memory of their own. */
   take(length: number): Uint8Array {
     const taken = new Uint8Array(length);
-    const before = this.save();
+    const before = this.#pieces();
     this.#whole = [];
     this.#last = new Uint8Array(0);
     this.#filled = 0;
@@ -52,6 +57,7 @@ export class Pieces {
       taken.set(piece.subarray(0, count), at);
       at += count;
       this.append(piece.subarray(count));
+      if (!this.#kept.has(piece)) free(piece);
     }
     return taken;
   }
@@ -63,6 +69,11 @@ export class Pieces {
 
   /** The pieces, which stay as they are. */
   save(): Uint8Array[] {
+    for (const piece of this.#whole) this.#kept.add(piece);
+    return this.#pieces();
+  }
+
+  #pieces(): Uint8Array[] {
     return this.#filled === 0 ? [...this.#whole] : [...this.#whole, this.#last.slice(0, this.#filled)];
   }
 

@@ -13,18 +13,22 @@ export interface StepOptions {
   maxMs?: number;
   /** Bytes of pages to read and pack; 32 MiB unless given, about 0.1 s of work. */
   maxBytes?: number;
+  /** Called between two batches of 256 KiB: others may have their turn meanwhile. */
+  pause?: (() => Promise<void>) | undefined;
   signal?: AbortSignal | undefined;
 }
 
 /** What is left of what a step may do. */
 export class Budget {
   readonly signal: AbortSignal | undefined;
+  readonly pause: StepOptions["pause"];
   readonly #deadline: number;
   #bytes: number;
   #hasStored = false;
 
-  constructor({ maxMs = 500, maxBytes = 32 << 20, signal }: StepOptions) {
+  constructor({ maxMs = 500, maxBytes = 32 << 20, pause, signal }: StepOptions) {
     this.signal = signal;
+    this.pause = pause;
     this.#deadline = performance.now() + maxMs;
     this.#bytes = maxBytes;
   }
@@ -54,8 +58,8 @@ export async function packSome(
   const total = pages?.length ?? pageCount;
   const perBatch = pagesPerBatch(pageSize);
   const run = await Run.resume(uploads, state, pageSize);
+  const buffer = run.pool.buffer(perBatch * pageSize);
   try {
-    const buffer = run.pool.buffer(perBatch * pageSize);
     let { packed } = state;
     while (packed < total) {
       const count = Math.min(perBatch, total - packed);
@@ -65,10 +69,12 @@ export async function packSome(
       await run.pack(runs, bytes, budget);
       packed += count;
       if (budget.isSpent && packed < total) return { ...state, ...run.save(), packed };
+      await budget.pause?.();
     }
     const { writer: _, ...rest } = state;
     return { ...rest, ...(await run.finish(state.checksum, budget)), packed };
   } finally {
+    free(buffer);
     await run.close();
   }
 }

@@ -18,10 +18,6 @@ interface Saved {
   run: BackupRunState;
 }
 
-/** Between two of them other requests have their turn. Bytes of pages: some 20 ms of work. */
-const STEP_BYTES = 2 << 20;
-/** After so many bytes of pages the state is saved: so much is done again after an eviction. */
-const SAVE_BYTES = 32 << 20;
 /** In one request or alarm, whose processor time is bounded: some three seconds of work. */
 const SLICE_BYTES = 256 << 20;
 /** For how long a backup may take with nobody going on with it, in milliseconds. */
@@ -53,21 +49,19 @@ export class BackupRuns {
     const steps = backupSteps(database, { store: this.#home.store, name: this.#home.backupName });
     let run = await this.#begun(id, database, steps, full);
     try {
-      for (let bytes = 0, unsaved = 0; bytes < SLICE_BYTES; ) {
-        const step = await steps.step(run, { maxBytes: STEP_BYTES });
+      for (let end = Number.POSITIVE_INFINITY, bytes = 0; bytes < end; ) {
+        const step = await steps.step(run, {
+          maxMs: Number.POSITIVE_INFINITY,
+          pause: () => scheduler.wait(0),
+        });
+        run = step.state;
+        this.#saved.save({ id, run });
+        this.#hold?.renew();
         onProgress(step.progress);
         if (step.done) return step.done;
-        bytes += STEP_BYTES;
-        unsaved += STEP_BYTES;
-        if (step.state.phase !== run.phase || unsaved >= SAVE_BYTES) {
-          this.#saved.save({ id, run: step.state });
-          unsaved = 0;
-        }
-        run = step.state;
-        this.#hold?.renew();
-        await scheduler.wait(0);
+        bytes = step.progress.bytes;
+        end = Math.min(end, bytes + SLICE_BYTES);
       }
-      this.#saved.save({ id, run });
       return undefined;
     } catch (error) {
       await steps.abort(run).catch(() => {});

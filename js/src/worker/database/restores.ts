@@ -131,7 +131,7 @@ export class Restores {
     const { body } = await stored.download(request.id, {
       onProgress: ({ done, total }) => jobs.progress(id, "restore", done, total),
     });
-    await (await live.database()).load(this.#turns.slices(body, TURN_BYTES));
+    await (await live.database()).load(this.#turns.slices(body, TURN_BYTES), { ownsChunks: true });
   }
 }
 
