@@ -141,7 +141,7 @@ class Heap {
       heap.#socket.onopen = resolve;
       heap.#socket.onerror = () => reject(new Error("workerd's inspector does not take a connection"));
     });
-    heap.#ask("Runtime.enable");
+    void heap.#ask("Runtime.enable");
     return heap;
   }
 

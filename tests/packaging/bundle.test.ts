@@ -7,10 +7,10 @@ import { tempFolder } from "../support/temp.ts";
 
 const root = join(import.meta.dirname, "../..");
 
-test("wrangler bundles the Pagemark Worker together with both wasm modules and the entry point that loads it", () => {
+test("wrangler bundles the Pagemark Worker together with the wasm modules and the entry points that load them", () => {
   const out = bundled(root);
-  expect(wasmIn(out)).toEqual(["core", "dump"]);
-  expect(readFileSync(join(out, "index.js"), "utf8")).toMatch(/usePlatform\(\{/);
+  expect(wasmIn(out)).toEqual(["core", "dump", "engine"]);
+  expect(readFileSync(join(out, "index.js"), "utf8")).toMatch(/usePlatform\(\{[\s\S]*useEngine\(async/);
 }, 60_000);
 
 test('a Worker that imports "pagemark" gets two wasm modules, and SQLite only with "pagemark/engine"', () => {

@@ -91,7 +91,7 @@ export class Restores {
 
   /** Goes on with what there is to do, for an alarm. */
   async run(): Promise<void> {
-    if (this.#running) return this.#turns.give();
+    if (this.#running !== undefined) return this.#turns.give();
     await this.#begin();
   }
 
