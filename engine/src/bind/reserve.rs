@@ -12,11 +12,14 @@ use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 use crate::error::{ErrorKind, Result};
+use crate::sqlite::count_allocated;
 
 /// In bytes.
 const RESERVE: Layout = Layout::new::<[u8; 128 * 1024]>();
 /// Smaller than any page, so that pages never take from the reserve.
 const SMALL: usize = 512;
+/// It takes time to fill: see [`count_allocated`].
+const LARGE: usize = 256;
 /// That of SQLite's allocations, which may fail.
 const ALIGN_OF_SQLITE: usize = 2 * size_of::<usize>();
 
@@ -64,6 +67,9 @@ unsafe impl GlobalAlloc for WithReserve {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: as the caller promises.
         unsafe {
+            if layout.size() >= LARGE {
+                count_allocated(layout.size());
+            }
             let pages = memory_size(0);
             let start = System.alloc(layout);
             if memory_size(0) != pages {
@@ -82,6 +88,9 @@ unsafe impl GlobalAlloc for WithReserve {
         // SAFETY: as the caller promises; a failed attempt leaves the allocation as it was. The size was valid for the
         // first attempt with this alignment.
         unsafe {
+            if size >= LARGE {
+                count_allocated(size);
+            }
             let moved = System.realloc(start, layout, size);
             let wanted = Layout::from_size_align_unchecked(size, layout.align());
             if moved.is_null() && Self::give_up(wanted) { System.realloc(start, layout, size) } else { moved }

@@ -220,8 +220,10 @@ impl Database {
         self.connection().map_or(0, Connection::changes)
     }
 
-    /// Interrupts whatever takes more than about `steps` of SQLite's instructions from now on, all statements counted
-    /// together; 0 ends the limit. What is interrupted fails with `Sql` and SQLite's code 9.
+    /// Statements are a stranger's from now on: whatever takes more than about `steps` of SQLite's instructions, or
+    /// of four bytes of memory filled, all counted together, fails with `Sql` and SQLite's code 9. A value has 16 MiB at
+    /// most, a pattern of LIKE 1000 bytes; there are no temporary tables, and nothing reaches past SQL into the file. 0
+    /// ends all of that.
     ///
     /// # Errors
     /// `Closed`.

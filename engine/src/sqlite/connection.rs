@@ -1,11 +1,12 @@
 //! A connection: SQLite's handle, its VFS, and errors with all that SQLite says of them.
 
-use std::cell::{Cell, RefCell};
-use std::ffi::{CStr, c_char, c_int, c_void};
+use std::cell::RefCell;
+use std::ffi::{CStr, c_char, c_int};
 use std::ptr;
 use std::rc::Rc;
 
 use super::ffi;
+use super::limits::Budget;
 use super::statement::Statement;
 use super::vfs::{COMPACTED, DATABASE, Registration};
 use crate::error::{Error, ErrorKind, Result};
@@ -22,12 +23,9 @@ struct Handle {
     db: *mut ffi::sqlite3,
     vfs: Registration,
     volume: Rc<RefCell<Volume>>,
-    /// How many times more SQLite may ask whether to go on; see [`Connection::limit_steps`].
-    turns: Cell<u32>,
+    /// See [`Connection::limit_steps`].
+    budget: Budget,
 }
-
-/// SQLite asks whether to go on after so many of its virtual machine's instructions.
-const TURN: u32 = 10_000;
 
 impl Drop for Handle {
     fn drop(&mut self) {
@@ -48,7 +46,7 @@ impl Connection {
         // SAFETY: the names end with NUL, and SQLite copies what it keeps of them.
         let code = unsafe { ffi::sqlite3_open_v2(DATABASE.as_ptr(), &raw mut db, flags, vfs.name.as_ptr()) };
         // Even a connection that did not open has to be closed, unless memory ran out.
-        let connection = Self(Rc::new(Handle { db, vfs, volume: Rc::clone(volume), turns: Cell::new(0) }));
+        let connection = Self(Rc::new(Handle { db, vfs, volume: Rc::clone(volume), budget: Budget::default() }));
         if code == ffi::SQLITE_OK { Ok(connection) } else { Err(connection.error(code)) }
     }
 
@@ -115,17 +113,6 @@ impl Connection {
         unsafe { ffi::sqlite3_get_autocommit(self.0.db) == 0 }
     }
 
-    /// Interrupts whatever takes more than about `steps` of SQLite's instructions from now on; 0 ends the limit. A
-    /// host whose clock stands still while it computes has no other way to stop a statement.
-    pub(crate) fn limit_steps(&self, steps: u64) {
-        let turns = u32::try_from(steps.div_ceil(u64::from(TURN))).unwrap_or(u32::MAX);
-        self.0.turns.set(turns);
-        let (turn, ask) = if turns == 0 { (0, None) } else { (TURN as c_int, Some(go_on as Ask)) };
-        // SAFETY: SQLite calls it with the counter only while the connection is open, and the handle, on the heap,
-        // outlives that.
-        unsafe { ffi::sqlite3_progress_handler(self.0.db, turn, ask, (&raw const self.0.turns).cast_mut().cast()) };
-    }
-
     /// VACUUM INTO a temporary file.
     pub(crate) fn compact(&self) -> Result<Compacted> {
         let files = &self.0.vfs.files;
@@ -157,6 +144,10 @@ impl Connection {
 
     pub(super) fn db(&self) -> *mut ffi::sqlite3 {
         self.0.db
+    }
+
+    pub(super) fn budget(&self) -> &Budget {
+        &self.0.budget
     }
 
     /// A commit that failed without SQLite saying so.
@@ -198,16 +189,6 @@ impl Error {
         self.offset = self.offset.map(|offset| offset.saturating_add(before));
         self
     }
-}
-
-type Ask = unsafe extern "C" fn(*mut c_void) -> c_int;
-
-/// Whether SQLite is to stop.
-unsafe extern "C" fn go_on(turns: *mut c_void) -> c_int {
-    // SAFETY: `limit_steps` gave SQLite this pointer, to a counter that lives as long as the connection.
-    let turns = unsafe { &*turns.cast::<Cell<u32>>() };
-    turns.set(turns.get().saturating_sub(1));
-    c_int::from(turns.get() == 0)
 }
 
 /// What a compaction wrote, to be read once from front to back.

@@ -11,8 +11,11 @@ mod ffi;
 mod file;
 #[cfg(target_arch = "wasm32")]
 pub(crate) mod host;
+mod limits;
 mod statement;
 mod vfs;
 
 pub(crate) use connection::{Compacted, Connection, set_heap_limit};
+#[cfg(target_arch = "wasm32")]
+pub(crate) use limits::count_allocated;
 pub(crate) use statement::{Statement, Step};

@@ -50,7 +50,7 @@ impl Statement {
     pub(crate) fn step(&mut self) -> Result<Step> {
         self.begun = true;
         // SAFETY: the statement is live, here and below.
-        match unsafe { ffi::sqlite3_step(self.statement) } {
+        match self.connection.budget().charging(|| unsafe { ffi::sqlite3_step(self.statement) }) {
             ffi::SQLITE_ROW => Ok(Step::Row),
             ffi::SQLITE_DONE => {
                 self.reset();

@@ -154,11 +154,13 @@ export class Database implements PageSource, Disposable {
   }
 
   /**
-   * Runs `action`, in which all statements together may take about so many of SQLite's instructions (some 100 million
-   * a second); beyond, the one that runs then fails. Where clocks stand still while a program computes, as in
-   * Workers, nothing else can stop it.
+   * Runs `action`, in which statements are a stranger's. All of them together may take about so many of SQLite's
+   * instructions (some 100 million a second), or of four bytes of memory that they fill; beyond, the one that runs then
+   * fails. Where clocks stand still while a program computes, as in Workers, nothing else can stop it. A value has
+   * 16 MiB at most, a pattern of LIKE or GLOB 1000 bytes, SQLite 64 MiB more than it had; there are no temporary tables,
+   * and nothing reaches past SQL into the database file, as `PRAGMA writable_schema` would.
    *
-   * @throws SqlError with `sqlite` 9
+   * @throws SqlError with `sqlite` 9 when it took too long
    */
   limited<T>(steps: number, action: () => T): T {
     this.#run((engine) => engine.limitSteps(steps));

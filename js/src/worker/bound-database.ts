@@ -27,7 +27,8 @@ export class BoundDatabase extends RpcTarget {
 
   /** Runs statements in one transaction: prepared ones, or SQL with parameters. */
   async batch(statements: readonly (Query | Pick<BoundStatement, "describe">)[]): Promise<D1Answer[]> {
-    const queries = await Promise.all(statements.map((each) => ("sql" in each ? each : each.describe())));
+    if (!Array.isArray(statements)) throw new PagemarkError("USAGE", "a batch is an array of statements");
+    const queries = await Promise.all(statements.map(described));
     return (await (await this.#object()).query(queries)).map(d1Answer);
   }
 
@@ -102,6 +103,12 @@ export class BoundDatabase extends RpcTarget {
   async #body(download: Promise<Download>): Promise<ReadableStream<Uint8Array>> {
     return (await download).body;
   }
+}
+
+/** A prepared statement says what it is, over there; everything else is looked at by the database. */
+async function described(statement: Query | Pick<BoundStatement, "describe">): Promise<Query> {
+  const describe = Object(statement).describe as unknown;
+  return typeof describe === "function" ? (statement as BoundStatement).describe() : (statement as Query);
 }
 
 function one<T>(items: readonly T[]): T {

@@ -2,6 +2,7 @@ import { type RpcTarget, WorkerEntrypoint } from "cloudflare:workers";
 import { PagemarkError } from "../entry/workerd.ts";
 import { app } from "./api/app.ts";
 import { createDatabase } from "./api/databases.ts";
+import { checkText } from "./arguments.ts";
 import { BoundDatabase } from "./bound-database.ts";
 import type { CreateOptions } from "./database/backups.ts";
 import type { DownloadOptions, DumpOptions } from "./database/downloads.ts";
@@ -26,9 +27,11 @@ export class Entrypoint extends WorkerEntrypoint<Env, Props> implements Bound {
   /** A database by its name or its UUID. */
   database(idOrName: string): BoundDatabase {
     return new BoundDatabase(this.env, async () => {
-      const found = await registry(this.env).find(idOrName);
+      const text = checkText(idOrName, "the name of a database");
+      const found = await registry(this.env).find(text);
       if (found) return found.uuid;
-      throw new PagemarkError("DATABASE_UNKNOWN", `there is no database ${JSON.stringify(idOrName)}`);
+      const shown = JSON.stringify(text.slice(0, 100));
+      throw new PagemarkError("DATABASE_UNKNOWN", `there is no database ${shown}`);
     });
   }
 

@@ -1,4 +1,5 @@
 import { createRoute, OpenAPIHono, z } from "@hono/zod-openapi";
+import { checkName } from "../arguments.ts";
 import { databaseObject, type Env, registry } from "../env.ts";
 import type { Registered } from "../registry.ts";
 import { type ApiContext, adminOnly } from "./auth.ts";
@@ -21,8 +22,8 @@ databases.openapi(
     request: {
       params: AccountPath,
       query: z.object({
-        name: z.string().optional(),
-        page: z.coerce.number().int().min(1).default(1),
+        name: z.string().max(256).optional(),
+        page: z.coerce.number().int().min(1).max(1_000_000_000).default(1),
         per_page: z.coerce.number().int().min(1).max(10_000).default(PER_PAGE),
       }),
     },
@@ -114,7 +115,7 @@ databases.openapi(
 
 /** Makes a database: first its name, then its object. */
 export async function createDatabase(env: Env, name: string): Promise<Registered> {
-  const made = await registry(env).create(name);
+  const made = await registry(env).create(checkName(name));
   const { uuid, createdAt } = made;
   try {
     const { tables, size } = await databaseObject(env, uuid).create({ uuid, name, createdAt });
@@ -126,10 +127,10 @@ export async function createDatabase(env: Env, name: string): Promise<Registered
   }
 }
 
-/** Ends a database: nobody finds it any more, then its object goes. */
+/** Ends a database: first its object, so that one that is still listed can be deleted again. */
 export async function deleteDatabase(env: Env, uuid: string): Promise<void> {
-  await registry(env).remove(uuid);
   await databaseObject(env, uuid).destroy();
+  await registry(env).remove(uuid);
 }
 
 /** As a list shows it. */

@@ -8,17 +8,21 @@ import { stringify } from "./json.ts";
 export interface ApiProblem {
   code: number;
   message: string;
+  /** Where in the request it is: a JSON pointer, of a body or of the parameters. */
+  source?: { pointer: string };
 }
 
 /** A refusal with its status and D1's code. */
 export class ApiError extends Error {
   readonly status: ContentfulStatusCode;
   readonly code: number;
+  readonly pointer: string | undefined;
 
-  constructor(status: ContentfulStatusCode, code: number, message: string) {
+  constructor(status: ContentfulStatusCode, code: number, message: string, pointer?: string) {
     super(message);
     this.status = status;
     this.code = code;
+    this.pointer = pointer;
   }
 }
 
@@ -35,6 +39,7 @@ export function success(
 /** What did not. */
 export function failure(c: Context, status: ContentfulStatusCode, errors: ApiProblem[]): Response {
   // The SDKs would try again by themselves what never gets better.
+  if (status === 429) c.header("retry-after", "1");
   if (status === 409 || status >= 500) c.header("x-should-retry", "false");
   return answer(c, status, { result: null, success: false, errors, messages: [] });
 }
@@ -58,6 +63,12 @@ const KNOWN: Readonly<Record<string, [ContentfulStatusCode, number]>> = {
   CHECKPOINT_EXISTS: [400, 7400],
   CHECKPOINT_NONE: [404, 7404],
   RANGE: [416, 7400],
+  CONFLICT: [409, 7400],
+  ENGINE_BUSY: [429, 7429],
+  ENGINE_MEMORY: [413, 7500],
+  ENGINE_PARAMETERS: [400, 7400],
+  STORE_FULL: [413, 7500],
+  STORE_UNAVAILABLE: [503, 7009],
   USAGE: [400, 7400],
 };
 /** What the caller can mend. */
@@ -65,12 +76,15 @@ const CALLERS = /^(SQL|STATEMENT|IMPORT|BOOKMARK|HISTORY|TIME|AT|BACKUP|TABLE|LO
 
 /** What was thrown, as a status, D1's code and a sentence. Nothing that a defect says goes out. */
 export function problemOf(error: unknown): ApiProblem & { status: ContentfulStatusCode } {
-  if (error instanceof ApiError) return { status: error.status, code: error.code, message: error.message };
+  if (error instanceof ApiError) {
+    const { status, code, message, pointer } = error;
+    return { status, code, message, ...(pointer && { source: { pointer } }) };
+  }
   if (error instanceof HTTPException) {
     return { status: error.status as ContentfulStatusCode, code: 7400, message: error.message };
   }
   // It may have come from an object, as a plain error with a code.
-  const { code, message } = error as { code?: unknown; message?: string };
+  const { code, message } = Object(error) as { code?: unknown; message?: string };
   if (typeof code === "string" && message !== undefined) {
     const [status, number] = KNOWN[code] ?? (CALLERS.test(code) ? [400, 7500] : [500, 7500]);
     return { status, code: number, message: `${message}: ${code}` };
@@ -82,6 +96,6 @@ export function problemOf(error: unknown): ApiProblem & { status: ContentfulStat
 
 /** The answer for what was thrown. */
 export function refusal(error: unknown, c: Context): Response {
-  const { status, code, message } = problemOf(error);
-  return failure(c, status, [{ code, message }]);
+  const { status, ...problem } = problemOf(error);
+  return failure(c, status, [problem]);
 }

@@ -28,7 +28,13 @@ export const DatabaseInfo = z
   })
   .openapi("Database");
 
-const Problem = z.object({ code: z.number().int(), message: z.string() }).openapi("Problem");
+const Problem = z
+  .object({
+    code: z.number().int(),
+    message: z.string(),
+    source: z.object({ pointer: z.string() }).optional(),
+  })
+  .openapi("Problem");
 
 /** The envelope around a result. */
 export function envelope<T extends z.ZodType>(result: T) {
@@ -61,6 +67,8 @@ export function answers<T extends z.ZodType>(result: T, description: string) {
     401: refused("No token was sent"),
     403: refused("The token is not known, or may only read"),
     404: refused("There is no such database"),
+    413: refused("The request or its result is too large"),
+    429: refused("Too much is under way; it was not begun"),
   };
 }
 

@@ -36,10 +36,15 @@ export class Agenda {
     return row?.due_ms as number | undefined;
   }
 
-  /** Takes what is due off the agenda, earliest first. Whoever does it puts down when it comes up next. */
-  take(nowMs: number): Task[] {
-    const rows = this.#exec("DELETE FROM pagemark_agenda WHERE due_ms <= ? RETURNING task, due_ms", nowMs);
-    return rows.sort((a, b) => Number(a.due_ms) - Number(b.due_ms)).map(({ task }) => task as Task);
+  /**
+   * Takes what is due first off the agenda, if anything is. Whoever does it puts down when it comes up next; what is
+   * due after it stays, should the object be evicted meanwhile.
+   */
+  take(nowMs: number): Task | undefined {
+    const sql = `DELETE FROM pagemark_agenda WHERE task IN
+      (SELECT task FROM pagemark_agenda WHERE due_ms <= ? ORDER BY due_ms, task LIMIT 1) RETURNING task`;
+    const [row] = this.#exec(sql, nowMs);
+    return row?.task as Task | undefined;
   }
 
   /** Sets the alarm for what comes up next. */

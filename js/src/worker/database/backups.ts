@@ -111,11 +111,6 @@ export class DatabaseBackups {
     else await this.#home.agenda.setBy("hourly", nextPeriod(Date.now(), length));
   }
 
-  /** Deletes what is on the list of what goes. */
-  async removeAll(): Promise<void> {
-    await this.#removals.run();
-  }
-
   async #runSome(): Promise<void> {
     const { jobs, agenda } = this.#home;
     for (let job = jobs.unfinished<Request>("backup"); job; job = jobs.unfinished<Request>("backup")) {

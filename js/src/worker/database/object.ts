@@ -1,5 +1,15 @@
 import { DurableObject } from "cloudflare:workers";
-import { type Backup, PagemarkError, type Verification } from "../../entry/workerd.ts";
+import { type Backup, PagemarkError, r2, type Verification } from "../../entry/workerd.ts";
+import {
+  checkAt,
+  checkCreate,
+  checkDownload,
+  checkDump,
+  checkOptionalText,
+  checkQueries,
+  checkRestore,
+  checkText,
+} from "../arguments.ts";
 import { type Env, registry } from "../env.ts";
 import type { ExportRequest, ImportRequest, Told } from "../jobs/index.ts";
 import { type CreateOptions, DatabaseBackups } from "./backups.ts";
@@ -11,6 +21,7 @@ import { measure } from "./measure.ts";
 import { Polled } from "./polled.ts";
 import { type Preview, previewRestore } from "./preview.ts";
 import { type Query, type QueryOptions, type QueryResult, runQueries } from "./queries.ts";
+import { Removals } from "./removals.ts";
 import { Reports } from "./reports.ts";
 import { type Restored, type RestoreOptions, Restores } from "./restores.ts";
 import { streamed } from "./streamed.ts";
@@ -22,6 +33,9 @@ export interface DatabaseInfo extends Identity {
   /** In bytes. */
   size: number;
 }
+
+/** In milliseconds. */
+const END_AGAIN_MS = 600_000;
 
 /** One SQLite database, in the storage of a Durable Object. */
 export class Database extends DurableObject<Env> {
@@ -42,15 +56,28 @@ export class Database extends DurableObject<Env> {
     return this.info();
   }
 
-  /** Ends it. Backups stay where they are. */
+  /** Ends it; also one that has ended already. Backups stay where they are. */
   async destroy(): Promise<void> {
-    const { home, backups, polled } = this.#known;
+    const parts = this.#parts;
     this.#parts = undefined;
-    await backups.removeAll();
-    await polled.removeAll();
-    await home.live.close();
-    await this.ctx.storage.deleteAlarm();
-    await this.ctx.storage.deleteAll();
+    this.ctx.storage.kv.delete("identity");
+    this.ctx.storage.kv.put("ended", true);
+    await parts?.polled.removeAll().catch(() => {});
+    await parts?.home.live.close();
+    await this.#end();
+  }
+
+  /** Leaves nothing; first goes what is still to be deleted from the store, as soon as that can be done. */
+  async #end(): Promise<void> {
+    const { storage } = this.ctx;
+    await storage.setAlarm(Date.now() + END_AGAIN_MS);
+    try {
+      await new Removals(storage.sql, r2(this.env.BACKUPS)).run();
+    } catch {
+      return;
+    }
+    await storage.deleteAlarm();
+    await storage.deleteAll();
   }
 
   async info(): Promise<DatabaseInfo> {
@@ -65,8 +92,9 @@ export class Database extends DurableObject<Env> {
    */
   async query(queries: readonly Query[], options: QueryOptions = {}): Promise<QueryResult[]> {
     const { home, reports } = this.#known;
+    const checked = checkQueries(queries);
     const db = await home.database();
-    const results = db.limited(home.steps, () => runQueries(db, queries, options));
+    const results = db.limited(home.steps, () => runQueries(db, checked, options));
     const size = measure(db);
     for (const { meta } of results) meta.size_after = size.size;
     this.ctx.waitUntil(reports.tell(size));
@@ -80,12 +108,12 @@ export class Database extends DurableObject<Env> {
 
   /** The bookmark of the state that the database was in at a time. */
   async bookmarkAt(at: string | Date): Promise<string> {
-    return (await this.#known.home.database()).bookmarkAt(at);
+    return (await this.#known.home.database()).bookmarkAt(checkAt(at));
   }
 
   /** Makes a backup; resolves when it is stored. */
-  backup(options: CreateOptions = {}): Promise<Backup> {
-    return this.#known.backups.create("manual", options);
+  async backup(options: CreateOptions = {}): Promise<Backup> {
+    return this.#known.backups.create("manual", checkCreate(options));
   }
 
   /** Every backup that is kept, newest first. */
@@ -93,14 +121,14 @@ export class Database extends DurableObject<Env> {
     return this.#known.backups.list();
   }
 
-  deleteBackup(id: string): Promise<void> {
-    return this.#known.backups.delete(id);
+  async deleteBackup(id: string): Promise<void> {
+    return this.#known.backups.delete(checkText(id, "the id"));
   }
 
   /** Puts an earlier state in the place of this one. */
   async restore(options: RestoreOptions = {}): Promise<Restored> {
     const { home, restores, reports } = this.#known;
-    const restored = await restores.restore(options);
+    const restored = await restores.restore(checkRestore(options));
     this.ctx.waitUntil(reports.tell(measure(await home.database())));
     return restored;
   }
@@ -112,13 +140,14 @@ export class Database extends DurableObject<Env> {
   }
 
   /** A backup as a database file; without `at` the database as it is now. */
-  async download(at?: string, options?: DownloadOptions): Promise<Download> {
-    return sent(await this.#known.downloads.file(at, options));
+  async download(at?: string, options: DownloadOptions = {}): Promise<Download> {
+    const id = checkOptionalText(at, "the id");
+    return sent(await this.#known.downloads.file(id, checkDownload(options)));
   }
 
   /** A state as SQL. */
   async dump(options: DumpOptions = {}): Promise<Download> {
-    return sent(await this.#known.downloads.sql(options));
+    return sent(await this.#known.downloads.sql(checkDump(options)));
   }
 
   /** A backup as one LTX file that `litestream restore` takes. */
@@ -135,7 +164,8 @@ export class Database extends DurableObject<Env> {
 
   /** Proves what is stored, of one backup or of all. */
   async verify(at?: string): Promise<Verification> {
-    return (await this.#known.backups.stored()).verify(at === undefined ? {} : { at });
+    const id = checkOptionalText(at, "the id");
+    return (await this.#known.backups.stored()).verify(id === undefined ? {} : { at: id });
   }
 
   /** What is under way, and what ended during the last day; newest first. */
@@ -173,9 +203,10 @@ export class Database extends DurableObject<Env> {
   }
 
   override async alarm(): Promise<void> {
-    if (!this.#parts) return;
+    if (!this.#parts) return this.ctx.storage.kv.get("ended") ? this.#end() : undefined;
     const { home, backups, restores, polled } = this.#parts;
-    for (const task of home.agenda.take(Date.now())) {
+    const now = Date.now();
+    for (let task = home.agenda.take(now); task; task = home.agenda.take(now)) {
       try {
         if (task === "backup") await backups.run();
         if (task === "restore") await restores.run();

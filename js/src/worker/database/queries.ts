@@ -1,5 +1,6 @@
 import type { Database, Parameters, SqlParameter, SqlValue, Statement } from "../../entry/engine.workerd.ts";
 import { PagemarkError } from "../../entry/workerd.ts";
+import { nextStatement } from "./next-statement.ts";
 import { checkStatement } from "./statements.ts";
 
 /** SQL with what is bound to it. Text with several statements takes no parameters. */
@@ -38,7 +39,9 @@ export interface QueryOptions {
 
 /** Larger results would not fit beside the work, in bytes. */
 const MOST_BYTES = 16 << 20;
-const MOST_STATEMENTS = 100_000;
+const MOST_STATEMENTS = 50_000;
+/** What a result takes beside its rows, in bytes. */
+const STATEMENT = 256;
 
 /** Runs queries of one request: all of them in one transaction. */
 export function runQueries(
@@ -64,7 +67,7 @@ function runQuery(
   const results: QueryResult[] = [];
   for (let rest = sql; ; ) {
     checkStatement(rest);
-    const next = db.prepareNext(rest);
+    const next = nextStatement(db, rest);
     if (!next) break;
     using statement = next.statement;
     if (options.readonly && !statement.readonly) {
@@ -76,8 +79,9 @@ function runQuery(
         `one request runs at most ${MOST_STATEMENTS} statements; send several`,
       );
     }
+    budget.bytes -= STATEMENT;
     const isAll = results.length === 0 && !/\S/.test(next.rest);
-    if (params.length > 0 && !isAll && db.prepareNext(next.rest)) {
+    if (params.length > 0 && !isAll && hasStatement(db, next.rest)) {
       throw new PagemarkError(
         "USAGE",
         "parameters are for one statement; send several statements as a batch",
@@ -87,6 +91,12 @@ function runQuery(
     rest = next.rest;
   }
   return results;
+}
+
+function hasStatement(db: Database, sql: string): boolean {
+  const next = nextStatement(db, sql);
+  next?.statement[Symbol.dispose]();
+  return next !== undefined;
 }
 
 function runStatement(

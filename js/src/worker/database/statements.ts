@@ -32,6 +32,8 @@ const PRAGMAS = new Set([
   "table_xinfo",
   "user_version",
 ]);
+/** Of these, only a look: a value would change the connection. */
+const LOOKS = new Set(["encoding", "page_size"]);
 /** Taken, and without effect, as in D1: foreign keys are on. */
 const IGNORED = new Set(["foreign_keys"]);
 
@@ -42,7 +44,7 @@ const IGNORED = new Set(["foreign_keys"]);
  * @throws PagemarkError `STATEMENT_REFUSED`
  */
 export function checkStatement(sql: string): void {
-  const [first = "", second = "", third = "", fourth = ""] = firstWords(sql);
+  const [first = "", second = "", third = "", fourth = "", fifth = ""] = firstWords(sql);
   const keyword = first.toUpperCase();
   if (TRANSACTIONS.test(keyword)) {
     refuse(`${keyword} is not for requests: all statements of one request are one transaction; leave it out`);
@@ -52,8 +54,9 @@ export function checkStatement(sql: string): void {
     refuse(`${keyword} is not for requests${instead}`);
   }
   if (keyword !== "PRAGMA") return;
-  const name = (third === "." ? fourth : second).toLowerCase();
-  if (!PRAGMAS.has(name) && !IGNORED.has(name)) refuse(`PRAGMA ${name} is not for requests`);
+  const [name, after] = third === "." ? [fourth.toLowerCase(), fifth] : [second.toLowerCase(), third];
+  if (LOOKS.has(name) && /[=(]/.test(after)) refuse(`PRAGMA ${name} with a value is not for requests`);
+  if (!PRAGMAS.has(name) && !IGNORED.has(name)) refuse(`PRAGMA ${name.slice(0, 100)} is not for requests`);
 }
 
 function refuse(message: string): never {
@@ -66,14 +69,15 @@ const BEFORE = /^(;|EXPLAIN|QUERY|PLAN)$/i;
 /** The first words and signs of a statement, without comments. */
 function firstWords(sql: string): string[] {
   const tokens = sql.matchAll(
-    /--[^\n]*|\/\*[\s\S]*?(?:\*\/|$)|[\w$\u0080-\uffff]+|"[^"]*"|`[^`]*`|\[[^\]]*\]|'[^']*'|[^\s]/g,
+    // A byte order mark is space to SQLite where it begins a word, and no space to JavaScript's \w.
+    /\ufeff|--[^\n]*|\/\*[\s\S]*?(?:\*\/|$)|[\w$\u0080-\uffff]+|"[^"]*"|`[^`]*`|\[[^\]]*\]|'[^']*'|[^\s]/g,
   );
   const words: string[] = [];
   for (const [token] of tokens) {
-    if (token.startsWith("--") || token.startsWith("/*")) continue;
+    if (token === "\ufeff" || token.startsWith("--") || token.startsWith("/*")) continue;
     if (words.length === 0 && BEFORE.test(token)) continue;
     words.push(token.replace(/^["'`[](.*)["'`\]]$/, "$1"));
-    if (words.length === 4) break;
+    if (words.length === 5) break;
   }
   return words;
 }

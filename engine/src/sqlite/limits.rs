@@ -1,0 +1,127 @@
+//! What statements of strangers may take. Nothing here limits those of the program itself.
+
+use std::cell::Cell;
+use std::ffi::{CStr, c_char, c_int, c_void};
+use std::ptr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::connection::Connection;
+use super::ffi;
+
+/// SQLite asks whether to go on after so many of its virtual machine's instructions. Each may be the call of a
+/// function that makes [`LONGEST`] bytes, so these are not many.
+const TURN: u32 = 100;
+/// About what takes as long to fill as an instruction; `randomblob`, the slowest, takes ten times as long.
+const BYTES_A_STEP: usize = 4;
+/// Of a text, a BLOB or a row, in bytes.
+const LONGEST: c_int = 16 << 20;
+/// Of a pattern of LIKE or GLOB, in bytes: each of them is looked for from every place of the text.
+const LONGEST_PATTERN: c_int = 1000;
+/// More memory than was in use before, in bytes, that SQLite may have.
+const MEMORY: i64 = 64 << 20;
+
+/// Bytes in large pieces that were allocated, for whatever it was.
+static ALLOCATED: AtomicUsize = AtomicUsize::new(0);
+
+/// Takes note of memory that was allocated in a large piece: it takes time to fill, which no instruction counts.
+#[cfg_attr(not(target_arch = "wasm32"), expect(dead_code, reason = "only the wasm's allocator knows"))]
+pub(crate) fn count_allocated(bytes: usize) {
+    ALLOCATED.store(ALLOCATED.load(Ordering::Relaxed).wrapping_add(bytes), Ordering::Relaxed);
+}
+
+/// How much more statements may take.
+#[derive(Debug, Default)]
+pub(super) struct Budget {
+    steps: Cell<u64>,
+    allocated: Cell<usize>,
+    /// The limit of SQLite's memory that there was before.
+    heap: Cell<Option<i64>>,
+}
+
+impl Budget {
+    /// Runs a step of a statement, which takes what it allocates off this. What is allocated between steps is not its.
+    pub(super) fn charging(&self, step: impl FnOnce() -> c_int) -> c_int {
+        self.allocated.set(ALLOCATED.load(Ordering::Relaxed));
+        let code = step();
+        self.take(0);
+        code
+    }
+
+    /// Takes so many instructions off it, and what was allocated meanwhile; whether anything is left.
+    fn take(&self, steps: u32) -> bool {
+        let allocated = ALLOCATED.load(Ordering::Relaxed);
+        let bytes = (allocated.wrapping_sub(self.allocated.replace(allocated)) / BYTES_A_STEP) as u64;
+        let left = self.steps.get().saturating_sub(u64::from(steps)).saturating_sub(bytes);
+        self.steps.set(left);
+        left > 0
+    }
+}
+
+type Ask = unsafe extern "C" fn(*mut c_void) -> c_int;
+
+/// Whether SQLite is to stop.
+unsafe extern "C" fn ask(budget: *mut c_void) -> c_int {
+    // SAFETY: `limit` gave SQLite this pointer, to a budget that lives as long as the connection.
+    let budget = unsafe { &*budget.cast::<Budget>() };
+    c_int::from(!budget.take(TURN))
+}
+
+type Authorizer =
+    unsafe extern "C" fn(*mut c_void, c_int, *const c_char, *const c_char, *const c_char, *const c_char) -> c_int;
+
+/// Refuses what would outlive the request on the connection, or reach other files, however it is spelled.
+unsafe extern "C" fn authorize(
+    _: *mut c_void,
+    action: c_int,
+    _: *const c_char,
+    _: *const c_char,
+    database: *const c_char,
+    _: *const c_char,
+) -> c_int {
+    // SAFETY: SQLite passes text that ends with NUL, or null.
+    let is_temporary = !database.is_null() && unsafe { CStr::from_ptr(database) } == c"temp";
+    match action as _ {
+        // All that is made there is entered in its schema.
+        ffi::SQLITE_INSERT if is_temporary => ffi::SQLITE_DENY as c_int,
+        ffi::SQLITE_ATTACH
+        | ffi::SQLITE_DETACH
+        | ffi::SQLITE_CREATE_TEMP_INDEX
+        | ffi::SQLITE_CREATE_TEMP_TABLE
+        | ffi::SQLITE_CREATE_TEMP_TRIGGER
+        | ffi::SQLITE_CREATE_TEMP_VIEW => ffi::SQLITE_DENY as c_int,
+        _ => ffi::SQLITE_OK as c_int,
+    }
+}
+
+impl Connection {
+    /// From now on statements are a stranger's. Whatever takes more than about `steps` of SQLite's instructions, or
+    /// of [`BYTES_A_STEP`] that it allocates, all statements counted together, is interrupted: a host whose clock stands still while
+    /// it computes has no other way to stop it. Values, patterns and memory have bounds of their own, and nothing
+    /// reaches past SQL into the database file (`SQLITE_DBCONFIG_DEFENSIVE`), into others, or stays on the connection as
+    /// temporary tables would. 0 ends all of that.
+    pub(crate) fn limit_steps(&self, steps: u64) {
+        let (budget, db) = (self.budget(), self.db());
+        let limited = steps > 0;
+        budget.steps.set(steps);
+        let (turn, ask) = if limited { (TURN as c_int, Some(ask as Ask)) } else { (0, None) };
+        let (longest, pattern) = if limited { (LONGEST, LONGEST_PATTERN) } else { (c_int::MAX, c_int::MAX) };
+        let authorizer = limited.then_some(authorize as Authorizer);
+        // SAFETY: the connection is open. SQLite calls `ask` with the budget only while it is, and the handle, on the
+        // heap, outlives that. What is larger than SQLite's own limits sets these. DEFENSIVE takes an int, and where
+        // to put what it is then, which may be null.
+        unsafe {
+            ffi::sqlite3_progress_handler(db, turn, ask, ptr::from_ref(budget).cast_mut().cast());
+            ffi::sqlite3_limit(db, ffi::SQLITE_LIMIT_LENGTH as c_int, longest);
+            ffi::sqlite3_limit(db, ffi::SQLITE_LIMIT_LIKE_PATTERN_LENGTH as c_int, pattern);
+            ffi::sqlite3_set_authorizer(db, authorizer, ptr::null_mut());
+            let none = ptr::null_mut::<c_int>();
+            ffi::sqlite3_db_config(db, ffi::SQLITE_DBCONFIG_DEFENSIVE as c_int, c_int::from(limited), none);
+            if limited {
+                let before = ffi::sqlite3_hard_heap_limit64(ffi::sqlite3_memory_used() + MEMORY);
+                budget.heap.set(budget.heap.take().or(Some(before)));
+            } else if let Some(before) = budget.heap.take() {
+                ffi::sqlite3_hard_heap_limit64(before);
+            }
+        }
+    }
+}
