@@ -18,7 +18,7 @@ use crate::sqlite::count_allocated;
 const RESERVE: Layout = Layout::new::<[u8; 128 * 1024]>();
 /// Smaller than any page, so that pages never take from the reserve.
 const SMALL: usize = 512;
-/// It takes time to fill: see [`count_allocated`].
+/// Of SQLite's, it takes time to fill: see [`count_allocated`].
 const LARGE: usize = 256;
 /// That of SQLite's allocations, which may fail.
 const ALIGN_OF_SQLITE: usize = 2 * size_of::<usize>();
@@ -67,7 +67,7 @@ unsafe impl GlobalAlloc for WithReserve {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: as the caller promises.
         unsafe {
-            if layout.size() >= LARGE {
+            if layout.size() >= LARGE && layout.align() == ALIGN_OF_SQLITE {
                 count_allocated(layout.size());
             }
             let pages = memory_size(0);
@@ -88,7 +88,7 @@ unsafe impl GlobalAlloc for WithReserve {
         // SAFETY: as the caller promises; a failed attempt leaves the allocation as it was. The size was valid for the
         // first attempt with this alignment.
         unsafe {
-            if size >= LARGE {
+            if size >= LARGE && layout.align() == ALIGN_OF_SQLITE {
                 count_allocated(size);
             }
             let moved = System.realloc(start, layout, size);

@@ -130,7 +130,7 @@ impl Database {
         out: &mut Vec<u8>,
         now_ms: i64,
     ) -> Result<Fetched> {
-        self.at(now_ms)?;
+        self.at(now_ms)?.check_limit()?;
         let statement = self.statement(id)?;
         let (mut rows, mut done) = (0, false);
         while rows < max_rows && out.len() < max_bytes {
@@ -158,7 +158,9 @@ impl Database {
     /// # Errors
     /// As [`Database::bind`] and [`Database::fetch`].
     pub fn run(&mut self, id: StatementId, values: &[u8], now_ms: i64) -> Result<i64> {
-        let before = self.at(now_ms)?.total_changes();
+        let connection = self.at(now_ms)?;
+        connection.check_limit()?;
+        let before = connection.total_changes();
         self.statement(id)?.run(values)?;
         let connection = self.connection()?;
         Ok(if connection.total_changes() == before { 0 } else { connection.changes() })

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::connection::Connection;
 use super::ffi;
+use crate::error::{Error, ErrorKind, Result};
 
 /// SQLite asks whether to go on after so many of its virtual machine's instructions. Each may be the call of a
 /// function that makes [`LONGEST`] bytes, so these are not many.
@@ -20,10 +21,10 @@ const LONGEST_PATTERN: c_int = 1000;
 /// More memory than was in use before, in bytes, that SQLite may have.
 const MEMORY: i64 = 64 << 20;
 
-/// Bytes in large pieces that were allocated, for whatever it was.
+/// Bytes in large pieces that SQLite allocated, for whatever it was.
 static ALLOCATED: AtomicUsize = AtomicUsize::new(0);
 
-/// Takes note of memory that was allocated in a large piece: it takes time to fill, which no instruction counts.
+/// Takes note of memory that SQLite allocated in a large piece: it takes time to fill, which no instruction counts.
 #[cfg_attr(not(target_arch = "wasm32"), expect(dead_code, reason = "only the wasm's allocator knows"))]
 pub(crate) fn count_allocated(bytes: usize) {
     ALLOCATED.store(ALLOCATED.load(Ordering::Relaxed).wrapping_add(bytes), Ordering::Relaxed);
@@ -32,6 +33,7 @@ pub(crate) fn count_allocated(bytes: usize) {
 /// How much more statements may take.
 #[derive(Debug, Default)]
 pub(super) struct Budget {
+    limited: Cell<bool>,
     steps: Cell<u64>,
     allocated: Cell<usize>,
     /// The limit of SQLite's memory that there was before.
@@ -94,6 +96,18 @@ unsafe extern "C" fn authorize(
 }
 
 impl Connection {
+    /// Refuses, as SQLite says it when it is told to stop, a statement for which nothing is left: one of few
+    /// instructions is not asked whether it may go on. What ends a transaction is not to be looked at.
+    pub(crate) fn check_limit(&self) -> Result<()> {
+        let budget = self.budget();
+        if !budget.limited.get() || budget.steps.get() > 0 {
+            return Ok(());
+        }
+        let mut error = Error::with_detail(ErrorKind::Sql, "interrupted");
+        error.sqlite = Some(ffi::SQLITE_INTERRUPT as c_int);
+        Err(error)
+    }
+
     /// From now on statements are a stranger's. Whatever takes more than about `steps` of SQLite's instructions, or
     /// of [`BYTES_A_STEP`] that it allocates, all statements counted together, is interrupted: a host whose clock stands still while
     /// it computes has no other way to stop it. Values, patterns and memory have bounds of their own, and nothing
@@ -102,6 +116,7 @@ impl Connection {
     pub(crate) fn limit_steps(&self, steps: u64) {
         let (budget, db) = (self.budget(), self.db());
         let limited = steps > 0;
+        budget.limited.set(limited);
         budget.steps.set(steps);
         let (turn, ask) = if limited { (TURN as c_int, Some(ask as Ask)) } else { (0, None) };
         let (longest, pattern) = if limited { (LONGEST, LONGEST_PATTERN) } else { (c_int::MAX, c_int::MAX) };

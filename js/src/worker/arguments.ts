@@ -41,7 +41,7 @@ export function checkQueries(value: unknown): Query[] {
 
 /** A moment: text or a date. */
 export function checkAt(value: unknown): string | Date {
-  if (typeof value === "string") return value;
+  if (typeof value === "string" && value !== "") return value;
   if (value instanceof Date && !Number.isNaN(value.getTime())) return value;
   return wrong("the moment", "a bookmark, a backup's id, or a time");
 }

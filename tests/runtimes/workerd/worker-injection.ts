@@ -8,17 +8,17 @@ interface Injection {
   /** How many calls there were since it began. */
   calls: number;
   /** Whether what is got is held back. */
-  isHolding: () => boolean;
+  isHolding: (() => boolean) | undefined;
 }
 
 // The objects may have modules of their own, but they are in the test's isolate.
 const shared = globalThis as { pagemarkInjection?: Injection };
-shared.pagemarkInjection ??= { fault: undefined, calls: 0, isHolding: () => false };
+shared.pagemarkInjection ??= { fault: undefined, calls: 0, isHolding: undefined };
 const injection = shared.pagemarkInjection;
 
 /** Whether anything is to go wrong. */
 export function isInjecting(): boolean {
-  return injection.fault !== undefined || injection.isHolding();
+  return injection.fault !== undefined || injection.isHolding !== undefined;
 }
 
 /** What happens to a call: for the objects. */
@@ -29,7 +29,7 @@ export function injected(call: CallName, ctx: DurableObjectState): Fault | undef
 
 /** Ends when nothing is held back any more: for the objects, which wait by a timer of their own. */
 export async function released(ctx: DurableObjectState): Promise<void> {
-  while (isRestoring(ctx) && injection.isHolding()) await new Promise((resolve) => setTimeout(resolve, 20));
+  while (isRestoring(ctx) && injection.isHolding?.()) await new Promise((resolve) => setTimeout(resolve, 20));
 }
 
 /** Holds back what objects that restore get from R2 while it says so, but for no longer than `work` takes. */
@@ -38,7 +38,7 @@ export async function holding(isHolding: () => boolean, work: () => Promise<unkn
   try {
     await work();
   } finally {
-    injection.isHolding = () => false;
+    injection.isHolding = undefined;
   }
 }
 

@@ -64,7 +64,6 @@ const KNOWN: Readonly<Record<string, [ContentfulStatusCode, number]>> = {
   CHECKPOINT_NONE: [404, 7404],
   RANGE: [416, 7400],
   CONFLICT: [409, 7400],
-  ENGINE_BUSY: [429, 7429],
   ENGINE_MEMORY: [413, 7500],
   ENGINE_PARAMETERS: [400, 7400],
   STORE_FULL: [413, 7500],
