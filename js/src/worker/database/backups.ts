@@ -61,6 +61,8 @@ export class DatabaseBackups {
       this.#waiting.set(id, { done, failed, onProgress });
     });
     await this.#home.agenda.set("backup", Date.now());
+    // It may fail before anybody waits for it.
+    made.catch(() => {});
     await this.run();
     return made;
   }
