@@ -1,7 +1,7 @@
 import { RpcTarget } from "cloudflare:workers";
 import { type Backup, PagemarkError, type Verification } from "../entry/workerd.ts";
 import { BoundStatement, type D1Answer, d1Answer } from "./bound.ts";
-import type { CreateOptions } from "./database/backups.ts";
+import type { CreateOptions, KeptBackup } from "./database/backups.ts";
 import type { Download, DownloadOptions, DumpOptions } from "./database/downloads.ts";
 import type { Job } from "./database/jobs.ts";
 import type { DatabaseInfo } from "./database/object.ts";
@@ -44,7 +44,7 @@ export class BoundDatabase extends RpcTarget {
   }
 
   /** Every backup that is kept, newest first. */
-  async backups(): Promise<Backup[]> {
+  async backups(): Promise<KeptBackup[]> {
     return (await this.#object()).backups();
   }
 

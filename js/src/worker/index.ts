@@ -2,7 +2,7 @@ export type { Backup, Verification } from "../entry/workerd.ts";
 export type { BoundStatement, D1Answer } from "./bound.ts";
 export type { BoundDatabase } from "./bound-database.ts";
 export type { BackupProgress } from "./database/backup-runs.ts";
-export type { CreateOptions } from "./database/backups.ts";
+export type { CreateOptions, KeptBackup } from "./database/backups.ts";
 export type { DownloadOptions, DumpOptions } from "./database/downloads.ts";
 export type { Job } from "./database/jobs.ts";
 export { Database, type DatabaseInfo } from "./database/object.ts";

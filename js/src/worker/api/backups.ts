@@ -1,5 +1,6 @@
 import { createRoute, OpenAPIHono, z } from "@hono/zod-openapi";
 import type { Backup } from "../../entry/workerd.ts";
+import type { KeptBackup } from "../database/backups.ts";
 import { databaseObject } from "../env.ts";
 import { type ApiContext, adminOnly } from "./auth.ts";
 import { success } from "./envelope.ts";
@@ -22,6 +23,15 @@ const BackupInfo = z
     kind: z.string(),
     bookmark: z.string(),
     stored_size: z.number().int(),
+    origin: z
+      .string()
+      .optional()
+      .openapi({ description: "manual, automatic, or restore: what one replaced" }),
+    missed: z
+      .number()
+      .int()
+      .optional()
+      .openapi({ description: "periods of the schedule before it that had no backup" }),
   })
   .openapi("Backup");
 
@@ -115,8 +125,8 @@ backups.openapi(
   },
 );
 
-function shown(backup: Backup, uuid: string) {
-  const { id, createdAt, state, tables, size, kind, bookmark, storedSize } = backup;
+function shown(backup: Backup & Partial<KeptBackup>, uuid: string) {
+  const { id, createdAt, state, tables, size, kind, bookmark, storedSize, origin, missed } = backup;
   return {
     id,
     database_id: uuid,
@@ -127,5 +137,6 @@ function shown(backup: Backup, uuid: string) {
     kind,
     bookmark,
     stored_size: storedSize,
+    ...(origin !== undefined && { origin, missed }),
   };
 }

@@ -13,6 +13,14 @@ export interface CreateOptions {
   onProgress?: ((progress: BackupProgress) => unknown) | undefined;
 }
 
+/** A backup, and why there is one. */
+export interface KeptBackup extends Backup {
+  /** Who wanted it: `automatic` by the schedule, `restore` before a restore replaced the database. */
+  origin: Origin;
+  /** How many periods of the schedule before it had no backup. */
+  missed: number;
+}
+
 /** All it takes to go on with a backup after an eviction. */
 interface Request {
   origin: Origin;
@@ -68,10 +76,17 @@ export class DatabaseBackups {
   }
 
   /** Every backup that is kept, newest first. */
-  async list(): Promise<Backup[]> {
+  async list(): Promise<KeptBackup[]> {
     const all = await (await this.stored()).list();
     const { gone } = this.#retention(all);
-    return all.filter(({ id }) => !gone.has(id));
+    const kept = all.filter(({ id }) => !gone.has(id));
+    const missed = this.#origins.missed();
+    const origins = this.#origins.of(kept);
+    return kept.map((backup, at) => ({
+      ...backup,
+      origin: origins[at]?.origin ?? "manual",
+      missed: missed.get(backup.id) ?? 0,
+    }));
   }
 
   /** Deletes a backup; what others are made of it stays till they are gone. */

@@ -12,7 +12,7 @@ import {
 } from "../arguments.ts";
 import { type Env, registry } from "../env.ts";
 import type { ExportRequest, ImportRequest, Told } from "../jobs/index.ts";
-import { type CreateOptions, DatabaseBackups } from "./backups.ts";
+import { type CreateOptions, DatabaseBackups, type KeptBackup } from "./backups.ts";
 import { Checkpoint, type CheckpointStatus } from "./checkpoint.ts";
 import { type Download, type DownloadOptions, Downloads, type DumpOptions } from "./downloads.ts";
 import { Home, type Identity } from "./home.ts";
@@ -117,7 +117,7 @@ export class Database extends DurableObject<Env> {
   }
 
   /** Every backup that is kept, newest first. */
-  backups(): Promise<Backup[]> {
+  backups(): Promise<KeptBackup[]> {
     return this.#known.backups.list();
   }
 

@@ -35,6 +35,13 @@ export class Origins {
     for (const id of ids) this.#sql.exec("DELETE FROM pagemark_backups WHERE id = ?", id);
   }
 
+  /** How many periods of the schedule before each of them had no backup, where there were any. */
+  missed(): Map<string, number> {
+    const sql = "SELECT id, missed FROM pagemark_backups WHERE missed > 0";
+    const rows = this.#sql.exec<{ id: string; missed: number }>(sql).toArray();
+    return new Map(rows.map(({ id, missed }) => [id, missed]));
+  }
+
   /** Of a backup that nobody noted down, that somebody wanted it: it is kept. */
   of(backups: readonly Backup[]): Kept[] {
     const rows = this.#sql.exec<{ id: string; origin: string; deleted: number }>(
