@@ -70,7 +70,9 @@ export class PartedObject {
 
   /** Makes the object of all that was written. */
   async finish(): Promise<ObjectProof> {
-    await this.#uploads.finish(this.#upload, this.#pending.join());
+    const rest = this.#pending.take(this.#pending.length);
+    await this.#uploads.finish(this.#upload, rest);
+    free(rest);
     return { sha256: this.#hash.digest(), size: this.#size };
   }
 

@@ -48,6 +48,7 @@ export class Pieces {
   take(length: number): Uint8Array {
     const taken = new Uint8Array(length);
     const before = this.#pieces();
+    free(this.#last);
     this.#whole = [];
     this.#last = new Uint8Array(0);
     this.#filled = 0;
@@ -81,6 +82,7 @@ export class Pieces {
     if (length <= this.#last.length) return;
     const larger = new Uint8Array(Math.min(PIECE, Math.max(length, 2 * this.#last.length)));
     larger.set(this.#last.subarray(0, this.#filled));
+    free(this.#last);
     this.#last = larger;
   }
 }

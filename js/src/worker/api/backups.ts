@@ -6,7 +6,7 @@ import { type ApiContext, adminOnly } from "./auth.ts";
 import { success } from "./envelope.ts";
 import { fileAnswer, rangeOf } from "./files.ts";
 import { found } from "./found.ts";
-import { answers, BackupPath, DatabasePath } from "./schemas.ts";
+import { answers, BackupPath, DatabasePath, SqlDialect } from "./schemas.ts";
 
 /** Backups, as wrangler 3 makes them, and what it could not do. */
 export const backups = new OpenAPIHono<ApiContext>();
@@ -41,12 +41,13 @@ backups.openapi(
     path: PATH,
     summary: "Backs the database up; answers when the backup is stored",
     middleware: [adminOnly] as const,
-    request: { params: DatabasePath },
+    request: { params: DatabasePath, query: z.object({ full: z.enum(["true", "false"]).optional() }) },
     responses: answers(BackupInfo, "The backup"),
   }),
   async (c) => {
     const { uuid } = await found(c.env, c.req.valid("param").database_id);
-    return success(c, shown(await databaseObject(c.env, uuid).backup(), uuid)) as never;
+    const full = c.req.valid("query").full === "true";
+    return success(c, shown(await databaseObject(c.env, uuid).backup({ full }), uuid)) as never;
   },
 );
 
@@ -92,16 +93,16 @@ backups.openapi(
     summary: "A backup as a file; of a database file also ranges",
     request: {
       params: BackupPath,
-      query: z.object({ format: z.enum(["sqlite", "sql", "ltx"]).default("sqlite") }),
+      query: z.object({ format: z.enum(["sqlite", "sql", "ltx"]).default("sqlite"), dialect: SqlDialect }),
     },
     responses: { 200: { description: "The file", content: { "application/octet-stream": {} } } },
   }),
   async (c) => {
     const { database_id, backup_id } = c.req.valid("param");
-    const { format } = c.req.valid("query");
+    const { format, dialect } = c.req.valid("query");
     const { uuid } = await found(c.env, database_id);
     const object = databaseObject(c.env, uuid);
-    if (format === "sql") return fileAnswer(c, await object.dump({ at: backup_id })) as never;
+    if (format === "sql") return fileAnswer(c, await object.dump({ at: backup_id, dialect })) as never;
     if (format === "ltx") return fileAnswer(c, await object.ltx(backup_id)) as never;
     const range = rangeOf(c.req.header("range"));
     return fileAnswer(c, await object.download(backup_id, { range }), range) as never;

@@ -6,7 +6,15 @@ import { type ApiContext, adminOnly } from "./auth.ts";
 import { success } from "./envelope.ts";
 import { fileAnswer, rangeOf } from "./files.ts";
 import { found } from "./found.ts";
-import { AccountPath, answers, DatabaseInfo, DatabaseOrNamePath, DatabasePath, jsonBody } from "./schemas.ts";
+import {
+  AccountPath,
+  answers,
+  DatabaseInfo,
+  DatabaseOrNamePath,
+  DatabasePath,
+  jsonBody,
+  SqlDialect,
+} from "./schemas.ts";
 
 /** Databases: to list, create, look at, and delete. */
 export const databases = new OpenAPIHono<ApiContext>();
@@ -99,15 +107,16 @@ databases.openapi(
       query: z.object({
         at: z.string().max(64).optional(),
         format: z.enum(["sqlite", "sql"]).default("sqlite"),
+        dialect: SqlDialect,
       }),
     },
     responses: { 200: { description: "The file", content: { "application/octet-stream": {} } } },
   }),
   async (c) => {
     const { uuid } = await found(c.env, c.req.valid("param").database_id);
-    const { at, format } = c.req.valid("query");
+    const { at, format, dialect } = c.req.valid("query");
     const object = databaseObject(c.env, uuid);
-    if (format === "sql") return fileAnswer(c, await object.dump({ at })) as never;
+    if (format === "sql") return fileAnswer(c, await object.dump({ at, dialect })) as never;
     const range = rangeOf(c.req.header("range"));
     return fileAnswer(c, await object.download(at, { range }), range) as never;
   },

@@ -72,6 +72,9 @@ export function answers<T extends z.ZodType>(result: T, description: string) {
   };
 }
 
+/** Where SQL is meant to go. */
+export const SqlDialect = z.enum(["sqlite", "d1", "sqlite3-cli"]).default("sqlite");
+
 /** A JSON body. */
 export function jsonBody<T extends z.ZodType>(schema: T) {
   return { content: { "application/json": { schema } }, required: true };
