@@ -4,6 +4,12 @@ interface Reference {
   $array: string;
 }
 
+interface Stored {
+  skeleton: unknown;
+  /** The number of the next array: none is given twice while others may refer to it. */
+  next: number;
+}
+
 /** Keeps plain data with arrays of bytes in the object's storage. */
 export class SavedState<T extends object> {
   readonly #storage: DurableObjectStorage;
@@ -17,13 +23,13 @@ export class SavedState<T extends object> {
     this.#name = name;
   }
 
-  /** All of it takes the place of what was saved before, or nothing does. */
+  /** All of it takes the place of what this has saved or loaded before, or nothing does. */
   save(value: T): void {
-    const before = new Set(this.#keys());
+    const before = new Set(this.#stored.values());
     const kept = new Map<Uint8Array, string>();
     this.#storage.transactionSync(() => {
       const skeleton = this.#write(value, kept);
-      this.#storage.kv.put(this.#name, skeleton);
+      this.#storage.kv.put(this.#name, { skeleton, next: this.#next } satisfies Stored);
       for (const key of kept.values()) before.delete(key);
       for (const key of before) this.#storage.kv.delete(key);
     });
@@ -31,8 +37,11 @@ export class SavedState<T extends object> {
   }
 
   load(): T | undefined {
-    const skeleton = this.#storage.kv.get(this.#name);
-    return skeleton === undefined ? undefined : (this.#read(skeleton) as T);
+    const stored = this.#storage.kv.get<Stored>(this.#name);
+    if (!stored) return undefined;
+    this.#stored.clear();
+    this.#next = stored.next;
+    return this.#read(stored.skeleton) as T;
   }
 
   drop(): void {
@@ -63,15 +72,9 @@ export class SavedState<T extends object> {
   }
 
   #put(array: Uint8Array): string {
-    // Never that of an array that is still referred to.
-    while (this.#storage.kv.get(this.#keyOf(this.#next)) !== undefined) this.#next++;
-    const key = this.#keyOf(this.#next++);
+    const key = `${this.#name}/${this.#next++}`;
     this.#storage.kv.put(key, array);
     return key;
-  }
-
-  #keyOf(number: number): string {
-    return `${this.#name}/${number}`;
   }
 
   #keys(): string[] {

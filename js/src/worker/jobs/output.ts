@@ -1,3 +1,4 @@
+import { free } from "../../core/free.ts";
 import { StoreError } from "../../errors/index.ts";
 import { NO_SUCH_UPLOAD, r2Code } from "../../stores/r2-errors.ts";
 import { PART, Parts } from "../../stores/r2-parts.ts";
@@ -63,6 +64,7 @@ export async function writeOutput(
     const { etag } = await calls.run({ ...sendPart, size: bytes.length }, () =>
       upload.uploadPart(number, bytes),
     );
+    free(bytes);
     signal.throwIfAborted();
     notes.stored({ number, etag, sha256 });
     notes.uploaded(number);

@@ -1,5 +1,7 @@
 // Work of a job in slices: an object does one thing at a time, and clocks stand still while it computes.
 
+import { free } from "../../core/free.ts";
+
 /** What is made or run between two pauses, in bytes: a few milliseconds of work, tens at most. */
 const SLICE = 64 << 10;
 
@@ -27,6 +29,8 @@ export async function* paced(
       since = 0;
       await pause();
     }
+    // Who asks for more has taken all of it.
+    free(chunk);
   }
   signal.throwIfAborted();
 }
