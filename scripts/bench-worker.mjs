@@ -1,7 +1,6 @@
 // The Worker on local workerd: what backups, exports and restores take, what queries take meanwhile, and what the isolate
 // holds. `npm run bench:worker [-- --mb 100]`. What it prints is a measurement, not a test.
-import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -55,7 +54,6 @@ async function bench(mb) {
   await stage("restore of a backup, in place", () =>
     worker.call(`/${uuid}/backup/${id}/restore`, undefined, { method: "POST" }),
   );
-  if (mb <= 200) await d1(uuid);
 }
 
 /** Runs a stage; notes its time, the isolate's peak, and what else `action` says. */
@@ -126,38 +124,6 @@ async function alongside(request, during) {
   const at = (part) =>
     Number((taken[Math.min(taken.length - 1, Math.floor(part * taken.length))] ?? 0).toFixed(1));
   return { latencies: { at, count: taken.length, seconds: (performance.now() - start) / 1000 } };
-}
-
-/** The same data in wrangler's own local D1, and its export. */
-async function d1(uuid) {
-  const headers = { authorization: "Bearer bench" };
-  const path = `/client/v4/accounts/bench/d1/database/${uuid}/download?format=sql&dialect=d1`;
-  const sql = await (await fetch(worker.url + path, { headers })).text();
-  const folder = join(persist, "d1");
-  mkdirSync(folder);
-  writeFileSync(join(folder, "data.sql"), sql);
-  const database = '[[d1_databases]]\nbinding = "DB"\ndatabase_name = "d1"\ndatabase_id = "d1"';
-  writeFileSync(
-    join(folder, "wrangler.toml"),
-    `name = "d1"\ncompatibility_date = "2026-10-01"\n${database}\n`,
-  );
-  const wrangler = (...args) =>
-    execFileSync("wrangler", ["d1", ...args, "--local", "-y"], {
-      cwd: folder,
-      stdio: "ignore",
-      env: { ...process.env, WRANGLER_SEND_METRICS: "false" },
-    });
-  wrangler("execute", "d1", "--file", "data.sql");
-  const start = performance.now();
-  wrangler("export", "d1", "--output", "out.sql");
-  const s = Number(((performance.now() - start) / 1000).toFixed(2));
-  rows.push(["wrangler d1 export --local, of the same data", { s }]);
-  const idle = performance.now();
-  wrangler("execute", "d1", "--command", "SELECT 1");
-  rows.push([
-    "wrangler d1 execute --local, SELECT 1",
-    { s: Number(((performance.now() - idle) / 1000).toFixed(2)) },
-  ]);
 }
 
 function sleep(ms) {
