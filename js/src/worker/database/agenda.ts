@@ -19,6 +19,11 @@ export class Agenda {
     await this.#setAlarm();
   }
 
+  /** Puts a task on the agenda for an alarm that is still to come: not for the one that is at it. */
+  async setNext(task: Task): Promise<void> {
+    await this.set(task, Date.now() + 1);
+  }
+
   /** Puts a task on the agenda unless it comes up earlier already. */
   async setBy(task: Task, dueMs: number): Promise<void> {
     const due = this.due(task);

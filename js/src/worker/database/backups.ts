@@ -58,12 +58,8 @@ export class DatabaseBackups {
   }
 
   /** Makes a backup of the database as it is now, after those that are under way. */
-  async create(
-    origin: Origin,
-    { full = false, onProgress }: CreateOptions = {},
-    missed = 0,
-  ): Promise<Backup> {
-    const request: Request = { origin, full, missed };
+  async create(origin: Origin, { full = false, onProgress }: CreateOptions = {}): Promise<Backup> {
+    const request: Request = { origin, full, missed: 0 };
     const id = this.#home.jobs.begin("backup", request);
     const made = new Promise<Backup>((done, failed) => {
       this.#waiting.set(id, { done, failed, onProgress });
@@ -109,7 +105,7 @@ export class DatabaseBackups {
     await this.#running;
   }
 
-  /** What is due by the schedule. */
+  /** What is due by the schedule, for an alarm: it makes a slice of it, and leaves the others to the next alarms. */
   async hourly(nowMs: number): Promise<void> {
     const length = period(this.#home.env.PAGEMARK_SCHEDULE);
     if (length === undefined) return;
@@ -118,7 +114,9 @@ export class DatabaseBackups {
     const missed = last === undefined ? 0 : missedPeriods(last, nowMs, length);
     if (missed < 0) return;
     this.#home.storage.kv.put("backedUpMs", nowMs);
-    await this.create("automatic", {}, missed);
+    this.#home.jobs.begin("backup", { origin: "automatic", full: false, missed } satisfies Request);
+    await this.#home.agenda.set("backup", Date.now());
+    await this.run();
   }
 
   /** Puts the schedule on the agenda, unless it is there. */
@@ -134,13 +132,13 @@ export class DatabaseBackups {
       await agenda.set("backup", Date.now() + STEP_LEASE_MS);
       if (await this.#slice(job.id, job.request)) continue;
       // An invocation has only so much processor time: the next one goes on.
-      await agenda.set("backup", Date.now());
+      await agenda.setNext("backup");
       return;
     }
     // What cannot be deleted now stays noted down, for the next time.
     await this.#removeUnneeded().catch(() => {});
     // One may have come meanwhile, and waits.
-    if (jobs.unfinished("backup")) await agenda.set("backup", Date.now());
+    if (jobs.unfinished("backup")) await agenda.setNext("backup");
     else await agenda.drop("backup");
   }
 

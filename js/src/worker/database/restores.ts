@@ -30,8 +30,8 @@ interface Request {
 
 /** A restore that is evicted again and again is given up after so many attempts. */
 const ATTEMPTS = 5;
-/** In one invocation, whose processor time is bounded: some two seconds of work. */
-const TURN_BYTES = 128 << 20;
+/** In one invocation, whose processor time is bounded: some two seconds of work at most. */
+const TURN_BYTES = 32 << 20;
 /** If this object is evicted on the way, another one begins anew after so long, in milliseconds. */
 const LEASE_MS = 20_000;
 
@@ -45,7 +45,7 @@ export class Restores {
   constructor(home: Home, backups: DatabaseBackups) {
     this.#home = home;
     this.#backups = backups;
-    this.#turns = new Turns(() => home.agenda.set("restore", Date.now()));
+    this.#turns = new Turns(() => home.agenda.setNext("restore"));
     if (!home.jobs.unfinished("restore")) return;
     // Begun before an eviction: nobody is to see the database before it has ended.
     home.gate.close("being restored");
@@ -89,19 +89,21 @@ export class Restores {
     }
   }
 
-  /** Goes on with what there is to do, for an alarm. */
+  /** Goes on with what there is to do for one turn, for an alarm: the next turn is for the next alarm. */
   async run(): Promise<void> {
-    if (this.#running !== undefined) return this.#turns.give();
-    await this.#begin();
+    this.#begin().catch(() => {});
+    await this.#turns.give();
   }
 
-  /** Does what there is to do; once at a time. */
-  async #begin(): Promise<void> {
-    this.#running ??= this.#all().finally(() => {
+  /** Does what there is to do, in turns; once at a time. */
+  #begin(): Promise<void> {
+    if (this.#running !== undefined) return this.#running;
+    this.#turns.begin();
+    this.#running = this.#all().finally(() => {
       this.#running = undefined;
       this.#turns.end();
     });
-    await this.#running;
+    return this.#running;
   }
 
   async #all(): Promise<void> {

@@ -14,6 +14,13 @@ export class Turns {
     this.#ask = ask;
   }
 
+  /** For the work: it begins, with a turn. */
+  begin(): void {
+    this.#turn = new Promise((resolve) => {
+      this.#endTurn = resolve;
+    });
+  }
+
   /** For the work: this turn has ended; resolves when the next one begins. */
   async next(): Promise<void> {
     const given = new Promise<void>((resolve) => {
@@ -30,14 +37,12 @@ export class Turns {
     this.#endTurn = undefined;
   }
 
-  /** For the invocation: gives the work a turn, and waits until that has ended. */
+  /** For the invocation: gives the work a turn if it waits for one, and waits until that has ended. */
   async give(): Promise<void> {
     const give = this.#give;
     this.#give = undefined;
     if (give) {
-      this.#turn = new Promise((resolve) => {
-        this.#endTurn = resolve;
-      });
+      this.begin();
       give();
     }
     await this.#turn;
