@@ -5,6 +5,7 @@ import { checkPresence, History, type Listed } from "./history.ts";
 import { ObjectReader, type StoredFile } from "./object-reader.ts";
 import type { JobOptions } from "./progress.ts";
 import type { BackupRecord } from "./record.ts";
+import { streamOf } from "./stream-of.ts";
 
 /** A chain found and checked for presence: what a restore reads. */
 export interface RestorePlan {
@@ -62,21 +63,7 @@ export function restoreStream(
   plan: RestorePlan,
   options: JobOptions = {},
 ): ReadableStream<Uint8Array> {
-  const chunks = restoreChunks(store, plan, options);
-  return new ReadableStream<Uint8Array>(
-    {
-      async pull(controller) {
-        const { done, value } = await chunks.next();
-        if (done) controller.close();
-        else controller.enqueue(value);
-      },
-      async cancel() {
-        await chunks.return();
-      },
-    },
-    // The core puts out a MiB at a time; more would only lie in memory.
-    { highWaterMark: 0 },
-  );
+  return streamOf(restoreChunks(store, plan, options));
 }
 
 async function* restoreChunks(

@@ -1,5 +1,6 @@
 import { core, packWith } from "../core/index.ts";
 import type { Moment } from "../sources/source.ts";
+import { streamOf } from "./stream-of.ts";
 
 /** What is read and packed at a time, in bytes. */
 const CHUNK = 256 << 10;
@@ -11,20 +12,7 @@ const CHUNK = 256 << 10;
  * @param createdMs when it was taken, in milliseconds since 1970
  */
 export function snapshotFile(moment: Moment, txid: string, createdMs: number): ReadableStream<Uint8Array> {
-  const pieces = snapshotPieces(moment, txid, createdMs);
-  return new ReadableStream<Uint8Array>(
-    {
-      async pull(controller) {
-        const { done, value } = await pieces.next();
-        if (done) controller.close();
-        else controller.enqueue(value);
-      },
-      async cancel() {
-        await pieces.return();
-      },
-    },
-    { highWaterMark: 0 },
-  );
+  return streamOf(snapshotPieces(moment, txid, createdMs), () => moment.release());
 }
 
 async function* snapshotPieces(

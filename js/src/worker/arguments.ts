@@ -60,7 +60,8 @@ export function checkCreate(value: unknown): CreateOptions {
 export function checkDownload(value: unknown): DownloadOptions {
   const { range } = checkObject(value, "the options");
   if (range === undefined) return {};
-  const { offset, length } = checkObject(range, "range");
+  const { offset, length, suffix } = checkObject(range, "range");
+  if (suffix !== undefined) return { range: { suffix: checkCount(suffix, "suffix") } };
   return {
     range: {
       offset: checkCount(offset, "offset"),

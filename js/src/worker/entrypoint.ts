@@ -8,6 +8,7 @@ import type { CreateOptions } from "./database/backups.ts";
 import type { DownloadOptions, DumpOptions } from "./database/downloads.ts";
 import type { RestoreOptions } from "./database/restores.ts";
 import { type Env, registry } from "./env.ts";
+import type { Registered } from "./registry.ts";
 
 /** What the binding of another Worker says: `props = { database = "shop" }`. */
 export interface Props {
@@ -91,8 +92,20 @@ export class Entrypoint extends WorkerEntrypoint<Env, Props> implements Bound {
           'the binding names no database: give it props = { database = "<name>" }, or call database(name)';
         throw new PagemarkError("USAGE", message);
       }
-      const found = await registry(this.env).find(database);
-      return (found ?? (await createDatabase(this.env, database))).uuid;
+      return (await findOrCreate(this.env, database)).uuid;
     });
+  }
+}
+
+async function findOrCreate(env: Env, name: string): Promise<Registered> {
+  const found = await registry(env).find(name);
+  if (found) return found;
+  try {
+    return await createDatabase(env, name);
+  } catch (error) {
+    // Another first use may have been faster.
+    const made = await registry(env).find(name);
+    if (made) return made;
+    throw error;
   }
 }

@@ -1,13 +1,10 @@
 import { DurableObject } from "cloudflare:workers";
 import { PagemarkError } from "../entry/workerd.ts";
+import type { Identity } from "./database/home.ts";
 import type { Env } from "./env.ts";
 
 /** A database, as the registry knows it. */
-export interface Registered {
-  uuid: string;
-  name: string;
-  /** RFC 3339. */
-  createdAt: string;
+export interface Registered extends Identity {
   /** User tables, when it was last heard of. */
   tables: number;
   /** In bytes, when it was last heard of. */
@@ -25,6 +22,9 @@ export interface ListOptions {
 const TABLES = [
   `CREATE TABLE IF NOT EXISTS databases (uuid TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, created_at TEXT NOT NULL,
     tables INTEGER NOT NULL DEFAULT 0, size INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID`,
+  // Listed, and found, only once their objects are there.
+  `CREATE TABLE IF NOT EXISTS being_made (name TEXT PRIMARY KEY, uuid TEXT NOT NULL, created_at TEXT NOT NULL)
+    WITHOUT ROWID`,
   "CREATE TABLE IF NOT EXISTS secrets (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID",
 ];
 const COLUMNS = "uuid, name, created_at AS createdAt, tables, size";
@@ -39,17 +39,22 @@ export class Registry extends DurableObject<Env> {
     for (const table of TABLES) this.#sql.exec(table);
   }
 
-  /** @throws PagemarkError `DATABASE_EXISTS` */
-  create(name: string): Registered {
-    if (this.find(name)) {
-      throw new PagemarkError("DATABASE_EXISTS", `A database with the name '${name}' already exists`, {
-        name,
-      });
-    }
-    const made = { uuid: crypto.randomUUID(), name, createdAt: new Date().toISOString(), tables: 0, size: 0 };
-    const { uuid, createdAt } = made;
-    this.#sql.exec("INSERT INTO databases (uuid, name, created_at) VALUES (?, ?, ?)", uuid, name, createdAt);
-    return made;
+  /** Who makes a database begins here: it is the same one for all who make it at once. @throws PagemarkError `DATABASE_EXISTS` */
+  begin(name: string): Identity {
+    if (this.find(name)) throw exists(name);
+    const sql = "INSERT OR IGNORE INTO being_made (name, uuid, created_at) VALUES (?, ?, ?)";
+    this.#sql.exec(sql, name, crypto.randomUUID(), new Date().toISOString());
+    const begun = "SELECT uuid, name, created_at AS createdAt FROM being_made WHERE name = ?";
+    return this.#sql.exec(begun, name).one() as unknown as Identity;
+  }
+
+  /** Enters a database whose object is there. @throws PagemarkError `DATABASE_EXISTS` if somebody else has */
+  enter({ uuid, name, createdAt }: Identity, tables: number, size: number): Registered {
+    const begun = this.#sql.exec("DELETE FROM being_made WHERE uuid = ? RETURNING 1", uuid).toArray();
+    if (begun.length === 0) throw exists(name);
+    const sql = "INSERT INTO databases (uuid, name, created_at, tables, size) VALUES (?, ?, ?, ?, ?)";
+    this.#sql.exec(sql, uuid, name, createdAt, tables, size);
+    return { uuid, name, createdAt, tables, size };
   }
 
   /** By its UUID or its name; `null` when there is none. */
@@ -93,4 +98,8 @@ export class Registry extends DurableObject<Env> {
   #rows(sql: string, ...bindings: (string | number)[]): Registered[] {
     return this.#sql.exec(sql, ...bindings).toArray() as unknown as Registered[];
   }
+}
+
+function exists(name: string): PagemarkError {
+  return new PagemarkError("DATABASE_EXISTS", `A database with the name '${name}' already exists`, { name });
 }

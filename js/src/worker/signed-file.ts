@@ -1,4 +1,5 @@
 // Objects of the bucket over HTTP, for those who have a signed URL.
+import { parseRange, spanOf } from "./byte-range.ts";
 
 /** Answers GET and HEAD of an object: whole or a range, and 304 to who has it. */
 export async function serveFile(bucket: R2Bucket, key: string, request: Request): Promise<Response> {
@@ -17,20 +18,21 @@ export async function serveFile(bucket: R2Bucket, key: string, request: Request)
     return new Response(null, { status: 304, headers });
   const ifRange = request.headers.get("if-range");
   const range =
-    ifRange === null || ifRange === httpEtag ? rangeOf(request.headers.get("range"), size) : "all";
-  if (range === "none") {
+    ifRange === null || ifRange === httpEtag ? parseRange(request.headers.get("range")) : undefined;
+  const span = range && spanOf(range, size);
+  if (range && !span) {
     headers.set("content-range", `bytes */${size}`);
     return new Response(null, { status: 416, headers });
   }
-  const { offset, length } = range === "all" ? { offset: 0, length: size } : range;
+  const { offset, length } = span ?? { offset: 0, length: size };
   headers.set("content-length", String(length));
-  if (range !== "all") headers.set("content-range", `bytes ${offset}-${offset + length - 1}/${size}`);
-  const status = range === "all" ? 200 : 206;
+  if (span) headers.set("content-range", `bytes ${offset}-${offset + length - 1}/${size}`);
+  const status = span ? 206 : 200;
   if (request.method === "HEAD" || size === 0) return new Response(null, { status, headers });
   // Only what was looked at: the object may have been replaced since.
   const object = await bucket.get(key, {
     onlyIf: { etagMatches: etag },
-    ...(range !== "all" && { range: { offset, length } }),
+    ...(span && { range: span }),
   });
   if (!object || !("body" in object)) return plain(409, "The file has just changed; try again.");
   return new Response(object.body, { status, headers });
@@ -63,22 +65,6 @@ export async function storeFile(
 
 /** The most that R2 takes in one put, less a little, in bytes. */
 const MOST_BYTES = 5_000_000_000;
-
-type Range = "all" | "none" | { offset: number; length: number };
-
-/** Of the header; what is not one range of bytes means all of them. */
-function rangeOf(header: string | null, size: number): Range {
-  const [all, first = "", last = ""] = /^bytes=(\d{0,15})-(\d{0,15})$/.exec(header?.trim() ?? "") ?? [];
-  if (all === undefined || first + last === "") return "all";
-  if (first === "") {
-    const length = Math.min(Number(last), size);
-    return length === 0 ? "none" : { offset: size - length, length };
-  }
-  const offset = Number(first);
-  const end = last === "" ? size : Math.min(Number(last) + 1, size);
-  if (last !== "" && Number(last) < offset) return "all";
-  return offset >= size ? "none" : { offset, length: end - offset };
-}
 
 function hasTag(header: string | null, tag: string): boolean {
   return (

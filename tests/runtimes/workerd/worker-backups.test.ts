@@ -73,6 +73,8 @@ describe("backups", () => {
       ]);
       expect(await bytesOf(part)).toEqual(file.slice(first, end));
     }
+    const end = await download(id, "", { range: "bytes=-100" });
+    expect([end.status, await bytesOf(end)]).toEqual([206, file.slice(-100)]);
     const again = await Engine.open();
     await again.import((await download(id, "?format=sql")).body as ReadableStream<Uint8Array>);
     expect(again.prepare("SELECT count(*) AS n FROM t").get()).toEqual({ n: 101 });

@@ -58,6 +58,24 @@ describe("callers through a binding", () => {
   });
 });
 
+test("A1 the first uses of a binding, all at once, make one database and each has an answer", async () => {
+  const first = () => {
+    const ctx = Object.create(createExecutionContext(), { props: { value: { database: "at once" } } });
+    return new Entrypoint(ctx, env).info();
+  };
+  const answers = await Promise.all(Array.from({ length: 8 }, first));
+  expect(new Set(answers.map(({ uuid }) => uuid)).size).toBe(1);
+  const listed = (await call("?name=at%20once")).body.result;
+  expect(listed.map(({ uuid }: { uuid: string }) => uuid)).toEqual([answers[0]?.uuid]);
+});
+
+test("of two that create a database of the same name at once, one is told that there is one", async () => {
+  const both = await Promise.all([1, 2].map(() => call("", { name: "the same" })));
+  expect(both.map(({ status }) => status).sort()).toEqual([200, 400]);
+  const codes = both.flatMap(({ body }) => body.errors.map(({ code }: { code: number }) => code));
+  expect(codes).toEqual([7502]);
+});
+
 // biome-ignore lint/suspicious/noExplicitAny: a caller without types
 type Loose = any;
 

@@ -1,10 +1,11 @@
 import { createRoute, OpenAPIHono, z } from "@hono/zod-openapi";
 import type { Backup } from "../../entry/workerd.ts";
+import { parseRange } from "../byte-range.ts";
 import type { KeptBackup } from "../database/backups.ts";
 import { databaseObject } from "../env.ts";
 import { type ApiContext, adminOnly } from "./auth.ts";
 import { success } from "./envelope.ts";
-import { fileAnswer, rangeOf } from "./files.ts";
+import { fileAnswer } from "./files.ts";
 import { found } from "./found.ts";
 import { answers, BackupPath, DatabasePath, SqlDialect } from "./schemas.ts";
 
@@ -104,8 +105,8 @@ backups.openapi(
     const object = databaseObject(c.env, uuid);
     if (format === "sql") return fileAnswer(c, await object.dump({ at: backup_id, dialect })) as never;
     if (format === "ltx") return fileAnswer(c, await object.ltx(backup_id)) as never;
-    const range = rangeOf(c.req.header("range"));
-    return fileAnswer(c, await object.download(backup_id, { range }), range) as never;
+    const range = parseRange(c.req.header("range"));
+    return fileAnswer(c, await object.download(backup_id, { range })) as never;
   },
 );
 

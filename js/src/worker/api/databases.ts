@@ -1,10 +1,11 @@
 import { createRoute, OpenAPIHono, z } from "@hono/zod-openapi";
 import { checkName } from "../arguments.ts";
+import { parseRange } from "../byte-range.ts";
 import { databaseObject, type Env, registry } from "../env.ts";
 import type { Registered } from "../registry.ts";
 import { type ApiContext, adminOnly } from "./auth.ts";
 import { success } from "./envelope.ts";
-import { fileAnswer, rangeOf } from "./files.ts";
+import { fileAnswer } from "./files.ts";
 import { found } from "./found.ts";
 import {
   AccountPath,
@@ -117,23 +118,16 @@ databases.openapi(
     const { at, format, dialect } = c.req.valid("query");
     const object = databaseObject(c.env, uuid);
     if (format === "sql") return fileAnswer(c, await object.dump({ at, dialect })) as never;
-    const range = rangeOf(c.req.header("range"));
-    return fileAnswer(c, await object.download(at, { range }), range) as never;
+    const range = parseRange(c.req.header("range"));
+    return fileAnswer(c, await object.download(at, { range })) as never;
   },
 );
 
 /** Makes a database: first its name, then its object. */
 export async function createDatabase(env: Env, name: string): Promise<Registered> {
-  const made = await registry(env).create(checkName(name));
-  const { uuid, createdAt } = made;
-  try {
-    const { tables, size } = await databaseObject(env, uuid).create({ uuid, name, createdAt });
-    await registry(env).report(uuid, tables, size);
-    return { ...made, tables, size };
-  } catch (error) {
-    await registry(env).remove(uuid);
-    throw error;
-  }
+  const identity = await registry(env).begin(checkName(name));
+  const { tables, size } = await databaseObject(env, identity.uuid).create(identity);
+  return registry(env).enter(identity, tables, size);
 }
 
 /** Ends a database: first its object, so that one that is still listed can be deleted again. */

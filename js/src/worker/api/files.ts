@@ -1,18 +1,9 @@
 // Files as answers, whole or in ranges.
 import type { Context } from "hono";
-import type { ByteRange, Download } from "../database/downloads.ts";
-
-/** The one range that a request asks for; nothing for none, or for what is taken as none (RFC 9110, 14.2). */
-export function rangeOf(header: string | undefined): ByteRange | undefined {
-  const [, first = "", last = ""] = /^bytes=(\d{1,15})-(\d{0,15})$/.exec(header?.trim() ?? "") ?? [];
-  if (first === "") return undefined;
-  const offset = Number(first);
-  if (last === "") return { offset };
-  return Number(last) < offset ? undefined : { offset, length: Number(last) - offset + 1 };
-}
+import type { Download } from "../database/downloads.ts";
 
 /** A file, or the range of it that was asked for. */
-export function fileAnswer(c: Context, { filename, size, body }: Download, range?: ByteRange): Response {
+export function fileAnswer(c: Context, { filename, size, span, body }: Download): Response {
   const headers = new Headers({
     "content-type": filename.endsWith(".sql") ? "application/sql; charset=utf-8" : "application/vnd.sqlite3",
     "content-disposition": disposition(filename),
@@ -22,11 +13,10 @@ export function fileAnswer(c: Context, { filename, size, body }: Download, range
   if (c.req.method === "HEAD") body.cancel().catch(() => {});
   if (size === undefined) return new Response(c.req.method === "HEAD" ? null : body, { headers });
   headers.set("accept-ranges", "bytes");
-  const end = Math.min(size, (range?.offset ?? 0) + (range?.length ?? size));
-  const length = end - (range?.offset ?? 0);
-  if (range) headers.set("content-range", `bytes ${range.offset}-${end - 1}/${size}`);
+  const { offset, length } = span ?? { offset: 0, length: size };
+  if (span) headers.set("content-range", `bytes ${offset}-${offset + length - 1}/${size}`);
   headers.set("content-length", String(length));
-  const status = range ? 206 : 200;
+  const status = span ? 206 : 200;
   if (c.req.method === "HEAD") return new Response(null, { status, headers });
   // Says the length, and fails when the body has another one.
   const { readable, writable } = new FixedLengthStream(length);

@@ -1,4 +1,5 @@
 import { createRoute, OpenAPIHono, z } from "@hono/zod-openapi";
+import { d1Answer } from "../bound.ts";
 import type { Query, QueryResult } from "../database/queries.ts";
 import { databaseObject, type Env } from "../env.ts";
 import type { ApiContext, Scope } from "./auth.ts";
@@ -44,10 +45,7 @@ queries.openapi(
   }),
   async (c) => {
     const results = await run(c.env, c.req.valid("param").database_id, c.req.valid("json"), c.get("scope"));
-    return success(
-      c,
-      results.map((each) => ({ results: objects(each), success: true, meta: each.meta })),
-    ) as never;
+    return success(c, results.map(d1Answer)) as never;
   },
 );
 
@@ -79,9 +77,4 @@ async function run(env: Env, id: string, body: z.infer<typeof Body>, scope: Scop
 
 function bytesOrValue(value: z.infer<typeof Parameter>) {
   return Array.isArray(value) ? Uint8Array.from(value) : value;
-}
-
-/** The rows as objects. Of columns of the same name the last one counts. */
-export function objects({ columns, rows }: Pick<QueryResult, "columns" | "rows">): Record<string, unknown>[] {
-  return rows.map((row) => Object.fromEntries(columns.map((column, at) => [column, row[at]])));
 }

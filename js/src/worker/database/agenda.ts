@@ -1,5 +1,5 @@
 /** What has to be done at some time, each at most once at a time. */
-export type Task = "backup" | "hourly" | "restore" | "sweep" | "polled";
+export type Task = "backup" | "hourly" | "restore" | "polled";
 
 const TABLE =
   "CREATE TABLE IF NOT EXISTS pagemark_agenda (task TEXT PRIMARY KEY, due_ms INTEGER NOT NULL) WITHOUT ROWID";

@@ -1,13 +1,9 @@
 import { type Backup, type Dialect, type Moment, PagemarkError } from "../../entry/workerd.ts";
+import { momentStream } from "../../jobs/moment-stream.ts";
+import { type ByteRange, type ByteSpan, spanOf } from "../byte-range.ts";
 import { BOOKMARK, ID } from "./at.ts";
 import type { DatabaseBackups } from "./backups.ts";
 import type { Home } from "./home.ts";
-
-/** Bytes of a file, from `offset` on; all that follow unless `length` is given. */
-export interface ByteRange {
-  offset: number;
-  length?: number | undefined;
-}
 
 export interface DownloadOptions {
   /** Only for a database file. */
@@ -20,6 +16,8 @@ export interface Download {
   filename: string;
   /** Of the whole file, in bytes; not known of SQL. */
   size?: number;
+  /** What of it `body` is; missing for all of it. */
+  span?: ByteSpan;
   body: ReadableStream<Uint8Array>;
 }
 
@@ -31,9 +29,6 @@ export interface DumpOptions {
   noData?: boolean | undefined;
   noSchema?: boolean | undefined;
 }
-
-/** What is read at once, in bytes. */
-const CHUNK = 1 << 20;
 
 /** The database and its backups as files. */
 export class Downloads {
@@ -52,11 +47,11 @@ export class Downloads {
     if (!backup) {
       const database = await this.#home.database();
       const moment = await database.pin({ at });
-      return { filename: `${name}.sqlite3`, ...rangeOf(moment, range) };
+      return { filename: `${name}.sqlite3`, ...fileOrRange(moment, range) };
     }
     const stored = await this.#backups.stored();
     const filename = fileOf(name, backup, "sqlite3");
-    if (range) return { filename, ...rangeOf(await stored.pages(backup.id), range) };
+    if (range) return { filename, ...fileOrRange(await stored.pages(backup.id), range) };
     const { body } = await stored.download(backup.id);
     return { filename, size: backup.size, body };
   }
@@ -97,43 +92,15 @@ function fileOf(name: string, { id }: Backup, ending: string): string {
   return `${name}.${id.slice(0, 8)}.${ending}`;
 }
 
-/** A range of the file that the moment's pages are. The moment is released at the end. */
-function rangeOf(
-  moment: Moment,
-  range: ByteRange = { offset: 0 },
-): { size: number; body: ReadableStream<Uint8Array> } {
-  const { pageSize, pageCount } = moment;
-  const size = pageSize * pageCount;
-  const end = Math.min(size, range.offset + (range.length ?? size));
-  if (range.offset > end) {
-    moment.release().catch(() => {});
-    throw new PagemarkError("RANGE", `the file has ${size} bytes; there are none from ${range.offset} on`);
-  }
-  const most = Math.max(1, Math.floor(CHUNK / pageSize));
-  let at = range.offset;
-  const body = new ReadableStream<Uint8Array>(
-    {
-      async pull(controller) {
-        try {
-          if (at >= end) {
-            await moment.release();
-            return controller.close();
-          }
-          const first = Math.floor(at / pageSize);
-          const count = Math.min(most, Math.ceil(end / pageSize) - first);
-          const pages = new Uint8Array(count * pageSize);
-          await moment.read(first + 1, pages);
-          const start = first * pageSize;
-          controller.enqueue(pages.subarray(at - start, Math.min(pages.length, end - start)));
-          at = Math.min(end, start + pages.length);
-        } catch (error) {
-          await moment.release().catch(() => {});
-          throw error;
-        }
-      },
-      cancel: () => moment.release(),
-    },
-    { highWaterMark: 0 },
+/** The file that the moment's pages are, or a range of it. The moment is released at the end. */
+function fileOrRange(moment: Moment, range?: ByteRange): Pick<Download, "size" | "span" | "body"> {
+  const size = moment.pageSize * moment.pageCount;
+  if (!range) return { size, body: momentStream(moment) };
+  const span = spanOf(range, size);
+  if (span) return { size, span, body: momentStream(moment, { span }) };
+  moment.release().catch(() => {});
+  throw new PagemarkError(
+    "RANGE",
+    `the file has ${size} bytes; there are none in the range that was asked for`,
   );
-  return { size, body };
 }

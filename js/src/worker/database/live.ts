@@ -48,11 +48,6 @@ export class Live {
     if (open.get(this.#uuid) === database) open.delete(this.#uuid);
   }
 
-  /** Drops page versions that nobody needs any more; whether there may be more. */
-  sweep(): boolean {
-    return this.#store.sweep();
-  }
-
   async #open(): Promise<Database> {
     closeQuietly(open.get(this.#uuid));
     open.delete(this.#uuid);

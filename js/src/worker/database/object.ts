@@ -47,8 +47,9 @@ export class Database extends DurableObject<Env> {
     if (identity) this.#parts = new Parts(ctx, env, identity);
   }
 
-  /** Makes the database that the registry just entered. */
+  /** Makes the database, unless it is there. */
   async create(identity: Identity): Promise<DatabaseInfo> {
+    if (this.#parts) return this.info();
     this.ctx.storage.kv.put("identity", identity);
     this.#parts = new Parts(this.ctx, this.env, identity);
     // A commit, so that even an empty database has a bookmark and can be backed up.

@@ -17,11 +17,6 @@ export class Removals {
     for (const key of keys) this.#sql.exec("INSERT INTO pagemark_removals (key) VALUES (?)", key);
   }
 
-  /** Whether any are left. */
-  get isEmpty(): boolean {
-    return this.#sql.exec("SELECT 1 FROM pagemark_removals LIMIT 1").toArray().length === 0;
-  }
-
   /** Deletes what can be deleted now; the rest stays noted down. */
   async run(): Promise<void> {
     const sql = "SELECT at, key FROM pagemark_removals ORDER BY at LIMIT 1";

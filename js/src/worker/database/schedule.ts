@@ -1,11 +1,12 @@
 // When automatic backups are due. It decides; it sets no alarm.
 
 const HOUR_MS = 3_600_000;
-const LENGTHS: Readonly<Record<string, number>> = { hourly: HOUR_MS, daily: 24 * HOUR_MS };
 
-/** How long a period of the schedule is, in milliseconds; `undefined` for none. */
+/** How long a period of the schedule is, in milliseconds; `undefined` for `off`. A word that is none means `hourly`. */
 export function period(schedule = "hourly"): number | undefined {
-  return LENGTHS[schedule.toLowerCase()];
+  const word = schedule.trim().toLowerCase();
+  if (word === "off") return undefined;
+  return word === "daily" ? 24 * HOUR_MS : HOUR_MS;
 }
 
 /** The start of the period after the one that `nowMs` is in. */

@@ -1,9 +1,10 @@
 import { PagemarkError } from "../../errors/index.ts";
+import { streamOf } from "../../jobs/stream-of.ts";
 import { r2 } from "../../stores/r2.ts";
 import type { JobHost, Told } from "./exports.ts";
 import type { JobRow, JobTable } from "./job-table.ts";
 import type { Answer } from "./machine.ts";
-import { paced, streamOf } from "./pace.ts";
+import { paced } from "./pace.ts";
 import { JobRunner, type Run, type Shop } from "./runner.ts";
 
 /** What the work of an import has to know. */

@@ -35,21 +35,6 @@ export async function* paced(
   signal.throwIfAborted();
 }
 
-/** Chunks as a stream that makes none before it is asked for. */
-export function streamOf(chunks: AsyncGenerator<Uint8Array>): ReadableStream<Uint8Array> {
-  return new ReadableStream<Uint8Array>(
-    {
-      async pull(controller) {
-        const { done, value } = await chunks.next();
-        if (done) controller.close();
-        else controller.enqueue(value);
-      },
-      cancel: async () => void (await chunks.return(undefined)),
-    },
-    { highWaterMark: 0 },
-  );
-}
-
 /** Lets so many run at once; the others wait in line. */
 export class Lanes {
   readonly #waiting: (() => void)[] = [];
