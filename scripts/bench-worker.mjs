@@ -58,6 +58,7 @@ async function bench(mb) {
 
 /** Runs a stage; notes its time, the isolate's peak, and what else `action` says. */
 async function stage(name, action) {
+  Object.assign(worker.alarms, { count: 0, longest: 0 });
   const start = performance.now();
   const result = await worker.heap.during(action);
   const seconds = (performance.now() - start) / 1000;
@@ -66,7 +67,12 @@ async function stage(name, action) {
     name,
     {
       s: Number((more?.seconds ?? seconds).toFixed(2)),
-      "peak MiB": Number((worker.heap.peak / 2 ** 20).toFixed(1)),
+      "peak MiB": mebibytes(worker.heap.peak),
+      "wasm and buffers, MiB": mebibytes(worker.heap.peakBuffers),
+      ...(worker.alarms.count > 0 && {
+        alarms: worker.alarms.count,
+        "longest alarm, ms": worker.alarms.longest,
+      }),
       ...(more && {
         "p50 ms": more.at(0.5),
         "p99 ms": more.at(0.99),
@@ -124,6 +130,10 @@ async function alongside(request, during) {
   const at = (part) =>
     Number((taken[Math.min(taken.length - 1, Math.floor(part * taken.length))] ?? 0).toFixed(1));
   return { latencies: { at, count: taken.length, seconds: (performance.now() - start) / 1000 } };
+}
+
+function mebibytes(bytes) {
+  return Number((bytes / 2 ** 20).toFixed(1));
 }
 
 function sleep(ms) {

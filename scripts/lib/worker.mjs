@@ -5,12 +5,13 @@ import { createServer } from "node:net";
 import { root } from "./run.mjs";
 
 const TOKEN = "bench";
+const TIMED = "scripts/lib/timed-worker.mjs";
 
 /** Starts it, with its state in the folder `persist`; `vars` are settings (see `js/src/worker/env.ts`). */
 export async function startWorker({ persist, vars = {} }) {
   const port = await freePort();
   const settings = Object.entries({ PAGEMARK_TOKEN: TOKEN, PAGEMARK_SCHEDULE: "off", ...vars });
-  const args = ["dev", "--port", port, "--inspector-port", await freePort(), "--persist-to", persist];
+  const args = ["dev", TIMED, "--port", port, "--inspector-port", await freePort(), "--persist-to", persist];
   const child = spawn(
     "wrangler",
     [...args, ...settings.flatMap(([name, value]) => ["--var", `${name}:${value}`])],
@@ -21,7 +22,14 @@ export async function startWorker({ persist, vars = {} }) {
       env: { ...process.env, WRANGLER_SEND_METRICS: "false", WRANGLER_LOG: "info" },
     },
   );
-  child.stdout.on("data", (text) => process.env.BENCH_VERBOSE && process.stderr.write(text));
+  const alarms = { count: 0, longest: 0 };
+  child.stdout.on("data", (text) => {
+    if (process.env.BENCH_VERBOSE) process.stderr.write(text);
+    for (const [, took] of String(text).matchAll(/alarm took (\d+) ms/g)) {
+      alarms.count++;
+      alarms.longest = Math.max(alarms.longest, Number(took));
+    }
+  });
   child.stderr.on("data", (text) => process.env.BENCH_VERBOSE && process.stderr.write(text));
   const url = `http://127.0.0.1:${port}`;
   const stop = () => process.kill(-child.pid, "SIGKILL");
@@ -31,6 +39,8 @@ export async function startWorker({ persist, vars = {} }) {
   return {
     url,
     heap,
+    /** How many there were, and what the longest took in ms; to be set to 0 before a stage. */
+    alarms,
     /** Calls the D1 API below the list of databases. */
     async call(path, body, init = {}) {
       const answer = await fetch(`${url}/client/v4/accounts/bench/d1/database${path}`, {
@@ -101,7 +111,10 @@ class Heap {
   #waiting = new Map();
   #context;
   #next = 1;
+  /** The most that was held. */
   peak = 0;
+  /** The most that buffers and wasm memories held, with buffers that are garbage. */
+  peakBuffers = 0;
 
   /** Of the isolate that an inspector on one of the ports knows. */
   static async of(ports) {
@@ -175,11 +188,13 @@ class Heap {
   /** The most that it is seen to hold while `action` runs. */
   async during(action) {
     this.peak = 0;
+    this.peakBuffers = 0;
     let isRunning = true;
     const watching = (async () => {
       while (isRunning) {
         const { usedSize, backingStorageSize = 0, embedderHeapUsedSize = 0 } = await this.usage();
         this.peak = Math.max(this.peak, usedSize + backingStorageSize + embedderHeapUsedSize);
+        this.peakBuffers = Math.max(this.peakBuffers, backingStorageSize);
         await new Promise((resolve) => setTimeout(resolve, 20));
       }
     })();
@@ -188,7 +203,9 @@ class Heap {
     } finally {
       isRunning = false;
       await watching;
-      this.peak += await this.wasm();
+      const wasm = await this.wasm();
+      this.peak += wasm;
+      this.peakBuffers += wasm;
     }
   }
 

@@ -1,8 +1,8 @@
 // What is larger than one alarm's share of work: the next alarms go on with it, none waits for another.
-import { env, runDurableObjectAlarm } from "cloudflare:test";
+import { env, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { expect, test, vi } from "vitest";
-import { create, rows } from "./worker-api.ts";
-import { during, evictedAt, isRestoring } from "./worker-injection.ts";
+import { call, create, rows } from "./worker-api.ts";
+import { during, evictedAt, holding, isRestoring } from "./worker-injection.ts";
 
 const object = (uuid: string) => env.DATABASES.get(env.DATABASES.idFromName(uuid));
 
@@ -59,4 +59,34 @@ test("A11 a large restore that was evicted is ended by the alarms after it", asy
   expect(calls).toBeGreaterThan(1);
   await expect.poll(() => allDone(uuid), { timeout: 40_000 }).toBe(true);
   expect(await rows(uuid, "SELECT count(*) AS n FROM t")).toEqual([{ n: 400 }]);
+}, 60_000);
+
+test("A11 an alarm for an export does not wait for the restore that waits for the next alarm", async () => {
+  const uuid = await create("restored and exported");
+  await rows(uuid, "CREATE TABLE t (a)");
+  const { id } = await object(uuid).backup();
+  const body = { output_format: "polling" };
+  let { result } = (await call(`/${uuid}/export`, body)).body;
+  while (result.status === "active") {
+    result = (await call(`/${uuid}/export`, { ...body, current_bookmark: result.at_bookmark })).body.result;
+  }
+  let isHeld = true;
+  await holding(
+    () => isHeld,
+    async () => {
+      const restored = object(uuid).restore({ at: id, safety: false });
+      const storage = <T>(work: (ctx: DurableObjectState) => T) =>
+        runInDurableObject(object(uuid), (_, ctx) => work(ctx));
+      await expect.poll(() => storage(isRestoring)).toBe(true);
+      // As if the hour was over after which what the export left is deleted.
+      await storage((ctx) =>
+        ctx.storage.sql.exec("UPDATE pagemark_agenda SET due_ms = 0 WHERE task = 'polled'"),
+      );
+      const start = performance.now();
+      await runDurableObjectAlarm(object(uuid));
+      expect(performance.now() - start).toBeLessThan(10_000);
+      isHeld = false;
+      await restored;
+    },
+  );
 }, 60_000);

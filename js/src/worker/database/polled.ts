@@ -33,7 +33,8 @@ export class Polled {
     const { agenda } = this.#home;
     // An object that is evicted meanwhile is followed by one that does it again.
     await agenda.set("polled", Date.now() + AGAIN_MS);
-    const next = await (await this.#jobs()).alarm();
+    // Not behind the gate: a restore that holds it closed may be waiting for the alarm after this one.
+    const next = await (await this.#open(await this.#home.live.database())).alarm();
     if (next === undefined) await agenda.drop("polled");
     else await agenda.set("polled", next);
   }
