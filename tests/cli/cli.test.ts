@@ -47,6 +47,30 @@ describe("restore and download", () => {
     expect(failure("download", "app", first.id, "--from", "store")).toEqual([1, "TARGET_EXISTS"]);
   });
 
+  test("a restore and a download tell the rows of every table, whatever the trees look like", () => {
+    const kinds =
+      "CREATE TABLE long (a, b); CREATE TABLE keyed (a PRIMARY KEY, b) WITHOUT ROWID; CREATE TABLE none (a)";
+    const rows = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000) SELECT";
+    const many = Array.from(
+      { length: 60 },
+      (_, i) => `CREATE TABLE "a table with a long name, number ${i}" (a)`,
+    );
+    runSql(
+      join(folder, "trees.db"),
+      `PRAGMA page_size = 512; ${kinds}; ${many.join("; ")};
+       INSERT INTO long ${rows} i, zeroblob(i % 700) FROM n; INSERT INTO keyed ${rows} i, i FROM n`,
+    );
+    pagemark("backup", "trees.db", "--to", "store");
+    const restored = json("restore", "trees", "--from", "store", "-o", "trees2.db");
+    expect(restored.tables).toHaveLength(63);
+    expect(restored.tables.slice(0, 3)).toEqual([
+      { name: "long", rows: 20000 },
+      { name: "keyed", rows: 20000 },
+      { name: "none", rows: 0 },
+    ]);
+    expect(json("download", "trees", "--from", "store").tables).toEqual(restored.tables);
+  });
+
   test("A13 restoring in place says what undoes it, and that undoes it", () => {
     runSql(join(folder, "app.db"), "DELETE FROM orders WHERE id > 10");
     expect(failure("restore", "app", "--from", "store", "-o", "app.db")).toEqual([1, "TARGET_EXISTS"]);

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { backupJson, bytes, print, tablesTable } from "./output.ts";
+import { PageHeads } from "./page-heads.ts";
 import { openBackups, safeFileName } from "./places.ts";
 import { withBar } from "./progress-bar.ts";
 import { refuseExisting, tablesOf, writeDatabase } from "./target.ts";
@@ -27,14 +28,15 @@ export function addDownload(program: Command, signal: AbortSignal): void {
       const { from, force = false, json = false, ...options } = command.optsWithGlobals<Options>();
       const backups = await openBackups(name, from);
       const segment = await safeFileName(name);
+      const heads = new PageHeads();
       const path = await withBar(`downloading ${name}`, json, async (onProgress) => {
         const { body, backup } = await backups.download(at, { signal, onProgress });
         const path = options.output ?? `${segment}.${backup?.id.slice(0, 8) ?? "litestream"}.sqlite3`;
         await refuseExisting(path, force);
-        await writeDatabase(path, body, signal);
+        await writeDatabase(path, heads.watch(body), signal);
         return { path, backup };
       });
-      const tables = await tablesOf(path.path);
+      const tables = await tablesOf(path.path, heads);
       const { backup } = path;
       print(json, { file: path.path, ...(backup && { backup: backupJson(backup) }), tables }, () =>
         [`saved ${path.path}${backup ? ` (${bytes(backup.size)})` : ""}`, tablesTable(tables)].join("\n"),

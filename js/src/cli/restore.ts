@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { pagemark } from "../jobs/pagemark.ts";
 import { backupJson, bytes, print, tablesTable } from "./output.ts";
+import { PageHeads } from "./page-heads.ts";
 import { openBackups, openSource, openStore, safeFileName } from "./places.ts";
 import { withBar } from "./progress-bar.ts";
 import { exists, refuseExisting, tablesOf } from "./target.ts";
@@ -35,11 +36,12 @@ export function addRestore(program: Command, signal: AbortSignal): void {
       const output = options.output ?? `${await safeFileName(name)}.db`;
       if (options.dryRun) return dryRun(name, output, options);
       await refuseExisting(output, force);
-      const database = pagemark(openSource(output), { store: openStore(from), name });
+      const heads = new PageHeads();
+      const database = pagemark(heads.watching(openSource(output)), { store: openStore(from), name });
       const { backup, undo } = await withBar(`restoring ${name}`, json, (onProgress) =>
         database.restore({ at, safety, signal, onProgress }),
       );
-      const tables = await tablesOf(output);
+      const tables = await tablesOf(output, heads);
       const value = {
         file: output,
         ...(backup && { backup: backupJson(backup) }),
