@@ -1,15 +1,15 @@
 // SQLite for the commands that need it: on a copy of the database's pages, read as they are needed.
-import { readFileSync } from "node:fs";
 import { mkdtemp, open, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { useEngine } from "../core/index.ts";
+import { compiled } from "../core/platform.node.ts";
 import { Database } from "../engine/database.ts";
 import { filePages } from "../engine/file-pages.node.ts";
 import type { Check } from "../engine/results.ts";
 import { table } from "./output.ts";
 
-useEngine(async () => readFileSync(new URL("../engine.wasm", import.meta.url)));
+useEngine(async () => compiled("engine"));
 
 /** Writes `body` to a file that is there only while `use` runs, and opens the database in it for reading. */
 export async function withDatabase<T>(

@@ -2,17 +2,7 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { PagemarkError } from "../errors/index.ts";
-import { addBackup } from "./backup.ts";
-import { addCheck } from "./check.ts";
-import { addCompact } from "./compact.ts";
-import { addDownload } from "./download.ts";
-import { addDump } from "./dump.ts";
-import { addImport } from "./import.ts";
-import { addList } from "./list.ts";
 import { EXIT, printError } from "./output.ts";
-import { addRestore } from "./restore.ts";
-import { addShow } from "./show.ts";
-import { addVerify } from "./verify.ts";
 
 /** Set once an interrupt asks the job to stop. */
 const interrupt = new AbortController();
@@ -36,19 +26,24 @@ const program = new Command("pagemark")
   // Not `program.opts()`: what is wrong may stand before the option.
   .configureOutput({ outputError: (text, write) => (wantsJson() ? printUsageError(text) : write(text)) })
   .exitOverride();
-const commands = [
-  addBackup,
-  addList,
-  addRestore,
-  addDownload,
-  addDump,
-  addImport,
-  addShow,
-  addVerify,
-  addCheck,
-  addCompact,
-];
-for (const add of commands) add(program, interrupt.signal);
+/** In the order of the help. Only the command that is run is loaded: all of them take as long as a small backup. */
+const commands = {
+  backup: async () => (await import("./backup.ts")).addBackup,
+  list: async () => (await import("./list.ts")).addList,
+  restore: async () => (await import("./restore.ts")).addRestore,
+  download: async () => (await import("./download.ts")).addDownload,
+  dump: async () => (await import("./dump.ts")).addDump,
+  import: async () => (await import("./import.ts")).addImport,
+  show: async () => (await import("./show.ts")).addShow,
+  verify: async () => (await import("./verify.ts")).addVerify,
+  check: async () => (await import("./check.ts")).addCheck,
+  compact: async () => (await import("./compact.ts")).addCompact,
+};
+const [first = ""] = process.argv.slice(2).filter((arg) => !arg.startsWith("-"));
+for (const [name, load] of Object.entries(commands)) {
+  // For help, and to say which commands there are, it takes all.
+  if (first === name || !Object.hasOwn(commands, first)) (await load())(program, interrupt.signal);
+}
 
 try {
   await program.parseAsync();

@@ -1,5 +1,6 @@
 // What people and programs get to read. Names come from outside: nothing in them may steer a terminal.
-import CliTable from "cli-table3";
+import { createRequire } from "node:module";
+import type CliTable from "cli-table3";
 import prettyBytes from "pretty-bytes";
 import { PagemarkError } from "../errors/index.ts";
 import type { Backup } from "../jobs/record.ts";
@@ -27,7 +28,8 @@ export function printError(error: unknown, json: boolean): void {
 
 /** Rows under a head, right-aligned where `align` says so. */
 export function table(head: string[], rows: string[][], align: ("left" | "right")[] = []): string {
-  const plain = new CliTable({ head, colAligns: align, style: { head: [], border: [] } });
+  const Plain: typeof CliTable = createRequire(import.meta.url)("cli-table3");
+  const plain = new Plain({ head, colAligns: align, style: { head: [], border: [] } });
   plain.push(...rows.map((row) => row.map(printable)));
   return plain.toString();
 }

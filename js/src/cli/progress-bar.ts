@@ -1,4 +1,3 @@
-import { Presets, SingleBar } from "cli-progress";
 import type { Progress } from "../jobs/progress.ts";
 import { bytes } from "./output.ts";
 
@@ -9,6 +8,7 @@ export async function withBar<T>(
   work: (onProgress: ((progress: Progress) => void) | undefined) => Promise<T>,
 ): Promise<T> {
   if (json || !process.stderr.isTTY) return work(undefined);
+  const { Presets, SingleBar } = (await import("cli-progress")).default;
   const format = `${label} {bar} {percentage}% | {read} | {duration_formatted}`;
   const bar = new SingleBar({ format, clearOnComplete: true, hideCursor: true }, Presets.shades_classic);
   let phase: string | undefined;

@@ -1,16 +1,17 @@
-import init, * as glue from "../pkg/core/pagemark.js";
+import * as glue from "../pkg/core/pagemark.js";
 import type { PackPool } from "./packing.ts";
 import type { Hasher } from "./sha256.ts";
+import { start, type Wasm } from "./start.ts";
 
 /** The wasm's exports. */
 export type Core = typeof glue;
 
 /** What a runtime has of its own. Set once, by its file in `entry/`. */
 export interface Platform {
-  /** Finds the wasm: its bytes, a compiled module, or where to fetch it. */
-  wasm(): Promise<BufferSource | WebAssembly.Module | Response | URL>;
+  /** Finds the wasm. */
+  wasm(): Promise<Wasm>;
   /** Finds the wasm that makes SQL. */
-  dumpWasm(): Promise<BufferSource | WebAssembly.Module | Response | URL>;
+  dumpWasm(): Promise<Wasm>;
   /** A SHA-256 faster than the core's, which works in steps. */
   sha256?(): Hasher;
   /** Packs pages on several threads. */
@@ -38,7 +39,7 @@ export function core(): Promise<Core> {
 
 async function load(): Promise<Core> {
   try {
-    await init({ module_or_path: await currentPlatform().wasm() });
+    await start(glue, await currentPlatform().wasm());
     return glue;
   } catch (error) {
     // A failed fetch may work the next time.

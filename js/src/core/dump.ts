@@ -1,5 +1,6 @@
-import init, * as glue from "../pkg/dump/pagemark.js";
+import * as glue from "../pkg/dump/pagemark.js";
 import { currentPlatform } from "./core.ts";
+import { start } from "./start.ts";
 
 /** The exports of the wasm that makes SQL, a module of its own: who only backs up need not load it. */
 export type DumpCore = typeof glue;
@@ -14,7 +15,7 @@ export function dumpCore(): Promise<DumpCore> {
 
 async function load(): Promise<DumpCore> {
   try {
-    await init({ module_or_path: await currentPlatform().dumpWasm() });
+    await start(glue, await currentPlatform().dumpWasm());
     return glue;
   } catch (error) {
     // A failed fetch may work the next time.

@@ -1,4 +1,5 @@
-import init, * as glue from "../pkg/engine/pagemark.js";
+import * as glue from "../pkg/engine/pagemark.js";
+import { start, type Wasm } from "./start.ts";
 
 /** The exports of the wasm with SQLite in it. */
 export type EngineCore = typeof glue;
@@ -8,8 +9,6 @@ export type {
   Prepared as EnginePrepared,
   Scratch,
 } from "../pkg/engine/pagemark.js";
-
-type Wasm = BufferSource | WebAssembly.Module | Response | URL;
 
 let find: (() => Promise<Wasm>) | undefined;
 let loading: Promise<EngineCore> | undefined;
@@ -29,7 +28,7 @@ async function load(): Promise<EngineCore> {
   try {
     if (!find)
       throw new Error("the engine was imported past its entry points: import it as 'pagemark/engine'");
-    await init({ module_or_path: await find() });
+    await start(glue, await find());
     glue.initialise(
       (bytes: Uint8Array<ArrayBuffer>) => crypto.getRandomValues(bytes),
       (seconds: number) => -60 * new Date(seconds * 1000).getTimezoneOffset(),

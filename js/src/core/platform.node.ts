@@ -3,21 +3,26 @@ import { readFileSync } from "node:fs";
 import type { Platform } from "./core.ts";
 import { WorkerPool } from "./packing.node.ts";
 
-let compiled: WebAssembly.Module | undefined;
+let core: WebAssembly.Module | undefined;
 
 /** Compiled once, for this thread and the packing ones. */
-function wasmModule(): WebAssembly.Module {
-  compiled ??= new WebAssembly.Module(readFileSync(new URL("../core.wasm", import.meta.url)));
-  return compiled;
+function coreModule(): WebAssembly.Module {
+  core ??= compiled("core");
+  return core;
+}
+
+/** One of the package's wasm files. */
+export function compiled(name: "core" | "dump" | "engine"): WebAssembly.Module {
+  return new WebAssembly.Module(readFileSync(new URL(`../${name}.wasm`, import.meta.url)));
 }
 
 /** Node, Deno and Bun. */
 export const nodePlatform: Platform = {
-  wasm: async () => wasmModule(),
-  dumpWasm: async () => readFileSync(new URL("../dump.wasm", import.meta.url)),
+  wasm: async () => coreModule(),
+  dumpWasm: async () => compiled("dump"),
   sha256() {
     const hash = createHash("sha256");
     return { update: (bytes) => void hash.update(bytes), digest: () => hash.digest("hex") };
   },
-  packPool: (pageSize) => new WorkerPool(pageSize, wasmModule()),
+  packPool: (pageSize) => new WorkerPool(pageSize, coreModule()),
 };

@@ -1,7 +1,7 @@
-import { readFileSync } from "node:fs";
 import { useEngine } from "../core/index.ts";
+import { compiled } from "../core/platform.node.ts";
 import "./node.ts";
 
-useEngine(async () => readFileSync(new URL("../engine.wasm", import.meta.url)));
+useEngine(async () => compiled("engine"));
 
 export * from "../engine/index.ts";
