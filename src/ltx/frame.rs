@@ -1,8 +1,9 @@
 //! Page frames: six bytes of header, four of size, and the page as one LZ4 block.
 
-use lz4_flex::block::{CompressTable, compress_into_with_table, decompress_into, get_maximum_output_size};
+use lz4_flex::block::{CompressTable, compress_into_with_table, get_maximum_output_size};
 
 use super::index::IndexBuilder;
+use super::lz4::decompress;
 use crate::bytes::{Reader, Writer};
 use crate::error::{Error, ErrorKind, Result};
 use crate::page::checksum::PageChecksummer;
@@ -147,7 +148,7 @@ impl FrameUnpacker {
         let (header, data) = bytes.get(..span.len).and_then(|frame| frame.split_at_checked(span.header)).ok_or(bad)?;
         let page = page.get_mut(..self.page_size.bytes()).ok_or(bad)?;
         let written = if span.block {
-            decompress_into(data, page).map_err(|_| bad)?
+            decompress(data, page).ok_or(bad)?
         } else {
             decompress_lz4_frame(data, page).ok_or(bad)?
         };

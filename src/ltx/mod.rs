@@ -9,6 +9,7 @@ pub mod encoder;
 pub mod frame;
 pub mod header;
 pub mod index;
+mod lz4;
 pub mod merge;
 
 pub use decoder::{Decoder, Event};

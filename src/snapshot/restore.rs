@@ -6,7 +6,7 @@ use crate::page::checksum::PageChecksummer;
 use crate::page::{Checksum, PageSize};
 
 /// How much is put out at a time, in bytes.
-const OUTPUT: usize = 512 << 10;
+const OUTPUT: usize = 1 << 20;
 
 /// Restores one state. Output is the database file from its first byte to its last, the lock page as zeros.
 pub struct Restore {

@@ -1,5 +1,6 @@
 import * as glue from "../pkg/core/pagemark.js";
 import type { PackPool } from "./packing.ts";
+import type { Restorer } from "./restoring.ts";
 import type { Hasher } from "./sha256.ts";
 import { start, type Wasm } from "./start.ts";
 
@@ -16,6 +17,8 @@ export interface Platform {
   sha256?(): Hasher;
   /** Packs pages on several threads. */
   packPool?(pageSize: number): PackPool;
+  /** Decodes a chain of so many files on another thread; nothing where there is no core to spare. */
+  restorer?(files: number): Restorer | undefined;
 }
 
 let platform: Platform | undefined;

@@ -19,4 +19,5 @@ export {
   packPool,
   packWith,
 } from "./packing.ts";
+export { type Restorer, restorer } from "./restoring.ts";
 export { type Hasher, sha256 } from "./sha256.ts";

@@ -1,7 +1,9 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import type { Platform } from "./core.ts";
 import { WorkerPool } from "./packing.node.ts";
+import { WorkerRestorer } from "./restoring.node.ts";
 
 let core: WebAssembly.Module | undefined;
 
@@ -25,4 +27,5 @@ export const nodePlatform: Platform = {
     return { update: (bytes) => void hash.update(bytes), digest: () => hash.digest("hex") };
   },
   packPool: (pageSize) => new WorkerPool(pageSize, coreModule()),
+  restorer: (files) => (availableParallelism() > 1 ? new WorkerRestorer(files, coreModule()) : undefined),
 };

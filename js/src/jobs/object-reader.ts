@@ -22,7 +22,9 @@ export class ObjectReader {
   readonly #signal: AbortSignal | undefined;
   readonly #hash: Hasher | undefined;
   #stream: ChunkReader | undefined;
-  readonly #buffers = new Buffers();
+  readonly #buffers: Buffers;
+  /** Whether all streams so far filled our memory, and gave none of their own. */
+  #fillsOurs = true;
   /** Where the range that was asked for ends, how much of the object was read, and how much given out. */
   #rangeEnd = 0;
   #read = 0;
@@ -55,17 +57,20 @@ export class ObjectReader {
     this.#store = store;
     this.#file = file;
     this.#step = step;
+    this.#buffers = new Buffers(Math.min(step, CHUNK));
     this.#signal = signal;
     this.#hash = hash;
   }
 
   /**
-   * The next bytes, which stay as they are until the next call; an empty array at the end.
+   * The next bytes, which stay as they are until the next call; an empty array at the end. `spare` is memory that was
+   * given out before and taken away ({@link isOurs}), to be read into again.
    *
    * @throws DamageError when the whole does not have the recorded digest
    */
-  async next(): Promise<Uint8Array> {
+  async next(spare?: ArrayBuffer): Promise<Uint8Array> {
     const { key, size, sha256: expected } = this.#file;
+    if (spare) this.#buffers.giveBack(new Uint8Array(spare));
     const bytes = await (this.#ahead ?? this.#nextChunk());
     this.#ahead = undefined;
     this.#buffers.giveBack(this.#last);
@@ -83,6 +88,11 @@ export class ObjectReader {
         throw damaged(key, "does not have the recorded SHA-256");
     }
     return bytes;
+  }
+
+  /** Whether the bytes last given out lie in memory of ours, which the caller may take away. */
+  get isOurs(): boolean {
+    return this.#fillsOurs && this.#buffers.made(this.#last);
   }
 
   /** Lets go of what is open in the store. */
@@ -114,22 +124,35 @@ export class ObjectReader {
     const length = Math.min(this.#step, size - this.#read);
     this.#rangeEnd = this.#read + length;
     const stream = await this.#store.get(key, { offset: this.#read, length, signal: this.#signal });
-    return new ChunkReader(stream, this.#buffers);
+    const reader = new ChunkReader(stream, this.#buffers);
+    this.#fillsOurs &&= reader.fillsOurs;
+    return reader;
   }
 }
 
-const CHUNK = 256 << 10;
+/** Read at a time, in bytes. */
+const CHUNK = 512 << 10;
 
 /** Memory that is read into again and again: the collector would take 32 MB to notice that it is garbage. */
 class Buffers {
+  readonly #size: number;
   readonly #free: ArrayBufferLike[] = [];
 
-  take(): Uint8Array {
-    return new Uint8Array(this.#free.pop() ?? new ArrayBuffer(CHUNK));
+  constructor(size: number) {
+    this.#size = size;
   }
 
-  giveBack({ buffer }: Uint8Array): void {
-    if (buffer.byteLength === CHUNK) this.#free.push(buffer);
+  take(): Uint8Array {
+    return new Uint8Array(this.#free.pop() ?? new ArrayBuffer(this.#size));
+  }
+
+  giveBack(bytes: Uint8Array): void {
+    if (this.made(bytes)) this.#free.push(bytes.buffer);
+  }
+
+  /** Whether it is as large as memory from here, and nobody took it away. */
+  made({ buffer }: Uint8Array): boolean {
+    return buffer.byteLength === this.#size;
   }
 }
 
@@ -147,6 +170,10 @@ class ChunkReader {
       // Not a byte stream: it gives chunks of its own.
       this.#giving = stream.getReader();
     }
+  }
+
+  get fillsOurs(): boolean {
+    return this.#filling !== undefined;
   }
 
   async read(): Promise<{ done: boolean; value: Uint8Array }> {

@@ -1,4 +1,4 @@
-import { core, free, translateCoreError } from "../core/index.ts";
+import { core, free, restorer, translateCoreError } from "../core/index.ts";
 import { DamageError } from "../errors/index.ts";
 import type { Store } from "../stores/store.ts";
 import { checkPresence, History, type Listed } from "./history.ts";
@@ -71,33 +71,36 @@ async function* restoreChunks(
   { files, record }: RestorePlan,
   { signal, onProgress }: JobOptions,
 ): AsyncGenerator<Uint8Array, void, void> {
-  const { Restore, proveBookmark } = await core();
-  const share = Math.max(LEAST_STEP, Math.floor(READ_AHEAD / files.length / 2));
+  const { proveBookmark } = await core();
+  const total = files.reduce((sum, file) => sum + file.size, 0);
+  const restore = await restorer(files.length, total);
+  const share = Math.max(LEAST_STEP, Math.floor(READ_AHEAD / files.length / (1 + restore.ahead)));
   const step = files.length <= FEW_FILES ? Number.POSITIVE_INFINITY : share;
   const readers = await Promise.all(files.map((file) => ObjectReader.open(store, file, step, signal)));
-  const total = files.reduce((sum, file) => sum + file.size, 0);
-  const restore = new Restore(files.length);
   let done = 0;
-  let current = 0;
   try {
-    for (let next = restore.poll(); next !== -2; next = restore.poll()) {
+    for (;;) {
+      const step = await restore.next();
       signal?.throwIfAborted();
-      if (next === -1) {
-        yield restore.takeOutput();
+      if (step.kind === "end") {
+        await Promise.all(readers.map(readToEnd));
+        if (record) proveBookmark(record.bookmark, step.checksum);
+        return;
+      }
+      if (step.kind === "output") {
+        yield step.bytes;
         continue;
       }
-      current = next;
-      const bytes = (await readers[next]?.next()) ?? new Uint8Array();
-      restore.feed(next, bytes);
+      const reader = readers[step.file];
+      const bytes = (await reader?.next(step.spare)) ?? new Uint8Array();
       done += bytes.length;
+      restore.feed(step.file, bytes, reader?.isOurs ?? false);
       onProgress?.({ phase: "restore", done, total, bytes: done });
     }
-    await Promise.all(readers.map(readToEnd));
-    if (record) proveBookmark(record.bookmark, restore.checksum ?? "");
   } catch (error) {
-    throw translateCoreError(error, files[current]?.key);
+    throw translateCoreError(error, files[restore.current]?.key);
   } finally {
-    restore.free();
+    await restore.close();
     await Promise.all(readers.map((reader) => reader.close()));
   }
 }

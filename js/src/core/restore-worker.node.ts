@@ -1,0 +1,49 @@
+// The decoding thread of restoring.node.ts: one chain, then it is ended.
+import { parentPort, workerData } from "node:worker_threads";
+import { initSync, Restore } from "../pkg/core/pagemark.js";
+import { MOST_OUTPUTS, type RestoreAnswer, type RestoreRequest } from "./restoring.node.ts";
+
+const { files, wasm } = workerData as { files: number; wasm: WebAssembly.Module };
+initSync({ module: wasm });
+const restore = new Restore(files);
+const waiting: Uint8Array<ArrayBuffer>[][] = Array.from({ length: files }, () => []);
+/** How many outputs may still be given before one is taken. */
+let room = MOST_OUTPUTS;
+let file = 0;
+let ended = false;
+
+parentPort?.on("message", (request: RestoreRequest) => {
+  if ("taken" in request) room += 1;
+  else waiting[request.file]?.push(request.bytes);
+  try {
+    while (room > 0 && !ended && step());
+  } catch (error) {
+    ended = true;
+    const { name, message, code, offset, page, txid } = error as Error & Record<string, undefined>;
+    answer({ kind: "failed", file, error: { name, message, code, offset, page, txid } });
+  }
+});
+
+/** Goes on as far as one chunk or one output. `false`: there is nothing to go on with. */
+function step(): boolean {
+  const next = restore.poll();
+  if (next === -2) {
+    ended = true;
+    answer({ kind: "end", checksum: restore.checksum ?? "" });
+  } else if (next === -1) {
+    room -= 1;
+    const bytes = restore.takeOutput() as Uint8Array<ArrayBuffer>;
+    answer({ kind: "output", bytes }, [bytes.buffer]);
+  } else {
+    const bytes = waiting[next]?.shift();
+    if (!bytes) return false;
+    file = next;
+    restore.feed(next, bytes);
+    if (bytes.length > 0) answer({ kind: "need", file, spare: bytes.buffer }, [bytes.buffer]);
+  }
+  return true;
+}
+
+function answer(what: RestoreAnswer, moved: ArrayBuffer[] = []): void {
+  parentPort?.postMessage(what, moved);
+}

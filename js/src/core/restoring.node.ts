@@ -1,0 +1,105 @@
+import { Worker } from "node:worker_threads";
+import { DamageError, PagemarkError } from "../errors/index.ts";
+import type { Restorer, RestoreStep } from "./restoring.ts";
+
+/** So much output, half a MiB each, waits for whoever writes it. */
+export const MOST_OUTPUTS = 4;
+
+/** Bytes for the thread, or word that an output was taken. */
+export type RestoreRequest = { file: number; bytes: Uint8Array<ArrayBuffer> } | { taken: true };
+
+/** Its answers; a need says that a chunk of the file was used up. */
+export type RestoreAnswer = RestoreStep | { kind: "failed"; file: number; error: Failure };
+
+/** An error as it passes from thread to thread. */
+interface Failure {
+  name: string;
+  message: string;
+  code?: string | undefined;
+  offset?: number | undefined;
+  page?: number | undefined;
+  txid?: string | undefined;
+}
+
+/**
+ * Decodes on a thread of its own, so that this one can read, hash and write meanwhile. Chunks and output are moved
+ * between the threads, not copied.
+ */
+export class WorkerRestorer implements Restorer {
+  readonly ahead = 2;
+  current = 0;
+  readonly #worker: Worker;
+  /** Chunks of each file that the thread has; endless for a file that ended. */
+  readonly #held: number[];
+  readonly #spare: ArrayBuffer[] = [];
+  readonly #answers: RestoreAnswer[] = [];
+  #wake = () => {};
+
+  constructor(files: number, wasm: WebAssembly.Module) {
+    this.#held = Array.from({ length: files }, () => 0);
+    this.#worker = new Worker(new URL("./restore-worker.node.js", import.meta.url), {
+      workerData: { files, wasm },
+      // The chunks under way are all that lives on its heap.
+      resourceLimits: { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 32 },
+    });
+    this.#worker.on("message", (answer: RestoreAnswer) => this.#take(answer));
+    const stopped = () => {
+      const error = { name: "Stopped", message: "a decoding thread stopped; run the restore again" };
+      this.#take({ kind: "failed", file: this.current, error });
+    };
+    this.#worker.on("error", stopped);
+    this.#worker.on("exit", stopped);
+  }
+
+  async next(): Promise<RestoreStep> {
+    for (;;) {
+      const answer = this.#answers.shift();
+      if (answer) return this.#given(answer);
+      // What it works on first is fed first, so that it never waits.
+      const file = this.#held.findIndex((held) => held < this.ahead);
+      if (file >= 0) return { kind: "need", file, spare: this.#spare.pop() };
+      await new Promise<void>((resolve) => (this.#wake = resolve));
+    }
+  }
+
+  feed(file: number, bytes: Uint8Array, mayTake: boolean): void {
+    const isWhole = bytes.buffer instanceof ArrayBuffer && mayTake;
+    const own = isWhole ? (bytes as Uint8Array<ArrayBuffer>) : bytes.slice();
+    this.#held[file] = bytes.length > 0 ? (this.#held[file] ?? 0) + 1 : Number.POSITIVE_INFINITY;
+    this.#worker.postMessage({ file, bytes: own }, [own.buffer]);
+  }
+
+  async close(): Promise<void> {
+    await this.#worker.terminate();
+  }
+
+  /** Of use at once is only that a chunk was used up: the thread wants the next. */
+  #take(answer: RestoreAnswer): void {
+    if (answer.kind === "need") {
+      const held = this.#held[answer.file] ?? 0;
+      this.#held[answer.file] = held - 1;
+      if (answer.spare) this.#spare.push(answer.spare);
+    } else {
+      this.#answers.push(answer);
+    }
+    this.#wake();
+  }
+
+  #given(answer: RestoreAnswer): RestoreStep {
+    if (answer.kind === "output") this.#worker.postMessage({ taken: true });
+    if (answer.kind === "failed") {
+      this.current = answer.file;
+      throw errorOf(answer.error);
+    }
+    if (answer.kind === "end" && this.#held.some((held) => held > 0 && held !== Number.POSITIVE_INFINITY))
+      throw new DamageError("LTX_TRAILING", "bytes follow the end of an LTX file");
+    return answer;
+  }
+}
+
+/** As if it had been thrown on this thread. */
+function errorOf({ name, message, ...rest }: Failure): Error {
+  if (name === "Stopped") return new PagemarkError("INTERNAL", message);
+  if (name === "RuntimeError") return new WebAssembly.RuntimeError(message);
+  return Object.assign(new Error(message), { name, ...rest });
+}
