@@ -1,12 +1,15 @@
 // The Worker on local workerd: what backups, exports and restores take, what queries take meanwhile, and what the isolate
-// holds. `npm run bench:worker [-- --mb 100]`. What it prints is a measurement, not a test.
+// holds. `npm run bench:worker [-- --mb 100]`. What it prints is a measurement, not a test. With `--processor` V8's profiler
+// tells how long alarms compute, which makes all of it slower.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { startWorker } from "./lib/worker.mjs";
 
-const { values: options } = parseArgs({ options: { mb: { type: "string", default: "100" } } });
+const { values: options } = parseArgs({
+  options: { mb: { type: "string", default: "100" }, processor: { type: "boolean" } },
+});
 const persist = mkdtempSync(join(tmpdir(), "pagemark-worker-"));
 const worker = await startWorker({ persist });
 const rows = [];
@@ -58,9 +61,12 @@ async function bench(mb) {
 
 /** Runs a stage; notes its time, the isolate's peak, and what else `action` says. */
 async function stage(name, action) {
-  Object.assign(worker.alarms, { count: 0, longest: 0 });
+  worker.alarms.length = 0;
   const start = performance.now();
-  const result = await worker.heap.during(action);
+  const watched = () => worker.heap.during(action);
+  const { result, busy } = options.processor
+    ? await worker.heap.profiled(watched)
+    : { result: await watched() };
   const seconds = (performance.now() - start) / 1000;
   const more = result?.latencies;
   rows.push([
@@ -69,9 +75,14 @@ async function stage(name, action) {
       s: Number((more?.seconds ?? seconds).toFixed(2)),
       "peak MiB": mebibytes(worker.heap.peak),
       "wasm and buffers, MiB": mebibytes(worker.heap.peakBuffers),
-      ...(worker.alarms.count > 0 && {
-        alarms: worker.alarms.count,
-        "longest alarm, ms": worker.alarms.longest,
+      ...(worker.alarms.length > 0 && {
+        alarms: worker.alarms.length,
+        "longest alarm, ms": Math.max(...worker.alarms.map(({ took }) => took)),
+      }),
+      ...(busy && {
+        "computing in an alarm, ms": Math.round(
+          Math.max(0, ...worker.alarms.map(({ end, took }) => busy(end - took, end))),
+        ),
       }),
       ...(more && {
         "p50 ms": more.at(0.5),

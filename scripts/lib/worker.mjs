@@ -22,12 +22,11 @@ export async function startWorker({ persist, vars = {} }) {
       env: { ...process.env, WRANGLER_SEND_METRICS: "false", WRANGLER_LOG: "info" },
     },
   );
-  const alarms = { count: 0, longest: 0 };
+  const alarms = [];
   child.stdout.on("data", (text) => {
     if (process.env.BENCH_VERBOSE) process.stderr.write(text);
     for (const [, took] of String(text).matchAll(/alarm took (\d+) ms/g)) {
-      alarms.count++;
-      alarms.longest = Math.max(alarms.longest, Number(took));
+      alarms.push({ end: performance.now(), took: Number(took) });
     }
   });
   child.stderr.on("data", (text) => process.env.BENCH_VERBOSE && process.stderr.write(text));
@@ -39,7 +38,7 @@ export async function startWorker({ persist, vars = {} }) {
   return {
     url,
     heap,
-    /** How many there were, and what the longest took in ms; to be set to 0 before a stage. */
+    /** Those that there were: when each ended, and what it took, in ms. */
     alarms,
     /** Calls the D1 API below the list of databases. */
     async call(path, body, init = {}) {
@@ -207,6 +206,26 @@ class Heap {
       this.peak += wasm;
       this.peakBuffers += wasm;
     }
+  }
+
+  /** Runs `action`; `busy` says for how many ms the isolate computed between two moments of it, in ms as `performance.now()`. */
+  async profiled(action) {
+    await this.#ask("Profiler.enable");
+    await this.#ask("Profiler.start");
+    const began = performance.now();
+    const result = await action();
+    const { profile } = await this.#ask("Profiler.stop");
+    const isRest = ({ callFrame }) => /^\((idle|program|root)\)$/.test(callFrame.functionName);
+    const rest = new Set(profile.nodes.filter(isRest).map(({ id }) => id));
+    let at = began;
+    const samples = profile.samples.map((node, index) => {
+      const ms = profile.timeDeltas[index] / 1000;
+      at += ms;
+      return { at, ms: rest.has(node) ? 0 : ms };
+    });
+    const busy = (from, to) =>
+      samples.reduce((sum, { at, ms }) => (at > from && at <= to ? sum + ms : sum), 0);
+    return { result, busy };
   }
 
   close() {

@@ -41,7 +41,7 @@ test("A1 an automatic backup of a large database takes several alarms, and is ma
   const [backup] = await object(uuid).backups();
   expect(backup).toMatchObject({ state: "done", origin: "automatic" });
   expect((await object(uuid).verify(backup?.id)).problems).toEqual([]);
-}, 60_000);
+}, 180_000);
 
 test("A11 a large restore that was evicted is ended by the alarms after it", async () => {
   const uuid = await large("large and evicted");
@@ -57,9 +57,9 @@ test("A11 a large restore that was evicted is ended by the alarms after it", asy
         .catch(() => {}),
   );
   expect(calls).toBeGreaterThan(1);
-  await expect.poll(() => allDone(uuid), { timeout: 40_000 }).toBe(true);
+  await expect.poll(() => allDone(uuid), { timeout: 120_000 }).toBe(true);
   expect(await rows(uuid, "SELECT count(*) AS n FROM t")).toEqual([{ n: 400 }]);
-}, 60_000);
+}, 180_000);
 
 test("A11 an alarm for an export does not wait for the restore that waits for the next alarm", async () => {
   const uuid = await create("restored and exported");
@@ -89,4 +89,4 @@ test("A11 an alarm for an export does not wait for the restore that waits for th
       await restored;
     },
   );
-}, 60_000);
+}, 180_000);

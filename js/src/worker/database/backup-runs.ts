@@ -18,8 +18,8 @@ interface Saved {
   run: BackupRunState;
 }
 
-/** In one request or alarm, whose processor time is bounded: some half a second of work. */
-const SLICE_BYTES = 32 << 20;
+/** Pages packed in one request or alarm, whose processor time is bounded: one or two seconds of work. */
+const SLICE_BYTES = 16 << 20;
 /** For how long a backup may take with nobody going on with it, in milliseconds. */
 const LEASE_MS = 3_600_000;
 
