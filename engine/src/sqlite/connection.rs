@@ -170,6 +170,11 @@ impl Connection {
         error.sqlite = Some(code);
         // SAFETY: SQLite allows null here, for a connection that it had no memory to make.
         error.offset = u32::try_from(unsafe { ffi::sqlite3_error_offset(self.0.db) }).ok();
+        if error.kind == ErrorKind::Memory && !self.0.db.is_null() {
+            // What comes next, if only to read what there is, needs some: so the cached pages that nobody uses go.
+            // SAFETY: the connection is open.
+            unsafe { ffi::sqlite3_db_release_memory(self.0.db) };
+        }
         error
     }
 
