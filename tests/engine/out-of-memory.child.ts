@@ -35,8 +35,12 @@ for (let round = 0; codes.length < FAILURES; round++) {
   }
   if (round > 100_000) throw new Error("memory does not run out");
 }
-const { id, pageCount } = db.pin("latest", 1e6, now);
-for (let pgno = 1; pgno <= pageCount; pgno++) writeFileSync(path, db.pages(id, pgno, 1, now), { flag: "a" });
+const { id, pageCount, pageSize } = db.pin("latest", 1e6, now);
+const page = new Uint8Array(pageSize);
+for (let pgno = 1; pgno <= pageCount; pgno++) {
+  db.readPages(id, Uint32Array.of(pgno), page, now);
+  writeFileSync(path, page, { flag: "a" });
+}
 db.release(id, now);
 // It is still there to be read.
 db.exec("SELECT a FROM t LIMIT 1", now);

@@ -1,6 +1,6 @@
 //! Bookmarks, pins, pages of the past, going back.
 
-use js_sys::{Array, Object};
+use js_sys::{Array, Object, Uint8Array};
 use pagemark::page::Pgno;
 use wasm_bindgen::prelude::*;
 
@@ -102,29 +102,31 @@ impl Database {
         Ok(self.0.sweep(now_ms as i64)?)
     }
 
-    /// `count` whole pages from page `first` on of a pinned state, one after the other.
-    pub fn pages(
-        &mut self,
-        pin: u32,
-        first: u32,
-        count: u32,
-        #[wasm_bindgen(js_name = nowMs)] now_ms: f64,
-    ) -> JsResult<Vec<u8>> {
-        put_aside()?;
-        let all = (first..).take(count as usize);
-        self.pages_of(pin, all, now_ms as i64)
-    }
-
-    /// The pages with these numbers of a pinned state, one after the other.
-    #[wasm_bindgen(js_name = pagesOf)]
-    pub fn pages_by_number(
+    /// Fills `into` with the pages of these numbers of a pinned state, one after the other.
+    #[wasm_bindgen(js_name = readPages)]
+    pub fn read_pages(
         &mut self,
         pin: u32,
         pgnos: &[u32],
+        into: &Uint8Array,
         #[wasm_bindgen(js_name = nowMs)] now_ms: f64,
-    ) -> JsResult<Vec<u8>> {
+    ) -> JsResult<()> {
         put_aside()?;
-        self.pages_of(pin, pgnos.iter().copied(), now_ms as i64)
+        let now_ms = now_ms as i64;
+        let page_size = self.0.pinned(PinId(pin), now_ms)?.page_size.bytes();
+        let bytes = pgnos.len().saturating_mul(page_size);
+        if into.length() as usize != bytes {
+            return Err(pagemark::error::ErrorKind::Usage.into());
+        }
+        let mut pages = Vec::new();
+        pages.try_reserve_exact(bytes).map_err(|_| ErrorKind::Memory)?;
+        pages.resize(bytes, 0);
+        for (&pgno, page) in pgnos.iter().zip(pages.chunks_mut(page_size)) {
+            let pgno = Pgno::new(pgno).ok_or(pagemark::error::ErrorKind::Usage)?;
+            self.0.page_at(PinId(pin), pgno, page, now_ms)?;
+        }
+        into.copy_from(&pages);
+        Ok(())
     }
 
     /// The numbers of the pinned state's pages that commits after `since` (a TXID) wrote, ascending.
@@ -155,19 +157,6 @@ impl Database {
     #[wasm_bindgen(getter)]
     pub fn stored(&self) -> f64 {
         self.0.stored() as f64
-    }
-
-    fn pages_of(&mut self, pin: u32, pgnos: impl Iterator<Item = u32>, now_ms: i64) -> JsResult<Vec<u8>> {
-        let page_size = self.0.pinned(PinId(pin), now_ms)?.page_size.bytes();
-        let mut pages = Vec::new();
-        for pgno in pgnos {
-            let pgno = Pgno::new(pgno).ok_or(pagemark::error::ErrorKind::Usage)?;
-            let start = pages.len();
-            pages.try_reserve(page_size).map_err(|_| ErrorKind::Memory)?;
-            pages.resize(start + page_size, 0);
-            self.0.page_at(PinId(pin), pgno, pages.get_mut(start..).unwrap_or_default(), now_ms)?;
-        }
-        Ok(pages)
     }
 
     fn state_object(&self, record: &CommitRecord) -> Object {

@@ -7,12 +7,19 @@ use pagemark::page::{Pgno, Txid};
 
 use super::{Commit, CommitRecord, Keep, PageStore, StoreError, StoreState, prune};
 
+/// How many pages share a note of when any of them was last written.
+const GROUP: usize = 32;
+
 /// Keeps everything in memory; what no kept state shows is dropped with the commit that replaces it.
 #[derive(Debug, Default)]
 pub struct MemoryStore {
     state: StoreState,
     /// The versions of page N at index N - 1, the oldest first.
     pages: Vec<Vec<Version>>,
+    /// The newest TXID that ever wrote page N, at index N - 1: what changed since a backup is told by this alone.
+    written: Vec<Txid>,
+    /// The newest in each [`GROUP`] of these: what did not change is passed over by the group.
+    groups: Vec<Txid>,
     /// Versions that a later commit replaced or shrank away, by the TXID that did so. Only these can ever be dropped,
     /// and each is looked at once when its time has come, not at every commit.
     replaced: BTreeMap<Txid, Vec<(Pgno, Txid)>>,
@@ -40,6 +47,13 @@ impl MemoryStore {
         self.state.commits.last().copied()
     }
 
+    /// The newest version at or before `txid`.
+    fn version(&self, pgno: Pgno, txid: Txid) -> Option<&Version> {
+        let versions = self.pages.get(index(pgno))?;
+        let at = versions.partition_point(|version| version.txid <= txid);
+        versions.get(at.checked_sub(1)?)
+    }
+
     /// How many bytes of pages there are once the commit has dropped what it replaces.
     fn bytes_after(&self, commit: &Commit) -> u64 {
         let Commit { record, pages, keep, .. } = commit;
@@ -62,6 +76,10 @@ impl MemoryStore {
         self.pages.try_reserve(slots.saturating_sub(self.pages.len()))?;
         if self.pages.len() < slots {
             self.pages.resize_with(slots, Vec::new);
+        }
+        for (notes, len) in [(&mut self.written, slots), (&mut self.groups, slots.div_ceil(GROUP))] {
+            notes.try_reserve(len.saturating_sub(notes.len()))?;
+            notes.resize(len.max(notes.len()), Txid(0));
         }
         for (pgno, _) in &commit.pages {
             if let Some(versions) = self.pages.get_mut(index(*pgno)) {
@@ -102,9 +120,7 @@ impl PageStore for MemoryStore {
     }
 
     fn read(&mut self, pgno: Pgno, txid: Txid, page: &mut [u8]) -> Result<(), StoreError> {
-        let versions = self.pages.get(index(pgno)).map(Vec::as_slice).unwrap_or_default();
-        let at = versions.partition_point(|version| version.txid <= txid);
-        match at.checked_sub(1).and_then(|at| versions.get(at)) {
+        match self.version(pgno, txid) {
             Some(version) if version.page.len() == page.len() => {
                 page.copy_from_slice(&version.page);
                 Ok(())
@@ -132,6 +148,8 @@ impl PageStore for MemoryStore {
             }
             self.bytes += page.len() as u64;
             versions.push(Version { txid: record.txid, page });
+            let notes = [self.written.get_mut(index(pgno)), self.groups.get_mut(index(pgno) / GROUP)];
+            notes.into_iter().flatten().for_each(|note| *note = record.txid);
         }
         self.replaced.insert(record.txid, replaced);
         self.state.lineage = Some(lineage);
@@ -155,12 +173,15 @@ impl PageStore for MemoryStore {
 
     fn changed(&mut self, after: Txid, upto: Txid) -> Result<Vec<Pgno>, StoreError> {
         let mut changed = Vec::new();
-        for (number, versions) in (1..).zip(&self.pages) {
-            let at = versions.partition_point(|version| version.txid <= upto);
-            let newest = at.checked_sub(1).and_then(|at| versions.get(at));
-            if newest.is_some_and(|version| version.txid > after) {
-                changed.try_reserve(1)?;
-                changed.extend(Pgno::new(number));
+        let groups = (1..).step_by(GROUP).zip(self.written.chunks(GROUP)).zip(&self.groups);
+        for ((first, group), _) in groups.filter(|&(_, &newest)| newest > after) {
+            let written = (first..).zip(group).filter(|&(_, &newest)| newest > after);
+            for (pgno, &newest) in written.filter_map(|(number, newest)| Some((Pgno::new(number)?, newest))) {
+                // Its newest version may be one that came after.
+                if newest <= upto || self.version(pgno, upto).is_some_and(|version| version.txid > after) {
+                    changed.try_reserve(1)?;
+                    changed.push(pgno);
+                }
             }
         }
         Ok(changed)

@@ -1,4 +1,4 @@
-import { free, translateCoreError } from "../core/index.ts";
+import { translateCoreError } from "../core/index.ts";
 import { SourceError } from "../errors/index.ts";
 import { checksumIn } from "../jobs/record.ts";
 import type { Moment, PinOptions } from "../sources/source.ts";
@@ -43,43 +43,33 @@ export class EngineMoment implements Moment {
   async read(first: number, into: Uint8Array, signal?: AbortSignal): Promise<void> {
     const count = into.length / this.pageSize;
     const isWithin = Number.isInteger(first) && first >= 1 && first + count <= this.pageCount + 1;
-    this.#read(first, count, isWithin, into, signal, (now) =>
-      this.#handle.engine.pages(this.#pin, first, count, now),
-    );
+    const isWhole = isWithin && Number.isInteger(count);
+    this.#read(first, isWhole && Uint32Array.from({ length: count }, (_, at) => first + at), into, signal);
   }
 
   async readThese(pages: Uint32Array, into: Uint8Array, signal?: AbortSignal): Promise<void> {
-    const count = into.length / this.pageSize;
-    const isWithin = count === pages.length && pages.every((page) => page >= 1 && page <= this.pageCount);
-    this.#read(pages[0] ?? 0, count, isWithin, into, signal, (now) =>
-      this.#handle.engine.pagesOf(this.#pin, pages, now),
-    );
+    const isWhole = into.length === pages.length * this.pageSize;
+    const isWithin = pages.every((page) => page >= 1 && page <= this.pageCount);
+    this.#read(pages[0] ?? 0, isWhole && isWithin && pages, into, signal);
   }
 
-  #read(
-    first: number,
-    count: number,
-    isWithin: boolean,
-    into: Uint8Array,
-    signal: AbortSignal | undefined,
-    pages: (now: number) => Uint8Array,
-  ): void {
+  /** `pages` is false when they are not pages of this moment, or not as many as `into` holds. */
+  #read(first: number, pages: Uint32Array | false, into: Uint8Array, signal: AbortSignal | undefined): void {
     signal?.throwIfAborted();
     const { name } = this.#handle;
     const at = { name, page: first };
     if (this.#released) {
       throw new SourceError("SOURCE_RELEASED", `${name}: the moment was already released`, at);
     }
-    if (!Number.isInteger(count) || !isWithin) {
+    if (!pages) {
       const message = `${into.length} bytes from page ${first} are not whole pages of the ${this.pageCount} there are`;
       throw new SourceError("SOURCE_RANGE", message, at);
     }
     try {
       const now = Date.now();
-      this.#handle.engine.renew(this.#pin, LEASE_MS, now);
-      const read = pages(now);
-      into.set(read);
-      free(read);
+      const { engine } = this.#handle;
+      engine.renew(this.#pin, LEASE_MS, now);
+      engine.readPages(this.#pin, pages, into, now);
     } catch (error) {
       throw translateCoreError(error, name);
     }
