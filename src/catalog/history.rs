@@ -48,15 +48,20 @@ pub struct Next {
 impl History {
     /// Adds the record stored under the name of `first`; a damaged one stays an entry of its own.
     pub fn add(&mut self, first: Txid, text: &str) {
-        let entry = Record::decode(text).and_then(|(record, digest)| match record.first == first {
-            true => Ok(Entry { record, digest }),
-            false => Err(Error::at_txid(ErrorKind::RecordChain, first.0)),
-        });
-        if let Ok(entry) = &entry {
-            self.highest = self.highest.max(entry.record.txid().0);
+        match Record::decode(text) {
+            Ok((record, digest)) if record.first == first => self.add_sound(record, digest),
+            decoded => {
+                let kind = decoded.err().map_or(ErrorKind::RecordChain, |error| error.kind);
+                self.highest = self.highest.max(first.0);
+                self.entries.insert(first, Err(Error::at_txid(kind, first.0)));
+            }
         }
-        self.highest = self.highest.max(first.0);
-        self.entries.insert(first, entry.map_err(|error| Error::at_txid(error.kind, first.0)));
+    }
+
+    /// Adds a record, stored under its name, with the digest that it has when it is encoded.
+    pub fn add_sound(&mut self, record: Record, digest: String) {
+        self.highest = self.highest.max(record.txid().0);
+        self.entries.insert(record.first, Ok(Entry { record, digest }));
     }
 
     /// Takes note of a file in the store, of a backup or of a run that died, that covers TXIDs up to `max`.

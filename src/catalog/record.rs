@@ -12,6 +12,7 @@ use super::names::{LEVEL_INCREMENTAL, LEVEL_SNAPSHOT, LtxName};
 use crate::bookmark::{Bookmark, Lineage};
 use crate::error::{Error, ErrorKind, Result};
 use crate::page::{Checksum, PageSize, Txid};
+use crate::snapshot::hex_digits;
 
 /// The format written today.
 const VERSION: u32 = 1;
@@ -184,7 +185,7 @@ impl Record {
 }
 
 fn digest(text: &str) -> String {
-    Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex_digits(&Sha256::digest(text.as_bytes()))
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]

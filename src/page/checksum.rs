@@ -230,9 +230,13 @@ struct Multiplier {
 impl Multiplier {
     fn new(number: u64) -> Self {
         let mut products = Box::new([[0; 16]; 16]);
-        for (place, row) in products.iter_mut().enumerate() {
-            for (nibble, product) in row.iter_mut().enumerate() {
-                *product = multiply((nibble as u64) << (4 * place), number);
+        // What the highest bit, which is x^0, contributes; the next lower ones are x^1, x^2 and so on.
+        let mut power = number;
+        for row in products.iter_mut().rev() {
+            for bit in (0..4).rev() {
+                let with_bit = row.iter_mut().enumerate().filter(|(nibble, _)| nibble >> bit & 1 == 1);
+                with_bit.for_each(|(_, product)| *product ^= power);
+                power = times_x(power);
             }
         }
         Self { products }
@@ -270,6 +274,15 @@ mod tests {
         assert_eq!(Checksum::of_page(pgno, Crc64::of(&data)).value(), expected);
         let checksummer = PageChecksummer::new(page_size);
         assert_eq!(checksummer.page(pgno, Crc64::of(&data)).value(), expected);
+    }
+
+    #[test]
+    fn a_multiplier_gives_what_multiplying_does() {
+        let number = 0x1234_5678_9abc_def1;
+        let multiplier = Multiplier::new(number);
+        for value in [0, 1, 1 << 63, u64::MAX, 0x0f1e_2d3c_4b5a_6978] {
+            assert_eq!(multiplier.times(value), multiply(value, number));
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ pub mod writer;
 pub use fingerprint::{Fingerprint, PageState, Previous};
 pub use pack::{Packed, Packer};
 pub use restore::{Restore, RestoreEvent};
-pub use sha256::Sha256;
+pub use sha256::{Sha256, hex_digits};
 pub use writer::Writer;
 
 #[cfg(test)]

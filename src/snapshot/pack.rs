@@ -43,6 +43,11 @@ impl Packer {
         }
     }
 
+    /// The size it is for.
+    pub fn page_size(&self) -> PageSize {
+        self.page_size
+    }
+
     /// Adds the whole pages in `pages`, which count from `first`; those that are as in `previous` are left out.
     /// Without `previous` every page is packed. The lock page is passed over.
     ///

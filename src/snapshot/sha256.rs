@@ -28,6 +28,12 @@ impl Default for Sha256 {
     }
 }
 
+/// A digest as hex digits.
+pub fn hex_digits(digest: &[u8]) -> String {
+    let digits = digest.iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
+    digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
+}
+
 impl Sha256 {
     /// Appends `bytes`.
     pub fn update(&mut self, bytes: &[u8]) {

@@ -55,11 +55,35 @@ pub fn prove_bookmark(bookmark: &str, checksum: &str) -> JsResult<()> {
     Ok(bookmark.prove(bookmark.lineage, parse_checksum(checksum)?)?)
 }
 
-/// A record as it is stored.
-#[wasm_bindgen(js_name = encodeRecord)]
-pub fn encode_record(json: &str) -> JsResult<String> {
-    let record: Record = serde_json::from_str(json).map_err(|_| Error::from(ErrorKind::RecordSyntax))?;
-    Ok(record.encode()?.0)
+/// A record as it is to be stored.
+#[wasm_bindgen]
+pub struct EncodedRecord {
+    record: Record,
+    text: String,
+    digest: String,
+}
+
+#[wasm_bindgen]
+impl EncodedRecord {
+    /// From the record as JSON.
+    #[wasm_bindgen(constructor)]
+    pub fn new(json: &str) -> JsResult<EncodedRecord> {
+        let record: Record = serde_json::from_str(json).map_err(|_| Error::from(ErrorKind::RecordSyntax))?;
+        let (text, digest) = record.encode()?;
+        Ok(Self { record, text, digest })
+    }
+
+    /// What is stored.
+    #[wasm_bindgen(getter)]
+    pub fn text(&self) -> String {
+        self.text.clone()
+    }
+
+    /// Of that, in bytes.
+    #[wasm_bindgen(getter)]
+    pub fn size(&self) -> usize {
+        self.text.len()
+    }
 }
 
 /// All backups of one database; see the core's `catalog::History`.
@@ -123,6 +147,12 @@ impl History {
     pub fn add(&mut self, key: &str, text: &str) -> JsResult<()> {
         self.0.add(names::parse_record_key(key).ok_or(ErrorKind::ObjectName)?, text);
         Ok(())
+    }
+
+    /// Adds a record that was stored just now.
+    #[wasm_bindgen(js_name = addEncoded)]
+    pub fn add_encoded(&mut self, encoded: EncodedRecord) {
+        self.0.add_sound(encoded.record, encoded.digest);
     }
 
     /// Whether a sound record of a full backup was added.

@@ -242,6 +242,12 @@ impl TableInventory {
         Ok(self.0.feed(page)?)
     }
 
+    /// How many tables there are.
+    #[wasm_bindgen(getter)]
+    pub fn count(&self) -> usize {
+        self.0.tables().len()
+    }
+
     /// The tables' names.
     pub fn names(&self) -> Vec<String> {
         self.0.tables().iter().map(|table| table.name.clone()).collect()

@@ -34,6 +34,24 @@ impl Packer {
         Ok(self.0.add(first, pages, previous.as_deref())?)
     }
 
+    /// The same for runs of pages, one after the other in `pages`: `runs` has each one's first page and its count.
+    #[wasm_bindgen(js_name = addRuns)]
+    pub fn add_runs(&mut self, runs: &[u32], pages: &[u8], previous: Option<Vec<u8>>) -> JsResult<()> {
+        let previous = previous.map(|states| decode_states(&states)).transpose()?;
+        let (mut pages, mut previous) = (pages, previous.as_deref());
+        let (runs, rest) = runs.as_chunks::<2>();
+        for &[first, count] in runs {
+            let first = Pgno::new(first).ok_or(ErrorKind::Usage)?;
+            let bytes = (count as usize).saturating_mul(self.0.page_size().bytes());
+            let (these, after) = pages.split_at_checked(bytes).ok_or(ErrorKind::Usage)?;
+            let states = previous.map(|states| states.split_at_checked(count as usize).ok_or(ErrorKind::Usage));
+            let states = states.transpose()?;
+            self.0.add(first, these, states.map(|(these, _)| these))?;
+            (pages, previous) = (after, states.map(|(_, after)| after));
+        }
+        if rest.is_empty() && pages.is_empty() { Ok(()) } else { Err(ErrorKind::Usage.into()) }
+    }
+
     /// What was packed since the last call.
     pub fn take(&mut self) -> Packed {
         Packed(self.0.take())
@@ -340,7 +358,7 @@ impl Sha256 {
 
     /// The digest as 64 hex digits; the hasher begins anew.
     pub fn digest(&mut self) -> String {
-        core::mem::take(&mut self.0).finish().iter().map(|byte| format!("{byte:02x}")).collect()
+        snapshot::hex_digits(&core::mem::take(&mut self.0).finish())
     }
 }
 

@@ -38,22 +38,33 @@ const WORTH_THREADS = 8 << 20;
 /** A pool for a database of `bytes` bytes. */
 export async function packPool(pageSize: number, bytes: number): Promise<PackPool> {
   const threads = bytes >= WORTH_THREADS ? currentPlatform().packPool?.(pageSize) : undefined;
-  return threads ?? new LocalPool(new (await core()).Packer(pageSize), pageSize);
+  return threads ?? LocalPool.take(pageSize, await core());
 }
 
 /** Packs on the thread that asks. */
 class LocalPool implements PackPool {
+  /** The one closed last: for small backups making it anew is much of the work. */
+  static #idle: LocalPool | undefined;
   readonly concurrency = 1;
   readonly #packer: InstanceType<Core["Packer"]>;
   readonly #pageSize: number;
+  #buffer = new Uint8Array();
 
-  constructor(packer: InstanceType<Core["Packer"]>, pageSize: number) {
+  static take(pageSize: number, { Packer }: Core): LocalPool {
+    const idle = LocalPool.#idle;
+    if (!idle || idle.#pageSize !== pageSize) return new LocalPool(new Packer(pageSize), pageSize);
+    LocalPool.#idle = undefined;
+    return idle;
+  }
+
+  private constructor(packer: InstanceType<Core["Packer"]>, pageSize: number) {
     this.#packer = packer;
     this.#pageSize = pageSize;
   }
 
   buffer(bytes: number): Uint8Array {
-    return new Uint8Array(bytes);
+    if (this.#buffer.length < bytes) this.#buffer = new Uint8Array(bytes);
+    return this.#buffer.subarray(0, bytes);
   }
 
   async pack(request: PackRequest): Promise<PackResult> {
@@ -61,7 +72,11 @@ class LocalPool implements PackPool {
   }
 
   async close(): Promise<void> {
-    this.#packer.free();
+    // What a job that failed has left in it.
+    this.#packer.take().free();
+    const idle = LocalPool.#idle;
+    LocalPool.#idle = this;
+    if (idle && idle !== this) idle.#packer.free();
   }
 }
 
@@ -71,14 +86,14 @@ export function packWith(
   pageSize: number,
   request: PackRequest,
 ): PackResult {
-  const STATE_SIZE = 24;
-  let page = 0;
-  for (const { first, count } of request.runs) {
-    const pages = request.pages.subarray(page * pageSize, (page + count) * pageSize);
-    const previous = request.previous?.subarray(page * STATE_SIZE, (page + count) * STATE_SIZE);
-    packer.add(first, pages, previous);
-    page += count;
+  const runs = new Uint32Array(2 * request.runs.length);
+  let [at, count] = [0, 0];
+  for (const run of request.runs) {
+    runs[at++] = run.first;
+    runs[at++] = run.count;
+    count += run.count;
   }
+  packer.addRuns(runs, request.pages.subarray(0, count * pageSize), request.previous);
   const packed = packer.take();
   try {
     return { frames: packed.takeFrames(), summary: packed.summary() };
