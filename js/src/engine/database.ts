@@ -1,8 +1,8 @@
 import { type EngineCore, type EngineDatabase, engineCore, free, translateCoreError } from "../core/index.ts";
 import { PagemarkError } from "../errors/index.ts";
 import type { BackupOptions, NewBackup } from "../jobs/backup.ts";
+import { Backups } from "../jobs/database.ts";
 import { type DumpOptions, dumpMoment } from "../jobs/dump.ts";
-import { pagemark } from "../jobs/pagemark.ts";
 import type { Moment, PageSource, PinOptions, ReplaceOptions } from "../sources/source.ts";
 import type { Store } from "../stores/store.ts";
 import { runBatch } from "./batch.ts";
@@ -42,6 +42,8 @@ export class Database implements PageSource, Disposable {
   readonly #core: EngineCore;
   readonly #options: OpenOptions;
   readonly #handle: Handle;
+  /** Its backups in each store, with what is known of them. */
+  readonly #backups = new WeakMap<Store, Backups>();
   /** How many transactions are begun within each other. */
   #depth = 0;
 
@@ -224,7 +226,10 @@ export class Database implements PageSource, Disposable {
 
   /** Backs the newest state up, page by page: what changed since the last backup, or everything. */
   async backup({ store, ...options }: BackupOptions & { store: Store }): Promise<NewBackup> {
-    return pagemark(this, { store, name: this.name }).backup(options);
+    if (!store) throw new PagemarkError("USAGE", "backup({ store }) needs a store");
+    const backups = this.#backups.get(store) ?? (await Backups.open(this.name, store));
+    this.#backups.set(store, backups);
+    return backups.create(this, options);
   }
 
   /** A state as SQL, the newest unless `at` is given; writes go on meanwhile. */

@@ -1,6 +1,7 @@
 import type { Moment, PageSource } from "../sources/source.ts";
-import type { Store } from "../stores/store.ts";
+import type { Store, StoredObject } from "../stores/store.ts";
 import { History, type NextBackup } from "./history.ts";
+import type { KnownHistory } from "./known-history.ts";
 import { firstFrom, pagesAfter } from "./page-runs.ts";
 import { type BackupRecord, checksumIn } from "./record.ts";
 
@@ -14,6 +15,8 @@ export interface Subject {
   name: string;
   /** Its folder in the store. */
   folder: string;
+  /** Who makes one backup after the other remembers what there is. */
+  known?: KnownHistory;
 }
 
 /** What the next backup is to be, before anything is read of the database. */
@@ -22,6 +25,10 @@ export interface BackupPlan {
   next: NextBackup;
   /** The backup that an incremental one is made on top of; missing when it must be a full one. */
   head?: BackupRecord;
+  /** All that the store listed, if it is to be remembered. */
+  objects?: Map<string, StoredObject>;
+  /** Whether it was remembered, so that there is nothing to sweep. */
+  isKnown: boolean;
 }
 
 /** A moment that tells what changed and its own checksum: nothing else need be known of what it has not changed. */
@@ -29,12 +36,20 @@ export type TellingMoment = Moment & Required<Pick<Moment, "changed" | "checksum
 
 /** Lists what there is, and decides what comes next. */
 export async function planBackup(
-  { store, folder }: Subject,
+  { store, folder, known }: Subject,
   signal: AbortSignal | undefined,
 ): Promise<BackupPlan> {
-  const history = await History.load(store, folder, "newest", signal);
-  const next = withLostObjects(history, history.next());
-  return { history, next, ...(next.fullBecause === null && { head: history.find("latest") }) };
+  const { history, isKnown, objects, head }: Omit<BackupPlan, "next"> = known
+    ? await known.load({ store, folder }, signal)
+    : { history: await History.load(store, folder, "newest", signal), isKnown: false };
+  const next = isKnown ? history.next() : withLostObjects(history, history.next());
+  return {
+    history,
+    next,
+    isKnown,
+    ...(objects && { objects }),
+    ...(next.fullBecause === null && { head: head ?? history.find("latest") }),
+  };
 }
 
 /** Why a backup of `moment` is a full one; nothing when it can be incremental. */

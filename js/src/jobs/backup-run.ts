@@ -165,7 +165,9 @@ async function advance(
     case "ltx": {
       const result = { ...state.result, ltx: await finish(uploads, state.ltx, budget) } as Packed;
       const loaded = await core();
-      const record = loaded.encodeRecord(JSON.stringify(finishRecord(loaded, state.draft, result)));
+      const encoded = new loaded.EncodedRecord(JSON.stringify(finishRecord(loaded, state.draft, result)));
+      const { text: record } = encoded;
+      encoded.free();
       return { ...state, phase: "record", result, record };
     }
     case "record": {

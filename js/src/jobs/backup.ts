@@ -1,9 +1,16 @@
 import { core, translateCoreError } from "../core/index.ts";
 import { ConflictError, ObjectExistsError, PagemarkError } from "../errors/index.ts";
 import type { Moment } from "../sources/source.ts";
-import { planBackup, type Subject, type TellingMoment, tellsAll, whyFull } from "./backup-plan.ts";
-import { draftBackup, finishRecord, putRecord, writerFor } from "./draft.ts";
-import type { History, Link, NextBackup } from "./history.ts";
+import {
+  type BackupPlan,
+  planBackup,
+  type Subject,
+  type TellingMoment,
+  tellsAll,
+  whyFull,
+} from "./backup-plan.ts";
+import { type Draft, draftBackup, finishRecord, putRecord, writerFor } from "./draft.ts";
+import type { EncodedRecord, History, Link, NextBackup } from "./history.ts";
 import { discard, sweep } from "./leftovers.ts";
 import { packMoment } from "./pack-moment.ts";
 import { isLostFingerprint, PreviousStates } from "./previous-states.ts";
@@ -57,7 +64,7 @@ async function attemptBackup(subject: Subject, options: BackupOptions): Promise<
   try {
     const { history, next, head } = plan;
     const fullBecause = whyFull(plan, moment, options.full);
-    const attempt = { history, next, moment };
+    const attempt = { plan, history, next, moment };
     if (!head || fullBecause !== undefined)
       return await makeBackup(subject, options, { ...attempt, ...(fullBecause && { fullBecause }) });
     const isTelling = tellsAll(moment, head);
@@ -81,6 +88,7 @@ async function attemptBackup(subject: Subject, options: BackupOptions): Promise<
 }
 
 interface Attempt {
+  plan: BackupPlan;
   next: NextBackup;
   history: History;
   moment: Moment;
@@ -132,10 +140,12 @@ async function makeBackup(subject: Subject, options: BackupOptions, attempt: Att
     options.signal?.throwIfAborted();
     const checksum = told?.checksum ?? tail.checksum;
     const record = finishRecord(loaded, draft, { checksum, changed: pages, ltx: ltxProof, fingerprints });
-    const text = loaded.encodeRecord(JSON.stringify(record));
+    const encoded = new loaded.EncodedRecord(JSON.stringify(record));
+    const { text } = encoded;
     recorded = true;
     await putRecord(store, draft.keys.record, text, put);
-    await sweep(subject, history, next);
+    const isTidy = attempt.plan.isKnown || (await sweep(subject, history, next));
+    if (isTidy) remember(subject, attempt.plan, draft, record, encoded);
     return toNewBackup(record, { fullBecause, damaged: next.damaged });
   } catch (error) {
     for (const upload of uploads) await upload.abort(error);
@@ -147,6 +157,23 @@ async function makeBackup(subject: Subject, options: BackupOptions, attempt: Att
   } finally {
     await previous?.close();
   }
+}
+
+/** Remembers what the store holds now, for the next backup. */
+function remember(
+  { known }: Subject,
+  { history, objects }: BackupPlan,
+  { keys, nowMs }: Draft,
+  record: BackupRecord,
+  encoded: EncodedRecord,
+): void {
+  const modified = new Date(nowMs);
+  const made = [
+    { key: keys.ltx, size: record.ltx.size, modified },
+    { key: keys.fingerprints, size: record.fingerprints.size, modified },
+    { key: keys.record, size: encoded.size, modified },
+  ];
+  if (objects) known?.remember({ history, objects }, made, record, encoded);
 }
 
 /** The backup that `record` made, and what the user should know of how it came about. */

@@ -6,6 +6,7 @@ import { type BackupOptions, backUp, type NewBackup } from "./backup.ts";
 import { type DumpOptions, dumpMoment } from "./dump.ts";
 import { dumpSource } from "./dump-source.ts";
 import { History, type Link, type Listed } from "./history.ts";
+import { KnownHistory } from "./known-history.ts";
 import { isLostFingerprint, PreviousStates } from "./previous-states.ts";
 import type { JobOptions } from "./progress.ts";
 import { openProvedMoment } from "./proved-moment.ts";
@@ -46,6 +47,7 @@ export class Backups {
   readonly name: string;
   readonly store: Store;
   readonly #folder: string;
+  readonly #known = new KnownHistory();
 
   /** @throws PagemarkError `NAME_INVALID` */
   static async open(name: string, store: Store): Promise<Backups> {
@@ -61,7 +63,8 @@ export class Backups {
 
   /** Backs `source` up; `safety` when a restore is about to replace it. */
   create(source: PageSource, options?: BackupOptions, safety = false): Promise<NewBackup> {
-    return backUp({ source, store: this.store, name: this.name, folder: this.#folder, safety }, options);
+    const { name, store } = this;
+    return backUp({ source, store, name, folder: this.#folder, safety, known: this.#known }, options);
   }
 
   /** Every backup, newest first; one whose record is damaged is listed as such. */
@@ -160,6 +163,7 @@ export class Database {
   readonly source: PageSource;
   readonly name: string;
   readonly store: Store;
+  #opened: Backups | undefined;
 
   constructor(source: PageSource, name: string, store: Store) {
     this.source = source;
@@ -239,8 +243,9 @@ export class Database {
     }
   }
 
-  #backups(): Promise<Backups> {
-    return Backups.open(this.name, this.store);
+  async #backups(): Promise<Backups> {
+    this.#opened ??= await Backups.open(this.name, this.store);
+    return this.#opened;
   }
 }
 

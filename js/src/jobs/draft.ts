@@ -5,7 +5,7 @@ import type { Subject } from "./backup-plan.ts";
 import type { NextBackup } from "./history.ts";
 import { collectText } from "./object-reader.ts";
 import type { BackupRecord } from "./record.ts";
-import { readTables } from "./tables.ts";
+import { countTables } from "./tables.ts";
 import type { ObjectProof } from "./upload.ts";
 
 /** What of a backup is settled before its pages are read; plain data, the same however often the backup is begun again. */
@@ -39,7 +39,7 @@ export async function draftBackup(
   signal: AbortSignal | undefined,
 ): Promise<Draft> {
   const { ltxKey, fingerprintsKey, recordKey } = await core();
-  const tables = await countTables(moment, signal);
+  const tables = await tablesOf(moment, signal);
   const now = new Date();
   const ltx =
     kind === "full"
@@ -106,13 +106,13 @@ export async function readText(store: Store, key: string, signal?: AbortSignal):
     .catch(() => undefined);
 }
 
-async function countTables(moment: Moment, signal: AbortSignal | undefined): Promise<number> {
-  const page = new Uint8Array(moment.pageSize);
+async function tablesOf(moment: Moment, signal: AbortSignal | undefined): Promise<number> {
   const read = async (pgno: number) => {
+    const page = new Uint8Array(moment.pageSize);
     await moment.read(pgno, page, signal);
-    return page.slice();
+    return page;
   };
-  return (await readTables(read, moment.pageCount, false)).length;
+  return countTables(read, moment.pageCount);
 }
 
 function randomHex(bytes: number): string {

@@ -1,11 +1,14 @@
 import { type Core, core } from "../core/index.ts";
 import { DamageError, ObjectMissingError } from "../errors/index.ts";
-import type { Store } from "../stores/store.ts";
+import type { Store, StoredObject } from "../stores/store.ts";
 import { collectText } from "./object-reader.ts";
 import { type BackupRecord, txidOf } from "./record.ts";
 
 /** Records fetched at a time. */
 const CONCURRENCY = 16;
+/** A record with the text that is stored of it. */
+export type EncodedRecord = InstanceType<Core["EncodedRecord"]>;
+
 /** Larger than any record; what is longer is not one. */
 const MOST_RECORD_BYTES = 1 << 20;
 
@@ -58,18 +61,30 @@ export class History {
 
   /**
    * Lists the database's folder and reads its records: all, or with `newest` only back to the last full backup,
-   * which is all that the next backup needs.
+   * which is all that the next backup needs. `onObject` is told what was listed.
    */
   static async load(
     store: Store,
     folder: string,
     which: "all" | "newest",
     signal?: AbortSignal,
+    onObject?: (object: StoredObject) => void,
   ): Promise<History> {
     const history = new History(store, folder, new (await core()).History());
-    await history.#list(signal);
+    for await (const objects of listPages(store, folder, signal)) {
+      for (const object of objects) {
+        history.#see(object);
+        onObject?.(object);
+      }
+    }
     await history.#read(which, signal);
     return history;
+  }
+
+  /** Takes in a backup that was made since: its objects, and its record, which nobody else has any use for. */
+  add(objects: readonly StoredObject[], record: EncodedRecord): void {
+    for (const object of objects) this.#see(object);
+    this.#history.addEncoded(record);
   }
 
   /** Whether there is any record. */
@@ -110,21 +125,14 @@ export class History {
     return JSON.parse(this.#history.next());
   }
 
-  async #list(signal: AbortSignal | undefined): Promise<void> {
-    let cursor: string | undefined;
-    do {
-      const page = await this.#store.list(`${this.#folder}/`, { cursor, signal });
-      for (const { key, size, modified } of page.objects) {
-        const below = key.slice(this.#folder.length + 1);
-        if (this.#history.see(below, this.#store.layout)) this.#recordKeys.push(below);
-        else if (below.endsWith(".pages")) this.fingerprintFiles.push(below);
-        else if (below.endsWith(".ltx")) {
-          this.ltxFiles.push({ key: below, size, createdMs: modified.getTime() });
-          this.#ltxSizes.set(key, size);
-        }
-      }
-      cursor = page.cursor;
-    } while (cursor !== undefined);
+  #see({ key, size, modified }: StoredObject): void {
+    const below = key.slice(this.#folder.length + 1);
+    if (this.#history.see(below, this.#store.layout)) this.#recordKeys.push(below);
+    else if (below.endsWith(".pages")) this.fingerprintFiles.push(below);
+    else if (below.endsWith(".ltx")) {
+      this.ltxFiles.push({ key: below, size, createdMs: modified.getTime() });
+      this.#ltxSizes.set(key, size);
+    }
   }
 
   async #read(which: "all" | "newest", signal: AbortSignal | undefined): Promise<void> {
@@ -160,6 +168,20 @@ export class History {
       fingerprints: `${this.#folder}/${fingerprints}`,
     }));
   }
+}
+
+/** All objects of a database, in the order of their keys, some at a time. */
+export async function* listPages(
+  store: Store,
+  folder: string,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<StoredObject[], void, void> {
+  let cursor: string | undefined;
+  do {
+    const page = await store.list(`${folder}/`, { cursor, signal });
+    yield page.objects;
+    cursor = page.cursor;
+  } while (cursor !== undefined);
 }
 
 /** Checks that a link's LTX file is there and as long as it must be, before anything is read or written. */

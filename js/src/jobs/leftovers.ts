@@ -13,8 +13,10 @@ interface Place {
 /**
  * Deletes what runs that died have left: the files of runs that wanted the name of a record which another run got.
  * One that is under way now has lost already. A record that is only missing, or damaged, keeps its files.
+ *
+ * Whether all files there are belong to records; what came before the last full backup is not looked at.
  */
-export async function sweep({ store, folder }: Place, history: History, next: NextBackup): Promise<void> {
+export async function sweep({ store, folder }: Place, history: History, next: NextBackup): Promise<boolean> {
   const { ltxKey } = await core();
   const records = history.list().flatMap((entry) => ("record" in entry ? [entry.record] : []));
   const firsts = new Set([next.first, ...records.map(({ first }) => first)]);
@@ -23,8 +25,10 @@ export async function sweep({ store, folder }: Place, history: History, next: Ne
     const [, first = "", max = ""] = /([0-9a-f]{16})-([0-9a-f]{16})\.pages$/.exec(key) ?? [];
     return { key, first, max };
   });
+  const oldest = records[0]?.first ?? "";
+  const isTidy = files.every(({ first, max }) => known.has(max) || first < oldest);
   // No record, but files that came after the first: the records were lost.
-  if (records.length === 0 && files.some(({ first }) => first !== next.first)) return;
+  if (records.length === 0 && files.some(({ first }) => first !== next.first)) return isTidy;
   for (const { key, first, max } of files) {
     if (!firsts.has(first) || known.has(max)) continue;
     const ltx = [ltxKey(store.layout, 0, first, max), ltxKey(store.layout, 9, "0000000000000001", max)];
@@ -33,6 +37,7 @@ export async function sweep({ store, folder }: Place, history: History, next: Ne
       [...ltx, key].map((below) => `${folder}/${below}`),
     );
   }
+  return isTidy;
 }
 
 /** Deletes in that order, fingerprints last: what cannot be deleted now is invisible, and goes the next time. */

@@ -33,7 +33,7 @@ class MemoryStore implements Store {
       checkKey(key);
       checkTime(options);
       this.#mustLack(key);
-      const bytes = await collect(chunks);
+      const bytes = body instanceof Uint8Array ? ours(body, options) : await collect(chunks);
       this.#mustLack(key); // another put may have been quicker
       this.#entries.set(key, { bytes, modified: new Date(options.modified ?? Date.now()) });
     });
@@ -79,6 +79,14 @@ class MemoryStore implements Store {
   #mustLack(key: string) {
     if (this.#entries.has(key)) throw new ObjectExistsError(key);
   }
+}
+
+/** Bytes that nobody else has: a copy, unless the caller gives them away. */
+function ours(bytes: Uint8Array, { ownsChunks }: PutOptions): Uint8Array {
+  const { buffer, length } = bytes;
+  const isAll = buffer instanceof ArrayBuffer && buffer.byteLength === length;
+  // A Buffer's own `slice` copies nothing.
+  return ownsChunks && isAll ? new Uint8Array(buffer) : new Uint8Array(bytes);
 }
 
 /** Copies: the bytes that were put remain the caller's. */
