@@ -1,9 +1,11 @@
 //! Page frames: six bytes of header, four of size, and the page as one LZ4 block.
 
-use lz4_flex::block::{CompressTable, compress_into_with_table, get_maximum_output_size};
+use lz4_flex::block::get_maximum_output_size;
 
+use super::compress::{Compressor, room_for};
 use super::index::IndexBuilder;
 use super::lz4::decompress;
+
 use crate::bytes::{Reader, Writer};
 use crate::error::{Error, ErrorKind, Result};
 use crate::page::checksum::PageChecksummer;
@@ -18,7 +20,7 @@ const HAS_SIZE: u16 = 1;
 pub struct FramePacker {
     page_size: PageSize,
     crc: PageChecksummer,
-    table: CompressTable,
+    lz4: Compressor,
 }
 
 /// Frames of ascending pages, and what an [`super::Encoder`] must know of them.
@@ -35,7 +37,7 @@ pub struct PackedFrames {
 impl FramePacker {
     /// For pages of `page_size`.
     pub fn new(page_size: PageSize) -> Self {
-        Self { page_size, crc: PageChecksummer::new(page_size), table: CompressTable::small() }
+        Self { page_size, crc: PageChecksummer::new(page_size), lz4: Compressor::new() }
     }
 
     /// Appends the frame of a page. `data` is one whole page and `data_crc` its checksum; pages must ascend.
@@ -51,12 +53,11 @@ impl FramePacker {
         }
         let out = &mut frames.bytes;
         let start = out.len();
-        out.resize(start + FRAME_HEADER_SIZE + get_maximum_output_size(data.len()), 0);
+        out.resize(start + FRAME_HEADER_SIZE + room_for(data.len()), 0);
         let (_, frame) = out.split_at_mut(start);
         let (header, block) = frame.split_at_mut(FRAME_HEADER_SIZE);
-        // The block has the largest size LZ4 can need, so compressing cannot fail.
-        let size = compress_into_with_table(data, block, &mut self.table)
-            .map_err(|_| Error::at_page(ErrorKind::LtxCompression, pgno.value()))?;
+        // There is room for any block, so compressing cannot fail.
+        let size = self.lz4.compress(data, block).ok_or(Error::at_page(ErrorKind::LtxCompression, pgno.value()))?;
         header.copy_from_slice(&frame_header(pgno, size as u32));
         frames.crc.update(header);
         self.crc.join(&mut frames.crc, data_crc);

@@ -4,6 +4,7 @@
 //! [`Encoder`] and [`Decoder`] mirror each other; [`Merge`] makes one run of pages out of a chain of files.
 //! Offsets and rules are those of the [superfly/ltx](https://github.com/superfly/ltx) README.
 
+mod compress;
 pub mod decoder;
 pub mod encoder;
 pub mod frame;
