@@ -12,6 +12,7 @@ export {
 export { translateCoreError, translating } from "./errors.ts";
 export { free } from "./free.ts";
 export {
+  BATCH,
   type PackPool,
   type PackRequest,
   type PackResult,

@@ -26,11 +26,16 @@ export interface PackResult {
 export interface PackPool {
   /** How many batches to keep under way. */
   readonly concurrency: number;
+  /** How large they are best, in bytes of pages. */
+  readonly batch: number;
   /** Memory for one batch's pages, which `pack` reads without copying where it can. */
   buffer(bytes: number): Uint8Array;
   pack(request: PackRequest): Promise<PackResult>;
   close(): Promise<void>;
 }
+
+/** Bytes of pages that are read and packed at a time. */
+export const BATCH = 256 << 10;
 
 /** Below this a thread costs more than it saves, in bytes. */
 const WORTH_THREADS = 8 << 20;
@@ -46,6 +51,7 @@ class LocalPool implements PackPool {
   /** The one closed last: for small backups making it anew is much of the work. */
   static #idle: LocalPool | undefined;
   readonly concurrency = 1;
+  readonly batch = BATCH;
   readonly #packer: InstanceType<Core["Packer"]>;
   readonly #pageSize: number;
   #buffer = new Uint8Array();

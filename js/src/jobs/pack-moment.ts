@@ -1,4 +1,4 @@
-import { type Core, type PackPool, type PackResult, type PageRun, packPool } from "../core/index.ts";
+import { BATCH, type Core, type PackPool, type PackResult, type PageRun, packPool } from "../core/index.ts";
 import type { Moment } from "../sources/source.ts";
 import type { BackupOptions } from "./backup.ts";
 import { countOf, readRuns, runsOf, runsWithin } from "./page-runs.ts";
@@ -6,8 +6,6 @@ import type { PreviousStates } from "./previous-states.ts";
 import type { Throttle } from "./progress.ts";
 import type { Upload } from "./upload.ts";
 
-/** Bytes of pages that are read and packed at a time. */
-const BATCH = 256 << 10;
 const STATE_SIZE = 24;
 
 export interface PackJob {
@@ -46,8 +44,8 @@ export async function packMoment(job: PackJob): Promise<void> {
   const { length } = (previous ? moment.changed : job.changed) ?? { length: moment.pageCount };
   // Of pages that are told to have changed no batch holds more than there are.
   const most = job.changed ? Math.max(1, length) : Number.POSITIVE_INFINITY;
-  const perBatch = Math.min(most, pagesPerBatch(moment.pageSize, options.pages));
   const pool = await packPool(moment.pageSize, moment.pageSize * length);
+  const perBatch = Math.min(most, pagesPerBatch(moment.pageSize, options.pages, pool.batch));
   const buffers = Array.from({ length: pool.concurrency }, () => pool.buffer(perBatch * moment.pageSize));
   const batches: Batch[] = [];
   const progress = { bytes: 0 };
@@ -67,9 +65,9 @@ export async function packMoment(job: PackJob): Promise<void> {
   }
 }
 
-/** How many pages make a batch; `pages` is what a user wants. */
-export function pagesPerBatch(pageSize: number, pages = -1): number {
-  const most = Math.max(1, Math.floor(BATCH / pageSize));
+/** How many pages make a batch of `bytes`; `pages` is what a user wants. */
+export function pagesPerBatch(pageSize: number, pages = -1, bytes = BATCH): number {
+  const most = Math.max(1, Math.floor(bytes / pageSize));
   return pages === -1 ? most : Math.min(pages, most);
 }
 
