@@ -24,8 +24,8 @@ export interface State {
   checksum: string;
 }
 
-/** A hold on a state. */
-export interface Pin extends State {
+/** A hold on a state, whose bookmark says the rest of it. */
+export interface Pin extends Pick<State, "bookmark" | "pageSize" | "pageCount"> {
   id: number;
 }
 "#;
@@ -76,9 +76,12 @@ impl Database {
     ) -> JsResult<JsPin> {
         put_aside()?;
         let (PinId(id), record) = self.0.pin(at, lease_ms as i64, now_ms as i64)?;
-        let pin = self.state_object(&record);
-        // Setting a property of a fresh object cannot fail.
-        let _ = js_sys::Reflect::set(&pin, &"id".into(), &id.into());
+        let pin = object([
+            ("id", id.into()),
+            ("bookmark", self.bookmark_of(&record).into()),
+            ("pageSize", record.page_size.value().into()),
+            ("pageCount", record.page_count.into()),
+        ]);
         Ok(JsValue::from(pin).unchecked_into())
     }
 
@@ -159,12 +162,16 @@ impl Database {
         self.0.stored() as f64
     }
 
+    fn bookmark_of(&self, record: &CommitRecord) -> String {
+        let &CommitRecord { txid, time_ms, checksum, .. } = record;
+        pagemark::bookmark::Bookmark::new(txid, time_ms, checksum, self.0.lineage()).to_string()
+    }
+
     fn state_object(&self, record: &CommitRecord) -> Object {
         let CommitRecord { txid, time_ms, page_size, page_count, checksum } = *record;
-        let bookmark = pagemark::bookmark::Bookmark::new(txid, time_ms, checksum, self.0.lineage());
         object([
             ("txid", txid.to_string().into()),
-            ("bookmark", bookmark.to_string().into()),
+            ("bookmark", self.bookmark_of(record).into()),
             ("timeMs", (time_ms as f64).into()),
             ("pageSize", page_size.value().into()),
             ("pageCount", page_count.into()),

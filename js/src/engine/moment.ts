@@ -1,6 +1,6 @@
 import { translateCoreError } from "../core/index.ts";
 import { SourceError } from "../errors/index.ts";
-import { checksumIn } from "../jobs/record.ts";
+import { checksumIn, txidIn } from "../jobs/record.ts";
 import type { Moment, PinOptions } from "../sources/source.ts";
 import type { Handle } from "./handle.ts";
 
@@ -24,13 +24,14 @@ export class EngineMoment implements Moment {
   constructor(handle: Handle, at: string, { since }: PinOptions = {}) {
     const now = Date.now();
     const database = handle.engine;
-    const { id, pageSize, pageCount, txid, bookmark, checksum } = database.pin(at, LEASE_MS, now);
+    const { id, pageSize, pageCount, bookmark } = database.pin(at, LEASE_MS, now);
+    const txid = txidIn(bookmark);
     this.#handle = handle;
     this.#pin = id;
     this.pageSize = pageSize;
     this.pageCount = pageCount;
     this.bookmark = bookmark;
-    this.checksum = checksum;
+    this.checksum = checksumIn(bookmark);
     this.mark = [txid, bookmark, handle.session].join(" ");
     const [before = "", then = "", session] = since?.split(" ") ?? [];
     // Without it, a backup finds out by reading every page.
@@ -44,7 +45,9 @@ export class EngineMoment implements Moment {
     const count = into.length / this.pageSize;
     const isWithin = Number.isInteger(first) && first >= 1 && first + count <= this.pageCount + 1;
     const isWhole = isWithin && Number.isInteger(count);
-    this.#read(first, isWhole && Uint32Array.from({ length: count }, (_, at) => first + at), into, signal);
+    const pages = new Uint32Array(isWhole ? count : 0);
+    for (let at = 0; at < pages.length; at++) pages[at] = first + at;
+    this.#read(first, isWhole && pages, into, signal);
   }
 
   async readThese(pages: Uint32Array, into: Uint8Array, signal?: AbortSignal): Promise<void> {

@@ -71,12 +71,7 @@ export class History {
     onObject?: (object: StoredObject) => void,
   ): Promise<History> {
     const history = new History(store, folder, new (await core()).History());
-    for await (const objects of listPages(store, folder, signal)) {
-      for (const object of objects) {
-        history.#see(object);
-        onObject?.(object);
-      }
-    }
+    await history.#list(signal, onObject);
     await history.#read(which, signal);
     return history;
   }
@@ -125,6 +120,18 @@ export class History {
     return JSON.parse(this.#history.next());
   }
 
+  async #list(signal: AbortSignal | undefined, onObject?: (object: StoredObject) => void): Promise<void> {
+    let cursor: string | undefined;
+    do {
+      const page = await this.#store.list(`${this.#folder}/`, { cursor, signal });
+      for (const object of page.objects) {
+        this.#see(object);
+        onObject?.(object);
+      }
+      cursor = page.cursor;
+    } while (cursor !== undefined);
+  }
+
   #see({ key, size, modified }: StoredObject): void {
     const below = key.slice(this.#folder.length + 1);
     if (this.#history.see(below, this.#store.layout)) this.#recordKeys.push(below);
@@ -168,20 +175,6 @@ export class History {
       fingerprints: `${this.#folder}/${fingerprints}`,
     }));
   }
-}
-
-/** All objects of a database, in the order of their keys, some at a time. */
-export async function* listPages(
-  store: Store,
-  folder: string,
-  signal: AbortSignal | undefined,
-): AsyncGenerator<StoredObject[], void, void> {
-  let cursor: string | undefined;
-  do {
-    const page = await store.list(`${folder}/`, { cursor, signal });
-    yield page.objects;
-    cursor = page.cursor;
-  } while (cursor !== undefined);
 }
 
 /** Checks that a link's LTX file is there and as long as it must be, before anything is read or written. */

@@ -1,5 +1,5 @@
-import type { Store, StoredObject } from "../stores/store.ts";
-import { type EncodedRecord, History, listPages } from "./history.ts";
+import type { ListPage, Store, StoredObject } from "../stores/store.ts";
+import { type EncodedRecord, History } from "./history.ts";
 import type { BackupRecord } from "./record.ts";
 
 /** More objects than this are not remembered. */
@@ -64,13 +64,15 @@ async function isAll(
   { store, folder }: Place,
   signal: AbortSignal | undefined,
 ): Promise<boolean> {
-  let count = 0;
-  for await (const listed of listPages(store, folder, signal)) {
-    for (const { key, size, modified } of listed) {
+  let [cursor, count]: [string | undefined, number] = [undefined, 0];
+  do {
+    const page: ListPage = await store.list(`${folder}/`, { cursor, signal });
+    for (const { key, size, modified } of page.objects) {
       const known = objects.get(key);
       if (known?.size !== size || known.modified.getTime() !== modified.getTime()) return false;
     }
-    count += listed.length;
-  }
+    count += page.objects.length;
+    cursor = page.cursor;
+  } while (cursor !== undefined);
   return count === objects.size;
 }

@@ -54,7 +54,12 @@ export interface Backup {
 
 /** TXID of a record's state, 16 hex digits. */
 export function txidOf(record: BackupRecord): string {
-  return record.bookmark.slice(0, 17).replace("-", "");
+  return txidIn(record.bookmark);
+}
+
+/** The TXID in a bookmark, 16 hex digits. */
+export function txidIn(bookmark: string): string {
+  return bookmark.slice(0, 17).replace("-", "");
 }
 
 /** The database checksum in a bookmark, 16 hex digits. */
