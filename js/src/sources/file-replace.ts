@@ -8,6 +8,8 @@ import type { ReplaceOptions } from "./source.ts";
 
 /** A temporary file that was last written this long ago was left by a crash. */
 const LEFTOVER_MS = 3_600_000;
+/** In bytes: so often the disk is set to work while more comes in, which leaves little for the end to wait for. */
+const FLUSH = 16 << 20;
 
 /**
  * Writes the database in `body` beside `path`, and gives it its name in one step once all of it is on the disk and the
@@ -28,17 +30,20 @@ export async function replaceFile(
     if (old && !old.isFile()) throw notAFile(path);
     // What replaces a file may not be read by more people than the file, not even while it is made.
     const file = await open(temporary, "wx+", old ? 0o600 : 0o666);
+    const flusher = new Flusher(file);
     try {
       await body.pipeTo(
-        new WritableStream(writingTo(file, ownsChunks), { highWaterMark: ownsChunks ? 2 : 1 }),
+        new WritableStream(writingTo(file, flusher, ownsChunks), { highWaterMark: ownsChunks ? 2 : 1 }),
         {
           ...(signal && { signal }),
         },
       );
+      await flusher.finish();
       await checkHeader(file, path);
       if (old) await takeAfter(file, temporary, old);
       await file.sync();
     } finally {
+      await flusher.finish().catch(() => {}); // else the number of the file could be another's by then
       await file.close();
     }
     signal?.throwIfAborted();
@@ -56,13 +61,47 @@ export async function replaceFile(
   }
 }
 
-function writingTo(file: FileHandle, ownsChunks: boolean): UnderlyingSink<Uint8Array> {
+/** Has what was written brought to the disk while more is written. */
+class Flusher {
+  readonly #file: FileHandle;
+  #unflushed = 0;
+  #flushing: Promise<void> | undefined;
+  /** The system reports a failed write to one flush only, so it must not be lost. */
+  #failure: { error: unknown } | undefined;
+
+  constructor(file: FileHandle) {
+    this.#file = file;
+  }
+
+  wrote(bytes: number): void {
+    this.#unflushed += bytes;
+    if (this.#unflushed < FLUSH || this.#flushing !== undefined) return;
+    this.#unflushed = 0;
+    this.#flushing = this.#file
+      .datasync()
+      .catch((error) => {
+        this.#failure ??= { error };
+      })
+      .then(() => {
+        this.#flushing = undefined;
+      });
+  }
+
+  /** Waits for the flush under way. @throws what any of them failed with */
+  async finish(): Promise<void> {
+    await this.#flushing;
+    if (this.#failure) throw this.#failure.error;
+  }
+}
+
+function writingTo(file: FileHandle, flusher: Flusher, ownsChunks: boolean): UnderlyingSink<Uint8Array> {
   return {
     async write(chunk) {
       for (let at = 0; at < chunk.length; ) {
         const { bytesWritten } = await file.write(chunk, at, chunk.length - at);
         at += bytesWritten;
       }
+      flusher.wrote(chunk.length);
       // The garbage collector would let hundreds of megabytes pile up.
       if (ownsChunks) (chunk.buffer as ArrayBuffer).transfer(0);
     },
