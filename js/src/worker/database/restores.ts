@@ -32,6 +32,8 @@ interface Request {
 const ATTEMPTS = 5;
 /** In one invocation, whose processor time is bounded: some two seconds of work at most. */
 const TURN_BYTES = 32 << 20;
+/** How far it is is said after so much; saying it takes a write. */
+const TELL_BYTES = 1 << 20;
 /** If this object is evicted on the way, another one begins anew after so long, in milliseconds. */
 const LEASE_MS = 20_000;
 
@@ -113,9 +115,9 @@ export class Restores {
       try {
         await agenda.set("restore", Date.now() + LEASE_MS);
         await this.#load(id, request);
-        jobs.end(id, "done");
+        jobs.end(id);
       } catch (error) {
-        jobs.end(id, "failed", error);
+        jobs.end(id, error);
       }
     }
     await agenda.drop("restore");
@@ -130,9 +132,14 @@ export class Restores {
     }
     jobs.setRequest(id, { ...request, attempts: request.attempts + 1 });
     const stored = await this.#backups.stored();
-    const { body } = await stored.download(request.id, {
-      onProgress: ({ done, total }) => jobs.progress(id, "restore", done, total),
-    });
+    let told = 0;
+    const onProgress = ({ done, total }: { done: number; total: number }) => {
+      if (done - told < TELL_BYTES && done < total) return;
+      told = done;
+      jobs.check(id);
+      jobs.progress(id, "restore", done, total);
+    };
+    const { body } = await stored.download(request.id, { onProgress });
     await (await live.database()).load(this.#turns.slices(body, TURN_BYTES), { ownsChunks: true });
   }
 }
