@@ -92,6 +92,11 @@ export class BoundDatabase extends RpcTarget {
     return (await this.#object()).jobs();
   }
 
+  /** Ends one that is under way: its caller gets an error with the code `CANCELED`, and nothing has changed. */
+  async cancelJob(id: string): Promise<void> {
+    await (await this.#object()).cancelJob(id);
+  }
+
   async info(): Promise<DatabaseInfo> {
     return (await this.#object()).info();
   }

@@ -79,6 +79,9 @@ export class Entrypoint extends WorkerEntrypoint<Env, Props> implements Bound {
   jobs() {
     return this.#bound.jobs();
   }
+  cancelJob(id: string) {
+    return this.#bound.cancelJob(id);
+  }
   info() {
     return this.#bound.info();
   }

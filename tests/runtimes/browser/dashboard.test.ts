@@ -118,7 +118,7 @@ describe("a database", () => {
     await query(
       uuid,
       `CREATE TABLE files (body BLOB);
-       WITH n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 8000) INSERT INTO files SELECT randomblob(3500) FROM n`,
+       WITH n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 16000) INSERT INTO files SELECT randomblob(3500) FROM n`,
     );
     const page = await open();
     await page.goto(`${worker.url}/#/${uuid}`);
@@ -135,6 +135,27 @@ describe("a database", () => {
     expect(cells.slice(5, 7)).toEqual(["full", "done"]);
     expect(await page.getByRole("status").textContent()).toBe("Backup done");
     await close(page, "backup");
+  });
+
+  test("A8 a backup that is under way is canceled, and can be made after all", async () => {
+    const uuid = await create("canceled");
+    await query(
+      uuid,
+      `CREATE TABLE files (body BLOB);
+       WITH n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 16000) INSERT INTO files SELECT randomblob(3500) FROM n`,
+    );
+    const page = await open();
+    await page.goto(`${worker.url}/#/${uuid}`);
+    await page.getByRole("button", { name: "Back up now" }).click();
+    const activity = page.getByRole("region", { name: "Activity" });
+    await activity.getByRole("button", { name: "Cancel" }).click();
+    await activity.getByText("canceled", { exact: true }).waitFor();
+    await page.getByText("There is no backup yet.").waitFor();
+    expect(await page.locator(".notice").count()).toBe(0);
+    await page.getByRole("button", { name: "Back up now" }).click();
+    await activity.getByText("done").waitFor();
+    await page.getByRole("table", { name: "Backups" }).waitFor();
+    await close(page, "canceled");
   });
 
   test("A10 a backup is downloaded as a database file with the same rows", async () => {

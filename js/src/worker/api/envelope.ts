@@ -55,6 +55,8 @@ const KNOWN: Readonly<Record<string, [ContentfulStatusCode, number]>> = {
   DATABASE_EXISTS: [400, 7502],
   BACKUP_UNKNOWN: [404, 7404],
   BACKUP_NONE: [404, 7404],
+  JOB_UNKNOWN: [404, 7404],
+  CANCELED: [409, 7400],
   READ_ONLY: [403, 10000],
   OVERLOADED: [429, 7429],
   ENGINE_BUSY: [429, 7429],

@@ -15,6 +15,7 @@ export const BackupPath = DatabasePath.extend({
     .string()
     .regex(/^[0-9a-f]{8}[0-9a-f-]{0,28}$/, "a backup id is a UUID, or its first eight digits"),
 });
+export const JobPath = DatabasePath.extend({ job_id: z.guid("a job id is a UUID") });
 export const DatabaseOrNamePath = AccountPath.extend({ database_id: z.string().min(1).max(256) });
 
 export const DatabaseInfo = z

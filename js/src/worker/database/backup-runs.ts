@@ -39,17 +39,19 @@ export class BackupRuns {
     });
   }
 
-  /** Goes on with the backup of a job for a slice; gives the backup when it is made. */
+  /** Goes on with the backup of a job for a slice, unless `check` throws; gives the backup when it is made. */
   async slice(
     id: string,
     full: () => Promise<boolean>,
     onProgress: (progress: BackupProgress) => void,
+    check: () => void,
   ): Promise<Backup | undefined> {
     const database = await this.#home.live.database();
     const steps = backupSteps(database, { store: this.#home.store, name: this.#home.backupName });
     let run = await this.#begun(id, database, steps, full);
     try {
       for (let end = Number.POSITIVE_INFINITY, bytes = 0; bytes < end; ) {
+        check();
         const step = await steps.step(run, {
           maxMs: Number.POSITIVE_INFINITY,
           pause: () => scheduler.wait(0),

@@ -148,16 +148,17 @@ export class DatabaseBackups {
     const waiting = this.#waiting.get(id);
     const isFull = async () => full || (origin === "automatic" && (await this.#isChainOld()));
     try {
-      const backup = await this.#runs.slice(id, isFull, ({ phase, done, total }) => {
+      const onProgress = ({ phase, done, total }: BackupProgress) => {
         jobs.progress(id, phase, done, total);
         waiting?.onProgress?.({ phase, done, total });
-      });
+      };
+      const backup = await this.#runs.slice(id, isFull, onProgress, () => jobs.check(id));
       if (!backup) return false;
       this.#origins.add(backup.id, origin, missed);
-      jobs.end(id, "done");
+      jobs.end(id);
       waiting?.done(backup);
     } catch (error) {
-      jobs.end(id, "failed", error);
+      jobs.end(id, error);
       waiting?.failed(error);
     }
     this.#runs.end();

@@ -1,9 +1,11 @@
+import { PagemarkError } from "../../entry/workerd.ts";
+
 /** What takes a while: a backup, or a restore in place. */
 export interface Job {
   id: string;
   kind: "backup" | "restore";
   /** One that was evicted goes on at the next alarm, so none is "running" for ever. */
-  state: "pending" | "running" | "done" | "failed" | "canceled";
+  state: "pending" | "running" | "canceling" | "done" | "failed" | "canceled";
   /** RFC 3339. */
   startedAt: string;
   /** When it last got on. */
@@ -47,10 +49,27 @@ export class Jobs {
     return id;
   }
 
+  /** Asks one to end, unless it has. Gives its kind. @throws PagemarkError `JOB_UNKNOWN` */
+  cancel(id: string): Job["kind"] {
+    const set = `UPDATE pagemark_jobs SET state = 'canceling' WHERE id = ? AND NOT ${ENDED}`;
+    this.#sql.exec(set, id);
+    const [row] = this.#sql.exec<Row>("SELECT kind FROM pagemark_jobs WHERE id = ?", id).toArray();
+    if (row) return row.kind as Job["kind"];
+    throw new PagemarkError("JOB_UNKNOWN", "there is no such job; those that ended a day ago are forgotten");
+  }
+
+  /** @throws PagemarkError `CANCELED` when somebody has asked it to end */
+  check(id: string): void {
+    const asked = "SELECT 1 FROM pagemark_jobs WHERE id = ? AND state = 'canceling'";
+    if (this.#sql.exec(asked, id).toArray().length === 0) return;
+    throw new PagemarkError("CANCELED", "it was canceled; nothing half-done is left");
+  }
+
   /** How far it is. */
   progress(id: string, phase: string, done: number, total: number): void {
     this.#sql.exec(
-      "UPDATE pagemark_jobs SET state = 'running', phase = ?, done = ?, total = ?, updated_ms = ? WHERE id = ?",
+      `UPDATE pagemark_jobs SET state = CASE state WHEN 'canceling' THEN state ELSE 'running' END,
+        phase = ?, done = ?, total = ?, updated_ms = ? WHERE id = ?`,
       phase,
       done,
       total,
@@ -63,7 +82,10 @@ export class Jobs {
     this.#sql.exec("UPDATE pagemark_jobs SET request = ? WHERE id = ?", JSON.stringify(request), id);
   }
 
-  end(id: string, state: "done" | "failed" | "canceled", error?: unknown): void {
+  /** With an error it has failed, unless that says that it was canceled. */
+  end(id: string, error?: unknown): void {
+    const { code } = Object(error) as { code?: unknown };
+    const state = error === undefined ? "done" : code === "CANCELED" ? "canceled" : "failed";
     const said = error === undefined ? null : JSON.stringify(shown(error));
     this.#sql.exec(
       "UPDATE pagemark_jobs SET state = ?, error = ?, updated_ms = ? WHERE id = ?",

@@ -174,6 +174,17 @@ export class Database extends DurableObject<Env> {
     return this.#known.home.jobs.list();
   }
 
+  /**
+   * Ends a backup or a restore that is under way, soon: who waits for it gets an error with the code `CANCELED`, and
+   * nothing has changed. One that has ended stays as it is.
+   *
+   * @throws PagemarkError `JOB_UNKNOWN`
+   */
+  async cancelJob(id: string): Promise<void> {
+    const { jobs, agenda } = this.#known.home;
+    await agenda.set(jobs.cancel(checkText(id, "the id")), Date.now());
+  }
+
   /** Holds the newest state readable while writes go on, to be copied in peace. */
   createCheckpoint(): Promise<CheckpointStatus> {
     return this.#known.checkpoint.create();

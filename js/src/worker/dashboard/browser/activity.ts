@@ -27,8 +27,14 @@ export function isOver({ state }: Job): boolean {
 
 export class Activity {
   readonly element = h("section", { class: "card activity", "aria-label": "Activity", hidden: true });
+  /** Cancels a job; missing for who may not. */
+  readonly #cancel: ((job: Job) => unknown) | undefined;
   /** What was last read out of each. */
   readonly #said = new Map<string, string>();
+
+  constructor(cancel: ((job: Job) => unknown) | undefined) {
+    this.#cancel = cancel;
+  }
 
   show(jobs: readonly Job[], transfers: readonly Transfer[]): void {
     const running = jobs.filter((job) => !isOver(job));
@@ -37,7 +43,13 @@ export class Activity {
     swap(
       this.element,
       h("h2", {}, "Activity"),
-      h("ul", {}, ...running.map(runningRow), ...transfers.map(transferRow), ...ended.map(endedRow)),
+      h(
+        "ul",
+        {},
+        ...running.map((job) => runningRow(job, this.#cancel)),
+        ...transfers.map(transferRow),
+        ...ended.map(endedRow),
+      ),
     );
     for (const job of jobs) this.#say(job);
   }
@@ -58,7 +70,8 @@ function isWorthSaying(job: Job): boolean {
   return isOver(job) && (job.state !== "done" || Date.now() - Date.parse(job.updated_at) < DONE_MS);
 }
 
-function runningRow({ kind, state, phase, done, total }: Job): HTMLElement {
+function runningRow(job: Job, cancel: ((job: Job) => unknown) | undefined): HTMLElement {
+  const { id, kind, state, phase, done, total } = job;
   const unit = (count: number) => (phase === "pages" ? number(count) : bytes(count));
   const far = total > 0 ? `${unit(done)} of ${unit(total)}${phase === "pages" ? " pages" : ""}` : "";
   return h(
@@ -67,6 +80,9 @@ function runningRow({ kind, state, phase, done, total }: Job): HTMLElement {
     h("strong", {}, NAMES[kind]),
     h("span", { class: `state ${state}` }, state),
     h("span", { class: "muted" }, far),
+    cancel &&
+      state !== "canceling" &&
+      h("button", { class: "quiet", id: `cancel-${id}`, onclick: () => cancel(job) }, "Cancel"),
     bar(NAMES[kind], done, total),
   );
 }
@@ -89,7 +105,7 @@ function endedRow({ kind, state, updated_at, error }: Job): HTMLElement {
     h("strong", {}, NAMES[kind]),
     h("span", { class: `state ${state}` }, state),
     h("span", { class: "muted" }, timeElement(updated_at)),
-    error && h("p", { class: "error" }, error.message),
+    state === "failed" && error && h("p", { class: "error" }, error.message),
   );
 }
 

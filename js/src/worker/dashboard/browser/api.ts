@@ -24,7 +24,7 @@ export interface Backup {
 export interface Job {
   id: string;
   kind: "backup" | "restore";
-  state: "pending" | "running" | "done" | "failed" | "canceled";
+  state: "pending" | "running" | "canceling" | "done" | "failed" | "canceled";
   phase: string;
   done: number;
   total: number;
@@ -116,6 +116,10 @@ export class Api {
   /** Newest first: what is under way, and what ended during the last day. */
   jobs(uuid: string): Promise<Job[]> {
     return this.#call("GET", `/${uuid}/jobs`);
+  }
+
+  cancel(uuid: string, job: string): Promise<null> {
+    return this.#call("DELETE", `/${uuid}/jobs/${job}`);
   }
 
   backUp(uuid: string): Promise<Backup> {

@@ -1,5 +1,5 @@
 import { Activity, isOver, type Transfer } from "./activity.ts";
-import type { Api, Backup, DatabaseInfo, Job } from "./api.ts";
+import { type Api, type Backup, type DatabaseInfo, type Job, Refusal } from "./api.ts";
 import { backupTable } from "./backup-table.ts";
 import { Chart } from "./chart.ts";
 import { h, swap } from "./dom.ts";
@@ -22,7 +22,7 @@ export class DatabaseView {
   readonly #title = h("h1", { tabindex: -1 }, "…");
   readonly #facts = h("dl", { class: "facts" });
   readonly #undo = h("div");
-  readonly #activity = new Activity();
+  readonly #activity: Activity;
   /** What there is to see of a database that was found. */
   readonly #sections = h("div", { hidden: true });
   readonly #chart = new Chart();
@@ -40,6 +40,7 @@ export class DatabaseView {
   constructor(api: Api, uuid: string) {
     this.#api = api;
     this.#uuid = uuid;
+    this.#activity = new Activity(api.mayWrite ? (job) => this.#cancel(job) : undefined);
     this.#backUpButton = h(
       "button",
       { class: "primary", disabled: true, onclick: () => this.#backUp() },
@@ -169,6 +170,11 @@ export class DatabaseView {
     this.#backUpButton.removeAttribute("aria-busy");
   }
 
+  /** Who waits for the job is told by its request. */
+  #cancel({ id }: Job): Promise<void> {
+    return this.#change("It could not be canceled", () => this.#api.cancel(this.#uuid, id));
+  }
+
   #askToRestore(backup: Backup): void {
     const { created_at } = backup;
     const restore = () => {
@@ -201,7 +207,7 @@ export class DatabaseView {
     try {
       await action();
     } catch (error) {
-      complain(failure, error);
+      if (!wasCanceled(error)) complain(failure, error);
     } finally {
       this.#changing--;
       if (!this.#isClosed) await this.#refresh();
@@ -227,4 +233,9 @@ export class DatabaseView {
       show();
     }
   }
+}
+
+/** The list of what ended lately says so. */
+function wasCanceled(error: unknown): boolean {
+  return error instanceof Refusal && error.message.endsWith(": CANCELED");
 }
