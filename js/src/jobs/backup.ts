@@ -167,6 +167,8 @@ function remember(
   record: BackupRecord,
   encoded: EncodedRecord,
 ): void {
+  // What others put in the place of these from now on has to have another time.
+  if (Date.now() <= nowMs) return;
   const modified = new Date(nowMs);
   const made = [
     { key: keys.ltx, size: record.ltx.size, modified },
