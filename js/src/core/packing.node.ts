@@ -21,7 +21,7 @@ interface PackWorker {
 const QUEUE = 3;
 
 /** In bytes: to hand a batch over takes as long as to pack a tenth of a small one. */
-const BATCH = 512 << 10;
+const BATCH = 384 << 10;
 
 /**
  * Packs on worker threads and, while those have enough to do, on the thread that asks: a thread of its own costs
