@@ -66,7 +66,7 @@ class Streamed {
   constructor(store: Store, key: string, options: PutOptions) {
     // A few batches may wait for the store, so that packing goes on while it writes.
     const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>({}, undefined, {
-      highWaterMark: 4,
+      highWaterMark: 3,
     });
     this.#writer = writable.getWriter();
     this.#stored = store.put(key, readable, options);
