@@ -40,34 +40,68 @@ pub(super) fn write_real(out: &mut Vec<u8>, real: f64) {
 /// gives it, and its exact value is so far from the middle between two numbers that rounding to 64 bits first, as x87
 /// does, changes nothing.
 fn is_safe(decimal: &str, real: f64) -> bool {
-    let (digits, exponent) = decimal.split_once('e').unwrap_or((decimal, "0"));
-    let Ok(exponent) = exponent.parse::<i32>() else { return false };
-    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
-    let fraction = fraction.trim_end_matches('0');
-    let mut significant = 0u64;
-    for digit in whole.bytes().chain(fraction.bytes()).filter(u8::is_ascii_digit) {
-        significant = match significant.checked_mul(10) {
-            Some(shifted) if shifted < MOST_EXACT => shifted + u64::from(digit - b'0'),
-            _ => return false,
-        };
-    }
-    let power = exponent - fraction.len() as i32;
+    let Some((significant, power)) = parts(decimal) else { return false };
     let (mantissa, shift) = mantissa_and_exponent(real.abs());
     if significant > MOST_EXACT || power.unsigned_abs() > EXACT_POWER || shift.abs() > 70 {
         return false;
     }
     // decimal = significant * 10^power and real = mantissa * 2^shift, both times whatever makes them whole.
-    let ten = 10u128.pow(power.unsigned_abs());
-    let (by_ten, by_two) = if power < 0 { (1, ten) } else { (ten, 1) };
-    let (left, right) = if shift < 0 { (1u128 << -shift, 1) } else { (1, 1u128 << shift) };
-    let product = |a: u64, b: u128, c: u128| u128::from(a).checked_mul(b)?.checked_mul(c);
-    let (Some(decimal), Some(real)) = (product(significant, by_ten, left), product(mantissa, by_two, right)) else {
+    let ten = power_of_ten(power.unsigned_abs());
+    let (decimal, half_way) =
+        if power < 0 { (u128::from(significant), ten) } else { (u128::from(significant) * ten, 1) };
+    let (left, right) = if shift < 0 { (-shift, 0) } else { (0, shift) };
+    let real = shifted(u128::from(mantissa) * half_way, right);
+    let (Some(decimal), Some(real), Some(half_way)) = (shifted(decimal, left), real, shifted(half_way, right)) else {
         return false;
     };
     // Twice the distance, of which one is half the way to the next number.
     let distance = decimal.abs_diff(real).saturating_mul(2);
-    let half_way = by_two * right;
     distance <= half_way - half_way / 256
+}
+
+/// The digits of `decimal` as a whole number, without zeros at the end of a fraction, and the power of ten that it is
+/// to be multiplied by; `None` when there are too many of them.
+fn parts(decimal: &str) -> Option<(u64, i32)> {
+    let (mut significant, mut places, mut zeros, mut is_fraction) = (0u64, 0, 0, false);
+    let mut bytes = decimal.as_bytes().iter();
+    for &byte in bytes.by_ref() {
+        match byte {
+            b'.' => is_fraction = true,
+            b'e' => break,
+            b'0' if is_fraction => zeros += 1,
+            b'0'..=b'9' => {
+                for _ in 0..=zeros {
+                    significant = significant.checked_mul(10).filter(|&shifted| shifted < MOST_EXACT)?;
+                }
+                significant += u64::from(byte - b'0');
+                places += if is_fraction { zeros + 1 } else { 0 };
+                zeros = 0;
+            }
+            _ => {}
+        }
+    }
+    let exponent = core::str::from_utf8(bytes.as_slice()).ok()?;
+    let exponent: i32 = if exponent.is_empty() { 0 } else { exponent.parse().ok()? };
+    Some((significant, exponent - places))
+}
+
+/// A power of ten that fits; 0 for larger ones.
+fn power_of_ten(power: u32) -> u128 {
+    const POWERS: [u128; EXACT_POWER as usize + 1] = {
+        let mut powers = [1; EXACT_POWER as usize + 1];
+        let mut power = 1;
+        while power < powers.len() {
+            powers[power] = powers[power - 1] * 10;
+            power += 1;
+        }
+        powers
+    };
+    POWERS.get(power as usize).copied().unwrap_or_default()
+}
+
+/// `number` times a power of two, if that fits.
+fn shifted(number: u128, by: i32) -> Option<u128> {
+    (number.leading_zeros() >= by.unsigned_abs()).then_some(number << by)
 }
 
 /// Appends 18 digits of a number of common size, some of which are behind the point; `false` for others. It is many
@@ -81,9 +115,9 @@ fn write_fixed(out: &mut Vec<u8>, real: f64) -> bool {
     let fraction_bits = -shift as u32;
     let whole = mantissa >> fraction_bits;
     let places = DIGITS - whole.checked_ilog10().map_or(0, |digits| digits + 1);
-    let fraction = u128::from(mantissa & ((1 << fraction_bits) - 1)) * 10u128.pow(places);
+    let fraction = u128::from(mantissa & ((1 << fraction_bits) - 1)) * power_of_ten(places);
     let rounded = (fraction + (1 << (fraction_bits - 1))) >> fraction_bits;
-    let (whole, fraction) = if rounded == 10u128.pow(places) { (whole + 1, 0) } else { (whole, rounded as u64) };
+    let (whole, fraction) = if rounded == power_of_ten(places) { (whole + 1, 0) } else { (whole, rounded as u64) };
     if real < 0.0 {
         out.push(b'-');
     }
