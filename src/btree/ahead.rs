@@ -42,10 +42,15 @@ impl<'p> Ahead<'p> {
         page
     }
 
-    /// Adds what is below a page from its child `first` on; `height` is 1 for a page above leaves. Gives `false` when
-    /// what comes after that cannot be known yet, or need not be.
-    pub(super) fn children(&mut self, page: &BtreePage<'_>, first: usize, height: usize) -> bool {
-        for index in first..=page.cell_count() {
+    /// Adds what is below these `children` of a page; `height` is 1 for a page above leaves. Gives `false` when what
+    /// comes after that cannot be known yet, or need not be.
+    pub(super) fn children(
+        &mut self,
+        page: &BtreePage<'_>,
+        children: impl Iterator<Item = usize>,
+        height: usize,
+    ) -> bool {
+        for index in children {
             let Ok(child) = page.child(index) else { return true };
             if self.wanted.len() >= self.most || self.looks == 0 {
                 return false;
@@ -56,12 +61,19 @@ impl<'p> Ahead<'p> {
                 // An interior page that is not here hides what is below it.
                 let Some(bytes) = in_hand else { return false };
                 let Ok(below) = BtreePage::parse(bytes, child, self.layout) else { return true };
-                if !self.children(&below, 0, height - 1) {
+                if !self.all_children(&below, height - 1) {
                     return false;
                 }
             }
         }
         true
+    }
+}
+
+impl Ahead<'_> {
+    // Apart, as `children` would else be made for iterators of iterators without an end.
+    fn all_children(&mut self, page: &BtreePage<'_>, height: usize) -> bool {
+        self.children(page, 0..=page.cell_count(), height)
     }
 }
 

@@ -1,8 +1,12 @@
 //! Going through one b-tree in key order, over pages that are handed in when they are asked for.
 
+use core::mem;
+use std::collections::VecDeque;
+
 use super::ahead::Ahead;
 use super::page::{BtreePage, Cell, Kind};
 use super::pages::Pages;
+use super::parts::Given;
 use super::payload::Payload;
 use super::{Layout, damaged};
 use crate::error::{Error, ErrorKind, Result};
@@ -19,32 +23,40 @@ const FEW: usize = 16;
 /// Memory: a copy of each interior page on the way down, [`MAX_DEPTH`] at most.
 #[derive(Clone, Debug)]
 pub struct Cursor {
-    layout: Layout,
+    pub(super) layout: Layout,
     /// From the root to where it stands.
-    path: Vec<Step>,
+    pub(super) path: Vec<Step>,
     /// Whether the tree is a table; known once its root has been seen.
-    is_table: Option<bool>,
+    pub(super) is_table: Option<bool>,
     /// How many pages are above a leaf; known once one has been seen.
-    leaf_depth: Option<usize>,
+    pub(super) leaf_depth: Option<usize>,
+    /// Pages above its own root, when it goes through a part of a b-tree.
+    pub(super) above: Vec<Pgno>,
+    /// What somebody else goes through, in order, all of it still to come.
+    pub(super) given: VecDeque<Given>,
 }
 
 /// A page on the way.
 #[derive(Clone, Debug)]
-struct Step {
-    pgno: Pgno,
+pub(super) struct Step {
+    pub(super) pgno: Pgno,
     /// `None` until the page has been entered.
-    kind: Option<Kind>,
+    pub(super) kind: Option<Kind>,
     /// The interior page itself; leaves stay where they were read.
-    page: Vec<u8>,
+    pub(super) page: Vec<u8>,
     /// The next cell to visit, or child, or, in an index, twice that and one more for the entry.
-    next: usize,
+    pub(super) next: usize,
+    /// How many children to leave out when it is entered.
+    pub(super) skip: usize,
+    /// Behind the last child to visit.
+    pub(super) end: usize,
     cells: usize,
     /// How many bytes of payload it can still have.
     room: usize,
     /// In a table, the rowids that are still to come are larger than this,
     after: Option<i64>,
     /// and not larger than this. So no page can have rows that are of another.
-    up_to: i64,
+    pub(super) up_to: i64,
 }
 
 /// Where a cursor stands.
@@ -54,6 +66,8 @@ pub enum Stand<'p> {
     On(Result<Entry<'p>>),
     /// Before the first of these pages, which has to be handed in; the others it will need after that.
     Before(Vec<Pgno>),
+    /// Before entries that were given away: [`Cursor::resume`] gets it behind them.
+    Given,
     /// Behind the last entry.
     End,
 }
@@ -107,7 +121,8 @@ impl<'p> Entry<'p> {
 impl Cursor {
     /// Before the first entry of the b-tree with this root.
     pub fn new(root: Pgno, layout: Layout) -> Self {
-        Self { layout, path: vec![Step::to(root, None, i64::MAX)], is_table: None, leaf_depth: None }
+        let path = vec![Step::to(root, None, i64::MAX)];
+        Self { layout, path, is_table: None, leaf_depth: None, above: Vec::new(), given: VecDeque::new() }
     }
 
     /// Where it stands, or what it needs to get there. `visit` is called once for each page that it enters, and may
@@ -118,7 +133,7 @@ impl Cursor {
     /// and what `visit` says.
     pub fn stand<'p>(&'p mut self, pages: &'p Pages, mut visit: impl FnMut(Pgno) -> Result<()>) -> Result<Stand<'p>> {
         loop {
-            let depth = self.path.len();
+            let depth = self.above.len() + self.path.len();
             let Some(step) = self.path.last_mut() else { return Ok(Stand::End) };
             let Some(kind) = step.kind else {
                 let Some(page) = pages.page(step.pgno) else { return Ok(Stand::Before(self.ahead(pages))) };
@@ -129,14 +144,14 @@ impl Cursor {
                 }
                 self.is_table = step.kind.map(Kind::is_table);
                 if step.kind.is_some_and(Kind::is_leaf) {
-                    self.leaf_depth = Some(depth - 1);
+                    self.leaf_depth = Some(self.path.len() - 1);
                 }
                 continue;
             };
             // A table's interior page holds no entries, and an index's one between every two children.
             let per_cell = if kind.is_table() { 1 } else { 2 };
             let last = if kind.is_leaf() { step.cells } else { step.cells * per_cell + 1 };
-            if step.next >= last {
+            if step.next >= last.min(step.end) {
                 self.path.pop();
                 continue;
             }
@@ -153,12 +168,10 @@ impl Cursor {
                 break;
             }
             let child = step.next / per_cell;
-            step.next += 1;
-            let pgno = step.pgno;
-            let below = step.child(child, self.layout)?;
-            if self.path.iter().any(|above| above.pgno == below.pgno) {
-                return Err(Error::at_page(ErrorKind::BtreeDepth, pgno.value()));
+            if self.given.front().is_some_and(|given| (given.step, given.first) == (self.path.len() - 1, child)) {
+                return Ok(Stand::Given);
             }
+            let below = self.descend(child)?;
             self.path.push(below);
         }
         // Between two children of an index there is an entry.
@@ -167,6 +180,20 @@ impl Cursor {
         step.next += 1;
         let page = BtreePage::parse(&step.page, step.pgno, self.layout)?;
         Ok(Stand::On(Entry::read(&page, cell).and_then(|entry| entry.within(&mut step.room))))
+    }
+
+    /// The way to child `child` of the page it is on, which comes next.
+    pub(super) fn descend(&mut self, child: usize) -> Result<Step> {
+        // There is one: it stands on a page that has children.
+        let Some(step) = self.path.last_mut() else { return Err(ErrorKind::Usage.into()) };
+        step.next += 1;
+        let pgno = step.pgno;
+        let below = step.child(child, self.layout)?;
+        let mut above = self.path.iter().map(|above| above.pgno).chain(self.above.iter().copied());
+        if above.any(|above| above == below.pgno) {
+            return Err(Error::at_page(ErrorKind::BtreeDepth, pgno.value()));
+        }
+        Ok(below)
     }
 
     /// The pages that it will need next and that are not in hand, in that order: as many as are worth a request.
@@ -185,7 +212,10 @@ impl Cursor {
             {
                 let per_cell = if kind.is_table() { 1 } else { 2 };
                 let height = self.leaf_depth.map_or(1, |leaf| leaf.saturating_sub(depth));
-                if !ahead.children(&page, step.next.div_ceil(per_cell), height) {
+                let first = step.next.div_ceil(per_cell);
+                let is_given = |child: usize| self.given.iter().any(|given| given.has(depth, child));
+                let children = (first..=page.cell_count().min(step.end - 1)).filter(|&child| !is_given(child));
+                if !ahead.children(&page, children, height) {
                     break;
                 }
             }
@@ -195,8 +225,9 @@ impl Cursor {
 }
 
 impl Step {
-    fn to(pgno: Pgno, after: Option<i64>, up_to: i64) -> Self {
-        Self { pgno, kind: None, page: Vec::new(), next: 0, cells: 0, room: 0, after, up_to }
+    pub(super) fn to(pgno: Pgno, after: Option<i64>, up_to: i64) -> Self {
+        let (page, end) = (Vec::new(), usize::MAX);
+        Self { pgno, kind: None, page, next: 0, skip: 0, end, cells: 0, room: 0, after, up_to }
     }
 
     /// The way to child `index`.
@@ -226,6 +257,10 @@ impl Step {
             self.page.extend_from_slice(page);
         }
         (self.kind, self.cells, self.room) = (Some(kind), parsed.cell_count(), layout.usable());
+        for child in 0..mem::take(&mut self.skip) {
+            self.child(child, layout)?;
+            self.next += 1;
+        }
         Ok(())
     }
 }

@@ -3,6 +3,7 @@
 use super::ahead::{pages_at_once, ranges};
 use super::cursor::{Cursor, Entry, Stand};
 use super::pages::{PageRange, Pages};
+use super::parts::Part;
 use super::payload::Overflow;
 use super::{Layout, damaged};
 use crate::error::{Error, ErrorKind, Result};
@@ -37,6 +38,8 @@ pub enum Next<'a> {
     Row(Row<'a>),
     /// Pages have to be added first.
     Need(Vec<PageRange>),
+    /// Entries were given away: [`Entries::resume`] gets it behind them.
+    Given,
     /// There are no more.
     End,
 }
@@ -70,6 +73,13 @@ impl Budget {
         u64::from(layout.page_count()) * 2 - self.0
     }
 
+    /// Counts visits of so many pages; `false` when there are not as many left.
+    pub fn spend_many(&mut self, count: u64) -> bool {
+        let left = self.0.checked_sub(count);
+        self.0 = left.unwrap_or(self.0);
+        left.is_some()
+    }
+
     /// Counts a visit of `pgno`.
     ///
     /// # Errors
@@ -86,6 +96,30 @@ impl Entries {
         Self { layout, cursor: Cursor::new(root, layout), payload: Vec::new(), held: None }
     }
 
+    /// Before the first entry of a part.
+    pub fn of_part(part: &Part, layout: Layout) -> Self {
+        let cursor = Cursor::of_part(part, layout);
+        Self { layout, cursor, payload: Vec::new(), held: None }
+    }
+
+    /// See [`Cursor::give`].
+    pub fn give(&mut self, between: usize) -> Option<Part> {
+        self.cursor.give(between)
+    }
+
+    /// See [`Cursor::resume`].
+    ///
+    /// # Errors
+    /// As going through the entries itself.
+    pub fn resume(&mut self, done: Option<usize>) -> Result<()> {
+        self.cursor.resume(done)
+    }
+
+    /// See [`Cursor::begun`].
+    pub fn begun(&self) -> usize {
+        self.cursor.begun()
+    }
+
     /// The next entry, or what is needed to get there.
     ///
     /// # Errors
@@ -96,6 +130,7 @@ impl Entries {
             let layout = self.layout;
             match self.cursor.stand(pages, |pgno| budget.spend(pgno))? {
                 Stand::End => return Ok(Next::End),
+                Stand::Given => return Ok(Next::Given),
                 Stand::Before(pages) => return Ok(Next::Need(ranges(pages, layout))),
                 Stand::On(entry) => {
                     let Entry { pgno, rowid, payload } = entry?;

@@ -8,6 +8,7 @@ pub mod entries;
 pub mod inventory;
 pub mod page;
 pub mod pages;
+pub mod parts;
 pub mod payload;
 pub mod record;
 #[cfg(test)]
@@ -20,6 +21,7 @@ pub use entries::{Budget, Entries, Next, Row};
 pub use inventory::{Inventory, InventoryStep, TableInfo};
 pub use page::{BtreePage, Cell, Kind};
 pub use pages::{PageRange, Pages};
+pub use parts::Part;
 pub use payload::{Overflow, Payload};
 pub use record::{Encoding, Record, Slot, Value};
 

@@ -12,8 +12,10 @@ pub const CAPACITY: usize = 4 << 20;
 pub struct Pages {
     page_size: PageSize,
     runs: VecDeque<Run>,
-    /// Bytes of all runs.
+    /// Bytes of all runs,
     held: usize,
+    /// and how many they may be.
+    capacity: usize,
 }
 
 #[derive(Clone, Debug)]
@@ -34,14 +36,19 @@ pub struct PageRange {
 impl Pages {
     /// Holds none.
     pub fn new(page_size: PageSize) -> Self {
-        Self { page_size, runs: VecDeque::new(), held: 0 }
+        Self::with_capacity(page_size, CAPACITY)
+    }
+
+    /// Holds none, and later at most so many bytes.
+    pub fn with_capacity(page_size: PageSize, capacity: usize) -> Self {
+        Self { page_size, runs: VecDeque::new(), held: 0, capacity }
     }
 
     /// Takes the pages from `first` on, whole ones; bytes behind the last whole one are ignored.
     pub fn add(&mut self, first: Pgno, bytes: Vec<u8>) {
         self.held += bytes.len();
         self.runs.push_front(Run { first: first.value(), bytes });
-        while self.held > CAPACITY && self.runs.len() > 1 {
+        while self.held > self.capacity && self.runs.len() > 1 {
             self.held -= self.runs.pop_back().map_or(0, |run| run.bytes.len());
         }
     }

@@ -1,5 +1,9 @@
 //! A dump as a step machine: pages in, SQL out.
 
+mod given;
+mod part_writer;
+
+use core::cell::RefCell;
 use core::mem;
 
 use super::long_row::{Context, LongRow, LongStep};
@@ -7,6 +11,7 @@ use super::notes::{Notes, short};
 use super::options::{Dialect, Options};
 use super::pieces::Pieces;
 use super::plan::{self, Item, Planner};
+use super::repack::Repacking;
 use super::rows::{Limits, RowWriter, Written};
 use super::schema::Schema;
 use super::schema_check;
@@ -14,6 +19,8 @@ use crate::btree::entries::{Budget, Entries, Next};
 use crate::btree::{Encoding, Layout, PageRange, Pages};
 use crate::error::{At, Error, ErrorKind, Result};
 use crate::page::{DatabaseHeader, Pgno};
+
+pub use part_writer::{PartStep, PartWriter};
 
 /// SQL is handed out in pieces of about this many bytes, or of one long row.
 pub(super) const OUTPUT: usize = 256 << 10;
@@ -39,6 +46,8 @@ pub struct Dump {
     entries: Option<Entries>,
     /// Whether a row of the last rows was seen.
     opened: bool,
+    /// What is to be done with the text of a part that was given away.
+    repacking: Repacking,
     writer: RowWriter,
     /// A row of the item that is being written, if it is a long one.
     long: Option<LongRow>,
@@ -68,6 +77,8 @@ pub enum DumpStep {
     NeedPages(Vec<PageRange>),
     /// Take some of [`Dump::output`].
     Output,
+    /// Hand in the oldest part that was given away, with [`Dump::paste`].
+    Given,
     /// All was handed out.
     Done,
 }
@@ -93,6 +104,7 @@ impl Dump {
             current: 0,
             entries: (page_count > 0).then(|| Entries::new(Pgno::FIRST, layout)),
             opened: false,
+            repacking: Repacking::default(),
             writer: RowWriter::new(encoding, same_encoding, Limits::of(options.dialect)),
             long: None,
             pieces: Pieces::default(),
@@ -171,7 +183,7 @@ impl Dump {
         while let Some(entries) = &mut self.entries {
             match entries.next(&self.pages, &mut self.budget) {
                 Ok(Next::Need(pages)) => return Ok(Some(DumpStep::NeedPages(pages))),
-                Ok(Next::End) => self.entries = None,
+                Ok(Next::End | Next::Given) => self.entries = None,
                 Ok(Next::Row(row)) => {
                     let added = self.schema.add(row, self.encoding, self.layout);
                     self.forgive(added, "the schema")?;
@@ -206,6 +218,7 @@ impl Dump {
             notes: &mut self.notes,
             items: Vec::new(),
             size: 0,
+            shapes: RefCell::default(),
         };
         self.items = planner.plan()?;
         self.pieces = Pieces::new(plan::free_name(&self.schema, "pieces"));
@@ -273,6 +286,7 @@ impl Dump {
                 }
                 None => match entries.next(&self.pages, &mut self.budget) {
                     Ok(Next::Need(pages)) => return Ok(Some(DumpStep::NeedPages(pages))),
+                    Ok(Next::Given) => return Ok(Some(DumpStep::Given)),
                     Ok(Next::End) => {
                         self.writer.end(&mut self.out, plan);
                         self.entries = None;

@@ -6,7 +6,7 @@
 //! | `schema`, `schema_check`, `statement`, `columns` | what there is, from the schema table and the SQL in it |
 //! | `plan`, `internal`; `sqlite`, `d1`, `d1_limits`, `shell_order` | what goes into the SQL, in which order |
 //! | `virtual_table`, `rtree` | full-text and R-Tree tables, from what they store |
-//! | `row_plan`, `rows` | rows as INSERT statements |
+//! | `row_plan`, `rows`, `repack` | rows as INSERT statements |
 //! | `long_row`, `long_record`, `pieces` | rows too long for one statement, or for memory |
 //! | `literal`, `real`; `shell`, `cli_real` | values as we write them; as the sqlite3 shell does |
 //! | `notes` | what is not carried |
@@ -30,6 +30,7 @@ pub mod options;
 mod pieces;
 mod plan;
 mod real;
+mod repack;
 mod row_plan;
 mod rows;
 mod rtree;
@@ -43,5 +44,5 @@ mod statement;
 mod tests;
 mod virtual_table;
 
-pub use dumper::{Dump, DumpStep};
+pub use dumper::{Dump, DumpStep, PartStep, PartWriter};
 pub use options::{Dialect, Options, Shell};

@@ -58,6 +58,10 @@ impl Notes {
     }
 
     pub(super) fn count(&mut self, table: &str, loss: Loss) {
+        self.count_many(table, loss, 1);
+    }
+
+    fn count_many(&mut self, table: &str, loss: Loss, count: u64) {
         if self.is_complete {
             return;
         }
@@ -70,7 +74,20 @@ impl Notes {
             self.tables.push(table.to_owned());
             self.tables.len() - 1
         });
-        *self.counts.entry((index, loss)).or_default() += 1;
+        *self.counts.entry((index, loss)).or_default() += count;
+    }
+
+    /// What was counted, of all tables together: each reason's number, and how often.
+    pub(super) fn losses(&self) -> Vec<(u32, u64)> {
+        self.counts.iter().map(|(&(_, loss), &count)| (loss as u32, count)).collect()
+    }
+
+    /// Counts what another counted of `table`, one of [`Notes::losses`].
+    pub(super) fn add(&mut self, table: &str, (number, count): (u32, u64)) {
+        let losses = [Loss::AfterNul, Loss::Text, Loss::Type, Loss::Default, Loss::Long];
+        if let Some(loss) = losses.into_iter().find(|&loss| loss as u32 == number) {
+            self.count_many(table, loss, count);
+        }
     }
 
     /// All was said: what is gone through again has nothing to add.

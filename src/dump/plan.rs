@@ -1,6 +1,7 @@
 //! What goes into the SQL, in which order.
 
-use std::collections::HashSet;
+use core::cell::RefCell;
+use std::collections::{HashMap, HashSet};
 
 use super::columns::{self, Shape, TableShape};
 use super::constant::Reader;
@@ -17,6 +18,11 @@ use crate::page::{DatabaseHeader, Pgno};
 
 /// What the plans for rows may take, in bytes: a column can be two bytes of SQL, and take fifty here.
 const MAX_SIZE: usize = 16 << 20;
+
+/// SQL of which is kept what it came to is no longer, in bytes,
+const MAX_KEPT_SQL: usize = 4 << 10;
+/// and that of no more objects is kept.
+const MAX_KEPT: usize = 256;
 
 /// One part of the SQL.
 #[derive(Clone, Debug)]
@@ -41,6 +47,8 @@ pub(super) struct Planner<'a> {
     pub(super) items: Vec<Item>,
     /// What those of rows take, in bytes.
     pub(super) size: usize,
+    /// What some of the SQL came to: the parser is large, and V8 optimises it after a few runs.
+    pub(super) shapes: RefCell<HashMap<String, Shape>>,
 }
 
 /// The names in `options` that are no tables.
@@ -139,11 +147,20 @@ impl<'a> Planner<'a> {
     }
 
     pub(super) fn parse(&self, table: &Object) -> Result<Shape> {
+        let sql = sql_of(table);
+        if let Some(shape) = self.shapes.borrow().get(sql) {
+            return Ok(shape.clone());
+        }
         let reader = match self.options.dialect {
             Dialect::Shell(Shell::V3_40) => Reader::V3_40,
             _ => Reader::Current,
         };
-        columns::parse(sql_of(table), reader)
+        let shape = columns::parse(sql, reader)?;
+        let mut shapes = self.shapes.borrow_mut();
+        if sql.len() <= MAX_KEPT_SQL && shapes.len() < MAX_KEPT {
+            shapes.insert(sql.to_owned(), shape.clone());
+        }
+        Ok(shape)
     }
 
     /// `None` when it does not parse and is given up.

@@ -4,6 +4,7 @@ use super::affinity::Affinity;
 use super::literal::{self, write_integer};
 use super::notes::{Loss, Notes};
 use super::options::Dialect;
+use super::repack::PackedRow;
 use super::row_plan::{Filter, RowPlan, Source, Style};
 use super::rtree::{NodeFormat, Parents};
 use super::shell;
@@ -34,6 +35,17 @@ impl Limits {
             _ => Self { several: 1 << 10, statement: 100 << 20, row: usize::MAX },
         }
     }
+
+    /// Whether a statement of `length` bytes probably has room for another row.
+    pub(super) fn expect_room(self, length: u64, last_row: usize) -> bool {
+        // Rows of a table are much alike.
+        length + (last_row + END) as u64 <= self.several as u64
+    }
+
+    /// Whether a statement may be of several rows and of `length` bytes.
+    pub(super) fn have_room(self, length: u64) -> bool {
+        length + END as u64 <= self.several.max(self.statement / 2) as u64
+    }
 }
 
 /// Writes rows, one b-tree after the other.
@@ -47,10 +59,12 @@ pub(super) struct RowWriter {
     /// How much was taken away of what was written, in bytes: more than 4 GiB, where usize has 32 bits, is possible.
     taken: u64,
     /// Where the statement begins in all that was written; `None` between statements.
-    statement: Option<u64>,
+    pub(super) statement: Option<u64>,
     /// Length of the last row, in bytes.
-    last_row: usize,
+    pub(super) last_row: usize,
     parents: Parents,
+    /// Each row of a statement of several that was written, for who puts them into other statements.
+    pub(super) log: Option<Vec<PackedRow>>,
 }
 
 /// What became of a row.
@@ -64,7 +78,7 @@ pub(super) enum Written {
 impl RowWriter {
     pub(super) fn new(encoding: Encoding, same_encoding: bool, limits: Limits) -> Self {
         let (slots, parents) = (Vec::new(), Parents::default());
-        Self { encoding, same_encoding, limits, slots, taken: 0, statement: None, last_row: 0, parents }
+        Self { encoding, same_encoding, limits, slots, taken: 0, statement: None, last_row: 0, parents, log: None }
     }
 
     /// Appends a row.
@@ -128,6 +142,16 @@ impl RowWriter {
         }
     }
 
+    /// What others wrote comes behind this: so many bytes, of which so many are a statement without its end.
+    pub(super) fn went_on(&mut self, out: &mut Vec<u8>, bytes: usize, statement: usize, last_row: usize) {
+        self.end_statement(out);
+        self.taken(bytes);
+        if statement > 0 {
+            self.statement = Some(self.position(out) - statement as u64);
+        }
+        self.last_row = last_row;
+    }
+
     /// What was written so far is taken away.
     pub(super) fn taken(&mut self, bytes: usize) {
         self.taken += bytes as u64;
@@ -145,22 +169,20 @@ impl RowWriter {
     }
 
     /// Appends a row to the statement, or to a new one if it does not fit.
-    fn row_of_many(
+    pub(super) fn row_of_many(
         &mut self,
         out: &mut Vec<u8>,
         plan: &RowPlan,
         write_values: impl FnOnce(&Self, &mut Vec<u8>) -> Result<()>,
     ) -> Result<Written> {
-        let goes_on = self.statement.is_some_and(|start| {
-            // Rows of a table are much alike.
-            self.position(out) - start + (self.last_row + END) as u64 <= self.limits.several as u64
-        });
+        let goes_on =
+            self.statement.is_some_and(|start| self.limits.expect_room(self.position(out) - start, self.last_row));
         if !goes_on {
             self.end_statement(out);
         }
         let before = out.len();
         if goes_on {
-            out.extend_from_slice(b",\n(");
+            out.extend_from_slice(JOIN);
         } else {
             self.begin(out, plan);
         }
@@ -173,7 +195,7 @@ impl RowWriter {
         }
         if let Some(start) = self.statement
             && goes_on
-            && self.position(out) - start + END as u64 > self.limits.several.max(self.limits.statement / 2) as u64
+            && !self.limits.have_room(self.position(out) - start)
         {
             // Longer than those before it: it begins the next statement instead.
             let row = out.split_off(values);
@@ -182,11 +204,16 @@ impl RowWriter {
             self.begin(out, plan);
             out.extend_from_slice(&row);
         }
+        let position = self.position(out);
+        if let Some(log) = &mut self.log {
+            let alone = (plan.prefix.len() + BEGIN.len() + self.last_row) as u64;
+            log.push(PackedRow::new(self.last_row, self.statement == Some(position - alone)));
+        }
         Ok(Written::Whole)
     }
 
     /// Where the end of `out` is in all that was written.
-    fn position(&self, out: &[u8]) -> u64 {
+    pub(super) fn position(&self, out: &[u8]) -> u64 {
         self.taken + out.len() as u64
     }
 
@@ -321,8 +348,10 @@ impl RowWriter {
 
 /// What stands between the prefix and the first value.
 pub(super) const BEGIN: &[u8] = b" VALUES\n(";
+/// What stands between two rows.
+pub(super) const JOIN: &[u8] = b",\n(";
 /// Length of a statement's end, in bytes.
-const END: usize = 2;
+pub(super) const END: usize = 2;
 
 fn damaged(pgno: Pgno) -> Error {
     Error::at_page(ErrorKind::BtreePage, pgno.value())

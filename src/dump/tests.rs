@@ -3,6 +3,7 @@ mod d1;
 mod d1_long;
 mod d1_refused;
 mod damage;
+mod parts;
 mod random;
 mod round_trip;
 
@@ -34,6 +35,7 @@ fn dump(file: &[u8], options: &Options) -> Result<(Vec<u8>, Vec<String>)> {
                 sql.extend_from_slice(&dump.output()[..part]);
                 dump.take(part);
             }
+            DumpStep::Given => panic!("nothing was given away"),
             DumpStep::Done => return Ok((sql, dump.warnings())),
         }
     }

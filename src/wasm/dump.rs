@@ -30,13 +30,13 @@ impl Dump {
         no_schema: bool,
         salvage: bool,
     ) -> JsResult<Dump> {
-        let (_, dialect) = DIALECTS.into_iter().find(|(name, _)| *name == dialect).ok_or(ErrorKind::Usage)?;
-        let options = Options { dialect, tables, no_data, no_schema, salvage };
+        let options = options(dialect, tables, no_data, no_schema, salvage)?;
         let dump = dump::Dump::new(DatabaseHeader::parse(header)?, page_count, options)?;
         Ok(Self { dump, needed: Vec::new() })
     }
 
-    /// What is to be done next: 0 pages, see [`Dump::needed`]; 1 SQL can be taken; 2 nothing.
+    /// What is to be done next: 0 pages, see [`Dump::needed`]; 1 SQL can be taken; 2 nothing; 3 a part
+    /// that was given away is to be pasted, when all SQL was taken.
     pub fn poll(&mut self) -> JsResult<u32> {
         Ok(match self.dump.poll()? {
             DumpStep::NeedPages(ranges) => {
@@ -45,6 +45,7 @@ impl Dump {
             }
             DumpStep::Output => 1,
             DumpStep::Done => 2,
+            DumpStep::Given => 3,
         })
     }
 
@@ -80,6 +81,30 @@ impl Dump {
         length
     }
 
+    /// Gives away a part of the rows that come later, for a `PartWriter`; `between` so many parts more that it keeps.
+    /// `undefined` when there is none.
+    pub fn give(&mut self, between: u32) -> Option<Vec<u8>> {
+        self.dump.give(between as usize)
+    }
+
+    /// Takes what a `PartWriter` said of the oldest part that was given away. `false` when its text is of no use; else
+    /// as much of its start as is [`Dump::wanted`] is for [`Dump::repack`], again and again; and what is left of it goes
+    /// behind the SQL that can be taken after that.
+    pub fn paste(&mut self, outcome: &[u32]) -> JsResult<bool> {
+        Ok(self.dump.paste(outcome)?)
+    }
+
+    /// How much of the text of a part is wanted next, in bytes.
+    #[wasm_bindgen(getter)]
+    pub fn wanted(&self) -> usize {
+        self.dump.wanted()
+    }
+
+    /// Takes what is wanted of the text of a part.
+    pub fn repack(&mut self, text: &[u8]) -> JsResult<()> {
+        Ok(self.dump.repack(text)?)
+    }
+
     /// Pages visited so far.
     #[wasm_bindgen(getter)]
     pub fn visited(&self) -> f64 {
@@ -98,7 +123,18 @@ impl Dump {
     }
 }
 
-fn numbers(ranges: Vec<PageRange>) -> Vec<u32> {
+pub(super) fn options(
+    dialect: &str,
+    tables: Vec<String>,
+    no_data: bool,
+    no_schema: bool,
+    salvage: bool,
+) -> Result<Options, ErrorKind> {
+    let (_, dialect) = DIALECTS.into_iter().find(|(name, _)| *name == dialect).ok_or(ErrorKind::Usage)?;
+    Ok(Options { dialect, tables, no_data, no_schema, salvage })
+}
+
+pub(super) fn numbers(ranges: Vec<PageRange>) -> Vec<u32> {
     ranges.into_iter().flat_map(|range| [range.first.value(), range.count]).collect()
 }
 

@@ -9,6 +9,8 @@
 mod catalog;
 #[cfg(feature = "bind-dump")]
 mod dump;
+#[cfg(feature = "bind-dump")]
+mod dump_part;
 #[cfg(feature = "bind-core")]
 mod job;
 #[cfg(feature = "bind-core")]

@@ -47,6 +47,7 @@ fn walk(bytes: &[u8], header: &DatabaseHeader, root: Pgno, all: bool) -> Walked 
             Ok(())
         }) {
             Ok(Stand::End) => return walked,
+            Ok(Stand::Given) => panic!("nothing was given away"),
             Ok(Stand::On(Ok(entry))) => {
                 walked.rowids.push(entry.rowid);
                 let local = entry.payload.local;
@@ -213,6 +214,7 @@ fn what_the_caller_refuses_is_left_out_with_all_below_it() {
         });
         match stand {
             Ok(Stand::End) => break,
+            Ok(Stand::Given) => panic!("nothing was given away"),
             Ok(Stand::On(entry)) => rows += usize::from(entry.is_ok()),
             Ok(Stand::Before(_)) => panic!("all pages are here"),
             Err(error) => {

@@ -33,6 +33,7 @@ fn go(sample: &Sample, bytes: &[u8], root: Pgno, budget: &mut Budget) -> (Vec<Ve
                 rows.push(row.record.to_vec());
             }
             Ok(Next::End) => return (rows, errors, fed),
+            Ok(Next::Given) => panic!("nothing was given away"),
             Ok(Next::Need(ranges)) => {
                 let total: usize = ranges.iter().map(|range| range.count as usize).sum();
                 assert!(total > 0 && total <= (2 * pages_at_once(layout)).max(1), "{ranges:?}");
@@ -92,6 +93,7 @@ fn rows_that_are_too_long_come_with_their_rest() {
     loop {
         match entries.next(&pages, &mut budget).unwrap() {
             Next::End => break,
+            Next::Given => panic!("nothing was given away"),
             Next::Row(row) => rows.push((row.record.len(), row.rest.map(|rest| rest.remaining))),
             Next::Need(ranges) => {
                 for range in ranges {

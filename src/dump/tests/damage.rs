@@ -54,6 +54,7 @@ fn run(file: &[u8], options: &Options) -> Result<Ran> {
                 ran.sql.extend_from_slice(output);
                 dump.take(output.len());
             }
+            Ok(DumpStep::Given) => panic!("nothing was given away"),
             Ok(DumpStep::Done) => break,
             Err(error) => {
                 assert_eq!(dump.poll(), Err(error), "an error ends it");

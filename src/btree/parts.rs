@@ -1,0 +1,164 @@
+//! Parts of a table's b-tree, for others to go through at the same time.
+
+use super::page::{BtreePage, Cell};
+use super::{Cursor, Layout};
+use crate::bytes::Reader;
+use crate::error::{ErrorKind, Result};
+use crate::page::Pgno;
+
+use super::cursor::Step;
+
+/// How many bytes of leaves make a part, about.
+const PART: usize = 1 << 20;
+/// On larger pages the leaves below one page are several parts.
+const LARGEST_WHOLE: usize = 4096;
+
+/// Some of the leaves below one page of a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// The page above the leaves.
+    page: Pgno,
+    /// Which of its children: from the first,
+    first: u32,
+    /// to the one before this, or to the last there is.
+    end: u32,
+    /// All rowids are larger than this,
+    after: Option<i64>,
+    /// and none is larger than this.
+    up_to: i64,
+    /// The pages above, from the root.
+    above: Vec<Pgno>,
+}
+
+/// What a cursor has given away: children of a page on its way.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Given {
+    /// That page's place on the way.
+    pub(super) step: usize,
+    /// The first of them.
+    pub(super) first: usize,
+    /// Behind the last of them.
+    end: usize,
+    /// Whether they are leaves; else it is one child, the page above the leaves.
+    are_leaves: bool,
+}
+
+impl Given {
+    pub(super) fn has(&self, step: usize, child: usize) -> bool {
+        self.step == step && (self.first..self.end).contains(&child)
+    }
+}
+
+impl Cursor {
+    /// Before the first entry of `part`.
+    pub fn of_part(part: &Part, layout: Layout) -> Self {
+        let mut step = Step::to(part.page, part.after, part.up_to);
+        (step.next, step.end) = (part.first as usize, part.end as usize);
+        Self {
+            path: vec![step],
+            is_table: Some(true),
+            leaf_depth: Some(1),
+            above: part.above.clone(),
+            ..Self::new(part.page, layout)
+        }
+    }
+
+    /// How many children of the part's page were begun.
+    pub fn begun(&self) -> usize {
+        self.path.first().map_or(usize::MAX, |step| step.next)
+    }
+
+    /// Gives away some of what is still to come, so that so many parts stay between it and what was given before, or
+    /// where it stands; `None` when that cannot be told from the pages on its way, or there is not enough.
+    pub fn give(&mut self, between: usize) -> Option<Part> {
+        let leaf_depth = self.leaf_depth.filter(|_| self.is_table == Some(true))?;
+        let are_leaves = self.layout.page_size() > LARGEST_WHOLE;
+        let index = leaf_depth.checked_sub(if are_leaves { 1 } else { 2 })?;
+        let step = self.path.get(index).filter(|step| step.kind.is_some_and(|kind| !kind.is_leaf()))?;
+        let page = BtreePage::parse(&step.page, step.pgno, self.layout).ok()?;
+        let count = if are_leaves { (PART / self.layout.page_size()).max(1) } else { 1 };
+        let from = self.given.back().map_or(step.next, |given| given.end);
+        let first = from + between * count;
+        let end = (first + count).min(page.cell_count() + 1);
+        let before = first.checked_sub(1).filter(|_| first < end)?;
+        let key = |child| match page.cell(child) {
+            Ok(Cell::TableInterior { key, .. }) => Some(key),
+            _ => None,
+        };
+        let after = key(before)?;
+        let mut above: Vec<Pgno> = self.path.iter().take(index).map(|step| step.pgno).collect();
+        let part = if are_leaves {
+            Part { page: step.pgno, first: first as u32, end: end as u32, after: Some(after), up_to: step.up_to, above }
+        } else {
+            above.push(step.pgno);
+            let up_to = if first == page.cell_count() { step.up_to } else { key(first)? };
+            Part { page: page.child(first).ok()?, first: 0, end: u32::MAX, after: Some(after), up_to, above }
+        };
+        self.given.push_back(Given { step: index, first, end, are_leaves });
+        Some(part)
+    }
+
+    /// Goes on behind so many children of the part that it stands before; all of them when there is no number.
+    ///
+    /// # Errors
+    /// As going through them itself.
+    pub fn resume(&mut self, done: Option<usize>) -> Result<()> {
+        let Some(given) = self.given.pop_front() else { return Err(ErrorKind::Usage.into()) };
+        if !given.are_leaves {
+            let mut below = self.descend(given.first)?;
+            below.skip = done.unwrap_or(0);
+            if done.is_some() {
+                self.path.push(below);
+            }
+            return Ok(());
+        }
+        let end = done.map_or(given.end, |done| given.first + done);
+        for child in given.first..end.min(given.end) {
+            self.descend(child)?;
+        }
+        Ok(())
+    }
+}
+
+impl Part {
+    /// How many of the page's children come before it.
+    pub fn before(&self) -> usize {
+        self.first as usize
+    }
+
+    /// Whether it is all that is below its page.
+    pub fn is_all(&self) -> bool {
+        self.end == u32::MAX
+    }
+
+    /// As bytes, for another instance of this program.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for number in [self.page.value(), self.first, self.end, u32::from(self.after.is_some())] {
+            bytes.extend_from_slice(&number.to_be_bytes());
+        }
+        bytes.extend_from_slice(&self.after.unwrap_or_default().to_be_bytes());
+        bytes.extend_from_slice(&self.up_to.to_be_bytes());
+        for page in &self.above {
+            bytes.extend_from_slice(&page.value().to_be_bytes());
+        }
+        bytes
+    }
+
+    /// From [`Part::to_bytes`].
+    ///
+    /// # Errors
+    /// `Usage` for others.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        let mut reader = Reader::new(bytes, 0, ErrorKind::Usage);
+        let page = Pgno::new(reader.u32()?).ok_or(ErrorKind::Usage)?;
+        let (first, end) = (reader.u32()?, reader.u32()?);
+        let (has_after, after) = (reader.u32()? != 0, reader.i64()?);
+        let up_to = reader.i64()?;
+        let mut above = Vec::new();
+        while reader.remaining() > 0 {
+            above.push(Pgno::new(reader.u32()?).ok_or(ErrorKind::Usage)?);
+        }
+        Ok(Self { page, first, end, after: has_after.then_some(after), up_to, above })
+    }
+}
