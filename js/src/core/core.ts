@@ -1,4 +1,5 @@
 import * as glue from "../pkg/core/pagemark.js";
+import type { DumpHelper, DumpRequest } from "./dump-helper.ts";
 import type { PackPool } from "./packing.ts";
 import type { Restorer } from "./restoring.ts";
 import type { Hasher } from "./sha256.ts";
@@ -19,6 +20,8 @@ export interface Platform {
   packPool?(pageSize: number): PackPool;
   /** Decodes a chain of so many files on another thread; nothing where there is no core to spare. */
   restorer?(files: number): Restorer | undefined;
+  /** Writes parts of a dump on another thread, if there is a core for it. */
+  dumpHelper?(request: DumpRequest): DumpHelper | undefined;
 }
 
 let platform: Platform | undefined;

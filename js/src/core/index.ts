@@ -1,5 +1,6 @@
-export { type Core, core, type Platform, usePlatform } from "./core.ts";
+export { type Core, core, currentPlatform, type Platform, usePlatform } from "./core.ts";
 export { type DumpCore, dumpCore } from "./dump.ts";
+export type { DumpHelper, DumpRequest, WrittenPart } from "./dump-helper.ts";
 export {
   type EngineCore,
   type EngineDatabase,
@@ -20,5 +21,6 @@ export {
   packPool,
   packWith,
 } from "./packing.ts";
+export type { PageFiles } from "./page-files.ts";
 export { type Restorer, restorer } from "./restoring.ts";
 export { type Hasher, sha256 } from "./sha256.ts";

@@ -2,6 +2,7 @@ import { type DumpCore, dumpCore, translateCoreError } from "../core/index.ts";
 import { PagemarkError } from "../errors/index.ts";
 import type { Moment } from "../sources/source.ts";
 import { AheadReader, type PageRange } from "./ahead-reader.ts";
+import { DumpParts, type Sql } from "./dump-parts.ts";
 import type { JobOptions } from "./progress.ts";
 
 /**
@@ -33,6 +34,7 @@ export interface DumpOptions extends JobOptions {
 
 const NEED_PAGES = 0;
 const OUTPUT = 1;
+const GIVEN = 3;
 
 /**
  * The database of `moment` as SQL. The moment is released when the stream ends, fails or is cancelled.
@@ -53,7 +55,7 @@ export async function dumpMoment(
       type: typeof ReadableByteStreamController === "function" ? "bytes" : undefined,
       async pull(controller: ReadableByteStreamController | ReadableStreamDefaultController<Uint8Array>) {
         try {
-          const { done, value: dump } = await steps.next();
+          const { done, value: sql } = await steps.next();
           const request = "byobRequest" in controller ? controller.byobRequest : null;
           if (done) {
             // What was read is only one moment if releasing says so.
@@ -61,10 +63,10 @@ export async function dumpMoment(
             controller.close();
             request?.respond(0);
           } else if (request?.view) {
-            request.respond(dump.takeOutput(bytesOf(request.view)));
+            request.respond(sql.takeOutput(bytesOf(request.view)));
           } else {
-            const chunk = new Uint8Array(dump.outputLength);
-            dump.takeOutput(chunk);
+            const chunk = new Uint8Array(sql.outputLength);
+            sql.takeOutput(chunk);
             controller.enqueue(chunk);
           }
         } catch (error) {
@@ -93,20 +95,22 @@ function checked(options: DumpOptions): DumpOptions & { dialect: Dialect } {
   return { ...options, dialect: dialect === "sqlite3-cli" ? "sqlite3-cli-3.54" : dialect };
 }
 
-/** Yields the dump whenever there is SQL to take. */
+/** Yields whenever there is SQL to take. */
 async function* dumpSteps(
   moment: Moment,
   name: string,
   options: DumpOptions & { dialect: Dialect },
   { Dump }: DumpCore,
-): AsyncGenerator<InstanceType<DumpCore["Dump"]>, void, void> {
+): AsyncGenerator<Sql, void, void> {
   const { dialect, tables = [], noData = false, noSchema = false, salvage = false } = options;
   const { signal, onProgress, onWarning } = options;
   const { pageSize, pageCount } = moment;
   const total = salvage ? pageCount * 2 : pageCount;
   const reader = new AheadReader(moment, signal);
   let dump: InstanceType<DumpCore["Dump"]> | undefined;
+  let parts: DumpParts | undefined;
   try {
+    parts = DumpParts.start(moment, options);
     const header = new Uint8Array(pageSize);
     await moment.read(1, header, signal);
     dump = new Dump(header, pageCount, dialect, tables, noData, noSchema, salvage);
@@ -121,9 +125,12 @@ async function* dumpSteps(
         onProgress?.({ phase: "dump", done: Math.min(dump.visited, total), total, bytes: reader.bytes });
       } else if (step === OUTPUT) {
         yield dump;
+      } else if (step === GIVEN && parts) {
+        yield* parts.paste(dump);
       } else {
         break;
       }
+      parts?.give(dump);
     }
     for (const warning of dump.warnings()) onWarning?.(warning);
   } catch (error) {
@@ -133,6 +140,7 @@ async function* dumpSteps(
     const message = `${name}: there is no table ${unknown}; leave the names out for all tables`;
     throw new PagemarkError("TABLE_UNKNOWN", message, { name });
   } finally {
+    await parts?.end();
     await reader.end();
     dump?.free();
   }

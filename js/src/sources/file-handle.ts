@@ -4,6 +4,8 @@ import { changed, fileError, noFolder, notAFile, systemCode } from "./file-error
 
 /** Where bytes come from: a file, from any position. */
 export interface Bytes {
+  /** The descriptor, if it may be read through on other threads, too. */
+  readonly fd?: number;
   /** Fills `into` from `position` on; at the end of the file with less. Returns how many bytes. */
   read(into: Uint8Array, position: number): Promise<number>;
 }

@@ -1,4 +1,4 @@
-import type { Core } from "../core/index.ts";
+import type { Core, PageFiles } from "../core/index.ts";
 import { DamageError, SourceError } from "../errors/index.ts";
 import { changed } from "./file-errors.ts";
 import type { Bytes } from "./file-handle.ts";
@@ -42,6 +42,9 @@ export interface Progress {
 const GAP = 1024;
 const MOST_AT_ONCE = 1 << 20;
 
+/** More pages beside the main file than this are not worth telling another thread. */
+const MOST_BESIDE = 1 << 17;
+
 /** A moment of a database in files. */
 export class FileMoment implements Moment {
   readonly pageSize: number;
@@ -62,6 +65,16 @@ export class FileMoment implements Moment {
     if (changed !== undefined) this.changed = changed;
     this.#pages = pages;
     this.#hold = hold;
+  }
+
+  get files(): PageFiles | undefined {
+    const { pageSize, pageCount, main, mainPages, side, zeroFilled } = this.#pages;
+    if (main.fd === undefined || this.#hold.during || zeroFilled || this.#released !== undefined)
+      return undefined;
+    const files = { pageSize, pageCount, main: main.fd, mainPages };
+    if (!side) return { ...files, beside: new Float64Array() };
+    if (side.file.fd === undefined || side.overlay.size > MOST_BESIDE) return undefined;
+    return { ...files, side: side.file.fd, beside: side.overlay.range(1, pageCount) };
   }
 
   async read(first: number, into: Uint8Array, signal?: AbortSignal): Promise<void> {

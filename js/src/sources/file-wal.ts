@@ -141,6 +141,7 @@ export async function openSide(path: string): Promise<Bytes & { close: () => Pro
   try {
     const handle = await open(path, "r");
     return {
+      fd: handle.fd,
       read: (into, position) => readFully(handle.fd, into, position),
       close: () => handle.close(),
     };

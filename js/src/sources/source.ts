@@ -1,3 +1,5 @@
+import type { PageFiles } from "../core/index.ts";
+
 export interface PinOptions {
   /** What {@link Moment.mark} was at the last backup; lets a source say which pages changed since. */
   since?: string | undefined;
@@ -58,6 +60,9 @@ export interface Moment {
   readonly checksum?: string;
   /** The same at the moment of `since`; there is one when there is `changed`. */
   readonly checksumBefore?: string;
+
+  /** Where another thread of this process finds the pages until the moment is released, if it may read them. */
+  readonly files?: PageFiles | undefined;
 
   /** Fills `into`, which holds whole pages, with the pages from `first` on (counted from 1). */
   read(first: number, into: Uint8Array, signal?: AbortSignal): Promise<void>;

@@ -1,0 +1,56 @@
+// The thread of dump-helper.node.ts: one part of a dump after the other.
+import { parentPort, workerData } from "node:worker_threads";
+import { initSync, PartWriter } from "../pkg/dump/pagemark.js";
+import type { HelperAnswer, HelperData } from "./dump-helper.node.ts";
+import { readPageFiles } from "./page-files.node.ts";
+
+const { request, wasm, texts } = workerData as HelperData;
+const { files, dialect, tables, noData, noSchema } = request;
+const { pageSize, pageCount } = files;
+const NEED_PAGES = 0;
+const DONE = 2;
+let buffer = new Uint8Array(pageSize);
+let part = 0;
+
+initSync({ module: wasm });
+const writer = new PartWriter(read(1, 1), pageCount, dialect, tables, noData, noSchema);
+// The schema first. Whatever goes wrong here or later goes wrong for the other thread, too, which has the words for it.
+work(new Uint8Array());
+answer(undefined);
+
+parentPort?.on("message", (bytes: Uint8Array) => {
+  writer.start(bytes);
+  const length = work(texts[part++ % texts.length] as Uint8Array);
+  answer({ length, outcome: writer.outcome() });
+});
+
+/** Gives how much it has written into `text`, in bytes. */
+function work(text: Uint8Array): number {
+  let length = 0;
+  for (;;) {
+    const step = writer.poll();
+    if (step === NEED_PAGES) {
+      const ranges = writer.needed();
+      for (let i = 0; i < ranges.length; i += 2) {
+        const first = ranges[i] as number;
+        writer.feed(first, read(first, ranges[i + 1] as number));
+      }
+    } else {
+      length += writer.takeText(text.subarray(length));
+      if (step === DONE) return length;
+    }
+  }
+}
+
+/** Into the same memory again. */
+function read(first: number, count: number): Uint8Array {
+  const length = count * pageSize;
+  if (buffer.length < length) buffer = new Uint8Array(length);
+  const into = buffer.subarray(0, length);
+  if (!readPageFiles(files, first, into)) throw new Error("the database is not what it was");
+  return into;
+}
+
+function answer(message: HelperAnswer): void {
+  parentPort?.postMessage(message);
+}
