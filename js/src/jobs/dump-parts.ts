@@ -70,7 +70,8 @@ export class DumpParts {
       for (let wanted = dump.wanted; wanted > 0; wanted = dump.wanted) {
         dump.repack(text.subarray(start, start + wanted));
         start += wanted;
-        while (dump.outputLength > MOST_AT_ONCE) yield dump;
+        // All of it, as what is left would stay in memory with what was taken before it.
+        if (dump.outputLength >= MOST_AT_ONCE) while (dump.outputLength > 0) yield dump;
       }
       while (dump.outputLength > 0) yield dump;
       const rest = new Text(text.subarray(start));
