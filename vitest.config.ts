@@ -12,6 +12,8 @@ export default defineConfig({
       {
         test: {
           name: "node",
+          // Two cores may have much else to do.
+          testTimeout: 30_000,
           include: ["tests/**/*.test.ts"],
           exclude: [...RUNTIMES, ...(process.env.QUICK ? ["tests/**/*.slow.test.ts"] : [])],
         },
@@ -41,6 +43,7 @@ export default defineConfig({
         ],
         test: {
           name: "workerd",
+          testTimeout: 30_000,
           include: ["tests/runtimes/workerd/**/*.test.ts"],
         },
       },

@@ -252,11 +252,12 @@ describe("a backup in steps is refused", () => {
     using db = await databaseOf(3000);
     const steps = backupSteps(db, { store: memoryStore() });
     const { state } = await steps.step(await steps.start(), { maxMs: 0 });
+    const flip = (bytes: Uint8Array | undefined, at: number) => bytes?.set([~(bytes[at] ?? 0)], at);
     const damage: ((state: BackupRunState) => unknown)[] = [
-      (state) => state.writer?.head.fill(1, 60, 61),
-      (state) => state.writer?.index[0]?.fill(7, 3, 4),
+      (state) => flip(state.writer?.head, 60),
+      (state) => flip(state.writer?.index[0], 3),
       (state) => state.writer?.index.splice(0),
-      (state) => state.ltx.hash.fill(9, 0, 1),
+      (state) => flip(state.ltx.hash, 0),
       (state) => state.fingerprints.hash.fill(9, 40),
       (state) => Object.assign(state, { version: 2 }),
       (state) => delete state.writer,
