@@ -5,6 +5,8 @@ import { createServer } from "node:net";
 import { root } from "./run.mjs";
 
 const TOKEN = "bench";
+/** V8 takes one each ms. */
+const LONGEST_SAMPLE_MS = 5;
 const TIMED = "scripts/lib/timed-worker.mjs";
 
 /** Starts it, with its state in the folder `persist`; `vars` are settings (see `js/src/worker/env.ts`). */
@@ -221,7 +223,8 @@ class Heap {
     const samples = profile.samples.map((node, index) => {
       const ms = profile.timeDeltas[index] / 1000;
       at += ms;
-      return { at, ms: rest.has(node) ? 0 : ms };
+      // While the isolate is not at work there are no samples.
+      return { at, ms: rest.has(node) ? 0 : Math.min(ms, LONGEST_SAMPLE_MS) };
     });
     const busy = (from, to) =>
       samples.reduce((sum, { at, ms }) => (at > from && at <= to ? sum + ms : sum), 0);

@@ -14,7 +14,7 @@ export interface Reading {
   signal: AbortSignal | undefined;
 }
 
-/** What is read at once for who brings no memory of his own, in bytes. R2's own streams give 4 KiB. */
+/** What is read at once, in bytes. By themselves R2's streams give 4 KiB. */
 const CHUNK = 64 << 10;
 
 /**
@@ -36,20 +36,19 @@ export function streamObject(calls: Calls, body: Bytes, reading: Reading): Bytes
     reader = undefined;
   };
 
-  const readOnce = async (into: Uint8Array<ArrayBuffer>): Promise<Uint8Array> => {
+  const readOnce = async (): Promise<Uint8Array> => {
     reader ??= new BodyReader(await reopen(calls, key, etag, at, end));
-    const { done, value } = await reader.read(into);
-    if (done || value.length > end - at)
+    const chunk = await reader.read();
+    if (chunk === undefined || chunk.length > end - at)
       throw new BrokenAnswer(`the object broke off at byte ${at} of ${end}`);
-    return value;
+    return chunk;
   };
 
-  const read = async (view: Uint8Array<ArrayBuffer>): Promise<Uint8Array> => {
-    const { byteOffset, byteLength } = view;
-    const { byteLength: size } = view.buffer;
-    for (let into = view; ; ) {
+  const read = async (): Promise<Uint8Array> => {
+    for (;;) {
       try {
-        const chunk = await calls.inTime(readOnce(into), 0, signal);
+        const chunk = await calls.inTime(readOnce(), 0, signal);
+        if (chunk.length === 0) continue;
         failures = 0;
         return chunk;
       } catch (error) {
@@ -61,52 +60,47 @@ export function streamObject(calls: Calls, body: Bytes, reading: Reading): Bytes
           throw meaningOf(error, "read", key, failures);
         }
         await calls.pause(failures, signal);
-        // What failed late may still write into the other.
-        into = new Uint8Array(new ArrayBuffer(size), byteOffset, byteLength);
       }
     }
   };
 
-  return new ReadableStream({
-    type: "bytes",
-    autoAllocateChunkSize: CHUNK,
-    start(controller) {
-      onAbort = () => {
-        controller.error(signal?.reason);
-        finish(signal?.reason);
-      };
-      if (signal?.aborted) onAbort();
-      else signal?.addEventListener("abort", onAbort, { once: true });
-    },
-    async pull(controller) {
-      // There is always one: nothing is read ahead.
-      const request = controller.byobRequest as ReadableStreamBYOBRequest;
-      try {
-        const chunk = await read(request.view as Uint8Array<ArrayBuffer>);
-        if (ended) return; // cancelled or aborted meanwhile
-        at += chunk.length;
-        request.respondWithNewView(chunk as Uint8Array<ArrayBuffer>);
-      } catch (error) {
-        if (ended) return;
+  return new ReadableStream<Uint8Array>(
+    {
+      start(controller) {
+        onAbort = () => {
+          controller.error(signal?.reason);
+          finish(signal?.reason);
+        };
+        if (signal?.aborted) onAbort();
+        else signal?.addEventListener("abort", onAbort, { once: true });
+      },
+      async pull(controller) {
+        try {
+          const chunk = await read();
+          if (ended) return; // cancelled or aborted meanwhile
+          at += chunk.length;
+          controller.enqueue(chunk);
+        } catch (error) {
+          if (ended) return;
+          finish();
+          controller.error(error);
+          return;
+        }
+        if (at < end) return;
         finish();
-        controller.error(error);
-        return;
-      }
-      if (at < end) return;
-      finish();
-      controller.close();
-      // Who reads further, and waits already.
-      controller.byobRequest?.respond(0);
+        controller.close();
+      },
+      cancel: finish,
     },
-    cancel: finish,
-  });
+    { highWaterMark: 0 }, // nothing is read ahead
+  );
 }
 
-/** Reads a body into memory that it is given: R2's can, others are copied. */
+/** Reads a body: in large pieces, where it can fill memory of ours. */
 class BodyReader {
   readonly #filling: ReadableStreamBYOBReader | undefined;
   readonly #giving: ReadableStreamDefaultReader<Uint8Array> | undefined;
-  #rest: Uint8Array = new Uint8Array();
+  #memory = new ArrayBuffer(CHUNK);
 
   constructor(body: Bytes) {
     try {
@@ -116,21 +110,15 @@ class BodyReader {
     }
   }
 
-  /** What comes next, as a part of the memory that `into` is in, which the caller no longer has. */
-  async read(into: Uint8Array<ArrayBuffer>): Promise<{ done: boolean; value: Uint8Array }> {
-    if (this.#filling) {
-      const { done, value = new Uint8Array() } = await this.#filling.read(into);
-      return { done, value };
-    }
-    while (this.#rest.length === 0) {
-      const next = await this.#giving?.read();
-      if (!next?.value) return { done: true, value: new Uint8Array() };
-      this.#rest = next.value;
-    }
-    const value = into.subarray(0, this.#rest.length);
-    value.set(this.#rest.subarray(0, value.length));
-    this.#rest = this.#rest.subarray(value.length);
-    return { done: false, value };
+  /** What comes next, in memory of its own; nothing at the end. */
+  async read(): Promise<Uint8Array | undefined> {
+    if (this.#filling === undefined) return (await this.#giving?.read())?.value;
+    const { done, value } = await this.#filling.read(new Uint8Array(this.#memory));
+    if (done || value === undefined) return undefined;
+    // As large as what was read: whoever holds it holds no more, and this memory is filled again.
+    const chunk = value.slice();
+    this.#memory = value.buffer;
+    return chunk;
   }
 
   async cancel(reason?: unknown): Promise<void> {
