@@ -24,6 +24,14 @@ impl Change {
         pages.sort_unstable_by_key(|&(pgno, _)| pgno);
         Self { owner, page_size, page_count, pages, staged }
     }
+
+    /// Whether it has every page, so that nothing stays of the state before.
+    fn is_whole(&self) -> bool {
+        let lock_page = self.page_size.lock_page();
+        let staged = self.staged.up_to(self.page_count).filter(|&(pgno, _)| pgno != lock_page).count();
+        let all = self.page_count as usize - usize::from(lock_page.value() <= self.page_count);
+        staged + self.pages.len() == all
+    }
 }
 
 impl Volume {
@@ -145,8 +153,8 @@ impl Volume {
         let &Change { page_size, page_count, ref pages, ref staged, .. } = change;
         let mut sums = Vec::new();
         sums.try_reserve_exact(pages.len())?;
-        // With another page size every page is new.
-        let before = before.filter(|before| before.page_size == page_size);
+        // With another page size every page is new, as in a load; nothing is read then of what it replaces.
+        let before = before.filter(|before| before.page_size == page_size && !change.is_whole());
         let mut database = before.map_or(Checksum::EMPTY, |before| before.checksum);
         let lock_page = page_size.lock_page();
         for (pgno, page) in pages {
