@@ -14,7 +14,7 @@ export interface Reading {
   signal: AbortSignal | undefined;
 }
 
-/** What is read at once, in bytes. By themselves R2's streams give 4 KiB. */
+/** The most that is read at once, in bytes. By themselves R2's streams give 4 KiB. */
 const CHUNK = 64 << 10;
 
 /**
@@ -24,7 +24,7 @@ const CHUNK = 64 << 10;
 export function streamObject(calls: Calls, body: Bytes, reading: Reading): Bytes {
   const { key, etag, end, signal } = reading;
   let at = reading.start;
-  let reader: BodyReader | undefined = new BodyReader(body);
+  let reader: BodyReader | undefined = new BodyReader(body, end - at);
   let failures = 0;
   let ended = false;
   let onAbort = () => {};
@@ -37,7 +37,7 @@ export function streamObject(calls: Calls, body: Bytes, reading: Reading): Bytes
   };
 
   const readOnce = async (): Promise<Uint8Array> => {
-    reader ??= new BodyReader(await reopen(calls, key, etag, at, end));
+    reader ??= new BodyReader(await reopen(calls, key, etag, at, end), end - at);
     const chunk = await reader.read();
     if (chunk === undefined || chunk.length > end - at)
       throw new BrokenAnswer(`the object broke off at byte ${at} of ${end}`);
@@ -100,11 +100,13 @@ export function streamObject(calls: Calls, body: Bytes, reading: Reading): Bytes
 class BodyReader {
   readonly #filling: ReadableStreamBYOBReader | undefined;
   readonly #giving: ReadableStreamDefaultReader<Uint8Array> | undefined;
-  #memory = new ArrayBuffer(CHUNK);
+  #memory = new ArrayBuffer(0);
 
-  constructor(body: Bytes) {
+  /** `length` bytes are to be read of it. */
+  constructor(body: Bytes, length: number) {
     try {
       this.#filling = body.getReader({ mode: "byob" });
+      this.#memory = new ArrayBuffer(Math.min(CHUNK, length));
     } catch {
       this.#giving = body.getReader();
     }

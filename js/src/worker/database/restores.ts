@@ -130,6 +130,7 @@ export class Restores {
       const message = `the restore was interrupted ${ATTEMPTS} times; try again`;
       throw new PagemarkError("RESTORE_EVICTED", message);
     }
+    jobs.check(id);
     jobs.setRequest(id, { ...request, attempts: request.attempts + 1 });
     const stored = await this.#backups.stored();
     let told = 0;
