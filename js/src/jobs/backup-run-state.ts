@@ -50,5 +50,5 @@ export function savePages(pages: Uint32Array): Uint8Array[] {
 }
 
 export function loadPages(pieces: readonly Uint8Array[]): Uint32Array {
-  return new Uint32Array(new Pieces(pieces).join().slice().buffer);
+  return new Uint32Array(new Pieces(pieces).join().buffer);
 }

@@ -1,5 +1,4 @@
 import { free } from "../core/index.ts";
-import { joined } from "./upload.ts";
 
 /** In bytes: what stores of state take in a row. */
 const PIECE = 512 << 10;
@@ -63,9 +62,12 @@ export class Pieces {
     return taken;
   }
 
-  /** All bytes as one array. */
+  /** All bytes as one array, in memory of its own. */
   join(): Uint8Array {
-    return joined([...this.#whole, this.#last.subarray(0, this.#filled)], this.length);
+    const bytes = new Uint8Array(this.length);
+    for (const [at, piece] of this.#whole.entries()) bytes.set(piece, at * PIECE);
+    bytes.set(this.#last.subarray(0, this.#filled), this.#whole.length * PIECE);
+    return bytes;
   }
 
   /** The pieces, which stay as they are. */

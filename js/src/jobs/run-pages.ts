@@ -90,7 +90,9 @@ class Run {
   static async resume(uploads: StoreUploads, state: BackupRunState, pageSize: number): Promise<Run> {
     const { Writer } = await core();
     const index = new Pieces(state.writer?.index);
-    const writer = Writer.resume(state.writer?.head ?? new Uint8Array(), index.join());
+    const all = index.join();
+    const writer = Writer.resume(state.writer?.head ?? new Uint8Array(), all);
+    free(all);
     const ltx = await PartedObject.resume(uploads, state.ltx);
     const fingerprints = await PartedObject.resume(uploads, state.fingerprints);
     // On this thread: who works in steps has no other, or would start it anew in each.
@@ -144,7 +146,9 @@ class Run {
   }
 
   save(): Pick<BackupRunState, "ltx" | "fingerprints"> & Required<Pick<BackupRunState, "writer">> {
-    this.#index.append(this.#writer.indexFrom(this.#index.length));
+    const grown = this.#writer.indexFrom(this.#index.length);
+    this.#index.append(grown);
+    free(grown);
     return {
       writer: { head: this.#writer.save(), index: this.#index.save() },
       ltx: this.#ltx.save(),

@@ -1,3 +1,5 @@
+import { free } from "../../core/free.ts";
+
 /** In the object's key-value storage a value may have 2 MB: so every array is a value of its own. */
 interface Reference {
   /** The key of an array. */
@@ -10,11 +12,13 @@ interface Stored {
   next: number;
 }
 
-/** Keeps plain data with arrays of bytes in the object's storage. */
+/** Keeps plain data with arrays of bytes in the object's storage. The arrays of data that is saved are this object's. */
 export class SavedState<T extends object> {
   readonly #storage: DurableObjectStorage;
   readonly #name: string;
-  /** What is stored: arrays that are the same objects as the time before are not written again. */
+  /** What is stored: read again for every slice of a backup, its arrays would be garbage by the megabyte. */
+  #value: T | undefined;
+  /** Its arrays: those that are the same objects as the time before are not written again. */
   #stored = new Map<Uint8Array, string>();
   #next = 0;
 
@@ -23,7 +27,10 @@ export class SavedState<T extends object> {
     this.#name = name;
   }
 
-  /** All of it takes the place of what this has saved or loaded before, or nothing does. */
+  /**
+   * All of it takes the place of what this has saved or loaded before, or nothing does. The arrays of that which are not
+   * in it are freed.
+   */
   save(value: T): void {
     const before = new Set(this.#stored.values());
     const kept = new Map<Uint8Array, string>();
@@ -33,20 +40,27 @@ export class SavedState<T extends object> {
       for (const key of kept.values()) before.delete(key);
       for (const key of before) this.#storage.kv.delete(key);
     });
-    this.#stored = kept;
+    this.#keep(value, kept);
   }
 
   load(): T | undefined {
+    if (this.#value) return this.#value;
     const stored = this.#storage.kv.get<Stored>(this.#name);
     if (!stored) return undefined;
-    this.#stored.clear();
     this.#next = stored.next;
-    return this.#read(stored.skeleton) as T;
+    this.#value = this.#read(stored.skeleton) as T;
+    return this.#value;
   }
 
   drop(): void {
     for (const key of [this.#name, ...this.#keys()]) this.#storage.kv.delete(key);
-    this.#stored.clear();
+    this.#keep(undefined, new Map());
+  }
+
+  #keep(value: T | undefined, stored: Map<Uint8Array, string>): void {
+    for (const array of this.#stored.keys()) if (!stored.has(array)) free(array);
+    this.#stored = stored;
+    this.#value = value;
   }
 
   #write(value: unknown, kept: Map<Uint8Array, string>): unknown {
