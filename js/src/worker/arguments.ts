@@ -75,6 +75,7 @@ export function checkDump(value: unknown): DumpOptions {
   if (tables !== undefined && !(Array.isArray(tables) && tables.every((each) => typeof each === "string")))
     return wrong("tables", "an array of strings");
   return {
+    ...checkDownload(value),
     at: at === undefined ? undefined : checkAt(at),
     // Which there are, the dump says.
     dialect: checkOptionalText(dialect, "dialect") as DumpOptions["dialect"],

@@ -75,6 +75,25 @@ describe("backups", () => {
     }
     const end = await download(id, "", { range: "bytes=-100" });
     expect([end.status, await bytesOf(end)]).toEqual([206, file.slice(-100)]);
+    for (const format of ["sql", "ltx"]) {
+      const whole = await bytesOf(await download(id, `?format=${format}`));
+      for (const [range, from, to] of [
+        ["0-99", 0, 100],
+        ["999999-2000000", 999_999, 2_000_001],
+        ["1000000-", 1_000_000, whole.length],
+        ["-100", whole.length - 100, whole.length],
+      ] as const) {
+        const part = await download(id, `?format=${format}`, { range: `bytes=${range}` });
+        const shown = `bytes ${from}-${to - 1}/${whole.length}`;
+        expect([part.status, part.headers.get("content-range")], format).toEqual([206, shown]);
+        expect((await bytesOf(part)).join() === whole.slice(from, to).join(), `${format} ${range}`).toBe(
+          true,
+        );
+      }
+      const none = await download(id, `?format=${format}`, { range: `bytes=${whole.length}-` });
+      expect((await none.json()) as object).toMatchObject({ success: false });
+      expect(none.status).toBe(416);
+    }
     const again = await Engine.open();
     await again.import((await download(id, "?format=sql")).body as ReadableStream<Uint8Array>);
     expect(again.prepare("SELECT count(*) AS n FROM t").get()).toEqual({ n: 101 });

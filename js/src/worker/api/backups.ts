@@ -91,7 +91,7 @@ backups.openapi(
   createRoute({
     method: "get",
     path: `${PATH}/{backup_id}/download`,
-    summary: "A backup as a file; of a database file also ranges",
+    summary: "A backup as a file, whole or a range of it",
     request: {
       params: BackupPath,
       query: z.object({ format: z.enum(["sqlite", "sql", "ltx"]).default("sqlite"), dialect: SqlDialect }),
@@ -103,10 +103,15 @@ backups.openapi(
     const { format, dialect } = c.req.valid("query");
     const { uuid } = await found(c.env, database_id);
     const object = databaseObject(c.env, uuid);
-    if (format === "sql") return fileAnswer(c, await object.dump({ at: backup_id, dialect })) as never;
-    if (format === "ltx") return fileAnswer(c, await object.ltx(backup_id)) as never;
     const range = parseRange(c.req.header("range"));
-    return fileAnswer(c, await object.download(backup_id, { range })) as never;
+    const download = {
+      sql: () => object.dump({ at: backup_id, dialect, range }),
+      ltx: () => object.ltx(backup_id, { range }),
+      sqlite: () => object.download(backup_id, { range }),
+    }[format];
+    const answer = fileAnswer(c, await download());
+    answer.headers.set("accept-ranges", "bytes");
+    return answer as never;
   },
 );
 

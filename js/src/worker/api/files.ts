@@ -2,10 +2,15 @@
 import type { Context } from "hono";
 import type { Download } from "../database/downloads.ts";
 
+const TYPES: Readonly<Record<string, string>> = {
+  ".sql": "application/sql; charset=utf-8",
+  ".sqlite3": "application/vnd.sqlite3",
+};
+
 /** A file, or the range of it that was asked for. */
 export function fileAnswer(c: Context, { filename, size, span, body }: Download): Response {
   const headers = new Headers({
-    "content-type": filename.endsWith(".sql") ? "application/sql; charset=utf-8" : "application/vnd.sqlite3",
+    "content-type": TYPES[filename.slice(filename.lastIndexOf("."))] ?? "application/octet-stream",
     "content-disposition": disposition(filename),
     "cache-control": "private, no-store",
     "x-content-type-options": "nosniff",

@@ -4,9 +4,9 @@ import { type ByteRange, type ByteSpan, spanOf } from "../byte-range.ts";
 import { BOOKMARK, ID } from "./at.ts";
 import type { DatabaseBackups } from "./backups.ts";
 import type { Home } from "./home.ts";
+import { remade } from "./remade.ts";
 
 export interface DownloadOptions {
-  /** Only for a database file. */
   range?: ByteRange | undefined;
 }
 
@@ -14,7 +14,7 @@ export interface DownloadOptions {
 export interface Download {
   /** `<database>.<first eight digits of the id>.sqlite3` for a backup. */
   filename: string;
-  /** Of the whole file, in bytes; not known of SQL. */
+  /** Of the whole file, in bytes; not known of a whole SQL or LTX file, which is made on the way. */
   size?: number;
   /** What of it `body` is; missing for all of it. */
   span?: ByteSpan;
@@ -22,6 +22,8 @@ export interface Download {
 }
 
 export interface DumpOptions {
+  /** Only of a backup: what else it could be of may be gone before the next range is asked for. */
+  range?: ByteRange | undefined;
   /** A backup, or a state that history has; the newest state unless given. */
   at?: string | Date | undefined;
   dialect?: Dialect | undefined;
@@ -57,24 +59,25 @@ export class Downloads {
   }
 
   /** A backup as one LTX file: a snapshot of its state. */
-  async ltx(at: string): Promise<Download> {
+  async ltx(at: string, { range }: DownloadOptions = {}): Promise<Download> {
     const stored = await this.#backups.stored();
     const backup = await stored.find(at);
-    return {
-      filename: fileOf(this.#home.identity.name, backup, "ltx"),
-      body: await stored.snapshot(backup.id),
-    };
+    const filename = fileOf(this.#home.identity.name, backup, "ltx");
+    const make = () => stored.snapshot(backup.id);
+    return { filename, ...(range ? await remade(make, range) : { body: await make() }) };
   }
 
   /** A state as SQL. */
-  async sql({ at, ...options }: DumpOptions): Promise<Download> {
+  async sql({ at, range, ...options }: DumpOptions): Promise<Download> {
     const { name } = this.#home.identity;
     const database = await this.#home.database();
     if (at === undefined) return { filename: `${name}.sql`, body: await database.dump(options) };
     const backup = await this.#find(at);
     if (!backup) return { filename: `${name}.sql`, body: await database.dump({ ...options, at }) };
     const stored = await this.#backups.stored();
-    return { filename: fileOf(name, backup, "sql"), body: await stored.dump(backup.id, options) };
+    const filename = fileOf(name, backup, "sql");
+    const make = () => stored.dump(backup.id, options);
+    return { filename, ...(range ? await remade(make, range) : { body: await make() }) };
   }
 
   /** The backup that `at` means. Anything else means a state that history has: a time is not that of a backup. */
@@ -96,11 +99,19 @@ function fileOf(name: string, { id }: Backup, ending: string): string {
 function fileOrRange(moment: Moment, range?: ByteRange): Pick<Download, "size" | "span" | "body"> {
   const size = moment.pageSize * moment.pageCount;
   if (!range) return { size, body: momentStream(moment) };
+  try {
+    const span = spanIn(range, size);
+    return { size, span, body: momentStream(moment, { span }) };
+  } catch (error) {
+    moment.release().catch(() => {});
+    throw error;
+  }
+}
+
+/** @throws PagemarkError `RANGE` when the file has none of it */
+export function spanIn(range: ByteRange, size: number): ByteSpan {
   const span = spanOf(range, size);
-  if (span) return { size, span, body: momentStream(moment, { span }) };
-  moment.release().catch(() => {});
-  throw new PagemarkError(
-    "RANGE",
-    `the file has ${size} bytes; there are none in the range that was asked for`,
-  );
+  if (span) return span;
+  const message = `the file has ${size} bytes; there are none in the range that was asked for`;
+  throw new PagemarkError("RANGE", message);
 }

@@ -152,8 +152,8 @@ export class Database extends DurableObject<Env> {
   }
 
   /** A backup as one LTX file that `litestream restore` takes. */
-  async ltx(at: string): Promise<Download> {
-    return sent(await this.#known.downloads.ltx(at));
+  async ltx(at: string, options: DownloadOptions = {}): Promise<Download> {
+    return sent(await this.#known.downloads.ltx(at, checkDownload(options)));
   }
 
   /** A copy without free space, as a database file. */
