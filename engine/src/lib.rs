@@ -18,7 +18,7 @@
 //! | 4 | [`database`] |
 //! | 5 | `bind` (on wasm32) |
 //!
-//! Unsafe code is in `sqlite`, and in wasm's allocator (`bind/reserve.rs`) and copies (`bind/copy.rs`), nowhere else.
+//! Unsafe code is in `sqlite`, and in wasm's allocators (`bind/reserve.rs`, `bind/recycle.rs`) and copies (`bind/copy.rs`), nowhere else.
 
 pub mod database;
 pub mod error;

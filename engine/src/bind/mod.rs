@@ -8,6 +8,7 @@
 
 mod copy;
 mod database;
+mod recycle;
 mod reserve;
 mod scratch;
 mod states;

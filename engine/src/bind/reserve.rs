@@ -6,11 +6,12 @@
 
 #![allow(unsafe_code, reason = "an allocator is unsafe by nature; every use says why it is sound")]
 
-use std::alloc::{GlobalAlloc, Layout, System};
+use std::alloc::{GlobalAlloc, Layout};
 use std::arch::wasm32::memory_size;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
+use super::recycle::Recycling;
 use crate::error::{ErrorKind, Result};
 use crate::sqlite::count_allocated;
 
@@ -41,7 +42,7 @@ impl WithReserve {
             return false;
         }
         // SAFETY: `put_aside` got it from the same allocator with the same layout, and nobody else has it now.
-        unsafe { System.dealloc(held, RESERVE) };
+        unsafe { Recycling.dealloc(held, RESERVE) };
         true
     }
 
@@ -54,9 +55,9 @@ impl WithReserve {
         let Ok(ahead) = Layout::from_size_align(size, 1) else { return };
         // SAFETY: the layout is not of size 0, and what was allocated is given back at once.
         unsafe {
-            let start = System.alloc(ahead);
+            let start = Recycling.alloc(ahead);
             if !start.is_null() {
-                System.dealloc(start, ahead);
+                Recycling.dealloc(start, ahead);
             }
         }
     }
@@ -71,17 +72,17 @@ unsafe impl GlobalAlloc for WithReserve {
                 count_allocated(layout.size());
             }
             let pages = memory_size(0);
-            let start = System.alloc(layout);
+            let start = Recycling.alloc(layout);
             if memory_size(0) != pages {
                 Self::grow_ahead();
             }
-            if start.is_null() && Self::give_up(layout) { System.alloc(layout) } else { start }
+            if start.is_null() && Self::give_up(layout) { Recycling.alloc(layout) } else { start }
         }
     }
 
     unsafe fn dealloc(&self, start: *mut u8, layout: Layout) {
         // SAFETY: as the caller promises.
-        unsafe { System.dealloc(start, layout) };
+        unsafe { Recycling.dealloc(start, layout) };
     }
 
     unsafe fn realloc(&self, start: *mut u8, layout: Layout, size: usize) -> *mut u8 {
@@ -91,9 +92,9 @@ unsafe impl GlobalAlloc for WithReserve {
             if size >= LARGE && layout.align() == ALIGN_OF_SQLITE {
                 count_allocated(size);
             }
-            let moved = System.realloc(start, layout, size);
+            let moved = Recycling.realloc(start, layout, size);
             let wanted = Layout::from_size_align_unchecked(size, layout.align());
-            if moved.is_null() && Self::give_up(wanted) { System.realloc(start, layout, size) } else { moved }
+            if moved.is_null() && Self::give_up(wanted) { Recycling.realloc(start, layout, size) } else { moved }
         }
     }
 }
@@ -102,7 +103,7 @@ unsafe impl GlobalAlloc for WithReserve {
 pub(super) fn put_aside() -> Result<()> {
     if HELD.load(Ordering::Relaxed).is_null() {
         // SAFETY: the layout is not of size 0.
-        let block = unsafe { System.alloc(RESERVE) };
+        let block = unsafe { Recycling.alloc(RESERVE) };
         if block.is_null() {
             return Err(ErrorKind::Memory.into());
         }

@@ -86,7 +86,10 @@ impl Volume {
             }
         }
         let mut pages = self.overlay.take_pages()?;
-        pages.retain(|&(pgno, _)| pgno.value() <= page_count && pgno != lock_page);
+        pages.truncate(pages.partition_point(|&(pgno, _)| pgno.value() <= page_count));
+        if let Ok(at) = pages.binary_search_by_key(&lock_page, |&(pgno, _)| pgno) {
+            pages.remove(at);
+        }
         let staged = core::mem::take(self.overlay.staged());
         Ok(Change { owner: Owner::Transaction, page_size, page_count, pages, staged })
     }

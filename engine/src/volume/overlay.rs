@@ -1,8 +1,9 @@
 //! What the transaction under way has written.
 
-use std::collections::{HashMap, TryReserveError};
+use std::collections::TryReserveError;
 
 use pagemark::page::Pgno;
+use rustc_hash::FxHashMap;
 
 use super::staging::Staged;
 use crate::store::Pages;
@@ -12,7 +13,7 @@ use crate::store::Pages;
 pub(crate) struct Overlay {
     /// Size of the pieces, in bytes; only of use while there is no committed state to take it from.
     chunk: usize,
-    pages: HashMap<u32, Box<[u8]>>,
+    pages: FxHashMap<u32, Box<[u8]>>,
     /// What the store has of it already; none of these is in `pages`.
     staged: Staged,
     /// How many committed pages still show: the smallest size the file has had, in pages.
@@ -73,7 +74,7 @@ impl Overlay {
     pub(crate) fn clear(&mut self) {
         // A table grown by one large transaction is not kept for the small ones after it.
         if self.pages.capacity() > 4096 {
-            self.pages = HashMap::new();
+            self.pages = FxHashMap::default();
         }
         self.pages.clear();
         self.staged = Staged::default();
