@@ -14,11 +14,13 @@
 //! | 0 | [`error`], [`rows`] |
 //! | 1 | [`store`]: where page versions are kept; [`history`]: which of them are needed |
 //! | 2 | `volume`: the database file as SQLite sees it, and the commit; `scratch`: the temporary files beside it |
-//! | 3 | `sqlite`: SQLite's C interface, and the VFS over the volume |
-//! | 4 | [`database`] |
-//! | 5 | `bind` (on wasm32) |
+//! | 3 | `journal`: the rollback journal of the database, which refers to the volume's pages |
+//! | 4 | `sqlite`: SQLite's C interface, and the VFS over the volume |
+//! | 5 | [`database`] |
+//! | 6 | `bind` (on wasm32) |
 //!
-//! Unsafe code is in `sqlite`, and in wasm's allocators (`bind/reserve.rs`, `bind/recycle.rs`) and copies (`bind/copy.rs`), nowhere else.
+//! Unsafe code is in `sqlite`, and in wasm's allocators (`bind/reserve.rs`, `bind/recycle.rs`) and copies
+//! (`bind/copy.rs`), nowhere else.
 
 pub mod database;
 pub mod error;
@@ -26,6 +28,7 @@ pub mod history;
 pub mod rows;
 pub mod store;
 
+mod journal;
 mod scratch;
 mod sqlite;
 mod volume;

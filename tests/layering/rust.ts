@@ -27,10 +27,11 @@ export const ENGINE_LAYERS: Readonly<Record<string, number>> = {
   history: 2,
   volume: 3,
   scratch: 3,
-  sqlite: 4,
-  database: 5,
-  bind: 6,
-  tests: 7,
+  journal: 4,
+  sqlite: 5,
+  database: 6,
+  bind: 7,
+  tests: 8,
 };
 
 /** What breaks the layers in `sources` (paths below `folder`), as sentences. */

@@ -1,9 +1,9 @@
 //! The files of the VFS: the database over its volume, and temporary ones.
 //!
-//! The database says that it takes batches of writes at once (`SQLITE_IOCAP_BATCH_ATOMIC`). SQLite then keeps the
-//! rollback journal in its own memory instead of in a file, which spares copies; whether a transaction commits that
-//! way or, because it spilled its cache or spans files, through a journal file, makes no difference: pages are handed
-//! on when SQLite is through with all of it (`COMMIT_PHASETWO`, see `volume`).
+//! For small transactions the database says that it takes batches of writes at once (`SQLITE_IOCAP_BATCH_ATOMIC`).
+//! SQLite then keeps the rollback journal in its own memory instead of in a file, which spares calls; for large ones a
+//! file of ours spares copies (see `journal`). Whether a transaction commits this way or that makes no difference: pages
+//! are handed on when SQLite is through with all of it (`COMMIT_PHASETWO`, see `volume`).
 //!
 //! WAL mode is refused: there is no shared memory (`iVersion` 1), and the exclusive locking mode, which could do
 //! without, is not entered. There is nothing to gain: the versions in the store are what lets readers of a pinned
@@ -16,6 +16,7 @@ use std::rc::Rc;
 
 use super::ffi;
 use super::vfs::{close_database, forget_journal};
+use crate::journal::Journal;
 use crate::scratch::ScratchFile;
 use crate::store::StoreError;
 use crate::volume::Volume;
@@ -23,7 +24,9 @@ use crate::volume::Volume;
 /// What an open file is.
 pub(super) enum Opened {
     Database(Rc<RefCell<Volume>>),
-    /// A journal or another temporary file; the volume says why the store failed.
+    /// The database's rollback journal.
+    Journal(Rc<RefCell<Journal>>, Rc<RefCell<Volume>>),
+    /// Another journal or a temporary file; the volume says why the store failed.
     Scratch(Rc<RefCell<ScratchFile>>, Rc<RefCell<Volume>>),
 }
 
@@ -102,6 +105,18 @@ fn with_volume(volume: &RefCell<Volume>, action: impl FnOnce(&mut Volume) -> Res
     }
 }
 
+/// The same with the journal.
+fn with_journal(
+    journal: &RefCell<Journal>,
+    volume: &RefCell<Volume>,
+    action: impl FnOnce(&mut Journal, &mut Volume) -> Result<c_int, StoreError>,
+) -> c_int {
+    with_volume(volume, |volume| match journal.try_borrow_mut() {
+        Ok(mut journal) => action(&mut journal, volume),
+        Err(_) => Ok(ffi::SQLITE_MISUSE),
+    })
+}
+
 /// The same with a temporary file.
 fn with_scratch(
     file: &RefCell<ScratchFile>,
@@ -151,6 +166,9 @@ unsafe extern "C" fn read(file: *mut ffi::sqlite3_file, buffer: *mut c_void, len
     let code = |whole| if whole { ffi::SQLITE_OK } else { ffi::SQLITE_IOERR_SHORT_READ };
     match opened {
         Opened::Database(volume) => with_volume(volume, |volume| Ok(code(volume.read(offset, buffer)?))),
+        Opened::Journal(journal, volume) => {
+            with_journal(journal, volume, |journal, volume| Ok(code(journal.read(volume, offset, buffer)?)))
+        }
         Opened::Scratch(file, volume) => with_scratch(file, volume, |file| Ok(code(file.read(offset, buffer)?))),
     }
 }
@@ -162,6 +180,9 @@ unsafe extern "C" fn write(file: *mut ffi::sqlite3_file, bytes: *const c_void, l
     let done = |result: Result<(), StoreError>| result.map(|()| ffi::SQLITE_OK);
     match opened {
         Opened::Database(volume) => with_volume(volume, |volume| done(volume.write(offset, bytes))),
+        Opened::Journal(journal, volume) => {
+            with_journal(journal, volume, |journal, volume| done(journal.write(volume, offset, bytes)))
+        }
         Opened::Scratch(file, volume) => with_scratch(file, volume, |file| done(file.write(offset, bytes))),
     }
 }
@@ -171,6 +192,9 @@ unsafe extern "C" fn truncate(file: *mut ffi::sqlite3_file, size: i64) -> c_int 
     // SAFETY: SQLite passes an open file.
     match unsafe { opened(file) } {
         Opened::Database(volume) => with_volume(volume, |volume| volume.truncate(size).map(|()| ffi::SQLITE_OK)),
+        Opened::Journal(journal, volume) => {
+            with_journal(journal, volume, |journal, _| journal.truncate(size).map(|()| ffi::SQLITE_OK))
+        }
         Opened::Scratch(file, volume) => {
             with_scratch(file, volume, |file| file.truncate(size).map(|()| ffi::SQLITE_OK))
         }
@@ -186,6 +210,7 @@ unsafe extern "C" fn file_size(file: *mut ffi::sqlite3_file, out: *mut i64) -> c
     // SAFETY: SQLite passes an open file.
     let size = match unsafe { opened(file) } {
         Opened::Database(volume) => volume.try_borrow().map(|volume| volume.size()),
+        Opened::Journal(journal, _) => journal.try_borrow().map(|journal| journal.len()),
         Opened::Scratch(file, _) => file.try_borrow().map(|file| file.len()),
     };
     let Ok(size) = size else { return ffi::SQLITE_MISUSE };
@@ -203,7 +228,7 @@ unsafe extern "C" fn lock(file: *mut ffi::sqlite3_file, level: c_int) -> c_int {
             volume.set_lock(level, ffi::SQLITE_LOCK_NONE);
             Ok(ffi::SQLITE_OK)
         }),
-        Opened::Scratch(..) => ffi::SQLITE_OK,
+        Opened::Journal(..) | Opened::Scratch(..) => ffi::SQLITE_OK,
     }
 }
 
@@ -274,7 +299,9 @@ unsafe extern "C" fn device_characteristics(file: *mut ffi::sqlite3_file) -> c_i
     let every = ffi::SQLITE_IOCAP_SAFE_APPEND | ffi::SQLITE_IOCAP_SEQUENTIAL | ffi::SQLITE_IOCAP_POWERSAFE_OVERWRITE;
     // SAFETY: SQLite passes an open file.
     match unsafe { opened(file) } {
-        Opened::Database(_) => every | ffi::SQLITE_IOCAP_BATCH_ATOMIC,
-        Opened::Scratch(..) => every,
+        Opened::Database(volume) if volume.try_borrow().is_ok_and(|volume| !volume.wants_journal_file()) => {
+            every | ffi::SQLITE_IOCAP_BATCH_ATOMIC
+        }
+        _ => every,
     }
 }

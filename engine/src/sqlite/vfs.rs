@@ -1,8 +1,8 @@
 //! The VFS: which files there are. One VFS for each connection, so that nothing is shared and a file is found by
 //! pointer.
 //!
-//! The database is the one name [`DATABASE`], opened once. Journals are kept by name for as long as SQLite wants them
-//! (most transactions have none: see `file.rs`), temporary files without a name. ATTACH of anything else
+//! The database is the one name [`DATABASE`], opened once. Journals are kept for as long as SQLite wants them
+//! (small transactions have none: see `file.rs`), temporary files without a name. ATTACH of anything else
 //! that would be a file is refused: two stores cannot commit together.
 
 use std::cell::{Cell, RefCell};
@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use super::ffi;
 use super::file::{self, Opened};
 use crate::error::{ErrorKind, Result};
+use crate::journal::Journal;
 use crate::scratch::{Blocks, ScratchFile};
 use crate::volume::Volume;
 
@@ -36,7 +37,8 @@ pub(super) struct Files {
     open: Cell<bool>,
     /// Whether [`COMPACTED`] may be opened as a database.
     compacting: Cell<bool>,
-    /// Journals, and what a compaction writes.
+    journal: RefCell<Option<Rc<RefCell<Journal>>>>,
+    /// Other journals, and what a compaction writes.
     named: RefCell<HashMap<CString, Rc<RefCell<ScratchFile>>>>,
 }
 
@@ -68,6 +70,9 @@ impl Files {
         if flags & ffi::SQLITE_OPEN_WAL != 0 {
             return Err(ffi::SQLITE_CANTOPEN);
         }
+        if name == JOURNAL {
+            return self.open_journal(flags);
+        }
         let mut named = self.named.try_borrow_mut().map_err(|_| ffi::SQLITE_MISUSE)?;
         match named.get(name) {
             Some(file) => self.opened(Rc::clone(file)),
@@ -81,6 +86,21 @@ impl Files {
         }
     }
 
+    fn open_journal(&self, flags: c_int) -> Result<Opened, c_int> {
+        let mut journal = self.journal.try_borrow_mut().map_err(|_| ffi::SQLITE_MISUSE)?;
+        if journal.is_none() && flags & ffi::SQLITE_OPEN_CREATE != 0 {
+            let rest = self.blocks.file().map_err(|_| ffi::SQLITE_MISUSE)?;
+            *journal = Some(Rc::new(RefCell::new(Journal::new(rest))));
+        }
+        let journal = journal.as_ref().ok_or(ffi::SQLITE_CANTOPEN)?;
+        Ok(Opened::Journal(Rc::clone(journal), Rc::clone(&self.volume)))
+    }
+
+    /// Forgets the journal; whether there was one.
+    fn take_journal(&self) -> bool {
+        self.journal.try_borrow_mut().is_ok_and(|mut journal| journal.take().is_some())
+    }
+
     fn new_file(&self) -> Result<Rc<RefCell<ScratchFile>>, c_int> {
         let file = self.blocks.file().map_err(|_| ffi::SQLITE_MISUSE)?;
         Ok(Rc::new(RefCell::new(file)))
@@ -92,6 +112,10 @@ impl Files {
 
     /// As in SQLite's own VFSes an empty file does not count as one.
     fn exists(&self, name: &CStr) -> bool {
+        if name == JOURNAL {
+            let Ok(journal) = self.journal.try_borrow() else { return false };
+            return journal.as_ref().is_some_and(|journal| journal.try_borrow().is_ok_and(|journal| journal.len() > 0));
+        }
         let Ok(named) = self.named.try_borrow() else { return false };
         named.get(name).is_some_and(|file| file.try_borrow().is_ok_and(|file| file.len() > 0))
     }
@@ -110,8 +134,9 @@ impl Registration {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let name = CString::new(format!("pagemark-{}", NEXT.fetch_add(1, Ordering::Relaxed)));
         let name = name.map_err(|_| ErrorKind::Memory)?;
-        let (open, compacting, named) = (Cell::new(false), Cell::new(false), RefCell::default());
-        let files = Rc::new(Files { volume, blocks, open, compacting, named });
+        let (open, compacting) = (Cell::new(false), Cell::new(false));
+        let (journal, named) = (RefCell::default(), RefCell::default());
+        let files = Rc::new(Files { volume, blocks, open, compacting, journal, named });
         let mut vfs = Box::new(ffi::sqlite3_vfs {
             iVersion: 2,
             szOsFile: file::SIZE,
@@ -199,16 +224,15 @@ pub(super) unsafe fn close_database(vfs: *mut ffi::sqlite3_vfs) {
 /// As [`files`].
 pub(super) unsafe fn forget_journal(vfs: *mut ffi::sqlite3_vfs) {
     // SAFETY: as the caller promises.
-    unsafe { files(vfs) }.take(JOURNAL);
+    unsafe { files(vfs) }.take_journal();
 }
 
 unsafe extern "C" fn delete(vfs: *mut ffi::sqlite3_vfs, name: *const c_char, _sync: c_int) -> c_int {
     // SAFETY: SQLite passes the VFS it was given and a name.
     let (files, name) = unsafe { (files(vfs), text(name)) };
-    match name.and_then(|name| files.take(name)) {
-        Some(_) => ffi::SQLITE_OK,
-        None => ffi::SQLITE_IOERR_DELETE_NOENT,
-    }
+    let was_there =
+        name.is_some_and(|name| if name == JOURNAL { files.take_journal() } else { files.take(name).is_some() });
+    if was_there { ffi::SQLITE_OK } else { ffi::SQLITE_IOERR_DELETE_NOENT }
 }
 
 unsafe extern "C" fn access(vfs: *mut ffi::sqlite3_vfs, name: *const c_char, _flags: c_int, out: *mut c_int) -> c_int {

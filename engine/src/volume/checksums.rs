@@ -7,6 +7,8 @@ use std::collections::TryReserveError;
 use pagemark::page::checksum::PageChecksummer;
 use pagemark::page::{Checksum, Crc64, PageSize, Pgno};
 
+use crate::store::CommitRecord;
+
 /// Checksums of the newest commit's pages, as far as known.
 #[derive(Debug, Default)]
 pub(crate) struct Checksums {
@@ -30,6 +32,17 @@ impl Checksums {
     /// The one of a page of the newest commit.
     pub(crate) fn known(&self, pgno: Pgno) -> Option<Checksum> {
         self.known.get(index(pgno)).copied().and_then(Checksum::new)
+    }
+
+    /// Takes note of a page of the newest commit that was read.
+    pub(crate) fn note(&mut self, newest: &CommitRecord, pgno: Pgno, page: &[u8]) -> Result<(), TryReserveError> {
+        if self.known(pgno).is_none() {
+            self.reserve(newest.page_count)?;
+            self.resize(newest.page_count);
+            let checksum = self.of(newest.page_size, pgno, page);
+            self.set(pgno, checksum);
+        }
+        Ok(())
     }
 
     /// Makes room for `page_count` pages, so that [`Checksums::set`] cannot fail.

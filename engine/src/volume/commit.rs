@@ -131,11 +131,13 @@ impl Volume {
         // A clock that was set back would make states out of order, and so not to be found by time.
         let time_ms = before.map_or(self.now_ms, |before| before.time_ms.max(self.now_ms));
         let record = CommitRecord { txid, time_ms, page_size, page_count, checksum };
+        let written = pages.len() + staged.up_to(page_count).count();
         let keep = self.history.keep_after(&record, self.now_ms);
         let first = pages.first().filter(|&&(pgno, _)| pgno == Pgno::FIRST);
         let header = first.and_then(|(_, page)| page.first_chunk().copied());
         self.store.commit(Commit { record, lineage: self.history.lineage(), pages, keep: keep.clone() })?;
         self.history.committed(record, keep);
+        self.last_written = written;
         self.header = if staged.has(Pgno::FIRST) { None } else { header.or(self.header) };
         self.sums.resize(page_count);
         for (pgno, checksum) in staged.up_to(page_count) {

@@ -31,6 +31,8 @@ use crate::store::{CommitRecord, SharedStore, StoreError, copied, zeroed};
 const HEADER: usize = 100;
 /// SQLite's default page size, for a database that has none yet.
 const DEFAULT_PAGE_SIZE: usize = 4096;
+/// A transaction that writes as many pages is a large one; in tests many are.
+const MANY_PAGES: usize = if cfg!(test) { 8 } else { 1024 };
 
 /// One database between SQLite and its store.
 pub(crate) struct Volume {
@@ -47,6 +49,8 @@ pub(crate) struct Volume {
     header: Option<[u8; HEADER]>,
     /// The time of the call that is under way, in milliseconds since 1970.
     pub(crate) now_ms: i64,
+    /// How many pages the last commit wrote.
+    last_written: usize,
     /// SQLite's lock level on the file.
     lock: i32,
     /// Why the store failed in the call that is under way: SQLite only carries a number.
@@ -68,6 +72,7 @@ impl Volume {
             sums: Checksums::default(),
             header: None,
             now_ms,
+            last_written: 0,
             lock: 0,
             failure: None,
             commit_failed: false,
@@ -237,6 +242,26 @@ impl Volume {
         Ok(())
     }
 
+    /// Whether `page` is what the newest commit has under that number; no when that is not known.
+    pub(crate) fn is_committed(&mut self, pgno: Pgno, page: &[u8]) -> bool {
+        let Some(newest) = self.newest().filter(|newest| newest.page_size.bytes() == page.len()) else { return false };
+        let known = self.sums.known(pgno).filter(|_| pgno.value() <= newest.page_count);
+        known.is_some_and(|known| known == self.sums.of(newest.page_size, pgno, page))
+    }
+
+    /// Fills `page` with what the newest commit has under that number.
+    pub(crate) fn read_committed(&mut self, pgno: Pgno, page: &mut [u8]) -> Result<(), StoreError> {
+        let newest = self.newest().ok_or_else(|| StoreError::Damaged("it has no commit any more".into()))?;
+        self.store.read(pgno, newest.txid, page)
+    }
+
+    /// Whether the next transaction is so large, going by the last one, that its journal should be a file that refers to
+    /// the pages of the newest commit ([`crate::journal`]). In SQLite's own memory it is a copy of them, which is
+    /// quicker for a few.
+    pub(crate) fn wants_journal_file(&self) -> bool {
+        self.spills() || self.last_written >= MANY_PAGES
+    }
+
     /// Whether the store takes what is not committed.
     pub(crate) fn spills(&self) -> bool {
         self.store.spills()
@@ -285,6 +310,7 @@ impl Volume {
                     && pgno != newest.page_size.lock_page() =>
             {
                 self.store.read(pgno, newest.txid, page)?;
+                self.sums.note(&newest, pgno, page)?;
                 if pgno == Pgno::FIRST {
                     self.header = page.first_chunk().copied();
                 }
