@@ -101,6 +101,7 @@ test("C17 verify --restore checks what a restore gives, and answers the user's o
   const { status, stdout } = cli.run("verify", "app", "--from", "backups", "--restore");
   expect(status).toBe(0);
   expect(stdout).toContain("restored: the database is whole");
+  expect(stdout).toContain("every table has the fingerprints that were recorded when it was backed up");
   expect(cli.failure("verify", "app", "--from", "backups", "--query", "DELETE FROM orders")[0]).toBe(1);
   expect(cli.failure("verify", "app", "--from", "backups", "--query", "SELEC")).toEqual([1, "SQL_ERROR"]);
   expect(existsSync(join(folder, "copy.db"))).toBe(false);

@@ -5,16 +5,16 @@ import { join } from "node:path";
 import { useEngine } from "../core/index.ts";
 import { compiled } from "../core/platform.node.ts";
 import { Database } from "../engine/database.ts";
-import { filePages } from "../engine/file-pages.node.ts";
+import { type FilePages, filePages } from "../engine/file-pages.node.ts";
 import type { Check } from "../engine/results.ts";
 import { table } from "./output.ts";
 
 useEngine(async () => compiled("engine"));
 
-/** Writes `body` to a file that is there only while `use` runs, and opens the database in it for reading. */
+/** Writes `body` to a file that is there only while `use` runs, and opens the database in it for reading; `file` is its pages. */
 export async function withDatabase<T>(
   body: ReadableStream<Uint8Array>,
-  use: (database: Database) => Promise<T> | T,
+  use: (database: Database, file: FilePages["raw"]) => Promise<T> | T,
 ): Promise<T> {
   const folder = await mkdtemp(join(tmpdir(), "pagemark-"));
   try {
@@ -27,7 +27,7 @@ export async function withDatabase<T>(
     }
     using pages = filePages(path);
     using database = await Database.open({ store: pages });
-    return await use(database);
+    return await use(database, pages.raw);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

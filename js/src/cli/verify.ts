@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import type { Database } from "../engine/database.ts";
 import type { Check } from "../engine/results.ts";
 import type { SqlValue } from "../engine/values.ts";
 import type { Backups } from "../jobs/database.ts";
@@ -27,7 +28,7 @@ export function addVerify(program: Command, signal: AbortSignal): void {
     .option("--at <moment>", "verify one backup alone: its id, a bookmark, a TXID or a time")
     .option(
       "--restore",
-      "put the backup into SQLite as well, and check it there: pages, indexes, foreign keys",
+      "put the backup into SQLite as well, and check it there: pages, indexes, foreign keys, and every table's fingerprints",
     )
     .option("--query <sql...>", "run queries of your own on it, and print their rows; implies --restore")
     .action(async (name: string, _options, command: Command) => {
@@ -58,12 +59,14 @@ export function addVerify(program: Command, signal: AbortSignal): void {
           return restored ? `${stored}\n${asText(restored)}` : stored;
         },
       );
-      if (!isSound || restored?.check.ok === false) process.exitCode = EXIT.failed;
+      if (!isSound || (restored && !isRight(restored))) process.exitCode = EXIT.failed;
     });
 }
 
 interface Restored {
   check: Check;
+  /** The tables and indexes in which a page's fingerprint is not the one recorded at the backup; missing where none was. */
+  differing?: string[];
   /** The rows of each query. */
   answers: { sql: string; columns: string[]; rows: SqlValue[][] }[];
 }
@@ -76,16 +79,34 @@ async function tryRestore(
   options: JobOptions,
 ): Promise<Restored> {
   const { body } = await backups.download(at, options);
-  return withDatabase(body, (database) => {
+  return withDatabase(body, async (database, file) => {
+    const pages = await backups.differences(file, at, options);
     const answers = queries.map((sql) => {
       using statement = database.prepare(sql);
       return { sql: sql.trim(), columns: statement.columns, rows: statement.values() };
     });
-    return { check: database.check(), answers };
+    return { check: database.check(), ...(pages && { differing: placesOf(database, pages) }), answers };
   });
 }
 
-function asText({ check, answers }: Restored): string {
+function isRight({ check, differing = [] }: Restored): boolean {
+  return check.ok && differing.length === 0;
+}
+
+/** What the pages belong to: a table, an index, or where SQLite cannot tell, their numbers. */
+export function placesOf(database: Database, pages: readonly number[]): string[] {
+  if (pages.length === 0) return [];
+  const places = new Map<number, string>();
+  try {
+    using statement = database.prepare("SELECT pageno, name FROM dbstat");
+    for (const [page, name] of statement.values()) places.set(Number(page), String(name));
+  } catch {
+    // Too damaged to be walked through.
+  }
+  return [...new Set(pages.map((page) => places.get(page) ?? `page ${page}`))];
+}
+
+function asText({ check, differing, answers }: Restored): string {
   const tables = answers.map(
     ({ sql, columns, rows }) =>
       `${sql}\n${table(
@@ -93,7 +114,12 @@ function asText({ check, answers }: Restored): string {
         rows.map((row) => row.map(cell)),
       )}`,
   );
-  return [`restored: ${checkText(check)}`, ...tables].join("\n");
+  const fingerprints =
+    differing &&
+    (differing.length === 0
+      ? "every table has the fingerprints that were recorded when it was backed up"
+      : `not as they were backed up: ${differing.join(", ")}`);
+  return [`restored: ${checkText(check)}`, ...(fingerprints ? [fingerprints] : []), ...tables].join("\n");
 }
 
 function cell(value: SqlValue): string {
@@ -101,7 +127,8 @@ function cell(value: SqlValue): string {
   return value instanceof Uint8Array ? `${value.length} bytes` : String(value);
 }
 
-function asJson({ check, answers }: Restored) {
+function asJson(restored: Restored) {
+  const { check, differing, answers } = restored;
   const plain = (value: SqlValue) => {
     if (value instanceof Uint8Array) return { hex: Buffer.from(value).toString("hex") };
     return typeof value === "bigint" ? String(value) : value;
@@ -111,5 +138,5 @@ function asJson({ check, answers }: Restored) {
     columns,
     rows: rows.map((row) => row.map(plain)),
   }));
-  return { ...checkJson(check), queries };
+  return { ...checkJson(check), ok: isRight(restored), ...(differing && { differing }), queries };
 }

@@ -1,11 +1,17 @@
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import type { PageStore } from "../core/index.ts";
 import { DamageError, PagemarkError } from "../errors/index.ts";
+import type { Moment } from "../sources/source.ts";
 
 /** Where a file says how SQLite may write and read it: 2 for with a WAL, which the engine has not. */
 const JOURNAL_MODES = 18;
 /** What a database of no commits is at, as far as the engine asks: this store is only read. */
 const NO_CHECKSUM = "8000000000000000";
+
+/** A file as SQLite sees it, and as it is. */
+export interface FilePages extends PageStore, Disposable {
+  readonly raw: Pick<Moment, "pageSize" | "pageCount" | "read">;
+}
 
 /**
  * The pages of a SQLite file that nobody writes, such as one restored to look into it: read as they are needed, so that
@@ -15,7 +21,7 @@ const NO_CHECKSUM = "8000000000000000";
  *
  * @throws DamageError when it is not a database
  */
-export function filePages(path: string): PageStore & Disposable {
+export function filePages(path: string): FilePages {
   const file = openSync(path, "r");
   const header = new Uint8Array(100);
   readSync(file, header, 0, header.length, 0);
@@ -27,6 +33,11 @@ export function filePages(path: string): PageStore & Disposable {
     throw new DamageError("DATABASE_NOT_SQLITE", `${path} is not a SQLite database`, { name: path });
   }
   return {
+    raw: {
+      pageSize,
+      pageCount,
+      read: async (first, into) => void readSync(file, into, 0, into.length, (first - 1) * pageSize),
+    },
     open: () => ({
       lineage: "0000000000000001",
       commits: [{ txid: 1, timeMs: 0, pageSize, pageCount, checksum: NO_CHECKSUM }],

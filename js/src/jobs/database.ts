@@ -3,6 +3,7 @@ import { PagemarkError } from "../errors/index.ts";
 import type { Moment, PageSource } from "../sources/source.ts";
 import type { Store } from "../stores/store.ts";
 import { type BackupOptions, backUp, type NewBackup } from "./backup.ts";
+import { type Compared, findDifferences } from "./differences.ts";
 import { type DumpOptions, dumpMoment } from "./dump.ts";
 import { dumpSource } from "./dump-source.ts";
 import { History, type Link, type Listed } from "./history.ts";
@@ -147,6 +148,25 @@ export class Backups {
    */
   removalKeys(ids: ReadonlySet<string>): Promise<string[]> {
     return translating(this.name, () => removalKeys(this.store, this.#folder, ids));
+  }
+
+  /**
+   * The pages of `file` whose fingerprints are not those recorded with the backup, ascending: none in what a restore
+   * gave. Nothing when no fingerprints were recorded, as by Litestream.
+   */
+  differences(file: Compared, at?: At, options: JobOptions = {}): Promise<number[] | undefined> {
+    return translating(this.name, async () => {
+      const { signal } = options;
+      const { record } = await planRestore(this.store, this.#folder, formatAt(at), signal);
+      if (!record) return undefined;
+      const history = await History.load(this.store, this.#folder, "all", signal);
+      const states = await PreviousStates.open(this.store, history.fingerprints(record), signal);
+      try {
+        return await findDifferences(file, states, options);
+      } finally {
+        await states.close();
+      }
+    });
   }
 
   /** Proves what is stored; see {@link Verification}. */
