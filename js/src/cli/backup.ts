@@ -2,7 +2,7 @@ import { type Command, InvalidArgumentError } from "commander";
 import { pagemark } from "../jobs/pagemark.ts";
 import { backupJson, bytes, EXIT, print, table, warn } from "./output.ts";
 import { nameOf, openSource, openStore } from "./places.ts";
-import { lowerPriority } from "./priority.ts";
+import { giveWay } from "./priority.ts";
 import { withBar } from "./progress-bar.ts";
 
 interface Options {
@@ -11,6 +11,7 @@ interface Options {
   full?: boolean;
   pages?: number;
   maxRate?: number;
+  hurry?: boolean;
   json?: boolean;
 }
 
@@ -27,6 +28,7 @@ export function addBackup(program: Command, signal: AbortSignal): void {
     .option("--full", "a full backup, even where an incremental one would do")
     .option("--pages <n>", "pages a step; -1 leaves it to pagemark", number)
     .option("--max-rate <bytes>", "read no more than so many bytes a second", number)
+    .option("--hurry", "take processor time from other processes; else what they leave is used")
     .action(async (path: string, _options, command: Command) => {
       const {
         to,
@@ -34,10 +36,11 @@ export function addBackup(program: Command, signal: AbortSignal): void {
         full = false,
         pages,
         maxRate,
+        hurry = false,
         json = false,
       } = command.optsWithGlobals<Options>();
       // A backup may take longer; whoever writes to the database should not.
-      lowerPriority();
+      if (!hurry) giveWay();
       const database = pagemark(openSource(path), { store: openStore(to), name });
       const backup = await withBar(`backing up ${name}`, json, (onProgress) =>
         database.backup({
