@@ -1,4 +1,4 @@
-import { type Hasher, sha256 } from "../core/index.ts";
+import { free, type Hasher, sha256 } from "../core/index.ts";
 import { DamageError } from "../errors/index.ts";
 import type { Store } from "../stores/store.ts";
 
@@ -73,7 +73,8 @@ export class ObjectReader {
     if (spare) this.#buffers.giveBack(new Uint8Array(spare));
     const bytes = await (this.#ahead ?? this.#nextChunk());
     this.#ahead = undefined;
-    this.#buffers.giveBack(this.#last);
+    if (this.#store.givesChunksAway && !this.#buffers.made(this.#last)) free(this.#last);
+    else this.#buffers.giveBack(this.#last);
     this.#last = bytes;
     if (bytes.length === 0) return bytes;
     this.#hash?.update(bytes);

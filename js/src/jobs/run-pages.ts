@@ -75,6 +75,7 @@ export async function packSome(
     return { ...rest, ...(await run.finish(state.checksum, budget)), packed };
   } finally {
     free(buffer);
+    if (pages) free(new Uint8Array(pages.buffer));
     await run.close();
   }
 }

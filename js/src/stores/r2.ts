@@ -39,6 +39,7 @@ export function r2(bucket: R2Binding, patience: Partial<Patience> = {}): Store {
 }
 
 class R2Store implements Store {
+  readonly givesChunksAway = true;
   readonly layout = "bucket";
   readonly description = "an R2 bucket";
   readonly uploads: StoreUploads;

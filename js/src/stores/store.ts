@@ -91,6 +91,8 @@ export interface StoreUploads {
  * Every driver passes the suite in `tests/contracts/store.ts`.
  */
 export interface Store {
+  /** Whether the chunks of what {@link Store.get} streams are the reader's alone, who may free them. */
+  readonly givesChunksAway?: boolean;
   /** How LTX files are named here: as Litestream does in a folder, or as it does in a bucket. */
   readonly layout: "folder" | "bucket";
   /** Names the store in messages; holds no secret. */
