@@ -2,11 +2,9 @@ import { BATCH, type Core, type PackPool, type PackResult, type PageRun, packPoo
 import type { Moment } from "../sources/source.ts";
 import type { BackupOptions } from "./backup.ts";
 import { countOf, readRuns, runsOf, runsWithin } from "./page-runs.ts";
-import type { PreviousStates } from "./previous-states.ts";
+import { type PreviousStates, STATE_SIZE } from "./previous-states.ts";
 import type { Throttle } from "./progress.ts";
 import type { Upload } from "./upload.ts";
-
-const STATE_SIZE = 24;
 
 export interface PackJob {
   moment: Moment;

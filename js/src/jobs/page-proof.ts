@@ -1,8 +1,6 @@
 import { type Core, core } from "../core/index.ts";
-import type { PreviousStates } from "./previous-states.ts";
+import { type PreviousStates, STATE_SIZE } from "./previous-states.ts";
 
-/** Length of a page's state, in bytes. */
-const STATE_SIZE = 24;
 /** Of its checksum, which the fingerprint follows. */
 const CHECKSUM_SIZE = 8;
 const STATES_AT_ONCE = 4096;

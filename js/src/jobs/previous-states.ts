@@ -4,6 +4,9 @@ import type { Link } from "./history.ts";
 import { damaged, ObjectReader } from "./object-reader.ts";
 import { checksumIn } from "./record.ts";
 
+/** Length of a page's state, in bytes: its checksum, then its fingerprint. */
+export const STATE_SIZE = 24;
+
 /** The states of every page at the last backup, in order: what an incremental backup compares with. */
 export class PreviousStates {
   readonly pageCount: number;

@@ -1,13 +1,12 @@
 import { core } from "../core/index.ts";
 import type { Store } from "../stores/store.ts";
 import { ChainIndex } from "./chain-index.ts";
+import { differ } from "./differences.ts";
 import { FrameReader } from "./frame-reader.ts";
 import { damaged } from "./object-reader.ts";
-import type { PreviousStates } from "./previous-states.ts";
+import { type PreviousStates, STATE_SIZE } from "./previous-states.ts";
 import type { RestorePlan } from "./restore.ts";
 
-/** Length of a page's state, in bytes. */
-const STATE_SIZE = 24;
 const PROVED_AT_ONCE = 4096;
 
 /** Single pages of a stored backup, kept until they are proved: nothing is restored for it. */
@@ -47,11 +46,8 @@ export class StoredPages {
         for (const [pgno, { key, page }] of this.#read) {
           const at = (pgno - first) * STATE_SIZE;
           if (at < 0 || at >= batch.length) continue;
-          packer.add(pgno, page, batch.subarray(at, at + STATE_SIZE));
-          const packed = packer.take();
-          const changed = packed.takeFrames().length > 0;
-          packed.free();
-          if (changed) throw damaged(key, `does not hold page ${pgno} as it was backed up`);
+          if (differ(packer, pgno, page, batch.subarray(at, at + STATE_SIZE)))
+            throw damaged(key, `does not hold page ${pgno} as it was backed up`);
         }
       }
       await states.finish();
