@@ -98,8 +98,11 @@ export function placesOf(database: Database, pages: readonly number[]): string[]
   if (pages.length === 0) return [];
   const places = new Map<number, string>();
   try {
-    using statement = database.prepare("SELECT pageno, name FROM dbstat");
-    for (const [page, name] of statement.values()) places.set(Number(page), String(name));
+    using statement = database.prepare(
+      "SELECT pageno, name FROM dbstat WHERE pageno IN (SELECT value FROM json_each(?))",
+    );
+    for (const [page, name] of statement.values(JSON.stringify(pages)))
+      places.set(Number(page), String(name));
   } catch {
     // Too damaged to be walked through.
   }
