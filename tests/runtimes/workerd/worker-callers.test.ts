@@ -37,6 +37,7 @@ describe("callers through a binding", () => {
     download: (binding, wrong) => binding.database("callers").download("00000000", { range: wrong }),
     "dump tables": (binding, wrong) => binding.database("callers").dump({ tables: wrong, at: "00000000" }),
     "dump dialect": (binding, wrong) => binding.database("callers").dump({ dialect: wrong ?? 0 }),
+    "dump range": (binding, wrong) => binding.database("callers").dump({ range: wrong ?? 0 }),
     bookmarkAt: (binding, wrong) => binding.database("callers").bookmarkAt(wrong),
     verify: (binding, wrong) => binding.database("callers").verify(wrong ?? "00000000"),
     "no database": (binding, wrong) => binding.prepare(wrong).all(),
@@ -56,6 +57,14 @@ describe("callers through a binding", () => {
     }
     expect(await rows(uuid, "SELECT count(*) AS n FROM sqlite_schema")).toEqual([{ n: 0 }]);
   });
+});
+
+test("a range of SQL that another request may not give again is refused", async () => {
+  const binding = new Entrypoint(createExecutionContext(), env).database("callers");
+  const range = { offset: 0, length: 10 };
+  for (const at of [undefined, new Date()]) {
+    await expect(binding.dump({ range, ...(at && { at }) })).rejects.toMatchObject({ code: "USAGE" });
+  }
 });
 
 test("A1 the first uses of a binding, all at once, make one database and each has an answer", async () => {

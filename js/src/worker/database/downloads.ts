@@ -70,10 +70,16 @@ export class Downloads {
   /** A state as SQL. */
   async sql({ at, range, ...options }: DumpOptions): Promise<Download> {
     const { name } = this.#home.identity;
-    const database = await this.#home.database();
-    if (at === undefined) return { filename: `${name}.sql`, body: await database.dump(options) };
-    const backup = await this.#find(at);
-    if (!backup) return { filename: `${name}.sql`, body: await database.dump({ ...options, at }) };
+    const backup = at === undefined ? undefined : await this.#find(at);
+    if (!backup) {
+      if (range)
+        throw new PagemarkError("USAGE", "SQL comes in ranges only of a backup: give its id as `at`");
+      const database = await this.#home.database();
+      return {
+        filename: `${name}.sql`,
+        body: await database.dump(at === undefined ? options : { ...options, at }),
+      };
+    }
     const stored = await this.#backups.stored();
     const filename = fileOf(name, backup, "sql");
     const make = () => stored.dump(backup.id, options);
