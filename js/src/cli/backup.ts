@@ -40,7 +40,7 @@ export function addBackup(program: Command, signal: AbortSignal): void {
         json = false,
       } = command.optsWithGlobals<Options>();
       // A backup may take longer; whoever writes to the database should not.
-      if (!hurry) giveWay();
+      if (!hurry) giveWay(path);
       const database = pagemark(openSource(path), { store: openStore(to), name });
       const backup = await withBar(`backing up ${name}`, json, (onProgress) =>
         database.backup({

@@ -1,9 +1,12 @@
 import { spawn } from "node:child_process";
-import { readdirSync } from "node:fs";
+import { closeSync, openSync, readdirSync, readSync, statSync } from "node:fs";
 import { constants, setPriority } from "node:os";
 
-/** Lets every other process go first, with all threads that this one has or will have. */
-export function giveWay(): void {
+/** Where a database's header says whether it has a WAL: 2 if so. */
+const WRITE_VERSION = 18;
+
+/** Lets every other process go first while `database` is read, with all threads that this one has or will have. */
+export function giveWay(database: string): void {
   const { PRIORITY_LOW } = constants.priority;
   setPriority(PRIORITY_LOW);
   if (process.platform !== "linux") return;
@@ -15,7 +18,26 @@ export function giveWay(): void {
       // It ended meanwhile.
     }
   }
-  becomeIdle();
+  // Without a WAL, who writes waits for a lock of ours: it must not wait for all other processes as well.
+  if (hasWal(database)) becomeIdle();
+}
+
+/** Not for what cannot be read: who opens it next says why. */
+function hasWal(database: string): boolean {
+  try {
+    // To open a pipe would wait for who writes into it.
+    if (!statSync(database).isFile()) return false;
+    const file = openSync(database, "r");
+    const version = new Uint8Array(1);
+    try {
+      readSync(file, version, 0, 1, WRITE_VERSION);
+    } finally {
+      closeSync(file);
+    }
+    return version[0] === 2;
+  } catch {
+    return false;
+  }
 }
 
 /**
