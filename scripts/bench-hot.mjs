@@ -1,5 +1,5 @@
 // Backs a database up while another process writes to it: how long it takes, what it does to the writer, and what the
-// `sqlite3` shell's `.backup` does beside it. `npm run bench:hot [-- --mb 875]`.
+// `sqlite3` shell's `.backup` does beside it. `npm run bench:hot [-- --mb 875 --modes WAL,DELETE --rates 1,5,100,1000]`.
 import { fork, spawn, spawnSync } from "node:child_process";
 import { copyFileSync, existsSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
@@ -11,7 +11,12 @@ process.removeAllListeners("warning"); // node:sqlite is announced as experiment
 const { DatabaseSync } = await import("node:sqlite");
 
 const { values } = parseArgs({
-  options: { mb: { type: "string", default: "875" }, limit: { type: "string", default: "40" } },
+  options: {
+    mb: { type: "string", default: "875" },
+    limit: { type: "string", default: "40" },
+    modes: { type: "string", default: "WAL,DELETE" },
+    rates: { type: "string", default: "1,5,100,1000" },
+  },
 });
 const folder = join(root, ".cache/bench");
 const database = join(folder, `bench-${values.mb}.db`);
@@ -24,15 +29,16 @@ if (!existsSync(database)) makeDatabase(database, Number(values.mb) * 1e6);
 
 const backup = [process.execPath, cli, "backup", live, "--to", store, "--full", "--json"];
 const shell = ["sqlite3", live, `.backup ${copy}`];
-/** Writes to tell the slowest hundredth by. */
+/** Writes to tell the slowest hundredth by, if they do not take longer than {@link LONG}. */
 const MANY = 1000;
+/** In seconds. */
+const LONG = 30;
 const rows = [];
-for (const mode of ["WAL", "DELETE"]) {
+for (const mode of values.modes.split(",")) {
   prepare(mode);
   const quiet = await timed(backup);
-  for (const rate of [1, 5, 100, 1000]) {
+  for (const rate of values.rates.split(",").map(Number)) {
     rows.push(await underWriter(mode, rate, "pagemark backup --full", quiet.seconds, backup));
-    proveLastBackup();
   }
 }
 prepare("WAL");
@@ -60,10 +66,12 @@ function prepare(mode) {
 async function underWriter(mode, rate, what, quietSeconds, command) {
   // What the stage before left to be written to the disk would slow this one's writes.
   spawnSync("sync");
+  const { n: before } = only(live, "SELECT n FROM marker");
   const writer = fork(join(root, "scripts/lib/hot-writer.mjs"), [live, String(rate)]);
   const transactions = new Promise((resolve) => writer.on("message", resolve));
-  // Enough to know what is usual: where there are many writes, a thousand, one of a hundred of which is the tenth slowest.
-  await sleep(rate < 10 ? 6000 : Math.max(2500, (MANY / rate) * 1000));
+  const enough = Math.min(MANY, LONG * rate);
+  // As many as while it is backed up, to know what is usual.
+  await sleep(Math.max(2500, (enough / rate) * 1000));
   const runs = [];
   let writes = 0;
   do {
@@ -72,7 +80,7 @@ async function underWriter(mode, rate, what, quietSeconds, command) {
     const run = await timed(command, Number(values.limit) * 1000);
     runs.push({ ...run, began, ended: Date.now() });
     writes += run.seconds * rate;
-  } while (rate >= 100 && writes < MANY && runs.at(-1).finished);
+  } while (writes < enough && runs.at(-1).finished);
   await sleep(500);
   writer.send("stop");
   const all = await transactions;
@@ -80,6 +88,8 @@ async function underWriter(mode, rate, what, quietSeconds, command) {
     .filter(([start, took]) => runs.some(({ began, ended }) => start + took >= began && start <= ended))
     .map(([, took]) => took);
   const idle = all.filter(([start, took]) => start + took < runs[0].began).map(([, took]) => took);
+  const last = runs.at(-1);
+  const state = command === backup && stateOf(all, before, last);
   const seconds = runs.map((run) => run.seconds).toSorted((a, b) => a - b);
   return {
     "journal mode": mode,
@@ -89,6 +99,7 @@ async function underWriter(mode, rate, what, quietSeconds, command) {
     "hot s": runs.every(({ finished }) => finished)
       ? seconds[Math.floor(seconds.length / 2)].toFixed(2)
       : `not done after ${values.limit}`,
+    "its state, s": state ? state.toFixed(2) : "",
     runs: runs.length,
     "p99 idle ms": percentile(idle, 0.99),
     "p99 during ms": percentile(during, 0.99),
@@ -97,16 +108,29 @@ async function underWriter(mode, rate, what, quietSeconds, command) {
   };
 }
 
-/** The last backup is one commit: nobody's money is lost between two pages. */
-function proveLastBackup() {
+/**
+ * How long after the last backup began its state was current, in seconds. It is one commit: nobody's money is lost
+ * between two pages.
+ */
+function stateOf(transactions, before, { began }) {
   removeDatabase(copy);
   const args = [cli, "restore", "hot", "--from", store, "-o", copy];
   const { status } = spawnSync(process.execPath, args, { stdio: "ignore" });
-  const db = new DatabaseSync(copy, { readOnly: true });
-  const { total } = db.prepare("SELECT sum(balance) AS total FROM accounts").get();
-  db.close();
+  const { total, n } = only(copy, "SELECT sum(balance) AS total, (SELECT n FROM marker) AS n FROM accounts");
   removeDatabase(copy);
   if (status !== 0 || total !== 1_000_000) throw new Error(`the accounts sum up to ${total}`);
+  const [start, took] = transactions[Math.max(0, n - before - 1)];
+  return (start + took - began) / 1000;
+}
+
+/** The row that a query gives. */
+function only(path, sql) {
+  const db = new DatabaseSync(path, { readOnly: true });
+  try {
+    return db.prepare(sql).get();
+  } finally {
+    db.close();
+  }
 }
 
 function timed([command, ...args], limitMs = 600_000) {

@@ -62,6 +62,10 @@ struct Playback {
     next: u64,
     start: Option<Start>,
     entries: Vec<(Pgno, u64)>,
+    /// Whether the last header counts its records, which it does not with `PRAGMA synchronous=OFF`.
+    is_counted: bool,
+    /// Byte offset past the last of the records that the last header counts, once they are played back.
+    end: Option<u64>,
 }
 
 /// What comes next in the file.
@@ -102,6 +106,11 @@ pub struct Journal {
     /// Path of the super-journal of a transaction over several files. While that file exists the journal is hot; when it
     /// is gone the transaction was committed, and this journal must be ignored.
     pub super_journal: Option<String>,
+    /// Whether the last header counts all records up to the end of the file. SQLite completes a header as it syncs the
+    /// journal, when a transaction commits; when it syncs earlier, to free memory, another one follows that is not complete
+    /// (`syncJournal`). So a journal like this, when it is gone, was not one of a transaction that was rolled back. Never
+    /// with `PRAGMA synchronous=OFF`, nor for a transaction over several files.
+    pub is_committing: bool,
 }
 
 impl JournalReader {
@@ -114,6 +123,8 @@ impl JournalReader {
             next: 0,
             start: None,
             entries: Vec::new(),
+            is_counted: false,
+            end: None,
         };
         Self { gather: Gather::default(), playback, len: 0, tail: Vec::new() }
     }
@@ -147,9 +158,10 @@ impl JournalReader {
             .map(|name| String::from_utf8(name.to_vec()))
             .transpose()
             .map_err(|_| Error::at_offset(ErrorKind::JournalHeader, self.len))?;
-        let Playback { page_size, entries, .. } = self.playback;
+        let Playback { page_size, entries, end, .. } = self.playback;
         let overlay = Overlay::newest(entries);
-        Ok(Some(Journal { page_count: start.page_count, page_size, overlay, super_journal }))
+        let is_committing = end == Some(self.len);
+        Ok(Some(Journal { page_count: start.page_count, page_size, overlay, super_journal, is_committing }))
     }
 
     fn keep_tail(&mut self, bytes: &[u8]) {
@@ -182,7 +194,7 @@ impl Playback {
         let mut reader = Reader::new(unit, self.next, ErrorKind::JournalHeader);
         match self.stage {
             Stage::FirstHeader => {
-                let (records, nonce) = read_header(&mut reader)?;
+                let (records, nonce) = self.read_header(&mut reader)?;
                 let page_count = reader.u32().ok()?;
                 let sector_size = reader.u32().ok()?;
                 let page_size = reader.u32().ok()?;
@@ -196,7 +208,7 @@ impl Playback {
                 Some(self.records(records, nonce, u64::from(sector_size)))
             }
             Stage::Header => {
-                let (records, nonce) = read_header(&mut reader)?;
+                let (records, nonce) = self.read_header(&mut reader)?;
                 let sector_size = self.start?.sector_size;
                 Some(self.records(records, nonce, self.next + u64::from(sector_size)))
             }
@@ -219,21 +231,25 @@ impl Playback {
         }
     }
 
+    /// The number of records and the nonce, which every header has (section 3, offsets 8 and 12).
+    fn read_header(&mut self, reader: &mut Reader<'_>) -> Option<(u32, u32)> {
+        (reader.array().ok()? == MAGIC).then_some(())?;
+        let records = reader.u32().ok()?;
+        self.is_counted = records != u32::MAX;
+        self.end = None;
+        Some((records, reader.u32().ok()?))
+    }
+
     /// What comes at byte offset `next`, when `left` records of a segment are left there.
     fn records(&mut self, left: u32, nonce: u32, next: u64) -> Stage {
         if left != 0 {
             self.next = next;
             return Stage::Record { left, nonce };
         }
+        self.end = self.is_counted.then_some(next);
         self.next = next.next_multiple_of(self.start.map_or(1, |start| u64::from(start.sector_size)));
         Stage::Header
     }
-}
-
-/// The number of records and the nonce, which every header has (section 3, offsets 8 and 12).
-fn read_header(reader: &mut Reader<'_>) -> Option<(u32, u32)> {
-    (reader.array().ok()? == MAGIC).then_some(())?;
-    Some((reader.u32().ok()?, reader.u32().ok()?))
 }
 
 /// The nonce and every 200th byte of the page, counted from its end, without byte 0 (`pager_cksum`).

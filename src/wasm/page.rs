@@ -161,6 +161,7 @@ pub struct Journal {
     page_size: u32,
     page_count: u32,
     super_journal: Option<String>,
+    is_committing: bool,
 }
 
 #[wasm_bindgen]
@@ -186,6 +187,7 @@ impl JournalReader {
             page_size: journal.page_size.value(),
             page_count: journal.page_count,
             super_journal: journal.super_journal,
+            is_committing: journal.is_committing,
         }))
     }
 }
@@ -208,6 +210,12 @@ impl Journal {
     #[wasm_bindgen(getter, js_name = superJournal)]
     pub fn super_journal(&self) -> Option<String> {
         self.super_journal.clone()
+    }
+
+    /// Whether it is one that was about to be deleted by a commit, and by no rollback.
+    #[wasm_bindgen(getter, js_name = isCommitting)]
+    pub fn is_committing(&self) -> bool {
+        self.is_committing
     }
 
     /// The pages in it; can be taken once.

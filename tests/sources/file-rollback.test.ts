@@ -71,7 +71,7 @@ async function readSlowly(moment: Moment): Promise<Uint8Array> {
 describe.each(["delete", "truncate", "persist"] as const)("in journal mode %s", (journal) => {
   test("moments beside a writer that never rests are those at which they were pinned", async () => {
     createBank(path, { journal });
-    const writer = await startWriter(path, "write", "1");
+    const writer = await startWriter(path, "write", `1 ${journal}`);
     const source = file(path);
     for (let i = 0; i < 15; i++) {
       const before = (await writer.marker()).marker;
@@ -88,15 +88,19 @@ describe.each(["delete", "truncate", "persist"] as const)("in journal mode %s", 
     expect(writer.failures).toEqual([]);
   });
 
-  test("a slow reader lets writers through, and has a copy the second time", async () => {
-    createBank(path, { journal });
-    const writer = await startWriter(path, "write", "1");
+  test(`a slow reader lets writers through, and ${journal === "delete" ? "keeps its moment" : "has a copy the second time"}`, async () => {
+    createBank(path, { journal, accounts: 2000 });
+    const writer = await startWriter(path, "write", `20 ${journal}`);
     const source = file(path, { lockMs: 5 });
+    const { marker: before } = await writer.marker();
     const { image, attempts, taken } = await takeAgain(source, readSlowly);
-    expect({ attempts, taken }).toEqual({ attempts: 2, taken: "end" });
-    check(image);
-    const { marker } = await writer.marker();
-    expect(marker).toBeGreaterThan(check(image));
+    expect({ attempts, taken }).toEqual(
+      journal === "delete" ? { attempts: 1, taken: "start" } : { attempts: 2, taken: "end" },
+    );
+    const { marker: after } = await writer.marker();
+    const marker = check(image);
+    expect(marker).toBeLessThan(after);
+    if (journal === "delete") expect(marker).toBeLessThanOrEqual(before + 1);
     expect(writer.failures).toEqual([]);
     // What was learnt of the writer is not held against it for ever.
     await writer.kill();
@@ -126,33 +130,35 @@ test("a slow reader of a database that nobody writes keeps its moment", async ()
 
 test("a moment that nobody reads does not keep writers waiting", async () => {
   createBank(path, { journal: "delete" });
-  const moment = await file(path, { lockMs: 50 }).pin();
-  const writer = await startWriter(path, "write", "1");
+  const moment = await file(path).pin();
+  const writer = await startWriter(path, "write", "20");
   await sleep(300);
-  expect((await writer.marker()).marker).toBeGreaterThan(0);
-  await expect(moment.read(1, new Uint8Array(4096))).rejects.toMatchObject({ code: "SOURCE_CHANGED" });
+  const { marker, longestMs } = await writer.marker();
+  expect(marker).toBeGreaterThan(3);
+  expect(longestMs).toBeLessThan(250);
+  expect(check(await allPages(moment))).toBe(0);
   await moment.release();
   expect(writer.failures).toEqual([]);
 });
 
 test("readers that overlap without end do not keep writers waiting", async () => {
   createBank(path, { journal: "delete" });
-  const moment = await file(path, { lockMs: 50 }).pin();
-  const writer = await startWriter(path, "write", "1");
-  const deadline = performance.now() + 5000;
+  const moment = await file(path).pin();
+  const writer = await startWriter(path, "write", "20");
+  const deadline = performance.now() + 500;
   const readOn = async () => {
     while (performance.now() < deadline) await moment.read(1, new Uint8Array(4096));
   };
-  const readers = Array.from({ length: 8 }, readOn);
-  await expect(Promise.race(readers)).rejects.toMatchObject({ code: "SOURCE_CHANGED" });
-  await Promise.allSettled(readers);
+  await Promise.all(Array.from({ length: 8 }, readOn));
+  expect((await writer.marker()).marker).toBeGreaterThan(3);
+  expect(check(await allPages(moment))).toBe(0);
   await moment.release();
   expect(writer.failures).toEqual([]);
 });
 
-test("a long database that is being written is copied at once, and the copy leaves nothing behind", async () => {
-  createBank(path, { journal: "delete", accounts: 5000 });
-  const writer = await startWriter(path, "write", "0");
+test("a long database whose writer leaves its journal is copied at once, and the copy leaves nothing behind", async () => {
+  createBank(path, { journal: "truncate", accounts: 5000 });
+  const writer = await startWriter(path, "write", "0 truncate");
   const temporaries = () => readdirSync(tmpdir()).filter((name) => /^pagemark-[^-]*$/.test(name)).length;
   const before = temporaries();
   for (let i = 0; i < 5; i++) {

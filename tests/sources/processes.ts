@@ -10,6 +10,8 @@ const children = new Set<ChildProcessWithoutNullStreams>();
 export interface Writer {
   /** Number of its last transaction, and how long its slowest took. */
   marker(): Promise<{ marker: number; longestMs: number }>;
+  /** Runs SQL, and waits until it is done. */
+  run(sql: string): Promise<void>;
   /** Transactions that did not go through. */
   readonly failures: string[];
   kill(): Promise<void>;
@@ -18,7 +20,7 @@ export interface Writer {
 /** Starts `writer.child.ts`, and waits until it is ready or has ended. */
 export async function startWriter(
   path: string,
-  how: "write" | "hold" | "crash",
+  how: "write" | "sql" | "hold" | "crash",
   argument = "",
 ): Promise<Writer> {
   return startChild("writer.child.ts", [path, how, argument]);
@@ -52,6 +54,11 @@ export async function startChild(name: string, args: string[]): Promise<Writer> 
       child.stdin.write("marker?\n");
       const [, marker, longestMs] = (await next()).split(" ").map(Number);
       return { marker: marker ?? Number.NaN, longestMs: longestMs ?? Number.NaN };
+    },
+    async run(sql) {
+      child.stdin.write(`${JSON.stringify(sql)}\n`);
+      const answer = await next();
+      if (answer !== "done") throw new Error(answer);
     },
     async kill() {
       child.kill("SIGKILL");

@@ -1,5 +1,7 @@
 // Another process that uses the bank at argv[2]. argv[3] says how:
-//   write <pause>      transactions without end, with so many ms between; "failed: …" when one did not go through
+//   write <pause>      transactions without end, with so many ms between; "failed: …" when one did not go through.
+//                      In rollback mode, a journal mode may follow: it is a connection's, not the file's
+//   sql                the SQL that it is told, statement by statement
 //   hold <sql>         runs the SQL, and sits there
 //   crash <sql>        runs the SQL, and is killed
 // Says "ready" once it is at it. Asked "marker?", the writer says which transaction was its last.
@@ -15,10 +17,13 @@ const say = (text: string) => process.stdout.write(`${text}\n`);
 const input = createInterface({ input: process.stdin }).on("close", () => process.exit());
 
 if (how === "write") {
+  const [pause, journal] = argument.split(" ");
+  if (journal) db.exec(`PRAGMA journal_mode = ${journal}`);
   const isWal = (db.prepare("PRAGMA journal_mode").get() as { journal_mode: string }).journal_mode === "wal";
-  // In WAL mode nobody may ever be in the way.
+  // In WAL mode nobody may ever be in the way. In rollback mode, what is not synced cannot be followed.
+  const [timeout, synchronous] = isWal ? [0, "OFF"] : [20_000, "NORMAL"];
   db.exec(
-    `PRAGMA busy_timeout = ${isWal ? 0 : 20_000}; PRAGMA synchronous = OFF; PRAGMA wal_autocheckpoint = 50`,
+    `PRAGMA busy_timeout = ${timeout}; PRAGMA synchronous = ${synchronous}; PRAGMA wal_autocheckpoint = 50`,
   );
   const { marker, transact } = teller(db);
   let last = marker();
@@ -34,8 +39,19 @@ if (how === "write") {
     }
     longestMs = Math.max(longestMs, performance.now() - start);
     // Lets the line above be read.
-    await sleep(Number(argument));
+    await sleep(Number(pause));
   }
+}
+if (how === "sql") {
+  db.exec("PRAGMA busy_timeout = 20000");
+  input.on("line", (line) => {
+    try {
+      db.exec(JSON.parse(line));
+      say("done");
+    } catch (error) {
+      say(`error: ${error}`);
+    }
+  });
 }
 db.exec(argument);
 if (how === "crash") process.kill(process.pid, "SIGKILL");

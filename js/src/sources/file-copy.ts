@@ -1,12 +1,7 @@
-import { type FileHandle, mkdtemp, open, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { SourceError } from "../errors/index.ts";
 import type { OpenDatabase } from "./file-database.ts";
-import { fileError, systemCode } from "./file-errors.ts";
-import { readFully } from "./file-handle.ts";
 import { FileMoment, type Pages } from "./file-moment.ts";
 import type { Reader } from "./file-reader.ts";
+import { Temporary } from "./file-temporary.ts";
 import type { Moment } from "./source.ts";
 
 /** In bytes. */
@@ -25,9 +20,9 @@ export async function pinCopy(
 ): Promise<Moment | undefined> {
   const copy = await Temporary.create();
   try {
-    await copyAll(database, copy.handle, signal);
+    await copyAll(database, copy, signal);
     await reader.begin(signal);
-    const pages = database.isAsOpened() && (await mend(database, copy.handle, signal));
+    const pages = database.isAsOpened() && (await mend(database, copy, signal));
     const hasHeld = await reader.close();
     if (!pages || !hasHeld) {
       await copy.remove();
@@ -44,7 +39,7 @@ export async function pinCopy(
 /** Copies without a lock; one chunk is written while the next is read. */
 async function copyAll(
   { main }: OpenDatabase,
-  copy: FileHandle,
+  copy: Temporary,
   signal: AbortSignal | undefined,
 ): Promise<void> {
   let [chunk, written] = [new Uint8Array(CHUNK), new Uint8Array(CHUNK)];
@@ -53,7 +48,7 @@ async function copyAll(
     const [count] = await Promise.all([main.read(chunk, position), writing]);
     signal?.throwIfAborted();
     if (count === 0) return;
-    writing = write(copy, chunk.subarray(0, count), position);
+    writing = copy.write(chunk.subarray(0, count), position);
     // Thrown at the next turn, or here below.
     writing.catch(() => {});
     [chunk, written] = [written, chunk];
@@ -64,7 +59,7 @@ async function copyAll(
 /** Makes the copy equal to the original, which is locked. */
 async function mend(
   database: OpenDatabase,
-  copy: FileHandle,
+  copy: Temporary,
   signal: AbortSignal | undefined,
 ): Promise<Pages> {
   const { main, path, pageSize } = database;
@@ -72,64 +67,15 @@ async function mend(
   const { size } = main;
   for (let position = 0; position < size; position += CHUNK) {
     signal?.throwIfAborted();
-    const counts = await Promise.all([main.read(original, position), readFully(copy.fd, copied, position)]);
+    const counts = await Promise.all([main.read(original, position), copy.read(copied, position)]);
     const [wanted, found] = [original.subarray(0, counts[0]), copied.subarray(0, counts[1])];
-    if (!wanted.equals(found)) await write(copy, wanted, position);
+    if (!wanted.equals(found)) await copy.write(wanted, position);
   }
   return {
     path,
     pageSize,
     pageCount: database.pagesInMain(),
-    main: { read: (into, position) => readFully(copy.fd, into, position) },
+    main: copy,
     mainPages: database.wholePages,
   };
-}
-
-async function write(copy: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
-  try {
-    for (let at = 0; at < bytes.length; ) {
-      at += (await copy.write(bytes, at, bytes.length - at, position + at)).bytesWritten;
-    }
-  } catch (error) {
-    throw temporaryError(error);
-  }
-}
-
-/** A file that is gone when it is closed, whatever happens. */
-class Temporary {
-  readonly handle: FileHandle;
-  readonly #folder: string;
-
-  static async create(): Promise<Temporary> {
-    try {
-      const folder = await mkdtemp(join(tmpdir(), "pagemark-"));
-      const copy = new Temporary(await open(join(folder, "copy.db"), "wx+", 0o600), folder);
-      // The open file keeps its bytes without a name, but not on Windows.
-      await copy.#removeFolder().catch(() => {});
-      return copy;
-    } catch (error) {
-      throw temporaryError(error);
-    }
-  }
-
-  private constructor(handle: FileHandle, folder: string) {
-    this.handle = handle;
-    this.#folder = folder;
-  }
-
-  async remove(): Promise<void> {
-    await this.handle.close();
-    await this.#removeFolder();
-  }
-
-  #removeFolder(): Promise<void> {
-    return rm(this.#folder, { recursive: true, force: true });
-  }
-}
-
-function temporaryError(error: unknown): unknown {
-  if (!["ENOSPC", "EDQUOT", "EFBIG"].includes(systemCode(error) ?? "")) return fileError(error, tmpdir());
-  const folder = tmpdir();
-  const message = `${folder}: no space for a private copy of the database; free some, or set TMPDIR to another folder`;
-  return new SourceError("SOURCE_TEMP_FULL", message, { name: folder }, { cause: error });
 }

@@ -17,6 +17,8 @@ export class OpenDatabase {
   /** In bytes. */
   readonly pageSize: number;
   readonly isWal: boolean;
+  /** Whether this process had it open before, as far as that can be known. */
+  readonly isUsedHere: boolean;
   readonly #core: Core;
 
   /** Throws SourceError, or the core's errors when it is no database. */
@@ -36,6 +38,7 @@ export class OpenDatabase {
     this.path = path;
     this.main = main;
     this.busyTimeoutMs = busyTimeoutMs;
+    this.isUsedHere = main.isOpenElsewhere;
     const { pageSize, wal } = this.#header((header) => ({ pageSize: header.pageSize, wal: header.wal }));
     this.pageSize = pageSize;
     this.isWal = wal;
@@ -61,6 +64,11 @@ export class OpenDatabase {
   version(): string {
     const size = this.main.size;
     return this.#header((header) => `${header.changeCounter}:${size}:${header.pageSize}:${header.wal}`);
+  }
+
+  /** Of page 1; every transaction adds one to it in rollback mode. */
+  get changeCounter(): number {
+    return this.#header((header) => header.changeCounter);
   }
 
   hasFile(ending: "-wal" | "-shm"): boolean {

@@ -74,6 +74,11 @@ export class LockableFile implements Bytes {
     return fstatSync(this.fd).size;
   }
 
+  /** Whether somebody else in this process has it open, as far as that can be known. */
+  get isOpenElsewhere(): boolean {
+    return mayHoldLocks(this.fd, this.#key);
+  }
+
   /** Whether `path` still leads to this file. */
   get isInPlace(): boolean {
     const stat = statSync(this.path, { bigint: true, throwIfNoEntry: false });

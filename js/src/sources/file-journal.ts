@@ -13,8 +13,24 @@ const CHUNK = 1 << 20;
  * restore it in the file at the next opening. A journal that undoes nothing changes nothing here.
  */
 export async function overlayJournal(pages: Pages, file: Bytes, signal?: AbortSignal): Promise<void> {
+  const journal = await readJournal(file, pages.pageSize, signal);
+  if (!journal) return;
+  const { pageSize, pageCount, superJournal } = journal;
+  if (!isCommitted(pages.path, superJournal)) {
+    pages.mainPages = Math.floor((pages.mainPages * pages.pageSize) / pageSize);
+    pages.pageSize = pageSize;
+    pages.pageCount = pageCount;
+    pages.side = { file, overlay: journal.takeOverlay() };
+    pages.zeroFilled = true;
+  }
+  journal.free();
+  if (pages.side) await checkPageCount(pages);
+}
+
+/** What a journal gives back; nothing if that is nothing. To free. */
+export async function readJournal(file: Bytes, pageSize: number, signal?: AbortSignal) {
   const { JournalReader } = await core();
-  const reader = new JournalReader(pages.pageSize);
+  const reader = new JournalReader(pageSize);
   try {
     const chunk = new Uint8Array(CHUNK);
     for (let position = 0, more = true; more; ) {
@@ -23,21 +39,10 @@ export async function overlayJournal(pages: Pages, file: Bytes, signal?: AbortSi
       position += count;
       more = count > 0 && reader.feed(chunk.subarray(0, count));
     }
-    const journal = reader.finish();
-    if (!journal) return;
-    const { pageSize, pageCount, superJournal } = journal;
-    if (!isCommitted(pages.path, superJournal)) {
-      pages.mainPages = Math.floor((pages.mainPages * pages.pageSize) / pageSize);
-      pages.pageSize = pageSize;
-      pages.pageCount = pageCount;
-      pages.side = { file, overlay: journal.takeOverlay() };
-      pages.zeroFilled = true;
-    }
-    journal.free();
+    return reader.finish();
   } finally {
     reader.free();
   }
-  if (pages.side) await checkPageCount(pages);
 }
 
 /** The last step of a commit over several databases deletes the journal they have in common, the super-journal. */

@@ -1,93 +1,133 @@
-import { setTimeout as sleep } from "node:timers/promises";
+import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises";
 import type { OpenDatabase } from "./file-database.ts";
 import { changed } from "./file-errors.ts";
-import type { Hold } from "./file-moment.ts";
+import type { Hold, Pages } from "./file-moment.ts";
+import type { Originals } from "./file-originals.ts";
 import type { Reader } from "./file-reader.ts";
 import { resultCode } from "./file-sqlite.ts";
 
-/** How long writers have the database to themselves before it is locked again. */
+/** How often to look whether a writer has come. */
+const LOOK_MS = 2;
+/**
+ * How long the lock is held when writers come, so that the backup gets on. SQLite's busy handler tries again 18 ms after a writer
+ * came, and not before if it came more than 8 ms ago (`sqliteDefaultBusyCallback`).
+ */
+const LEAST_MS = 15;
+/** How long writers have the database to themselves where none may be missed, in this process say, that cannot wait. */
 const GAP_MS = 20;
+/** How long to look for the next journal without a pause: a transaction may not take longer. */
+const SPIN_MS = 1;
+/** Few transactions take longer than this; then others want the processor, too. */
+const SLOW_MS = 200;
+
+export interface LockOptions {
+  database: OpenDatabase;
+  /** Those of the database in the transaction that `reader` has begun. */
+  pages: Pages;
+  reader: Reader;
+  /** Missing where journals cannot be followed. */
+  originals: Originals | undefined;
+  /** How long to hold the lock at a stretch at most, in milliseconds: not everything tells whether a writer has come. */
+  lockMs: number;
+  onLost: () => void;
+}
 
 /**
- * Holds a database in rollback mode by its SHARED lock: nobody commits while it is held. It is let go after `lockMs`,
- * so that writers do not wait for a slow backup. Whoever reads on takes it again, and finds out whether anything was
- * committed meanwhile: the moment is lost then.
+ * Holds a database in rollback mode by its SHARED lock: nobody commits while it is held. When a writer has come it is
+ * let go, so that the transaction can be committed, and taken again. What the transaction replaced is in its journal:
+ * those pages are read from there. The moment is lost when a commit was missed, or had no journal that can be followed.
  */
 export class SharedLock implements Hold {
   readonly taken = "start";
   readonly #database: OpenDatabase;
+  readonly #pages: Pages;
   readonly #reader: Reader;
   readonly #lockMs: number;
   readonly #onLost: () => void;
-  #version = "";
-  #held = false;
-  /** The time is up; whoever is reading reads to the end. */
-  #due = false;
+  readonly #originals: Originals | undefined;
+  readonly #stop = new AbortController();
+  #version: string;
+  #counter: number;
+  /** The same, but no less than they had the database to themselves. */
+  #leastMs = LEAST_MS;
+  #lookUntil = 0;
   #reading = 0;
-  #timer: NodeJS.Timeout | undefined;
-  #taking: Promise<void> | undefined;
-  #letGo = Promise.withResolvers<void>();
+  #watch: NodeJS.Timeout | undefined;
+  /** Under way while the lock is about to be let go, or is not there. */
+  #gap: Promise<void> | undefined;
+  #nobodyReads = Promise.withResolvers<void>();
 
-  /** `reader` has begun its transaction. */
-  constructor(database: OpenDatabase, reader: Reader, lockMs: number, onLost: () => void) {
+  constructor({ database, pages, reader, originals, lockMs, onLost }: LockOptions) {
     this.#database = database;
+    this.#pages = pages;
     this.#reader = reader;
+    this.#originals = originals;
     this.#lockMs = lockMs;
     this.#onLost = onLost;
     this.#version = database.version();
+    this.#counter = database.changeCounter;
     this.#hold();
   }
 
   async during(read: () => Promise<void>, signal?: AbortSignal): Promise<void> {
-    while (!this.#held || this.#due) {
-      this.#taking ??= this.#takeAgain().finally(() => {
-        this.#taking = undefined;
-      });
-      await this.#taking;
+    while (this.#gap !== undefined) {
+      await this.#gap;
       signal?.throwIfAborted();
     }
     this.#reading++;
     try {
       await read();
     } finally {
-      this.#reading--;
-      if (this.#due && this.#reading === 0) this.#release();
+      if (--this.#reading === 0) this.#nobodyReads.resolve();
     }
   }
 
   async release(): Promise<void> {
-    await this.#taking?.catch(() => {});
-    clearTimeout(this.#timer);
+    this.#stop.abort();
+    clearInterval(this.#watch);
+    const held = this.#gap === undefined;
+    await this.#gap?.catch(() => {});
     const hasHeld = await this.#reader.close();
     this.#database.main.close();
-    if (this.#held && !hasHeld) throw changed(this.#database.path);
+    await this.#originals?.close();
+    if (held && !hasHeld) throw changed(this.#database.path);
   }
 
   #hold(): void {
-    this.#held = true;
-    this.#letGo = Promise.withResolvers();
-    this.#timer = setTimeout(() => {
-      if (this.#reading === 0) this.#release();
-      else this.#due = true;
-    }, this.#lockMs);
+    const began = performance.now();
+    this.#watch = setInterval(() => {
+      const heldMs = performance.now() - began;
+      const isWanted = heldMs >= this.#leastMs && this.#originals?.areComing;
+      if (isWanted || heldMs > this.#lockMs) this.#letThrough();
+    }, LOOK_MS);
     // A moment that was forgotten does not keep the process from ending.
-    this.#timer.unref();
+    this.#watch.unref();
   }
 
-  #release(): void {
-    this.#due = false;
-    this.#held = false;
-    this.#reader.end();
-    this.#letGo.resolve();
+  #letThrough(): void {
+    clearInterval(this.#watch);
+    this.#gap = this.#takeAgain();
+    // Whoever reads next hears of it.
+    this.#gap.catch(() => {});
   }
 
   async #takeAgain(): Promise<void> {
-    await this.#letGo.promise;
-    // Writers that wait for the lock have announced themselves, and get it before us. Others get a chance.
-    await sleep(GAP_MS);
+    // Who is reading reads to the end.
+    this.#nobodyReads = Promise.withResolvers();
+    if (this.#reading > 0) await this.#nobodyReads.promise;
+    const began = performance.now();
     try {
-      await this.#reader.begin();
-      if (this.#database.isAsOpened() && this.#database.version() === this.#version) return this.#hold();
+      await this.#originals?.prepare();
+      this.#originals?.look();
+      this.#reader.end();
+      if (!this.#originals) await sleep(GAP_MS);
+      // A writer that waits for the lock has announced itself, and gets it before us.
+      await this.#reader.begin(this.#stop.signal, () => this.#lookOn(began));
+      if (await this.#isAsBefore()) {
+        this.#leastMs = Math.max(LEAST_MS, performance.now() - began);
+        this.#gap = undefined;
+        return this.#hold();
+      }
     } catch (error) {
       // Somebody was killed in the middle of a commit, say.
       if (resultCode(error) === undefined) throw error;
@@ -95,5 +135,24 @@ export class SharedLock implements Hold {
     this.#reader.end();
     this.#onLost();
     throw changed(this.#database.path);
+  }
+
+  /** Until the journal is gone, or it is time to let others run. */
+  async #lookOn(began: number): Promise<void> {
+    while (this.#originals?.look() && performance.now() < this.#lookUntil);
+    if (performance.now() < this.#lookUntil) return;
+    await (performance.now() - began < SLOW_MS ? turn() : sleep(1));
+    this.#lookUntil = performance.now() + SPIN_MS;
+  }
+
+  /** Whether the pages of the moment are still there, in the database or among the originals. */
+  async #isAsBefore(): Promise<boolean> {
+    if (!this.#database.isAsOpened()) return false;
+    const [version, counter] = [this.#database.version(), this.#database.changeCounter];
+    if (!this.#originals) return version === this.#version;
+    if (!(await this.#originals.take(this.#database, this.#counter, counter))) return false;
+    this.#counter = counter;
+    this.#pages.mainPages = Math.min(this.#pages.pageCount, this.#database.wholePages);
+    return true;
   }
 }

@@ -1,11 +1,17 @@
-import type { Core, PageFiles } from "../core/index.ts";
+import type { PageFiles } from "../core/index.ts";
 import { DamageError, SourceError } from "../errors/index.ts";
 import { changed } from "./file-errors.ts";
 import type { Bytes } from "./file-handle.ts";
 import type { Moment } from "./source.ts";
 
 /** Which pages lie in the side file, and where. */
-export type Overlay = ReturnType<ReturnType<InstanceType<Core["WalReader"]>["finish"]>["takeOverlay"]>;
+export interface Overlay {
+  /** How many. */
+  readonly size: number;
+  /** Page number, byte offset, page number, … of those among `count` pages from `first` on, ascending. */
+  range(first: number, count: number): Float64Array;
+  free(): void;
+}
 
 /** The pages of one moment, and where they lie. */
 export interface Pages {
@@ -175,7 +181,8 @@ interface Run {
   pages: [page: number, offset: number][];
 }
 
-async function readBeside(
+/** Fills `into`, which begins with page `first`, with the pages in `beside`: page number, byte offset, page number, … */
+export async function readBeside(
   file: Bytes,
   { pageSize, path }: Pages,
   first: number,

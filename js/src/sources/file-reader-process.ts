@@ -88,11 +88,12 @@ export class ReaderProcess implements Reader {
     this.#keepAlive(false);
   }
 
-  begin(signal?: AbortSignal): Promise<void> {
-    return whenFree(this.#path, this.#busyTimeoutMs, signal, async () => {
+  begin(signal?: AbortSignal, pause?: () => Promise<void>): Promise<void> {
+    const attempt = async () => {
       const { message, errcode } = (await this.#ask("begin")) ?? { message: "ended", errcode: CANTOPEN };
       if (message !== undefined) throw Object.assign(new Error(message), { errcode });
-    });
+    };
+    return whenFree(this.#path, this.#busyTimeoutMs, signal, attempt, pause);
   }
 
   end(): void {

@@ -9,8 +9,11 @@ import { type Sqlite, sqlite, whenFree } from "./file-sqlite.ts";
  * read-only, and so cannot checkpoint when it is closed either.
  */
 export interface Reader {
-  /** Begins a transaction. Throws SOURCE_BUSY when writers keep it out for longer than the database's timeout. */
-  begin(signal?: AbortSignal): Promise<void>;
+  /**
+   * Begins a transaction, with a `pause` between two attempts. Throws SOURCE_BUSY when writers keep it out for longer
+   * than the database's timeout.
+   */
+  begin(signal?: AbortSignal, pause?: () => Promise<void>): Promise<void>;
   /** Ends the transaction, if there is one. */
   end(): void;
   /** Ends the transaction and closes. Says whether the lock was there until now. Idempotent. */
@@ -41,8 +44,8 @@ class OwnReader implements Reader {
     this.#busyTimeoutMs = busyTimeoutMs;
   }
 
-  begin(signal?: AbortSignal): Promise<void> {
-    return whenFree(this.#path, this.#busyTimeoutMs, signal, () => {
+  begin(signal?: AbortSignal, pause?: () => Promise<void>): Promise<void> {
+    const attempt = () => {
       this.#connection.exec("BEGIN");
       try {
         // BEGIN alone takes no lock. This does, without a look at the schema: a damaged one is backed up too.
@@ -51,7 +54,8 @@ class OwnReader implements Reader {
         this.end();
         throw error;
       }
-    });
+    };
+    return whenFree(this.#path, this.#busyTimeoutMs, signal, attempt, pause);
   }
 
   end(): void {

@@ -44,7 +44,7 @@ export function isNoDatabase(error: unknown): boolean {
 }
 
 /**
- * Runs `attempt` until no other connection is in the way, without blocking the event loop.
+ * Runs `attempt` until no other connection is in the way, without blocking the event loop, with a `pause` between two.
  *
  * @throws SourceError `SOURCE_BUSY` after `waitMs`
  */
@@ -53,6 +53,7 @@ export async function whenFree(
   waitMs: number,
   signal: AbortSignal | undefined,
   attempt: () => void | Promise<void>,
+  pause: () => Promise<unknown> = outOfStep,
 ): Promise<void> {
   const deadline = performance.now() + waitMs;
   for (;;) {
@@ -63,7 +64,11 @@ export async function whenFree(
       if (!isBusy(error)) throw error;
       if (performance.now() >= deadline) throw busy(path, waitMs, error);
     }
-    // Out of step with a writer that commits at regular intervals.
-    await sleep(1 + 4 * Math.random());
+    await pause();
   }
+}
+
+/** Not in step with a writer that commits at regular intervals. */
+function outOfStep(): Promise<void> {
+  return sleep(1 + 4 * Math.random());
 }

@@ -6,6 +6,7 @@ import { changed } from "./file-errors.ts";
 import { realPath } from "./file-handle.ts";
 import { SharedLock } from "./file-lock.ts";
 import { FileMoment } from "./file-moment.ts";
+import { Originals } from "./file-originals.ts";
 import { openReader, type Reader } from "./file-reader.ts";
 import { replaceFile } from "./file-replace.ts";
 import { isBusy, resultCode } from "./file-sqlite.ts";
@@ -18,7 +19,8 @@ export interface FileOptions {
   busyTimeoutMs?: number;
   /**
    * How long a database in rollback mode may be locked at a stretch, in milliseconds; 500 unless given. Writers wait
-   * that long. What cannot be read in that time under writers is copied first. WAL mode needs no such lock.
+   * that long at most; in journal mode DELETE, they are let through as soon as they have come. In the other modes, what
+   * cannot be read in that time under writers is copied first. WAL mode needs no such lock.
    */
   lockMs?: number;
 }
@@ -114,7 +116,9 @@ class FileSource implements PageSource {
     { signal }: PinOptions,
   ): Promise<Moment | undefined> {
     const isLong = database.main.size > this.#lockMs * BYTES_PER_MS;
-    if (this.#copyNext || (isLong && database.quietMs < RECENT_MS)) {
+    const canFollow = await Originals.canBeKept(database, signal);
+    const isBusy = database.quietMs < RECENT_MS;
+    if (this.#copyNext || (isLong && isBusy && !canFollow)) {
       const moment = await pinCopy(database, reader, signal);
       this.#copyNext = false;
       return moment;
@@ -123,9 +127,11 @@ class FileSource implements PageSource {
     if (!database.isAsOpened()) return undefined;
     const { path, main, pageSize, wholePages: mainPages } = database;
     const pages = { path, pageSize, pageCount: database.pagesInMain(), main, mainPages };
-    const lock = new SharedLock(database, reader, this.#lockMs, () => {
+    const originals = canFollow ? new Originals(pages) : undefined;
+    const onLost = () => {
       this.#copyNext = true;
-    });
+    };
+    const lock = new SharedLock({ database, pages, reader, originals, lockMs: this.#lockMs, onLost });
     return new FileMoment(pages, lock);
   }
 }

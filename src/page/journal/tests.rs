@@ -94,6 +94,33 @@ fn a_number_of_records_may_mean_all_or_none() {
 }
 
 #[test]
+fn only_a_commit_syncs_a_journal_to_its_end() {
+    let is_committing = |bytes: &[u8]| read(bytes).unwrap().is_some_and(|contents| contents.is_committing);
+    let mut journal = JournalSpec::new(&[&[3, 1], &[2, 4]]);
+    let whole = journal.bytes();
+    assert!(is_committing(&whole));
+    assert!(
+        is_committing(&JournalSpec::new(&[&[3, 1], &[2], &[]]).bytes()),
+        "nothing came after the cache was spilled"
+    );
+    // A header that the sync of a spilled cache leaves, and a record that came after it.
+    for rest in [[0; 512].as_slice(), &[0; 520], &[0]] {
+        assert!(!is_committing(&[&whole, rest].concat()));
+    }
+    for cut in 1..=whole.len() {
+        let left = whole.len() - cut;
+        assert_eq!(is_committing(&whole[..left]), left == 512 + 2 * 520, "{left}");
+    }
+    for stated in [0, 1, 3, u32::MAX] {
+        journal.segments[1].stated = Some(stated);
+        assert!(!is_committing(&journal.bytes()), "{stated}");
+    }
+    journal.segments[1].stated = None;
+    journal.super_journal = Some(b"/a/b.db-mj012345978".to_vec());
+    assert!(!is_committing(&journal.bytes()));
+}
+
+#[test]
 fn records_that_were_not_synced_are_left_alone() {
     let mut journal = JournalSpec::new(&[&[1], &[2, 3]]);
     journal.segments[1].stated = Some(0);

@@ -17,6 +17,7 @@ pub(super) struct Contents {
     pub(super) page_size: u32,
     pub(super) overlay: Vec<(u32, u64)>,
     pub(super) super_journal: Option<String>,
+    pub(super) is_committing: bool,
 }
 
 impl From<Journal> for Contents {
@@ -27,6 +28,7 @@ impl From<Journal> for Contents {
             page_size: journal.page_size.value(),
             overlay: overlay.iter().map(|&(pgno, offset)| (pgno.value(), offset)).collect(),
             super_journal: journal.super_journal,
+            is_committing: journal.is_committing,
         }
     }
 }
@@ -39,6 +41,7 @@ pub(super) fn read(bytes: &[u8], database_page_size: u32) -> Summary {
     let mut sector_size = 512;
     let mut page_count = None;
     let mut overlay = BTreeMap::new();
+    let (mut are_counted, mut is_committing) = (true, false);
     'segments: loop {
         offset = u64::div_ceil(offset, sector_size) * sector_size;
         if offset + sector_size > size || bytes[offset as usize..][..8] != MAGIC {
@@ -56,9 +59,11 @@ pub(super) fn read(bytes: &[u8], database_page_size: u32) -> Summary {
             (page_size, sector_size) = (stated_page, u64::from(stated_sector));
             page_count = Some(word(bytes, 16));
         }
+        is_committing = false;
         offset += sector_size;
         let record_size = u64::from(page_size) + 8;
         if records == u32::MAX {
+            are_counted = false;
             records = (size.saturating_sub(sector_size) / record_size) as u32;
         }
         for _ in 0..records {
@@ -79,11 +84,12 @@ pub(super) fn read(bytes: &[u8], database_page_size: u32) -> Summary {
                 overlay.insert(pgno, at);
             }
         }
+        is_committing = are_counted && offset == size;
     }
     let Some(page_count) = page_count else { return Ok(None) };
     let super_journal =
         super_journal(bytes).map(String::from_utf8).transpose().map_err(|_| ErrorKind::JournalHeader)?;
-    Ok(Some(Contents { page_count, page_size, overlay: overlay.into_iter().collect(), super_journal }))
+    Ok(Some(Contents { page_count, page_size, overlay: overlay.into_iter().collect(), super_journal, is_committing }))
 }
 
 /// `readSuperJournal`, but for the longest path, and that the sum may be of `unsigned char`.

@@ -1,0 +1,39 @@
+import type { Bytes } from "./file-handle.ts";
+import { PageSet } from "./file-page-set.ts";
+
+/** Byte offset of the first trunk page's number in page 1 (https://www.sqlite.org/fileformat2.html, section 1.3.9). */
+export const FREELIST_HEAD = 32;
+
+/**
+ * The leaf pages of a database's freelist (section 1.5): what is in them means nothing, and a transaction that uses one
+ * again does not keep it in the journal. Of pages past `pageCount` none. Nothing if the list is damaged.
+ */
+export async function freeLeaves(
+  main: Bytes,
+  pageSize: number,
+  pageCount: number,
+): Promise<PageSet | undefined> {
+  const leaves = new PageSet(pageCount);
+  const header = new Uint8Array(8);
+  await main.read(header, FREELIST_HEAD);
+  let { first: trunk, second: left } = numbers(header);
+  const page = new Uint8Array(pageSize);
+  while (trunk !== 0) {
+    if ((await main.read(page, (trunk - 1) * pageSize)) < pageSize) return undefined;
+    const { view, first: next, second: count } = numbers(page);
+    // Each trunk page counts, too.
+    left -= count + 1;
+    if (left < 0 || count > pageSize / 4 - 2) return undefined;
+    for (let i = 0; i < count; i++) {
+      const leaf = view.getUint32(8 + 4 * i);
+      if (leaf <= pageCount) leaves.add(leaf);
+    }
+    trunk = next;
+  }
+  return left === 0 ? leaves : undefined;
+}
+
+function numbers(bytes: Uint8Array): { view: DataView; first: number; second: number } {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  return { view, first: view.getUint32(0), second: view.getUint32(4) };
+}

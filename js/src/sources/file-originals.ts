@@ -1,0 +1,230 @@
+import { closeSync, existsSync, fstatSync, openSync, statSync } from "node:fs";
+import { setImmediate as turn } from "node:timers/promises";
+import type { OpenDatabase } from "./file-database.ts";
+import { FREELIST_HEAD, freeLeaves } from "./file-freelist.ts";
+import { type Bytes, readFully } from "./file-handle.ts";
+import { readJournal } from "./file-journal.ts";
+import { type Overlay, type Pages, readBeside } from "./file-moment.ts";
+import { PageSet } from "./file-page-set.ts";
+import { Temporary } from "./file-temporary.ts";
+
+/** Byte offset of the change counter in page 1 (https://www.sqlite.org/fileformat2.html, section 1.3.7). */
+const CHANGE_COUNTER = 24;
+/** Most pages that are copied at a time, in bytes. */
+const MOST_AT_ONCE = 1 << 20;
+/** In journal modes TRUNCATE and PERSIST there is a journal for longer than this, unless there is none at all. */
+const GONE_MS = 50;
+/** Whoever makes transactions faster than they can be followed makes more than this. */
+const MOST_JOURNALS = 64;
+
+/** A journal that stays open: what a commit deletes can still be read. */
+interface OpenJournal extends Bytes {
+  readonly fd: number;
+  readonly ino: bigint;
+}
+
+/** What a journal tells about a transaction. */
+interface Transaction {
+  /** Size of the database before it. */
+  pageCount: number;
+  /** The freelist's first page before it; 0 if there was none. */
+  head: number;
+  /** Whether it changed that page: it may have freed pages. */
+  changesHead: boolean;
+}
+
+/**
+ * The pages that transactions have replaced since a moment, as they were at it. SQLite keeps them in the journal until
+ * it commits, so that it can undo the transaction; here they are copied to a temporary file.
+ */
+export class Originals implements Overlay {
+  readonly #path: string;
+  readonly #pages: Pages;
+  readonly #journals: OpenJournal[] = [];
+  /** Pages that are in the copy, where they would be in the database. */
+  readonly #copied: PageSet;
+  /** Pages that were free at the moment. */
+  #free: PageSet | undefined;
+  #copy: Temporary | undefined;
+
+  /**
+   * Whether the journals of a database can be followed: in journal mode DELETE, when one is there it is gone soon. To ask
+   * while it is not locked.
+   */
+  static async canBeKept({ path, isUsedHere }: OpenDatabase, signal?: AbortSignal): Promise<boolean> {
+    // A writer in this process stops it: journals come and go unseen.
+    if (isUsedHere) return false;
+    // Windows deletes a file when the last one closes it, and SQLite could not make the next journal before.
+    if (process.platform === "win32") return false;
+    const began = performance.now();
+    while (performance.now() - began < GONE_MS) {
+      if (!existsSync(`${path}-journal`)) return true;
+      await turn();
+      signal?.throwIfAborted();
+    }
+    return false;
+  }
+
+  /** Of `pages`, into which they are put when there are any. */
+  constructor(pages: Pages) {
+    this.#path = `${pages.path}-journal`;
+    this.#pages = pages;
+    this.#copied = new PageSet(pages.pageCount);
+  }
+
+  /** Whether a transaction is under way that has changed pages: sooner or later it waits for those who read. */
+  get areComing(): boolean {
+    return statSync(this.#path, { throwIfNoEntry: false })?.isFile() ?? false;
+  }
+
+  /**
+   * Keeps the journal that lies there, and says whether there is one. To call again and again, as fast as possible, while
+   * the database is not locked.
+   */
+  look(): boolean {
+    const stat = statSync(this.#path, { bigint: true, throwIfNoEntry: false });
+    if (!stat?.isFile()) return false;
+    if (this.#journals.at(-1)?.ino === stat.ino || this.#journals.length > MOST_JOURNALS) return true;
+    try {
+      const fd = openSync(this.#path, "r");
+      const read = (into: Uint8Array, position: number) => readFully(fd, into, position);
+      this.#journals.push({ fd, ino: fstatSync(fd, { bigint: true }).ino, read });
+    } catch {
+      // It is gone, or not ours to read: the commit will have been missed.
+    }
+    return true;
+  }
+
+  /** To call while the database is still locked, before the first transaction is let through. */
+  async prepare(): Promise<void> {
+    const { main, pageSize, pageCount } = this.#pages;
+    this.#free ??= await freeLeaves(main, pageSize, pageCount);
+  }
+
+  /**
+   * Takes the originals from the journals of all transactions between two values of the database's change counter.
+   * Says whether none of them was missed. To call while the database is locked again.
+   *
+   * @throws SourceError
+   */
+  async take(database: OpenDatabase, from: number, to: number): Promise<boolean> {
+    const committed: Transaction[] = [];
+    let isLast = true;
+    for (const journal of this.#journals.splice(0)) {
+      if (fstatSync(journal.fd).nlink > 0) {
+        // Of a transaction that is still under way.
+        this.#journals.push(journal);
+        continue;
+      }
+      try {
+        const transaction = await this.#takeFrom(journal, (from + committed.length) >>> 0);
+        if (transaction) committed.push(transaction);
+        // It was rolled back.
+        else isLast = committed.length === 0;
+      } finally {
+        closeSync(journal.fd);
+      }
+    }
+    if ((from + committed.length) >>> 0 !== to) return false;
+    const least = Math.min(database.wholePages, ...committed.map(({ pageCount }) => pageCount));
+    if (!this.#hasPagesFrom(least + 1)) return false;
+    const heads = [
+      ...committed.slice(1).map(({ head }) => head),
+      await number(this.#pages.main, FREELIST_HEAD),
+    ];
+    const freeing = committed.findIndex(({ head, changesHead }, i) => changesHead || head !== heads[i]);
+    if (freeing === -1) return true;
+    // The pages that a transaction has freed the next one may use again, and does not keep them.
+    return freeing === committed.length - 1 && isLast && (await this.#keepFreed());
+  }
+
+  /** The pages of a transaction that was committed when the change counter was `counter`; nothing if it was not. */
+  async #takeFrom(file: Bytes, counter: number): Promise<Transaction | undefined> {
+    const { pageSize } = this.#pages;
+    const journal = await readJournal(file, pageSize).catch(() => undefined);
+    if (!journal) return undefined;
+    const overlay = journal.takeOverlay();
+    try {
+      if (!journal.isCommitting || journal.pageSize !== pageSize) return undefined;
+      const [, page1] = overlay.range(1, 1);
+      if (page1 === undefined || (await number(file, page1 + CHANGE_COUNTER)) !== counter) return undefined;
+      await this.#copyFrom(file, (first, count) => overlay.range(first, count));
+      const head = await number(file, page1 + FREELIST_HEAD);
+      return {
+        pageCount: journal.pageCount,
+        head,
+        changesHead: head !== 0 && overlay.range(head, 1).length > 0,
+      };
+    } finally {
+      overlay.free();
+      journal.free();
+    }
+  }
+
+  /** Whether those pages are there. `VACUUM` and `auto_vacuum` cut pages off that no journal has. */
+  #hasPagesFrom(first: number): boolean {
+    for (let page = first; page <= this.#pages.pageCount; page++) if (this.#isWanted(page)) return false;
+    return true;
+  }
+
+  /** Copies the pages that are free by now and were not at the moment. */
+  async #keepFreed(): Promise<boolean> {
+    const { main, pageSize, pageCount } = this.#pages;
+    const free = await freeLeaves(main, pageSize, pageCount);
+    if (!free || !this.#free) return false;
+    await this.#copyFrom(main, (first, count) => free.range(first, count, pageSize));
+    return true;
+  }
+
+  /** `range` gives page number, byte offset, page number, … of the pages that `file` has of a stretch. */
+  async #copyFrom(file: Bytes, range: (first: number, count: number) => Float64Array): Promise<void> {
+    const { pageSize, pageCount } = this.#pages;
+    const step = Math.max(1, Math.floor(MOST_AT_ONCE / pageSize));
+    for (let first = 1; first <= pageCount; first += step) {
+      const found = range(first, Math.min(step, pageCount - first + 1));
+      // The first original is that of the moment; later ones are of states in between.
+      const wanted = found.filter((_, i) => this.#isWanted(found[i & ~1] ?? 0));
+      const last = wanted.at(-2);
+      if (last === undefined) continue;
+      const into = new Uint8Array((last - first + 1) * pageSize);
+      await readBeside(file, this.#pages, first, wanted, into);
+      this.#copy ??= await Temporary.create();
+      for (let i = 0; i < wanted.length; i += 2) {
+        const page = wanted[i] ?? 0;
+        const at = (page - first) * pageSize;
+        await this.#copy.write(into.subarray(at, at + pageSize), (page - 1) * pageSize);
+        this.#copied.add(page);
+      }
+      this.#pages.side ??= { file: this.#copy, overlay: this };
+    }
+    // A transaction that shortens the file keeps no page that was free.
+    this.#pages.zeroFilled = true;
+  }
+
+  #isWanted(page: number): boolean {
+    return !this.#copied.has(page) && !this.#free?.has(page);
+  }
+
+  get size(): number {
+    return this.#copied.size;
+  }
+
+  range(first: number, count: number): Float64Array {
+    return this.#copied.range(first, count, this.#pages.pageSize);
+  }
+
+  /** Not before {@link close}: other pages may still come. */
+  free(): void {}
+
+  async close(): Promise<void> {
+    for (const { fd } of this.#journals.splice(0)) closeSync(fd);
+    await this.#copy?.remove();
+    this.#copy = undefined;
+  }
+}
+
+async function number(file: Bytes, position: number): Promise<number> {
+  const bytes = new Uint8Array(4);
+  await file.read(bytes, position);
+  return new DataView(bytes.buffer).getUint32(0);
+}
