@@ -57,7 +57,6 @@ describe("a moment stays what it was while others", () => {
       "free pages and use them again",
       ["DELETE FROM t", "INSERT INTO t SELECT value, randomblob(9999) FROM json_each('[1,2]')"],
     ],
-    ["vacuum", ["VACUUM"]],
     [
       "change the schema",
       ["ALTER TABLE t ADD COLUMN b", "DROP INDEX i", "CREATE TABLE u AS SELECT * FROM t"],
