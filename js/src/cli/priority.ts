@@ -5,8 +5,12 @@ import { constants, setPriority } from "node:os";
 /** Where a database's header says whether it has a WAL: 2 if so. */
 const WRITE_VERSION = 18;
 
-/** Lets every other process go first while `database` is read, with all threads that this one has or will have. */
+/**
+ * Lets every other process go first while `database` is read, with all threads that this one has or will have. But not
+ * without a WAL: who writes then waits for a lock of ours, and would wait for all other processes as well.
+ */
 export function giveWay(database: string): void {
+  if (!hasWal(database)) return;
   const { PRIORITY_LOW } = constants.priority;
   setPriority(PRIORITY_LOW);
   if (process.platform !== "linux") return;
@@ -18,8 +22,7 @@ export function giveWay(database: string): void {
       // It ended meanwhile.
     }
   }
-  // Without a WAL, who writes waits for a lock of ours: it must not wait for all other processes as well.
-  if (hasWal(database)) becomeIdle();
+  becomeIdle();
 }
 
 /** Not for what cannot be read: who opens it next says why. */

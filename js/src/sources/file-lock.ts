@@ -15,8 +15,11 @@ const LOOK_MS = 2;
 const LEAST_MS = 15;
 /** How long writers have the database to themselves where none may be missed, in this process say, that cannot wait. */
 const GAP_MS = 20;
-/** How long to look for the next journal without a pause: a transaction may not take longer. */
-const SPIN_MS = 1;
+/** How long to look for journals before other work has its turn, in which whole transactions might pass. */
+const WATCH_MS = 10;
+/** Who never sleeps is kept waiting by the scheduler when somebody else wakes, for longer than a transaction takes. */
+const NAP_MS = 0.05;
+const NOBODY_WAKES_IT = new Int32Array(new SharedArrayBuffer(4));
 /** Few transactions take longer than this; then others want the processor, too. */
 const SLOW_MS = 200;
 
@@ -121,6 +124,7 @@ export class SharedLock implements Hold {
       this.#originals?.look();
       this.#reader.end();
       if (!this.#originals) await sleep(GAP_MS);
+      this.#lookUntil = performance.now() + WATCH_MS;
       // A writer that waits for the lock has announced itself, and gets it before us.
       await this.#reader.begin(this.#stop.signal, () => this.#lookOn(began));
       if (await this.#isAsBefore()) {
@@ -139,10 +143,11 @@ export class SharedLock implements Hold {
 
   /** Until the journal is gone, or it is time to let others run. */
   async #lookOn(began: number): Promise<void> {
-    while (this.#originals?.look() && performance.now() < this.#lookUntil);
+    while (this.#originals?.look() && performance.now() < this.#lookUntil)
+      Atomics.wait(NOBODY_WAKES_IT, 0, 0, NAP_MS);
     if (performance.now() < this.#lookUntil) return;
     await (performance.now() - began < SLOW_MS ? turn() : sleep(1));
-    this.#lookUntil = performance.now() + SPIN_MS;
+    this.#lookUntil = performance.now() + WATCH_MS;
   }
 
   /** Whether the pages of the moment are still there, in the database or among the originals. */
