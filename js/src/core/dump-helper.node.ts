@@ -40,7 +40,7 @@ class WorkerHelper implements DumpHelper {
     const workerData: HelperData = { request, wasm, texts: this.#texts };
     this.#worker = new Worker(new URL("./dump-worker.node.js", import.meta.url), {
       workerData,
-      resourceLimits: { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 32 },
+      resourceLimits: { maxYoungGenerationSizeMb: 1, maxOldGenerationSizeMb: 32 },
     });
     // A stream that nobody reads to its end does not keep the process from ending.
     this.#worker.unref();
