@@ -3,11 +3,13 @@ import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { setTimeout as sleep } from "node:timers/promises";
 import { file, type Moment } from "pagemark";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { allPages } from "../contracts/source-cases/image.ts";
 import { random } from "../faults/random.ts";
 import { tempFolder } from "../support/temp.ts";
+import { createBank, markerOf } from "./bank.ts";
 import { killAll, startWriter, type Writer } from "./processes.ts";
 
 const folder = tempFolder();
@@ -144,6 +146,65 @@ describe("a moment is lost, and the next one a copy, where", () => {
     expect(rowsOf(await allPages(copy))).toEqual(rowsOf(readFileSync(path)));
     await copy.release();
   });
+});
+
+test("a freelist that leads in a circle loses the moment, and does not hold it for ever", async () => {
+  await create();
+  await writer.run(
+    "INSERT INTO t VALUES (998, zeroblob(9999)), (999, zeroblob(9999)); DELETE FROM t WHERE id = 999",
+  );
+  const image = readFileSync(path);
+  const [trunk, all] = [image.readUInt32BE(32), 0xffff_fff0];
+  image.writeUInt32BE(all, 36);
+  image.writeUInt32BE(trunk, (trunk - 1) * 1024);
+  image.writeUInt32BE(0, (trunk - 1) * 1024 + 4);
+  writeFileSync(path, image);
+  const moment = await file(path).pin();
+  await writer.run("DELETE FROM t WHERE id = 998");
+  const error = await allPages(moment).catch((error) => error);
+  expect(error).toMatchObject({ code: "SOURCE_CHANGED" });
+  await moment.release();
+});
+
+test("without room for what is kept the moment says so, and leaves no descriptor open", async () => {
+  await create();
+  const descriptors = readdirSync("/proc/self/fd").length;
+  const moment = await file(path).pin();
+  vi.stubEnv("TMPDIR", join(folder, "nowhere"));
+  try {
+    await writer.run("UPDATE t SET a = 1");
+    await expect(allPages(moment)).rejects.toMatchObject({ code: "SOURCE_MISSING" });
+  } finally {
+    vi.unstubAllEnvs();
+    await moment.release();
+  }
+  expect(readdirSync("/proc/self/fd").length).toBe(descriptors);
+});
+
+test("several processes that write at once are let through, and each state is a commit", async () => {
+  const bank = join(folder, "bank.db");
+  createBank(bank, { journal: "delete", accounts: 3000 });
+  const writers = await Promise.all(Array.from({ length: 3 }, () => startWriter(bank, "write", "5")));
+  const source = file(bank);
+  let starts = 0;
+  for (let i = 0; i < 8; i++) {
+    const moment = await source.pin();
+    try {
+      const image = new Uint8Array(moment.pageCount * moment.pageSize);
+      for (let page = 1; page <= moment.pageCount; page++) {
+        await moment.read(page, image.subarray((page - 1) * moment.pageSize, page * moment.pageSize));
+        if (page % 4 === 0) await sleep(5);
+      }
+      markerOf(image, join(folder, "check.db"));
+      starts += moment.taken === "start" ? 1 : 0;
+    } catch (error) {
+      expect(error).toMatchObject({ code: "SOURCE_CHANGED" });
+    } finally {
+      await moment.release();
+    }
+  }
+  expect(starts).toBeGreaterThan(0);
+  expect(writers.flatMap(({ failures }) => failures)).toEqual([]);
 });
 
 test("the pages that are kept leave nothing behind", async () => {

@@ -17,6 +17,7 @@ const say = (text: string) => process.stdout.write(`${text}\n`);
 const input = createInterface({ input: process.stdin }).on("close", () => process.exit());
 
 if (how === "write") {
+  db.exec("PRAGMA busy_timeout = 20000");
   const [pause, journal] = argument.split(" ");
   if (journal) db.exec(`PRAGMA journal_mode = ${journal}`);
   const isWal = (db.prepare("PRAGMA journal_mode").get() as { journal_mode: string }).journal_mode === "wal";

@@ -5,8 +5,8 @@ import { PageSet } from "./file-page-set.ts";
 export const FREELIST_HEAD = 32;
 
 /**
- * The leaf pages of a database's freelist (section 1.5): what is in them means nothing, and a transaction that uses one
- * again does not keep it in the journal. Of pages past `pageCount` none. Nothing if the list is damaged.
+ * The leaf pages of the freelist (section 1.5) in a database of `pageCount` pages: what is in them means nothing, and a
+ * transaction that uses one again does not keep it in the journal. Nothing if the list is damaged.
  */
 export async function freeLeaves(
   main: Bytes,
@@ -17,8 +17,12 @@ export async function freeLeaves(
   const header = new Uint8Array(8);
   await main.read(header, FREELIST_HEAD);
   let { first: trunk, second: left } = numbers(header);
+  // One that comes again would lead in a circle.
+  const trunks = new PageSet(pageCount);
   const page = new Uint8Array(pageSize);
   while (trunk !== 0) {
+    if (trunk > pageCount || trunks.has(trunk)) return undefined;
+    trunks.add(trunk);
     if ((await main.read(page, (trunk - 1) * pageSize)) < pageSize) return undefined;
     const { view, first: next, second: count } = numbers(page);
     // Each trunk page counts, too.
@@ -26,7 +30,8 @@ export async function freeLeaves(
     if (left < 0 || count > pageSize / 4 - 2) return undefined;
     for (let i = 0; i < count; i++) {
       const leaf = view.getUint32(8 + 4 * i);
-      if (leaf <= pageCount) leaves.add(leaf);
+      if (leaf > pageCount) return undefined;
+      leaves.add(leaf);
     }
     trunk = next;
   }

@@ -12,6 +12,8 @@ import { Temporary } from "./file-temporary.ts";
 const CHANGE_COUNTER = 24;
 /** Most pages that are copied at a time, in bytes. */
 const MOST_AT_ONCE = 1 << 20;
+/** How many pages to ask a journal for at once. */
+const STRETCH = 1 << 16;
 /** In journal modes TRUNCATE and PERSIST there is a journal for longer than this, unless there is none at all. */
 const GONE_MS = 50;
 /** Whoever makes transactions faster than they can be followed makes more than this. */
@@ -97,8 +99,8 @@ export class Originals implements Overlay {
 
   /** To call while the database is still locked, before the first transaction is let through. */
   async prepare(): Promise<void> {
-    const { main, pageSize, pageCount } = this.#pages;
-    this.#free ??= await freeLeaves(main, pageSize, pageCount);
+    const { main, pageSize, mainPages } = this.#pages;
+    this.#free ??= await freeLeaves(main, pageSize, mainPages);
   }
 
   /**
@@ -110,20 +112,14 @@ export class Originals implements Overlay {
   async take(database: OpenDatabase, from: number, to: number): Promise<boolean> {
     const committed: Transaction[] = [];
     let isLast = true;
-    for (const journal of this.#journals.splice(0)) {
-      if (fstatSync(journal.fd).nlink > 0) {
-        // Of a transaction that is still under way.
-        this.#journals.push(journal);
-        continue;
-      }
-      try {
-        const transaction = await this.#takeFrom(journal, (from + committed.length) >>> 0);
-        if (transaction) committed.push(transaction);
-        // It was rolled back.
-        else isLast = committed.length === 0;
-      } finally {
-        closeSync(journal.fd);
-      }
+    // Only the last can be of a transaction that is still under way.
+    for (let journal = this.#journals[0]; journal && isDeleted(journal); journal = this.#journals[0]) {
+      const transaction = await this.#takeFrom(journal, (from + committed.length) >>> 0);
+      if (transaction) committed.push(transaction);
+      // It was rolled back.
+      else isLast = committed.length === 0;
+      closeSync(journal.fd);
+      this.#journals.shift();
     }
     if ((from + committed.length) >>> 0 !== to) return false;
     const least = Math.min(database.wholePages, ...committed.map(({ pageCount }) => pageCount));
@@ -135,7 +131,7 @@ export class Originals implements Overlay {
     const freeing = committed.findIndex(({ head, changesHead }, i) => changesHead || head !== heads[i]);
     if (freeing === -1) return true;
     // The pages that a transaction has freed the next one may use again, and does not keep them.
-    return freeing === committed.length - 1 && isLast && (await this.#keepFreed());
+    return freeing === committed.length - 1 && isLast && (await this.#keepFreed(database.wholePages));
   }
 
   /** The pages of a transaction that was committed when the change counter was `counter`; nothing if it was not. */
@@ -167,9 +163,9 @@ export class Originals implements Overlay {
     return true;
   }
 
-  /** Copies the pages that are free by now and were not at the moment. */
-  async #keepFreed(): Promise<boolean> {
-    const { main, pageSize, pageCount } = this.#pages;
+  /** Copies the pages that are free by now, in a database of so many, and were not at the moment. */
+  async #keepFreed(pageCount: number): Promise<boolean> {
+    const { main, pageSize } = this.#pages;
     const free = await freeLeaves(main, pageSize, pageCount);
     if (!free || !this.#free) return false;
     await this.#copyFrom(main, (first, count) => free.range(first, count, pageSize));
@@ -179,26 +175,29 @@ export class Originals implements Overlay {
   /** `range` gives page number, byte offset, page number, … of the pages that `file` has of a stretch. */
   async #copyFrom(file: Bytes, range: (first: number, count: number) => Float64Array): Promise<void> {
     const { pageSize, pageCount } = this.#pages;
-    const step = Math.max(1, Math.floor(MOST_AT_ONCE / pageSize));
-    for (let first = 1; first <= pageCount; first += step) {
-      const found = range(first, Math.min(step, pageCount - first + 1));
+    for (let first = 1; first <= pageCount; first += STRETCH) {
+      const found = range(first, Math.min(STRETCH, pageCount - first + 1));
       // The first original is that of the moment; later ones are of states in between.
       const wanted = found.filter((_, i) => this.#isWanted(found[i & ~1] ?? 0));
-      const last = wanted.at(-2);
-      if (last === undefined) continue;
-      const into = new Uint8Array((last - first + 1) * pageSize);
-      await readBeside(file, this.#pages, first, wanted, into);
-      this.#copy ??= await Temporary.create();
-      for (let i = 0; i < wanted.length; i += 2) {
-        const page = wanted[i] ?? 0;
-        const at = (page - first) * pageSize;
-        await this.#copy.write(into.subarray(at, at + pageSize), (page - 1) * pageSize);
-        this.#copied.add(page);
-      }
-      this.#pages.side ??= { file: this.#copy, overlay: this };
+      for (const run of runsOf(wanted, MOST_AT_ONCE / pageSize)) await this.#copyRun(file, run);
     }
     // A transaction that shortens the file keeps no page that was free.
     this.#pages.zeroFilled = true;
+  }
+
+  async #copyRun(file: Bytes, run: Float64Array): Promise<void> {
+    const { pageSize } = this.#pages;
+    const [first = 0, last = 0] = [run.at(0), run.at(-2)];
+    const into = new Uint8Array((last - first + 1) * pageSize);
+    await readBeside(file, this.#pages, first, run, into);
+    this.#copy ??= await Temporary.create();
+    for (let i = 0; i < run.length; i += 2) {
+      const page = run[i] ?? 0;
+      const at = (page - first) * pageSize;
+      await this.#copy.write(into.subarray(at, at + pageSize), (page - 1) * pageSize);
+      this.#copied.add(page);
+    }
+    this.#pages.side ??= { file: this.#copy, overlay: this };
   }
 
   #isWanted(page: number): boolean {
@@ -221,6 +220,18 @@ export class Originals implements Overlay {
     await this.#copy?.remove();
     this.#copy = undefined;
   }
+}
+
+/** Cuts page number, byte offset, page number, … where it goes over more than so many pages. */
+function* runsOf(pages: Float64Array, most: number): Iterable<Float64Array> {
+  for (let start = 0, end = 0; start < pages.length; start = end) {
+    while ((pages[end] ?? Infinity) < (pages[start] ?? 0) + most) end += 2;
+    yield pages.subarray(start, end);
+  }
+}
+
+function isDeleted({ fd }: OpenJournal): boolean {
+  return fstatSync(fd).nlink === 0;
 }
 
 async function number(file: Bytes, position: number): Promise<number> {

@@ -25,7 +25,8 @@ export class PageSet {
   range(first: number, count: number, pageSize: number): Float64Array {
     const found: number[] = [];
     for (let page = first; page < first + count; page++) {
-      if (this.has(page)) found.push(page, (page - 1) * pageSize);
+      if (this.#bits[page >> 3] === 0) page |= 7;
+      else if (this.has(page)) found.push(page, (page - 1) * pageSize);
     }
     return Float64Array.from(found);
   }

@@ -19,8 +19,8 @@ export interface FileOptions {
   busyTimeoutMs?: number;
   /**
    * How long a database in rollback mode may be locked at a stretch, in milliseconds; 500 unless given. Writers wait
-   * that long at most; in journal mode DELETE, they are let through as soon as they have come. In the other modes, what
-   * cannot be read in that time under writers is copied first. WAL mode needs no such lock.
+   * that long at most; those of other processes in journal mode DELETE on Linux are let through as soon as they have
+   * come. Otherwise what cannot be read in that time under writers is copied first. WAL mode needs no such lock.
    */
   lockMs?: number;
 }
@@ -116,8 +116,8 @@ class FileSource implements PageSource {
     { signal }: PinOptions,
   ): Promise<Moment | undefined> {
     const isLong = database.main.size > this.#lockMs * BYTES_PER_MS;
-    const canFollow = await Originals.canBeKept(database, signal);
     const isBusy = database.quietMs < RECENT_MS;
+    const canFollow = !this.#copyNext && (await Originals.canBeKept(database, signal));
     if (this.#copyNext || (isLong && isBusy && !canFollow)) {
       const moment = await pinCopy(database, reader, signal);
       this.#copyNext = false;
