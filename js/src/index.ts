@@ -22,10 +22,11 @@ export {
 } from "./jobs/database.ts";
 export type { Dialect, DumpOptions } from "./jobs/dump.ts";
 export { dumpSource } from "./jobs/dump-source.ts";
-export { type PagemarkOptions, pagemark } from "./jobs/pagemark.ts";
+export { pagemark } from "./jobs/pagemark.ts";
 export type { JobOptions, Progress } from "./jobs/progress.ts";
 export type { Backup } from "./jobs/record.ts";
 export type { StepOptions } from "./jobs/run-pages.ts";
+export type { PagemarkOptions } from "./jobs/subject.ts";
 export { readTables, type Table } from "./jobs/tables.ts";
 export type { Problem, Verification, VerifyOptions } from "./jobs/verify.ts";
 export { memory } from "./sources/memory.ts";

@@ -1,11 +1,10 @@
 import { core, translating } from "../core/index.ts";
-import { PagemarkError } from "../errors/index.ts";
 import type { PageSource } from "../sources/source.ts";
 import type { Subject } from "./backup-plan.ts";
 import { abortBackup, type BackupStep, type StartOptions, startBackup, stepBackup } from "./backup-run.ts";
 import type { BackupRunState } from "./backup-run-state.ts";
-import type { PagemarkOptions } from "./pagemark.ts";
 import type { StepOptions } from "./run-pages.ts";
+import { type PagemarkOptions, subjectOf } from "./subject.ts";
 
 /**
  * A backup in steps, whose state the caller keeps between them: for Durable Objects and whatever else may be evicted at
@@ -18,9 +17,8 @@ import type { StepOptions } from "./run-pages.ts";
  * const step = await steps.step(state);      // in each alarm, until there is `step.done`
  * ```
  */
-export function backupSteps(source: PageSource, { store, name = source.name }: PagemarkOptions): BackupSteps {
-  if (!source || !store) throw new PagemarkError("USAGE", "backupSteps(source, { store }) needs both");
-  return new BackupSteps({ source, store, name, safety: false });
+export function backupSteps(source: PageSource, options: PagemarkOptions): BackupSteps {
+  return new BackupSteps({ ...subjectOf("backupSteps", source, options), safety: false });
 }
 
 /** See {@link backupSteps}. */

@@ -305,5 +305,11 @@ function toListed(entry: Listed): Backup {
 
 /** A time as text: the core compares with the microseconds that records have. */
 function formatAt(at: At | undefined): string {
-  return at instanceof Date ? at.toISOString() : (at ?? "");
+  if (at instanceof Date && Number.isFinite(at.getTime())) return at.toISOString();
+  const text = at ?? "";
+  if (typeof text === "string") return text;
+  throw new PagemarkError(
+    "USAGE",
+    `at must be text or a valid Date, not ${Array.isArray(text) ? "a list" : typeof text}`,
+  );
 }

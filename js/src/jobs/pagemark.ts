@@ -1,14 +1,6 @@
-import { PagemarkError } from "../errors/index.ts";
 import type { PageSource } from "../sources/source.ts";
-import type { Store } from "../stores/store.ts";
 import { Database } from "./database.ts";
-
-export interface PagemarkOptions {
-  /** Where backups go. */
-  store: Store;
-  /** The database's name in the store; the source's own unless given. */
-  name?: string;
-}
+import { type PagemarkOptions, subjectOf } from "./subject.ts";
 
 /**
  * A database and its backups.
@@ -20,7 +12,7 @@ export interface PagemarkOptions {
  * const backup = await db.backup();
  * ```
  */
-export function pagemark(source: PageSource, { store, name = source.name }: PagemarkOptions): Database {
-  if (!source || !store) throw new PagemarkError("USAGE", "pagemark(source, { store }) needs both");
+export function pagemark(source: PageSource, options: PagemarkOptions): Database {
+  const { name, store } = subjectOf("pagemark", source, options);
   return new Database(source, name, store);
 }
