@@ -6,12 +6,16 @@ import type { DumpHelper, DumpRequest, WrittenPart } from "./dump-helper.ts";
 export interface HelperData {
   request: DumpRequest;
   wasm: WebAssembly.Module;
-  /** Memory for a part each, used in turns. */
-  texts: Uint8Array[];
+}
+
+/** A part of the rows, and memory for its text. */
+export interface HelperRequest {
+  part: Uint8Array;
+  memory: ArrayBuffer;
 }
 
 /** What it says: nothing when it is ready, and then what became of one part after the other. */
-export type HelperAnswer = undefined | { length: number; outcome: Uint32Array };
+export type HelperAnswer = WrittenPart | undefined;
 
 /** Parts that are under way, or wait for their turn in the output. */
 const TEXTS = 2;
@@ -24,20 +28,16 @@ export function dumpHelper(request: DumpRequest, wasm: WebAssembly.Module): Dump
   return availableParallelism() < 2 || deno || bun ? undefined : new WorkerHelper(request, wasm);
 }
 
+/** Texts are moved between the threads, not copied. */
 class WorkerHelper implements DumpHelper {
   readonly #worker: Worker;
-  readonly #texts: Uint8Array[];
   readonly #waiting: ((part: WrittenPart) => void)[] = [];
-  /** Parts whose text is still of use. */
-  #used = 0;
-  /** Which of the texts is the next part's to come back. */
-  #next = 0;
+  /** Memory for a text each; only what is written to takes memory. */
+  readonly #free = Array.from({ length: TEXTS }, () => new ArrayBuffer(LONGEST_TEXT));
   #isReady = false;
 
   constructor(request: DumpRequest, wasm: WebAssembly.Module) {
-    // Only what is written to takes memory.
-    this.#texts = Array.from({ length: TEXTS }, () => new Uint8Array(new SharedArrayBuffer(LONGEST_TEXT)));
-    const workerData: HelperData = { request, wasm, texts: this.#texts };
+    const workerData: HelperData = { request, wasm };
     this.#worker = new Worker(new URL("./dump-worker.node.js", import.meta.url), {
       workerData,
       resourceLimits: { maxYoungGenerationSizeMb: 1, maxOldGenerationSizeMb: 32 },
@@ -53,20 +53,21 @@ class WorkerHelper implements DumpHelper {
   }
 
   get isFree(): boolean {
-    return this.#isReady && this.#used < TEXTS;
+    return this.#isReady && this.#free.length > 0;
   }
 
   write(part: Uint8Array): Promise<WrittenPart> {
-    this.#used++;
     return new Promise((resolve) => {
       if (this.#waiting.push(resolve) === 1) this.#worker.ref();
-      this.#worker.postMessage(part);
-      if (!this.#isReady) this.#giveUp();
+      const memory = this.#free.pop();
+      if (!this.#isReady || !memory) return this.#giveUp();
+      const request: HelperRequest = { part, memory };
+      this.#worker.postMessage(request, [memory]);
     });
   }
 
-  reuse(): void {
-    this.#used--;
+  reuse({ buffer }: Uint8Array<ArrayBuffer>): void {
+    if (buffer.byteLength === LONGEST_TEXT) this.#free.push(buffer);
   }
 
   async close(): Promise<void> {
@@ -74,16 +75,14 @@ class WorkerHelper implements DumpHelper {
     await this.#worker.terminate();
   }
 
-  #answer({ length, outcome }: { length: number; outcome: Uint32Array }): void {
-    const text = this.#texts[this.#next % TEXTS] as Uint8Array;
-    this.#next++;
-    this.#waiting.shift()?.({ text: text.subarray(0, length), outcome });
+  #answer(part: WrittenPart): void {
+    this.#waiting.shift()?.(part);
     if (this.#waiting.length === 0) this.#worker.unref();
   }
 
   /** Whoever asked does it. */
   #giveUp(): void {
     this.#isReady = false;
-    while (this.#waiting.length > 0) this.#answer({ length: 0, outcome: new Uint32Array(4) });
+    while (this.#waiting.length > 0) this.#answer({ text: new Uint8Array(), outcome: new Uint32Array(4) });
   }
 }

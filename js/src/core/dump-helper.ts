@@ -12,7 +12,7 @@ export interface DumpRequest {
 /** A part of a dump's rows, written. */
 export interface WrittenPart {
   /** Its SQL, in memory that is used again: see {@link DumpHelper.reuse}. */
-  text: Uint8Array;
+  text: Uint8Array<ArrayBuffer>;
   /** What `Dump.paste` is to know of it. */
   outcome: Uint32Array;
 }
@@ -23,8 +23,8 @@ export interface DumpHelper {
   readonly isFree: boolean;
   /** Writes what `Dump.give` gave away. Never fails: what cannot be written has an outcome that says so. */
   write(part: Uint8Array): Promise<WrittenPart>;
-  /** The text of the oldest part is of no use any more. */
-  reuse(): void;
+  /** A text is of no use any more. */
+  reuse(text: Uint8Array<ArrayBuffer>): void;
   /** Ends the thread. Parts under way come back unwritten. Idempotent. */
   close(): Promise<void>;
 }

@@ -1,16 +1,15 @@
 // The thread of dump-helper.node.ts: one part of a dump after the other.
 import { parentPort, workerData } from "node:worker_threads";
 import { initSync, PartWriter } from "../pkg/dump/pagemark.js";
-import type { HelperAnswer, HelperData } from "./dump-helper.node.ts";
+import type { HelperAnswer, HelperData, HelperRequest } from "./dump-helper.node.ts";
 import { readPageFiles } from "./page-files.node.ts";
 
-const { request, wasm, texts } = workerData as HelperData;
+const { request, wasm } = workerData as HelperData;
 const { files, dialect, tables, noData, noSchema } = request;
 const { pageSize, pageCount } = files;
 const NEED_PAGES = 0;
 const DONE = 2;
 let buffer = new Uint8Array(pageSize);
-let part = 0;
 
 initSync({ module: wasm });
 const writer = new PartWriter(read(1, 1), pageCount, dialect, tables, noData, noSchema);
@@ -18,10 +17,10 @@ const writer = new PartWriter(read(1, 1), pageCount, dialect, tables, noData, no
 work(new Uint8Array());
 answer(undefined);
 
-parentPort?.on("message", (bytes: Uint8Array) => {
-  writer.start(bytes);
-  const length = work(texts[part++ % texts.length] as Uint8Array);
-  answer({ length, outcome: writer.outcome() });
+parentPort?.on("message", ({ part, memory }: HelperRequest) => {
+  writer.start(part);
+  const length = work(new Uint8Array(memory));
+  answer({ text: new Uint8Array(memory, 0, length), outcome: writer.outcome() }, [memory]);
 });
 
 /** Gives how much it has written into `text`, in bytes. */
@@ -51,6 +50,6 @@ function read(first: number, count: number): Uint8Array {
   return into;
 }
 
-function answer(message: HelperAnswer): void {
-  parentPort?.postMessage(message);
+function answer(message: HelperAnswer, moved: ArrayBuffer[] = []): void {
+  parentPort?.postMessage(message, moved);
 }

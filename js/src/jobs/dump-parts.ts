@@ -77,7 +77,7 @@ export class DumpParts {
       const rest = new Text(text.subarray(start));
       while (rest.outputLength > 0) yield rest;
     }
-    this.#helper.reuse();
+    this.#helper.reuse(text);
   }
 
   async end(): Promise<void> {
