@@ -1,5 +1,6 @@
 //! Pages that were read ahead.
 
+use core::cell::Cell;
 use std::collections::VecDeque;
 
 use crate::page::{PageSize, Pgno};
@@ -12,6 +13,8 @@ pub const CAPACITY: usize = 4 << 20;
 pub struct Pages {
     page_size: PageSize,
     runs: VecDeque<Run>,
+    /// Which of them had the last page that was asked for.
+    recent: Cell<usize>,
     /// Bytes of all runs,
     held: usize,
     /// and how many they may be.
@@ -41,7 +44,7 @@ impl Pages {
 
     /// Holds none, and later at most so many bytes.
     pub fn with_capacity(page_size: PageSize, capacity: usize) -> Self {
-        Self { page_size, runs: VecDeque::new(), held: 0, capacity }
+        Self { page_size, runs: VecDeque::new(), recent: Cell::new(0), held: 0, capacity }
     }
 
     /// Takes the pages from `first` on, whole ones; bytes behind the last whole one are ignored.
@@ -56,10 +59,18 @@ impl Pages {
     /// A page, whole, if it is here.
     pub fn page(&self, pgno: Pgno) -> Option<&[u8]> {
         let size = self.page_size.bytes();
-        self.runs.iter().find_map(|run| {
-            // Checked: behind page 2^32 / `size` it would begin at 0 again where usize has 32 bits, as it does in wasm.
+        // Checked: behind page 2^32 / `size` it would begin at 0 again where usize has 32 bits, as it does in wasm.
+        let page_of = |run: &Run| {
             let start = (pgno.value().checked_sub(run.first)? as usize).checked_mul(size)?;
-            run.bytes.get(start..start.checked_add(size)?)
+            Some(start..start.checked_add(size)?)
+        };
+        // Each row of a page asks for it.
+        let recent = self.runs.get(self.recent.get()).and_then(|run| run.bytes.get(page_of(run)?));
+        recent.or_else(|| {
+            let (index, page) =
+                (0..).zip(&self.runs).find_map(|(index, run)| Some((index, run.bytes.get(page_of(run)?)?)))?;
+            self.recent.set(index);
+            Some(page)
         })
     }
 }

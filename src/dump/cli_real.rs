@@ -14,6 +14,8 @@
 #[cfg(test)]
 mod tests;
 
+use super::digits::{TEN_8, TEN_16, decimal, digits_of, eight_digits};
+
 /// Which command line to print like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shell {
@@ -38,7 +40,7 @@ pub(crate) fn write_real(out: &mut Vec<u8>, value: f64, shell: Shell) {
         // C's cast of 2^63 does not give it back, so it is printed with `%!.20g`. That of -2^63 does.
         Shell::V3_40 if size.trunc() == size && (size < TWO_63 || value == -TWO_63) => {
             let number = size as u64;
-            let digits = decimal([number / TEN_16, number / TEN_8 % TEN_8, number % TEN_8]);
+            let digits = digits_of(number);
             let digits = digits.as_flattened();
             let zeros = digits.iter().take_while(|&&digit| digit == b'0').count().min(digits.len() - 1);
             out.extend_from_slice(digits.get(zeros..).unwrap_or_default());
@@ -58,8 +60,6 @@ pub(crate) fn write_real(out: &mut Vec<u8>, value: f64, shell: Shell) {
 }
 
 const TWO_63: f64 = (1_u64 << 63) as f64;
-const TEN_8: u64 = 10_u64.pow(8);
-const TEN_16: u64 = 10_u64.pow(16);
 
 /// As `%g` does whose precision is the number of `digits`; `exponent` is that of the first one. `whole` follows a number
 /// without digits behind the point.
@@ -296,23 +296,4 @@ const TEN_27: [(u64, u32); 24] = [
 fn wide_product(a: u64, b: u64) -> (u64, u64) {
     let product = u128::from(a) * u128::from(b);
     ((product >> 64) as u64, product as u64)
-}
-
-/// A number in decimal, with leading zeros, from what it has of 10^16, of 10^8, and of 1.
-fn decimal(eights: [u64; 3]) -> [[u8; 8]; 3] {
-    // Not `map`: built for size, it is a call and a loop.
-    let [first, second, third] = eights;
-    [eight_digits(first), eight_digits(second), eight_digits(third)]
-}
-
-/// A number below 10^8 in decimal. It splits all lanes of a u64 at once, into fours, twos, and ones; the first lane is
-/// the low one. Multiplying by 10486 / 2^20 divides by 100, and by 103 / 2^10 by ten, for all that a lane can hold.
-fn eight_digits(number: u64) -> [u8; 8] {
-    let number = number as u32; // 64 bits take longer to divide
-    let fours = u64::from(number / 10_000) | (u64::from(number % 10_000) << 32);
-    let hundreds = ((fours * 10_486) >> 20) & 0x7f_0000_007f;
-    let twos = hundreds | (fours - hundreds * 100) << 16;
-    let tens = ((twos * 103) >> 10) & 0xf_000f_000f_000f;
-    let ones = tens | (twos - tens * 10) << 8;
-    (ones | 0x3030_3030_3030_3030).to_le_bytes()
 }

@@ -18,6 +18,7 @@ mod constant;
 mod d1;
 mod d1_limits;
 mod d1_virtual;
+mod digits;
 pub mod dumper;
 mod identifier;
 mod internal;

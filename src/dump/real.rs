@@ -8,6 +8,8 @@
 
 use core::fmt::Write;
 
+use super::digits::digits_of;
+
 /// Whole numbers up to here are floating-point numbers, too.
 const MOST_EXACT: u64 = 1 << 53;
 /// The largest power of ten that is a floating-point number itself.
@@ -23,24 +25,82 @@ pub(super) fn write_real(out: &mut Vec<u8>, real: f64) {
         out.extend_from_slice(if real.is_sign_negative() { b"-0.0" } else { b"0.0" });
     } else if real.abs() < SMALLEST_DECIMAL {
         write_quotient(out, real);
-    } else {
-        let mut buffer = zmij::Buffer::new();
-        let shortest = buffer.format_finite(real);
-        if is_safe(shortest, real) {
-            out.extend_from_slice(shortest.as_bytes());
-        } else if !write_fixed(out, real) {
+    } else if !write_common(out, real) {
+        let start = out.len();
+        let mut text = Text(out);
+        // Writing to a vector cannot fail.
+        let _ = write!(text, "{real:?}");
+        let shortest = parts(out.get(start..).unwrap_or_default());
+        if !shortest.is_some_and(|(significant, power)| is_safe(significant, power, real)) {
+            out.truncate(start);
             let mut text = Text(out);
-            // Writing to a vector cannot fail.
             let _ = write!(text, "{real:.17e}");
         }
     }
 }
 
-/// Whether every SQLite reads `decimal` as `real`: one multiplication or division of exact numbers (Clinger's fast path)
-/// gives it, and its exact value is so far from the middle between two numbers that rounding to 64 bits first, as x87
-/// does, changes nothing.
-fn is_safe(decimal: &str, real: f64) -> bool {
-    let Some((significant, power)) = parts(decimal) else { return false };
+/// Appends a number of common size, with 15 digits if it is read back from those, else with 18; `false` for others. It
+/// is many times faster than the formatting of the standard library, which has to know all sizes.
+fn write_common(out: &mut Vec<u8>, real: f64) -> bool {
+    let size = real.abs();
+    let places = match size {
+        1.0..1e15 => DIGITS - 1 - (size as u64).ilog10(),
+        0.1..1.0 => DIGITS,
+        0.01..0.1 => DIGITS + 1,
+        0.001..0.01 => DIGITS + 2,
+        0.0001..0.001 => DIGITS + 3,
+        _ => return false,
+    };
+    let (mantissa, exponent) = mantissa_and_exponent(size);
+    let bits = exponent.unsigned_abs();
+    let number = ((u128::from(mantissa) * power_of_ten(places) + (1 << (bits - 1))) >> bits) as u64;
+    // A number just below a power of ten may have been rounded up to it.
+    if !(SMALLEST_NUMBER..SMALLEST_NUMBER * 10).contains(&number) {
+        return false;
+    }
+    let short = (number + 500) / 1000;
+    let is_short = number.abs_diff(short * 1000) <= FARTHEST && is_safe(short, 3 - places as i32, real);
+    let digits = digits_of(if is_short { short * 1000 } else { number });
+    let Some(digits) = digits.as_flattened().last_chunk::<{ DIGITS as usize }>() else { return false };
+    if real < 0.0 {
+        out.push(b'-');
+    }
+    if places >= DIGITS {
+        out.extend_from_slice(b"0.000".get(..(places - DIGITS) as usize + 2).unwrap_or_default());
+    }
+    out.extend_from_slice(digits);
+    if places < DIGITS {
+        out.insert(out.len() - places as usize, b'.');
+    }
+    if is_short {
+        trim_zeros(out);
+    }
+    true
+}
+
+/// Digits that name any number.
+const DIGITS: u32 = 18;
+/// The smallest whole number of so many digits.
+const SMALLEST_NUMBER: u64 = 10_u64.pow(DIGITS - 1);
+/// Half the way from one floating-point number to the next is never farther than so many units of the last digit.
+const FARTHEST: u64 = 10_u64.pow(DIGITS) >> 53;
+
+/// Takes zeros off the end, but for one behind the point.
+fn trim_zeros(out: &mut Vec<u8>) {
+    while out.ends_with(b"00") {
+        out.pop();
+    }
+    if let [.., before, b'0'] = out.as_slice()
+        && *before != b'.'
+    {
+        out.pop();
+    }
+}
+
+/// Whether every SQLite reads `significant` times that power of ten as `real`: one multiplication or division of exact
+/// numbers (Clinger's fast path) gives it, and its exact value is so far from the middle between two numbers that
+/// rounding to 64 bits first, as x87 does, changes nothing.
+fn is_safe(significant: u64, power: i32, real: f64) -> bool {
     let (mantissa, shift) = mantissa_and_exponent(real.abs());
     if significant > MOST_EXACT || power.unsigned_abs() > EXACT_POWER || shift.abs() > 70 {
         return false;
@@ -61,9 +121,9 @@ fn is_safe(decimal: &str, real: f64) -> bool {
 
 /// The digits of `decimal` as a whole number, without zeros at the end of a fraction, and the power of ten that it is
 /// to be multiplied by; `None` when there are too many of them.
-fn parts(decimal: &str) -> Option<(u64, i32)> {
+fn parts(decimal: &[u8]) -> Option<(u64, i32)> {
     let (mut significant, mut places, mut zeros, mut is_fraction) = (0u64, 0, 0, false);
-    let mut bytes = decimal.as_bytes().iter();
+    let mut bytes = decimal.iter();
     for &byte in bytes.by_ref() {
         match byte {
             b'.' => is_fraction = true,
@@ -102,32 +162,6 @@ fn power_of_ten(power: u32) -> u128 {
 /// `number` times a power of two, if that fits.
 fn shifted(number: u128, by: i32) -> Option<u128> {
     (number.leading_zeros() >= by.unsigned_abs()).then_some(number << by)
-}
-
-/// Appends 18 digits of a number of common size, some of which are behind the point; `false` for others. It is many
-/// times faster than the formatting of the standard library, which has to know all sizes.
-fn write_fixed(out: &mut Vec<u8>, real: f64) -> bool {
-    const DIGITS: u32 = 18;
-    let (mantissa, shift) = mantissa_and_exponent(real.abs());
-    if !(0.1..1e15).contains(&real.abs()) || !(-60..0).contains(&shift) {
-        return false;
-    }
-    let fraction_bits = -shift as u32;
-    let whole = mantissa >> fraction_bits;
-    let places = DIGITS - whole.checked_ilog10().map_or(0, |digits| digits + 1);
-    let fraction = u128::from(mantissa & ((1 << fraction_bits) - 1)) * power_of_ten(places);
-    let rounded = (fraction + (1 << (fraction_bits - 1))) >> fraction_bits;
-    let (whole, fraction) = if rounded == power_of_ten(places) { (whole + 1, 0) } else { (whole, rounded as u64) };
-    if real < 0.0 {
-        out.push(b'-');
-    }
-    let mut buffer = itoa::Buffer::new();
-    out.extend_from_slice(buffer.format(whole).as_bytes());
-    out.push(b'.');
-    let digits = buffer.format(fraction);
-    out.extend(core::iter::repeat_n(b'0', (places as usize).saturating_sub(digits.len())));
-    out.extend_from_slice(digits.as_bytes());
-    true
 }
 
 /// A number above 0 as a whole number times a power of two.
@@ -177,7 +211,17 @@ mod tests {
 
     #[test]
     fn people_can_read_what_people_wrote() {
-        for (real, text) in [(0.1, "0.1"), (2.0, "2.0"), (-1.5, "-1.5"), (12.34, "12.34"), (1e20, "1e+20")] {
+        for (real, text) in [
+            (0.1, "0.1"),
+            (2.0, "2.0"),
+            (-1.5, "-1.5"),
+            (12.34, "12.34"),
+            (1e20, "1e20"),
+            (1234567.0, "1234567.0"),
+            (0.05, "0.05"),
+            (-0.00025, "-0.00025"),
+            (1e15, "1000000000000000.0"),
+        ] {
             assert_eq!(written(real), text);
         }
         assert_eq!(written(0.1 + 0.2), "0.300000000000000044");

@@ -257,7 +257,12 @@ impl RowWriter {
 
     fn values(&self, out: &mut Vec<u8>, plan: &RowPlan, row: Row<'_>, notes: &mut Notes) -> Result<()> {
         for (index, source) in plan.sources.iter().enumerate() {
-            out.extend_from_slice(plan.label(index));
+            match plan.label(index) {
+                [] => {}
+                // Mostly a comma, for which a copy takes longer.
+                &[byte] => out.push(byte),
+                label => out.extend_from_slice(label),
+            }
             match source.slot.and_then(|slot| self.slots.get(slot)) {
                 Some(slot) => self.value(out, plan, source, slot.value(row.record, row.pgno)?, notes),
                 None => self.absent(out, plan, source, row.rowid.ok_or(damaged(row.pgno)), notes)?,
