@@ -117,7 +117,7 @@ fn begins(text: &[u8]) -> bool {
 
 /// Whether text is what most text is: printable, in ASCII, without a quote and without [`BEGIN`].
 fn is_plain_ascii(text: &[u8]) -> bool {
-    let is_special = |byte: u8| byte < b' ' || byte >= 0x7f || byte == b'\'';
+    let is_special = |byte: u8| !(b' '..0x7f).contains(&byte) || byte == b'\'';
     let Some(last) = text.last_chunk::<16>() else {
         // Too short to have that in it.
         return !text.iter().any(|&byte| is_special(byte));
