@@ -23,7 +23,7 @@ const database = join(folder, `bench-${values.mb}.db`);
 const live = join(folder, "hot.db");
 const store = join(folder, "hot-store");
 const copy = join(folder, "hot-copy.db");
-const cli = join(root, "js/dist/cli/main.js");
+const cli = join(root, "js/dist/bin/pagemark.js");
 mkdirSync(folder, { recursive: true });
 if (!existsSync(database)) makeDatabase(database, Number(values.mb) * 1e6);
 

@@ -14,7 +14,7 @@ const runs = Number(options.runs);
 const folder = join(root, ".cache/bench");
 const bin = (name) => join(root, ".cache/bin", name);
 const at = (...names) => join(folder, ...names);
-const pagemark = [process.execPath, join(root, "js/dist/cli/main.js")];
+const pagemark = [process.execPath, join(root, "js/dist/bin/pagemark.js")];
 mkdirSync(folder, { recursive: true });
 
 const database = at(`bench-${options.mb}.db`);

@@ -2,7 +2,6 @@
 // date. With names (`node scripts/build.mjs engine`): only these modules, and not js/dist.
 import { createHash } from "node:crypto";
 import {
-  chmodSync,
   copyFileSync,
   existsSync,
   mkdirSync,
@@ -12,6 +11,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join, resolve } from "node:path";
+import { bundleCommand } from "./lib/command.mjs";
 import { buildDashboard } from "./lib/dashboard.mjs";
 import { root, run } from "./lib/run.mjs";
 import { modules, report } from "./lib/wasm.mjs";
@@ -19,7 +19,7 @@ import { modules, report } from "./lib/wasm.mjs";
 const TARGET = "wasm32-unknown-unknown";
 const dist = join(root, "js/dist");
 /** In js/dist, without a source of the same name in js/src. */
-const GENERATED = /^(core|dump|engine)\.d\.|^worker\/dashboard\/assets\.js$/;
+const GENERATED = /^(core|dump|engine)\.d\.|^bin\/|^worker\/dashboard\/assets\.js$/;
 
 // What Rust emits for this target by default, plus simd; said here so that wasm-opt accepts a stripped file as well.
 const FEATURES = [
@@ -41,7 +41,7 @@ for (const name of names) {
 const wanted = names.length > 0 ? modules.filter(({ name }) => names.includes(name)) : modules;
 for (const module of wanted) buildModule(module);
 if (report(wanted).length > 0) process.exit(1);
-if (names.length === 0) buildPackage();
+if (names.length === 0) await buildPackage();
 
 function buildModule(module) {
   // An environment RUSTFLAGS would replace the flags of .cargo/config.toml, and silently build without simd.
@@ -93,7 +93,7 @@ function stem({ crate }) {
   return crate.replaceAll("-", "_");
 }
 
-function buildPackage() {
+async function buildPackage() {
   for (const { name, folder, wasm } of modules) {
     copy(join(folder, "pagemark.js"), `pkg/${name}/pagemark.js`);
     copy(join(folder, "pagemark.d.ts"), `pkg/${name}/pagemark.d.ts`);
@@ -105,8 +105,7 @@ function buildPackage() {
   run("tsc", ["--project", "js"]);
   buildDashboard(join(dist, "worker/dashboard/assets.js"));
   removeLeftovers();
-  const cli = join(dist, "cli/main.js");
-  if (existsSync(cli)) chmodSync(cli, 0o755);
+  await bundleCommand(dist);
 }
 
 /** Copies a file to `name` below js/dist, where its source exists. */

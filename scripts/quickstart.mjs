@@ -8,7 +8,7 @@ process.removeAllListeners("warning"); // node:sqlite is announced as experiment
 const { DatabaseSync } = await import("node:sqlite");
 
 const folder = join(root, "quickstart");
-const cli = join(root, "js/dist/cli/main.js");
+const cli = join(root, "js/dist/bin/pagemark.js");
 rmSync(folder, { recursive: true, force: true });
 mkdirSync(folder);
 
@@ -45,7 +45,7 @@ Done: ${orders.toLocaleString("en")} orders, three backups, every one restorable
   shop.db            the database, restored in place
   shop.*.sqlite3     the first backup, downloaded
   backups/shop/      what is stored, as LTX files: \`litestream restore\` reads them, too
-Next: the README, or  node js/dist/cli/main.js --help`);
+Next: the README, or  node js/dist/bin/pagemark.js --help`);
 
 function makeShop(db) {
   db.exec(`

@@ -6,7 +6,7 @@ import { DatabaseSync } from "node:sqlite";
 import { beforeAll, describe, expect, test } from "vitest";
 import { runSql, tableSql, tempFolder } from "../support/temp.ts";
 
-const main = join(import.meta.dirname, "../../js/dist/cli/main.js");
+const main = join(import.meta.dirname, "../../js/dist/bin/pagemark.js");
 const folder = tempFolder();
 
 beforeAll(() => {

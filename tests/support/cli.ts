@@ -2,7 +2,7 @@
 import { spawn, spawnSync } from "node:child_process";
 import { join } from "node:path";
 
-export const main = join(import.meta.dirname, "../../js/dist/cli/main.js");
+export const main = join(import.meta.dirname, "../../js/dist/bin/pagemark.js");
 
 export interface Ran {
   status: number | null;

@@ -3,6 +3,9 @@ import { readFileSync, realpathSync } from "node:fs";
 /** What every copy of SQLite has in it: the first bytes of the files it writes. */
 const MAGIC = Buffer.from("SQLite format 3\0");
 
+/** The C and C++ runtime's libraries, which are megabytes to read: they bring no SQLite. */
+const RUNTIME = /\/(ld-|lib(c|m|dl|rt|pthread|gcc_s|stdc\+\+)[.-])[^/]*$/;
+
 /** Libraries that were looked through. */
 const known = new Map<string, boolean>();
 
@@ -19,7 +22,7 @@ export function hasOtherSqlite(): boolean {
   // "7f12…-7f13… r-xp 00000000 fe:00 123   /path/to/library.so": what has code in it.
   const libraries = new Set(maps.match(/(?<= r-xp .*)\/.+$/gm));
   libraries.delete(realpathSync("/proc/self/exe"));
-  return [...libraries].some(holdsSqlite);
+  return [...libraries].some((library) => !RUNTIME.test(library) && holdsSqlite(library));
 }
 
 function holdsSqlite(library: string): boolean {

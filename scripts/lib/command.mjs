@@ -1,0 +1,39 @@
+// The command in a few files: to load a module for each of its sources takes as long as a small backup.
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import { build } from "esbuild";
+
+/** Puts what runs in Node's command, and the threads it starts, into `bin` below the compiled package. */
+export async function bundleCommand(dist) {
+  const bin = join(dist, "bin");
+  const { outputFiles } = await build({
+    absWorkingDir: dist,
+    entryPoints: {
+      pagemark: "cli/main.js",
+      // By these names they are started.
+      "dump-worker.node": "core/dump-worker.node.js",
+      "pack-worker.node": "core/pack-worker.node.js",
+      "restore-worker.node": "core/restore-worker.node.js",
+    },
+    outdir: bin,
+    bundle: true,
+    splitting: true,
+    format: "esm",
+    platform: "node",
+    target: "node22",
+    // Those are installed beside it, with their licences.
+    packages: "external",
+    // package.json says which of the published files do something when they are imported: this is none of them.
+    ignoreAnnotations: true,
+    write: false,
+    logLevel: "warning",
+  });
+  mkdirSync(bin, { recursive: true });
+  const made = new Set(outputFiles.map(({ path }) => basename(path)));
+  for (const name of readdirSync(bin)) if (!made.has(name)) rmSync(join(bin, name));
+  for (const { path, contents } of outputFiles) {
+    // Left alone when equal, so that watchers and the tests' caches see no change.
+    if (!existsSync(path) || !readFileSync(path).equals(contents)) writeFileSync(path, contents);
+  }
+  chmodSync(join(bin, "pagemark.js"), 0o755);
+}
