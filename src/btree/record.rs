@@ -115,7 +115,8 @@ impl Slot {
     /// # Errors
     /// `BtreePage`, naming `pgno`, when the record ends within it.
     pub fn value(self, record: &[u8], pgno: Pgno) -> Result<Value<'_>> {
-        self.value_of(record.get(self.start..).ok_or(damaged(pgno))?, pgno)
+        let bytes = record.get(self.range()).ok_or(damaged(pgno))?;
+        self.serial_type.value_of(bytes).map_err(|_| damaged(pgno))
     }
 
     /// The value that `bytes`, those at [`Slot::range`], are.
@@ -123,7 +124,8 @@ impl Slot {
     /// # Errors
     /// `BtreePage`, naming `pgno`, when there are not as many.
     pub fn value_of(self, bytes: &[u8], pgno: Pgno) -> Result<Value<'_>> {
-        self.serial_type.value(&mut reader(bytes)).map_err(|_| damaged(pgno))
+        let bytes = bytes.get(..self.range().len()).ok_or(damaged(pgno))?;
+        self.serial_type.value_of(bytes).map_err(|_| damaged(pgno))
     }
 }
 
@@ -187,10 +189,15 @@ impl SerialType {
     }
 
     fn value<'a>(self, body: &mut Reader<'a>) -> Result<Value<'a>> {
-        let bytes = body.take(self.size()?)?;
+        self.value_of(body.take(self.size()?)?)
+    }
+
+    /// The value that all of `bytes` are.
+    #[inline]
+    fn value_of(self, bytes: &[u8]) -> Result<Value<'_>> {
         Ok(match self.0 {
             0 => Value::Null,
-            7 => match reader(bytes).array().map(f64::from_be_bytes)? {
+            7 => match bytes.try_into().map(f64::from_be_bytes).map_err(|_| ErrorKind::BtreePage)? {
                 real if real.is_nan() => Value::Null,
                 real => Value::Real(real),
             },

@@ -14,7 +14,7 @@ import { withBar } from "./progress-bar.ts";
 import { refuseExisting } from "./target.ts";
 
 /** What is read and written at once, in bytes. */
-const CHUNK = 1 << 18;
+const CHUNK = 1 << 20;
 
 interface Options {
   from?: string;

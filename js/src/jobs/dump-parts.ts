@@ -15,7 +15,7 @@ type Dump = InstanceType<DumpCore["Dump"]>;
 /** Below this a thread costs more than it saves, in bytes. */
 const WORTH_A_THREAD = 32 << 20;
 /** The most SQL to take at once, in bytes. */
-const MOST_AT_ONCE = 256 << 10;
+const MOST_AT_ONCE = 1 << 20;
 
 /** The parts of a dump that another thread writes, in their order. */
 export class DumpParts {
