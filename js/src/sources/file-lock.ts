@@ -20,6 +20,11 @@ const WATCH_MS = 10;
 /** Who never sleeps is kept waiting by the scheduler when somebody else wakes, for longer than a transaction takes. */
 const NAP_MS = 0.05;
 const NOBODY_WAKES_IT = new Int32Array(new SharedArrayBuffer(4));
+/**
+ * How many times as long as the longest nap the lock is held after it. Where others want the processor as well, a nap can
+ * take as long as a transaction, which is missed then: so the lock is let go less often.
+ */
+const PER_NAP = 20;
 /** Few transactions take longer than this; then others want the processor, too. */
 const SLOW_MS = 200;
 
@@ -54,6 +59,7 @@ export class SharedLock implements Hold {
   /** The same, but no less than they had the database to themselves. */
   #leastMs = LEAST_MS;
   #lookUntil = 0;
+  #longestNapMs = 0;
   #reading = 0;
   #watch: NodeJS.Timeout | undefined;
   /** Under way while the lock is about to be let go, or is not there. */
@@ -118,17 +124,21 @@ export class SharedLock implements Hold {
     // Who is reading reads to the end.
     this.#nobodyReads = Promise.withResolvers();
     if (this.#reading > 0) await this.#nobodyReads.promise;
+    // And does what it has to do with that now, rather than when there are journals to look at.
+    await turn();
     const began = performance.now();
+    const originals = this.#originals;
     try {
-      await this.#originals?.prepare();
-      this.#originals?.look();
+      await originals?.prepare();
+      originals?.look();
       this.#reader.end();
-      if (!this.#originals) await sleep(GAP_MS);
+      if (!originals) await sleep(GAP_MS);
       this.#lookUntil = performance.now() + WATCH_MS;
+      this.#longestNapMs = 0;
       // A writer that waits for the lock has announced itself, and gets it before us.
-      await this.#reader.begin(this.#stop.signal, () => this.#lookOn(began));
+      await this.#reader.begin(this.#stop.signal, originals && (() => this.#lookOn(originals, began)));
       if (await this.#isAsBefore()) {
-        this.#leastMs = Math.max(LEAST_MS, performance.now() - began);
+        this.#leastMs = Math.max(LEAST_MS, performance.now() - began, PER_NAP * this.#longestNapMs);
         this.#gap = undefined;
         return this.#hold();
       }
@@ -141,13 +151,20 @@ export class SharedLock implements Hold {
     throw changed(this.#database.path);
   }
 
-  /** Until the journal is gone, or it is time to let others run. */
-  async #lookOn(began: number): Promise<void> {
-    while (this.#originals?.look() && performance.now() < this.#lookUntil)
-      Atomics.wait(NOBODY_WAKES_IT, 0, 0, NAP_MS);
-    if (performance.now() < this.#lookUntil) return;
-    await (performance.now() - began < SLOW_MS ? turn() : sleep(1));
-    this.#lookUntil = performance.now() + WATCH_MS;
+  /** Until there is no journal. */
+  async #lookOn(originals: Originals, began: number): Promise<void> {
+    // Of who is in the way.
+    originals.look();
+    do {
+      const now = performance.now();
+      if (now < this.#lookUntil) {
+        Atomics.wait(NOBODY_WAKES_IT, 0, 0, NAP_MS);
+        this.#longestNapMs = Math.max(this.#longestNapMs, performance.now() - now);
+      } else {
+        await (now - began < SLOW_MS ? turn() : sleep(1));
+        this.#lookUntil = performance.now() + WATCH_MS;
+      }
+    } while (originals.look());
   }
 
   /** Whether the pages of the moment are still there, in the database or among the originals. */
