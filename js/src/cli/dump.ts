@@ -6,15 +6,12 @@ import type { Writable } from "node:stream";
 import { finished } from "node:stream/promises";
 import { type Command, Option } from "commander";
 import { PagemarkError } from "../errors/index.ts";
-import { DIALECTS, type DumpOptions } from "../jobs/dump.ts";
-import { dumpSource } from "../jobs/dump-source.ts";
+import { DIALECTS, type DumpOptions, dumpChunks } from "../jobs/dump.ts";
+import { sqlStream } from "../jobs/sql-stream.ts";
 import { bytes, EXIT, print, warn } from "./output.ts";
 import { nameOf, openBackups, openSource } from "./places.ts";
 import { withBar } from "./progress-bar.ts";
 import { refuseExisting } from "./target.ts";
-
-/** What is read and written at once, in bytes. */
-const CHUNK = 1 << 20;
 
 interface Options {
   from?: string;
@@ -67,12 +64,13 @@ export function addDump(program: Command, signal: AbortSignal): void {
           ...(!(output === undefined && process.stdout.isTTY) && { onProgress }),
           onWarning: (message) => warnings.push(message),
         };
-        const sql =
+        const moment =
           from === undefined
-            ? await dumpSource(openSource(subject), dumpOptions)
-            : await (await openBackups(name, from)).dump(at, dumpOptions);
-        const body = gzip ? sql.pipeThrough(compression()) : sql;
-        return output === undefined ? writeStandard(body) : writeFile(body, output);
+            ? await openSource(subject).pin({ signal })
+            : await (await openBackups(name, from)).pages(at, { signal });
+        const sql = await dumpChunks(moment, name, dumpOptions);
+        const body = gzip ? sqlStream(sql, () => moment.release()).pipeThrough(compression()) : sql;
+        return output === undefined ? writeAll(body, process.stdout) : writeFile(body, output);
       });
       if (output !== undefined) {
         print(json, { file: output, size: written, warnings }, () => `wrote ${output} (${bytes(written)})`);
@@ -86,14 +84,10 @@ function compression() {
   return new CompressionStream("gzip") as ReadableWritablePair<Uint8Array, Uint8Array>;
 }
 
-function writeStandard(body: ReadableStream<Uint8Array>): Promise<number> {
-  return writeAll(body, process.stdout);
-}
-
-/** Reads into the same memory again and again, where the stream can. */
-async function writeAll(body: ReadableStream<Uint8Array>, to: Writable): Promise<number> {
+/** Each chunk has been written when the next is asked for. */
+async function writeAll(body: AsyncIterable<Uint8Array>, to: Writable): Promise<number> {
   let written = 0;
-  for await (const chunk of chunksOf(body)) {
+  for await (const chunk of body) {
     await new Promise<void>((resolve, reject) => {
       to.write(chunk, (error) => (error ? reject(error) : resolve()));
     });
@@ -102,30 +96,8 @@ async function writeAll(body: ReadableStream<Uint8Array>, to: Writable): Promise
   return written;
 }
 
-async function* chunksOf(body: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array, void, void> {
-  let reader: ReadableStreamBYOBReader;
-  try {
-    reader = body.getReader({ mode: "byob" });
-  } catch {
-    // Compressed, for one.
-    yield* body;
-    return;
-  }
-  let buffer = new ArrayBuffer(CHUNK);
-  try {
-    for (;;) {
-      const { done, value } = await reader.read(new Uint8Array(buffer));
-      if (done) return;
-      yield value;
-      buffer = value.buffer;
-    }
-  } finally {
-    await reader.cancel();
-  }
-}
-
 /** Beside its place first: what has its name is whole. */
-async function writeFile(body: ReadableStream<Uint8Array>, path: string): Promise<number> {
+async function writeFile(body: AsyncIterable<Uint8Array>, path: string): Promise<number> {
   const beside = join(dirname(path), `.${basename(path)}.pagemark-${crypto.randomUUID().slice(0, 8)}`);
   try {
     const file = createWriteStream(beside, { flags: "wx" });

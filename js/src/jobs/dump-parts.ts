@@ -1,21 +1,14 @@
 import { currentPlatform, type DumpCore, type DumpHelper, type WrittenPart } from "../core/index.ts";
 import type { Moment } from "../sources/source.ts";
 import type { Dialect, DumpOptions } from "./dump.ts";
-
-/** SQL that can be taken. */
-export interface Sql {
-  /** In bytes. */
-  readonly outputLength: number;
-  /** Takes as much as `into` has room for; gives how much that was, in bytes. */
-  takeOutput(into: Uint8Array): number;
-}
+import { takeOutput } from "./dump-output.ts";
 
 type Dump = InstanceType<DumpCore["Dump"]>;
 
 /** Below this a thread costs more than it saves, in bytes. */
 const WORTH_A_THREAD = 32 << 20;
-/** The most SQL to take at once, in bytes. */
-const MOST_AT_ONCE = 1 << 20;
+/** So much SQL that was put into other statements is taken before there is more, in bytes. */
+const MUCH = 256 << 10;
 
 /** The parts of a dump that another thread writes, in their order. */
 export class DumpParts {
@@ -58,9 +51,9 @@ export class DumpParts {
     return written;
   }
 
-  /** Puts the oldest part where `dump` stands, or leaves it to `dump`. Yields what can be taken. */
-  async *paste(dump: Dump): AsyncGenerator<Sql, void, void> {
-    while (dump.outputLength > 0) yield dump;
+  /** Puts the oldest part where `dump` stands, or leaves it to `dump`. Yields chunks as {@link takeOutput} does. */
+  async *paste(dump: Dump, memory: Uint8Array): AsyncGenerator<Uint8Array, void, void> {
+    yield* takeOutput(dump, memory);
     const written = this.#given.shift();
     if (!written) throw new Error("no part was given away");
     const { text, outcome } = await written;
@@ -71,11 +64,10 @@ export class DumpParts {
         dump.repack(text.subarray(start, start + wanted));
         start += wanted;
         // All of it, as what is left would stay in memory with what was taken before it.
-        if (dump.outputLength >= MOST_AT_ONCE) while (dump.outputLength > 0) yield dump;
+        if (dump.outputLength >= MUCH) yield* takeOutput(dump, memory);
       }
-      while (dump.outputLength > 0) yield dump;
-      const rest = new Text(text.subarray(start));
-      while (rest.outputLength > 0) yield rest;
+      yield* takeOutput(dump, memory);
+      if (start < text.length) yield text.subarray(start);
     }
     this.#helper.reuse(text);
   }
@@ -83,24 +75,5 @@ export class DumpParts {
   async end(): Promise<void> {
     this.#signal?.removeEventListener("abort", this.#stop);
     await this.#helper.close();
-  }
-}
-
-class Text implements Sql {
-  #text: Uint8Array;
-
-  constructor(text: Uint8Array) {
-    this.#text = text;
-  }
-
-  get outputLength(): number {
-    return Math.min(this.#text.length, MOST_AT_ONCE);
-  }
-
-  takeOutput(into: Uint8Array): number {
-    const part = this.#text.subarray(0, into.length);
-    into.set(part);
-    this.#text = this.#text.subarray(part.length);
-    return part.length;
   }
 }

@@ -2,8 +2,10 @@ import { type DumpCore, dumpCore, translateCoreError } from "../core/index.ts";
 import { PagemarkError } from "../errors/index.ts";
 import type { Moment } from "../sources/source.ts";
 import { AheadReader, type PageRange } from "./ahead-reader.ts";
-import { DumpParts, type Sql } from "./dump-parts.ts";
+import { OUTPUT_CHUNK, takeOutput } from "./dump-output.ts";
+import { DumpParts } from "./dump-parts.ts";
 import type { JobOptions } from "./progress.ts";
+import { sqlStream } from "./sql-stream.ts";
 
 /**
  * Where SQL is meant to go.
@@ -47,44 +49,20 @@ export async function dumpMoment(
   name: string,
   options: DumpOptions,
 ): Promise<ReadableStream<Uint8Array>> {
-  const steps = dumpSteps(moment, name, checked(options), await dumpCore());
-  const end = () => moment.release().catch(() => {});
-  return new ReadableStream(
-    {
-      // So that a reader can bring a buffer of its own, and bring it again. Not every browser knows it.
-      type: typeof ReadableByteStreamController === "function" ? "bytes" : undefined,
-      async pull(controller: ReadableByteStreamController | ReadableStreamDefaultController<Uint8Array>) {
-        try {
-          const { done, value: sql } = await steps.next();
-          const request = "byobRequest" in controller ? controller.byobRequest : null;
-          if (done) {
-            // What was read is only one moment if releasing says so.
-            await moment.release();
-            controller.close();
-            request?.respond(0);
-          } else if (request?.view) {
-            request.respond(sql.takeOutput(bytesOf(request.view)));
-          } else {
-            const chunk = new Uint8Array(sql.outputLength);
-            sql.takeOutput(chunk);
-            controller.enqueue(chunk);
-          }
-        } catch (error) {
-          await end();
-          throw error;
-        }
-      },
-      async cancel() {
-        await steps.return();
-        await end();
-      },
-    } as UnderlyingDefaultSource<Uint8Array>,
-    { highWaterMark: 0 },
-  );
+  const chunks = await dumpChunks(moment, name, options);
+  return sqlStream(chunks, () => moment.release().catch(() => {}));
 }
 
-function bytesOf({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array {
-  return new Uint8Array(buffer, byteOffset, byteLength);
+/**
+ * As {@link dumpMoment}, in chunks. Each is of no use any more once the next is asked for: nothing is copied for it. The
+ * moment is released when the last was given, or once one was asked for and the generator is ended.
+ */
+export async function dumpChunks(
+  moment: Moment,
+  name: string,
+  options: DumpOptions,
+): Promise<AsyncGenerator<Uint8Array, void, void>> {
+  return dumpSteps(moment, name, checked(options), await dumpCore());
 }
 
 function checked(options: DumpOptions): DumpOptions & { dialect: Dialect } {
@@ -95,18 +73,18 @@ function checked(options: DumpOptions): DumpOptions & { dialect: Dialect } {
   return { ...options, dialect: dialect === "sqlite3-cli" ? "sqlite3-cli-3.54" : dialect };
 }
 
-/** Yields whenever there is SQL to take. */
 async function* dumpSteps(
   moment: Moment,
   name: string,
   options: DumpOptions & { dialect: Dialect },
   { Dump }: DumpCore,
-): AsyncGenerator<Sql, void, void> {
+): AsyncGenerator<Uint8Array, void, void> {
   const { dialect, tables = [], noData = false, noSchema = false, salvage = false } = options;
   const { signal, onProgress, onWarning } = options;
   const { pageSize, pageCount } = moment;
   const total = salvage ? pageCount * 2 : pageCount;
   const reader = new AheadReader(moment, signal);
+  const memory = new Uint8Array(OUTPUT_CHUNK);
   let dump: InstanceType<DumpCore["Dump"]> | undefined;
   let parts: DumpParts | undefined;
   try {
@@ -124,15 +102,18 @@ async function* dumpSteps(
         reader.readAhead(pageRanges(dump.ahead()));
         onProgress?.({ phase: "dump", done: Math.min(dump.visited, total), total, bytes: reader.bytes });
       } else if (step === OUTPUT) {
-        yield dump;
+        yield* takeOutput(dump, memory);
       } else if (step === GIVEN && parts) {
-        yield* parts.paste(dump);
+        yield* parts.paste(dump, memory);
       } else {
         break;
       }
       parts?.give(dump);
     }
     for (const warning of dump.warnings()) onWarning?.(warning);
+    await reader.end();
+    // What was read is only one moment if releasing says so.
+    await moment.release();
   } catch (error) {
     const translated = translateCoreError(error, name);
     if (!(translated instanceof PagemarkError) || translated.code !== "TABLE_UNKNOWN") throw translated;
@@ -142,6 +123,7 @@ async function* dumpSteps(
   } finally {
     await parts?.end();
     await reader.end();
+    await moment.release().catch(() => {});
     dump?.free();
   }
 }
