@@ -54,13 +54,14 @@ fn write_common(out: &mut Vec<u8>, real: f64) -> bool {
     let (mantissa, exponent) = mantissa_and_exponent(size);
     let bits = exponent.unsigned_abs();
     let number = ((u128::from(mantissa) * power_of_ten(places) + (1 << (bits - 1))) >> bits) as u64;
+    let short = (number + 500) / 1000;
+    let is_short = number.abs_diff(short * 1000) <= FARTHEST && is_safe(short, 3 - places as i32, real);
+    let number = if is_short { short * 1000 } else { number };
     // A number just below a power of ten may have been rounded up to it.
     if !(SMALLEST_NUMBER..SMALLEST_NUMBER * 10).contains(&number) {
         return false;
     }
-    let short = (number + 500) / 1000;
-    let is_short = number.abs_diff(short * 1000) <= FARTHEST && is_safe(short, 3 - places as i32, real);
-    let digits = digits_of(if is_short { short * 1000 } else { number });
+    let digits = digits_of(number);
     let Some(digits) = digits.as_flattened().last_chunk::<{ DIGITS as usize }>() else { return false };
     if real < 0.0 {
         out.push(b'-');
@@ -242,6 +243,11 @@ mod tests {
             1e23,
             907861860.737737,
         ];
+        for power in -10..20 {
+            // The neighbours of a power of ten, on both sides.
+            let ten = format!("1e{power}").parse::<f64>().unwrap();
+            numbers.extend((0..200).flat_map(|n| [ten.to_bits() - n, ten.to_bits() + n]).map(f64::from_bits));
+        }
         let mut bits = 1u64;
         let mut random = || {
             bits = bits.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
