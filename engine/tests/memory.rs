@@ -42,5 +42,5 @@ fn e8_sqlite_without_memory_is_a_typed_error_and_the_database_goes_on() {
     let one = [1, 1, 0, 0, 0];
     assert_eq!(rows(&mut db, "SELECT count(*) FROM t").unwrap(), one);
     db.exec("INSERT INTO t(b) VALUES (1)", NOW).unwrap();
-    assert!(db.check(NOW).unwrap().is_ok());
+    assert!(db.check(None, NOW).unwrap().is_ok());
 }

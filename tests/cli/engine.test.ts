@@ -63,7 +63,9 @@ test("C7 compact writes a copy without free space that keeps page size, versions
 });
 
 test("check finds broken indexes and rows that refer to none, and nothing in a sound database", () => {
-  expect(cli.json("check", "app.db")).toEqual({ ok: true, integrity: [], foreign_keys: [] });
+  const sound = cli.json<{ objects: { state: string }[] }>("check", "app.db");
+  expect(sound).toMatchObject({ ok: true, integrity: [], foreign_keys: [], unchecked: [] });
+  expect(new Set(sound.objects.map(({ state }) => state))).toEqual(new Set(["sound"]));
   runSql(
     join(folder, "orphan.db"),
     "CREATE TABLE p (id INTEGER PRIMARY KEY); CREATE TABLE c (r REFERENCES p); PRAGMA foreign_keys = OFF; INSERT INTO c VALUES (7)",

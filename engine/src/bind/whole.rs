@@ -11,9 +11,11 @@ use crate::error::ErrorKind;
 
 #[wasm_bindgen(typescript_custom_section)]
 const TYPES: &str = r#"
-/** What a check found: nothing, when both are empty. */
+/** What a check found, and why SQLite could not look where it could not. */
 export interface CheckReport {
   integrity: string[];
+  refused: string | undefined;
+  foreignKeysRefused: string | undefined;
   foreignKeys: { table: string; rowid: bigint | undefined; parent: string; key: number }[];
 }
 "#;
@@ -139,10 +141,10 @@ impl Database {
         Ok(Compacted(self.0.compact(now_ms as i64)?))
     }
 
-    /// Checks that the database is whole and that its foreign keys refer to rows.
-    pub fn check(&mut self, #[wasm_bindgen(js_name = nowMs)] now_ms: f64) -> JsResult<JsReport> {
+    /// Checks that the database, or one table of it, is whole and that foreign keys refer to rows.
+    pub fn check(&mut self, table: Option<String>, #[wasm_bindgen(js_name = nowMs)] now_ms: f64) -> JsResult<JsReport> {
         put_aside()?;
-        let report = self.0.check(now_ms as i64)?;
+        let report = self.0.check(table.as_deref(), now_ms as i64)?;
         let integrity: Array = report.integrity.iter().map(|line| JsValue::from(line.as_str())).collect();
         let problem = |problem: &database::ForeignKeyProblem| {
             object([
@@ -153,7 +155,13 @@ impl Database {
             ])
         };
         let foreign_keys: Array = report.foreign_keys.iter().map(problem).collect();
-        let report = object([("integrity", integrity.into()), ("foreignKeys", foreign_keys.into())]);
+        let text = |text: &Option<String>| text.as_deref().map_or(JsValue::UNDEFINED, JsValue::from);
+        let report = object([
+            ("integrity", integrity.into()),
+            ("refused", text(&report.refused)),
+            ("foreignKeys", foreign_keys.into()),
+            ("foreignKeysRefused", text(&report.foreign_keys_refused)),
+        ]);
         Ok(JsValue::from(report).unchecked_into())
     }
 }

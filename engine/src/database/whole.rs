@@ -37,15 +37,20 @@ pub struct Report {
     pub integrity: Vec<String>,
     /// What `PRAGMA foreign_key_check` says, at most [`Report::LIMIT`] of them.
     pub foreign_keys: Vec<ForeignKeyProblem>,
+    /// Why SQLite could not look whether it is whole, such as a collation that is not here.
+    pub refused: Option<String>,
+    /// Why it could not look at the foreign keys.
+    pub foreign_keys_refused: Option<String>,
 }
 
 impl Report {
     /// How many problems of each kind are reported.
     pub const LIMIT: usize = 100;
 
-    /// Whether nothing was found.
+    /// Whether all could be looked at, and nothing was found.
     pub fn is_ok(&self) -> bool {
-        self.integrity.is_empty() && self.foreign_keys.is_empty()
+        let is_complete = self.refused.is_none() && self.foreign_keys_refused.is_none();
+        is_complete && self.integrity.is_empty() && self.foreign_keys.is_empty()
     }
 }
 
@@ -133,31 +138,33 @@ impl Database {
         Ok(Compacted(self.at(now_ms)?.compact()?))
     }
 
-    /// Checks that the database is whole and that its foreign keys refer to rows.
+    /// Checks that the database, or one table of it with its indexes, is whole and that foreign keys refer to rows.
     ///
     /// # Errors
     /// What the store says, `Memory`. Damage is no error but what the report is about.
-    pub fn check(&mut self, now_ms: i64) -> Result<Report> {
+    pub fn check(&mut self, table: Option<&str>, now_ms: i64) -> Result<Report> {
         let connection = self.at(now_ms)?;
         let mut report = Report::default();
         let limit = Report::LIMIT;
-        each_row(connection, &format!("PRAGMA integrity_check({limit})"), |row| {
+        // A table's name in the place of the limit, which is the same unless given.
+        let only = table.map(|name| format!("(\"{}\")", name.replace('"', "\"\""))).unwrap_or_default();
+        each_row(connection, &format!("PRAGMA integrity_check{only}"), |row| {
             report.integrity.push(row.text(0)?);
             Ok(true)
         })
-        .or_else(|error| damage(error, &mut report.integrity))?;
+        .or_else(|error| damage(error, &mut report.integrity, &mut report.refused))?;
         self.could_read(&report.integrity)?;
         let connection = self.at(now_ms)?;
         if report.integrity.iter().all(|line| line == "ok") {
             report.integrity.clear();
         }
-        each_row(connection, "PRAGMA foreign_key_check", |row| {
+        each_row(connection, &format!("PRAGMA foreign_key_check{only}"), |row| {
             let (table, parent) = (row.text(0)?, row.text(2)?);
             let (rowid, key) = (row.integer(1)?, row.integer(3)?.unwrap_or(0));
             report.foreign_keys.push(ForeignKeyProblem { table, rowid, parent, key });
             Ok(report.foreign_keys.len() < limit)
         })
-        .or_else(|error| damage(error, &mut report.integrity))?;
+        .or_else(|error| damage(error, &mut report.integrity, &mut report.foreign_keys_refused))?;
         Ok(report)
     }
 }
@@ -175,14 +182,21 @@ impl Database {
     }
 }
 
-/// What SQLite refuses to read is what a check is to find.
-fn damage(error: crate::error::Error, found: &mut Vec<String>) -> Result<()> {
+/// What SQLite finds malformed is what a check looks for. Whatever else it fails of, it could not look.
+fn damage(error: crate::error::Error, found: &mut Vec<String>, refused: &mut Option<String>) -> Result<()> {
     if error.kind != ErrorKind::Sql {
         return Err(error);
     }
-    found.push(error.to_string());
+    match error.sqlite.map(|code| code & 0xff) {
+        Some(CORRUPT | NOT_A_DATABASE) => found.push(error.to_string()),
+        _ => *refused = Some(error.to_string()),
+    }
     Ok(())
 }
+
+/// `SQLITE_CORRUPT` and `SQLITE_NOTADB`.
+const CORRUPT: i32 = 11;
+const NOT_A_DATABASE: i32 = 26;
 
 pub(super) struct Row<'a>(&'a mut crate::sqlite::Statement);
 

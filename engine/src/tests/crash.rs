@@ -183,7 +183,7 @@ fn breaks_for_good(spills: bool) {
             assert_eq!(inner.scratch_held(), (0, 0));
             let Ok(bookmark) = db.bookmark() else { continue };
             assert_eq!(db.serialize().unwrap(), states[bookmark.txid.0 as usize - 1], "call {fail_at}");
-            assert!(db.check(T0).unwrap().is_ok(), "call {fail_at}");
+            assert!(db.check(None, T0).unwrap().is_ok(), "call {fail_at}");
         }
     }
 }
@@ -228,14 +228,14 @@ fn fails_once(spills: bool) {
             if let Ok(bookmark) = db.bookmark() {
                 let Some(expected) = states.get(bookmark.txid.0 as usize - 1) else { panic!("call {fail_at}") };
                 assert_eq!(&db.serialize().unwrap(), expected, "call {fail_at}");
-                assert!(db.check(T0).unwrap().is_ok(), "call {fail_at}");
+                assert!(db.check(None, T0).unwrap().is_ok(), "call {fail_at}");
                 assert_eq!(db.connection().unwrap().serialize().len(), expected.len(), "call {fail_at}");
             }
             // And it still takes commits, on what is really there.
             let before = integer(&mut db, "SELECT count(*) FROM sqlite_schema");
             db.exec("CREATE TABLE afterwards(a); INSERT INTO afterwards VALUES (1)", T0).unwrap();
             assert_eq!(integer(&mut db, "SELECT count(*) FROM sqlite_schema"), before + 1);
-            assert!(db.check(T0).unwrap().is_ok(), "call {fail_at}");
+            assert!(db.check(None, T0).unwrap().is_ok(), "call {fail_at}");
             let file = file_at(&mut db, "latest", T0).unwrap();
             assert_eq!(file, db.serialize().unwrap());
             assert_eq!(inner.scratch_held().0, 0, "call {fail_at}");
@@ -276,7 +276,7 @@ fn c6_a_failed_commit_of_a_transaction_over_two_files_is_an_error_too() {
     assert_eq!(integer(&mut db, "SELECT count(*) FROM t"), 0);
     db.exec("INSERT INTO t VALUES (2)", T0).unwrap();
     assert_eq!(integer(&mut db, "SELECT a FROM t"), 2);
-    assert!(db.check(T0).unwrap().is_ok());
+    assert!(db.check(None, T0).unwrap().is_ok());
 }
 
 #[test]
@@ -288,8 +288,8 @@ fn c6_a_check_that_could_not_read_says_so_instead_of_finding_damage() {
     for call in 1..25 {
         db.exec("PRAGMA shrink_memory", T0).unwrap();
         fail_at.set(calls.get() + call);
-        assert_eq!(db.check(T0).unwrap_err().code(), "ENGINE_STORE", "call {call}");
+        assert_eq!(db.check(None, T0).unwrap_err().code(), "ENGINE_STORE", "call {call}");
         fail_at.set(0);
-        assert!(db.check(T0).unwrap().is_ok());
+        assert!(db.check(None, T0).unwrap().is_ok());
     }
 }

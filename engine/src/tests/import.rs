@@ -49,7 +49,7 @@ fn b26_what_the_shell_dumps_is_imported_in_pieces_of_any_size() {
                 assert_eq!(integer(&mut db, "SELECT count(*) FROM docs WHERE docs MATCH 'words'"), 1);
             }
             assert_eq!(integer(&mut db, "PRAGMA foreign_keys"), 1);
-            assert!(db.check(T0).unwrap().is_ok());
+            assert!(db.check(None, T0).unwrap().is_ok());
         }
     }
 }

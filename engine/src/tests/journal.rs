@@ -50,7 +50,7 @@ fn c6_a_large_transaction_stores_nothing_of_what_it_replaces() {
     });
     assert!(written < most, "{written}");
     assert_eq!(integer(&mut db, "SELECT count(*) FROM t WHERE b LIKE 'x%'"), 2000);
-    assert!(db.check(T0).unwrap().is_ok());
+    assert!(db.check(None, T0).unwrap().is_ok());
 }
 
 #[test]
@@ -76,7 +76,7 @@ fn b11_a_large_transaction_is_rolled_back_whole_or_to_a_savepoint_whatever_the_j
                 // The first one has the number of changes.
                 assert!(is.len() == before.len() && is[4096..] == before[4096..], "{mode}, round {round}");
             }
-            assert!(db.check(T0).unwrap().is_ok());
+            assert!(db.check(None, T0).unwrap().is_ok());
         }
     }
 }

@@ -18,9 +18,9 @@ fn e8_a_full_memory_store_refuses_the_commit_and_keeps_the_last() {
     assert_eq!((error.code(), error.sqlite), ("ENGINE_FULL", Some(13)));
     assert!(rows > 10);
     assert_eq!(integer(&mut db, "SELECT count(*) FROM t"), rows);
-    assert!(db.check(T0).unwrap().is_ok());
+    assert!(db.check(None, T0).unwrap().is_ok());
     // There is room for the pages that a deletion changes, and then for more.
     db.exec("DELETE FROM t WHERE a <= 5", T0).unwrap();
     db.exec("INSERT INTO t(b) VALUES (zeroblob(10000))", T0).unwrap();
-    assert!(db.check(T0).unwrap().is_ok());
+    assert!(db.check(None, T0).unwrap().is_ok());
 }

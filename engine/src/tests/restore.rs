@@ -61,7 +61,7 @@ fn a13_the_restored_bytes_differ_in_page_1s_counters_only() {
     let different: Vec<usize> = (0..wanted.len()).filter(|&at| wanted[at] != restored[at]).collect();
     assert!(different.iter().all(|at| (24..28).contains(at) || (40..44).contains(at) || (92..96).contains(at)));
     assert!(!different.is_empty());
-    assert!(db.check(T0).unwrap().is_ok());
+    assert!(db.check(None, T0).unwrap().is_ok());
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn a14_across_page_sizes_and_auto_vacuum_at_random() {
         let file = file_at(&mut db, "latest", T0).unwrap();
         states.push((db.bookmark().unwrap().to_string(), fetch_all(&mut db, count, T0).unwrap(), file));
     }
-    assert!(db.check(T0).unwrap().is_ok());
+    assert!(db.check(None, T0).unwrap().is_ok());
 }
 
 #[test]

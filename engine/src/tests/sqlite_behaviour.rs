@@ -78,7 +78,7 @@ fn b11_without_a_journal_a_rollback_is_still_one() {
         db.exec(&format!("{settings} BEGIN; INSERT INTO t VALUES (zeroblob(100000)); ROLLBACK"), T0).unwrap();
         assert_eq!(db.bookmark().unwrap(), before);
         assert_eq!(integer(&mut db, "SELECT count(*) FROM t"), 1);
-        assert!(db.check(T0).unwrap().is_ok());
+        assert!(db.check(None, T0).unwrap().is_ok());
     }
     db.exec("INSERT INTO t VALUES (2)", T0).unwrap();
     assert_eq!(integer(&mut db, "SELECT count(*) FROM t"), 2);
@@ -131,7 +131,7 @@ fn b11_the_lock_page_holds_nothing() {
         db.exec("INSERT INTO t(b) VALUES (zeroblob(250000000))", T0).unwrap();
     }
     assert!(db.states()[0].page_count > 16385);
-    assert!(db.check(T0).unwrap().is_ok());
+    assert!(db.check(None, T0).unwrap().is_ok());
     db.exec("DELETE FROM t WHERE a > 1; PRAGMA page_size = 32768; VACUUM", T0).unwrap();
-    assert!(db.check(T0).unwrap().is_ok());
+    assert!(db.check(None, T0).unwrap().is_ok());
 }

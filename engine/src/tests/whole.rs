@@ -120,7 +120,7 @@ fn c10_a_check_finds_damage_and_rows_that_refer_to_none() {
         T0,
     )
     .unwrap();
-    let report = db.check(T0).unwrap();
+    let report = db.check(None, T0).unwrap();
     assert!(report.integrity.is_empty() && !report.is_ok());
     let problem = &report.foreign_keys[0];
     assert_eq!((problem.table.as_str(), problem.rowid, problem.parent.as_str(), problem.key), ("c", Some(2), "p", 0));
@@ -128,9 +128,9 @@ fn c10_a_check_finds_damage_and_rows_that_refer_to_none() {
     let last = broken.len() - 2;
     broken[last] ^= 0x55;
     load(&mut db, &broken, 4096).unwrap();
-    assert!(!db.check(T0).unwrap().integrity.is_empty());
+    assert!(!db.check(None, T0).unwrap().integrity.is_empty());
     let page = broken.len() - 4096;
     broken[page..].fill(0xff);
     load(&mut db, &broken, 4096).unwrap();
-    assert!(!db.check(T0).unwrap().integrity.is_empty());
+    assert!(!db.check(None, T0).unwrap().integrity.is_empty());
 }

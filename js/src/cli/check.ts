@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { momentStream } from "../jobs/moment-stream.ts";
-import { checkJson, checkText, withDatabase } from "./engine.ts";
-import { EXIT, print } from "./output.ts";
+import { checkExit, checkJson, checkText, withDatabase } from "./engine.ts";
+import { print } from "./output.ts";
 import { openSource } from "./places.ts";
 import { withBar } from "./progress-bar.ts";
 
@@ -9,7 +9,7 @@ export function addCheck(program: Command, signal: AbortSignal): void {
   program
     .command("check")
     .description(
-      "look whether a database is whole and its foreign keys refer to rows, on a copy of one moment of it",
+      "look whether each table and index is whole and foreign keys refer to rows, on a copy of one moment of it",
     )
     .argument("<file>", "the database file")
     .action(async (path: string, _options, command: Command) => {
@@ -19,6 +19,6 @@ export function addCheck(program: Command, signal: AbortSignal): void {
         return withDatabase(momentStream(moment, { signal, onProgress }), (database) => database.check());
       });
       print(json, checkJson(check), () => checkText(check));
-      if (!check.ok) process.exitCode = EXIT.failed;
+      process.exitCode = checkExit(check);
     });
 }

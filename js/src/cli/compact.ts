@@ -1,4 +1,7 @@
 import type { Command } from "commander";
+import type { Database } from "../engine/database.ts";
+import type { FilePages } from "../engine/file-pages.node.ts";
+import { SqlError } from "../errors/index.ts";
 import { momentStream } from "../jobs/moment-stream.ts";
 import { withDatabase } from "./engine.ts";
 import { bytes, print } from "./output.ts";
@@ -22,10 +25,11 @@ export function addCompact(program: Command, signal: AbortSignal): void {
     .action(async (path: string, _options, command: Command) => {
       const { output, force = false, json = false } = command.optsWithGlobals<Options>();
       await refuseExisting(output, force);
-      const { before, after } = await withBar(`compacting ${path}`, json, async (onProgress) => {
+      const { before, after, lacks } = await withBar(`compacting ${path}`, json, async (onProgress) => {
         const moment = await openSource(path).pin({ signal });
         const before = moment.pageCount * moment.pageSize;
-        return withDatabase(momentStream(moment, { signal, onProgress }), async (database) => {
+        return withDatabase(momentStream(moment, { signal, onProgress }), async (database, file) => {
+          const { body, lacks } = compactOrCopy(database, file);
           let after = 0;
           const count = new TransformStream<Uint8Array, Uint8Array>({
             transform(chunk, controller) {
@@ -33,12 +37,25 @@ export function addCompact(program: Command, signal: AbortSignal): void {
               controller.enqueue(chunk);
             },
           });
-          await writeDatabase(output, database.compact().pipeThrough(count), signal);
-          return { before, after };
+          await writeDatabase(output, body.pipeThrough(count), signal);
+          return { before, after, lacks };
         });
       });
-      print(json, { file: output, size_before: before, size: after }, () => {
-        return `wrote ${output} (${bytes(after)}, from ${bytes(before)})`;
+      print(json, { file: output, size_before: before, size: after, is_copy: lacks !== undefined }, () => {
+        if (lacks === undefined) return `wrote ${output} (${bytes(after)}, from ${bytes(before)})`;
+        return `wrote ${output} (${bytes(after)}) page by page, with its free space: SQLite cannot rebuild it here (${lacks})`;
       });
     });
+}
+
+/** Where SQLite lacks something to put the rows in order anew, such as a collation, the pages are copied as they are. */
+function compactOrCopy(database: Database, file: FilePages["raw"]) {
+  try {
+    return { body: database.compact(), lacks: undefined };
+  } catch (error) {
+    // SQLITE_ERROR: what the schema names is not here. Damage, a full disk and such have codes of their own.
+    if (!(error instanceof SqlError) || ((error.sqlite ?? 0) & 0xff) !== 1) throw error;
+    const moment = { ...file, taken: "start", release: async () => {} } as const;
+    return { body: momentStream(moment), lacks: error.message };
+  }
 }

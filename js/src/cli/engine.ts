@@ -6,8 +6,8 @@ import { useEngine } from "../core/index.ts";
 import { compiled } from "../core/platform.node.ts";
 import { Database } from "../engine/database.ts";
 import { type FilePages, filePages } from "../engine/file-pages.node.ts";
-import type { Check } from "../engine/results.ts";
-import { table } from "./output.ts";
+import type { Check, CheckedObject } from "../engine/results.ts";
+import { EXIT, table } from "./output.ts";
 
 useEngine(async () => compiled("engine"));
 
@@ -34,10 +34,14 @@ export async function withDatabase<T>(
 }
 
 /** What a check found, for people. */
-export function checkText({ ok, integrity, foreignKeys }: Check): string {
-  if (ok) return "the database is whole, and every foreign key refers to a row";
+export function checkText({ ok, integrity, foreignKeys, objects, unchecked }: Check): string {
+  const passed = unchecked.map((text) => `not checked: ${text}`);
+  if (ok && passed.length === 0) return "the database is whole, and every foreign key refers to a row";
+  const sound = objects.filter(({ state }) => state === "sound").length;
+  const rest = `${objects.length > 0 ? `${sound} of ${objects.length} tables and indexes are sound` : ""}`;
+  if (ok) return [...passed, `nothing is wrong with what was checked; ${rest}`].join("\n");
   const rows = [
-    ...integrity.map((text) => ["page or index", text]),
+    ...integrity.map((text) => [placeOf(text, objects), text]).sort(pagesLast),
     ...foreignKeys.map(({ table, rowid, parent }) => {
       return [
         "foreign key",
@@ -45,13 +49,31 @@ export function checkText({ ok, integrity, foreignKeys }: Check): string {
       ];
     }),
   ];
-  return table(["where", "what is wrong"], rows);
+  return [table(["where", "what is wrong"], rows), ...passed, ...(rest ? [rest] : [])].join("\n");
+}
+
+/** What belongs to no table mostly follows from what is wrong with one. */
+function pagesLast([one]: string[], [other]: string[]): number {
+  return Number(one === PAGES) - Number(other === PAGES);
+}
+
+const PAGES = "pages";
+
+function placeOf(text: string, objects: CheckedObject[]): string {
+  const found = objects.find(({ details }) => details.includes(text));
+  return found ? `${found.type} ${found.name}` : PAGES;
 }
 
 /** The same for programs. */
-export function checkJson({ ok, integrity, foreignKeys }: Check) {
+export function checkJson({ ok, integrity, foreignKeys, objects, unchecked }: Check) {
   const problems = foreignKeys.map(({ table, rowid, parent }) => {
     return { table, rowid: rowid === undefined ? null : String(rowid), parent };
   });
-  return { ok, integrity, foreign_keys: problems };
+  return { ok, integrity, foreign_keys: problems, unchecked, objects };
+}
+
+/** Damage fails a command; what could not be looked at is a warning. */
+export function checkExit({ ok, unchecked }: Check): number {
+  if (!ok) return EXIT.failed;
+  return unchecked.length > 0 ? EXIT.warnings : EXIT.done;
 }

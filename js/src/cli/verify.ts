@@ -4,7 +4,7 @@ import type { Check } from "../engine/results.ts";
 import type { SqlValue } from "../engine/values.ts";
 import type { Backups } from "../jobs/database.ts";
 import type { JobOptions } from "../jobs/progress.ts";
-import { checkJson, checkText, withDatabase } from "./engine.ts";
+import { checkExit, checkJson, checkText, withDatabase } from "./engine.ts";
 import { bytes, EXIT, print, table } from "./output.ts";
 import { openBackups } from "./places.ts";
 import { withBar } from "./progress-bar.ts";
@@ -60,6 +60,7 @@ export function addVerify(program: Command, signal: AbortSignal): void {
         },
       );
       if (!isSound || (restored && !isRight(restored))) process.exitCode = EXIT.failed;
+      else if (restored) process.exitCode = checkExit(restored.check);
     });
 }
 

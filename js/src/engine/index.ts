@@ -3,6 +3,6 @@ export { SqlError } from "../errors/index.ts";
 export { Database } from "./database.ts";
 export { type DurableObjectStore, durableObjectStore } from "./durable-object-store.ts";
 export type { OpenOptions } from "./options.ts";
-export type { Check, Hold, Imported, State, StateAt } from "./results.ts";
+export type { Check, CheckedObject, Hold, Imported, State, StateAt } from "./results.ts";
 export type { Parameters, Row, RunResult, Statement } from "./statement.ts";
 export type { IntegerOptions, SqlParameter, SqlValue } from "./values.ts";
