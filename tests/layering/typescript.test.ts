@@ -19,6 +19,13 @@ describe("layers of the TypeScript package", () => {
     expect(violations("errors/error.ts", "../core/load.ts")).toHaveLength(1);
   });
 
+  test("what drivers and the command line share of Node knows nothing above it", () => {
+    expect(violations("stores/fs-put.ts", "../node/new-file.ts")).toEqual([]);
+    expect(violations("node/temporary-file.ts", "../errors/source-error.ts")).toEqual([]);
+    expect(violations("node/new-file.ts", "../stores/fs.ts")).toHaveLength(1);
+    expect(violations("node/new-file.ts", "../core/free.ts")).toHaveLength(1);
+  });
+
   test("imports of types, re-exports and dynamic imports count too", () => {
     for (const text of [
       'import type { A } from "../jobs/backup.ts";',
@@ -61,6 +68,7 @@ describe("layers of the TypeScript package", () => {
       "entry/node.ts",
       "entry/engine.node.ts",
       "sources/file-lock.ts",
+      "node/errno.ts",
       "stores/fs.ts",
       "cli/main.ts",
     ]) {

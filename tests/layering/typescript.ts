@@ -6,6 +6,7 @@ import type { Sources } from "./files.ts";
 export const TS_LAYERS: Readonly<Record<string, number>> = {
   core: 0,
   errors: 0,
+  node: 0,
   sources: 1,
   stores: 1,
   formats: 1,
@@ -19,8 +20,14 @@ export const TS_LAYERS: Readonly<Record<string, number>> = {
 /** May import anything: they put the parts together. */
 const FREE = /^(entry\/.*|index\.ts)$/;
 
-/** Allowed all the same: core throws the package's errors; the CLI and the Worker are users of the package. */
-const ALLOWED = new Set(["core -> errors", "cli -> entry", "cli -> index.ts", "worker -> entry"]);
+/** Allowed all the same: core and node throw the package's errors; the CLI and the Worker are users of the package. */
+const ALLOWED = new Set([
+  "core -> errors",
+  "node -> errors",
+  "cli -> entry",
+  "cli -> index.ts",
+  "worker -> entry",
+]);
 
 /** Folders of drivers, which know nothing of one another: their interface, and what every driver in them shares. */
 const DRIVERS: Readonly<Record<string, { interface?: string; shared: readonly string[] }>> = {
@@ -32,7 +39,8 @@ const DRIVERS: Readonly<Record<string, { interface?: string; shared: readonly st
 /** Know the interfaces of drivers only: the CLI and the Worker build the drivers. */
 const INTERFACES_ONLY = ["jobs", "vault", "engine"];
 
-const NODE_FILES = /\.node\.ts$|^entry\/node\.ts$|^sources\/file[^/]*\.ts$|^stores\/fs[^/]*\.ts$|^cli\//;
+const NODE_FILES =
+  /\.node\.ts$|^entry\/node\.ts$|^node\/|^sources\/file[^/]*\.ts$|^stores\/fs[^/]*\.ts$|^cli\//;
 const WORKERD_FILES = /\.workerd\.ts$|^worker\//;
 
 /** What breaks the layers in `sources` (paths below js/src), as sentences. */

@@ -38,7 +38,7 @@ async function changes(use: () => Promise<unknown>): Promise<string[]> {
   await watching((call, next) => {
     const done = /^(mkdir|link|unlink|rename|handle\.(write|utimes|sync|datasync))$/.exec(call.name);
     const path = relative(outside, String(call.name === "link" ? call.args[1] : call.path));
-    if (done) seen.push(`${call.name.replace("handle.", "")} ${path.replace(/[0-9a-f-]{36}~/, "TEMP")}`);
+    if (done) seen.push(`${call.name.replace("handle.", "")} ${path.replace(/[^/]+~$/, "TEMP")}`);
     return next();
   }, use);
   return seen.map((line) => line.replace(/ $/, " ."));

@@ -1,35 +1,34 @@
 // SQLite for the commands that need it: on a copy of the database's pages, read as they are needed.
-import { mkdtemp, open, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { useEngine } from "../core/index.ts";
 import { compiled } from "../core/platform.node.ts";
 import { Database } from "../engine/database.ts";
 import { type FilePages, filePages } from "../engine/file-pages.node.ts";
 import type { Check, CheckedObject } from "../engine/results.ts";
+import { TemporaryFile } from "../node/temporary-file.ts";
 import { EXIT, table } from "./output.ts";
 
 useEngine(async () => compiled("engine"));
 
-/** Writes `body` to a file that is there only while `use` runs, and opens the database in it for reading; `file` is its pages. */
+/** Writes `body` to a temporary file, and opens the database in it for reading while `use` runs; `file` is its pages. */
 export async function withDatabase<T>(
   body: ReadableStream<Uint8Array>,
   use: (database: Database, file: FilePages["raw"]) => Promise<T> | T,
 ): Promise<T> {
-  const folder = await mkdtemp(join(tmpdir(), "pagemark-"));
+  const copy = await TemporaryFile.create().catch(async (error) => {
+    await body.cancel(error).catch(() => {});
+    throw error;
+  });
   try {
-    const path = join(folder, "copy.db");
-    const file = await open(path, "wx");
-    try {
-      for await (const chunk of body) await file.writeFile(chunk);
-    } finally {
-      await file.close();
+    let size = 0;
+    for await (const chunk of body) {
+      await copy.write(chunk, size);
+      size += chunk.length;
     }
-    using pages = filePages(path);
+    const pages = filePages(copy.fd, "the copy");
     using database = await Database.open({ store: pages });
     return await use(database, pages.raw);
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    await copy.close();
   }
 }
 

@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { fstatSync, readSync } from "node:fs";
 import type { PageStore } from "../core/index.ts";
 import { DamageError, PagemarkError } from "../errors/index.ts";
 import type { Moment } from "../sources/source.ts";
@@ -9,7 +9,7 @@ const JOURNAL_MODES = 18;
 const NO_CHECKSUM = "8000000000000000";
 
 /** A file as SQLite sees it, and as it is. */
-export interface FilePages extends PageStore, Disposable {
+export interface FilePages extends PageStore {
   readonly raw: Pick<Moment, "pageSize" | "pageCount" | "read">;
 }
 
@@ -19,24 +19,23 @@ export interface FilePages extends PageStore, Disposable {
  *
  * Its one state has no checksum, so bookmarks of it prove nothing.
  *
+ * @param fd of the file, which stays the caller's
+ * @param name of the database, for errors
  * @throws DamageError when it is not a database
  */
-export function filePages(path: string): FilePages {
-  const file = openSync(path, "r");
+export function filePages(fd: number, name: string): FilePages {
   const header = new Uint8Array(100);
-  readSync(file, header, 0, header.length, 0);
+  readSync(fd, header, 0, header.length, 0);
   const view = new DataView(header.buffer);
   const pageSize = view.getUint16(16) === 1 ? 65536 : view.getUint16(16);
-  const pageCount = Math.floor(fstatSync(file).size / pageSize);
-  if (!(pageSize >= 512) || !(pageCount >= 1)) {
-    closeSync(file);
-    throw new DamageError("DATABASE_NOT_SQLITE", `${path} is not a SQLite database`, { name: path });
-  }
+  const pageCount = Math.floor(fstatSync(fd).size / pageSize);
+  if (!(pageSize >= 512) || !(pageCount >= 1))
+    throw new DamageError("DATABASE_NOT_SQLITE", `${name} is not a SQLite database`, { name });
   return {
     raw: {
       pageSize,
       pageCount,
-      read: async (first, into) => void readSync(file, into, 0, into.length, (first - 1) * pageSize),
+      read: async (first, into) => void readSync(fd, into, 0, into.length, (first - 1) * pageSize),
     },
     open: () => ({
       lineage: "0000000000000001",
@@ -45,15 +44,14 @@ export function filePages(path: string): FilePages {
     }),
     read(pgno) {
       const page = new Uint8Array(pageSize);
-      readSync(file, page, 0, pageSize, (pgno - 1) * pageSize);
+      readSync(fd, page, 0, pageSize, (pgno - 1) * pageSize);
       if (pgno === 1) page.fill(1, JOURNAL_MODES, JOURNAL_MODES + 2);
       return page;
     },
     commit() {
-      throw new PagemarkError("SOURCE_READ_ONLY", `${path} is only read; write to the database itself`);
+      throw new PagemarkError("SOURCE_READ_ONLY", `${name} is only read; write to the database itself`);
     },
     retain() {},
     changed: () => [],
-    [Symbol.dispose]: () => closeSync(file),
   };
 }

@@ -1,7 +1,7 @@
+import { TemporaryFile } from "../node/temporary-file.ts";
 import type { OpenDatabase } from "./file-database.ts";
 import { FileMoment, type Pages } from "./file-moment.ts";
 import type { Reader } from "./file-reader.ts";
-import { Temporary } from "./file-temporary.ts";
 import type { Moment } from "./source.ts";
 
 /** In bytes. */
@@ -18,20 +18,20 @@ export async function pinCopy(
   reader: Reader,
   signal: AbortSignal | undefined,
 ): Promise<Moment | undefined> {
-  const copy = await Temporary.create();
+  const copy = await TemporaryFile.create();
   try {
     await copyAll(database, copy, signal);
     await reader.begin(signal);
     const pages = database.isAsOpened() && (await mend(database, copy, signal));
     const hasHeld = await reader.close();
     if (!pages || !hasHeld) {
-      await copy.remove();
+      await copy.close();
       return undefined;
     }
     database.main.close();
-    return new FileMoment(pages, { taken: "end", release: () => copy.remove() });
+    return new FileMoment(pages, { taken: "end", release: () => copy.close() });
   } catch (error) {
-    await copy.remove();
+    await copy.close();
     throw error;
   }
 }
@@ -39,7 +39,7 @@ export async function pinCopy(
 /** Copies without a lock; one chunk is written while the next is read. */
 async function copyAll(
   { main }: OpenDatabase,
-  copy: Temporary,
+  copy: TemporaryFile,
   signal: AbortSignal | undefined,
 ): Promise<void> {
   let [chunk, written] = [new Uint8Array(CHUNK), new Uint8Array(CHUNK)];
@@ -59,7 +59,7 @@ async function copyAll(
 /** Makes the copy equal to the original, which is locked. */
 async function mend(
   database: OpenDatabase,
-  copy: Temporary,
+  copy: TemporaryFile,
   signal: AbortSignal | undefined,
 ): Promise<Pages> {
   const { main, path, pageSize } = database;

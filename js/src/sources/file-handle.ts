@@ -1,6 +1,17 @@
-import { closeSync, fstatSync, openSync, read, readdirSync, readSync, realpathSync, statSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
-import { changed, fileError, noFolder, notAFile, systemCode } from "./file-errors.ts";
+import {
+  closeSync,
+  fstatSync,
+  openSync,
+  readdirSync,
+  readlinkSync,
+  readSync,
+  realpathSync,
+  statSync,
+} from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
+import { systemCode } from "../node/errno.ts";
+import { readFully } from "../node/fully.ts";
+import { changed, fileError, noFolder, notAFile } from "./file-errors.ts";
 
 /** Where bytes come from: a file, from any position. */
 export interface Bytes {
@@ -101,23 +112,6 @@ export function closeIdle(): void {
   }
 }
 
-/** Reads until `into` is full or the file ends. */
-export async function readFully(fd: number, into: Uint8Array, position: number): Promise<number> {
-  let done = 0;
-  while (done < into.length) {
-    const count = await readOnce(fd, done === 0 ? into : into.subarray(done), position + done);
-    if (count === 0) break;
-    done += count;
-  }
-  return done;
-}
-
-function readOnce(fd: number, into: Uint8Array, position: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    read(fd, into, 0, into.length, position, (error, count) => (error ? reject(error) : resolve(count)));
-  });
-}
-
 function closeUnlessLocked(fd: number, key: string): void {
   if (mayHoldLocks(fd, key)) {
     if (!descriptors.has(key)) descriptors.set(key, { fd, users: 0 });
@@ -151,20 +145,43 @@ export function descriptorsOn(key: string): number[] | undefined {
   });
 }
 
+/** As many links as Linux follows (path_resolution(7)). */
+const MOST_LINKS = 40;
+
 /**
  * The path without symbolic links: SQLite, too, keeps the WAL beside the file that a link leads to. A file that is not
- * there yet will be where its folder is.
+ * there yet will be where its folder is, or where the link leads to that has its name.
  */
 export function realPath(path: string, missing: "or fail" | "or where it will be" = "or fail"): string {
+  let at = path;
+  for (let links = 0; ; links++) {
+    try {
+      return realpathSync(at);
+    } catch (error) {
+      const willBe = missing === "or where it will be" && systemCode(error) === "ENOENT";
+      if (!willBe || links > MOST_LINKS) throw fileError(error, path);
+    }
+    const place = join(realFolder(dirname(at)), basename(at));
+    const target = linkAt(place);
+    if (target === undefined) return place;
+    at = resolve(dirname(place), target);
+  }
+}
+
+function realFolder(path: string): string {
   try {
     return realpathSync(path);
   } catch (error) {
-    if (missing === "or fail" || systemCode(error) !== "ENOENT") throw fileError(error, path);
+    throw systemCode(error) === "ENOENT" ? noFolder(path) : fileError(error, path);
   }
+}
+
+/** What the symbolic link at `path` says; nothing when there is none. */
+function linkAt(path: string): string | undefined {
   try {
-    return join(realpathSync(dirname(path)), basename(path));
-  } catch (error) {
-    throw systemCode(error) === "ENOENT" ? noFolder(dirname(path)) : fileError(error, dirname(path));
+    return readlinkSync(path);
+  } catch {
+    return undefined;
   }
 }
 

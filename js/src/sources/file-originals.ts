@@ -1,12 +1,13 @@
 import { closeSync, existsSync, fstatSync, openSync, statSync } from "node:fs";
 import { setImmediate as turn } from "node:timers/promises";
+import { readFully } from "../node/fully.ts";
+import { TemporaryFile } from "../node/temporary-file.ts";
 import type { OpenDatabase } from "./file-database.ts";
 import { FREELIST_HEAD, freeLeaves } from "./file-freelist.ts";
-import { type Bytes, readFully } from "./file-handle.ts";
+import type { Bytes } from "./file-handle.ts";
 import { readJournal } from "./file-journal.ts";
 import { type Overlay, type Pages, readBeside } from "./file-moment.ts";
 import { PageSet } from "./file-page-set.ts";
-import { Temporary } from "./file-temporary.ts";
 
 /** Byte offset of the change counter in page 1 (https://www.sqlite.org/fileformat2.html, section 1.3.7). */
 const CHANGE_COUNTER = 24;
@@ -47,7 +48,7 @@ export class Originals implements Overlay {
   readonly #copied: PageSet;
   /** Pages that were free at the moment. */
   #free: PageSet | undefined;
-  #copy: Temporary | undefined;
+  #copy: TemporaryFile | undefined;
 
   /**
    * Whether the journals of a database can be followed: in journal mode DELETE, when one is there it is gone soon. To ask
@@ -190,7 +191,7 @@ export class Originals implements Overlay {
     const [first = 0, last = 0] = [run.at(0), run.at(-2)];
     const into = new Uint8Array((last - first + 1) * pageSize);
     await readBeside(file, this.#pages, first, run, into);
-    this.#copy ??= await Temporary.create();
+    this.#copy ??= await TemporaryFile.create();
     for (let i = 0; i < run.length; i += 2) {
       const page = run[i] ?? 0;
       const at = (page - first) * pageSize;
@@ -217,7 +218,7 @@ export class Originals implements Overlay {
 
   async close(): Promise<void> {
     for (const { fd } of this.#journals.splice(0)) closeSync(fd);
-    await this.#copy?.remove();
+    await this.#copy?.close();
     this.#copy = undefined;
   }
 }

@@ -1,109 +1,81 @@
-import { chmod, chown, type FileHandle, open, readdir, rename, stat, unlink } from "node:fs/promises";
+import { chmod, chown, type FileHandle, rename } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { core, translateCoreError } from "../core/index.ts";
-import { fileError, notAFile } from "./file-errors.ts";
-import { realPath } from "./file-handle.ts";
-import { syncFolder, takeOver } from "./file-takeover.ts";
+import { core, free, translateCoreError } from "../core/index.ts";
+import { sweepLeftovers } from "../node/leftovers.ts";
+import { NewFile, syncFolder } from "../node/new-file.ts";
+import { isTag, processTag } from "../node/process-tag.ts";
+import { fileError } from "./file-errors.ts";
+import { refuseIfOpen, takeOver } from "./file-takeover.ts";
+import { type OldFile, targetOf } from "./file-target.ts";
 import type { ReplaceOptions } from "./source.ts";
 
-/** A temporary file that was last written this long ago was left by a crash. */
-const LEFTOVER_MS = 3_600_000;
-/** In bytes: so often the disk is set to work while more comes in, which leaves little for the end to wait for. */
-const FLUSH = 16 << 20;
+/** Names are this long at most, in bytes, on every file system that is common. */
+const LONGEST_NAME = 255;
+/** A temporary file's name has this between the name of the file it will be, and the tag of its process. */
+const MARK = ".pagemark-";
+
+export interface ReplaceFileOptions extends ReplaceOptions {
+  /** Whether it must be a database; it must unless said otherwise. */
+  isDatabase?: boolean;
+}
 
 /**
- * Writes the database in `body` beside `path`, and gives it its name in one step once all of it is on the disk and the
- * old database is out of use. Killed anywhere, what is there is the old database or the new.
+ * Writes the file in `body` beside `path`, and gives it its name in one step once all of it is on the disk and the
+ * old file, if that is a database, is out of use. Killed anywhere, what is there is the old file or the new. Returns how
+ * many bytes it has.
  */
 export async function replaceFile(
   path: string,
-  body: ReadableStream<Uint8Array>,
-  { signal, ownsChunks = false }: ReplaceOptions = {},
-): Promise<void> {
-  let temporary: string | undefined;
+  body: ReadableStream<Uint8Array> | AsyncGenerator<Uint8Array, void, void>,
+  { signal, ownsChunks = false, isDatabase = true }: ReplaceFileOptions = {},
+): Promise<number> {
+  let file: NewFile | undefined;
   try {
-    const target = realPath(path, "or where it will be");
-    const beside = `.${basename(target)}.pagemark-`;
-    await removeLeftovers(dirname(target), beside);
-    temporary = join(dirname(target), beside + crypto.randomUUID().slice(0, 8));
-    const old = await stat(target).catch(() => undefined);
-    if (old && !old.isFile()) throw notAFile(path);
+    const { target, old } = await targetOf(path);
+    const folder = dirname(target);
+    // Sooner than after a gigabyte.
+    refuseIfOpen(target);
+    await sweepBeside(target);
     // What replaces a file may not be read by more people than the file, not even while it is made.
-    const file = await open(temporary, "wx+", old ? 0o600 : 0o666);
-    const flusher = new Flusher(file);
-    try {
-      await body.pipeTo(
-        new WritableStream(writingTo(file, flusher, ownsChunks), { highWaterMark: ownsChunks ? 2 : 1 }),
-        {
-          ...(signal && { signal }),
-        },
-      );
-      await flusher.finish();
-      await checkHeader(file, path);
-      if (old) await takeAfter(file, temporary, old);
-      await file.sync();
-    } finally {
-      await flusher.finish().catch(() => {}); // else the number of the file could be another's by then
-      await file.close();
+    file = await NewFile.create(join(folder, besideName(target) + processTag()), old ? 0o600 : 0o666);
+    if (body instanceof ReadableStream) {
+      const sink = new WritableStream(writingTo(file, ownsChunks), { highWaterMark: ownsChunks ? 2 : 1 });
+      await body.pipeTo(sink, signal && { signal });
+    } else {
+      for await (const chunk of body) await file.write(chunk);
     }
+    if (isDatabase) await checkHeader(file.handle, path);
+    if (old) await takeAfter(file, old);
+    await file.finish();
     signal?.throwIfAborted();
-    const taken = await takeOver(target, signal);
-    try {
-      await rename(temporary, target);
-      await syncFolder(dirname(target));
-    } finally {
-      taken.close();
-    }
+    await nameIt(file, target, signal);
+    return file.size;
   } catch (error) {
-    await body.cancel(error).catch(() => {});
-    if (temporary !== undefined) await unlink(temporary).catch(() => {});
-    throw fileError(error, path);
+    if (body instanceof ReadableStream) await body.cancel(error).catch(() => {});
+    throw fileError(error, path, "write");
+  } finally {
+    await file?.end();
   }
 }
 
-/** Has what was written brought to the disk while more is written. */
-class Flusher {
-  readonly #file: FileHandle;
-  #unflushed = 0;
-  #flushing: Promise<void> | undefined;
-  /** The system reports a failed write to one flush only, so it must not be lost. */
-  #failure: { error: unknown } | undefined;
-
-  constructor(file: FileHandle) {
-    this.#file = file;
-  }
-
-  wrote(bytes: number): void {
-    this.#unflushed += bytes;
-    if (this.#unflushed < FLUSH || this.#flushing !== undefined) return;
-    this.#unflushed = 0;
-    this.#flushing = this.#file
-      .datasync()
-      .catch((error) => {
-        this.#failure ??= { error };
-      })
-      .then(() => {
-        this.#flushing = undefined;
-      });
-  }
-
-  /** Waits for the flush under way. @throws what any of them failed with */
-  async finish(): Promise<void> {
-    await this.#flushing;
-    if (this.#failure) throw this.#failure.error;
+async function nameIt(file: NewFile, target: string, signal: AbortSignal | undefined): Promise<void> {
+  const taken = await takeOver(target, signal);
+  try {
+    await syncFolder(dirname(target), async () => {
+      await rename(file.path, target);
+      file.isNamed();
+    });
+  } finally {
+    taken.close();
   }
 }
 
-function writingTo(file: FileHandle, flusher: Flusher, ownsChunks: boolean): UnderlyingSink<Uint8Array> {
+function writingTo(file: NewFile, ownsChunks: boolean): UnderlyingSink<Uint8Array> {
   return {
     async write(chunk) {
-      for (let at = 0; at < chunk.length; ) {
-        const { bytesWritten } = await file.write(chunk, at, chunk.length - at);
-        at += bytesWritten;
-      }
-      flusher.wrote(chunk.length);
+      await file.write(chunk);
       // The garbage collector would let hundreds of megabytes pile up.
-      if (ownsChunks) (chunk.buffer as ArrayBuffer).transfer(0);
+      if (ownsChunks) free(chunk);
     },
   };
 }
@@ -121,19 +93,27 @@ async function checkHeader(file: FileHandle, path: string): Promise<void> {
 }
 
 /** Gives the new file the owner and the permissions of the old one. */
-async function takeAfter(file: FileHandle, path: string, old: { mode: number; uid: number; gid: number }) {
+async function takeAfter({ path }: NewFile, old: OldFile) {
   // Only root may give a file away; others keep their own.
   await chown(path, old.uid, old.gid).catch(() => {});
   // Some file systems have no permissions.
   await chmod(path, old.mode & 0o777).catch(() => {});
-  await file.datasync();
 }
 
-async function removeLeftovers(folder: string, prefix: string): Promise<void> {
-  for (const name of await readdir(folder)) {
-    if (!name.startsWith(prefix)) continue;
-    const path = join(folder, name);
-    const found = await stat(path).catch(() => undefined);
-    if (found && Date.now() - found.mtimeMs > LEFTOVER_MS) await unlink(path).catch(() => {});
-  }
+/** What the name of a temporary file begins with that will be the one at `target`. */
+function besideName(target: string): string {
+  const name = `.${basename(target)}${MARK}`;
+  const most = LONGEST_NAME - processTag().length;
+  return Buffer.byteLength(name) > most ? MARK : name;
+}
+
+/** Removes what was never finished, also of files of other names; those whose process is unknown when they are old. */
+async function sweepBeside(target: string): Promise<void> {
+  const own = besideName(target);
+  const tagOf = (name: string) => {
+    if (name.startsWith(own)) return name.slice(own.length);
+    const tag = name.startsWith(".") ? name.slice(name.lastIndexOf(MARK) + MARK.length) : "";
+    return isTag(tag) ? tag : undefined;
+  };
+  await sweepLeftovers(dirname(target), { tagOf });
 }

@@ -1,15 +1,15 @@
-import { open, rename, stat, unlink } from "node:fs/promises";
+import { rename, stat, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import { SourceError } from "../errors/index.ts";
-import { systemCode } from "./file-errors.ts";
+import { syncFolder } from "../node/new-file.ts";
 import { closeIdle } from "./file-handle.ts";
 import { isBusy, isNoDatabase, resultCode, sqlite, whenFree } from "./file-sqlite.ts";
+import { SIDECARS } from "./file-target.ts";
 import { userOf } from "./file-users.ts";
 
 /** How long to wait for others to let go of the database. */
 const WAIT_MS = 2000;
-const SIDECARS = ["-wal", "-shm", "-journal"];
 
 /** What keeps others out of the old database until the new one has its name. */
 export interface Taken {
@@ -29,8 +29,6 @@ export async function takeOver(target: string, signal: AbortSignal | undefined):
       await setAside(target);
       return { close() {} };
     }
-    // Our own descriptors may have outlived their use.
-    closeIdle();
     refuseIfOpen(target);
     const connection = await lock(target, signal);
     // Another restore may have been waiting for the same lock, or may have had it.
@@ -113,8 +111,14 @@ async function refuseIfUnfinished(target: string): Promise<undefined> {
   }
 }
 
-/** Some programs have a database open without a lock. */
-function refuseIfOpen(target: string): void {
+/**
+ * Some programs have a database open without a lock.
+ *
+ * @throws SourceError `SOURCE_IN_USE`
+ */
+export function refuseIfOpen(target: string): void {
+  // Our own descriptors may have outlived their use.
+  closeIdle();
   for (const ending of ["", ...SIDECARS]) {
     const user = userOf(target + ending);
     if (user !== undefined) throw inUse(target + ending, user);
@@ -122,7 +126,7 @@ function refuseIfOpen(target: string): void {
 }
 
 function inUse(path: string, user: string, cause?: unknown): SourceError {
-  const message = `${path}: is open in ${user}; stop that first, or restore to another file; nothing was changed`;
+  const message = `${path}: is open in ${user}; stop that first, or write to another file; nothing was changed`;
   return new SourceError("SOURCE_IN_USE", message, { name: path }, { cause });
 }
 
@@ -130,19 +134,4 @@ function denied(path: string, cause: unknown): unknown {
   if (resultCode(cause) === undefined) return cause;
   const message = `${path}: SQLite cannot lock it (${(cause as Error).message}); check who may write it and its folder`;
   return new SourceError("SOURCE_DENIED", message, { name: path }, { cause });
-}
-
-/** Makes names in a folder outlast a power cut. */
-export async function syncFolder(folder: string): Promise<void> {
-  try {
-    const handle = await open(folder, "r");
-    try {
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-  } catch (error) {
-    // Windows does not open folders, and some file systems do not sync them: they need not.
-    if (systemCode(error) === "EIO") throw error;
-  }
 }

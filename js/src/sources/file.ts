@@ -73,8 +73,9 @@ class FileSource implements PageSource {
     }
   }
 
-  replace(body: ReadableStream<Uint8Array>, options?: ReplaceOptions): Promise<void> {
-    return replaceFile(this.#path, body, options);
+  async replace(body: ReadableStream<Uint8Array>, options: ReplaceOptions = {}): Promise<void> {
+    const { signal, ownsChunks = false } = options;
+    await replaceFile(this.#path, body, { signal, ownsChunks });
   }
 
   /** Pins a moment, which closes `database` when released. Nothing when it is no longer what it was when opened. */

@@ -1,6 +1,8 @@
-import { lstat, mkdir, open, realpath, stat } from "node:fs/promises";
+import { lstat, mkdir, realpath, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { failed, notAFolder, systemCode } from "./fs-errors.ts";
+import { systemCode } from "../node/errno.ts";
+import { syncFolder } from "../node/new-file.ts";
+import { failed, notAFolder } from "./fs-errors.ts";
 
 /** A backup holds all of a database: it is for its owner's eyes. A folder that is already there keeps its mode. */
 const MODE = 0o700;
@@ -47,7 +49,7 @@ export class Folders {
       if (!(await lstat(path)).isDirectory()) throw notAFolder(path, error);
     });
     // Also when it was there: who made it may have died before doing this.
-    await syncFolder(parent);
+    await syncFolder(parent).catch(failed("write", parent));
     return path;
   }
 }
@@ -56,7 +58,7 @@ export class Folders {
 async function makeRoot(root: string): Promise<string> {
   await makeAll(root);
   const path = await realpath(root).catch(failed("write", root));
-  await syncFolder(dirname(path)); // as below
+  await syncFolder(dirname(path)).catch(failed("write", path)); // as below
   return path;
 }
 
@@ -68,7 +70,7 @@ async function makeAll(path: string): Promise<void> {
     if (systemCode(error) !== "EEXIST") failed("write", path)(error);
     if (!(await isFolder(path))) throw notAFolder(path, error); // a link that leads nowhere
   });
-  await syncFolder(dirname(path));
+  await syncFolder(dirname(path)).catch(failed("write", path));
 }
 
 /** Throws when it is something else. */
@@ -79,21 +81,3 @@ async function isFolder(path: string): Promise<boolean> {
   if (found && !found.isDirectory()) throw notAFolder(path);
   return found !== undefined;
 }
-
-/** Makes the names in a folder outlive a crash. Where the system cannot (Windows, some network mounts), it need not. */
-export async function syncFolder(path: string): Promise<void> {
-  const handle = await open(path, "r").catch((error) => {
-    if (!CANNOT_SYNC.has(systemCode(error) ?? "")) failed("write", path)(error);
-  });
-  if (!handle) return;
-  try {
-    await handle.sync();
-  } catch (error) {
-    if (!CANNOT_SYNC.has(systemCode(error) ?? "")) failed("write", path)(error);
-  } finally {
-    await handle.close();
-  }
-}
-
-/** EACCES: a folder we may write into but not read. */
-const CANNOT_SYNC = new Set(["EACCES", "EINVAL", "EISDIR", "ENOTSUP", "EOPNOTSUPP", "EPERM"]);

@@ -1,22 +1,15 @@
 import { createHash } from "node:crypto";
-import {
-  type FileHandle,
-  link,
-  lstat,
-  mkdir,
-  open,
-  opendir,
-  rename,
-  rmdir,
-  stat,
-  unlink,
-} from "node:fs/promises";
+import { link, lstat, mkdir, rename, rmdir, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { free } from "../core/free.ts";
 import { ObjectExistsError } from "../errors/object-exists-error.ts";
 import { StoreError } from "../errors/store-error.ts";
-import { failed, systemCode } from "./fs-errors.ts";
-import { type Folders, syncFolder } from "./fs-folders.ts";
+import { systemCode } from "../node/errno.ts";
+import { sweepLeftovers } from "../node/leftovers.ts";
+import { NewFile, syncFolder } from "../node/new-file.ts";
+import { processTag } from "../node/process-tag.ts";
+import { failed } from "./fs-errors.ts";
+import type { Folders } from "./fs-folders.ts";
 import type { PutOptions } from "./store.ts";
 
 /** Below the root, so on the file system of the objects. No key has such a segment. */
@@ -26,12 +19,11 @@ const CLAIMS = ".pagemark/claims";
 /** A backup holds all of a database: it is for its owner's eyes. */
 const MODE = 0o600;
 
-/** In bytes: so often the disk is set to work while more comes in, which leaves little for the end to wait for. */
-const FLUSH = 16 * 1024 * 1024;
+/** "~" is in no key: a store of a folder above this one does not take the file for an object. */
+const ENDING = "~";
 
 /** In milliseconds. */
 const MINUTE = 60_000;
-const DAY = 24 * 60 * MINUTE;
 
 /** What file systems without hard links answer. */
 const NO_LINKS = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"]);
@@ -53,79 +45,28 @@ export async function putFile(
     folders.within(dirname(key), (folder) => use(join(folder, basename(key)))).catch(failed("write", path));
 
   await inItsFolder((place) => mustBeFree(place, key)); // sooner than after a gigabyte
-  const { temporary, handle } = await create(folders).catch(failed("write", path));
-  try {
-    await write(handle, path, chunks, options);
-    options.signal?.throwIfAborted(); // for the last time: what comes now cannot be taken back
-    await inItsFolder((place) => name(temporary, place, key, folders));
-  } finally {
-    await unlink(temporary).catch(() => {}); // a nuisance at most, and the sweep's
-  }
-}
-
-/** Removes what dead processes left: what nobody has written to for a day. */
-export async function sweep(folders: Folders): Promise<void> {
-  await folders.within(TEMPORARY, async (folder) => {
-    for await (const { name } of await opendir(folder)) {
-      const path = join(folder, name);
-      // When it was last touched. Its modification time may be that of an old backup.
-      const { ctimeMs } = await stat(path);
-      if (ctimeMs < Date.now() - DAY) await unlink(path);
-    }
-  });
-}
-
-async function create(folders: Folders) {
-  return folders.within(TEMPORARY, async (folder) => {
-    // "~" is in no key: a store of a folder above this one does not take the file for an object.
-    const temporary = join(folder, `${crypto.randomUUID()}~`);
-    return { temporary, handle: await open(temporary, "wx", MODE) };
-  });
-}
-
-async function write(
-  handle: FileHandle,
-  path: string,
-  chunks: AsyncIterable<Uint8Array>,
-  { modified, ownsChunks }: PutOptions,
-): Promise<void> {
-  let unflushed = 0;
-  let flushing: Promise<void> | undefined;
-  let flushFailed: unknown;
+  const file = await create(folders).catch(failed("write", path));
   try {
     for await (const chunk of chunks) {
-      await writeWhole(handle, chunk).catch(failed("write", path));
-      unflushed += chunk.length;
-      if (ownsChunks) free(chunk);
-      if (unflushed < FLUSH || flushing !== undefined) continue;
-      unflushed = 0;
-      // The system reports a failed write to one flush only, so it must not be lost.
-      flushing = handle.datasync().then(
-        () => (flushing = undefined),
-        (error) => (flushFailed = error),
-      );
+      await file.write(chunk).catch(failed("write", path));
+      if (options.ownsChunks) free(chunk);
     }
-    await flushing;
-    if (flushFailed !== undefined) failed("write", path)(flushFailed);
-    if (modified) await setTime(handle, modified).catch(failed("write", path));
-    await handle.sync().catch(failed("write", path)); // not datasync: the time must last too
+    await file.finish(options.modified).catch(failed("write", path));
+    options.signal?.throwIfAborted(); // for the last time: what comes now cannot be taken back
+    await inItsFolder((place) => name(file.path, place, key, folders));
   } finally {
-    await flushing;
-    await handle.close().catch(failed("write", path));
+    await file.end();
   }
 }
 
-async function writeWhole(handle: FileHandle, chunk: Uint8Array): Promise<void> {
-  for (let at = 0; at < chunk.length; ) {
-    const { bytesWritten } = await handle.write(chunk, at, chunk.length - at);
-    at += bytesWritten;
-  }
+/** Removes what processes that have ended left. The modification time of a file may be that of an old backup. */
+export async function sweep(folders: Folders): Promise<void> {
+  const tagOf = (name: string) => (name.endsWith(ENDING) ? name.slice(0, -ENDING.length) : undefined);
+  await folders.within(TEMPORARY, (folder) => sweepLeftovers(folder, { tagOf, touched: "ctimeMs" }));
 }
 
-/** Half a microsecond more, as the way through seconds in floating point ends up to a microsecond short. */
-async function setTime(handle: FileHandle, time: Date): Promise<void> {
-  const seconds = (time.getTime() + 0.0005) / 1000;
-  await handle.utimes(seconds, seconds);
+function create(folders: Folders): Promise<NewFile> {
+  return folders.within(TEMPORARY, (folder) => NewFile.create(join(folder, processTag() + ENDING), MODE));
 }
 
 /** Gives a finished file its name, unless that is taken. */

@@ -1,0 +1,43 @@
+// The system may read and write less than it was asked to.
+import { read, write } from "node:fs";
+import type { FileHandle } from "node:fs/promises";
+
+/** Reads from `position` on until `into` is full or the file ends. Returns how many bytes. */
+export async function readFully(fd: number, into: Uint8Array, position: number): Promise<number> {
+  let done = 0;
+  while (done < into.length) {
+    const count = await readOnce(fd, done === 0 ? into : into.subarray(done), position + done);
+    if (count === 0) break;
+    done += count;
+  }
+  return done;
+}
+
+/** Writes all of `bytes` at `position`, or where the last write ended. */
+export async function writeFully(
+  file: FileHandle | number,
+  bytes: Uint8Array,
+  position?: number,
+): Promise<void> {
+  for (let done = 0; done < bytes.length; ) {
+    const to = position === undefined ? null : position + done;
+    done +=
+      typeof file === "number"
+        ? await writeOnce(file, bytes, done, to)
+        : (await file.write(bytes, done, bytes.length - done, to)).bytesWritten;
+  }
+}
+
+function readOnce(fd: number, into: Uint8Array, position: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    read(fd, into, 0, into.length, position, (error, count) => (error ? reject(error) : resolve(count)));
+  });
+}
+
+function writeOnce(fd: number, bytes: Uint8Array, from: number, position: number | null): Promise<number> {
+  return new Promise((resolve, reject) => {
+    write(fd, bytes, from, bytes.length - from, position, (error, count) =>
+      error ? reject(error) : resolve(count),
+    );
+  });
+}

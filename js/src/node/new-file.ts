@@ -1,0 +1,113 @@
+import { type FileHandle, open } from "node:fs/promises";
+import { systemCode } from "./errno.ts";
+import { writeFully } from "./fully.ts";
+import { isGone, removeTemporary, willRemove } from "./leftovers.ts";
+
+/** In bytes: so often the disk is set to work while more comes in, which leaves little for the end to wait for. */
+const FLUSH = 16 << 20;
+
+/**
+ * A file that is written under a temporary name, is on the disk before it is given its own, and is removed unless it was.
+ * Errors are the system's.
+ */
+export class NewFile {
+  readonly path: string;
+  readonly handle: FileHandle;
+  /** In bytes, so far. */
+  size = 0;
+  #unflushed = 0;
+  #flushing: Promise<void> | undefined;
+  /** The system reports a failed write to one flush only, so it must not be lost. */
+  #failure: { error: unknown } | undefined;
+  #isClosed = false;
+  #isNamed = false;
+
+  static async create(path: string, mode: number): Promise<NewFile> {
+    willRemove(path);
+    try {
+      return new NewFile(path, await open(path, "wx+", mode));
+    } catch (error) {
+      isGone(path);
+      throw error;
+    }
+  }
+
+  private constructor(path: string, handle: FileHandle) {
+    this.path = path;
+    this.handle = handle;
+  }
+
+  /** Appends `bytes`. */
+  async write(bytes: Uint8Array): Promise<void> {
+    await writeFully(this.handle, bytes);
+    this.size += bytes.length;
+    this.#unflushed += bytes.length;
+    if (this.#unflushed >= FLUSH && this.#flushing === undefined) this.#flush();
+  }
+
+  /** Brings all of it to the disk, with `time` as when it was modified, and closes it. */
+  async finish(time?: Date): Promise<void> {
+    await this.#flushing;
+    if (this.#failure) throw this.#failure.error;
+    if (time) await setTime(this.handle, time);
+    // Not datasync: the time must last, too.
+    await this.handle.sync();
+    await this.#close();
+  }
+
+  /** Closes it, and removes it unless it was renamed. Idempotent. */
+  async end(): Promise<void> {
+    await this.#close().catch(() => {});
+    if (!this.#isNamed) await removeTemporary(this.path);
+  }
+
+  /** To call once it was renamed. */
+  isNamed(): void {
+    this.#isNamed = true;
+    isGone(this.path);
+  }
+
+  #flush(): void {
+    this.#unflushed = 0;
+    this.#flushing = this.handle
+      .datasync()
+      .catch((error) => {
+        this.#failure ??= { error };
+      })
+      .then(() => {
+        this.#flushing = undefined;
+      });
+  }
+
+  async #close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    await this.#flushing; // else the number of the file could be another's by then
+    await this.handle.close();
+  }
+}
+
+/** Half a microsecond more, as the way through seconds in floating point ends up to a microsecond short. */
+async function setTime(file: FileHandle, time: Date): Promise<void> {
+  const seconds = (time.getTime() + 0.0005) / 1000;
+  await file.utimes(seconds, seconds);
+}
+
+/** What systems answer that cannot sync a folder (Windows, some network mounts): they need not. EACCES: it may not be read. */
+const CANNOT_SYNC = new Set(["EACCES", "EINVAL", "EISDIR", "ENOTSUP", "EOPNOTSUPP", "EPERM"]);
+
+/** Makes the names in a folder outlast a power cut, those that `change` makes there included. */
+export async function syncFolder(folder: string, change?: () => Promise<void>): Promise<void> {
+  // First: with too many files open, say, nothing is changed.
+  const handle = await open(folder, "r").catch(unlessItCannot);
+  try {
+    await change?.();
+    await handle?.sync().catch(unlessItCannot);
+  } finally {
+    await handle?.close();
+  }
+}
+
+function unlessItCannot(error: unknown): undefined {
+  if (!CANNOT_SYNC.has(systemCode(error) ?? "")) throw error;
+}

@@ -1,0 +1,54 @@
+import { stat } from "node:fs/promises";
+import { SourceError } from "../errors/index.ts";
+import { systemCode } from "../node/errno.ts";
+import { fileError, notAFile } from "./file-errors.ts";
+import { LockableFile, realPath } from "./file-handle.ts";
+
+/** What a file that replaces another takes after. */
+export interface OldFile {
+  mode: number;
+  uid: number;
+  gid: number;
+}
+
+/** What belongs to a database beside its file. */
+export const SIDECARS = ["-wal", "-shm", "-journal"];
+
+/**
+ * Where a file that is to be written to `path` will be, by way of symbolic links, and the one that is there.
+ *
+ * @throws SourceError for what is no file, and for what belongs to a database beside it
+ */
+export async function targetOf(path: string): Promise<{ target: string; old: OldFile | undefined }> {
+  const target = realPath(path, "or where it will be");
+  const old = await stat(target).catch((error) => {
+    if (systemCode(error) === "ENOENT") return undefined;
+    throw fileError(error, path, "write");
+  });
+  if (old && !old.isFile()) throw notAFile(path);
+  for (const ending of SIDECARS) {
+    const database = target.endsWith(ending) ? target.slice(0, -ending.length) : "";
+    if (database === "" || !isDatabase(database)) continue;
+    const message = `${path}: belongs to the database ${database}; give another name; nothing was changed`;
+    throw new SourceError("SOURCE_IN_USE", message, { name: path });
+  }
+  return { target, old };
+}
+
+/** What every database begins with (file format, section 1.3). */
+const MAGIC = "SQLite format 3\0";
+
+function isDatabase(path: string): boolean {
+  try {
+    const file = LockableFile.open(path);
+    try {
+      const start = Buffer.alloc(MAGIC.length);
+      file.readNow(start, 0);
+      return start.toString("latin1") === MAGIC;
+    } finally {
+      file.close();
+    }
+  } catch {
+    return false;
+  }
+}
