@@ -1,9 +1,11 @@
 import { type Command, InvalidArgumentError } from "commander";
+import { PagemarkError } from "../errors/index.ts";
 import { pagemark } from "../jobs/pagemark.ts";
 import { backupJson, bytes, EXIT, print, table, warn } from "./output.ts";
 import { nameOf, openSource, openStore } from "./places.ts";
 import { giveWay } from "./priority.ts";
 import { withBar } from "./progress-bar.ts";
+import { STANDARD } from "./standard-output.ts";
 
 interface Options {
   to: string;
@@ -19,7 +21,7 @@ export function addBackup(program: Command, signal: AbortSignal): void {
   program
     .command("backup")
     .description("back a database up, while it is in use; incrementally where a backup is there already")
-    .argument("<file>", "the database")
+    .argument("<file>", "the database, or - for standard input")
     .requiredOption("--to <store>", "where backups go: a folder")
     .option(
       "--name <name>",
@@ -39,6 +41,11 @@ export function addBackup(program: Command, signal: AbortSignal): void {
         hurry = false,
         json = false,
       } = command.optsWithGlobals<Options>();
+      if (path === STANDARD && name === nameOf(path))
+        throw new PagemarkError(
+          "USAGE",
+          "standard input has no name: say with --name what the database is called",
+        );
       // A backup may take longer; whoever writes to the database should not.
       if (!hurry) giveWay(path);
       const database = pagemark(openSource(path), { store: openStore(to), name });

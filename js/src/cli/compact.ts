@@ -4,10 +4,12 @@ import type { FilePages } from "../engine/file-pages.node.ts";
 import { SqlError } from "../errors/index.ts";
 import { momentStream } from "../jobs/moment-stream.ts";
 import { withDatabase } from "./engine.ts";
+import { blocking } from "./interrupt.ts";
 import { bytes, print } from "./output.ts";
 import { openSource } from "./places.ts";
 import { withBar } from "./progress-bar.ts";
-import { refuseExisting, writeDatabase } from "./target.ts";
+import { STANDARD } from "./standard-output.ts";
+import { checkTarget, writeTarget } from "./target.ts";
 
 interface Options {
   output: string;
@@ -19,17 +21,17 @@ export function addCompact(program: Command, signal: AbortSignal): void {
   program
     .command("compact")
     .description("write a copy of a database without free space (VACUUM INTO)")
-    .argument("<file>", "the database file")
-    .requiredOption("-o, --output <file>", "the copy")
+    .argument("<file>", "the database file, or - for standard input")
+    .requiredOption("-o, --output <file>", "the copy, or - for standard output")
     .option("--force", "replace the file if it exists")
     .action(async (path: string, _options, command: Command) => {
       const { output, force = false, json = false } = command.optsWithGlobals<Options>();
-      await refuseExisting(output, force);
+      await checkTarget(output, { force, json, reads: [path], binary: "a database" });
       const { before, after, lacks } = await withBar(`compacting ${path}`, json, async (onProgress) => {
         const moment = await openSource(path).pin({ signal });
         const before = moment.pageCount * moment.pageSize;
         return withDatabase(momentStream(moment, { signal, onProgress }), async (database, file) => {
-          const { body, lacks } = compactOrCopy(database, file);
+          const { body, lacks } = blocking(() => compactOrCopy(database, file));
           let after = 0;
           const count = new TransformStream<Uint8Array, Uint8Array>({
             transform(chunk, controller) {
@@ -37,10 +39,11 @@ export function addCompact(program: Command, signal: AbortSignal): void {
               controller.enqueue(chunk);
             },
           });
-          await writeDatabase(output, body.pipeThrough(count), signal);
+          await writeTarget(output, body.pipeThrough(count), signal);
           return { before, after, lacks };
         });
       });
+      if (output === STANDARD) return;
       print(json, { file: output, size_before: before, size: after, is_copy: lacks !== undefined }, () => {
         if (lacks === undefined) return `wrote ${output} (${bytes(after)}, from ${bytes(before)})`;
         return `wrote ${output} (${bytes(after)}) page by page, with its free space: SQLite cannot rebuild it here (${lacks})`;

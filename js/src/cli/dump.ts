@@ -1,9 +1,3 @@
-import { once } from "node:events";
-import { createWriteStream } from "node:fs";
-import { open, rename, unlink } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
-import type { Writable } from "node:stream";
-import { finished } from "node:stream/promises";
 import { type Command, Option } from "commander";
 import { PagemarkError } from "../errors/index.ts";
 import { DIALECTS, type DumpOptions, dumpChunks } from "../jobs/dump.ts";
@@ -11,7 +5,8 @@ import { sqlStream } from "../jobs/sql-stream.ts";
 import { bytes, EXIT, print, warn } from "./output.ts";
 import { nameOf, openBackups, openSource } from "./places.ts";
 import { withBar } from "./progress-bar.ts";
-import { refuseExisting } from "./target.ts";
+import { STANDARD } from "./standard-output.ts";
+import { checkTarget, writeTarget } from "./target.ts";
 
 interface Options {
   from?: string;
@@ -31,10 +26,13 @@ export function addDump(program: Command, signal: AbortSignal): void {
   program
     .command("dump")
     .description("print a database, or a backup of one, as SQL")
-    .argument("<file-or-name>", "the database file; with --from, the database's name")
+    .argument(
+      "<file-or-name>",
+      "the database file, or - for standard input; with --from, the database's name",
+    )
     .option("--from <store>", "a folder with backups: dumps one of them, without restoring it first")
     .option("--at <moment>", "which backup: an id, a bookmark, a TXID, a time or an age such as -1h")
-    .option("-o, --output <file>", "the file (default: standard output)")
+    .option("-o, --output <file>", "the file, or - for standard output (default: -)")
     .option("--force", "replace the file if it exists")
     .option("--gzip", "compress")
     .addOption(
@@ -49,7 +47,9 @@ export function addDump(program: Command, signal: AbortSignal): void {
       const { from, at, output, force = false, gzip = false, json = false } = options;
       if (at !== undefined && from === undefined)
         throw new PagemarkError("USAGE", "--at means a backup: say where with --from");
-      if (output !== undefined) await refuseExisting(output, force);
+      const target = output ?? STANDARD;
+      const reads = from === undefined ? [subject] : [];
+      await checkTarget(target, { force, json, reads, from, ...(gzip && { binary: "compressed SQL" }) });
       const warnings: string[] = [];
       const name = from === undefined ? nameOf(subject) : subject;
       const written = await withBar(`dumping ${name}`, json, async (onProgress) => {
@@ -61,20 +61,23 @@ export function addDump(program: Command, signal: AbortSignal): void {
           salvage: options.salvage,
           signal,
           // A bar would be in the way of SQL that goes to the same terminal.
-          ...(!(output === undefined && process.stdout.isTTY) && { onProgress }),
+          ...(!(target === STANDARD && process.stdout.isTTY) && { onProgress }),
           onWarning: (message) => warnings.push(message),
         };
         const moment =
           from === undefined
             ? await openSource(subject).pin({ signal })
             : await (await openBackups(name, from)).pages(at, { signal });
-        const sql = await dumpChunks(moment, name, dumpOptions);
-        const body = gzip ? sqlStream(sql, () => moment.release()).pipeThrough(compression()) : sql;
-        return output === undefined ? writeAll(body, process.stdout) : writeFile(body, output);
+        try {
+          const sql = await dumpChunks(moment, name, dumpOptions);
+          const body = gzip ? sqlStream(sql, () => moment.release()).pipeThrough(compression()) : sql;
+          return await writeTarget(target, body, signal, false);
+        } finally {
+          await moment.release().catch(() => {});
+        }
       });
-      if (output !== undefined) {
-        print(json, { file: output, size: written, warnings }, () => `wrote ${output} (${bytes(written)})`);
-      }
+      if (target !== STANDARD)
+        print(json, { file: target, size: written, warnings }, () => `wrote ${target} (${bytes(written)})`);
       for (const warning of warnings) warn(warning);
       if (warnings.length > 0) process.exitCode = EXIT.warnings;
     });
@@ -82,38 +85,4 @@ export function addDump(program: Command, signal: AbortSignal): void {
 
 function compression() {
   return new CompressionStream("gzip") as ReadableWritablePair<Uint8Array, Uint8Array>;
-}
-
-/** Each chunk has been written when the next is asked for. */
-async function writeAll(body: AsyncIterable<Uint8Array>, to: Writable): Promise<number> {
-  let written = 0;
-  for await (const chunk of body) {
-    await new Promise<void>((resolve, reject) => {
-      to.write(chunk, (error) => (error ? reject(error) : resolve()));
-    });
-    written += chunk.length;
-  }
-  return written;
-}
-
-/** Beside its place first: what has its name is whole. */
-async function writeFile(body: AsyncIterable<Uint8Array>, path: string): Promise<number> {
-  const beside = join(dirname(path), `.${basename(path)}.pagemark-${crypto.randomUUID().slice(0, 8)}`);
-  try {
-    const file = createWriteStream(beside, { flags: "wx" });
-    await once(file, "open");
-    await writeAll(body, file);
-    await finished(file.end());
-    const handle = await open(beside, "r+");
-    try {
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await rename(beside, path);
-    return file.bytesWritten;
-  } catch (error) {
-    await unlink(beside).catch(() => {});
-    throw error;
-  }
 }

@@ -3,7 +3,9 @@ import { readFileSync } from "node:fs";
 import { setFlagsFromString } from "node:v8";
 import { Command, CommanderError } from "commander";
 import { PagemarkError } from "../errors/index.ts";
+import { heedSignals, interrupt, leaveIfAsked } from "./interrupt.ts";
 import { EXIT, printError } from "./output.ts";
+import { outputFailed } from "./standard-output.ts";
 
 // Bun has another engine.
 if (process.versions.bun === undefined) {
@@ -13,14 +15,15 @@ if (process.versions.bun === undefined) {
   setFlagsFromString("--wasm-tiering-budget=52000000");
 }
 
-/** Set once an interrupt asks the job to stop. */
-const interrupt = new AbortController();
-process.once("SIGINT", () =>
-  interrupt.abort(new PagemarkError("CANCELED", "cancelled; nothing half-done is left")),
-);
-// A reader of our output that leaves (`| head`) is no failure.
-process.stdout.on("error", (error: NodeJS.ErrnoException) =>
-  process.exit(error.code === "EPIPE" ? 0 : EXIT.failed),
+heedSignals();
+// Help and the like, which others print.
+process.stdout.on("error", (error: unknown) => fail(() => outputFailed(error)));
+// Whoever reads errors may leave, too.
+process.stderr.on("error", () => {});
+process.on("uncaughtException", (error) =>
+  fail(() => {
+    throw error;
+  }),
 );
 
 const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
@@ -51,13 +54,24 @@ const commands = {
 const [first = ""] = process.argv.slice(2).filter((arg) => !arg.startsWith("-"));
 for (const [name, load] of Object.entries(commands)) {
   // For help, and to say which commands there are, it takes all.
-  if (first === name || !Object.hasOwn(commands, first)) (await load())(program, interrupt.signal);
+  if (first === name || !Object.hasOwn(commands, first)) (await load())(program, interrupt);
 }
 
 try {
   await program.parseAsync();
 } catch (error) {
-  process.exitCode = exitCode(error);
+  // Whatever else went wrong when it was asked to stop.
+  process.exitCode = exitCode(interrupt.aborted ? interrupt.reason : error);
+  leaveIfAsked();
+}
+
+/** Where nobody waits for what comes of it: prints the error, and ends. */
+function fail(why: () => never): void {
+  try {
+    why();
+  } catch (error) {
+    process.exit(exitCode(error));
+  }
 }
 
 function wantsJson(): boolean {

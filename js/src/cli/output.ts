@@ -5,25 +5,34 @@ import prettyBytes from "pretty-bytes";
 import { PagemarkError } from "../errors/index.ts";
 import type { Backup } from "../jobs/record.ts";
 import type { Table } from "../jobs/tables.ts";
+import { fileError } from "../sources/file-errors.ts";
+import { writeText } from "./standard-output.ts";
 
 export const EXIT = { done: 0, failed: 1, usage: 2, warnings: 3 } as const;
 
 /** One JSON value for `--json`, else what `human` says. */
 export function print(json: boolean, value: unknown, human: () => string): void {
-  process.stdout.write(json ? `${JSON.stringify(value)}\n` : `${human()}\n`);
+  writeText(json ? `${JSON.stringify(value)}\n` : `${human()}\n`);
 }
 
 export function warn(message: string): void {
   process.stderr.write(`warning: ${printable(message)}\n`);
 }
 
-export function printError(error: unknown, json: boolean): void {
+export function printError(cause: unknown, json: boolean): void {
+  const error = knownError(cause);
   const { code, message, at } =
     error instanceof PagemarkError ? error : { code: "INTERNAL", message: String(error), at: {} };
   const text = json
     ? JSON.stringify({ error: { code, message, at } })
     : `error: ${printable(message).replaceAll("\n", "\\u{a}")} [${code}]`;
   process.stderr.write(`${text}\n`);
+}
+
+/** What the system refused to somebody who did not expect it still has a code, and its path. */
+function knownError(error: unknown): unknown {
+  const { path } = (error ?? {}) as { path?: unknown };
+  return fileError(error, typeof path === "string" ? path : "a file");
 }
 
 /** Rows under a head, right-aligned where `align` says so. */

@@ -6,15 +6,18 @@ import { nodePlatform } from "../core/platform.node.ts";
 import { PagemarkError } from "../errors/index.ts";
 import { Backups } from "../jobs/database.ts";
 import { file } from "../sources/file.ts";
+import { spooled } from "../sources/file-spooled.ts";
 import type { PageSource } from "../sources/source.ts";
 import { fs } from "../stores/fs.ts";
 import type { Store } from "../stores/store.ts";
+import { openStandardInput } from "./input.ts";
+import { STANDARD } from "./standard-output.ts";
 
 usePlatform(nodePlatform);
 
-/** A database file. */
+/** A database file, or the one in standard input for "-". */
 export function openSource(path: string): PageSource {
-  return file(path);
+  return path === STANDARD ? spooled(openStandardInput, "standard input") : file(path);
 }
 
 /** A folder, as a path or a `file:` URL. */
@@ -32,10 +35,12 @@ export function openBackups(name: string, place: string): Promise<Backups> {
 
 /** What a database file's backups are called unless the user says: the file's name without its ending. */
 export function nameOf(path: string): string {
-  return basename(path, extname(path));
+  return path === STANDARD ? "standard input" : basename(path, extname(path));
 }
 
-/** The name as one that cannot leave the folder it is written to. */
-export function safeFileName(name: string): Promise<string> {
-  return translating(name, async () => (await core()).nameToSegment(name));
+/** A database's name as a file's, which it can be: no path, and nothing that steers a terminal. */
+export async function fileName(name: string): Promise<string> {
+  const segment = await translating(name, async () => (await core()).nameToSegment(name));
+  // Windows has characters and names of its own that no file may have.
+  return process.platform === "win32" ? segment : name;
 }

@@ -2,9 +2,10 @@ import type { Command } from "commander";
 import { pagemark } from "../jobs/pagemark.ts";
 import { backupJson, bytes, print, tablesTable } from "./output.ts";
 import { PageHeads } from "./page-heads.ts";
-import { openBackups, openSource, openStore, safeFileName } from "./places.ts";
+import { fileName, openBackups, openSource, openStore } from "./places.ts";
 import { withBar } from "./progress-bar.ts";
-import { exists, refuseExisting, tablesOf } from "./target.ts";
+import { STANDARD } from "./standard-output.ts";
+import { checkTarget, exists, tablesOf, writeTarget } from "./target.ts";
 
 interface Options {
   from: string;
@@ -26,16 +27,21 @@ export function addRestore(program: Command, signal: AbortSignal): void {
       "--at <moment>",
       "a backup's id, a bookmark, a TXID, a time or an age such as -1h (default: the newest that no restore made)",
     )
-    .option("-o, --output <file>", "the file (default: <name>.db)")
+    .option("-o, --output <file>", "the file, or - for standard output (default: <name>.db)")
     .option("--force", "replace the file if it exists")
     .option("--no-safety", "do not back the existing file up first")
     .option("--dry-run", "only say which tables would come, change and vanish")
     .action(async (name: string, _options, command: Command) => {
       const options = command.optsWithGlobals<Options>();
       const { from, at = "", force = false, safety, json = false } = options;
-      const output = options.output ?? `${await safeFileName(name)}.db`;
+      const output = options.output ?? `${await fileName(name)}.db`;
       if (options.dryRun) return dryRun(name, output, options);
-      await refuseExisting(output, force);
+      await checkTarget(output, { force, json, from, binary: "a database" });
+      if (output === STANDARD) {
+        const { body } = await (await openBackups(name, from)).download(at, { signal });
+        await writeTarget(output, body, signal);
+        return;
+      }
       const heads = new PageHeads();
       const database = pagemark(heads.watching(openSource(output)), { store: openStore(from), name });
       const { backup, undo } = await withBar(`restoring ${name}`, json, (onProgress) =>

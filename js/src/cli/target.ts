@@ -1,24 +1,90 @@
-import { lstat } from "node:fs/promises";
+import { lstat, realpath, stat } from "node:fs/promises";
+import { isAbsolute, join, relative, sep } from "node:path";
 import { PagemarkError } from "../errors/index.ts";
 import { type ReadPage, readTables, type Table } from "../jobs/tables.ts";
+import { replaceFile } from "../sources/file-replace.ts";
+import { SIDECARS, targetOf } from "../sources/file-target.ts";
 import type { PageHeads } from "./page-heads.ts";
 import { openSource } from "./places.ts";
+import { refuseTerminal, STANDARD, writeToStandardOutput } from "./standard-output.ts";
 
-/** Writes a database file whole, or not at all. */
-export async function writeDatabase(
-  path: string,
-  body: ReadableStream<Uint8Array>,
-  signal: AbortSignal,
-): Promise<void> {
-  await openSource(path).replace?.(body, { signal, ownsChunks: true });
+export interface TargetOptions {
+  force: boolean;
+  json: boolean;
+  /** Files that are read meanwhile. */
+  reads?: string[];
+  /** The store that is read meanwhile. */
+  from?: string | undefined;
+  /** What is written, where no person can read it. */
+  binary?: string;
 }
 
-export async function refuseExisting(path: string, force: boolean): Promise<void> {
+/** Refuses, before anything is done, a target that is there, is no file, or is part of what is read. */
+export async function checkTarget(path: string, options: TargetOptions): Promise<void> {
+  const { force, json, reads = [], from, binary } = options;
+  if (path === STANDARD) return checkStandardOutput(json, binary);
+  if (path === "") throw new PagemarkError("USAGE", "-o is empty: give it a file, or - for standard output");
+  for (const read of reads) {
+    if (await isPartOf(path, read)) throw isSource(path, `the command reads ${read}`);
+  }
+  const { target } = await targetOf(path);
+  if (from !== undefined && (await isObject(target, from)))
+    throw isSource(path, `it is in the store ${from}, among the backups`);
   if (!force && (await exists(path))) {
     throw new PagemarkError("TARGET_EXISTS", `${path} exists; give another -o, or --force to replace it`, {
       name: path,
     });
   }
+}
+
+export function checkStandardOutput(json: boolean, binary: string | undefined): void {
+  if (json) {
+    const message =
+      "--json prints what was done, where the output itself goes: give -o a file, or leave --json out";
+    throw new PagemarkError("USAGE", message);
+  }
+  if (binary !== undefined) refuseTerminal(binary);
+}
+
+/** Writes a file whole, or not at all; {@link checkTarget} comes first. Returns how many bytes. */
+export function writeTarget(
+  path: string,
+  body: ReadableStream<Uint8Array> | AsyncGenerator<Uint8Array, void, void>,
+  signal: AbortSignal,
+  isDatabase = true,
+): Promise<number> {
+  if (path === STANDARD) return writeToStandardOutput(body, signal);
+  const ownsChunks = body instanceof ReadableStream;
+  return replaceFile(path, body, { signal, ownsChunks, isDatabase });
+}
+
+/** Whether two paths lead to one file, or the first to what belongs to the database at the second. */
+async function isPartOf(path: string, read: string): Promise<boolean> {
+  if (read === STANDARD) return false;
+  const target = await identify(path);
+  if (target === undefined) return false;
+  for (const ending of ["", ...SIDECARS]) {
+    if ((await identify(read + ending)) === target) return true;
+  }
+  return false;
+}
+
+async function identify(path: string): Promise<string | undefined> {
+  const found = await stat(path, { bigint: true }).catch(() => undefined);
+  return found && `${found.dev}:${found.ino}`;
+}
+
+/** Whether a path is below a database's folder in a store; other files may lie beside those. */
+async function isObject(target: string, store: string): Promise<boolean> {
+  const root = await realpath(store).catch(() => undefined);
+  const [folder = "", ...rest] = root === undefined ? [] : relative(root, target).split(sep);
+  if (root === undefined || folder === "" || folder === ".." || isAbsolute(folder)) return false;
+  return rest.length > 0 && (folder === ".pagemark" || (await exists(join(root, folder, "ltx"))));
+}
+
+function isSource(path: string, why: string): PagemarkError {
+  const message = `${path}: would be replaced, but ${why}; give another -o; nothing was changed`;
+  return new PagemarkError("TARGET_IS_SOURCE", message, { name: path });
 }
 
 export function exists(path: string): Promise<boolean> {

@@ -5,6 +5,7 @@ import type { SqlValue } from "../engine/values.ts";
 import type { Backups } from "../jobs/database.ts";
 import type { JobOptions } from "../jobs/progress.ts";
 import { checkExit, checkJson, checkText, withDatabase } from "./engine.ts";
+import { blocking } from "./interrupt.ts";
 import { bytes, EXIT, print, table } from "./output.ts";
 import { openBackups } from "./places.ts";
 import { withBar } from "./progress-bar.ts";
@@ -84,9 +85,13 @@ async function tryRestore(
     const pages = await backups.differences(file, at, options);
     const answers = queries.map((sql) => {
       using statement = database.prepare(sql);
-      return { sql: sql.trim(), columns: statement.columns, rows: statement.values() };
+      return { sql: sql.trim(), columns: statement.columns, rows: blocking(() => statement.values()) };
     });
-    return { check: database.check(), ...(pages && { differing: placesOf(database, pages) }), answers };
+    return {
+      check: blocking(() => database.check()),
+      ...(pages && { differing: placesOf(database, pages) }),
+      answers,
+    };
   });
 }
 

@@ -13,18 +13,23 @@ export async function readFully(fd: number, into: Uint8Array, position: number):
   return done;
 }
 
-/** Writes all of `bytes` at `position`, or where the last write ended. */
+/** Writes all of `bytes` at `position`, or where the last write ended. What it throws has in `written` how many it did. */
 export async function writeFully(
   file: FileHandle | number,
   bytes: Uint8Array,
   position?: number,
 ): Promise<void> {
-  for (let done = 0; done < bytes.length; ) {
-    const to = position === undefined ? null : position + done;
-    done +=
-      typeof file === "number"
-        ? await writeOnce(file, bytes, done, to)
-        : (await file.write(bytes, done, bytes.length - done, to)).bytesWritten;
+  let done = 0;
+  try {
+    while (done < bytes.length) {
+      const to = position === undefined ? null : position + done;
+      done +=
+        typeof file === "number"
+          ? await writeOnce(file, bytes, done, to)
+          : (await file.write(bytes, done, bytes.length - done, to)).bytesWritten;
+    }
+  } catch (error) {
+    throw Object.assign(error as Error, { written: done });
   }
 }
 

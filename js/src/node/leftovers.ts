@@ -17,15 +17,18 @@ export function willRemove(path: string): void {
   present.add(path);
   if (isWatching) return;
   isWatching = true;
-  process.on("exit", () => {
-    for (const path of present) {
-      try {
-        unlinkSync(path);
-      } catch {
-        // It is gone, or the next run's.
-      }
+  process.on("exit", removeAllNow);
+}
+
+/** Removes every temporary file of this process: it is about to end. */
+export function removeAllNow(): void {
+  for (const path of present) {
+    try {
+      unlinkSync(path);
+    } catch {
+      // It is gone, or the next run's.
     }
-  });
+  }
 }
 
 /** A temporary file has another name now, or none. */

@@ -1,7 +1,7 @@
 import { stat } from "node:fs/promises";
 import { SourceError } from "../errors/index.ts";
 import { systemCode } from "../node/errno.ts";
-import { fileError, notAFile } from "./file-errors.ts";
+import { fileError } from "./file-errors.ts";
 import { LockableFile, realPath } from "./file-handle.ts";
 
 /** What a file that replaces another takes after. */
@@ -20,12 +20,15 @@ export const SIDECARS = ["-wal", "-shm", "-journal"];
  * @throws SourceError for what is no file, and for what belongs to a database beside it
  */
 export async function targetOf(path: string): Promise<{ target: string; old: OldFile | undefined }> {
-  const target = realPath(path, "or where it will be");
-  const old = await stat(target).catch((error) => {
+  const old = await stat(path).catch((error) => {
     if (systemCode(error) === "ENOENT") return undefined;
     throw fileError(error, path, "write");
   });
-  if (old && !old.isFile()) throw notAFile(path);
+  if (old && !old.isFile()) {
+    const message = `${path}: is not a file, and nothing can take its place; give another path`;
+    throw new SourceError("SOURCE_NOT_A_FILE", message, { name: path });
+  }
+  const target = realPath(path, "or where it will be");
   for (const ending of SIDECARS) {
     const database = target.endsWith(ending) ? target.slice(0, -ending.length) : "";
     if (database === "" || !isDatabase(database)) continue;

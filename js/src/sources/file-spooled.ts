@@ -1,0 +1,58 @@
+import { core, translateCoreError } from "../core/index.ts";
+import { SourceError } from "../errors/index.ts";
+import { TemporaryFile } from "../node/temporary-file.ts";
+import { FileMoment, type Pages } from "./file-moment.ts";
+import type { Moment, PageSource, PinOptions } from "./source.ts";
+
+/** Enough for the header, in bytes. */
+const START = 512;
+
+/** A database that comes as a stream, which can be read once: its pages lie in a temporary file meanwhile. */
+export function spooled(open: () => ReadableStream<Uint8Array>, name: string): PageSource {
+  let isPinned = false;
+  return {
+    name,
+    async pin(options = {}) {
+      if (isPinned) throw new SourceError("SOURCE_RELEASED", `${name}: can be read only once`, { name });
+      isPinned = true;
+      return pinStream(open(), name, options);
+    },
+  };
+}
+
+async function pinStream(
+  body: ReadableStream<Uint8Array>,
+  name: string,
+  { signal }: PinOptions,
+): Promise<Moment> {
+  const copy = await TemporaryFile.create();
+  try {
+    let size = 0;
+    const sink = new WritableStream<Uint8Array>({
+      async write(chunk) {
+        await copy.write(chunk, size);
+        size += chunk.length;
+      },
+    });
+    await body.pipeTo(sink, signal && { signal });
+    const pages = await pagesOf(copy, size, name);
+    return new FileMoment(pages, { taken: "start", release: () => copy.close() });
+  } catch (error) {
+    await copy.close();
+    throw translateCoreError(error, name);
+  }
+}
+
+async function pagesOf(copy: TemporaryFile, size: number, path: string): Promise<Pages> {
+  const { DatabaseHeader } = await core();
+  const start = new Uint8Array(START);
+  const count = await copy.read(start, 0);
+  const header = DatabaseHeader.parse(start.subarray(0, count));
+  try {
+    const { pageSize } = header;
+    const mainPages = Math.floor(size / pageSize);
+    return { path, pageSize, pageCount: header.pagesIn(size), main: copy, mainPages };
+  } finally {
+    header.free();
+  }
+}
