@@ -112,7 +112,7 @@ describe("dump", () => {
     const size = bytes.readUInt16BE(16);
     bytes.fill(0xff, size * 20, size * 21);
     writeFileSync(join(folder, "damaged.db"), bytes);
-    expect(cli.failure("dump", "damaged.db")).toEqual([1, "BTREE_PAGE"]);
+    expect(cli.failure("dump", "damaged.db", "-o", "damaged.sql")).toEqual([1, "BTREE_PAGE"]);
     const { status, stdout, stderr } = cli.run("dump", "damaged.db", "--salvage");
     expect(status).toBe(3);
     expect(stderr).toMatch(/^warning: orders: page 21 is damaged, and what it held is left out\n$/);

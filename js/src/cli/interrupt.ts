@@ -24,7 +24,7 @@ export function heedSignals(): void {
 
 function heed(signal: Signal): void {
   // Whoever asks again will not wait.
-  if (received !== undefined) return leave(signal);
+  if (received !== undefined) leave(signal);
   received = signal;
   stopping.abort(new PagemarkError("CANCELED", "canceled; nothing half-done is left"));
   setTimeout(() => leave(signal), PATIENCE_MS).unref();
