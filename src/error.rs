@@ -154,11 +154,9 @@ error_kinds! {
     /// An id prefix fits several backups.
     BackupAmbiguous = "BACKUP_AMBIGUOUS": "that prefix fits several backups; give more of the id",
     /// The moment is before the first backup.
-    TimeBeforeFirst = "TIME_BEFORE_FIRST": "that time is before the first backup; `pagemark list` shows those that exist",
-    /// The moment is after the last backup.
-    TimeAfterLast = "TIME_AFTER_LAST": "that time is after the last backup, so what the database held then is not known; leave out the time for the latest",
+    TimeBeforeFirst = "TIME_BEFORE_FIRST": "that time is before the first backup",
     /// Not an id, bookmark, TXID or time.
-    AtSyntax = "AT_SYNTAX": "give a backup id, a bookmark, a TXID of 16 hex digits, a time such as 2026-11-20T10:00:00Z, or an age such as -1h",
+    AtSyntax = "AT_SYNTAX": "give a backup id, a bookmark, a TXID of 16 hex digits, a time such as 2026-11-20T10:00:00Z or 1795168800 (seconds since 1970; 13 digits are milliseconds), or an age such as -1h",
     /// The name cannot be a database's name.
     NameInvalid = "NAME_INVALID": "a database name is 1 to 128 bytes of text without / or \\, control or direction-changing characters, and not . or ..",
     /// The object's name is not one that Pagemark or Litestream writes.

@@ -18,7 +18,8 @@ const MAX_NAMES: usize = 16 << 20;
 /// Lists the tables of a database, and counts their rows when asked to.
 ///
 /// [`Inventory::poll`] says which page is needed, [`Inventory::feed`] takes it, until `poll` says `Done`. Pages are
-/// asked for one at a time, all of one moment. Counting reads every b-tree page of every table, but no cell of a
+/// asked for one at a time, all of one moment. A damaged table is told of and left uncounted, a damaged schema ends it.
+/// Counting reads every b-tree page of every table, but no cell of a
 /// leaf and no overflow page: the number of rows is the sum of the numbers of cells.
 #[derive(Clone, Debug)]
 pub struct Inventory {
@@ -45,8 +46,10 @@ pub struct TableInfo {
     pub name: String,
     /// The first page of its b-tree; `None` for a virtual table, which has none.
     pub root: Option<Pgno>,
-    /// How many rows it has; `None` for a virtual table, or when rows were not to be counted.
+    /// How many rows it has; `None` for a virtual table, or when rows were not or could not be counted.
     pub rows: Option<u64>,
+    /// What kept its rows from being counted: a page of it that SQLite does not write.
+    pub damage: Option<Error>,
 }
 
 /// What is to be done next.
@@ -132,8 +135,8 @@ impl Inventory {
     /// Takes the page that [`Inventory::poll`] asked for, whole.
     ///
     /// # Errors
-    /// `BtreePage`, naming the page, for one that SQLite does not write, or when the tables' names take over 16 MiB
-    /// or a row of the schema over 1 MiB (its sql aside); `BtreeDepth` when a b-tree refers to itself. These end it.
+    /// `BtreePage`, naming the page, for one of the schema that SQLite does not write, or when the tables' names take
+    /// over 16 MiB or a row of the schema over 1 MiB (its sql aside); `BtreeDepth` when it refers to itself. These end it.
     /// `Usage` when no page was asked for or `page` is not one page long; that changes nothing.
     pub fn feed(&mut self, page: &[u8]) -> Result<()> {
         let pgno = match self.state {
@@ -157,12 +160,26 @@ impl Inventory {
         if matches!(self.state, State::Done) { &self.tables } else { &[] }
     }
 
-    fn go_on(&mut self, taken: Result<()>) {
-        self.state = match taken.and_then(|()| self.next_page()) {
-            Ok(Some(pgno)) => State::Need(pgno),
-            Ok(None) => State::Done,
-            Err(error) => State::Failed(error),
+    fn go_on(&mut self, mut taken: Result<()>) {
+        self.state = loop {
+            match taken.and_then(|()| self.next_page()) {
+                Ok(Some(pgno)) => break State::Need(pgno),
+                Ok(None) => break State::Done,
+                Err(error) => match self.phase {
+                    Phase::Rows(table) => taken = self.give_up(table, error),
+                    Phase::Schema | Phase::SchemaRow(_) => break State::Failed(error),
+                },
+            }
         };
+    }
+
+    /// Leaves a damaged table uncounted.
+    fn give_up(&mut self, table: usize, error: Error) -> Result<()> {
+        if let Some(table) = self.tables.get_mut(table) {
+            (table.rows, table.damage) = (None, Some(error));
+        }
+        self.walk.stop();
+        Ok(())
     }
 
     /// The page to ask for; `None` at the end.
@@ -178,6 +195,9 @@ impl Inventory {
             return Ok(None);
         }
         let counted = if let Phase::Rows(table) = self.phase { table + 1 } else { 0 };
+        if self.walk.is_spent() {
+            return Ok(None);
+        }
         for (index, table) in self.tables.iter_mut().enumerate().skip(counted) {
             if let Some(root) = table.root {
                 table.rows = Some(0);
@@ -253,7 +273,7 @@ impl Inventory {
             return Err(damaged(pgno));
         }
         if !is_internal(&name) {
-            self.tables.push(TableInfo { name, root, rows: None });
+            self.tables.push(TableInfo { name, root, rows: None, damage: None });
         }
         Ok(())
     }

@@ -37,6 +37,16 @@ impl Walk {
         self.is_table = None;
     }
 
+    /// Leaves the rest of the b-tree out.
+    pub(super) fn stop(&mut self) {
+        self.pending.clear();
+    }
+
+    /// Whether no more pages may be visited: some b-tree has led in circles.
+    pub(super) fn is_spent(&self) -> bool {
+        self.budget == 0
+    }
+
     /// The page to [`Walk::enter`] next; `None` at the end of the b-tree.
     pub(super) fn next_page(&mut self) -> Result<Option<Pgno>> {
         let Some((pgno, depth)) = self.pending.pop() else { return Ok(None) };

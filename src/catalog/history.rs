@@ -78,7 +78,7 @@ impl History {
     ///
     /// # Errors
     /// `BackupNone`, `BackupUnknown`, `BackupAmbiguous`, `BookmarkUnknown`, `BookmarkLineage`, `TimeBeforeFirst`,
-    /// `TimeAfterLast`, and what is wrong with the newest record when that one is meant.
+    /// and what is wrong with the newest record when that one is meant.
     pub fn find(&self, target: &Target) -> Result<&Record> {
         let sound = || self.entries.values().rev().filter_map(|entry| entry.as_ref().ok()).map(|entry| &entry.record);
         let newest = match self.entries.values().next_back() {
@@ -111,9 +111,6 @@ impl History {
             }
             Target::Time(ms) => {
                 let taken = |record: &Record| rfc3339(&record.created_at).unwrap_or(i64::MAX);
-                if sound().next().is_some_and(|newest| taken(newest) < *ms) {
-                    return Err(ErrorKind::TimeAfterLast.into());
-                }
                 sound().find(|record| taken(record) <= *ms).ok_or_else(|| ErrorKind::TimeBeforeFirst.into())
             }
         }
@@ -263,7 +260,7 @@ mod tests {
         assert_eq!(at("2026-11-21T02:30:00Z"), Ok(2));
         assert_eq!(at("2026-11-21T04:00:00Z"), Ok(4));
         assert_eq!(kind_of(at("2026-11-21T00:30:00Z")), ErrorKind::TimeBeforeFirst);
-        assert_eq!(kind_of(at("2026-11-21T04:00:01Z")), ErrorKind::TimeAfterLast);
+        assert_eq!(at("2026-11-21T04:00:01Z"), Ok(4));
     }
 
     #[test]

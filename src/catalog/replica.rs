@@ -18,7 +18,7 @@ pub struct File {
 ///
 /// # Errors
 /// `BackupNone`, `ChainNoSnapshot`, `ChainGap`, `BackupUnknown` for a TXID no file ends at, `TimeBeforeFirst`,
-/// `TimeAfterLast`, `AtSyntax` for an id or a bookmark, which Litestream's files do not have.
+/// `AtSyntax` for an id or a bookmark, which Litestream's files do not have.
 pub fn plan(files: &[File], target: &Target) -> Result<Vec<LtxName>> {
     let (last_txid, last_ms) = match target {
         Target::Unsaid | Target::Latest => (u64::MAX, i64::MAX),
@@ -28,11 +28,6 @@ pub fn plan(files: &[File], target: &Target) -> Result<Vec<LtxName>> {
     };
     if files.is_empty() {
         return Err(ErrorKind::BackupNone.into());
-    }
-    if let Target::Time(ms) = target
-        && files.iter().all(|file| file.created_ms < *ms)
-    {
-        return Err(ErrorKind::TimeAfterLast.into());
     }
     let fits = |file: &&File| file.name.max.0 <= last_txid && file.created_ms <= last_ms;
     let snapshots = files.iter().filter(fits).filter(|file| file.name.min.0 == 1);
@@ -89,7 +84,7 @@ mod tests {
         assert_eq!(kind(&[file(9, 1, 1), file(0, 3, 3)], Target::Latest), Error::at_txid(ErrorKind::ChainGap, 2));
         assert_eq!(kind(&[file(0, 3, 3)], Target::Latest).kind, ErrorKind::ChainNoSnapshot);
         assert_eq!(kind(&[file(9, 1, 4)], Target::Time(1)).kind, ErrorKind::TimeBeforeFirst);
-        assert_eq!(kind(&[file(9, 1, 4)], Target::Time(4001)).kind, ErrorKind::TimeAfterLast);
+        assert_eq!(ranges(&[file(9, 1, 4)], &Target::Time(4001)), Ok(vec![(1, 4)]));
         assert_eq!(kind(&[file(9, 1, 4)], Target::Txid(Txid(2))).kind, ErrorKind::ChainNoSnapshot);
     }
 }

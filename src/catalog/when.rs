@@ -26,8 +26,8 @@ const MS_PER_DAY: i64 = 86_400 * MS_PER_SECOND;
 
 impl Target {
     /// Reads what a user typed: nothing, or `latest`; a bookmark; a TXID of 16 hex digits; an RFC 3339 time
-    /// (seconds and fraction may be missing; without an offset it is UTC); seconds since 1970 (ten digits);
-    /// an age such as `-90s`, `-5m`, `-12h`, `-7d` before `now_ms`; or an id or its first eight digits or more.
+    /// (seconds and fraction may be missing; without an offset it is UTC); seconds since 1970 (ten digits) or
+    /// milliseconds (thirteen); an age such as `-90s`, `-5m`, `-12h`, `-7d` before `now_ms`; or an id or its first eight digits or more.
     ///
     /// # Errors
     /// `AtSyntax`.
@@ -46,7 +46,7 @@ impl Target {
             return Ok(Self::Txid(txid));
         }
         let time =
-            age(text).map(|age| now_ms.saturating_sub(age)).or_else(|| unix_seconds(text)).or_else(|| rfc3339(text));
+            age(text).map(|age| now_ms.saturating_sub(age)).or_else(|| unix_time(text)).or_else(|| rfc3339(text));
         if let Some(time) = time {
             return Ok(Self::Time(time));
         }
@@ -79,8 +79,13 @@ fn age(text: &str) -> Option<i64> {
     digits(number).and_then(|number| number.checked_mul(scale))
 }
 
-fn unix_seconds(text: &str) -> Option<i64> {
-    (text.len() == 10).then(|| digits(text)).flatten().map(|seconds| seconds * MS_PER_SECOND)
+/// Seconds since 1970 have ten digits from 2001 to 2286, and milliseconds thirteen.
+fn unix_time(text: &str) -> Option<i64> {
+    match text.len() {
+        10 => digits(text).map(|seconds| seconds * MS_PER_SECOND),
+        13 => digits(text),
+        _ => None,
+    }
 }
 
 /// Milliseconds since 1970 of an RFC 3339 time; fractions beyond milliseconds are rounded up, so that a time read
@@ -113,16 +118,21 @@ pub fn rfc3339(text: &str) -> Option<i64> {
     Some(days_since_1970(year, month, day) * MS_PER_DAY + (minutes * 60 + second) * MS_PER_SECOND + fraction)
 }
 
-/// Splits `Z`, `+hh:mm` or `-hh:mm` off; nothing there means UTC.
+/// Splits `Z`, `UTC`, `+hh:mm`, `+hhmm` or `+hh` off, also behind a space; nothing there means UTC.
 fn split_offset(time: &str) -> Option<(&str, i64)> {
-    if let Some(time) = time.strip_suffix(['Z', 'z']) {
-        return Some((time, 0));
+    if let Some(time) = time.strip_suffix(['Z', 'z']).or_else(|| time.strip_suffix("UTC")) {
+        return Some((time.trim_end(), 0));
     }
     let Some(position) = time.rfind(['+', '-']) else { return Some((time, 0)) };
     let (time, offset) = time.split_at_checked(position)?;
-    let (hours, minutes) = offset.get(1..)?.split_once(':')?;
-    let (hours, minutes) = (fixed(hours, 2)?, fixed(minutes, 2)?);
     let sign = if offset.starts_with('-') { -1 } else { 1 };
+    let (time, offset) = (time.trim_end(), offset.get(1..)?);
+    let (hours, minutes) = match offset.len() {
+        2 => (offset, "00"),
+        4 => offset.split_at_checked(2)?,
+        _ => offset.split_once(':')?,
+    };
+    let (hours, minutes) = (fixed(hours, 2)?, fixed(minutes, 2)?);
     (hours <= 23 && minutes <= 59).then_some((time, sign * (hours * 60 + minutes)))
 }
 
@@ -168,14 +178,33 @@ mod tests {
         assert_eq!(time("-1m"), Ok(Target::Time(now - 60_000)));
         assert_eq!(time("-7d"), Ok(Target::Time(now - 7 * MS_PER_DAY)));
         assert_eq!(time("1700000000"), Ok(Target::Time(now)));
+        assert_eq!(time("1700000000000"), Ok(Target::Time(now)));
         assert_eq!(time("2023-11-14T22:13:20Z"), Ok(Target::Time(now)));
+        for said in [
+            "2023-11-14 22:13:20 UTC",
+            "2023-11-14 17:13:20 -05:00",
+            "2023-11-15T03:43:20+0530",
+            "2023-11-14 23:13:20+01",
+        ] {
+            assert_eq!(time(said), Ok(Target::Time(now)), "{said}");
+        }
         assert_eq!(time("2023-11-14 23:13:20.000+01:00"), Ok(Target::Time(now)));
         assert_eq!(time("2023-11-14T22:13:20.0000001"), Ok(Target::Time(now + 1)));
         assert_eq!(time("00000000000000ff"), Ok(Target::Txid(Txid(255))));
         assert_eq!(time("123a81a2"), Ok(Target::Id("123a81a2".into())));
-        for bad in
-            ["yesterday", "-5", "-5w", "2023-13-01", "2023-02-29", "2023-11-14T24:00:00Z", "123", "2023-11-14T1:00"]
-        {
+        for bad in [
+            "yesterday",
+            "-5",
+            "-5w",
+            "2023-13-01",
+            "2023-02-29",
+            "2023-11-14T24:00:00Z",
+            "123",
+            "2023-11-14T1:00",
+            "17000000000",
+            "2023-11-14T22:13:20+1",
+            "2023-11-14T22:13:20 +24:00",
+        ] {
             assert_eq!(time(bad).unwrap_err().kind, ErrorKind::AtSyntax, "{bad}");
         }
     }

@@ -4,7 +4,7 @@ use wasm_bindgen::prelude::*;
 
 use super::JsResult;
 use crate::btree::inventory::{Inventory, InventoryStep};
-use crate::error::ErrorKind;
+use crate::error::{At, ErrorKind};
 use crate::page::journal::JournalReader as CoreJournalReader;
 use crate::page::wal::{WalMark, WalReader as CoreWalReader};
 use crate::page::{self, PageSize, Pgno};
@@ -261,7 +261,14 @@ impl TableInventory {
         self.0.tables().iter().map(|table| table.name.clone()).collect()
     }
 
-    /// Their rows, -1 where a table has none of its own (a virtual one).
+    /// Of each, the page that kept its rows from being counted; 0 where none did.
+    #[wasm_bindgen(js_name = damagedPages)]
+    pub fn damaged_pages(&self) -> Vec<u32> {
+        let page = |at| if let At::Page(page) = at { page } else { 0 };
+        self.0.tables().iter().map(|table| table.damage.map_or(0, |error| page(error.at))).collect()
+    }
+
+    /// Their rows, -1 where a table has none of its own (a virtual one), or they could not be counted.
     pub fn rows(&self) -> Vec<f64> {
         self.0.tables().iter().map(|table| table.rows.map_or(-1.0, |rows| rows as f64)).collect()
     }

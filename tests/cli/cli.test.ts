@@ -18,13 +18,13 @@ describe("backup, list, show", () => {
     const { status, stdout } = pagemark("backup", "app.db", "--to", "store");
     expect(status).toBe(0);
     expect(stdout).toMatch(/created_at\s.*id\s.*num_tables\s.*size\s.*state/);
-    expect(stdout).toMatch(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z .* 1 .* done/);
+    expect(stdout).toMatch(/\d{4}-\d\d-\d\d \d\d:\d\d:\d\d (UTC|[+-]\d\d:\d\d) .* 1 .* done/);
   });
 
-  test("A5 the list has four columns for people, and RFC 3339 and bytes for programs, newest first", () => {
+  test("A5 the list is a table for people, and RFC 3339 and bytes for programs, newest first", () => {
     pagemark("backup", "app.db", "--to", "store");
     expect(pagemark("list", "app", "--from", "store").stdout).toMatch(
-      /created_at\s.*id\s.*num_tables\s.*size/,
+      /created_at\s.*id\s.*kind\s.*num_tables\s.*size\s.*stored/,
     );
     const [newest, first] = json("list", "app", "--from", "store");
     expect(newest).toMatchObject({ num_tables: 1, state: "done", kind: "incremental", changed_pages: 0 });
@@ -94,7 +94,7 @@ describe("restore and download", () => {
     expect(count("app.db", "later")).toBe(0);
   });
 
-  test("B11 a moment is an id, a bookmark, a TXID, a time or an age; before the first and after the last is an error", () => {
+  test("B11 a moment is an id, a bookmark, a TXID, a time or an age; before the first is an error", () => {
     const backups = json("list", "app", "--from", "store");
     const { id, bookmark, txid, created_at } = backups.at(-1);
     for (const at of [id, bookmark, txid, created_at]) {
@@ -115,7 +115,6 @@ describe("restore and download", () => {
     const at = (moment: string) =>
       failure("restore", "app", "--from", "store", "-o", "x.db", `--at=${moment}`);
     expect(at("2001-01-01")).toEqual([1, "TIME_BEFORE_FIRST"]);
-    expect(at("2101-01-01")).toEqual([1, "TIME_AFTER_LAST"]);
     expect(at("-9999d")).toEqual([1, "TIME_BEFORE_FIRST"]);
     expect(at("yesterday")).toEqual([2, "AT_SYNTAX"]);
   });

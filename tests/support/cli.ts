@@ -35,9 +35,15 @@ export class CommandLine {
   }
 
   run(...args: string[]): Ran {
+    return this.runWith({}, ...args);
+  }
+
+  /** With these variables besides. */
+  runWith(env: NodeJS.ProcessEnv, ...args: string[]): Ran {
     const { status, stdout, stderr } = spawnSync(process.execPath, [main, ...args], {
       cwd: this.folder,
       encoding: "utf8",
+      env: { ...process.env, ...env },
     });
     return { status, stdout, stderr };
   }

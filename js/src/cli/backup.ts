@@ -6,6 +6,7 @@ import { nameOf, openSource, openStore } from "./places.ts";
 import { giveWay } from "./priority.ts";
 import { withBar } from "./progress-bar.ts";
 import { STANDARD } from "./standard-output.ts";
+import { timeText } from "./times.ts";
 
 interface Options {
   to: string;
@@ -66,7 +67,8 @@ export function addBackup(program: Command, signal: AbortSignal): void {
           [
             table(
               ["created_at", "id", "num_tables", "size", "state"],
-              [[createdAt, id, String(tables), bytes(size), state]],
+              [[timeText(createdAt), id.slice(0, 8), String(tables), bytes(size), state]],
+              ["left", "left", "right", "right"],
             ),
             `${kind}${fullBecause === undefined ? "" : ` (${fullBecause})`}, ${bytes(storedSize)} stored in ${to}`,
             `bookmark ${bookmark}`,

@@ -1,10 +1,11 @@
 import type { Command } from "commander";
-import { backupJson, bytes, print, tablesTable } from "./output.ts";
+import { backupJson, describeBackup, print, tableJson, tablesTable, warnAll } from "./output.ts";
 import { PageHeads } from "./page-heads.ts";
-import { fileName, openBackups } from "./places.ts";
+import { fileName, openBackups, withBackups } from "./places.ts";
 import { withBar } from "./progress-bar.ts";
 import { STANDARD } from "./standard-output.ts";
-import { checkTarget, tablesOf, writeTarget } from "./target.ts";
+import { checkTarget, inspect, writeTarget } from "./target.ts";
+import { momentText } from "./times.ts";
 
 interface Options {
   from: string;
@@ -29,24 +30,34 @@ export function addDownload(program: Command, signal: AbortSignal): void {
     )
     .option("--force", "replace the file if it exists")
     .action(async (name: string, at: string | undefined, _options, command: Command) => {
-      const { from, force = false, json = false, ...options } = command.optsWithGlobals<Options>();
+      const { from, force = false, json = false, output } = command.optsWithGlobals<Options>();
       const backups = await openBackups(name, from);
       const plainName = await fileName(name);
       const binary = "a database";
-      if (options.output !== undefined) await checkTarget(options.output, { force, json, from, binary });
+      if (output !== undefined) await checkTarget(output, { force, json, from, binary });
       const heads = new PageHeads();
-      const path = await withBar(`downloading ${name}`, json, async (onProgress) => {
-        const { body, backup } = await backups.download(at, { signal, onProgress });
-        const path = options.output ?? `${plainName}.${backup?.id.slice(0, 8) ?? "litestream"}.sqlite3`;
-        if (options.output === undefined) await checkTarget(path, { force, json, from });
-        await writeTarget(path, path === STANDARD ? body : heads.watch(body), signal);
-        return { path, backup };
-      });
-      if (path.path === STANDARD) return;
-      const tables = await tablesOf(path.path, heads);
-      const { backup } = path;
-      print(json, { file: path.path, ...(backup && { backup: backupJson(backup) }), tables }, () =>
-        [`saved ${path.path}${backup ? ` (${bytes(backup.size)})` : ""}`, tablesTable(tables)].join("\n"),
+      const { path, backup } = await withBackups(name, from, () =>
+        withBar(`downloading ${name}`, json, async (onProgress) => {
+          const { body, backup } = await backups.download(at && momentText(at), { signal, onProgress });
+          const path = output ?? `${plainName}.${backup?.id.slice(0, 8) ?? "litestream"}.sqlite3`;
+          if (output === undefined) await checkTarget(path, { force, json, from });
+          await writeTarget(path, path === STANDARD ? body : heads.watch(body), signal);
+          return { path, backup };
+        }),
       );
+      if (path === STANDARD) return;
+      const { tables, warnings } = await inspect(path, heads);
+      const value = {
+        file: path,
+        ...(backup && { backup: backupJson(backup) }),
+        tables: tables.map(tableJson),
+      };
+      print(json, { ...value, warnings }, () =>
+        [
+          `saved ${path}${backup ? `: ${describeBackup(backup, at)}` : ""}`,
+          ...(tables.length > 0 || warnings.length === 0 ? [tablesTable(tables)] : []),
+        ].join("\n"),
+      );
+      warnAll(warnings);
     });
 }

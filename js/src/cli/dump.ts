@@ -3,10 +3,11 @@ import { PagemarkError } from "../errors/index.ts";
 import { DIALECTS, type DumpOptions, dumpChunks } from "../jobs/dump.ts";
 import { sqlStream } from "../jobs/sql-stream.ts";
 import { bytes, EXIT, print, warn } from "./output.ts";
-import { nameOf, openBackups, openSource } from "./places.ts";
+import { nameOf, openBackups, openSource, withBackups } from "./places.ts";
 import { withBar } from "./progress-bar.ts";
 import { STANDARD } from "./standard-output.ts";
 import { checkTarget, writeTarget } from "./target.ts";
+import { momentText } from "./times.ts";
 
 interface Options {
   from?: string;
@@ -67,7 +68,9 @@ export function addDump(program: Command, signal: AbortSignal): void {
         const moment =
           from === undefined
             ? await openSource(subject).pin({ signal })
-            : await (await openBackups(name, from)).pages(at, { signal });
+            : await withBackups(name, from, async () =>
+                (await openBackups(name, from)).pages(at && momentText(at), { signal }),
+              );
         try {
           const sql = await dumpChunks(moment, name, dumpOptions);
           const body = gzip ? sqlStream(sql, () => moment.release()).pipeThrough(compression()) : sql;

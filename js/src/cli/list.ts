@@ -1,29 +1,97 @@
 import type { Command } from "commander";
+import { databasesIn, type StoredDatabase } from "../jobs/databases.ts";
 import type { Backup } from "../jobs/record.ts";
-import { ago, backupJson, bytes, EXIT, print, table } from "./output.ts";
-import { openBackups } from "./places.ts";
+import { backupJson, bytes, EXIT, print, table } from "./output.ts";
+import { noBackup, openBackups, openStore, refuseMissing } from "./places.ts";
+import { layOutText } from "./table.ts";
+import { timeText } from "./times.ts";
+
+interface Options {
+  from: string;
+  utc?: boolean;
+  json?: boolean;
+}
 
 export function addList(program: Command, signal: AbortSignal): void {
   program
     .command("list")
-    .description("list a database's backups, newest first")
-    .argument("<name>", "the database")
-    .requiredOption("--from <store>", "where its backups are: a folder")
-    .action(async (name: string, _options, command: Command) => {
-      const { from, json = false } = command.optsWithGlobals<{ from: string; json?: boolean }>();
+    .description("list a database's backups, newest first; without a name, the databases of a store")
+    .argument("[name]", "the database")
+    .requiredOption("--from <store>", "where the backups are: a folder")
+    .option("--utc", "times in UTC, and not in this machine's zone")
+    .action(async (name: string | undefined, _options, command: Command) => {
+      const options = command.optsWithGlobals<Options>();
+      if (name === undefined) return listDatabases(options, signal);
+      const { from, utc, json = false } = options;
       const backups = await (await openBackups(name, from)).list({ signal });
-      print(json, backups.map(backupJson), () => listTable(name, from, backups));
+      if (backups.length === 0) throw await nothingUnder(name, from);
+      print(json, backups.map(backupJson), () => backupTable(backups, utc));
       if (backups.some(({ state }) => state !== "done")) process.exitCode = EXIT.warnings;
     });
 }
 
-function listTable(name: string, from: string, backups: Backup[]): string {
-  if (backups.length === 0) return `${name} has no backups in ${from}`;
+async function nothingUnder(name: string, place: string): Promise<Error> {
+  await refuseMissing(place);
+  const databases = await databasesIn(openStore(place));
+  return noBackup(
+    name,
+    place,
+    databases.map((each) => each.name),
+  );
+}
+
+function backupTable(backups: Backup[], utc?: boolean): string {
   const rows = backups.map((backup) => {
-    const { createdAt, id, tables, size, state, safety, error } = backup;
-    return state === "done"
-      ? [`${ago(createdAt)}${safety ? ", before a restore" : ""}`, id, String(tables), bytes(size)]
-      : ["damaged", `record ${backup.txid}: ${error?.code}`, "-", "-"];
+    const { createdAt, id, tables, size, state, kind, safety, storedSize, txid, error } = backup;
+    if (state !== "done") return ["damaged", `record ${txid}: ${error?.code}`, "-", "-", "-", "-"];
+    return [
+      timeText(createdAt, utc),
+      id.slice(0, 8),
+      safety ? "safety" : kind,
+      String(tables),
+      bytes(size),
+      bytes(storedSize),
+    ];
   });
-  return table(["created_at", "id", "num_tables", "size"], rows, ["left", "left", "right", "right"]);
+  const lines = [
+    table(["created_at", "id", "kind", "num_tables", "size", "stored"], rows, [
+      "left",
+      "left",
+      "left",
+      "right",
+      "right",
+      "right",
+    ]),
+  ];
+  if (backups.some(({ safety }) => safety))
+    lines.push(layOutText("safety: made by a restore, of what it then replaced"));
+  return lines.join("\n");
+}
+
+async function listDatabases({ from, utc, json = false }: Options, signal: AbortSignal): Promise<void> {
+  await refuseMissing(from);
+  const databases = await databasesIn(openStore(from), { signal });
+  const value = databases.map(({ name, backups, newest, storedSize }) => {
+    return { name, backups, stored_size: storedSize, ...(newest && { newest: backupJson(newest) }) };
+  });
+  print(json, value, () =>
+    databases.length === 0 ? `${from} has no backups` : databaseTable(databases, utc),
+  );
+}
+
+function databaseTable(databases: StoredDatabase[], utc?: boolean): string {
+  const rows = databases.map(({ name, backups, newest, storedSize }) => [
+    name,
+    backups > 0 ? String(backups) : "Litestream's",
+    newest ? timeText(newest.createdAt, utc) : "-",
+    newest ? bytes(newest.size) : "-",
+    bytes(storedSize),
+  ]);
+  return table(["name", "backups", "last backup", "size", "stored"], rows, [
+    "left",
+    "right",
+    "left",
+    "right",
+    "right",
+  ]);
 }

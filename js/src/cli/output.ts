@@ -1,12 +1,12 @@
 // What people and programs get to read. Names come from outside: nothing in them may steer a terminal.
-import { createRequire } from "node:module";
-import type CliTable from "cli-table3";
 import prettyBytes from "pretty-bytes";
 import { PagemarkError } from "../errors/index.ts";
 import type { Backup } from "../jobs/record.ts";
 import type { Table } from "../jobs/tables.ts";
 import { fileError } from "../sources/file-errors.ts";
 import { writeText } from "./standard-output.ts";
+import { type Align, layOut } from "./table.ts";
+import { isTime, spokenTime, timeText } from "./times.ts";
 
 export const EXIT = { done: 0, failed: 1, usage: 2, warnings: 3 } as const;
 
@@ -17,6 +17,12 @@ export function print(json: boolean, value: unknown, human: () => string): void 
 
 export function warn(message: string): void {
   process.stderr.write(`warning: ${printable(message)}\n`);
+}
+
+/** Warns of what was done all the same. */
+export function warnAll(warnings: string[]): void {
+  for (const warning of warnings) warn(warning);
+  if (warnings.length > 0) process.exitCode = EXIT.warnings;
 }
 
 export function printError(cause: unknown, json: boolean): void {
@@ -35,12 +41,13 @@ function knownError(error: unknown): unknown {
   return fileError(error, typeof path === "string" ? path : "a file");
 }
 
-/** Rows under a head, right-aligned where `align` says so. */
-export function table(head: string[], rows: string[][], align: ("left" | "right")[] = []): string {
-  const Plain: typeof CliTable = createRequire(import.meta.url)("cli-table3");
-  const plain = new Plain({ head, colAligns: align, style: { head: [], border: [] } });
-  plain.push(...rows.map((row) => row.map(printable)));
-  return plain.toString();
+/** Rows under a head, right-aligned where `align` says so; as wide as the terminal at most. */
+export function table(head: string[], rows: string[][], align: Align[] = []): string {
+  return layOut(
+    head.map(printable),
+    rows.map((row) => row.map(printable)),
+    align,
+  );
 }
 
 /** A backup as `--json` shows it: times in RFC 3339, sizes in bytes. */
@@ -61,6 +68,20 @@ export function backupJson(backup: Backup) {
     taken,
     safety,
     ...(error && { error }),
+  };
+}
+
+/** Which backup it is; of a time or an age that was asked for, that it is the newest before it. */
+export function describeBackup({ createdAt, size, id }: Backup, at = ""): string {
+  const why = isTime(at) ? `, the newest at or before ${spokenTime(at)}` : "";
+  return `the backup of ${timeText(createdAt)} (${id.slice(0, 8)}, ${bytes(size)})${why}`;
+}
+
+export function tableJson({ name, rows, damagedPage }: Table) {
+  return {
+    name,
+    ...(rows !== undefined && { rows }),
+    ...(damagedPage !== undefined && { damaged_page: damagedPage }),
   };
 }
 
@@ -86,7 +107,11 @@ export function ago(createdAt: string, now = Date.now()): string {
 
 export function tablesTable(tables: Table[]): string {
   if (tables.length === 0) return "no tables";
-  const rows = tables.map(({ name, rows }) => [name, rows === undefined ? "-" : rows.toLocaleString("en")]);
+  const count = ({ rows, damagedPage }: Table) => {
+    if (damagedPage !== undefined) return "?";
+    return rows === undefined ? "-" : rows.toLocaleString("en");
+  };
+  const rows = tables.map((each) => [each.name, count(each)]);
   return table(["table", "rows"], rows, ["left", "right"]);
 }
 

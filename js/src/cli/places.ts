@@ -1,10 +1,12 @@
 // Text to sources and stores: the only place that knows which driver a text means.
+import { existsSync } from "node:fs";
 import { basename, extname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { core, translating, usePlatform } from "../core/index.ts";
 import { nodePlatform } from "../core/platform.node.ts";
 import { PagemarkError } from "../errors/index.ts";
 import { Backups } from "../jobs/database.ts";
+import { databasesIn } from "../jobs/databases.ts";
 import { file } from "../sources/file.ts";
 import { spooled } from "../sources/file-spooled.ts";
 import type { PageSource } from "../sources/source.ts";
@@ -22,15 +24,59 @@ export function openSource(path: string): PageSource {
 
 /** A folder, as a path or a `file:` URL. */
 export function openStore(place: string): Store {
-  const scheme = /^([a-z][a-z0-9+.-]+):/i.exec(place)?.[1]?.toLowerCase();
-  if (scheme === undefined) return fs(place);
-  if (scheme === "file") return fs(fileURLToPath(place));
-  const message = `no store is known for ${scheme}: yet; give a folder, such as ./backups`;
+  const path = folderPath(place);
+  if (path !== undefined) return fs(path);
+  const message = `no store is known for ${schemeOf(place)}: yet; give a folder, such as ./backups`;
   throw new PagemarkError("PLACE_UNKNOWN", message);
+}
+
+function folderPath(place: string): string | undefined {
+  const scheme = schemeOf(place);
+  if (scheme === undefined) return place;
+  return scheme === "file" ? fileURLToPath(place) : undefined;
+}
+
+function schemeOf(place: string): string | undefined {
+  return /^([a-z][a-z0-9+.-]+):/i.exec(place)?.[1]?.toLowerCase();
 }
 
 export function openBackups(name: string, place: string): Promise<Backups> {
   return Backups.open(name, openStore(place));
+}
+
+const MOST_NAMES = 5;
+
+/** Runs `work` on the backups of `name`. Where there are none, the error says what there is. */
+export async function withBackups<T>(name: string, place: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof PagemarkError) || error.code !== "BACKUP_NONE") throw error;
+    await refuseMissing(place);
+    const names = (await databasesIn(openStore(place))).map((each) => each.name);
+    throw noBackup(name, place, names);
+  }
+}
+
+/** @throws PagemarkError `STORE_MISSING` when a folder is not there */
+export async function refuseMissing(place: string): Promise<void> {
+  const path = folderPath(place);
+  if (path === undefined || existsSync(path)) return;
+  const message = `${place}: there is no such folder; give the one that backups were written to`;
+  throw new PagemarkError("STORE_MISSING", message, { name: place });
+}
+
+export function noBackup(name: string, place: string, names: string[]): PagemarkError {
+  const shown = names.slice(0, MOST_NAMES).map((each) => JSON.stringify(each));
+  if (names.length > MOST_NAMES) shown.push(`${names.length - MOST_NAMES} more`);
+  const there = shown.length > 0 ? `it has backups of ${shown.join(", ")}` : "it has no backups at all";
+  return new PagemarkError(
+    "BACKUP_NONE",
+    `${name}: there is no backup under that name in ${place}; ${there}`,
+    {
+      name,
+    },
+  );
 }
 
 /** What a database file's backups are called unless the user says: the file's name without its ending. */

@@ -1,6 +1,14 @@
 import type { Command } from "commander";
-import { ago, backupJson, bytes, print, table } from "./output.ts";
-import { openBackups } from "./places.ts";
+import { ago, backupJson, bytes, print, printable, table } from "./output.ts";
+import { openBackups, withBackups } from "./places.ts";
+import { layOutFacts } from "./table.ts";
+import { momentText, timeText } from "./times.ts";
+
+interface Options {
+  from: string;
+  utc?: boolean;
+  json?: boolean;
+}
 
 export function addShow(program: Command, signal: AbortSignal): void {
   program
@@ -12,26 +20,37 @@ export function addShow(program: Command, signal: AbortSignal): void {
       "its id or the first eight digits of it, a bookmark, a TXID or a time (default: the newest that no restore made)",
     )
     .requiredOption("--from <store>", "where its backups are: a folder")
+    .option("--utc", "times in UTC, and not in this machine's zone")
     .action(async (name: string, at: string | undefined, _options, command: Command) => {
-      const { from, json = false } = command.optsWithGlobals<{ from: string; json?: boolean }>();
-      const { backup, chain, tables } = await (await openBackups(name, from)).show(at, { signal });
+      const { from, utc, json = false } = command.optsWithGlobals<Options>();
+      const { backup, chain, tables } = await withBackups(name, from, async () =>
+        (await openBackups(name, from)).show(at && momentText(at), { signal }),
+      );
       print(
         json,
         { ...backupJson(backup), chain: chain.map(backupJson), tables: tables.map(({ name }) => name) },
         () =>
           [
-            `${name}, backup ${backup.id}`,
-            `  taken     ${backup.createdAt} (${ago(backup.createdAt)}), at the ${backup.taken} of the run`,
-            `  bookmark  ${backup.bookmark}`,
-            `  database  ${bytes(backup.size)}: ${backup.pageCount.toLocaleString("en")} pages of ${backup.pageSize}`,
-            `  tables    ${tables.map(({ name }) => name).join(", ") || "none"}`,
-            "  made of",
+            printable(`${name}, backup ${backup.id}`),
+            layOutFacts([
+              [
+                "taken",
+                `${timeText(backup.createdAt, utc)} (${ago(backup.createdAt)}), at the ${backup.taken} of the run`,
+              ],
+              ["bookmark", backup.bookmark],
+              [
+                "database",
+                `${bytes(backup.size)}: ${backup.pageCount.toLocaleString("en")} pages of ${backup.pageSize}`,
+              ],
+              ["tables", printable(tables.map(({ name }) => name).join(", ")) || "none"],
+            ]),
+            "made of",
             table(
               ["txid", "kind", "created_at", "pages", "stored"],
               chain.map((link) => [
                 link.txid,
                 link.kind,
-                link.createdAt,
+                timeText(link.createdAt, utc),
                 link.changedPages.toLocaleString("en"),
                 bytes(link.storedSize),
               ]),

@@ -1,5 +1,6 @@
 import { lstat, realpath, stat } from "node:fs/promises";
 import { isAbsolute, join, relative, sep } from "node:path";
+import { translateCoreError } from "../core/index.ts";
 import { PagemarkError } from "../errors/index.ts";
 import { type ReadPage, readTables, type Table } from "../jobs/tables.ts";
 import { replaceFile } from "../sources/file-replace.ts";
@@ -92,6 +93,27 @@ export function exists(path: string): Promise<boolean> {
     () => true,
     () => false,
   );
+}
+
+/** The tables of a file that was put in place, and what kept them from being counted: that undoes nothing of it. */
+export async function inspect(
+  path: string,
+  heads: PageHeads,
+): Promise<{ tables: Table[]; warnings: string[] }> {
+  const advice = `run \`pagemark check ${path}\`, and \`pagemark dump --salvage ${path}\` for what can be read`;
+  try {
+    const tables = await tablesOf(path, heads);
+    const damaged = tables.filter(({ damagedPage }) => damagedPage !== undefined);
+    const warnings = damaged.map(
+      ({ name, damagedPage }) =>
+        `table ${JSON.stringify(name)} has a damaged page (page ${damagedPage}), as it had when it was backed up; ${advice}`,
+    );
+    return { tables, warnings };
+  } catch (error) {
+    // The pages are those that were backed up: a damaged schema was damaged then.
+    const { message } = translateCoreError(error, path) as Error;
+    return { tables: [], warnings: [`its tables could not be listed: ${message}; ${advice}`] };
+  }
 }
 
 /** The tables of a database file, with their rows. What passed by in `heads` is not read again. */

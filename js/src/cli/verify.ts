@@ -7,8 +7,9 @@ import type { JobOptions } from "../jobs/progress.ts";
 import { checkExit, checkJson, checkText, withDatabase } from "./engine.ts";
 import { blocking } from "./interrupt.ts";
 import { bytes, EXIT, print, table } from "./output.ts";
-import { openBackups } from "./places.ts";
+import { openBackups, withBackups } from "./places.ts";
 import { withBar } from "./progress-bar.ts";
+import { momentText } from "./times.ts";
 
 interface Options {
   from: string;
@@ -33,10 +34,13 @@ export function addVerify(program: Command, signal: AbortSignal): void {
     )
     .option("--query <sql...>", "run queries of your own on it, and print their rows; implies --restore")
     .action(async (name: string, _options, command: Command) => {
-      const { from, at, restore, query = [], json = false } = command.optsWithGlobals<Options>();
+      const { from, restore, query = [], json = false, ...options } = command.optsWithGlobals<Options>();
+      const at = options.at && momentText(options.at);
       const backups = await openBackups(name, from);
-      const result = await withBar(`verifying ${name}`, json, (onProgress) =>
-        backups.verify({ signal, onProgress, ...(at !== undefined && { at }) }),
+      const result = await withBackups(name, from, () =>
+        withBar(`verifying ${name}`, json, (onProgress) =>
+          backups.verify({ signal, onProgress, ...(at !== undefined && { at }) }),
+        ),
       );
       const isSound = result.problems.length === 0;
       const restored =

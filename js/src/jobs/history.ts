@@ -1,5 +1,5 @@
 import { type Core, core } from "../core/index.ts";
-import { DamageError, ObjectMissingError } from "../errors/index.ts";
+import { DamageError, ObjectMissingError, PagemarkError } from "../errors/index.ts";
 import type { Store, StoredObject } from "../stores/store.ts";
 import { collectText } from "./object-reader.ts";
 import { type BackupRecord, txidOf } from "./record.ts";
@@ -94,7 +94,10 @@ export class History {
 
   /** The backup that `at` means: see the core's `catalog::Target`. */
   find(at: string): BackupRecord {
-    return JSON.parse(this.#history.find(at, Date.now()));
+    return namingOldest(
+      () => JSON.parse(this.#history.find(at, Date.now())),
+      () => this.list().flatMap((entry) => ("record" in entry ? [entry.record.createdAt] : []))[0],
+    );
   }
 
   /** From the full backup to `record`, oldest first. */
@@ -174,6 +177,17 @@ export class History {
       ltx: `${this.#folder}/${ltx}`,
       fingerprints: `${this.#folder}/${fingerprints}`,
     }));
+  }
+}
+
+/** Runs `find`. When it says that a time is before the first backup, the error says which that is. */
+export function namingOldest<T>(find: () => T, oldest: () => string | undefined): T {
+  try {
+    return find();
+  } catch (error) {
+    if ((error as { code?: string }).code !== "TIME_BEFORE_FIRST") throw error;
+    const message = `that time is before the first backup; the oldest is of ${oldest() ?? "a later time"}`;
+    throw new PagemarkError("TIME_BEFORE_FIRST", message);
   }
 }
 

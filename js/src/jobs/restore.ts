@@ -1,7 +1,7 @@
 import { core, free, restorer, translateCoreError } from "../core/index.ts";
 import { DamageError } from "../errors/index.ts";
 import type { Store } from "../stores/store.ts";
-import { checkPresence, History, type Listed } from "./history.ts";
+import { checkPresence, History, type Listed, namingOldest } from "./history.ts";
 import { ObjectReader, type StoredFile } from "./object-reader.ts";
 import type { JobOptions } from "./progress.ts";
 import type { BackupRecord } from "./record.ts";
@@ -39,8 +39,9 @@ export async function planRestore(
     history = await History.load(store, folder, "all", signal);
   if (history.isEmpty && history.ltxFiles.length > 0) {
     const sizes = new Map(history.ltxFiles.map(({ key, size }) => [key, size]));
-    const keys: string[] = JSON.parse(
-      planReplica(JSON.stringify(history.ltxFiles), store.layout, at, Date.now()),
+    const keys: string[] = namingOldest(
+      () => JSON.parse(planReplica(JSON.stringify(history.ltxFiles), store.layout, at, Date.now())),
+      () => new Date(Math.min(...history.ltxFiles.map(({ createdMs }) => createdMs))).toISOString(),
     );
     return { files: keys.map((key) => ({ key: `${folder}/${key}`, size: sizes.get(key) ?? 0 })) };
   }

@@ -7,11 +7,13 @@ type Inventory = InstanceType<Core["TableInventory"]>;
 
 export interface Table {
   name: string;
-  /** Rows; missing where they were not counted, or where the table has none of its own (a virtual one). */
+  /** Rows; missing where they were not or could not be counted, or where the table has none of its own (a virtual one). */
   rows?: number;
+  /** The damaged page that kept its rows from being counted. */
+  damagedPage?: number;
 }
 
-/** The user tables of a database, from its pages. */
+/** The user tables of a database, from its pages. @throws what reading them throws, and when the schema is damaged */
 export async function readTables(
   readPage: ReadPage,
   pageCount: number,
@@ -19,9 +21,15 @@ export async function readTables(
 ): Promise<Table[]> {
   return withInventory(readPage, pageCount, countRows, (inventory) => {
     const rows = inventory.rows();
+    const pages = inventory.damagedPages();
     return inventory.names().map((name, index) => {
       const count = rows[index] ?? -1;
-      return countRows && count >= 0 ? { name, rows: count } : { name };
+      const damagedPage = pages[index] ?? 0;
+      return {
+        name,
+        ...(countRows && count >= 0 && { rows: count }),
+        ...(damagedPage > 0 && { damagedPage }),
+      };
     });
   });
 }

@@ -65,7 +65,7 @@ fn expected(sample: &Sample) -> Vec<TableInfo> {
             let count = format!("SELECT count(*) FROM \"{}\"", name.replace('"', "\"\""));
             let rows: i64 = sample.db.query_row(&count, [], |row| row.get(0)).unwrap();
             let root = Pgno::new(root);
-            TableInfo { name, root, rows: root.map(|_| rows as u64) }
+            TableInfo { name, root, rows: root.map(|_| rows as u64), damage: None }
         })
         .collect()
 }
@@ -213,4 +213,35 @@ fn a_call_that_is_not_allowed_changes_nothing() {
     }
     assert_eq!(inventory.feed(&sample.bytes[..512]).unwrap_err().kind, ErrorKind::Usage);
     assert_eq!(inventory.tables().len(), 1);
+}
+
+#[test]
+fn a_damaged_table_is_told_of_and_those_after_it_are_counted() {
+    let mut sample = Sample::of(
+        512,
+        "CREATE TABLE a (x); CREATE TABLE b (x); CREATE TABLE c (x);
+         WITH n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200) INSERT INTO a SELECT zeroblob(50) FROM n;
+         INSERT INTO b SELECT x FROM a; INSERT INTO c SELECT x FROM a",
+    );
+    let sql = "SELECT max(pageno) FROM dbstat WHERE name = 'b' AND pagetype = 'leaf'";
+    let leaf = sample.db.query_row(sql, [], |row| row.get::<_, u32>(0)).unwrap() as usize;
+    sample.bytes[(leaf - 1) * 512..leaf * 512].fill(0);
+    let (tables, _) = list(&sample, true).unwrap();
+    let counted: Vec<_> = tables.iter().map(|table| (&*table.name, table.rows, table.damage)).collect();
+    let damage = Some(Error::at_page(ErrorKind::BtreePage, leaf as u32));
+    assert_eq!(counted, [("a", Some(200), None), ("b", None, damage), ("c", Some(200), None)]);
+}
+
+#[test]
+fn a_table_that_leads_in_circles_ends_the_counting_and_only_that() {
+    let mut sample = Sample::of(
+        512,
+        "CREATE TABLE a (x); WITH n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200)
+         INSERT INTO a SELECT zeroblob(50) FROM n; CREATE TABLE c (x)",
+    );
+    // The right-most child of the root is the root.
+    sample.bytes[512 + 8..512 + 12].copy_from_slice(&2u32.to_be_bytes());
+    let (tables, _) = list(&sample, true).unwrap();
+    assert_eq!(tables[0].damage.map(|error| error.kind), Some(ErrorKind::BtreeDepth));
+    assert_eq!((tables[1].rows, tables[1].damage), (None, None));
 }

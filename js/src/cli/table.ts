@@ -1,0 +1,107 @@
+// Rows for people: as wide as the terminal at most, whatever script their texts are in.
+import stringWidth from "string-width";
+
+export type Align = "left" | "right";
+
+const GAP = "  ";
+/** A column is not made narrower than this; then each row becomes a block of lines. */
+const NARROWEST = 8;
+
+/** As many columns as the terminal has; where there is none, as COLUMNS says, or 80. */
+export function terminalWidth(): number {
+  const { columns = Number(process.env.COLUMNS) } = process.stdout;
+  return columns > 0 ? columns : 80;
+}
+
+/** Rows under a head, right-aligned where `align` says so. Every text is printable; what is too long is wrapped. */
+export function layOut(
+  head: string[],
+  rows: string[][],
+  align: Align[] = [],
+  width = terminalWidth(),
+): string {
+  const widths = head.map((name, at) =>
+    Math.max(...[name, ...rows.map((row) => row[at] ?? "")].map(widthOf)),
+  );
+  if (!shrink(widths, align, width)) return blocks(head, rows, width);
+  return [head, ...rows].map((row) => line(row, widths, align)).join("\n");
+}
+
+/** Names and what they are, a line each; what is too long is wrapped. */
+export function layOutFacts(facts: [name: string, value: string][], width = terminalWidth()): string {
+  const names = Math.max(...facts.map(([name]) => widthOf(name)));
+  const room = Math.max(NARROWEST, width - names - GAP.length);
+  return facts.map((fact) => line(fact, [names, room], [])).join("\n");
+}
+
+/** Text as wide as the terminal at most. */
+export function layOutText(text: string, width = terminalWidth()): string {
+  return wrap(text, width).join("\n");
+}
+
+/** Takes from the widest columns of texts until all of them fit; whether they do. */
+function shrink(widths: number[], align: Align[], width: number): boolean {
+  let over = widths.reduce((sum, each) => sum + each, (widths.length - 1) * GAP.length) - width;
+  while (over > 0) {
+    const texts = widths.filter((_, at) => align[at] !== "right");
+    const widest = Math.max(...texts);
+    if (widest <= NARROWEST) return false;
+    const at = widths.findIndex((each, at) => each === widest && align[at] !== "right");
+    const second = Math.max(NARROWEST, ...texts.filter((each) => each < widest));
+    const cut = Math.min(over, widest - Math.min(second, widest - 1));
+    widths[at] = widest - cut;
+    over -= cut;
+  }
+  return true;
+}
+
+function line(row: string[], widths: number[], align: Align[]): string {
+  const cells = widths.map((width, at) => wrap(row[at] ?? "", width));
+  const height = Math.max(...cells.map(({ length }) => length));
+  const lines = Array.from({ length: height }, (_, index) => {
+    const texts = cells.map((cell, at) => {
+      const text = cell[index] ?? "";
+      const space = " ".repeat((widths[at] ?? 0) - widthOf(text));
+      return align[at] === "right" ? space + text : text + space;
+    });
+    return texts.join(GAP).trimEnd();
+  });
+  return lines.join("\n");
+}
+
+/** Where there is no room for columns. */
+function blocks(head: string[], rows: string[][], width: number): string {
+  const facts = (row: string[]) => head.map((name, at): [string, string] => [name, row[at] ?? ""]);
+  return rows.map((row) => layOutFacts(facts(row), width)).join("\n\n");
+}
+
+/** The text in lines of `width` columns: cut at spaces where there are any. */
+function wrap(text: string, width: number): string[] {
+  return text.split("\n").flatMap((line) => wrapLine(line, width));
+}
+
+function wrapLine(text: string, width: number): string[] {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(/(?<= )/)) {
+    if (line !== "" && widthOf(line + word.trimEnd()) > width) {
+      lines.push(line.trimEnd());
+      line = "";
+    }
+    for (const { segment } of widthOf(word) > width ? graphemes.segment(word) : [{ segment: word }]) {
+      if (line !== "" && widthOf(line + segment.trimEnd()) > width) {
+        lines.push(line.trimEnd());
+        line = "";
+      }
+      line += segment;
+    }
+  }
+  return [...lines, line.trimEnd()];
+}
+
+const graphemes = new Intl.Segmenter("en", { granularity: "grapheme" });
+
+/** In columns of a terminal. */
+function widthOf(text: string): number {
+  return stringWidth(text);
+}

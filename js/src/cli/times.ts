@@ -1,0 +1,61 @@
+// Times as people type and read them: in the zone of this machine, which is always said.
+
+/** A date, and a time of day or not, without a zone. */
+const WITHOUT_ZONE = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?))?$/i;
+/** The same with the name of a zone, such as Europe/Berlin, behind it. */
+const NAMED_ZONE = /^(.*\d) ?\[?([A-Za-z]+(?:\/[A-Za-z_+-]+)+)\]?$/;
+
+/** What `--at` or `show` was given, for the library, to which a time without a zone is one of UTC. */
+export function momentText(text: string): string {
+  const trimmed = text.trim();
+  const [, before = "", zone] = NAMED_ZONE.exec(trimmed) ?? [];
+  if (zone !== undefined && WITHOUT_ZONE.test(before)) return inZone(before, zone) ?? trimmed;
+  const [, date, time = "00:00"] = WITHOUT_ZONE.exec(trimmed) ?? [];
+  if (date === undefined) return trimmed;
+  const local = new Date(`${date}T${time}`);
+  // A day that is not in the calendar is refused by the library.
+  return Number.isNaN(local.getTime()) ? trimmed : local.toISOString();
+}
+
+/** Whether that is a time or an age: many moments may fit, and the newest before it is taken. */
+export function isTime(at: string): boolean {
+  return /^-\d+[smhd]$|^\d{10}$|^\d{13}$|^\d{4}-\d\d-\d\d($|[Tt ])/.test(at);
+}
+
+/** 2026-11-20 11:00:00 +01:00, or with `utc` 2026-11-20 10:00:00 UTC. */
+export function timeText(time: string | number | Date, utc = false): string {
+  const date = new Date(time);
+  const minutes = utc ? 0 : -date.getTimezoneOffset();
+  const shifted = new Date(date.getTime() + minutes * 60_000).toISOString();
+  return `${shifted.slice(0, 10)} ${shifted.slice(11, 19)} ${offsetText(minutes)}`;
+}
+
+/** A time or an age as it was typed, the zone said where it was not. */
+export function spokenTime(at: string): string {
+  const text = momentText(at);
+  return text === at.trim() ? text : `${at.trim()} (${timeText(text)})`;
+}
+
+function offsetText(minutes: number): string {
+  if (minutes === 0) return "UTC";
+  const two = (count: number) => String(Math.floor(Math.abs(count))).padStart(2, "0");
+  return `${minutes < 0 ? "-" : "+"}${two(minutes / 60)}:${two(minutes % 60)}`;
+}
+
+/** A time in a zone of that name as one of UTC; nothing where there is no such zone. */
+function inZone(text: string, zone: string): string | undefined {
+  const [, date, time = "00:00"] = WITHOUT_ZONE.exec(text) ?? [];
+  const asUtc = Date.parse(`${date}T${time}Z`);
+  try {
+    const clock = new Intl.DateTimeFormat("sv-SE", {
+      timeZone: zone,
+      dateStyle: "short",
+      timeStyle: "medium",
+    });
+    const offset = (at: number) => Date.parse(`${clock.format(at).replace(" ", "T")}Z`) - (at - (at % 1000));
+    // The offset that holds around that time, asked again where the clocks change in between.
+    return new Date(asUtc - offset(asUtc - offset(asUtc))).toISOString();
+  } catch {
+    return undefined;
+  }
+}
