@@ -1,12 +1,13 @@
-import { type Command, InvalidArgumentError } from "commander";
+import type { Command } from "commander";
 import { PagemarkError } from "../errors/index.ts";
 import { pagemark } from "../jobs/pagemark.ts";
-import { backupJson, bytes, EXIT, print, table, warn } from "./output.ts";
+import { backupJson, bytes, EXIT, note, print, table, warn } from "./output.ts";
 import { nameOf, openSource, openStore } from "./places.ts";
 import { giveWay } from "./priority.ts";
 import { withBar } from "./progress-bar.ts";
 import { STANDARD } from "./standard-output.ts";
 import { timeText } from "./times.ts";
+import { number, rate } from "./units.ts";
 
 interface Options {
   to: string;
@@ -30,7 +31,7 @@ export function addBackup(program: Command, signal: AbortSignal): void {
     )
     .option("--full", "a full backup, even where an incremental one would do")
     .option("--pages <n>", "pages a step; -1 leaves it to pagemark", number)
-    .option("--max-rate <bytes>", "read no more than so many bytes a second", number)
+    .option("--max-rate <bytes>", "read no more than so many bytes a second, such as 5MB", rate)
     .option("--hurry", "take processor time from other processes; else what they leave is used")
     .action(async (path: string, _options, command: Command) => {
       const {
@@ -59,7 +60,8 @@ export function addBackup(program: Command, signal: AbortSignal): void {
           ...(maxRate !== undefined && { maxBytesPerSecond: maxRate }),
         }),
       );
-      const { createdAt, id, tables, size, state, kind, storedSize, bookmark, fullBecause } = backup;
+      const { createdAt, id, tables, size, state, kind, storedSize, bookmark, fullBecause, mostPages } =
+        backup;
       print(
         json,
         { ...backupJson(backup), ...(fullBecause !== undefined && { full_because: fullBecause }) },
@@ -74,13 +76,11 @@ export function addBackup(program: Command, signal: AbortSignal): void {
             `bookmark ${bookmark}`,
           ].join("\n"),
       );
+      if (pages !== undefined && mostPages !== undefined && pages > mostPages)
+        note(
+          `--pages ${pages}: a step took ${mostPages} pages, which is the most of ${backup.pageSize} bytes each`,
+        );
       for (const warning of backup.warnings) warn(warning);
       if (backup.warnings.length > 0) process.exitCode = EXIT.warnings;
     });
-}
-
-function number(text: string): number {
-  const value = Number(text);
-  if (text.trim() === "" || Number.isNaN(value)) throw new InvalidArgumentError("it must be a number");
-  return value;
 }

@@ -1,10 +1,12 @@
 // SQLite for the commands that need it: on a copy of the database's pages, read as they are needed.
+import { tmpdir } from "node:os";
 import { useEngine } from "../core/index.ts";
 import { compiled } from "../core/platform.node.ts";
 import { Database } from "../engine/database.ts";
 import { type FilePages, filePages } from "../engine/file-pages.node.ts";
 import type { Check, CheckedObject } from "../engine/results.ts";
 import { TemporaryFile } from "../node/temporary-file.ts";
+import { fileError } from "../sources/file-errors.ts";
 import { EXIT, table } from "./output.ts";
 
 useEngine(async () => compiled("engine"));
@@ -25,8 +27,14 @@ export async function withDatabase<T>(
       size += chunk.length;
     }
     const pages = filePages(copy.fd, "the copy");
-    using database = await Database.open({ store: pages });
-    return await use(database, pages.raw);
+    try {
+      using database = await Database.open({ store: pages });
+      const result = await use(database, pages.raw);
+      if (!pages.failure) return result;
+    } catch (error) {
+      if (!pages.failure) throw error;
+    }
+    throw fileError(pages.failure.error, tmpdir());
   } finally {
     await copy.close();
   }

@@ -51,14 +51,18 @@ const commands = {
   check: async () => (await import("./check.ts")).addCheck,
   compact: async () => (await import("./compact.ts")).addCompact,
 };
-const [first = ""] = process.argv.slice(2).filter((arg) => !arg.startsWith("-"));
+const [first = "", second] = process.argv.slice(2).filter((arg) => !arg.startsWith("-"));
 for (const [name, load] of Object.entries(commands)) {
   // For help, and to say which commands there are, it takes all.
   if (first === name || !Object.hasOwn(commands, first)) (await load())(program, interrupt);
 }
 
+// Help on what is not there would be the help on everything.
+const isNothing =
+  first === "help" && second !== undefined && ![...Object.keys(commands), "help"].includes(second);
+
 try {
-  await program.parseAsync();
+  await (isNothing ? program.parseAsync([second], { from: "user" }) : program.parseAsync());
 } catch (error) {
   // Whatever else went wrong when it was asked to stop.
   process.exitCode = exitCode(interrupt.aborted ? interrupt.reason : error);

@@ -25,6 +25,11 @@ export function warnAll(warnings: string[]): void {
   if (warnings.length > 0) process.exitCode = EXIT.warnings;
 }
 
+/** What is no warning, but good to know. */
+export function note(message: string): void {
+  process.stderr.write(`note: ${printable(message)}\n`);
+}
+
 export function printError(cause: unknown, json: boolean): void {
   const error = knownError(cause);
   const { code, message, at } =

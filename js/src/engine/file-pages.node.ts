@@ -11,6 +11,8 @@ const NO_CHECKSUM = "8000000000000000";
 /** A file as SQLite sees it, and as it is. */
 export interface FilePages extends PageStore {
   readonly raw: Pick<Moment, "pageSize" | "pageCount" | "read">;
+  /** Why a page could not be read: to SQLite that is a failure like any other. */
+  readonly failure: { error: unknown } | undefined;
 }
 
 /**
@@ -24,6 +26,15 @@ export interface FilePages extends PageStore {
  * @throws DamageError when it is not a database
  */
 export function filePages(fd: number, name: string): FilePages {
+  let failure: FilePages["failure"];
+  const read = (into: Uint8Array, position: number) => {
+    try {
+      readAll(fd, into, position);
+    } catch (error) {
+      failure ??= { error };
+      throw error;
+    }
+  };
   const header = new Uint8Array(100);
   readSync(fd, header, 0, header.length, 0);
   const view = new DataView(header.buffer);
@@ -35,7 +46,7 @@ export function filePages(fd: number, name: string): FilePages {
     raw: {
       pageSize,
       pageCount,
-      read: async (first, into) => void readSync(fd, into, 0, into.length, (first - 1) * pageSize),
+      read: async (first, into) => read(into, (first - 1) * pageSize),
     },
     open: () => ({
       lineage: "0000000000000001",
@@ -44,14 +55,26 @@ export function filePages(fd: number, name: string): FilePages {
     }),
     read(pgno) {
       const page = new Uint8Array(pageSize);
-      readSync(fd, page, 0, pageSize, (pgno - 1) * pageSize);
+      read(page, (pgno - 1) * pageSize);
       if (pgno === 1) page.fill(1, JOURNAL_MODES, JOURNAL_MODES + 2);
       return page;
     },
     commit() {
       throw new PagemarkError("SOURCE_READ_ONLY", `${name} is only read; write to the database itself`);
     },
+    get failure() {
+      return failure;
+    },
     retain() {},
     changed: () => [],
   };
+}
+
+/** Fills `into`. What lies past the end of the file is zeros. */
+function readAll(fd: number, into: Uint8Array, position: number): void {
+  for (let at = 0; at < into.length; ) {
+    const count = readSync(fd, into, at, into.length - at, position + at);
+    if (count === 0) return;
+    at += count;
+  }
 }

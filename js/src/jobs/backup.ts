@@ -21,7 +21,10 @@ import { Upload } from "./upload.ts";
 export interface BackupOptions extends JobOptions {
   /** Makes a full backup even where an incremental one would do. */
   full?: boolean;
-  /** Pages a step, after each of which progress is told and `signal` is looked at; -1 leaves it to Pagemark. */
+  /**
+   * Pages a step, after each of which progress is told and `signal` is looked at; -1 leaves it to Pagemark. No step has
+   * more than {@link NewBackup.mostPages}.
+   */
   pages?: number;
   /** Reads no faster than this. */
   maxBytesPerSecond?: number;
@@ -33,6 +36,8 @@ export interface NewBackup extends Backup {
   fullBecause?: string;
   /** What was found damaged on the way; the backup itself is whole. */
   warnings: string[];
+  /** How many pages a step may have; missing for a backup that was made in steps by several processes. */
+  mostPages?: number;
 }
 
 /** A source that changes under every attempt is given up after so many. */
@@ -121,7 +126,17 @@ async function makeBackup(subject: Subject, options: BackupOptions, attempt: Att
   try {
     const throttle = new Throttle(options.maxBytesPerSecond, options.signal);
     const changed = told?.changed;
-    await packMoment({ moment, previous, changed, complete, writer, ltx, prints, throttle, options });
+    const { mostPages } = await packMoment({
+      moment,
+      previous,
+      changed,
+      complete,
+      writer,
+      ltx,
+      prints,
+      throttle,
+      options,
+    });
     // The moment held: all that follows is only storing.
     await moment.release();
     const pages = writer.pages;
@@ -146,7 +161,7 @@ async function makeBackup(subject: Subject, options: BackupOptions, attempt: Att
     await putRecord(store, draft.keys.record, text, put);
     const isTidy = attempt.plan.isKnown || (await sweep(subject, history, next));
     if (isTidy) remember(subject, attempt.plan, draft, record, encoded);
-    return toNewBackup(record, { fullBecause, damaged: next.damaged });
+    return { ...toNewBackup(record, { fullBecause, damaged: next.damaged }), mostPages };
   } catch (error) {
     for (const upload of uploads) await upload.abort(error);
     const conflict = error instanceof ObjectExistsError;

@@ -8,6 +8,7 @@ import { type DumpOptions, dumpMoment } from "./dump.ts";
 import { dumpSource } from "./dump-source.ts";
 import { History, type Link, type Listed } from "./history.ts";
 import { KnownHistory } from "./known-history.ts";
+import { discard } from "./leftovers.ts";
 import { isLostFingerprint, PreviousStates } from "./previous-states.ts";
 import type { JobOptions } from "./progress.ts";
 import { openProvedMoment } from "./proved-moment.ts";
@@ -77,9 +78,9 @@ export class Backups {
   }
 
   /** The backup that `at` means, the newest unless given. */
-  find(at?: At): Promise<Backup> {
+  find(at?: At, options?: { signal?: AbortSignal | undefined }): Promise<Backup> {
     return translating(this.name, async () => {
-      const history = await History.load(this.store, this.#folder, "all");
+      const history = await History.load(this.store, this.#folder, "all", options?.signal);
       return toBackup(history.find(formatAt(at)));
     });
   }
@@ -137,7 +138,7 @@ export class Backups {
 
   /** A backup as one LTX file, whatever chain it is stored as. */
   async snapshot(at?: At, options?: { signal?: AbortSignal }): Promise<ReadableStream<Uint8Array>> {
-    const { txid, createdAt } = await this.find(at);
+    const { txid, createdAt } = await this.find(at, options);
     return snapshotFile(await this.pages(txid, options), txid, Date.parse(createdAt));
   }
 
@@ -148,6 +149,12 @@ export class Backups {
    */
   removalKeys(ids: ReadonlySet<string>): Promise<string[]> {
     return translating(this.name, () => removalKeys(this.store, this.#folder, ids));
+  }
+
+  /** Removes a backup that was just made, and of which there is no need after all, unless another was made on top of it. */
+  async takeBack({ id }: Backup): Promise<void> {
+    const keys = await this.removalKeys(new Set([id])).catch(() => []);
+    await discard(this.store, keys);
   }
 
   /**
@@ -202,8 +209,8 @@ export class Database {
   }
 
   /** The bookmark of the backup that `at` means, the newest unless given. */
-  async bookmark(at?: At): Promise<string> {
-    return (await (await this.#backups()).find(at)).bookmark;
+  async bookmark(at?: At, options?: { signal?: AbortSignal }): Promise<string> {
+    return (await (await this.#backups()).find(at, options)).bookmark;
   }
 
   /** A backup as a SQLite file; see {@link Backups.download}. */
@@ -222,8 +229,8 @@ export class Database {
   }
 
   /** What is in a backup. */
-  async show(at?: At): Promise<Shown> {
-    return (await this.#backups()).show(at);
+  async show(at?: At, options?: { signal?: AbortSignal }): Promise<Shown> {
+    return (await this.#backups()).show(at, options);
   }
 
   async verify(options?: Omit<VerifyOptions, "at"> & { at?: At }): Promise<Verification> {
@@ -243,18 +250,23 @@ export class Database {
     }
     const backups = await this.#backups();
     const wanted = await backups.download(at, { signal, onProgress });
-    let undo: string | undefined;
+    let before: NewBackup | undefined;
     // As late as can be: what the database holds then, and only if all that replaces it was written.
     const body = endingWith(wanted.body, async () => {
-      if (safety) undo = await this.#safetyBackup(backups, signal);
+      if (safety) before = await this.#safetyBackup(backups, signal);
     });
-    await this.source.replace(body, { signal, ownsChunks: true });
-    return { ...(wanted.backup && { backup: wanted.backup }), ...(undo !== undefined && { undo }) };
+    try {
+      await this.source.replace(body, { signal, ownsChunks: true });
+    } catch (error) {
+      if (before && isRefusal(error, signal)) await backups.takeBack(before);
+      throw error;
+    }
+    return { ...(wanted.backup && { backup: wanted.backup }), ...(before && { undo: before.bookmark }) };
   }
 
-  async #safetyBackup(backups: Backups, signal: AbortSignal | undefined): Promise<string | undefined> {
+  async #safetyBackup(backups: Backups, signal: AbortSignal | undefined): Promise<NewBackup | undefined> {
     try {
-      return (await backups.create(this.source, { signal }, true)).bookmark;
+      return await backups.create(this.source, { signal }, true);
     } catch (error) {
       // No database yet: nothing to undo.
       const { code } = error as { code?: string };
@@ -267,6 +279,12 @@ export class Database {
     this.#opened ??= await Backups.open(this.name, this.store);
     return this.#opened;
   }
+}
+
+/** Whether the database that was to be replaced is certainly still there. */
+function isRefusal(error: unknown, signal: AbortSignal | undefined): boolean {
+  if (signal?.aborted && error === signal.reason) return true;
+  return error instanceof PagemarkError && error.code === "SOURCE_IN_USE";
 }
 
 /** By the fingerprints; where those are lost, by reading the whole chain as a restore does. */

@@ -36,8 +36,11 @@ interface Batch extends Stretch {
   packed: Promise<PackResult>;
 }
 
-/** Reads the pages of `moment` in order, packs them on every thread there is, and writes them in order. */
-export async function packMoment(job: PackJob): Promise<void> {
+/**
+ * Reads the pages of `moment` in order, packs them on every thread there is, and writes them in order. Returns how many
+ * pages a step may have.
+ */
+export async function packMoment(job: PackJob): Promise<{ mostPages: number }> {
   const { moment, previous, options } = job;
   const { length } = (previous ? moment.changed : job.changed) ?? { length: moment.pageCount };
   // Of pages that are told to have changed no batch holds more than there are.
@@ -58,6 +61,7 @@ export async function packMoment(job: PackJob): Promise<void> {
     while (batches.length > 0) await writeBatch(job, batches, progress);
     if (previous) await forgetGonePages(job, previous, perBatch);
     await job.prints.write(job.writer.fingerprintEnd());
+    return { mostPages: pagesPerBatch(moment.pageSize, -1, pool.batch) };
   } finally {
     await pool.close();
   }

@@ -1,5 +1,7 @@
 // What errors of the operating system mean to a user: the only place that knows.
 
+import { constants } from "node:os";
+
 /** What was being done when the system refused. */
 export type Doing = "read" | "list" | "write" | "delete";
 
@@ -65,5 +67,13 @@ export function faultOf(error: unknown, doing: Doing): Fault | undefined {
 /** The code of an error of the system, such as `ENOENT`; nothing for one that is not the system's. */
 export function systemCode(error: unknown): string | undefined {
   if (!(error instanceof Error) || !("code" in error) || typeof error.code !== "string") return undefined;
-  return "syscall" in error || error.code === "ERR_INVALID_ARG_VALUE" ? error.code : undefined;
+  if (error.code === "ERR_INVALID_ARG_VALUE") return error.code;
+  if (!("syscall" in error)) return undefined;
+  // EDQUOT and ESTALE, say, are numbers to Node.
+  const [, number] = /^Unknown system error -(\d+)$/.exec(error.code) ?? [];
+  return (number !== undefined && nameOf(Number(number))) || error.code;
+}
+
+function nameOf(number: number): string | undefined {
+  return Object.entries(constants.errno).find(([, value]) => value === number)?.[0];
 }

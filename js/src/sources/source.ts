@@ -33,7 +33,8 @@ export interface PageSource {
 
   /**
    * Puts the database in `body` in the place of this one, as the last step after all of `body` was read without an
-   * error. A crash leaves the old or the new one, never a mixture.
+   * error. A crash leaves the old or the new one, never a mixture. With `SOURCE_IN_USE`, and when `signal` aborts it, the
+   * old one is still there.
    *
    * @throws SourceError
    */
