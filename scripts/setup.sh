@@ -58,7 +58,7 @@ node_modules() {
   # The copy says which lockfile node_modules was made from; times would not, after a checkout.
   local installed=node_modules/.installed-lock.json
   if ! cmp -s package-lock.json "$installed"; then
-    command -v npm >/dev/null || fail "npm is missing" "Install Node.js 20 or later, which brings npm; then run this again."
+    command -v npm >/dev/null || fail "npm is missing" "Install Node.js 22.13 or later, which brings npm; then run this again."
     say "installing npm packages"
     npm ci --no-progress --loglevel=error >&2 || fail "npm packages could not be installed" "See npm's message above."
     cp package-lock.json "$installed"

@@ -9,7 +9,7 @@ export async function bundleCommand(dist) {
   const { outputFiles } = await build({
     absWorkingDir: dist,
     entryPoints: {
-      pagemark: "cli/main.js",
+      pagemark: "cli/start.js",
       // By these names they are started.
       "dump-worker.node": "core/dump-worker.node.js",
       "pack-worker.node": "core/pack-worker.node.js",

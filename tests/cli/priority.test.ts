@@ -1,71 +1,105 @@
-// What the command line leaves to other processes while it backs a database up.
-import { spawn, spawnSync } from "node:child_process";
+// What the command line leaves to other processes while it backs a database up, and what it needs of the system for it.
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
-import { beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { main } from "../support/cli.ts";
 import { runSql, tempFolder } from "../support/temp.ts";
 
 const folder = tempFolder();
-const canBeIdle = process.platform === "linux" && spawnSync("chrt", ["--version"]).status === 0;
-/** The classes of Linux's scheduler, in `/proc/<pid>/stat`. */
-const [OTHER, IDLE] = ["0", "5"];
+const isLinux = process.platform === "linux";
+const hasThreads = isLinux && availableParallelism() > 1;
+/** This process may have been started with `nice`. */
+const OURS = isLinux ? niceOf("self", String(process.pid)) : 0;
+const LOW = Math.max(OURS, 10);
+const busy: ChildProcess[] = [];
 
 beforeAll(() => {
   for (const mode of ["WAL", "DELETE"]) {
-    const sql = `PRAGMA journal_mode = ${mode}; CREATE TABLE t AS SELECT randomblob(1000000) AS a`;
-    runSql(join(folder, `${mode}.db`), sql);
+    // Above 8 MiB other threads help.
+    runSql(
+      join(folder, `${mode}.db`),
+      `PRAGMA journal_mode = ${mode}; CREATE TABLE t AS SELECT zeroblob(9000000) AS a`,
+    );
   }
 });
 
-/** Class and nice value of the threads of a backup that takes seconds, once they are all alike. */
-async function threads(database: string, ...options: string[]): Promise<string[]> {
+afterAll(() => {
+  for (const process of busy) process.kill("SIGKILL");
+});
+
+/** The nice values of the threads of a backup that takes seconds, once it has all of them. */
+async function niceValues(database: string, ...options: string[]): Promise<number[]> {
   const to = join(folder, `backups of ${database}${options.join()}`);
-  const args = [main, "backup", join(folder, database), "--to", to, "--max-rate", "100000", ...options];
+  const args = [main, "backup", join(folder, database), "--to", to, "--max-rate", "1000000", ...options];
   const backup = spawn(process.execPath, args, { stdio: "ignore" });
   const end = once(backup, "exit");
+  const pid = String(backup.pid);
+  const all = () => readdirSync(`/proc/${pid}/task`).map((thread) => niceOf(pid, thread));
   try {
-    let seen: string[] = [];
-    // The class is changed by another process, which has to be started first.
-    for (let tries = 0; tries < 100 && !seen.includes(`${IDLE} 19`); tries++) {
-      await new Promise((resolve) => setTimeout(resolve, 20));
-      seen = classes(backup.pid ?? 0);
-    }
-    await new Promise((resolve) => setTimeout(resolve, 100));
-    return [...new Set(classes(backup.pid ?? 0))];
+    for (let tries = 0; tries < 100 && !all().includes(LOW); tries++) await sleep(20);
+    await sleep(200);
+    return [...new Set(all())].sort((a, b) => a - b);
   } finally {
     backup.kill();
     await end;
   }
 }
 
-function classes(pid: number): string[] {
-  return readdirSync(`/proc/${pid}/task`).map((thread) => {
-    // The name, in brackets, may have spaces.
-    const fields = readFileSync(`/proc/${pid}/task/${thread}/stat`, "utf8")
-      .replace(/^.*\) /s, "")
-      .split(" ");
-    return `${fields[38]} ${fields[16]}`;
-  });
+function niceOf(pid: string, thread: string): number {
+  // The name, in brackets, may have spaces.
+  const stat = readFileSync(`/proc/${pid}/task/${thread}/stat`, "utf8").replace(/^.*\) /s, "");
+  return Number(stat.split(" ")[16]);
 }
 
-test.runIf(canBeIdle)("every thread of a backup gives way at once to who writes", async () => {
-  expect(await threads("WAL.db")).toEqual([`${IDLE} 19`]);
+test.runIf(hasThreads)("threads that help give way, and the one that must get on does not", async () => {
+  const both = [...new Set([OURS, LOW])];
+  expect(await niceValues("WAL.db")).toEqual(both);
+  expect(await niceValues("DELETE.db")).toEqual(both);
 });
 
-test.runIf(canBeIdle)("whoever holds a lock that writers wait for does not wait for everybody", async () => {
-  expect(await threads("DELETE.db")).toEqual([`${OTHER} 0`]);
+test.runIf(hasThreads)("--hurry gives way to nobody", async () => {
+  expect(await niceValues("WAL.db", "--hurry")).toEqual([OURS]);
 });
 
-test.runIf(canBeIdle)("--hurry gives way to nobody", async () => {
-  expect(await threads("WAL.db", "--hurry")).toEqual([`${OTHER} 0`]);
-});
+/** Without any capability: also without the one to raise a priority. The user stays the same. */
+const POWERLESS = process.getuid?.() === 0 ? ["setpriv", "--inh-caps=-all", "--bounding-set=-all"] : [];
 
-test("a backup is made without chrt, too", () => {
-  const to = join(folder, "without");
-  const { status } = spawnSync(process.execPath, [main, "backup", join(folder, "WAL.db"), "--to", to], {
-    env: { ...process.env, PATH: folder },
-  });
+test.runIf(isLinux).each([[0], [15], [19]])(
+  "a backup is made at nice %i, without the right to be raised",
+  (nice) => {
+    const to = join(folder, `nice ${nice}`);
+    const [command = "", ...args] = ["nice", "-n", String(nice), ...POWERLESS, process.execPath, main];
+    const more = ["backup", join(folder, "WAL.db"), "--to", to, "--json"];
+    const { status, stderr, stdout } = spawnSync(command, [...args, ...more], { encoding: "utf8" });
+    expect([status, stderr]).toEqual([0, ""]);
+    expect(JSON.parse(stdout)).toMatchObject({ state: "done" });
+  },
+);
+
+test("a backup ends in time beside processes that want all processors", async () => {
+  const path = join(folder, "large.db");
+  runSql(path, "PRAGMA journal_mode = WAL; CREATE TABLE t AS SELECT randomblob(30000000) AS a");
+  for (let count = 0; count < 2 * availableParallelism(); count++) {
+    busy.push(spawn(process.execPath, ["-e", "for (;;);"], { stdio: "ignore" }));
+  }
+  await sleep(300);
+  const started = performance.now();
+  const { status } = spawnSync(process.execPath, [
+    main,
+    "backup",
+    path,
+    "--to",
+    join(folder, "beside busy ones"),
+  ]);
+  for (const process of busy.splice(0)) process.kill("SIGKILL");
   expect(status).toBe(0);
-});
+  // About one second; with what others leave alone it took over half a minute.
+  expect(performance.now() - started).toBeLessThan(25_000);
+}, 60_000);
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

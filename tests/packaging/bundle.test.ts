@@ -1,9 +1,12 @@
 // Bundlers drop what a package says has no effect: the entry points have one, they find the wasm.
-import { execFileSync } from "node:child_process";
-import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { execFileSync, spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { build } from "esbuild";
+import { file, fs, pagemark } from "pagemark";
 import { expect, test } from "vitest";
-import { tempFolder } from "../support/temp.ts";
+import { runSql, tempFolder } from "../support/temp.ts";
 
 const root = join(import.meta.dirname, "../..");
 
@@ -25,6 +28,65 @@ test('a Worker that imports "pagemark" gets two wasm modules, and SQLite only wi
   expect(wasmIn(out)).toEqual(["core", "dump", "engine"]);
   expect(readFileSync(join(out, "index.js"), "utf8")).toMatch(/useEngine\(async/);
 }, 120_000);
+
+/** Says what a restored backup of a database, and a dump of it, hash to. */
+const PROGRAM = `
+import { createHash } from "node:crypto";
+import { file, fs, pagemark } from "pagemark";
+const [path, store] = process.argv.slice(2);
+const hash = async (stream) => {
+  const hash = createHash("sha256");
+  for await (const chunk of stream) hash.update(chunk);
+  return hash.digest("hex");
+};
+async function main() {
+  const db = pagemark(file(path), { name: "app", store: fs(store) });
+  const { id } = await db.backup();
+  console.log(JSON.stringify([await hash(await db.download(id)), await hash(await db.dump())]));
+}
+main();
+`;
+
+test.each([["esm" as const], ["cjs" as const]])(
+  "a program in one file, as %s, works with a database of any size: without the files of threads",
+  async (format) => {
+    const project = tempFolder();
+    const path = join(project, "app.db");
+    const values = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)";
+    runSql(
+      path,
+      `PRAGMA journal_mode = WAL; CREATE TABLE t AS ${values} SELECT i, randomblob(600) AS a FROM n`,
+    );
+    writeFileSync(join(project, "program.js"), PROGRAM);
+    const out = join(project, "out");
+    const outfile = join(out, format === "esm" ? "program.mjs" : "program.cjs");
+    const run = (store: string) => {
+      const args = [outfile, path, join(project, store)];
+      return spawnSync(process.execPath, args, { cwd: project, encoding: "utf8" });
+    };
+    await build({
+      absWorkingDir: project,
+      entryPoints: ["program.js"],
+      alias: { pagemark: join(root, "js/dist/entry/node.js") },
+      bundle: true,
+      platform: "node",
+      format,
+      outfile,
+      logLevel: "error",
+    });
+    // Nothing else is installed here.
+    expect(run("none").stderr).toContain("core.wasm was not found; copy pagemark's dist/core.wasm");
+    for (const name of ["core.wasm", "dump.wasm"]) copyFileSync(join(root, "js/dist", name), join(out, name));
+    const { status, stdout, stderr } = run("backups");
+    expect([status, stderr]).toEqual([0, ""]);
+    const sql: Buffer[] = [];
+    const db = pagemark(file(path), { name: "app", store: fs(join(project, "again")) });
+    for await (const chunk of await db.dump()) sql.push(Buffer.from(chunk));
+    const hash = (bytes: Buffer) => createHash("sha256").update(bytes).digest("hex");
+    expect(JSON.parse(stdout)).toEqual([hash(readFileSync(path)), hash(Buffer.concat(sql))]);
+  },
+  60_000,
+);
 
 /** A project of one Worker, in which the package is installed. */
 function workerOf(source: string): string {

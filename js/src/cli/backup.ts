@@ -3,7 +3,6 @@ import { PagemarkError } from "../errors/index.ts";
 import { pagemark } from "../jobs/pagemark.ts";
 import { backupJson, bytes, EXIT, note, print, table, warn } from "./output.ts";
 import { nameOf, openSource, openStore } from "./places.ts";
-import { giveWay } from "./priority.ts";
 import { withBar } from "./progress-bar.ts";
 import { STANDARD } from "./standard-output.ts";
 import { timeText } from "./times.ts";
@@ -32,7 +31,7 @@ export function addBackup(program: Command, signal: AbortSignal): void {
     .option("--full", "a full backup, even where an incremental one would do")
     .option("--pages <n>", "pages a step; -1 leaves it to pagemark", number)
     .option("--max-rate <bytes>", "read no more than so many bytes a second, such as 5MB", rate)
-    .option("--hurry", "take processor time from other processes; else what they leave is used")
+    .option("--hurry", "let no thread give way to other processes")
     .action(async (path: string, _options, command: Command) => {
       const {
         to,
@@ -48,12 +47,11 @@ export function addBackup(program: Command, signal: AbortSignal): void {
           "USAGE",
           "standard input has no name: say with --name what the database is called",
         );
-      // A backup may take longer; whoever writes to the database should not.
-      if (!hurry) giveWay(path);
       const database = pagemark(openSource(path), { store: openStore(to), name });
       const backup = await withBar(`backing up ${name}`, json, (onProgress) =>
         database.backup({
           full,
+          hurry,
           signal,
           onProgress,
           ...(pages !== undefined && { pages }),

@@ -16,10 +16,10 @@ export interface Platform {
   dumpWasm(): Promise<Wasm>;
   /** A SHA-256 faster than the core's, which works in steps. */
   sha256?(): Hasher;
-  /** Packs pages on several threads. */
-  packPool?(pageSize: number): PackPool;
-  /** Decodes a chain of so many files on another thread; nothing where there is no core to spare. */
-  restorer?(files: number): Restorer | undefined;
+  /** Packs pages on several threads, of low priority unless in a hurry. */
+  packPool?(pageSize: number, hurry: boolean): PackPool;
+  /** Decodes a chain of so many files on another thread; nothing where there is none to be had. */
+  restorer?(files: number): Promise<Restorer | undefined>;
   /** Writes parts of a dump on another thread, if there is a core for it. */
   dumpHelper?(request: DumpRequest): DumpHelper | undefined;
 }

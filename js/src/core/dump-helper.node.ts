@@ -1,6 +1,7 @@
 import { availableParallelism } from "node:os";
-import { Worker } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
 import type { DumpHelper, DumpRequest, WrittenPart } from "./dump-helper.ts";
+import { startThread, type Thread } from "./threads.node.ts";
 
 /** What the thread starts with. */
 export interface HelperData {
@@ -14,9 +15,6 @@ export interface HelperRequest {
   memory: ArrayBuffer;
 }
 
-/** What it says: nothing when it is ready, and then what became of one part after the other. */
-export type HelperAnswer = WrittenPart | undefined;
-
 /** Parts that are under way, or wait for their turn in the output. */
 const TEXTS = 2;
 /** In bytes. The core ends a part before its text is longer. */
@@ -25,7 +23,10 @@ const LONGEST_TEXT = (4 << 20) + 65536;
 /** A helper, where there is a core for it. Only Node's threads share descriptors, as far as is known. */
 export function dumpHelper(request: DumpRequest, wasm: WebAssembly.Module): DumpHelper | undefined {
   const { deno, bun } = process.versions;
-  return availableParallelism() < 2 || deno || bun ? undefined : new WorkerHelper(request, wasm);
+  if (availableParallelism() < 2 || deno || bun) return undefined;
+  const workerData: HelperData = { request, wasm };
+  const thread = startThread("dump", workerData, { maxYoungGenerationSizeMb: 1, maxOldGenerationSizeMb: 32 });
+  return thread && new WorkerHelper(thread);
 }
 
 /** Texts are moved between the threads, not copied. */
@@ -36,20 +37,16 @@ class WorkerHelper implements DumpHelper {
   readonly #free = Array.from({ length: TEXTS }, () => new ArrayBuffer(LONGEST_TEXT));
   #isReady = false;
 
-  constructor(request: DumpRequest, wasm: WebAssembly.Module) {
-    const workerData: HelperData = { request, wasm };
-    this.#worker = new Worker(new URL("./dump-worker.node.js", import.meta.url), {
-      workerData,
-      resourceLimits: { maxYoungGenerationSizeMb: 1, maxOldGenerationSizeMb: 32 },
-    });
+  constructor({ worker, ready }: Thread) {
+    this.#worker = worker;
     // A stream that nobody reads to its end does not keep the process from ending.
-    this.#worker.unref();
-    this.#worker.on("message", (answer: HelperAnswer) => {
-      if (answer) this.#answer(answer);
-      else this.#isReady = true;
+    worker.unref();
+    void ready.then((isReady) => {
+      if (!isReady) return;
+      this.#isReady = true;
+      worker.on("message", (part: WrittenPart) => this.#answer(part));
+      worker.once("exit", () => this.#giveUp());
     });
-    this.#worker.on("error", () => this.#giveUp());
-    this.#worker.on("exit", () => this.#giveUp());
   }
 
   get isFree(): boolean {

@@ -1,7 +1,8 @@
 // The thread of dump-helper.node.ts: one part of a dump after the other.
 import { parentPort, workerData } from "node:worker_threads";
 import { initSync, PartWriter } from "../pkg/dump/pagemark.js";
-import type { HelperAnswer, HelperData, HelperRequest } from "./dump-helper.node.ts";
+import type { HelperData, HelperRequest } from "./dump-helper.node.ts";
+import type { WrittenPart } from "./dump-helper.ts";
 import { readPageFiles } from "./page-files.node.ts";
 
 const { request, wasm } = workerData as HelperData;
@@ -15,13 +16,14 @@ initSync({ module: wasm });
 const writer = new PartWriter(read(1, 1), pageCount, dialect, tables, noData, noSchema);
 // The schema first. Whatever goes wrong here or later goes wrong for the other thread, too, which has the words for it.
 work(new Uint8Array());
-answer(undefined);
 
 parentPort?.on("message", ({ part, memory }: HelperRequest) => {
   writer.start(part);
   const length = work(new Uint8Array(memory));
-  answer({ text: new Uint8Array(memory, 0, length), outcome: writer.outcome() }, [memory]);
+  const answer: WrittenPart = { text: new Uint8Array(memory, 0, length), outcome: writer.outcome() };
+  parentPort?.postMessage(answer, [memory]);
 });
+parentPort?.postMessage("ready");
 
 /** Gives how much it has written into `text`, in bytes. */
 function work(text: Uint8Array): number {
@@ -48,8 +50,4 @@ function read(first: number, count: number): Uint8Array {
   const into = buffer.subarray(0, length);
   if (!readPageFiles(files, first, into)) throw new Error("the database is not what it was");
   return into;
-}
-
-function answer(message: HelperAnswer, moved: ArrayBuffer[] = []): void {
-  parentPort?.postMessage(message, moved);
 }

@@ -1,13 +1,12 @@
 // The packing thread of packing.node.ts: one packer, one batch after the other.
-import { constants, setPriority } from "node:os";
+import { constants, getPriority, setPriority } from "node:os";
 import { parentPort, workerData } from "node:worker_threads";
 import { initSync, Packer } from "../pkg/core/pagemark.js";
-import type { PackAnswer } from "./packing.node.ts";
+import type { PackAnswer, PackData } from "./packing.node.ts";
 import { type PackRequest, packWith } from "./packing.ts";
 
-const { pageSize, wasm } = workerData as { pageSize: number; wasm: WebAssembly.Module };
-// Linux keeps a priority for each thread: whoever writes to the database goes first.
-if (process.platform === "linux") setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
+const { pageSize, wasm, hurry } = workerData as PackData;
+if (!hurry) giveWay();
 initSync({ module: wasm });
 const packer = new Packer(pageSize);
 
@@ -21,3 +20,16 @@ parentPort?.on("message", (request: PackRequest) => {
   }
   parentPort?.postMessage(answer, "frames" in answer ? [answer.frames.buffer as ArrayBuffer] : []);
 });
+parentPort?.postMessage("ready");
+
+/** Lets whoever writes to the database go first. Only Linux keeps a priority for each thread. */
+function giveWay(): void {
+  if (process.platform !== "linux") return;
+  const { PRIORITY_BELOW_NORMAL } = constants.priority;
+  try {
+    // A thread that is lower already may not be raised.
+    if (getPriority() < PRIORITY_BELOW_NORMAL) setPriority(PRIORITY_BELOW_NORMAL);
+  } catch {
+    // Where the system or the runtime allows nobody to change it, it stays as it is.
+  }
+}

@@ -40,9 +40,9 @@ export const BATCH = 256 << 10;
 /** Below this a thread costs more than it saves, in bytes. */
 const WORTH_THREADS = 8 << 20;
 
-/** A pool for a database of `bytes` bytes. */
-export async function packPool(pageSize: number, bytes: number): Promise<PackPool> {
-  const threads = bytes >= WORTH_THREADS ? currentPlatform().packPool?.(pageSize) : undefined;
+/** A pool for a database of `bytes` bytes. With `hurry` its threads have the priority of the one that asks. */
+export async function packPool(pageSize: number, bytes: number, hurry = false): Promise<PackPool> {
+  const threads = bytes >= WORTH_THREADS ? currentPlatform().packPool?.(pageSize, hurry) : undefined;
   return threads ?? LocalPool.take(pageSize, await core());
 }
 

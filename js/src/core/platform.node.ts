@@ -1,10 +1,12 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { availableParallelism } from "node:os";
+import { createRequire } from "node:module";
+import { PagemarkError } from "../errors/index.ts";
 import type { Platform } from "./core.ts";
 import { dumpHelper } from "./dump-helper.node.ts";
 import { WorkerPool } from "./packing.node.ts";
 import { WorkerRestorer } from "./restoring.node.ts";
+import { here } from "./threads.node.ts";
 
 const modules = new Map<string, WebAssembly.Module>();
 
@@ -12,9 +14,29 @@ const modules = new Map<string, WebAssembly.Module>();
 export function compiled(name: "core" | "dump" | "engine"): WebAssembly.Module {
   const known = modules.get(name);
   if (known) return known;
-  const made = new WebAssembly.Module(readFileSync(new URL(`../${name}.wasm`, import.meta.url)));
+  const made = new WebAssembly.Module(wasmFile(`${name}.wasm`));
   modules.set(name, made);
   return made;
+}
+
+/** In the package; beside a program that is bundled into one file; or in the package that such a program finds installed. */
+function wasmFile(name: string): Uint8Array<ArrayBuffer> {
+  const places = [
+    () => new URL(`../${name}`, here),
+    () => new URL(`./${name}`, here),
+    () => createRequire(here).resolve(`pagemark/${name}`),
+  ];
+  for (const place of places) {
+    try {
+      return readFileSync(place());
+    } catch (error) {
+      const { code = "" } = error as NodeJS.ErrnoException;
+      if (!["ENOENT", "ENOTDIR", "MODULE_NOT_FOUND", "ERR_PACKAGE_PATH_NOT_EXPORTED"].includes(code))
+        throw error;
+    }
+  }
+  const message = `${name} was not found; copy pagemark's dist/${name} to the folder of the bundled program`;
+  throw new PagemarkError("WASM_MISSING", message, { name });
 }
 
 /** Node, Deno and Bun. */
@@ -25,7 +47,7 @@ export const nodePlatform: Platform = {
     const hash = createHash("sha256");
     return { update: (bytes) => void hash.update(bytes), digest: () => hash.digest("hex") };
   },
-  packPool: (pageSize) => new WorkerPool(pageSize, compiled("core")),
-  restorer: (files) => (availableParallelism() > 1 ? new WorkerRestorer(files, compiled("core")) : undefined),
+  packPool: (pageSize, hurry) => new WorkerPool(pageSize, compiled("core"), hurry),
+  restorer: (files) => WorkerRestorer.start(files, compiled("core")),
   dumpHelper: (request) => dumpHelper(request, compiled("dump")),
 };

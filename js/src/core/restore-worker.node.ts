@@ -23,6 +23,7 @@ parentPort?.on("message", (request: RestoreRequest) => {
     answer({ kind: "failed", file, error: { name, message, code, offset, page, txid } });
   }
 });
+parentPort?.postMessage("ready");
 
 /** Goes on as far as one chunk or one output. `false`: there is nothing to go on with. */
 function step(): boolean {

@@ -1,6 +1,8 @@
-import { Worker } from "node:worker_threads";
+import { availableParallelism } from "node:os";
+import type { Worker } from "node:worker_threads";
 import { DamageError, PagemarkError } from "../errors/index.ts";
 import type { Restorer, RestoreStep } from "./restoring.ts";
+import { startThread } from "./threads.node.ts";
 
 /** So much output, half a MiB each, waits for whoever writes it. */
 export const MOST_OUTPUTS = 4;
@@ -35,20 +37,23 @@ export class WorkerRestorer implements Restorer {
   readonly #answers: RestoreAnswer[] = [];
   #wake = () => {};
 
-  constructor(files: number, wasm: WebAssembly.Module) {
+  /** For a chain of so many files. Nothing where there is no processor or no thread for it. */
+  static async start(files: number, wasm: WebAssembly.Module): Promise<WorkerRestorer | undefined> {
+    if (availableParallelism() < 2) return undefined;
+    // The chunks under way are all that lives on its heap.
+    const limits = { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 32 };
+    const thread = startThread("restore", { files, wasm }, limits);
+    return thread && (await thread.ready) ? new WorkerRestorer(files, thread.worker) : undefined;
+  }
+
+  private constructor(files: number, worker: Worker) {
     this.#held = Array.from({ length: files }, () => 0);
-    this.#worker = new Worker(new URL("./restore-worker.node.js", import.meta.url), {
-      workerData: { files, wasm },
-      // The chunks under way are all that lives on its heap.
-      resourceLimits: { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 32 },
-    });
-    this.#worker.on("message", (answer: RestoreAnswer) => this.#take(answer));
-    const stopped = () => {
+    this.#worker = worker;
+    worker.on("message", (answer: RestoreAnswer) => this.#take(answer));
+    worker.once("exit", () => {
       const error = { name: "Stopped", message: "a decoding thread stopped; run the restore again" };
       this.#take({ kind: "failed", file: this.current, error });
-    };
-    this.#worker.on("error", stopped);
-    this.#worker.on("exit", stopped);
+    });
   }
 
   async next(): Promise<RestoreStep> {

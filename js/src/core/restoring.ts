@@ -30,7 +30,7 @@ const WORTH_A_THREAD = 8 << 20;
 
 /** For `files` files of `bytes` bytes in all, oldest first. */
 export async function restorer(files: number, bytes: number): Promise<Restorer> {
-  const elsewhere = bytes >= WORTH_A_THREAD ? currentPlatform().restorer?.(files) : undefined;
+  const elsewhere = bytes >= WORTH_A_THREAD ? await currentPlatform().restorer?.(files) : undefined;
   return elsewhere ?? new LocalRestorer(new (await core()).Restore(files));
 }
 

@@ -1,3 +1,4 @@
+import "../core/require-runtime.node.ts";
 import { useEngine } from "../core/index.ts";
 import { compiled } from "../core/platform.node.ts";
 import "./node.ts";

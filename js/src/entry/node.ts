@@ -1,3 +1,4 @@
+import "../core/require-runtime.node.ts";
 import { usePlatform } from "../core/index.ts";
 import { nodePlatform } from "../core/platform.node.ts";
 

@@ -28,6 +28,8 @@ export interface BackupOptions extends JobOptions {
   pages?: number;
   /** Reads no faster than this. */
   maxBytesPerSecond?: number;
+  /** On Linux, the other threads that pack give way to other processes unless this is set. */
+  hurry?: boolean;
 }
 
 /** A backup that was just made. */

@@ -45,7 +45,7 @@ export async function packMoment(job: PackJob): Promise<{ mostPages: number }> {
   const { length } = (previous ? moment.changed : job.changed) ?? { length: moment.pageCount };
   // Of pages that are told to have changed no batch holds more than there are.
   const most = job.changed ? Math.max(1, length) : Number.POSITIVE_INFINITY;
-  const pool = await packPool(moment.pageSize, moment.pageSize * length);
+  const pool = await packPool(moment.pageSize, moment.pageSize * length, options.hurry);
   const perBatch = Math.min(most, pagesPerBatch(moment.pageSize, options.pages, pool.batch));
   const buffers = Array.from({ length: pool.concurrency }, () => pool.buffer(perBatch * moment.pageSize));
   const batches: Batch[] = [];
