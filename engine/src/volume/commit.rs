@@ -20,7 +20,7 @@ pub(super) struct Change {
 impl Change {
     /// What a draft has come to.
     pub(super) fn of(draft: Draft, page_count: u32) -> Self {
-        let Draft { owner, page_size, mut pages, staged } = draft;
+        let Draft { owner, page_size, mut pages, staged, .. } = draft;
         pages.sort_unstable_by_key(|&(pgno, _)| pgno);
         Self { owner, page_size, page_count, pages, staged }
     }

@@ -171,7 +171,7 @@ impl Loader {
             if volume.is_taken() {
                 return Err(ErrorKind::Busy.into());
             }
-            volume.add(draft, pgno, copied(&self.rest)?)?;
+            volume.add_if_other(draft, pgno, &self.rest)?;
         }
         self.rest.clear();
         Ok(())

@@ -8,7 +8,7 @@ use std::collections::TryReserveError;
 use pagemark::page::{Checksum, PageSize, Pgno, Txid};
 
 use super::Volume;
-use crate::store::{Pages, StoreError};
+use crate::store::{Pages, StoreError, copied, zeroed};
 
 /// How many pages the store is given at a time.
 const SLICE: usize = 64;
@@ -86,11 +86,13 @@ pub(crate) struct Draft {
     /// What is in memory of it.
     pub(super) pages: Pages,
     pub(super) staged: Staged,
+    /// The state of which it leaves pages as they are, if it does.
+    base: Option<Txid>,
 }
 
 impl Draft {
     pub(super) fn new(owner: Owner, page_size: PageSize) -> Self {
-        Self { owner, page_size, pages: Pages::new(), staged: Staged::default() }
+        Self { owner, page_size, pages: Pages::new(), staged: Staged::default(), base: None }
     }
 }
 
@@ -114,9 +116,26 @@ impl Volume {
         Ok(())
     }
 
-    /// Whether something of a draft was staged, and has been put out since.
+    /// Adds a page to a draft, unless the newest state has the same: what did not change is not to be written again, and
+    /// no backup is to store it again.
+    pub(super) fn add_if_other(&mut self, draft: &mut Draft, pgno: Pgno, page: &[u8]) -> Result<(), StoreError> {
+        let newest = self.newest().filter(|newest| newest.page_size == draft.page_size);
+        if let Some(newest) = newest.filter(|newest| pgno.value() <= newest.page_count) {
+            let mut present = zeroed(page.len())?;
+            self.read(pgno.offset(draft.page_size), &mut present)?;
+            if *present == *page {
+                draft.base = Some(newest.txid);
+                return Ok(());
+            }
+        }
+        self.add(draft, pgno, copied(page)?)
+    }
+
+    /// Whether something of a draft was staged and has been put out since, or a page that it leaves as it was may be
+    /// another now.
     pub(super) fn is_stale(&self, draft: &Draft) -> bool {
-        !draft.staged.is_empty() && self.staging != Staging::Of(draft.owner)
+        let is_put_out = !draft.staged.is_empty() && self.staging != Staging::Of(draft.owner);
+        is_put_out || draft.base.is_some_and(|base| self.newest().is_none_or(|newest| newest.txid != base))
     }
 
     /// Whether the store has pages of the transaction under way, so that nothing else can be staged.
