@@ -14,6 +14,7 @@ import { dirname, join, resolve } from "node:path";
 import { bundleCommand } from "./lib/command.mjs";
 import { buildDashboard } from "./lib/dashboard.mjs";
 import { root, run } from "./lib/run.mjs";
+import { countingSqlite } from "./lib/sqlite.mjs";
 import { modules, report } from "./lib/wasm.mjs";
 
 const TARGET = "wasm32-unknown-unknown";
@@ -52,6 +53,7 @@ function buildModule(module) {
   const what = ["--package", module.crate, "--lib", "--release", "--target", TARGET, "--target-dir", target];
   if (module.feature) what.push("--no-default-features", "--features", module.feature);
   if (module.level) what.push("--config", `profile.release.opt-level=${module.level}`);
+  if (module.crate === "pagemark-engine") env.SQLITE_WASM_RS_SOURCE_DIR = countingSqlite();
   run("cargo", ["build", "--quiet", ...what], { env });
 
   // Cargo knows whether Rust has to be compiled again; from there on, the content decides.

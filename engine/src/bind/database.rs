@@ -162,6 +162,14 @@ impl Database {
         Ok(self.0.column_names(StatementId(id))?)
     }
 
+    /// How many rows of tables and entries of indexes a statement has looked at since it was compiled, and how many it
+    /// wrote.
+    #[wasm_bindgen(js_name = rowCounts)]
+    pub fn row_counts(&mut self, id: u32) -> JsResult<Vec<u32>> {
+        let (read, written) = self.0.rows_read_and_written(StatementId(id))?;
+        Ok(vec![read, written])
+    }
+
     /// Sets a statement's parameters; it begins anew.
     pub fn bind(&mut self, id: u32, values: &[u8]) -> JsResult<()> {
         put_aside()?;

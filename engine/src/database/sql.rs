@@ -101,6 +101,12 @@ impl Database {
         Ok((1..=statement.parameters()).map(|parameter| statement.parameter_name(parameter)).collect())
     }
 
+    /// How many rows of tables and entries of indexes a statement has looked at since it was compiled, and how many it
+    /// wrote; 0 where SQLite does not count them, which only the wasm's does.
+    pub fn rows_read_and_written(&mut self, id: StatementId) -> Result<(u32, u32)> {
+        Ok(self.statement(id)?.rows_read_and_written())
+    }
+
     /// Whether it leaves the database as it is.
     ///
     /// # Errors

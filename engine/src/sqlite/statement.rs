@@ -15,6 +15,10 @@ pub(crate) struct Statement {
     begun: bool,
 }
 
+/// The numbers of the counters that scripts/lib/sqlite.mjs adds to SQLite's.
+const ROWS_READ: c_int = 9;
+const ROWS_WRITTEN: c_int = 10;
+
 /// What SQLite does with the bytes of a parameter.
 #[derive(Clone, Copy)]
 enum Keeping {
@@ -84,6 +88,17 @@ impl Statement {
         // SAFETY: the statement is live.
         let again = unsafe { ffi::sqlite3_stmt_status(self.statement, ffi::SQLITE_STMTSTATUS_REPREPARE, 0) };
         u32::try_from(again).unwrap_or(0).wrapping_add(1)
+    }
+
+    /// How many rows of tables and entries of indexes it has looked at since it was compiled, and how many it wrote. Only
+    /// the wasm's SQLite counts them (scripts/lib/sqlite.mjs); elsewhere both are 0.
+    pub(crate) fn rows_read_and_written(&self) -> (u32, u32) {
+        let count = |counter: c_int| match cfg!(target_arch = "wasm32") {
+            // SAFETY: the statement is live, and that SQLite has these two counters.
+            true => unsafe { ffi::sqlite3_stmt_status(self.statement, counter, 0) as u32 },
+            false => 0,
+        };
+        (count(ROWS_READ), count(ROWS_WRITTEN))
     }
 
     /// Whether it leaves the database as it is.

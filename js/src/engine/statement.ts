@@ -130,6 +130,15 @@ export class Statement implements Disposable {
     return this.#translating(() => this.#database.columns(this.#id));
   }
 
+  /**
+   * How many rows of tables and entries of indexes it has looked at since it was compiled, and how many it wrote: in all
+   * of its executions.
+   */
+  get rowCounts(): { rowsRead: number; rowsWritten: number } {
+    const [rowsRead = 0, rowsWritten = 0] = this.#translating(() => this.#database.rowCounts(this.#id));
+    return { rowsRead, rowsWritten };
+  }
+
   /** Ends it. */
   [Symbol.dispose](): void {
     this.#isDisposed = true;
