@@ -41,9 +41,17 @@ export const QUIET = {
  * Starts both Workers on loopback.
  *
  * `state` is the folder where databases and backups are kept, `bindings` the settings of the Pagemark Worker, `port` and
- * `examplePort` where the two answer; 0 takes any free port. The answer has both addresses, and `stop()`.
+ * `examplePort` where the two answer; 0 takes any free port. `callers` are other Workers that bind it, as miniflare
+ * describes Workers. The answer has all addresses, those of the callers by their names, and `stop()`.
  */
-export async function startWorkers({ state, bindings, port = 0, examplePort = 0, verbose = false }) {
+export async function startWorkers({
+  state,
+  bindings,
+  port = 0,
+  examplePort = 0,
+  callers = [],
+  verbose = false,
+}) {
   const [pagemark, example] = await Promise.all([bundled(root), bundled(join(root, "worker-example"))]);
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({
@@ -57,13 +65,16 @@ export async function startWorkers({ state, bindings, port = 0, examplePort = 0,
       workers: [
         { ...pagemark, bindings: { ...pagemark.bindings, ...bindings } },
         { ...example, unsafeDirectSockets: [{ host: "127.0.0.1", port: examplePort }] },
+        ...callers.map((caller) => ({ ...caller, unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }] })),
       ],
     }),
   );
   try {
     const url = (await miniflare.ready).origin;
     const exampleUrl = (await miniflare.unsafeGetDirectURL(example.name)).origin;
-    return { url, exampleUrl, stop: () => miniflare.dispose() };
+    const callerUrls = {};
+    for (const { name } of callers) callerUrls[name] = (await miniflare.unsafeGetDirectURL(name)).origin;
+    return { url, exampleUrl, callerUrls, stop: () => miniflare.dispose() };
   } catch (error) {
     await miniflare.dispose().catch(() => {});
     throw error;

@@ -36,3 +36,17 @@ test("A7 A10 A11 env.DB.backup(), backups(), download() and restore() of the dat
   await ask("POST", `/restore?at=${undo}`);
   await expect(database.rows("SELECT 1 FROM loans")).rejects.toThrow("no such table");
 });
+
+test.each([
+  ["POST", "/restore?at=99999999", 404, /no backup has that id/],
+  ["GET", "/download?id=99999999", 404, /no backup has that id/],
+  ["POST", "/restore?at=yesteryear", 400, /yesteryear|time|moment/],
+])("%s %s of what is not there answers %i with words", async (method, path, status, words) => {
+  const answer = await fetch(`${worker.exampleUrl}${path}`, { method });
+  expect(answer.status).toBe(status);
+  const { code, message } = (await answer.json()) as { code: string; message: string };
+  expect(code).toMatch(/^[A-Z_]+$/);
+  expect(message).toMatch(words);
+  // Its own name, and nothing that is only for the command.
+  expect(message).not.toMatch(/pagemark |[0-9a-f]{8}-[0-9a-f]{4}/);
+});

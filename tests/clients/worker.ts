@@ -1,7 +1,7 @@
 // The real Worker on local workerd, for clients that know only its address: one for a test file, gone at its end.
 import { join } from "node:path";
 import { afterAll, beforeAll, vi } from "vitest";
-import { QUIET, startWorkers, type Workers, wranglerMain } from "../../scripts/lib/workers.mjs";
+import { type Caller, QUIET, startWorkers, type Workers, wranglerMain } from "../../scripts/lib/workers.mjs";
 import type { Place } from "../peers/d1/place.ts";
 import { tempFolder } from "../support/temp.ts";
 
@@ -17,13 +17,14 @@ export class TestWorker {
   readonly folder = tempFolder();
   #workers: Workers | undefined;
 
-  /** With these settings beside the tokens. */
-  constructor(settings: Record<string, string> = {}) {
+  /** With these settings beside the tokens, and Workers that bind it. */
+  constructor(settings: Record<string, string> = {}, callers: () => Promise<Caller[]> = async () => []) {
     // Clients take seconds to start, and more where other tests run at the same time.
     vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
     beforeAll(async () => {
       this.#workers = await startWorkers({
         state: join(this.folder, "state"),
+        callers: await callers(),
         bindings: {
           PAGEMARK_TOKEN: TOKEN,
           PAGEMARK_READ_TOKEN: READ_TOKEN,
@@ -42,6 +43,13 @@ export class TestWorker {
   /** Where worker-example answers. */
   get exampleUrl(): string {
     return this.#up.exampleUrl;
+  }
+
+  /** Where a caller answers. */
+  callerUrl(name: string): string {
+    const url = this.#up.callerUrls[name];
+    if (url === undefined) throw new Error(`there is no caller ${name}`);
+    return url;
   }
 
   /** What clients call their base URL. */

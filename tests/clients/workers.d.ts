@@ -8,8 +8,20 @@ declare module "*/scripts/lib/workers.mjs" {
     /** 0, which is the usual, takes any free port. */
     port?: number;
     examplePort?: number;
+    /** Other Workers that bind it, as miniflare describes Workers. */
+    callers?: readonly Caller[];
     /** Whether the Workers' own log is shown. */
     verbose?: boolean;
+  }
+
+  export interface Caller {
+    name: string;
+    modules: true;
+    script: string;
+    compatibilityDate: string;
+    compatibilityFlags?: string[];
+    serviceBindings: Record<string, { name: string; props: { database: string } }>;
+    d1Databases?: Record<string, string>;
   }
 
   export interface Workers {
@@ -17,6 +29,8 @@ declare module "*/scripts/lib/workers.mjs" {
     url: string;
     /** Origin of worker-example. */
     exampleUrl: string;
+    /** Origins of the callers, by their names. */
+    callerUrls: Record<string, string>;
     stop(): Promise<void>;
   }
 

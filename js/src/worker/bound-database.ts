@@ -1,11 +1,18 @@
 import { RpcTarget } from "cloudflare:workers";
-import { type Backup, PagemarkError, type Verification } from "../entry/workerd.ts";
-import { BoundStatement, type D1Answer, d1Answer } from "./bound.ts";
+import type { WireFailure, WireReply, WireRequest } from "../client/wire.ts";
+import { PagemarkError, type Verification } from "../entry/workerd.ts";
+import {
+  type BatchItem,
+  BoundSession,
+  BoundStatement,
+  type D1Answer,
+  d1Answer,
+  describedAll,
+} from "./bound.ts";
 import type { CreateOptions, KeptBackup } from "./database/backups.ts";
 import type { Download, DownloadOptions, DumpOptions } from "./database/downloads.ts";
 import type { Job } from "./database/jobs.ts";
 import type { DatabaseInfo } from "./database/object.ts";
-import type { Query } from "./database/queries.ts";
 import type { Restored, RestoreOptions } from "./database/restores.ts";
 import { databaseObject, type Env } from "./env.ts";
 
@@ -25,10 +32,9 @@ export class BoundDatabase extends RpcTarget {
     return new BoundStatement(async (query) => one(await (await this.#object()).query([query])), { sql });
   }
 
-  /** Runs statements in one transaction: prepared ones, or SQL with parameters. */
-  async batch(statements: readonly (Query | Pick<BoundStatement, "describe">)[]): Promise<D1Answer[]> {
-    if (!Array.isArray(statements)) throw new PagemarkError("USAGE", "a batch is an array of statements");
-    const queries = await Promise.all(statements.map(described));
+  /** Runs statements in one transaction: prepared ones, once they have arrived, or SQL with parameters. */
+  async batch(statements: readonly BatchItem[]): Promise<D1Answer[]> {
+    const queries = await describedAll(statements);
     return (await (await this.#object()).query(queries)).map(d1Answer);
   }
 
@@ -38,8 +44,26 @@ export class BoundDatabase extends RpcTarget {
     return { count: results.length, duration: 0 };
   }
 
+  /** A session that begins with any state, or not before that of a bookmark. */
+  withSession(constraintOrBookmark?: string): BoundSession {
+    const wanted = constraintOrBookmark?.trim();
+    const bookmark = !wanted || /^first-(primary|unconstrained)$/.test(wanted) ? undefined : wanted;
+    return new BoundSession(async (request) => (await this.#object()).d1(request), bookmark);
+  }
+
+  /** What `d1Database` of `pagemark/client` sends. Failures are data: see {@link WireFailure}. */
+  async d1(request: WireRequest): Promise<WireReply> {
+    try {
+      return await (await this.#object()).d1(request);
+    } catch (error) {
+      const { message, code, sqlite, at, query } = error as PagemarkError & Partial<WireFailure>;
+      if (code === undefined) throw error;
+      return { failure: { message, code, sqlite, at, query } };
+    }
+  }
+
   /** Makes a backup; resolves when it is stored. */
-  async backup(options: CreateOptions = {}): Promise<Backup> {
+  async backup(options: CreateOptions = {}): Promise<KeptBackup> {
     return (await this.#object()).backup(options);
   }
 
@@ -108,12 +132,6 @@ export class BoundDatabase extends RpcTarget {
   async #body(download: Promise<Download>): Promise<ReadableStream<Uint8Array>> {
     return (await download).body;
   }
-}
-
-/** A prepared statement says what it is, over there; everything else is looked at by the database. */
-async function described(statement: Query | Pick<BoundStatement, "describe">): Promise<Query> {
-  const describe = Object(statement).describe as unknown;
-  return typeof describe === "function" ? (statement as BoundStatement).describe() : (statement as Query);
 }
 
 function one<T>(items: readonly T[]): T {

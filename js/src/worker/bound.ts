@@ -1,4 +1,5 @@
 import { RpcTarget } from "cloudflare:workers";
+import type { WireQuery, WireRequest, WireResult } from "../client/wire.ts";
 import type { SqlValue } from "../entry/engine.workerd.ts";
 import { PagemarkError } from "../entry/workerd.ts";
 import type { Query, QueryMeta, QueryResult } from "./database/queries.ts";
@@ -58,8 +59,68 @@ export class BoundStatement extends RpcTarget {
   }
 }
 
+type Send = (request: WireRequest) => Promise<{ results: WireResult[]; bookmark: string }>;
+
+/** Statements whose answers are never older than one before them. */
+export class BoundSession extends RpcTarget {
+  readonly #send: Send;
+  #bookmark: string | undefined;
+
+  /** Of a state that no answer may be older than, `bookmark`. */
+  constructor(send: Send, bookmark: string | undefined) {
+    super();
+    this.#send = send;
+    this.#bookmark = bookmark;
+  }
+
+  prepare(sql: string): BoundStatement {
+    return new BoundStatement(
+      async (query) => {
+        const [result] = await this.#run([query]);
+        if (result?.statements === 1) return result;
+        throw new PagemarkError("USAGE", "a prepared statement is one statement; exec() runs several");
+      },
+      { sql },
+    );
+  }
+
+  /** Runs statements in one transaction: prepared ones, or SQL with parameters. */
+  async batch(statements: readonly BatchItem[]): Promise<D1Answer[]> {
+    return (await this.#run(await describedAll(statements))).map(d1Answer);
+  }
+
+  /** The newest state that an answer was of; null before the first. */
+  getBookmark(): string | null {
+    return this.#bookmark ?? null;
+  }
+
+  async #run(queries: readonly Query[]): Promise<WireResult[]> {
+    const { results, bookmark } = await this.#send({
+      queries: queries as WireQuery[],
+      bookmark: this.#bookmark,
+    });
+    if (this.#bookmark === undefined || this.#bookmark < bookmark) this.#bookmark = bookmark;
+    return results;
+  }
+}
+
+/** What a batch takes: SQL with parameters, or a prepared statement once it has arrived. */
+export type BatchItem = Query | Pick<BoundStatement, "describe">;
+
+/** What the statements of a batch are; everything else is looked at by the database. */
+export async function describedAll(statements: readonly BatchItem[]): Promise<Query[]> {
+  if (!Array.isArray(statements)) throw new PagemarkError("USAGE", "a batch is an array of statements");
+  return Promise.all(
+    statements.map(async (statement) => {
+      // A prepared statement says it, over there.
+      const describe = Object(statement).describe as unknown;
+      return typeof describe === "function" ? (statement as BoundStatement).describe() : (statement as Query);
+    }),
+  );
+}
+
 /** The rows as objects. Of columns of the same name the last one counts. */
-export function d1Answer({ columns, rows, meta }: QueryResult): D1Answer {
+export function d1Answer({ columns, rows, meta }: Omit<QueryResult, "statements">): D1Answer {
   const results = rows.map((row) =>
     Object.fromEntries(columns.map((column, at) => [column, row[at] ?? null])),
   );

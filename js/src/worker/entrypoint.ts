@@ -1,4 +1,5 @@
 import { type RpcTarget, WorkerEntrypoint } from "cloudflare:workers";
+import type { WireRequest } from "../client/wire.ts";
 import { PagemarkError } from "../entry/workerd.ts";
 import { app } from "./api/app.ts";
 import { createDatabase } from "./api/databases.ts";
@@ -45,6 +46,12 @@ export class Entrypoint extends WorkerEntrypoint<Env, Props> implements Bound {
   }
   exec(sql: string) {
     return this.#bound.exec(sql);
+  }
+  withSession(constraintOrBookmark?: string) {
+    return this.#bound.withSession(constraintOrBookmark);
+  }
+  d1(request: WireRequest) {
+    return this.#bound.d1(request);
   }
   backup(options?: CreateOptions) {
     return this.#bound.backup(options);

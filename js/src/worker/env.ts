@@ -1,5 +1,6 @@
 /// <reference types="@cloudflare/workers-types" />
 import type { Database } from "./database/object.ts";
+import { jurisdictionOf } from "./jurisdiction.ts";
 import type { Registry } from "./registry.ts";
 
 /** What the Worker is bound to, and its settings: see `wrangler.toml`. */
@@ -34,9 +35,15 @@ export function registry(env: Env): DurableObjectStub<Registry> {
   return env.REGISTRY.get(env.REGISTRY.idFromName("registry"));
 }
 
-/** The object of a database that the registry knows. */
-export function databaseObject(env: Env, uuid: string): DurableObjectStub<Database> {
-  return env.DATABASES.get(env.DATABASES.idFromName(uuid));
+/** The object of a database that the registry knows; where a new one is to be, as near as can be. */
+export function databaseObject(
+  env: Env,
+  uuid: string,
+  locationHint?: DurableObjectLocationHint,
+): DurableObjectStub<Database> {
+  const jurisdiction = jurisdictionOf(uuid);
+  const objects = jurisdiction ? env.DATABASES.jurisdiction(jurisdiction) : env.DATABASES;
+  return objects.get(objects.idFromName(uuid), locationHint && { locationHint });
 }
 
 /** A setting that is a number; `usual` when it is not given, or no number. */

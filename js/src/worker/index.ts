@@ -1,5 +1,5 @@
 export type { Backup, Verification } from "../entry/workerd.ts";
-export type { BoundStatement, D1Answer } from "./bound.ts";
+export type { BoundSession, BoundStatement, D1Answer } from "./bound.ts";
 export type { BoundDatabase } from "./bound-database.ts";
 export type { BackupProgress } from "./database/backup-runs.ts";
 export type { CreateOptions, KeptBackup } from "./database/backups.ts";

@@ -2,6 +2,7 @@ import { DurableObject } from "cloudflare:workers";
 import { PagemarkError } from "../entry/workerd.ts";
 import type { Identity } from "./database/home.ts";
 import type { Env } from "./env.ts";
+import { type Jurisdiction, jurisdictionOf, newUuid } from "./jurisdiction.ts";
 
 /** A database, as the registry knows it. */
 export interface Registered extends Identity {
@@ -40,10 +41,17 @@ export class Registry extends DurableObject<Env> {
   }
 
   /** Who makes a database begins here: it is the same one for all who make it at once. @throws PagemarkError `DATABASE_EXISTS` */
-  begin(name: string): Identity {
+  begin(name: string, jurisdiction?: Jurisdiction): Identity {
     if (this.find(name)) throw exists(name);
     const sql = "INSERT OR IGNORE INTO being_made (name, uuid, created_at) VALUES (?, ?, ?)";
-    this.#sql.exec(sql, name, crypto.randomUUID(), new Date().toISOString());
+    const other = this.#sql
+      .exec<{ uuid: string }>("SELECT uuid FROM being_made WHERE name = ?", name)
+      .toArray();
+    // Begun for another place, and not ended: whoever did that finds that it exists.
+    if (other[0] && jurisdictionOf(other[0].uuid) !== jurisdiction) {
+      this.#sql.exec("DELETE FROM being_made WHERE name = ?", name);
+    }
+    this.#sql.exec(sql, name, newUuid(jurisdiction), new Date().toISOString());
     const begun = "SELECT uuid, name, created_at AS createdAt FROM being_made WHERE name = ?";
     return this.#sql.exec(begun, name).one() as unknown as Identity;
   }

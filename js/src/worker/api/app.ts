@@ -10,7 +10,7 @@ import { exec } from "./exec.ts";
 import { invalid } from "./invalid.ts";
 import { jobList } from "./job-list.ts";
 import { jobs } from "./jobs.ts";
-import { lenientPath, limitBody } from "./limits.ts";
+import { exactJson, lenientPath, limitBody } from "./limits.ts";
 import { serveOpenApi } from "./openapi.ts";
 import { preview } from "./preview.ts";
 import { queries } from "./queries.ts";
@@ -32,7 +32,7 @@ app.route("/", dashboard);
 app.get("/healthz", (c) => c.json({ ok: true }));
 app.route("/", exec);
 app.route("/", signedFiles);
-app.use(`${BASE}/*`, authenticate, limitBody);
+app.use(`${BASE}/*`, authenticate, limitBody, exactJson);
 app.use(`${BASE}/accounts/:account_id/*`, ownAccount);
 for (const part of [accounts, databases, queries, jobs, backups, preview, timeTravel, jobList])
   app.route(BASE, part);

@@ -13,6 +13,14 @@ import { answers, BackupPath, DatabasePath, SqlDialect } from "./schemas.ts";
 export const backups = new OpenAPIHono<ApiContext>();
 
 const PATH = "/accounts/{account_id}/d1/database/{database_id}/backup";
+const Restored = z.object({
+  bookmark: z.string(),
+  previous_bookmark: z.string().openapi({ description: "restoring it undoes this restore" }),
+  safety_backup: z
+    .string()
+    .optional()
+    .openapi({ description: "the backup of what was replaced; its origin is restore" }),
+});
 const BackupInfo = z
   .object({
     id: z.string(),
@@ -122,7 +130,7 @@ backups.openapi(
     summary: "Puts a backup in the place of the database; what it replaces is backed up first",
     middleware: [adminOnly] as const,
     request: { params: BackupPath },
-    responses: answers(z.object({ bookmark: z.string(), previous_bookmark: z.string() }), "It is in place"),
+    responses: answers(Restored, "It is in place"),
   }),
   async (c) => {
     const { database_id, backup_id } = c.req.valid("param");

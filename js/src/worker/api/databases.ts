@@ -1,7 +1,9 @@
 import { createRoute, OpenAPIHono, z } from "@hono/zod-openapi";
+import { PagemarkError } from "../../entry/workerd.ts";
 import { checkName } from "../arguments.ts";
 import { parseRange } from "../byte-range.ts";
 import { databaseObject, type Env, registry } from "../env.ts";
+import { JURISDICTIONS, type Jurisdiction, jurisdictionOf } from "../jurisdiction.ts";
 import type { Registered } from "../registry.ts";
 import { type ApiContext, adminOnly } from "./auth.ts";
 import { success } from "./envelope.ts";
@@ -22,6 +24,20 @@ export const databases = new OpenAPIHono<ApiContext>();
 
 const PATH = "/accounts/{account_id}/d1/database";
 const PER_PAGE = 1000;
+const LOCATIONS = ["wnam", "enam", "weur", "eeur", "apac", "oc", "sam", "afr", "me"] as const;
+
+const ReadReplication = z.strictObject({
+  mode: z.literal("disabled", "there is one copy of a database, so read_replication is disabled"),
+});
+const Changes = z.strictObject({ read_replication: ReadReplication.optional() });
+const NewDatabase = z.strictObject({
+  name: z.string().min(1).max(64),
+  jurisdiction: z.enum(JURISDICTIONS).nullish(),
+  primary_location_hint: z.enum(LOCATIONS).nullish(),
+  read_replication: ReadReplication.nullish(),
+  // wrangler 3.20 says so, and means nothing by it.
+  experimental: z.boolean().optional(),
+});
 
 databases.openapi(
   createRoute({
@@ -56,11 +72,12 @@ databases.openapi(
     path: PATH,
     summary: "Creates a database",
     middleware: [adminOnly] as const,
-    request: { params: AccountPath, body: jsonBody(z.object({ name: z.string().min(1).max(64) })) },
+    request: { params: AccountPath, body: jsonBody(NewDatabase) },
     responses: answers(DatabaseInfo, "The new database"),
   }),
   async (c) => {
-    const made = await createDatabase(c.env, c.req.valid("json").name);
+    const { name, jurisdiction, primary_location_hint: location } = c.req.valid("json");
+    const made = await createDatabase(c.env, name, { jurisdiction, location });
     return success(c, whole(made, c.req.header("user-agent"))) as never;
   },
 );
@@ -82,6 +99,23 @@ databases.openapi(
     return success(c, Object.fromEntries(entries)) as never;
   },
 );
+
+for (const method of ["put", "patch"] as const) {
+  databases.openapi(
+    createRoute({
+      method,
+      path: `${PATH}/{database_id}`,
+      summary: "Changes a database: there is nothing to change yet, as there is one copy of each",
+      middleware: [adminOnly] as const,
+      request: { params: DatabaseOrNamePath, body: jsonBody(Changes) },
+      responses: answers(DatabaseInfo, "The database"),
+    }),
+    async (c) => {
+      const { uuid } = await found(c.env, c.req.valid("param").database_id);
+      return success(c, whole(await databaseObject(c.env, uuid).info(), c.req.header("user-agent"))) as never;
+    },
+  );
+}
 
 databases.openapi(
   createRoute({
@@ -123,11 +157,35 @@ databases.openapi(
   },
 );
 
+/** Where a database is to be. */
+interface Whereabouts {
+  /** It never leaves this. */
+  jurisdiction?: Jurisdiction | null | undefined;
+  location?: DurableObjectLocationHint | null | undefined;
+}
+
 /** Makes a database: first its name, then its object. */
-export async function createDatabase(env: Env, name: string): Promise<Registered> {
-  const identity = await registry(env).begin(checkName(name));
-  const { tables, size } = await databaseObject(env, identity.uuid).create(identity);
-  return registry(env).enter(identity, tables, size);
+export async function createDatabase(
+  env: Env,
+  name: string,
+  { jurisdiction, location }: Whereabouts = {},
+): Promise<Registered> {
+  if (jurisdiction) checkJurisdiction(env, jurisdiction);
+  const begun = await registry(env).begin(checkName(name), jurisdiction ?? undefined);
+  const identity = location ? { ...begun, location } : begun;
+  const object = databaseObject(env, identity.uuid, location ?? undefined);
+  const { tables, size } = await object.create(identity);
+  return { ...(await registry(env).enter(identity, tables, size)), ...(location && { location }) };
+}
+
+/** @throws PagemarkError `USAGE` where there is no such jurisdiction: before anything is entered anywhere */
+function checkJurisdiction(env: Env, jurisdiction: Jurisdiction): void {
+  try {
+    env.DATABASES.jurisdiction(jurisdiction);
+  } catch (error) {
+    const message = `jurisdiction: there is no ${jurisdiction} where this Worker runs; workerd on your own machine has no jurisdictions`;
+    throw new PagemarkError("USAGE", message, {}, { cause: error });
+  }
 }
 
 /** Ends a database: first its object, so that one that is still listed can be deleted again. */
@@ -149,7 +207,13 @@ function shown({ uuid, name, createdAt, tables, size }: Registered, client: stri
 }
 
 function whole(database: Registered, client: string | undefined) {
-  return { ...shown(database, client), running_in_region: "WEUR", read_replication: { mode: "disabled" } };
+  const jurisdiction = jurisdictionOf(database.uuid) ?? null;
+  return {
+    ...shown(database, client),
+    ...(database.location && { running_in_region: database.location.toUpperCase() }),
+    jurisdiction,
+    read_replication: { mode: "disabled" },
+  };
 }
 
 /** Before 3.49 wrangler offers time travel only for what it knows as "beta". */

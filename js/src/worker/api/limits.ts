@@ -1,6 +1,7 @@
 import type { MiddlewareHandler } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { ApiError } from "./envelope.ts";
+import { parse } from "./json.ts";
 
 /**
  * What the body of a request may have, in bytes; files that are uploaded have bounds of their own. D1 takes statements
@@ -19,10 +20,19 @@ const limit = bodyLimit({
   },
 });
 
-/** Refuses bodies that are too long before anything is made of them; what is PUT is a file, and streamed. */
-export const limitBody: MiddlewareHandler = (c, next) => (c.req.method === "PUT" ? next() : limit(c, next));
+/** Refuses bodies that are too long before anything is made of them. */
+export const limitBody: MiddlewareHandler = limit;
 
-/** A path without empty segments: wrangler with a base URL that ends with `/` asks for `/client/v4//accounts`. */
+/** Reads JSON so that its integers are exact. */
+export const exactJson: MiddlewareHandler = (c, next) => {
+  c.req.json = async () => parse(await c.req.text()) as never;
+  return next();
+};
+
+/**
+ * A path without empty segments, also at its end: wrangler with a base URL that ends with `/` asks for
+ * `/client/v4//accounts`, and others end paths with one.
+ */
 export function lenientPath(path: string): string {
-  return path.replace(/\/{2,}/g, "/");
+  return path.replace(/\/{2,}/g, "/").replace(/(?<=.)\/$/, "");
 }

@@ -10,10 +10,16 @@ import { answers, DatabasePath, jsonBody } from "./schemas.ts";
 /** SQL over HTTP. */
 export const queries = new OpenAPIHono<ApiContext>();
 
+const MOST_BITS = "an INTEGER has at most 64 bits; send it as a string";
 const Parameter = z.union([
   z.null(),
   z.boolean(),
   z.number(),
+  z
+    .bigint()
+    .min(-(2n ** 63n), MOST_BITS)
+    .max(2n ** 63n - 1n, MOST_BITS)
+    .openapi({ type: "integer", format: "int64" }),
   z.string(),
   z.array(z.number().int().min(0).max(255)).openapi({ description: "bytes" }),
 ]);
@@ -45,7 +51,7 @@ queries.openapi(
   }),
   async (c) => {
     const results = await run(c.env, c.req.valid("param").database_id, c.req.valid("json"), c.get("scope"));
-    return success(c, results.map(d1Answer)) as never;
+    return success(c, results.map(d1Answer), { messages: messagesOf(results) }) as never;
   },
 );
 
@@ -64,7 +70,7 @@ queries.openapi(
       success: true,
       meta,
     }));
-    return success(c, raw) as never;
+    return success(c, raw, { messages: messagesOf(results) }) as never;
   },
 );
 
@@ -73,6 +79,10 @@ async function run(env: Env, id: string, body: z.infer<typeof Body>, scope: Scop
   const statements = "batch" in body ? body.batch : [body];
   const queries: Query[] = statements.map(({ sql, params }) => ({ sql, params: params?.map(bytesOrValue) }));
   return databaseObject(env, uuid).query(queries, { readonly: scope !== "admin" });
+}
+
+function messagesOf(results: readonly QueryResult[]): string[] {
+  return results.flatMap(({ meta }) => meta.messages ?? []);
 }
 
 function bytesOrValue(value: z.infer<typeof Parameter>) {

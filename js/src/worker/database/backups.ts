@@ -58,7 +58,7 @@ export class DatabaseBackups {
   }
 
   /** Makes a backup of the database as it is now, after those that are under way. */
-  async create(origin: Origin, { full = false, onProgress }: CreateOptions = {}): Promise<Backup> {
+  async create(origin: Origin, { full = false, onProgress }: CreateOptions = {}): Promise<KeptBackup> {
     const request: Request = { origin, full, missed: 0 };
     const id = this.#home.jobs.begin("backup", request);
     const made = new Promise<Backup>((done, failed) => {
@@ -68,7 +68,7 @@ export class DatabaseBackups {
     // It may fail before anybody waits for it.
     made.catch(() => {});
     await this.run();
-    return made;
+    return { ...(await made), origin, missed: 0 };
   }
 
   /** Every backup that is kept, newest first. */

@@ -12,6 +12,8 @@ export interface Identity {
   name: string;
   /** RFC 3339. */
   createdAt: string;
+  /** Near where it was wanted. */
+  location?: string | undefined;
 }
 
 const HOUR_MS = 3_600_000;

@@ -1,5 +1,6 @@
 import { DurableObject } from "cloudflare:workers";
-import { type Backup, PagemarkError, r2, type Verification } from "../../entry/workerd.ts";
+import type { WireRequest, WireResult } from "../../client/wire.ts";
+import { PagemarkError, r2, type Verification } from "../../entry/workerd.ts";
 import {
   checkAt,
   checkCreate,
@@ -24,6 +25,7 @@ import { type Query, type QueryOptions, type QueryResult, runQueries } from "./q
 import { Removals } from "./removals.ts";
 import { Reports } from "./reports.ts";
 import { type Restored, type RestoreOptions, Restores } from "./restores.ts";
+import { checkReached, lastOf } from "./sessions.ts";
 import { streamed } from "./streamed.ts";
 
 /** What a database is. */
@@ -87,17 +89,35 @@ export class Database extends DurableObject<Env> {
   }
 
   /**
-   * Runs SQL: all of it in one transaction.
+   * Runs SQL: all of it in one transaction. Gives a result for each statement.
    *
-   * @throws SqlError, and PagemarkError `STATEMENT_REFUSED`, `READ_ONLY`, `RESULT_SIZE`, `USAGE`, `OVERLOADED`
+   * @throws SqlError, and PagemarkError `STATEMENT_REFUSED`, `STATEMENT_NONE`, `READ_ONLY`, `RESULT_SIZE`, `USAGE`,
+   *   `OVERLOADED`
    */
   async query(queries: readonly Query[], options: QueryOptions = {}): Promise<QueryResult[]> {
+    return (await this.#query(queries, options)).flat();
+  }
+
+  /**
+   * Runs SQL as D1's binding does: of a query with several statements the last one's result counts, and takes what is
+   * bound.
+   *
+   * @throws what `query` throws, and of the bookmark `BOOKMARK_SYNTAX`, `BOOKMARK_LINEAGE`, `HISTORY_UNKNOWN`
+   */
+  async d1({ queries, bookmark }: WireRequest): Promise<{ results: WireResult[]; bookmark: string }> {
+    const db = await this.#known.home.database();
+    if (bookmark !== undefined) checkReached(db, checkText(bookmark, "the bookmark"));
+    const all = await this.#query(queries, { paramsForLast: true });
+    return { results: all.map(lastOf), bookmark: db.bookmark() };
+  }
+
+  async #query(queries: readonly Query[], options: QueryOptions): Promise<QueryResult[][]> {
     const { home, reports } = this.#known;
     const checked = checkQueries(queries);
     const db = await home.database();
     const results = db.limited(home.steps, () => runQueries(db, checked, options));
     const size = measure(db);
-    for (const { meta } of results) meta.size_after = size.size;
+    for (const { meta } of results.flat()) meta.size_after = size.size;
     this.ctx.waitUntil(reports.tell(size));
     return results;
   }
@@ -113,7 +133,7 @@ export class Database extends DurableObject<Env> {
   }
 
   /** Makes a backup; resolves when it is stored. */
-  async backup(options: CreateOptions = {}): Promise<Backup> {
+  async backup(options: CreateOptions = {}): Promise<KeptBackup> {
     return this.#known.backups.create("manual", checkCreate(options));
   }
 

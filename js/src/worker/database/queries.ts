@@ -1,6 +1,9 @@
+import type { Meta } from "../../client/wire.ts";
 import type { Database, Parameters, SqlParameter, SqlValue, Statement } from "../../entry/engine.workerd.ts";
 import { PagemarkError } from "../../entry/workerd.ts";
+import { changeOf } from "./change.ts";
 import { nextStatement } from "./next-statement.ts";
+import { noticesOf } from "./notices.ts";
 import { checkStatement } from "./statements.ts";
 
 /** SQL with what is bound to it. Text with several statements takes no parameters. */
@@ -10,20 +13,7 @@ export interface Query {
 }
 
 /** What a statement did, in D1's words. */
-export interface QueryMeta {
-  served_by: string;
-  /** In milliseconds. Workers' clocks stand still while a program computes: 0 says that there was no waiting. */
-  duration: number;
-  /** Rows that were inserted, updated or deleted. */
-  changes: number;
-  last_row_id: number | bigint;
-  changed_db: boolean;
-  /** Of the database, in bytes. */
-  size_after: number;
-  /** Rows in the result. */
-  rows_read: number;
-  rows_written: number;
-}
+export type QueryMeta = Meta;
 
 export interface QueryResult {
   columns: string[];
@@ -35,6 +25,8 @@ export interface QueryResult {
 export interface QueryOptions {
   /** Refuses statements that write. */
   readonly?: boolean | undefined;
+  /** Of a text with several statements, parameters are the last one's; otherwise they are refused. */
+  paramsForLast?: boolean | undefined;
 }
 
 /** Larger results would not fit beside the work, in bytes. */
@@ -43,14 +35,25 @@ const MOST_STATEMENTS = 50_000;
 /** What a result takes beside its rows, in bytes. */
 const STATEMENT = 256;
 
-/** Runs queries of one request: all of them in one transaction. */
+/**
+ * Runs queries of one request: all of them in one transaction. Of each query there are as many results as it has
+ * statements. What is thrown has as `query` which of the queries failed, counted from 0.
+ */
 export function runQueries(
   db: Database,
   queries: readonly Query[],
   options: QueryOptions = {},
-): QueryResult[] {
+): QueryResult[][] {
   const budget = { bytes: MOST_BYTES, statements: MOST_STATEMENTS };
-  return db.transaction(() => queries.flatMap((query) => runQuery(db, query, options, budget)));
+  return db.transaction(() =>
+    queries.map((query, at) => {
+      try {
+        return runQuery(db, query, options, budget);
+      } catch (error) {
+        throw Object.assign(error as Error, { query: at });
+      }
+    }),
+  );
 }
 
 interface Budget {
@@ -80,23 +83,29 @@ function runQuery(
       );
     }
     budget.bytes -= STATEMENT;
-    const isAll = results.length === 0 && !/\S/.test(next.rest);
-    if (params.length > 0 && !isAll && hasStatement(db, next.rest)) {
+    const isLast = params.length === 0 || !/\S/.test(next.rest) || !hasStatement(db, next.rest);
+    if (params.length > 0 && !options.paramsForLast && !(isLast && results.length === 0)) {
       throw new PagemarkError(
         "USAGE",
         "parameters are for one statement; send several statements as a batch",
       );
     }
-    results.push(runStatement(db, statement, params, budget));
+    results.push(runStatement(db, statement, isLast ? params : [], budget));
     rest = next.rest;
   }
-  return results;
+  if (results.length > 0) return results;
+  throw new PagemarkError("STATEMENT_NONE", "SQL code did not contain a statement");
 }
 
 function hasStatement(db: Database, sql: string): boolean {
-  const next = nextStatement(db, sql);
-  next?.statement[Symbol.dispose]();
-  return next !== undefined;
+  try {
+    const next = nextStatement(db, sql);
+    next?.statement[Symbol.dispose]();
+    return next !== undefined;
+  } catch {
+    // It may need what the statement before it makes; if not, that is said when its turn comes.
+    return true;
+  }
 }
 
 function runStatement(
@@ -105,7 +114,8 @@ function runStatement(
   params: readonly SqlParameter[],
   budget: Budget,
 ): QueryResult {
-  const before = db.totalChanges;
+  const change = changeOf(db, statement);
+  const notices = noticesOf(db, statement.sql);
   const rows: SqlValue[][] = [];
   for (const row of statement.iterateValues(...(params as Parameters))) {
     budget.bytes -= sizeOf(row);
@@ -115,16 +125,22 @@ function runStatement(
     }
     rows.push(row);
   }
-  const changes = db.totalChanges - before;
+  const { changes, changed_db } = change();
+  const messages = notices();
+  const { rowsRead, rowsWritten } = statement.rowCounts;
   const meta: QueryMeta = {
     served_by: "pagemark",
+    served_by_primary: true,
+    total_attempts: 1,
+    timings: { sql_duration_ms: 0 },
     duration: 0,
     changes,
     last_row_id: db.lastInsertRowid,
-    changed_db: !statement.readonly,
+    changed_db,
     size_after: 0,
-    rows_read: rows.length,
-    rows_written: changes,
+    rows_read: rowsRead,
+    rows_written: rowsWritten,
+    ...(messages.length > 0 && { messages }),
   };
   return { columns: statement.columns, rows, meta };
 }

@@ -1,7 +1,7 @@
 import type { Database } from "../../entry/engine.workerd.ts";
-import { type Backup, PagemarkError } from "../../entry/workerd.ts";
+import { PagemarkError } from "../../entry/workerd.ts";
 import { BOOKMARK } from "./at.ts";
-import type { DatabaseBackups } from "./backups.ts";
+import type { DatabaseBackups, KeptBackup } from "./backups.ts";
 import type { Home } from "./home.ts";
 import { Turns } from "./turns.ts";
 
@@ -17,8 +17,8 @@ export interface Restored {
   bookmark: string;
   /** Restoring it undoes this restore, for as long as history has it. */
   undo: string;
-  /** The backup of what was replaced. */
-  safety?: Backup;
+  /** The backup of what was replaced; its `origin` is `restore`. */
+  safety?: KeptBackup;
 }
 
 /** All it takes to go on with a restore after an eviction. */
@@ -75,7 +75,7 @@ export class Restores {
       throw new PagemarkError("OVERLOADED", "another restore is under way; try again when it has ended");
     }
     gate.close("being restored");
-    let replaced: Backup | undefined;
+    let replaced: KeptBackup | undefined;
     let job: string | undefined;
     try {
       if (safety) replaced = await this.#backups.create("restore");

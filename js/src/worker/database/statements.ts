@@ -67,7 +67,7 @@ function refuse(message: string): never {
 const BEFORE = /^(;|EXPLAIN|QUERY|PLAN)$/i;
 
 /** The first words and signs of a statement, without comments. */
-function firstWords(sql: string): string[] {
+export function firstWords(sql: string, count = 5): string[] {
   const tokens = sql.matchAll(
     // A byte order mark is space to SQLite where it begins a word, and no space to JavaScript's \w.
     /\ufeff|--[^\n]*|\/\*[\s\S]*?(?:\*\/|$)|[\w$\u0080-\uffff]+|"[^"]*"|`[^`]*`|\[[^\]]*\]|'[^']*'|[^\s]/g,
@@ -77,7 +77,7 @@ function firstWords(sql: string): string[] {
     if (token === "\ufeff" || token.startsWith("--") || token.startsWith("/*")) continue;
     if (words.length === 0 && BEFORE.test(token)) continue;
     words.push(token.replace(/^["'`[](.*)["'`\]]$/, "$1"));
-    if (words.length === 5) break;
+    if (words.length === count) break;
   }
   return words;
 }
