@@ -19,7 +19,7 @@ const known = new Set([...core, ...engine].map(([code]) => code));
 const own = [
   ...new Set(
     sources.match(
-      /"(SOURCE|STORE|ENGINE|OBJECT|PLACE|TARGET|CONFLICT|INTERNAL|CANCELED|JOB|IMPORT|GZIP|RUNTIME|WASM)(_[A-Z]+)*"/g,
+      /"(SOURCE|STORE|ENGINE|OBJECT|OTHER|PLACE|TARGET|CONFLICT|INTERNAL|CANCELED|JOB|IMPORT|GZIP|RUNTIME|WASM)(_[A-Z]+)*"/g,
     ),
   ),
 ]

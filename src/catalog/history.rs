@@ -116,6 +116,16 @@ impl History {
         }
     }
 
+    /// The backup that a database is compared with to tell whether it is the one backed up here: the newest that no
+    /// restore made of what it replaced. With `changes`, the change counter of a database that is perhaps an older state put
+    /// back, the newest of those that are not ahead of it.
+    pub fn reference(&self, changes: Option<u32>) -> Option<&Record> {
+        let mut records = self.entries.values().rev().flatten().map(|entry| &entry.record).filter(|r| !r.safety);
+        let newest = records.clone().next();
+        let is_behind = |record: &&Record| record.identity.as_ref().is_some_and(|then| Some(then.changes) <= changes);
+        changes.and_then(|_| records.find(is_behind)).or(newest)
+    }
+
     /// The records from the snapshot to `record`, oldest first, each proved by the one after it.
     ///
     /// # Errors

@@ -2,12 +2,14 @@
 //! It decides; it never reads or writes.
 
 pub mod history;
+pub mod identity;
 pub mod names;
 pub mod record;
 pub mod replica;
 pub mod when;
 
 pub use history::{History, Next};
+pub use identity::{Identity, RowSearch};
 pub use names::{Layout, LtxName, Name};
 pub use record::{Kind, Record};
 pub use when::Target;

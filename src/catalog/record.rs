@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
+use super::identity::Identity;
 use super::names::{LEVEL_INCREMENTAL, LEVEL_SNAPSHOT, LtxName};
 use crate::bookmark::{Bookmark, Lineage};
 use crate::error::{Error, ErrorKind, Result};
@@ -61,6 +62,12 @@ pub struct Record {
     /// Where the source stood, in the source's own words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mark: Option<String>,
+    /// What tells the database from others; records of before 2026-12 have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<Identity>,
+    /// Pages of the database that hold nothing; older records do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub free: Option<u32>,
 }
 
 /// Whether a backup stands alone.
@@ -231,6 +238,8 @@ pub(super) mod tests {
             complete: kind == Kind::Full,
             safety: false,
             mark: None,
+            identity: None,
+            free: None,
         }
     }
 

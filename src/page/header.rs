@@ -22,6 +22,10 @@ pub struct DatabaseHeader {
     pub change_counter: u32,
     /// Size in pages, when the writer was new enough to keep it (3.7.0).
     pub page_count: Option<u32>,
+    /// Pages that hold nothing (`PRAGMA freelist_count`).
+    pub free_pages: u32,
+    /// The schema cookie: rises with every change of the schema.
+    pub schema_cookie: u32,
     /// `PRAGMA auto_vacuum`.
     pub auto_vacuum: AutoVacuum,
     /// Whether text is UTF-8 (1), UTF-16le (2) or UTF-16be (3); 0 in a database without a table.
@@ -77,7 +81,10 @@ impl DatabaseHeader {
         reader.take(3)?;
         let change_counter = reader.u32()?;
         let stated_pages = reader.u32()?;
-        reader.take(20)?;
+        reader.take(4)?;
+        let free_pages = reader.u32()?;
+        let schema_cookie = reader.u32()?;
+        reader.take(8)?;
         let largest_root = reader.u32()?;
         let encoding = reader.u32()?;
         let user_version = reader.u32()?;
@@ -98,6 +105,8 @@ impl DatabaseHeader {
             wal,
             change_counter,
             page_count,
+            free_pages,
+            schema_cookie,
             auto_vacuum,
             encoding,
             user_version,

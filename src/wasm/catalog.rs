@@ -172,6 +172,11 @@ impl History {
         json(self.0.find(&Target::parse(target, now_ms as i64)?)?)
     }
 
+    /// The backup that a database is compared with, as JSON, `null` when there is none; see `catalog::History`.
+    pub fn reference(&self, changes: Option<u32>) -> JsResult<String> {
+        json(&self.0.reference(changes))
+    }
+
     /// The chain of the backup with that TXID (hex) as JSON, oldest first: its records, and the LTX files' keys.
     pub fn chain(&self, txid: &str, layout: &str) -> JsResult<String> {
         let record = self.0.find(&Target::Txid(parse_txid(txid)?))?;

@@ -12,6 +12,8 @@ mod dump;
 #[cfg(feature = "bind-dump")]
 mod dump_part;
 #[cfg(feature = "bind-core")]
+mod identity;
+#[cfg(feature = "bind-core")]
 mod job;
 #[cfg(feature = "bind-core")]
 mod page;

@@ -11,7 +11,7 @@ use crate::page::{self, PageSize, Pgno};
 
 /// The database header.
 #[wasm_bindgen]
-pub struct DatabaseHeader(page::DatabaseHeader);
+pub struct DatabaseHeader(pub(super) page::DatabaseHeader);
 
 #[wasm_bindgen]
 impl DatabaseHeader {
@@ -36,6 +36,18 @@ impl DatabaseHeader {
     #[wasm_bindgen(getter, js_name = changeCounter)]
     pub fn change_counter(&self) -> u32 {
         self.0.change_counter
+    }
+
+    /// Rises with every change of the schema.
+    #[wasm_bindgen(getter, js_name = schemaCookie)]
+    pub fn schema_cookie(&self) -> u32 {
+        self.0.schema_cookie
+    }
+
+    /// Pages that hold nothing.
+    #[wasm_bindgen(getter, js_name = freePages)]
+    pub fn free_pages(&self) -> u32 {
+        self.0.free_pages
     }
 
     /// Pages in a main file of `file_size` bytes.

@@ -12,6 +12,7 @@ interface Options {
   to: string;
   name?: string;
   full?: boolean;
+  sameDatabase?: boolean;
   pages?: number;
   maxRate?: number;
   hurry?: boolean;
@@ -29,6 +30,10 @@ export function addBackup(program: Command, signal: AbortSignal): void {
       "what the database is called there (default: the file's name without its ending)",
     )
     .option("--full", "a full backup, even where an incremental one would do")
+    .option(
+      "--same-database",
+      "it is the one whose backups go by that name, though it looks like another; once is enough",
+    )
     .option("--pages <n>", "pages a step; -1 leaves it to pagemark", number)
     .option("--max-rate <bytes>", "read no more than so many bytes a second, such as 5MB", rate)
     .option("--hurry", "let no thread give way to other processes")
@@ -37,6 +42,7 @@ export function addBackup(program: Command, signal: AbortSignal): void {
         to,
         name = nameOf(path),
         full = false,
+        sameDatabase = false,
         pages,
         maxRate,
         hurry = false,
@@ -52,6 +58,7 @@ export function addBackup(program: Command, signal: AbortSignal): void {
         database.backup({
           full,
           hurry,
+          sameDatabase,
           signal,
           onProgress,
           ...(pages !== undefined && { pages }),

@@ -58,7 +58,7 @@ export function table(head: string[], rows: string[][], align: Align[] = []): st
 /** A backup as `--json` shows it: times in RFC 3339, sizes in bytes. */
 export function backupJson(backup: Backup) {
   const { createdAt, id, tables, size, state, kind, bookmark, txid, storedSize, changedPages } = backup;
-  const { taken, safety, error } = backup;
+  const { taken, safety, freePages, error } = backup;
   return {
     created_at: createdAt,
     id,
@@ -70,6 +70,7 @@ export function backupJson(backup: Backup) {
     txid,
     stored_size: storedSize,
     changed_pages: changedPages,
+    ...(freePages !== undefined && { free_pages: freePages }),
     taken,
     safety,
     ...(error && { error }),

@@ -1,7 +1,7 @@
 import { translateCoreError } from "../core/index.ts";
 import { SourceError } from "../errors/index.ts";
-import { checksumIn, txidIn } from "../jobs/record.ts";
-import type { Moment, PinOptions } from "../sources/source.ts";
+import { checksumIn, lineageIn, txidIn } from "../jobs/record.ts";
+import type { Moment, PinOptions, SourceIdentity } from "../sources/source.ts";
 import type { Handle } from "./handle.ts";
 
 /** For how long a state is held after it was last read, in milliseconds. */
@@ -17,6 +17,7 @@ export class EngineMoment implements Moment {
   readonly checksum: string;
   readonly changed?: Uint32Array;
   readonly checksumBefore?: string;
+  readonly identity: SourceIdentity;
   readonly #handle: Handle;
   readonly #pin: number;
   #released = false;
@@ -32,6 +33,7 @@ export class EngineMoment implements Moment {
     this.pageCount = pageCount;
     this.bookmark = bookmark;
     this.checksum = checksumIn(bookmark);
+    this.identity = { file: lineageIn(bookmark) };
     this.mark = [txid, bookmark, handle.session].join(" ");
     const [before = "", then = "", session] = since?.split(" ") ?? [];
     // Without it, a backup finds out by reading every page.

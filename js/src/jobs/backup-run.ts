@@ -14,6 +14,7 @@ import { type BackupPlan, planBackup, type Subject, tellsAll, whyFull } from "./
 import { type BackupRunState, checkVersion, savePages, VERSION } from "./backup-run-state.ts";
 import { draftBackup, finishRecord, type Packed, putRecord, writerFor } from "./draft.ts";
 import { History } from "./history.ts";
+import { identify } from "./identity.ts";
 import { sweep } from "./leftovers.ts";
 import { collectText } from "./object-reader.ts";
 import { PartedObject } from "./parted-object.ts";
@@ -24,6 +25,8 @@ import { Budget, packSome, type StepOptions } from "./run-pages.ts";
 export interface StartOptions {
   /** Makes a full backup even where an incremental one would do. */
   full?: boolean;
+  /** Says that it is the database whose backups go by that name, where it looks like another one. */
+  sameDatabase?: boolean;
   /** Which state to back up, by its bookmark; the newest unless given. */
   at?: string;
   signal?: AbortSignal | undefined;
@@ -60,16 +63,17 @@ async function begin(
   uploads: StoreUploads,
   plan: BackupPlan,
   moment: Moment,
-  { full, at, signal }: StartOptions,
+  { full, at, sameDatabase: isSame, signal }: StartOptions,
 ): Promise<BackupRunState> {
   const { history, next, head } = plan;
   const bookmark = bookmarkOf(subject, moment, at);
+  const identified = await identify(subject, plan, moment, { isSame, signal });
   const reason = whyFull(plan, moment, full);
   const told = head && reason === undefined && tellsAll(moment, head) ? moment : undefined;
   const isDue = head && told && history.wantsCompleteFingerprints(head, told.changed.length);
   const kind = told && !isDue ? "incremental" : "full";
   const fullBecause = reason ?? (told ? "all fingerprints are due" : "the source does not tell what changed");
-  const draft = await draftBackup(subject, next, moment, { kind, complete: kind === "full" }, signal);
+  const draft = await draftBackup(subject, next, moment, identified, { kind, complete: kind === "full" });
   const writer = writerFor(await core(), draft);
   const modified = new Date(draft.nowMs);
   const ltx = await PartedObject.start(uploads, draft.keys.ltx, modified);
@@ -198,9 +202,11 @@ async function finish(uploads: StoreUploads, state: BackupRunState["ltx"], budge
 async function isRecorded({ store }: Subject, { draft }: BackupRunState): Promise<boolean> {
   try {
     const text = await collectText(await store.get(draft.keys.record));
-    return text.includes(`"id":"${draft.record.id}"`);
+    return (JSON.parse(text) as { backup?: { id?: string } }).backup?.id === draft.record.id;
   } catch (error) {
     if (error instanceof ObjectMissingError) return false;
+    // Damaged, and perhaps of this backup: it must not lose its files.
+    if (error instanceof SyntaxError) return true;
     throw error;
   }
 }

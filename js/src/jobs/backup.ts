@@ -11,6 +11,7 @@ import {
 } from "./backup-plan.ts";
 import { type Draft, draftBackup, finishRecord, putRecord, writerFor } from "./draft.ts";
 import type { EncodedRecord, History, Link, NextBackup } from "./history.ts";
+import { type Identified, identify } from "./identity.ts";
 import { discard, sweep } from "./leftovers.ts";
 import { packMoment } from "./pack-moment.ts";
 import { isLostFingerprint, PreviousStates } from "./previous-states.ts";
@@ -21,6 +22,11 @@ import { Upload } from "./upload.ts";
 export interface BackupOptions extends JobOptions {
   /** Makes a full backup even where an incremental one would do. */
   full?: boolean;
+  /**
+   * Says that this is the database whose backups go by that name, where it looks like another one (`OTHER_DATABASE`):
+   * once is enough.
+   */
+  sameDatabase?: boolean;
   /**
    * Pages a step, after each of which progress is told and `signal` is looked at; -1 leaves it to Pagemark. No step has
    * more than {@link NewBackup.mostPages}.
@@ -70,8 +76,10 @@ async function attemptBackup(subject: Subject, options: BackupOptions): Promise<
   const moment = await source.pin({ since: plan.head?.mark, signal });
   try {
     const { history, next, head } = plan;
+    const { sameDatabase: isSame } = options;
+    const identified = await identify(subject, plan, moment, { isSame, signal });
     const fullBecause = whyFull(plan, moment, options.full);
-    const attempt = { plan, history, next, moment };
+    const attempt = { plan, history, next, moment, identified };
     if (!head || fullBecause !== undefined)
       return await makeBackup(subject, options, { ...attempt, ...(fullBecause && { fullBecause }) });
     const isTelling = tellsAll(moment, head);
@@ -99,6 +107,7 @@ interface Attempt {
   next: NextBackup;
   history: History;
   moment: Moment;
+  identified: Identified;
   /** Set for a full backup. */
   fullBecause?: string;
   /** What an incremental backup is made on top of. */
@@ -115,7 +124,7 @@ async function makeBackup(subject: Subject, options: BackupOptions, attempt: Att
   const loaded = await core();
   const complete = !head || (!told && history.wantsCompleteFingerprints(head, moment.changed?.length ?? 0));
   const kind = head ? "incremental" : "full";
-  const draft = await draftBackup(subject, next, moment, { kind, complete }, options.signal);
+  const draft = await draftBackup(subject, next, moment, attempt.identified, { kind, complete });
   const previous = links && (await PreviousStates.open(store, links, options.signal));
   const writer = writerFor(loaded, draft, previous?.checksum);
   const put = { modified: new Date(draft.nowMs), ownsChunks: true, signal: options.signal };

@@ -3,9 +3,9 @@ import type { Moment } from "../sources/source.ts";
 import type { PutOptions, Store } from "../stores/store.ts";
 import type { Subject } from "./backup-plan.ts";
 import type { NextBackup } from "./history.ts";
+import type { Identified } from "./identity.ts";
 import { collectText } from "./object-reader.ts";
 import type { BackupRecord } from "./record.ts";
-import { countTables } from "./tables.ts";
 import type { ObjectProof } from "./upload.ts";
 
 /** What of a backup is settled before its pages are read; plain data, the same however often the backup is begun again. */
@@ -35,11 +35,10 @@ export async function draftBackup(
   { store, folder, name, safety }: Subject,
   next: NextBackup,
   moment: Moment,
+  { schema, identity }: Identified,
   { kind, complete }: { kind: BackupRecord["kind"]; complete: boolean },
-  signal: AbortSignal | undefined,
 ): Promise<Draft> {
   const { ltxKey, fingerprintsKey, recordKey } = await core();
-  const tables = await tablesOf(moment, signal);
   const now = new Date();
   const ltx =
     kind === "full"
@@ -56,15 +55,17 @@ export async function draftBackup(
       previous: next.previous,
       pageSize: moment.pageSize,
       pageCount: moment.pageCount,
-      tables,
+      tables: schema.names.length,
       taken: moment.taken,
       complete,
       ...(safety && { safety: true }),
       ...(moment.mark !== undefined && { mark: moment.mark }),
+      identity,
+      free: schema.free,
     },
     nowMs: now.getTime(),
     txid: next.txid,
-    lineage: next.lineage ?? randomHex(8),
+    lineage: next.lineage,
     keys: {
       ltx: `${folder}/${ltx}`,
       fingerprints: `${folder}/${fingerprintsKey(next.first, next.txid)}`,
@@ -106,23 +107,7 @@ export async function readText(store: Store, key: string, signal?: AbortSignal):
     .catch(() => undefined);
 }
 
-async function tablesOf(moment: Moment, signal: AbortSignal | undefined): Promise<number> {
-  const read = async (pgno: number) => {
-    const page = new Uint8Array(moment.pageSize);
-    await moment.read(pgno, page, signal);
-    return page;
-  };
-  return countTables(read, moment.pageCount);
-}
-
-function randomHex(bytes: number): string {
-  return [...crypto.getRandomValues(new Uint8Array(bytes))]
-    .map((b) => b.toString(16).padStart(2, "0"))
-    .join("");
-}
-
-/** RFC 3339 with microseconds, which `Date` does not have: the part below a millisecond comes from the monotonic clock. */
+/** RFC 3339 with microseconds, which no clock here has: zeros. */
 function rfc3339(date: Date): string {
-  const micros = Math.floor((performance.now() % 1) * 1000);
-  return date.toISOString().replace("Z", `${String(micros).padStart(3, "0")}Z`);
+  return date.toISOString().replace("Z", "000Z");
 }

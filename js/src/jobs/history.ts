@@ -24,7 +24,7 @@ export interface NextBackup {
   first: string;
   txid: string;
   previous: { first: string; sha256: string } | null;
-  lineage: string | null;
+  lineage: string;
   fullBecause: string | null;
   damaged: boolean;
 }
@@ -100,6 +100,11 @@ export class History {
     );
   }
 
+  /** The backup that a database is compared with; see the core's `catalog::History::reference`. */
+  reference(changes?: number): BackupRecord | undefined {
+    return JSON.parse(this.#history.reference(changes)) ?? undefined;
+  }
+
   /** From the full backup to `record`, oldest first. */
   chain(record: BackupRecord): Link[] {
     return this.#links(this.#history.chain(txidOf(record), this.#store.layout));
@@ -119,8 +124,10 @@ export class History {
     return this.#history.wantsCompleteFingerprints(txidOf(record), changed);
   }
 
+  /** A database that has no lineage yet is given one. */
   next(): NextBackup {
-    return JSON.parse(this.#history.next());
+    const next: NextBackup & { lineage: string | null } = JSON.parse(this.#history.next());
+    return { ...next, lineage: next.lineage ?? randomHex(8) };
   }
 
   async #list(signal: AbortSignal | undefined, onObject?: (object: StoredObject) => void): Promise<void> {
@@ -189,6 +196,12 @@ export function namingOldest<T>(find: () => T, oldest: () => string | undefined)
     const message = `that time is before the first backup; the oldest is of ${oldest() ?? "a later time"}`;
     throw new PagemarkError("TIME_BEFORE_FIRST", message);
   }
+}
+
+function randomHex(bytes: number): string {
+  return [...crypto.getRandomValues(new Uint8Array(bytes))]
+    .map((b) => b.toString(16).padStart(2, "0"))
+    .join("");
 }
 
 /** Checks that a link's LTX file is there and as long as it must be, before anything is read or written. */

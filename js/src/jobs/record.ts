@@ -20,6 +20,18 @@ export interface BackupRecord {
   complete: boolean;
   safety?: true;
   mark?: string;
+  identity?: Identity;
+  /** Pages that hold nothing. */
+  free?: number;
+}
+
+/** What tells a database from others; the core's `catalog::Identity`. */
+export interface Identity {
+  place?: string;
+  file?: string;
+  changes: number;
+  schema: number;
+  tables: string[];
 }
 
 /** A backup, as users see it. */
@@ -43,6 +55,8 @@ export interface Backup {
   state: "done" | "damaged";
   pageSize: number;
   pageCount: number;
+  /** Pages of the database that hold nothing; backups of before 2026-12 do not say. */
+  freePages?: number;
   /** Pages stored. */
   changedPages: number;
   /** Whether its state is that of the start of the run, or of the end. */
@@ -57,6 +71,11 @@ export function txidOf(record: BackupRecord): string {
   return txidIn(record.bookmark);
 }
 
+/** When a backup was made, in milliseconds since 1970. */
+export function momentOf({ createdAt }: BackupRecord): number {
+  return Date.parse(createdAt);
+}
+
 /** The TXID in a bookmark, 16 hex digits. */
 export function txidIn(bookmark: string): string {
   return bookmark.slice(0, 17).replace("-", "");
@@ -65,6 +84,11 @@ export function txidIn(bookmark: string): string {
 /** The database checksum in a bookmark, 16 hex digits. */
 export function checksumIn(bookmark: string): string {
   return bookmark.slice(27, 43);
+}
+
+/** The lineage in a bookmark, 16 hex digits. */
+export function lineageIn(bookmark: string): string {
+  return bookmark.slice(-16);
 }
 
 export function toBackup(record: BackupRecord): Backup {
@@ -80,6 +104,7 @@ export function toBackup(record: BackupRecord): Backup {
     state: "done",
     pageSize: record.pageSize,
     pageCount: record.pageCount,
+    ...(record.free !== undefined && { freePages: record.free }),
     changedPages: record.changed,
     taken: record.taken,
     safety: record.safety === true,

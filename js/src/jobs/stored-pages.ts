@@ -36,6 +36,11 @@ export class StoredPages {
     return page;
   }
 
+  /** Frees what is known of the chain: nothing is read any more. */
+  close(): void {
+    this.#chain.free();
+  }
+
   /** Proves the pages that were read by their fingerprints: part of a file has no checksum of its own. */
   async prove(states: PreviousStates): Promise<void> {
     const packer = new (await core()).Packer(this.pageSize);

@@ -1,4 +1,5 @@
 import { type Core, core } from "../core/index.ts";
+import type { Moment } from "../sources/source.ts";
 
 /** Reads one page. */
 export type ReadPage = (pgno: number) => Promise<Uint8Array>;
@@ -34,9 +35,44 @@ export async function readTables(
   });
 }
 
-/** How many user tables a database has. */
-export function countTables(readPage: ReadPage, pageCount: number): Promise<number> {
-  return withInventory(readPage, pageCount, false, ({ count }) => count);
+/** What a database's first page and its schema say. */
+export interface Schema {
+  /** Of the user tables. */
+  names: string[];
+  /** The change counter. */
+  changes: number;
+  /** Rises with every change of the schema. */
+  cookie: number;
+  /** Pages that hold nothing. */
+  free: number;
+  /** The first page. */
+  first: Uint8Array;
+  /** Numbers of the pages that hold the schema, the first included. */
+  pages: Set<number>;
+}
+
+export async function readSchema(readPage: ReadPage, pageCount: number): Promise<Schema> {
+  const { DatabaseHeader } = await core();
+  const first = await readPage(1);
+  const pages = new Set([1]);
+  const noting: ReadPage = async (pgno) => {
+    pages.add(pgno);
+    return pgno === 1 ? first : readPage(pgno);
+  };
+  const names = await withInventory(noting, pageCount, false, (inventory) => inventory.names());
+  const header = DatabaseHeader.parse(first);
+  const { changeCounter: changes, schemaCookie: cookie, freePages: free } = header;
+  header.free();
+  return { names, changes, cookie, free, first, pages };
+}
+
+/** Reads single pages of a moment. */
+export function readerOf(moment: Moment, signal: AbortSignal | undefined): ReadPage {
+  return async (pgno) => {
+    const page = new Uint8Array(moment.pageSize);
+    await moment.read(pgno, page, signal);
+    return page;
+  };
 }
 
 async function withInventory<T>(
@@ -47,7 +83,9 @@ async function withInventory<T>(
 ): Promise<T> {
   const { DatabaseHeader, TableInventory } = await core();
   const first = await readPage(1);
-  const inventory = new TableInventory(DatabaseHeader.parse(first), pageCount, countRows);
+  const header = DatabaseHeader.parse(first);
+  const inventory = new TableInventory(header, pageCount, countRows);
+  header.free();
   try {
     for (let pgno = inventory.poll(); pgno !== undefined; pgno = inventory.poll()) {
       inventory.feed(pgno === 1 ? first : await readPage(pgno));

@@ -4,7 +4,7 @@ import type { Store } from "../stores/store.ts";
 import { checkPresence, History, type Link } from "./history.ts";
 import { ObjectReader, type StoredFile } from "./object-reader.ts";
 import type { JobOptions } from "./progress.ts";
-import { type Backup, toBackup } from "./record.ts";
+import { type Backup, lineageIn, toBackup } from "./record.ts";
 import { drain, planRestore, restoreStream } from "./restore.ts";
 
 export interface VerifyOptions extends JobOptions {
@@ -68,16 +68,11 @@ export async function verify(
 function foreignRecords(history: History): Problem[] {
   const records = history.list().flatMap((entry) => ("record" in entry ? [entry.record] : []));
   return records.slice(1).flatMap(({ first, bookmark }, index) => {
-    if (lineageOf(bookmark) === lineageOf(records[index]?.bookmark ?? "")) return [];
+    if (lineageIn(bookmark) === lineageIn(records[index]?.bookmark ?? "")) return [];
     const message =
       "the backup is not of the same database as the one before it (its lineage differs): it was copied here";
     return [{ code: "CHAIN_LINEAGE", message, name: first }];
   });
-}
-
-/** The last 16 digits of a bookmark. */
-function lineageOf(bookmark: string): string {
-  return bookmark.slice(-16);
 }
 
 /** Reads each object once; gives the keys of the bad ones. */

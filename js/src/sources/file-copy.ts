@@ -2,7 +2,6 @@ import { TemporaryFile } from "../node/temporary-file.ts";
 import type { OpenDatabase } from "./file-database.ts";
 import { FileMoment, type Pages } from "./file-moment.ts";
 import type { Reader } from "./file-reader.ts";
-import type { Moment } from "./source.ts";
 
 /** In bytes. */
 const CHUNK = 1 << 20;
@@ -17,7 +16,7 @@ export async function pinCopy(
   database: OpenDatabase,
   reader: Reader,
   signal: AbortSignal | undefined,
-): Promise<Moment | undefined> {
+): Promise<FileMoment | undefined> {
   const copy = await TemporaryFile.create();
   try {
     await copyAll(database, copy, signal);

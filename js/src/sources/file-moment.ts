@@ -2,7 +2,7 @@ import type { PageFiles } from "../core/index.ts";
 import { DamageError, SourceError } from "../errors/index.ts";
 import { changed } from "./file-errors.ts";
 import type { Bytes } from "./file-handle.ts";
-import type { Moment } from "./source.ts";
+import type { Moment, SourceIdentity } from "./source.ts";
 
 /** Which pages lie in the side file, and where. */
 export interface Overlay {
@@ -58,6 +58,7 @@ export class FileMoment implements Moment {
   readonly taken: Moment["taken"];
   readonly mark?: string;
   readonly changed?: Uint32Array;
+  identity?: SourceIdentity;
   readonly #pages: Pages;
   readonly #hold: Hold;
   readonly #reading = new Set<Promise<void>>();

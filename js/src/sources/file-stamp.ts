@@ -1,6 +1,7 @@
 import { statSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { busy } from "./file-errors.ts";
+import type { SourceIdentity } from "./source.ts";
 
 /** File times move in steps of a few ms: what was written twice within one looks as if it was written once. */
 const STEP_MS = 20;
@@ -13,6 +14,18 @@ export function stampOf(path: string): string {
   if (!stat) return ABSENT;
   const { dev, ino, size, mtimeNs, ctimeNs } = stat;
   return [dev, ino, size, mtimeNs, ctimeNs].join(":");
+}
+
+/** What tells the file at a real path from others. Not the device: its number may change when the machine is started. */
+export function identityOf(path: string): SourceIdentity {
+  const stat = statSync(path, { bigint: true, throwIfNoEntry: false });
+  // Where the file system keeps no time of creation, another file may get the inode.
+  if (!stat?.birthtimeNs) return { place: path };
+  return {
+    place: path,
+    file: `${stat.ino}:${stat.birthtimeNs}`,
+    bornMs: Number(stat.birthtimeNs / 1_000_000n),
+  };
 }
 
 export function isAbsent(stamp: string): boolean {

@@ -5,7 +5,7 @@ import { overlayJournal } from "./file-journal.ts";
 import { FileMoment, type Pages, type Progress } from "./file-moment.ts";
 import { isAbsent, settledStamps, stampOf } from "./file-stamp.ts";
 import { openSide, readWal } from "./file-wal.ts";
-import type { Moment, PinOptions } from "./source.ts";
+import type { PinOptions } from "./source.ts";
 
 /** In bytes. */
 const WAL_HEADER_SIZE = 32;
@@ -20,7 +20,7 @@ const WAL_HEADER_SIZE = 32;
 export async function pinUnlocked(
   database: OpenDatabase,
   { since, signal }: PinOptions,
-): Promise<Moment | undefined> {
+): Promise<FileMoment | undefined> {
   const { path, main, pageSize } = database;
   const paths = [path, `${path}-wal`, `${path}-journal`];
   const stamps = await settledStamps(paths, database.busyTimeoutMs, signal);

@@ -9,7 +9,7 @@ import { type Bytes, LockableFile } from "./file-handle.ts";
 import { FileMoment, type Hold, type Overlay, type Pages } from "./file-moment.ts";
 import type { Reader } from "./file-reader.ts";
 import { readWalIndex, type WalIndex } from "./file-wal-index.ts";
-import type { Moment, PinOptions } from "./source.ts";
+import type { PinOptions } from "./source.ts";
 
 /** The committed pages of a WAL. */
 export interface WalPages {
@@ -40,7 +40,7 @@ export async function pinWal(
   database: OpenDatabase,
   reader: Reader,
   { since, signal }: PinOptions,
-): Promise<Moment | undefined> {
+): Promise<FileMoment | undefined> {
   const { path, main, pageSize } = database;
   const close: (() => void | Promise<void>)[] = [];
   const closeAll = async () => {

@@ -10,6 +10,7 @@ import { Originals } from "./file-originals.ts";
 import { openReader, type Reader } from "./file-reader.ts";
 import { replaceFile } from "./file-replace.ts";
 import { isBusy, resultCode } from "./file-sqlite.ts";
+import { identityOf } from "./file-stamp.ts";
 import { pinUnlocked } from "./file-unlocked.ts";
 import { pinWal } from "./file-wal.ts";
 import type { Moment, PageSource, PinOptions, ReplaceOptions } from "./source.ts";
@@ -64,8 +65,9 @@ class FileSource implements PageSource {
         options.signal?.throwIfAborted();
         // SQLite, too, keeps the WAL beside the file that a link leads to.
         const database = await OpenDatabase.open(realPath(this.#path), this.#busyTimeoutMs);
+        const identity = identityOf(database.path);
         const moment = await this.#pinOpen(database, options);
-        if (moment) return moment;
+        if (moment) return Object.assign(moment, { identity });
       }
       throw changed(this.#path);
     } catch (error) {
@@ -79,8 +81,8 @@ class FileSource implements PageSource {
   }
 
   /** Pins a moment, which closes `database` when released. Nothing when it is no longer what it was when opened. */
-  async #pinOpen(database: OpenDatabase, options: PinOptions): Promise<Moment | undefined> {
-    let moment: Moment | undefined;
+  async #pinOpen(database: OpenDatabase, options: PinOptions): Promise<FileMoment | undefined> {
+    let moment: FileMoment | undefined;
     try {
       moment = (await this.#pinLocked(database, options)) ?? (await pinUnlocked(database, options));
       return moment;
@@ -90,11 +92,11 @@ class FileSource implements PageSource {
   }
 
   /** Nothing where SQLite cannot lock the database, or could not without writing to it. */
-  async #pinLocked(database: OpenDatabase, options: PinOptions): Promise<Moment | undefined> {
+  async #pinLocked(database: OpenDatabase, options: PinOptions): Promise<FileMoment | undefined> {
     // Without both files nobody uses it in WAL mode, and SQLite would make them.
     if (database.isWal && !(database.hasFile("-wal") && database.hasFile("-shm"))) return undefined;
     let reader: Reader | undefined;
-    let moment: Moment | undefined;
+    let moment: FileMoment | undefined;
     try {
       reader = await openReader(database);
       if (!reader) return undefined;
@@ -115,7 +117,7 @@ class FileSource implements PageSource {
     database: OpenDatabase,
     reader: Reader,
     { signal }: PinOptions,
-  ): Promise<Moment | undefined> {
+  ): Promise<FileMoment | undefined> {
     const isLong = database.main.size > this.#lockMs * BYTES_PER_MS;
     const isBusy = database.quietMs < RECENT_MS;
     const canFollow = !this.#copyNext && (await Originals.canBeKept(database, signal));

@@ -41,6 +41,16 @@ export interface PageSource {
   replace?(body: ReadableStream<Uint8Array>, options?: ReplaceOptions): Promise<void>;
 }
 
+/** What tells a database from others, in the source's own words. A backup keeps digests of it. */
+export interface SourceIdentity {
+  /** Where it lies: its real path. */
+  place?: string;
+  /** Names it wherever it is moved to. */
+  file?: string;
+  /** When it came into being there, in milliseconds since 1970. */
+  bornMs?: number;
+}
+
 /** One committed moment of a database, held until it is released. */
 export interface Moment {
   /** In bytes. */
@@ -52,6 +62,8 @@ export interface Moment {
   readonly mark?: string;
   /** Pages that differ from the moment of `since`, ascending, each once; missing when the source cannot tell. */
   readonly changed?: Uint32Array;
+  /** What tells the database from others of its name; missing where the source cannot tell. */
+  readonly identity?: SourceIdentity;
   /** The source's name for this state, under which it can be pinned again ({@link PinOptions.at}) while it is kept. */
   readonly bookmark?: string;
   /**
