@@ -35,7 +35,7 @@ test("a database of the engine is known by its lineage, whatever becomes of its 
   const db = await Database.open({ name: "shop" });
   db.exec(SHOP);
   await db.backup({ store });
-  db.exec("DROP TABLE orders; CREATE TABLE users (a); INSERT INTO users VALUES (1)");
+  db.exec("DROP TABLE orders; CREATE TABLE users (a); INSERT INTO users VALUES ('x')");
   await db.backup({ store });
   db.close();
   using other = await Database.open({ name: "shop" });
