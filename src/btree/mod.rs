@@ -23,7 +23,7 @@ pub use page::{BtreePage, Cell, Kind};
 pub use pages::{PageRange, Pages};
 pub use parts::Part;
 pub use payload::{Overflow, Payload};
-pub use record::{Encoding, Record, Slot, Value};
+pub use record::{Encoding, Record, Slot, Storage, Value};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::page::{DatabaseHeader, PageSize, Pgno};

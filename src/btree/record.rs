@@ -25,6 +25,21 @@ pub enum Value<'a> {
     Blob(&'a [u8]),
 }
 
+/// The type of a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Storage {
+    /// NULL.
+    Null,
+    /// An integer.
+    Integer,
+    /// A floating-point number; or a stored NaN, which SQLite reads as NULL.
+    Real,
+    /// Text.
+    Text,
+    /// Bytes.
+    Blob,
+}
+
 /// A record, or as many of its first bytes as hold the header.
 #[derive(Clone, Debug)]
 pub struct Record<'a> {
@@ -108,6 +123,17 @@ impl Slot {
     /// Whether it is text (`true`), a blob (`false`) or neither.
     pub fn is_text(self) -> Option<bool> {
         (self.serial_type.0 >= 12).then_some(self.serial_type.0 % 2 == 1)
+    }
+
+    /// The type of its value, as far as that is known without it.
+    pub fn storage(self) -> Storage {
+        match self.serial_type.0 {
+            0 => Storage::Null,
+            7 => Storage::Real,
+            ..12 => Storage::Integer,
+            serial_type if serial_type % 2 == 0 => Storage::Blob,
+            _ => Storage::Text,
+        }
     }
 
     /// The value in `record`, whole.

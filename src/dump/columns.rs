@@ -11,6 +11,7 @@ use sqlite3_parser::lexer::sql::{Parser, TokenType, Tokenizer};
 
 use super::affinity::Affinity;
 use super::constant::{self, Constant, Reader};
+use super::guard::Insists;
 use super::identifier::unquote;
 use super::statement;
 use crate::error::{ErrorKind, Result};
@@ -51,6 +52,7 @@ pub(super) struct Column {
     pub(super) rowid: bool,
     /// What rows have that are older than the column.
     pub(super) default: Constant,
+    pub(super) insists: Insists,
 }
 
 /// What a CREATE VIRTUAL TABLE says.
@@ -169,6 +171,14 @@ fn table(
             generated: false,
             rowid: false,
             default: Constant::Null,
+            insists: Insists {
+                not_null: false,
+                kind: definition
+                    .col_type
+                    .as_ref()
+                    .filter(|declared| is_strict(flags) && !is_any(declared.name))
+                    .map(|_| affinity),
+            },
         };
         let (mut is_virtual, mut collation) = (false, "BINARY".to_owned());
         for constraint in definition.constraints {
@@ -184,6 +194,7 @@ fn table(
                 ColumnConstraint::Default(expression) => {
                     column.default = constant::evaluate(expression, affinity, reader);
                 }
+                ColumnConstraint::NotNull { nullable, .. } => column.insists.not_null |= !nullable,
                 ColumnConstraint::Collate { collation_name } => collation = unquote(collation_name.0),
                 ColumnConstraint::ForeignKey { clause, .. } => parents.push(unquote(clause.tbl_name.0)),
                 ColumnConstraint::Generated { typ, .. } => {
@@ -222,12 +233,21 @@ fn table(
     let stored = if without_rowid {
         key_first(&key, &collations, columns.len()).filter(is_stored).collect()
     } else {
+        if is_strict(flags) {
+            // Its key must not be NULL, either.
+            let keys = key.iter().map(|&(index, _)| index).filter(|&index| Some(index) != rowid);
+            keys.for_each(|index| columns.get_mut(index).into_iter().for_each(|column| column.insists.not_null = true));
+        }
         if let Some(column) = rowid.and_then(|index| columns.get_mut(index)) {
             column.rowid = true;
         }
         (0..columns.len()).filter(is_stored).collect()
     };
     Ok(TableShape { columns, stored, without_rowid, autoincrement, parents })
+}
+
+fn is_any(declared: &str) -> bool {
+    unquote(declared).eq_ignore_ascii_case("ANY")
 }
 
 fn is_strict(flags: TabFlags) -> bool {

@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use super::columns::{Shape, TableShape};
 use super::d1_limits;
 use super::literal::BEGIN;
-use super::plan::{Item, Planner, is_virtual, sql_of};
+use super::plan::{CHECKS_AGAIN, Item, Planner, is_virtual, sql_of};
 use super::schema::{Kind, Object};
 use crate::error::Result;
 
@@ -22,6 +22,7 @@ impl<'a> Planner<'a> {
         let family = self.family(&tables, &left_out);
 
         self.text("PRAGMA defer_foreign_keys=TRUE;\n");
+        let passes_checks = self.pass_checks(&tables);
         for table in &tables {
             self.create(table);
         }
@@ -49,6 +50,9 @@ impl<'a> Planner<'a> {
         self.items.extend(rebuilt.into_iter().map(Item::Text));
         for object in of(Kind::Index).chain(of(Kind::Trigger)) {
             self.create(object);
+        }
+        if passes_checks {
+            self.text(CHECKS_AGAIN);
         }
         Ok(())
     }

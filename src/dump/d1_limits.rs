@@ -1,11 +1,11 @@
 //! What D1 refuses to make, as far as its SQL tells: one refused statement undoes the whole import.
 
-use sqlite3_parser::lexer::Scanner;
-use sqlite3_parser::lexer::sql::{TokenType, Tokenizer};
+use sqlite3_parser::lexer::sql::TokenType;
 
 use super::identifier::unquote;
 use super::plan::sql_of;
 use super::schema::{Kind, Object};
+use super::tokens::tokens;
 
 /// The longest statement, in bytes.
 const MAX_STATEMENT: usize = 100_000;
@@ -72,15 +72,6 @@ fn foreign_collation(sql: &str) -> Option<String> {
         }
     }
     None
-}
-
-/// Up to the first that is none.
-fn tokens(sql: &str) -> impl Iterator<Item = (&str, TokenType)> {
-    let mut scanner = Scanner::new(Tokenizer::new());
-    core::iter::from_fn(move || match scanner.scan(sql.as_bytes()) {
-        Ok((start, Some((_, kind)), end)) => Some((sql.get(start..end)?, kind)),
-        _ => None,
-    })
 }
 
 #[cfg(test)]

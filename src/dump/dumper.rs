@@ -2,10 +2,12 @@
 
 mod given;
 mod part_writer;
+mod refused;
 
 use core::cell::RefCell;
 use core::mem;
 
+use super::guard::Watch;
 use super::long_row::{Context, LongRow, LongStep};
 use super::notes::{Notes, short};
 use super::options::{Dialect, Options};
@@ -273,13 +275,22 @@ impl Dump {
                     match step {
                         Ok(LongStep::Need(pages)) => return Ok(Some(DumpStep::NeedPages(pages))),
                         Ok(LongStep::Output) => return Ok(None),
+                        Ok(LongStep::Refused) => {
+                            let (writer, notes) = (&mut self.writer, &mut self.notes);
+                            if !refused::admit(&mut self.out, writer, plan, &self.schema, notes) {
+                                self.long = None;
+                            }
+                            Ok(())
+                        }
                         Ok(LongStep::Done) => {
                             self.long = None;
+                            refused::let_in(&mut self.out, &mut self.writer, plan);
                             Ok(())
                         }
                         Err(error) => {
                             self.long = None;
                             self.pieces.clear(&mut self.out);
+                            refused::let_in(&mut self.out, &mut self.writer, plan);
                             Err(error)
                         }
                     }
@@ -289,6 +300,9 @@ impl Dump {
                     Ok(Next::Given) => return Ok(Some(DumpStep::Given)),
                     Ok(Next::End) => {
                         self.writer.end(&mut self.out, plan);
+                        if self.writer.watch != Watch::All {
+                            refused::end(&mut self.out, &mut self.writer, plan, &self.schema);
+                        }
                         self.entries = None;
                         self.current += 1;
                         return Ok(None);
@@ -297,7 +311,14 @@ impl Dump {
                         if !mem::replace(&mut self.opened, true) {
                             self.out.extend_from_slice(&plan.opening);
                         }
-                        let written = self.writer.write(&mut self.out, plan, row, &mut self.notes);
+                        let (out, writer, notes) = (&mut self.out, &mut self.writer, &mut self.notes);
+                        let mut written = writer.write(out, plan, row, notes);
+                        if written == Ok(Written::Refused) && refused::admit(out, writer, plan, &self.schema, notes) {
+                            written = writer.write(out, plan, row, notes);
+                            if written != Ok(Written::TooLong) {
+                                refused::let_in(out, writer, plan);
+                            }
+                        }
                         written.map(|written| {
                             // What may turn out to be damaged is looked through before half of it is written.
                             let check = self.options.salvage;

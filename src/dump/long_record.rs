@@ -76,6 +76,11 @@ impl LongRecord {
         }
     }
 
+    /// The bytes in hand, if they are the first ones.
+    pub(super) fn held(&self) -> &[u8] {
+        if self.from == 0 { &self.held } else { &[] }
+    }
+
     /// The bytes in `range`.
     ///
     /// # Errors

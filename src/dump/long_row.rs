@@ -7,6 +7,7 @@
 use core::ops::Range;
 
 use super::dumper::OUTPUT;
+use super::guard::Watch;
 use super::literal::{self, longest, write_hex};
 use super::long_record::{Got, LongRecord};
 use super::notes::{Loss, Notes};
@@ -79,6 +80,8 @@ pub(super) enum LongStep {
     Need(Vec<PageRange>),
     /// SQL is to be taken.
     Output,
+    /// Its table does not take it. If it is to go in all the same, go on.
+    Refused,
     /// The row was written.
     Done,
 }
@@ -114,6 +117,12 @@ impl LongRow {
                     let needed = self.record.header(context.pages, context.budget, &mut self.slots)?;
                     if let Some(pages) = needed {
                         return Ok(LongStep::Need(pages));
+                    }
+                    let (writer, held) = (context.writer, self.record.held());
+                    if writer.watch == Watch::All
+                        && context.plan.guard.stops(&self.slots, held, self.pgno, writer.encoding)
+                    {
+                        return Ok(LongStep::Refused);
                     }
                     self.parts = self.parts(context)?;
                     self.values = vec![Vec::new(); context.plan.sources.len()];
@@ -269,12 +278,15 @@ impl LongRow {
 
     /// Writes the row itself.
     fn finish(&mut self, context: &mut Context<'_>) {
-        let Context { out, plan, pieces, notes, .. } = context;
+        let Context { out, plan, writer, pieces, notes, .. } = context;
         if let Style::Shell(_) = plan.style {
             return out.extend_from_slice(b");\n");
         }
         if self.is_lossy {
             notes.count(&plan.table, Loss::Text);
+        }
+        if writer.has_changed() {
+            notes.count(&plan.table, Loss::Type);
         }
         out.extend_from_slice(&plan.prefix);
         let is_insert = plan.style != Style::Update;

@@ -7,6 +7,7 @@
 //! | `plan`, `internal`; `sqlite`, `d1`, `d1_limits`, `shell_order` | what goes into the SQL, in which order |
 //! | `virtual_table`, `rtree` | full-text and R-Tree tables, from what they store |
 //! | `row_plan`, `rows`, `repack` | rows as INSERT statements |
+//! | `guard`, `relaxed` | rows that their own table refuses |
 //! | `long_row`, `long_record`, `pieces` | rows too long for one statement, or for memory |
 //! | `literal`, `real`; `shell`, `cli_real` | values as we write them; as the sqlite3 shell does |
 //! | `notes` | what is not carried |
@@ -20,6 +21,7 @@ mod d1_limits;
 mod d1_virtual;
 mod digits;
 pub mod dumper;
+mod guard;
 mod identifier;
 mod internal;
 mod literal;
@@ -31,6 +33,7 @@ pub mod options;
 mod pieces;
 mod plan;
 mod real;
+mod relaxed;
 mod repack;
 mod row_plan;
 mod rows;
@@ -43,6 +46,7 @@ mod sqlite;
 mod statement;
 #[cfg(test)]
 mod tests;
+mod tokens;
 mod virtual_table;
 
 pub use dumper::{Dump, DumpStep, PartStep, PartWriter};

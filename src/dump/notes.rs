@@ -34,6 +34,10 @@ pub(super) enum Loss {
     Default,
     /// Rows longer than the target takes.
     Long,
+    /// Rows that go in on their own, as a table that is as theirs refuses them.
+    Alone,
+    /// Rows that are left out, as their table refuses them.
+    LeftOut,
 }
 
 impl Loss {
@@ -44,6 +48,8 @@ impl Loss {
             Self::Type => "a value is not of its column's type, which will change it when it is inserted",
             Self::Default => "a row is older than a column whose default cannot be read, and gets NULL for it",
             Self::Long => "a row is longer than the 2,000,000 bytes that D1 takes",
+            Self::Alone => "a row breaks NOT NULL or STRICT, and only goes into a table without that",
+            Self::LeftOut => "a row breaks NOT NULL or STRICT, so that D1 would refuse everything; it is left out",
         }
     }
 }

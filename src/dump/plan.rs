@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::columns::{self, Shape, TableShape};
 use super::constant::Reader;
+use super::guard::{Guard, Remedy, has_check};
 use super::identifier::{write_doubling, write_quoted};
 use super::notes::Notes;
 use super::options::{Dialect, Options, Shell};
@@ -137,7 +138,12 @@ impl<'a> Planner<'a> {
         let is_salvage = self.options.salvage && !matches!(self.options.dialect, Dialect::Shell(_));
         let mut prefix = Vec::from(if is_salvage { "INSERT OR IGNORE INTO " } else { "INSERT INTO " });
         let style = style(&mut prefix, &shape, self.notes);
-        let rows = row_plan(table, root, &shape, prefix, style);
+        let guard = Guard::new(match self.options.dialect {
+            Dialect::D1 => Remedy::LeaveOut,
+            _ if self.options.no_schema => Remedy::Alone,
+            _ => Remedy::Relax,
+        });
+        let rows = row_plan(table, root, &shape, prefix, style, guard);
         self.size += rows.prefix.len() + rows.sources.len() * size_of::<Source>();
         if self.size > MAX_SIZE {
             return Err(ErrorKind::SchemaSize.into());
@@ -222,6 +228,16 @@ impl<'a> Planner<'a> {
         schema.table(before).filter(is_owner)
     }
 
+    /// Says that CHECKs are passed over while rows go in, if any of `tables` has one; `true` if so. Rows that break
+    /// theirs stay what they are.
+    pub(super) fn pass_checks(&mut self, tables: &[&Object]) -> bool {
+        let passes = !self.options.no_data && tables.iter().any(|table| has_check(sql_of(table)));
+        if passes {
+            self.text("PRAGMA ignore_check_constraints=ON;\n");
+        }
+        passes
+    }
+
     pub(super) fn text(&mut self, text: &str) {
         self.items.push(Item::Text(text.into()));
     }
@@ -250,6 +266,9 @@ pub(super) fn open_schema(out: &mut Vec<u8>, writable: &mut bool) {
     }
 }
 
+/// What ends [`Planner::pass_checks`].
+pub(super) const CHECKS_AGAIN: &str = "PRAGMA ignore_check_constraints=OFF;\n";
+
 /// A name that no object has, beginning with `stem`.
 pub(super) fn free_name(schema: &Schema, stem: &str) -> String {
     let number = |object: &Object| object.name.to_ascii_lowercase().strip_prefix(stem)?.parse::<u32>().ok();
@@ -258,15 +277,25 @@ pub(super) fn free_name(schema: &Schema, stem: &str) -> String {
     format!("{stem}{free}")
 }
 
-fn row_plan(table: &Object, root: Pgno, shape: &TableShape, prefix: Vec<u8>, style: Style) -> RowPlan {
+fn row_plan(
+    table: &Object,
+    root: Pgno,
+    shape: &TableShape,
+    prefix: Vec<u8>,
+    style: Style,
+    mut guard: Guard,
+) -> RowPlan {
     let with_rowid = matches!(style, Style::Many { rowid: true });
     let columns = shape.columns.iter().enumerate().filter(|(_, column)| !column.generated).map(|(index, column)| {
         let slot = shape.stored.iter().position(|&stored| stored == index);
         let slot = if column.rowid { None } else { slot };
+        if let (Some(slot), Style::Many { .. }) = (slot, style) {
+            guard.add(column.insists, slot, &column.default);
+        }
         Source { slot, affinity: column.affinity, default: column.default.clone() }
     });
     let sources = with_rowid.then(Source::rowid).into_iter().chain(columns).collect();
-    RowPlan { prefix, sources, ..RowPlan::new(&table.name, root, style) }
+    RowPlan { prefix, sources, guard, ..RowPlan::new(&table.name, root, style) }
 }
 
 pub(super) fn sql_of(object: &Object) -> &str {

@@ -2,6 +2,7 @@
 
 use super::affinity::Affinity;
 use super::constant::Constant;
+use super::guard::Guard;
 use super::options::Shell;
 use super::rtree::NodeFormat;
 use crate::page::Pgno;
@@ -21,6 +22,8 @@ pub(super) struct RowPlan {
     pub(super) labels: Vec<Vec<u8>>,
     pub(super) style: Style,
     pub(super) filter: Filter,
+    /// What the table insists on; nothing where its rows are written as the shell does.
+    pub(super) guard: Guard,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +71,7 @@ impl RowPlan {
             labels: Vec::new(),
             style,
             filter: Filter::All,
+            guard: Guard::default(),
         }
     }
 

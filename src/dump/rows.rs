@@ -1,6 +1,9 @@
 //! Rows as INSERT statements.
 
+use core::cell::Cell;
+
 use super::affinity::Affinity;
+use super::guard::{Remedy, Watch};
 use super::literal::{self, write_integer};
 use super::notes::{Loss, Notes};
 use super::options::Dialect;
@@ -65,6 +68,9 @@ pub(super) struct RowWriter {
     parents: Parents,
     /// Each row of a statement of several that was written, for who puts them into other statements.
     pub(super) log: Option<Vec<PackedRow>>,
+    pub(super) watch: Watch,
+    /// Whether a value of the row would be changed, and something can be done against that.
+    changed: Cell<bool>,
 }
 
 /// What became of a row.
@@ -73,12 +79,26 @@ pub(super) enum Written {
     Whole,
     /// Nothing was written: it has to go in another way, as a `LongRow`.
     TooLong,
+    /// Nothing was written: its own table does not take it.
+    Refused,
 }
 
 impl RowWriter {
     pub(super) fn new(encoding: Encoding, same_encoding: bool, limits: Limits) -> Self {
-        let (slots, parents) = (Vec::new(), Parents::default());
-        Self { encoding, same_encoding, limits, slots, taken: 0, statement: None, last_row: 0, parents, log: None }
+        let (slots, parents, watch) = (Vec::new(), Parents::default(), Watch::All);
+        Self {
+            encoding,
+            same_encoding,
+            limits,
+            slots,
+            taken: 0,
+            statement: None,
+            last_row: 0,
+            parents,
+            log: None,
+            watch,
+            changed: Cell::new(false),
+        }
     }
 
     /// Appends a row.
@@ -102,6 +122,9 @@ impl RowWriter {
         if !self.passes(row, &plan.filter)? {
             return Ok(Written::Whole);
         }
+        if self.watch == Watch::All && plan.guard.stops(&self.slots, row.record, row.pgno, self.encoding) {
+            return Ok(Written::Refused);
+        }
         let (start, statement) = (out.len(), self.statement);
         let written = match plan.style {
             Style::Shell(_) => {
@@ -117,6 +140,7 @@ impl RowWriter {
             Style::RtreeParents => self.add_parent(row),
             Style::RtreeNodes(format) => self.node(out, plan, row, format),
         };
+        let written = if self.changed.take() { written.map(|_| Written::Refused) } else { written };
         if !matches!(written, Ok(Written::Whole)) {
             out.truncate(start);
             self.statement = statement;
@@ -325,13 +349,22 @@ impl RowWriter {
             }
             return;
         }
-        if !source.affinity.keeps(value, encoding) {
-            notes.count(&plan.table, Loss::Type);
+        if self.watch != Watch::Nothing && !source.affinity.keeps(value, encoding) {
+            if self.watch == Watch::All && plan.guard.remedy == Remedy::Relax {
+                self.changed.set(true);
+            } else {
+                notes.count(&plan.table, Loss::Type);
+            }
         }
         let same_encoding = self.same_encoding && encoding == self.encoding;
         if literal::write_value(out, value, encoding, same_encoding) == literal::Loss::Text {
             notes.count(&plan.table, Loss::Text);
         }
+    }
+
+    /// Whether a value that was written would be changed; asked once for all of them.
+    pub(super) fn has_changed(&self) -> bool {
+        self.changed.take()
     }
 
     fn passes(&self, row: Row<'_>, filter: &Filter) -> Result<bool> {

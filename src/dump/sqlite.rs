@@ -1,6 +1,6 @@
 //! The order that any SQLite takes.
 
-use super::plan::{Item, Planner, is_virtual, sql_of, write_statement};
+use super::plan::{CHECKS_AGAIN, Item, Planner, is_virtual, sql_of, write_statement};
 use crate::btree::Encoding;
 use crate::error::Result;
 use crate::page::DatabaseHeader;
@@ -12,6 +12,7 @@ impl Planner<'_> {
         let mut writable = false;
         let (internal, tables): (Vec<_>, Vec<_>) =
             self.tables_sequence_last().into_iter().partition(|table| table.name.starts_with("sqlite_"));
+        let passes_checks = self.pass_checks(&tables);
         for &table in &tables {
             if is_virtual(table) {
                 if has_schema {
@@ -26,6 +27,9 @@ impl Planner<'_> {
                 self.delete_all(&table.name);
             }
             self.table_rows(table)?;
+            if let Some(Item::Rows(rows)) = self.items.last_mut() {
+                rows.guard.is_writable = writable;
+            }
         }
         self.internal_tables(&internal, &tables)?;
         self.items.push(Item::DropPieces);
@@ -37,6 +41,9 @@ impl Planner<'_> {
         }
         if writable {
             out.extend_from_slice(b"PRAGMA writable_schema=OFF;\n");
+        }
+        if passes_checks {
+            out.extend_from_slice(CHECKS_AGAIN.as_bytes());
         }
         out.extend_from_slice(b"COMMIT;\n");
         self.items.push(Item::Text(out));

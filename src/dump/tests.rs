@@ -5,6 +5,7 @@ mod d1_refused;
 mod damage;
 mod parts;
 mod random;
+mod refused;
 mod round_trip;
 
 use std::path::Path;

@@ -91,6 +91,11 @@ pub(super) fn show(value: ValueRef<'_>) -> String {
 pub(super) fn round_trip(sample: &Sample, name: &str) -> Vec<String> {
     let (sql, warnings) = dump(&sample.bytes, &Options::default()).unwrap();
     let before = contents(&sample.db);
+    // What its own rows break, they break again.
+    let is_sound = sample
+        .db
+        .query_row("PRAGMA integrity_check", [], |row| row.get::<_, String>(0))
+        .is_ok_and(|first| first == "ok");
     for (shell, program) in shells() {
         let loaded = load(&program, &sql, &format!("{name}-{shell:?}"));
         let db = Connection::open(&loaded.0).unwrap();
@@ -99,10 +104,16 @@ pub(super) fn round_trip(sample: &Sample, name: &str) -> Vec<String> {
             assert_eq!(old, new, "{name}, {shell:?}");
         }
         assert_eq!(before.len(), after.len());
-        let _ = db.query_row("PRAGMA integrity_check", [], |row| {
-            assert_eq!(row.get::<_, String>(0).unwrap(), "ok");
-            Ok(())
-        });
+        let mut check = db.prepare("PRAGMA integrity_check").unwrap();
+        let problems = check.query_map([], |row| row.get::<_, String>(0)).unwrap().map_while(Result::ok);
+        let own: &[&str] = if is_sound {
+            &["ok"]
+        } else {
+            &["ok", "NULL value in ", "CHECK constraint failed ", "NUMERIC value in ", "TEXT value in ", "non-"]
+        };
+        for problem in problems {
+            assert!(own.iter().any(|own| problem.starts_with(own)), "{name}, {shell:?}: {problem}");
+        }
     }
     warnings
 }
@@ -161,6 +172,6 @@ proptest! {
     }
 }
 
-fn cases() -> u32 {
+pub(super) fn cases() -> u32 {
     std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(12)
 }
