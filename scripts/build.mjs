@@ -54,6 +54,10 @@ function buildModule(module) {
   if (module.feature) what.push("--no-default-features", "--features", module.feature);
   if (module.level) what.push("--config", `profile.release.opt-level=${module.level}`);
   if (module.crate === "pagemark-engine") env.SQLITE_WASM_RS_SOURCE_DIR = countingSqlite();
+  if (module.inlining) {
+    // Appended to the flags in .cargo/config.toml.
+    what.push("--config", `target.${TARGET}.rustflags=["-Cllvm-args=-inline-threshold=${module.inlining}"]`);
+  }
   run("cargo", ["build", "--quiet", ...what], { env });
 
   // Cargo knows whether Rust has to be compiled again; from there on, the content decides.

@@ -285,6 +285,29 @@ impl Encoding {
         decoded.map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER)).chain(half).collect()
     }
 
+    /// The text in `bytes`, which is UTF-16 and not valid, as SQLite turns it into what is nearly UTF-8: any two units of
+    /// which the first is a surrogate are one character, and one at the end is a character of its own.
+    pub fn decode_as_sqlite(self, bytes: &[u8]) -> Vec<u8> {
+        let mut units = bytes.as_chunks().0.iter().map(|&unit| u32::from(self.unit(unit)));
+        let mut text = Vec::with_capacity(bytes.len());
+        while let Some(unit) = units.next() {
+            let mut char = unit;
+            if (0xd800..0xe000).contains(&unit)
+                && let Some(second) = units.next()
+            {
+                char = (second & 0x3ff) + ((unit & 0x3f) << 10) + (((unit & 0x3c0) + 0x40) << 10);
+            }
+            let six = |shift: u32| 0x80 | (char >> shift & 0x3f) as u8;
+            match char {
+                ..0x80 => text.push(char as u8),
+                0x80..0x800 => text.extend([0xc0 | (char >> 6) as u8, six(0)]),
+                0x800..0x10000 => text.extend([0xe0 | (char >> 12) as u8, six(6), six(0)]),
+                _ => text.extend([0xf0 | (char >> 18 & 7) as u8, six(12), six(6), six(0)]),
+            }
+        }
+        text
+    }
+
     fn unit(self, bytes: [u8; 2]) -> u16 {
         if self == Self::Utf16Le { u16::from_le_bytes(bytes) } else { u16::from_be_bytes(bytes) }
     }

@@ -3,32 +3,37 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::columns::{Shape, TableShape};
-use super::d1_limits;
+use super::columns::Shape;
 use super::literal::BEGIN;
-use super::plan::{CHECKS_AGAIN, Item, Planner, is_virtual, sql_of};
+use super::plan::{CHECKS_AGAIN, Item, Planner, is_internal, is_virtual, sql_of};
 use super::schema::{Kind, Object};
 use crate::error::Result;
 
 impl<'a> Planner<'a> {
     pub(super) fn d1(&mut self) -> Result<()> {
         self.say_what_has_no_place();
+        self.say_which_are_shadows();
         let left_out = self.left_out();
         let (internal, tables): (Vec<_>, Vec<_>) =
-            self.tables_sequence_last().into_iter().partition(|table| table.name.starts_with("sqlite_"));
+            self.tables_sequence_last().into_iter().partition(|table| is_internal(&table.name));
         let is_there = |name: &str| !left_out.contains(&lower(name));
         let tables = tables.into_iter().filter(|table| is_there(&table.name) && !self.is_shadow(&table.name));
         let (virtual_tables, tables): (Vec<_>, Vec<_>) = tables.partition(|table| is_virtual(table));
         let family = self.family(&tables, &left_out);
 
+        let others = self.others_that_can_be(&left_out);
         self.text("PRAGMA defer_foreign_keys=TRUE;\n");
+        if !self.options.no_schema {
+            let all: Vec<_> = family.parents_first.iter().chain(&virtual_tables).copied().collect();
+            let drops = self.drops(&all, &others);
+            self.append(&drops);
+        }
         let passes_checks = self.pass_checks(&tables);
         for table in &tables {
             self.create(table);
         }
         // A foreign key may refer to columns that only such an index makes a key: without it, no row goes in.
         let is_key = |object: &Object| is_unique_index(object) && family.parents.contains(&lower(&object.table));
-        let others: Vec<_> = self.others_that_can_be(&left_out);
         let (keys, others): (Vec<_>, Vec<_>) = others.into_iter().partition(|object| is_key(object));
         for key in keys {
             self.create(key);
@@ -36,9 +41,9 @@ impl<'a> Planner<'a> {
         for table in family.parents_first {
             self.table_rows(table)?;
         }
-        let mut rebuilt = Vec::new();
+        let mut refills = Vec::new();
         for table in virtual_tables {
-            self.virtual_with_rows(table, &left_out, &mut rebuilt)?;
+            self.virtual_with_rows(table, &left_out, &mut refills)?;
         }
         self.internal_tables(&internal, &tables)?;
         self.items.push(Item::DropPieces);
@@ -47,7 +52,7 @@ impl<'a> Planner<'a> {
             self.create(view);
         }
         // Their texts may be those of a view.
-        self.items.extend(rebuilt.into_iter().map(Item::Text));
+        self.items.append(&mut refills);
         for object in of(Kind::Index).chain(of(Kind::Trigger)) {
             self.create(object);
         }
@@ -76,63 +81,6 @@ impl<'a> Planner<'a> {
         for (name, value) in [("user_version", user_version), ("application_id", application_id)] {
             if value != 0 && !self.options.no_schema {
                 self.notes.say(format!("PRAGMA {name} is {value}: D1 has no place for it"));
-            }
-        }
-    }
-
-    /// Tables and views that D1 does not make, in lower case.
-    fn left_out(&mut self) -> HashSet<String> {
-        let tables = self.tables_sequence_last();
-        let views = self.others().into_iter().filter(|object| object.kind == Kind::View);
-        let is_own = |object: &&Object| !object.name.starts_with("sqlite_") && !self.is_shadow(&object.name);
-        let objects: Vec<_> = tables.into_iter().chain(views).filter(is_own).collect();
-        objects.into_iter().filter(|object| self.is_left_out(object)).map(|object| lower(&object.name)).collect()
-    }
-
-    /// Indexes, views and triggers that D1 makes.
-    fn others_that_can_be(&mut self, left_out: &HashSet<String>) -> Vec<&'a Object> {
-        let is_on_what_is_there =
-            |object: &&Object| !left_out.contains(&lower(&object.table)) && !self.is_shadow(&object.table);
-        let mut others: Vec<_> = self.others().into_iter().filter(is_on_what_is_there).collect();
-        if self.options.no_schema {
-            self.say_which_triggers_run(&others);
-            return Vec::new();
-        }
-        others.retain(|object| object.kind == Kind::View || !self.is_left_out(object));
-        others
-    }
-
-    /// Says so if D1 does not make an object.
-    fn is_left_out(&mut self, object: &Object) -> bool {
-        let name = &object.name;
-        let columns = match self.parse(object) {
-            Ok(Shape::Table(TableShape { columns, .. })) => columns.len(),
-            _ => 0,
-        };
-        let obstacle = if is_runtimes(name) {
-            Some("a name that begins with _cf_ is Cloudflare's own".to_owned())
-        } else {
-            d1_limits::obstacle(object, columns)
-        };
-        let Some(obstacle) = obstacle else { return false };
-        // The table that every database of D1 has is no news; nor is a view that was not to come anyway.
-        if name != "_cf_METADATA" && !(object.kind == Kind::View && self.options.no_schema) {
-            self.notes.say(format!("{name}: {obstacle}; it is left out"));
-        }
-        true
-    }
-
-    /// Those that the target has are not ours to stop.
-    fn say_which_triggers_run(&mut self, others: &[&Object]) {
-        let is_table = |name: &str| self.schema.table(name).is_some();
-        for trigger in others {
-            if trigger.kind == Kind::Trigger
-                && !self.options.no_data
-                && is_table(&trigger.table)
-                && d1_limits::is_for_inserts(sql_of(trigger))
-            {
-                let (table, name) = (&trigger.table, &trigger.name);
-                self.notes.say(format!("{table}: where its trigger {name} is, it runs for every row; drop it before"));
             }
         }
     }
@@ -210,15 +158,11 @@ fn parents_first(parents_of: &[Vec<usize>]) -> Vec<usize> {
     order
 }
 
-fn is_runtimes(name: &str) -> bool {
-    name.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("_cf_"))
-}
-
 fn is_unique_index(object: &Object) -> bool {
     let mut words = sql_of(object).split_ascii_whitespace().skip(1);
     object.kind == Kind::Index && words.next().is_some_and(|word| word.eq_ignore_ascii_case("UNIQUE"))
 }
 
-fn lower(name: &str) -> String {
+pub(super) fn lower(name: &str) -> String {
     name.to_ascii_lowercase()
 }

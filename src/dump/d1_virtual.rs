@@ -3,44 +3,34 @@
 use std::collections::HashSet;
 
 use super::columns::Shape;
+use super::dumper::refill::Refill;
 use super::identifier::write_quoted;
-use super::plan::{Item, Planner};
+use super::plan::{Item, Planner, is_virtual};
 use super::row_plan::{Filter, RowPlan, Source, Style};
 use super::schema::{Kind, Object};
 use super::virtual_table::{Content, FullText, SpatialIndex};
 use crate::error::Result;
+use crate::page::Pgno;
 
 impl<'a> Planner<'a> {
-    /// Appends a virtual table and its rows; what fills those that have no texts of their own goes to `rebuilt`.
+    /// Appends a virtual table and its rows; what fills those that have no texts of their own goes to `refills`.
     pub(super) fn virtual_with_rows(
         &mut self,
         table: &Object,
         left_out: &HashSet<String>,
-        rebuilt: &mut Vec<Vec<u8>>,
+        refills: &mut Vec<Item>,
     ) -> Result<()> {
-        let shape = match self.parse(table) {
-            Ok(Shape::Virtual(shape)) => shape,
-            Ok(Shape::Table(_)) => return Ok(()),
-            Err(error) if !self.options.salvage => return Err(error),
-            Err(_) => {
-                self.notes.say(format!("{}: its SQL does not parse, so that it is left out", table.name));
-                return Ok(());
-            }
-        };
+        let Shape::Virtual(shape) = self.parse(table)? else { return Ok(()) };
         match shape.module.as_str() {
-            "fts5" => self.full_text(table, &FullText::of(&shape), left_out, rebuilt),
+            "fts5" => self.full_text(table, &FullText::of(&shape), left_out, refills),
             "rtree" | "rtree_i32" => self.spatial_index(table, &SpatialIndex::of(&shape)),
-            "fts5vocab" => self.create(table),
-            module => self.notes.say(format!("{}: D1 has no module {module}, so that it is left out", table.name)),
+            _ => self.create(table),
         }
         Ok(())
     }
 
-    fn full_text(&mut self, table: &Object, shape: &FullText, left_out: &HashSet<String>, rebuilt: &mut Vec<Vec<u8>>) {
+    fn full_text(&mut self, table: &Object, shape: &FullText, left_out: &HashSet<String>, refills: &mut Vec<Item>) {
         let name = &table.name;
-        if let Some(tokenizer) = &shape.foreign_tokenizer {
-            return self.notes.say(format!("{name}: D1 has no tokenizer {tokenizer}, so that it is left out"));
-        }
         self.create(table);
         if self.options.no_data {
             return;
@@ -51,11 +41,9 @@ impl<'a> Planner<'a> {
             Content::Of(content) if left_out.contains(&content.to_ascii_lowercase()) || !self.is_there(content) => {
                 self.notes.say(format!("{name}: its texts are those of {content}, which is left out: it stays empty"));
             }
-            Content::Of(_) => {
-                let mut out = Vec::new();
-                write_command(&mut out, name, "");
-                out.extend_from_slice(b" VALUES('rebuild');\n");
-                rebuilt.push(out);
+            Content::Of(content) => {
+                let refill = self.refill(table, shape, content);
+                refills.push(Item::Refill(refill));
             }
             Content::None => {
                 self.notes.say(format!("{name}: it keeps no texts, so that it stays empty; fill it from their source"));
@@ -64,6 +52,45 @@ impl<'a> Planner<'a> {
         if shape.locale {
             self.notes.say(format!("{name}: the locales of its texts are not carried"));
         }
+    }
+
+    /// What fills a full-text table with the rows that it has, and appends what tells which those are.
+    fn refill(&mut self, table: &Object, shape: &FullText, content: &str) -> Refill {
+        let mut rebuild = Vec::new();
+        write_command(&mut rebuild, &table.name, "");
+        rebuild.extend_from_slice(b" VALUES('rebuild');\n");
+        let columns = || shape.columns.iter().map(String::as_str);
+        let mut insert = insert_into(&table.name, core::iter::once("rowid").chain(columns()));
+        insert.extend_from_slice(b" SELECT ");
+        for (index, name) in core::iter::once(shape.rowid.as_str()).chain(columns()).enumerate() {
+            insert.extend_from_slice(if index == 0 { b"" } else { b"," });
+            write_quoted(&mut insert, name);
+        }
+        insert.extend_from_slice(b" FROM ");
+        write_quoted(&mut insert, content);
+        let sizes = self.shadow(table, "docsize").map(|(sizes, root)| {
+            let rows = RowPlan { keeps_rowids: true, ..RowPlan::new(&sizes.name, root, Style::Rowids) };
+            self.items.push(Item::Rows(rows));
+            root
+        });
+        let (texts, rowid) = (self.keep_rowids(content, &shape.rowid), shape.rowid.clone());
+        Refill { name: table.name.clone(), content: content.to_owned(), texts, sizes, rebuild, insert, rowid }
+    }
+
+    /// Has the rowids of a table kept, if `column` is that; gives its root.
+    fn keep_rowids(&mut self, name: &str, column: &str) -> Option<Pgno> {
+        let table = self.schema.table(name).filter(|table| !is_virtual(table))?;
+        let Ok(Shape::Table(shape)) = self.parse(table) else { return None };
+        let declared = shape.columns.iter().find(|declared| declared.name.eq_ignore_ascii_case(column));
+        let is_name = ["rowid", "_rowid_", "oid"].iter().any(|name| name.eq_ignore_ascii_case(column));
+        let is_rowid = !shape.without_rowid && declared.map_or(is_name, |declared| declared.rowid);
+        let root = table.root.filter(|_| is_rowid)?;
+        let rows = self.items.iter_mut().find_map(|item| match item {
+            Item::Rows(rows) if rows.root == root && matches!(rows.style, Style::Many { .. }) => Some(rows),
+            _ => None,
+        });
+        rows?.keeps_rowids = true;
+        Some(root)
     }
 
     /// What was set by `INSERT INTO ft(ft, rank)`.
@@ -132,7 +159,7 @@ impl<'a> Planner<'a> {
     }
 
     /// A table that a virtual table keeps, and its root.
-    fn shadow(&self, table: &Object, suffix: &str) -> Option<(&'a Object, crate::page::Pgno)> {
+    fn shadow(&self, table: &Object, suffix: &str) -> Option<(&'a Object, Pgno)> {
         let name = format!("{}_{suffix}", table.name);
         let shadow = self.schema.of(Kind::Table).find(|shadow| shadow.name.eq_ignore_ascii_case(&name))?;
         Some((shadow, shadow.root?))

@@ -2,6 +2,7 @@
 
 mod given;
 mod part_writer;
+pub(super) mod refill;
 mod refused;
 
 use core::cell::RefCell;
@@ -14,8 +15,9 @@ use super::options::{Dialect, Options};
 use super::pieces::Pieces;
 use super::plan::{self, Item, Planner};
 use super::repack::Repacking;
+use super::rowids::Rowids;
 use super::rows::{Limits, RowWriter, Written};
-use super::schema::Schema;
+use super::schema::{Reading, Schema};
 use super::schema_check;
 use crate::btree::entries::{Budget, Entries, Next};
 use crate::btree::{Encoding, Layout, PageRange, Pages};
@@ -53,6 +55,8 @@ pub struct Dump {
     writer: RowWriter,
     /// A row of the item that is being written, if it is a long one.
     long: Option<LongRow>,
+    /// Those of b-trees that what is written later depends on.
+    rowids: Vec<(Pgno, Rowids)>,
     /// Where values of long rows are put together.
     pieces: Pieces,
     out: Vec<u8>,
@@ -109,6 +113,7 @@ impl Dump {
             repacking: Repacking::default(),
             writer: RowWriter::new(encoding, same_encoding, Limits::of(options.dialect)),
             long: None,
+            rowids: Vec::new(),
             pieces: Pieces::default(),
             out: Vec::new(),
             taken: 0,
@@ -182,12 +187,14 @@ impl Dump {
 
     #[inline(never)]
     fn read_schema(&mut self) -> Result<Option<DumpStep>> {
+        let loses_noncharacters = self.encoding != Encoding::Utf8 && self.writer.same_encoding;
+        let reading = Reading { encoding: self.encoding, loses_noncharacters };
         while let Some(entries) = &mut self.entries {
             match entries.next(&self.pages, &mut self.budget) {
                 Ok(Next::Need(pages)) => return Ok(Some(DumpStep::NeedPages(pages))),
                 Ok(Next::End | Next::Given) => self.entries = None,
                 Ok(Next::Row(row)) => {
-                    let added = self.schema.add(row, self.encoding, self.layout);
+                    let added = self.schema.add(row, reading, self.layout);
                     self.forgive(added, "the schema")?;
                 }
                 Err(error) => self.forgive(Err(error), "the schema")?,
@@ -207,6 +214,7 @@ impl Dump {
     // Apart, as V8 would optimise all of it together with the loop over the rows: that takes a tenth of a second and 20 MB.
     #[inline(never)]
     fn plan(&mut self) -> Result<()> {
+        mem::take(&mut self.schema.remarks).into_iter().for_each(|remark| self.notes.say(remark));
         if self.options.salvage {
             schema_check::salvage(&mut self.schema, &mut self.notes);
         } else {
@@ -247,6 +255,10 @@ impl Dump {
             }
             Item::DropPieces => {
                 self.pieces.drop_table(&mut self.out);
+                self.current += 1;
+            }
+            Item::Refill(refill) => {
+                refill.write(&mut self.out, &self.rowids, &mut self.notes);
                 self.current += 1;
             }
             Item::Rows(_) => return self.write_rows(),
@@ -302,6 +314,9 @@ impl Dump {
                         self.writer.end(&mut self.out, plan);
                         if self.writer.watch != Watch::All {
                             refused::end(&mut self.out, &mut self.writer, plan, &self.schema);
+                        }
+                        if plan.keeps_rowids {
+                            self.rowids.push((plan.root, mem::take(&mut self.writer.rowids)));
                         }
                         self.entries = None;
                         self.current += 1;

@@ -93,7 +93,8 @@ fn write_text(out: &mut Vec<u8>, text: &[u8], encoding: Encoding, same_encoding:
         None if encoding == Encoding::Utf8 => Cow::Borrowed(text),
         None => Cow::Owned(encoding.decode_lossy(text).into_owned().into_bytes()),
     };
-    let is_plain = valid && memchr::memchr(0, &utf8).is_none() && !begins(&utf8);
+    let is_carried = !(same_encoding && encoding != Encoding::Utf8 && has_noncharacter(&utf8));
+    let is_plain = valid && is_carried && memchr::memchr(0, &utf8).is_none() && !begins(&utf8);
     let has_returns = memchr::memchr(b'\r', &utf8).is_some();
     let has_many_lines = memchr::memchr_iter(b'\n', &utf8).nth(MANY_LINES).is_some();
     if is_plain && !has_returns && !has_many_lines {
@@ -108,6 +109,11 @@ fn write_text(out: &mut Vec<u8>, text: &[u8], encoding: Encoding, same_encoding:
     }
     // UTF-8 that is not valid is carried as it is.
     if valid || same_encoding || encoding == Encoding::Utf8 { Loss::None } else { Loss::Text }
+}
+
+/// Whether text has U+FFFE or U+FFFF in it, which SQLite does not turn into UTF-16.
+fn has_noncharacter(text: &[u8]) -> bool {
+    memchr::memmem::find_iter(text, b"\xef\xbf").any(|at| text.get(at + 2).is_some_and(|&last| last >= 0xbe))
 }
 
 /// Whether text has [`BEGIN`] in it.

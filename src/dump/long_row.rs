@@ -173,7 +173,8 @@ impl LongRow {
             }
         } else {
             choose(&mut parts, context);
-            parts.sort_by_key(|part| part.slot.map(|slot| slot.range().start));
+            let places = order(parts.iter().map(|part| part.slot.map_or(0, |slot| slot.range().start + 1)));
+            parts = places.into_iter().filter_map(|place| parts.get(place).copied()).collect();
         }
         Ok(parts)
     }
@@ -316,9 +317,8 @@ fn choose(parts: &mut [Part], context: &Context<'_>) {
     let labels: usize = parts.iter().map(|part| plan.label(part.source).len()).sum();
     let around = plan.prefix.len() + BEGIN.len() + labels + 2;
     let mut total = parts.iter().map(cost).fold(around, usize::saturating_add);
-    let mut longest_first: Vec<&mut Part> = parts.iter_mut().collect();
-    longest_first.sort_by_key(|part| core::cmp::Reverse(part.slot.map_or(0, |slot| slot.range().len())));
-    for part in longest_first {
+    for index in order(parts.iter().map(|part| usize::MAX - part.slot.map_or(0, |slot| slot.range().len()))) {
+        let Some(part) = parts.get_mut(index) else { break };
         let saved = cost(part).saturating_sub(pieces.longest_expression());
         if total <= writer.limits.statement.min(PIECE) || saved == 0 || part.slot.and_then(Slot::is_text).is_none() {
             break;
@@ -326,6 +326,14 @@ fn choose(parts: &mut [Part], context: &Context<'_>) {
         part.in_pieces = true;
         total = total.saturating_sub(saved);
     }
+}
+
+/// Places of keys in their order; equal ones stay in theirs. One kind of keys is sorted here only: the code for each
+/// takes 10 kB.
+fn order(keys: impl Iterator<Item = usize>) -> Vec<usize> {
+    let mut keys: Vec<(usize, usize)> = keys.zip(0..).collect();
+    keys.sort_unstable();
+    keys.into_iter().map(|(_, place)| place).collect()
 }
 
 /// The longest literal for a stored value, in bytes.

@@ -4,8 +4,9 @@
 //! | --- | --- |
 //! | [`dumper`] | steps: which pages are needed, when SQL can be taken |
 //! | `schema`, `schema_check`, `statement`, `columns` | what there is, from the schema table and the SQL in it |
-//! | `plan`, `internal`; `sqlite`, `d1`, `d1_limits`, `shell_order` | what goes into the SQL, in which order |
-//! | `virtual_table`, `rtree` | full-text and R-Tree tables, from what they store |
+//! | `plan`, `internal`, `drops`; `sqlite`, `shell_order` | what goes into the SQL, in which order |
+//! | `d1`, `d1_limits`, `d1_left_out`, `references` | the same for D1, without what it does not take |
+//! | `virtual_table`, `rtree`, `rowids` | full-text and R-Tree tables, from what they store |
 //! | `row_plan`, `rows`, `repack` | rows as INSERT statements |
 //! | `guard`, `relaxed` | rows that their own table refuses |
 //! | `long_row`, `long_record`, `pieces` | rows too long for one statement, or for memory |
@@ -17,9 +18,11 @@ mod cli_real;
 mod columns;
 mod constant;
 mod d1;
+mod d1_left_out;
 mod d1_limits;
 mod d1_virtual;
 mod digits;
+mod drops;
 pub mod dumper;
 mod guard;
 mod identifier;
@@ -33,9 +36,11 @@ pub mod options;
 mod pieces;
 mod plan;
 mod real;
+mod references;
 mod relaxed;
 mod repack;
 mod row_plan;
+mod rowids;
 mod rows;
 mod rtree;
 mod schema;

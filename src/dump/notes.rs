@@ -1,7 +1,5 @@
 //! What a dump does not carry.
 
-use std::collections::BTreeMap;
-
 /// Tables with more to say than this are counted together.
 const MOST: usize = 1000;
 /// What all sentences may take, in bytes.
@@ -15,7 +13,8 @@ pub(super) struct Notes {
     sentences: Vec<String>,
     /// What they take, in bytes.
     size: usize,
-    counts: BTreeMap<(usize, Loss), u64>,
+    /// In order.
+    counts: Vec<((usize, Loss), u64)>,
     /// Names of the tables that are counted.
     tables: Vec<String>,
     is_complete: bool,
@@ -80,12 +79,16 @@ impl Notes {
             self.tables.push(table.to_owned());
             self.tables.len() - 1
         });
-        *self.counts.entry((index, loss)).or_default() += count;
+        let place = self.counts.partition_point(|&(key, _)| key < (index, loss));
+        match self.counts.get_mut(place) {
+            Some((key, counted)) if *key == (index, loss) => *counted += count,
+            _ => self.counts.insert(place, ((index, loss), count)),
+        }
     }
 
     /// What was counted, of all tables together: each reason's number, and how often.
     pub(super) fn losses(&self) -> Vec<(u32, u64)> {
-        self.counts.iter().map(|(&(_, loss), &count)| (loss as u32, count)).collect()
+        self.counts.iter().map(|&((_, loss), count)| (loss as u32, count)).collect()
     }
 
     /// Counts what another counted of `table`, one of [`Notes::losses`].
@@ -103,7 +106,7 @@ impl Notes {
 
     /// One a line, without an end.
     pub(super) fn lines(&self) -> impl Iterator<Item = String> {
-        let counted = self.counts.iter().map(|(&(index, loss), count)| {
+        let counted = self.counts.iter().map(|&((index, loss), count)| {
             let table = self.tables.get(index).map_or("other tables", String::as_str);
             format!("{table}: {} ({count} times)", loss.sentence())
         });

@@ -22,6 +22,8 @@ pub struct Options {
     pub tables: Vec<String>,
     /// No rows.
     pub no_data: bool,
+    /// First drops whatever it makes.
+    pub drop: bool,
     /// Only rows.
     pub no_schema: bool,
     /// Goes on behind what is damaged, and says what was left out.
@@ -30,6 +32,13 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { dialect: Dialect::Sqlite, tables: Vec::new(), no_data: false, no_schema: false, salvage: false }
+        Self {
+            dialect: Dialect::Sqlite,
+            tables: Vec::new(),
+            no_data: false,
+            drop: false,
+            no_schema: false,
+            salvage: false,
+        }
     }
 }

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::columns::{self, Shape, TableShape};
 use super::constant::Reader;
+use super::dumper::refill::Refill;
 use super::guard::{Guard, Remedy, has_check};
 use super::identifier::{write_doubling, write_quoted};
 use super::notes::Notes;
@@ -34,6 +35,8 @@ pub(super) enum Item {
     Rows(RowPlan),
     /// Only when the rows before it had an opening and used it.
     Closing(Vec<u8>),
+    /// The rows of a full-text table that has its texts elsewhere.
+    Refill(Refill),
     /// The end of the table of pieces, if there was need of one.
     DropPieces,
 }
@@ -52,9 +55,18 @@ pub(super) struct Planner<'a> {
     pub(super) shapes: RefCell<HashMap<String, Shape>>,
 }
 
-/// The names in `options` that are no tables.
+/// The names in `options` that are no tables and no views, in quotes, with what they are.
 pub(super) fn unknown_tables(schema: &Schema, options: &Options) -> Vec<String> {
-    options.tables.iter().filter(|name| schema.table(name).is_none()).cloned().collect()
+    let is_named = |object: &&Object, name: &str| object.name.eq_ignore_ascii_case(name);
+    let of = |name: &str| schema.objects.iter().find(|object| is_named(object, name));
+    let is_view = |name: &str| schema.of(Kind::View).any(|view| is_named(&view, name));
+    let unknown = options.tables.iter().filter(|name| schema.table(name).is_none() && !is_view(name));
+    let described = unknown.map(|name| match of(name) {
+        Some(Object { kind: Kind::Index, table, .. }) => format!("{name:?} (an index, which comes with {table:?})"),
+        Some(Object { table, .. }) => format!("{name:?} (a trigger, which comes with {table:?})"),
+        None => format!("{name:?}"),
+    });
+    described.collect()
 }
 
 impl<'a> Planner<'a> {
@@ -186,8 +198,8 @@ impl<'a> Planner<'a> {
     pub(super) fn tables_sequence_last(&self) -> Vec<&'a Object> {
         let schema = self.schema;
         let wanted = schema.of(Kind::Table).filter(|table| table.sql.is_some() && self.is_wanted(&table.name));
-        let mut tables: Vec<_> = wanted.collect();
-        tables.sort_by_key(|table| table.table == "sqlite_sequence");
+        let (mut tables, last): (Vec<_>, Vec<_>) = wanted.partition(|table| table.table != "sqlite_sequence");
+        tables.extend(last);
         tables
     }
 
@@ -218,7 +230,7 @@ impl<'a> Planner<'a> {
     }
 
     /// The virtual table whose shadow `name` is.
-    fn owner(&self, name: &str) -> Option<&'a Object> {
+    pub(super) fn owner(&self, name: &str) -> Option<&'a Object> {
         let (before, suffix) = name.rsplit_once('_')?;
         let schema = self.schema;
         let is_owner = |table: &&Object| {
@@ -240,6 +252,14 @@ impl<'a> Planner<'a> {
 
     pub(super) fn text(&mut self, text: &str) {
         self.items.push(Item::Text(text.into()));
+    }
+
+    /// Goes on with the text that is there.
+    pub(super) fn append(&mut self, text: &[u8]) {
+        match self.items.last_mut() {
+            Some(Item::Text(last)) => last.extend_from_slice(text),
+            _ => self.items.push(Item::Text(text.to_vec())),
+        }
     }
 
     pub(super) fn statement(&mut self, sql: &str) {
@@ -305,6 +325,17 @@ pub(super) fn sql_of(object: &Object) -> &str {
 pub(super) fn is_virtual(object: &Object) -> bool {
     let sql = sql_of(object).as_bytes();
     sql.get(..20).is_some_and(|start| start.eq_ignore_ascii_case(b"CREATE VIRTUAL TABLE"))
+}
+
+/// Whether a table is one of those that SQLite keeps itself, and that go in as rows.
+pub(super) fn is_internal(name: &str) -> bool {
+    name == "sqlite_sequence" || is_statistics(name)
+}
+
+/// Whether SQLite makes nothing of this name, except when its schema may be written.
+pub(super) fn is_reserved(name: &str) -> bool {
+    let starts = name.as_bytes().get(..7).is_some_and(|start| start.eq_ignore_ascii_case(b"sqlite_"));
+    starts && !is_internal(name)
 }
 
 /// `sqlite_stat1` to `sqlite_stat4`.

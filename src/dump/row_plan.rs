@@ -24,6 +24,8 @@ pub(super) struct RowPlan {
     pub(super) filter: Filter,
     /// What the table insists on; nothing where its rows are written as the shell does.
     pub(super) guard: Guard,
+    /// Whether its rowids are kept, for what is written later.
+    pub(super) keeps_rowids: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +40,8 @@ pub(super) enum Style {
     RtreeParents,
     /// Each row is a node of an R-Tree, and the rows to write are in its cells.
     RtreeNodes(NodeFormat),
+    /// Nothing is written: only the rowids count.
+    Rowids,
 }
 
 /// Which rows are written, by their first value.
@@ -72,6 +76,7 @@ impl RowPlan {
             style,
             filter: Filter::All,
             guard: Guard::default(),
+            keeps_rowids: false,
         }
     }
 

@@ -9,6 +9,7 @@ use super::notes::{Loss, Notes};
 use super::options::Dialect;
 use super::repack::PackedRow;
 use super::row_plan::{Filter, RowPlan, Source, Style};
+use super::rowids::Rowids;
 use super::rtree::{NodeFormat, Parents};
 use super::shell;
 use crate::btree::entries::Row;
@@ -69,6 +70,8 @@ pub(super) struct RowWriter {
     /// Each row of a statement of several that was written, for who puts them into other statements.
     pub(super) log: Option<Vec<PackedRow>>,
     pub(super) watch: Watch,
+    /// Of the rows, where the plan says that they are kept.
+    pub(super) rowids: Rowids,
     /// Whether a value of the row would be changed, and something can be done against that.
     changed: Cell<bool>,
 }
@@ -97,6 +100,7 @@ impl RowWriter {
             parents,
             log: None,
             watch,
+            rowids: Rowids::default(),
             changed: Cell::new(false),
         }
     }
@@ -114,6 +118,9 @@ impl RowWriter {
     ) -> Result<Written> {
         if row.record.len() + row.rest.map_or(0, |rest| rest.remaining) > self.limits.row {
             notes.count(&plan.table, Loss::Long);
+        }
+        if plan.keeps_rowids {
+            self.rowids.add(row.rowid.ok_or(damaged(row.pgno))?);
         }
         if row.rest.is_some() {
             return self.long_row(out, plan, row);
@@ -139,6 +146,7 @@ impl RowWriter {
             Style::Update => self.update(out, plan, row, notes),
             Style::RtreeParents => self.add_parent(row),
             Style::RtreeNodes(format) => self.node(out, plan, row, format),
+            Style::Rowids => Ok(Written::Whole),
         };
         let written = if self.changed.take() { written.map(|_| Written::Refused) } else { written };
         if !matches!(written, Ok(Written::Whole)) {

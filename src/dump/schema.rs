@@ -1,7 +1,9 @@
 //! The schema table: what a database is made of (file format, section 2.6).
 
+use core::cell::Cell;
 use std::collections::HashMap;
 
+use super::notes::short;
 use crate::btree::entries::Row;
 use crate::btree::{Encoding, Layout, Slot, Value};
 use crate::error::{Error, ErrorKind, Result};
@@ -46,6 +48,16 @@ pub(super) struct Schema {
     /// Where each table is among them, by its name in lower case.
     tables: HashMap<String, usize>,
     size: usize,
+    /// What is not as the schema says it.
+    pub(super) remarks: Vec<String>,
+}
+
+/// How texts of the schema are read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reading {
+    pub(super) encoding: Encoding,
+    /// Whether U+FFFE and U+FFFF are lost when the SQL is loaded.
+    pub(super) loses_noncharacters: bool,
 }
 
 impl Schema {
@@ -53,13 +65,24 @@ impl Schema {
     ///
     /// # Errors
     /// `BtreePage`, naming its page, when it is not one that SQLite writes; `SchemaSize`, when there is no room for it.
-    pub(super) fn add(&mut self, row: Row<'_>, encoding: Encoding, layout: Layout) -> Result<()> {
+    pub(super) fn add(&mut self, row: Row<'_>, reading: Reading, layout: Layout) -> Result<()> {
         let too_much = Error::at_page(ErrorKind::SchemaSize, row.pgno.value());
         // What is not text can take more when it is read than it did before, but not less.
         if row.rest.is_some() || self.size + row.record.len() > MAX_SIZE {
             return Err(too_much);
         }
-        let Some(object) = read(row, encoding, layout)? else { return Ok(()) };
+        let Some((object, oddity)) = read(row, reading, layout)? else { return Ok(()) };
+        if let Some(oddity) = oddity {
+            self.remarks.push(format!("{}: {oddity}", short(&object.name)));
+            // What made the one name the other's would put the rows of both into one table.
+            if object.kind == Kind::Table && self.table(&object.name).is_some() {
+                self.remarks.push(format!(
+                    "{}: there are two of that name then, of which the second is left out",
+                    short(&object.name)
+                ));
+                return Ok(());
+            }
+        }
         let size = object.size();
         if self.size + size > MAX_SIZE {
             return Err(too_much);
@@ -94,14 +117,30 @@ impl Schema {
     }
 }
 
-fn read(row: Row<'_>, encoding: Encoding, layout: Layout) -> Result<Option<Object>> {
+fn read(row: Row<'_>, reading: Reading, layout: Layout) -> Result<Option<(Object, Option<&'static str>)>> {
+    let encoding = reading.encoding;
     let pgno = row.pgno;
     let damaged = Error::at_page(ErrorKind::BtreePage, pgno.value());
     let mut slots = Vec::new();
     Slot::read_all(row.record, pgno, &mut slots)?;
     let value = |index: usize| slots.get(index).ok_or(damaged)?.value(row.record, pgno);
+    let oddity = Cell::new(None);
     let text = |index: usize| match value(index)? {
-        Value::Text(text) => Ok(encoding.decode_lossy(text).into_owned()),
+        Value::Text(bytes) => {
+            let mut text = encoding.decode_lossy(bytes).into_owned();
+            let is_lost = |char| matches!(char, '\u{fffe}' | '\u{ffff}');
+            if encoding.decode(bytes).is_none() || reading.loses_noncharacters && text.contains(is_lost) {
+                oddity.set(Some("its name or its SQL is not valid text, and has U+FFFD in place of what is not"));
+                text = text.replace(is_lost, "\u{fffd}");
+            }
+            // SQLite reads no further.
+            if let Some(end) = text.find('\0') {
+                oddity
+                    .set(Some("its name or its SQL has a NUL, behind which SQLite reads nothing; it is cut off there"));
+                text.truncate(end);
+            }
+            Ok(text)
+        }
         _ => Err(damaged),
     };
     let kind = match text(0)?.as_str() {
@@ -123,5 +162,6 @@ fn read(row: Row<'_>, encoding: Encoding, layout: Layout) -> Result<Option<Objec
         Value::Null => None,
         _ => Some(text(4)?),
     };
-    Ok(Some(Object { kind, name: text(1)?, table: text(2)?, root, sql }))
+    let object = Object { kind, name: text(1)?, table: text(2)?, root, sql };
+    Ok(Some((object, oddity.get())))
 }

@@ -25,7 +25,10 @@ pub(super) fn write_value(out: &mut Vec<u8>, value: Value<'_>, encoding: Encodin
         Value::Text(text) => {
             let text = match encoding {
                 Encoding::Utf8 => Cow::Borrowed(text),
-                _ => Cow::Owned(encoding.decode_lossy(text).into_owned().into_bytes()),
+                _ => Cow::Owned(match encoding.decode(text) {
+                    Some(text) => text.into_owned().into_bytes(),
+                    None => encoding.decode_as_sqlite(text),
+                }),
             };
             let end = memchr::memchr(0, &text);
             let shown = end.and_then(|end| text.get(..end)).unwrap_or(&text);

@@ -17,6 +17,9 @@ impl Planner<'_> {
         }
         if has_schema {
             self.text("PRAGMA foreign_keys=OFF;\nBEGIN TRANSACTION;\n");
+            let made: Vec<_> = tables.iter().copied().filter(|table| !table.name.starts_with("sqlite_")).collect();
+            let drops = self.drops(&made, &self.others());
+            self.append(&drops);
         }
         let mut writable = false;
         let mut may_open = false;
@@ -34,6 +37,7 @@ impl Planner<'_> {
             } else if is_statistics(&table.name) {
                 out.extend_from_slice(b"ANALYZE sqlite_schema;\n");
             } else if table.name.starts_with("sqlite_") {
+                self.notes.say(format!("{}: the sqlite3 shell leaves such a name out", table.name));
                 continue;
             } else if is_virtual(table) {
                 if has_schema {
@@ -48,7 +52,10 @@ impl Planner<'_> {
             }
             if !is_virtual(table) {
                 self.rows(table, |prefix, _, _| {
-                    shell::write_name(prefix, &table.name);
+                    match shell {
+                        Shell::V3_54 if table.name.is_empty() => prefix.extend_from_slice(b"tab"),
+                        _ => shell::write_name(prefix, &table.name),
+                    }
                     Style::Shell(shell)
                 })?;
                 if has_schema && let Some(Item::Rows(rows)) = self.items.last_mut() {
@@ -59,11 +66,8 @@ impl Planner<'_> {
         if has_schema {
             let mut others = self.others();
             if shell == Shell::V3_54 {
-                others.sort_by_key(|object| match object.kind {
-                    Kind::View => 0,
-                    Kind::Trigger => 1,
-                    _ => 2,
-                });
+                let of = |kind: Kind| others.iter().filter(move |object| object.kind == kind);
+                others = of(Kind::View).chain(of(Kind::Trigger)).chain(of(Kind::Index)).copied().collect();
             }
             let mut out = Vec::new();
             for object in others {

@@ -1,8 +1,11 @@
 mod against_the_shell;
 mod d1;
+mod d1_hanging;
 mod d1_long;
 mod d1_refused;
 mod damage;
+mod drops;
+mod odd_names;
 mod parts;
 mod random;
 mod refused;

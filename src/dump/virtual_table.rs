@@ -11,6 +11,8 @@ pub(super) struct FullText {
     pub(super) content: Content,
     /// The tokenizers it names that only some programs have.
     pub(super) foreign_tokenizer: Option<String>,
+    /// Under which name the place of its texts has its rowid.
+    pub(super) rowid: String,
     /// Whether each value can have a language of its own.
     pub(super) locale: bool,
 }
@@ -41,11 +43,26 @@ pub(super) fn has_shadow(shape: &VirtualTable, name: &str, suffix: &str) -> bool
         "fts5" => {
             let is_given =
                 matches!(FullText::of(shape).content, Content::Of(table) if table.eq_ignore_ascii_case(name));
-            ["data", "idx", "content", "docsize", "config"].contains(&suffix) && !is_given
+            FULL_TEXT_5.contains(&suffix) && !is_given
         }
-        "fts3" | "fts4" => ["content", "segments", "segdir", "docsize", "stat"].contains(&suffix),
-        "rtree" | "rtree_i32" | "geopoly" => ["node", "rowid", "parent"].contains(&suffix),
-        _ => false,
+        module => suffixes(module).contains(&suffix),
+    }
+}
+
+/// The tables that a virtual table of this name can keep its own data in.
+pub(super) fn shadows(shape: &VirtualTable, name: &str) -> Vec<String> {
+    let all = suffixes(&shape.module).iter().map(|suffix| (format!("{name}_{suffix}"), suffix));
+    all.filter(|(shadow, suffix)| has_shadow(shape, shadow, suffix)).map(|(shadow, _)| shadow).collect()
+}
+
+const FULL_TEXT_5: [&str; 5] = ["data", "idx", "content", "docsize", "config"];
+
+fn suffixes(module: &str) -> &'static [&'static str] {
+    match module {
+        "fts5" => &FULL_TEXT_5,
+        "fts3" | "fts4" => &["content", "segments", "segdir", "docsize", "stat"],
+        "rtree" | "rtree_i32" | "geopoly" => &["node", "rowid", "parent"],
+        _ => &[],
     }
 }
 
@@ -53,7 +70,8 @@ impl FullText {
     /// What the arguments say: options, which have an equals sign behind a word, and columns.
     pub(super) fn of(shape: &VirtualTable) -> Self {
         let (columns, content) = (Vec::new(), Content::Own);
-        let mut table = Self { columns, content, foreign_tokenizer: None, locale: false };
+        let rowid = "rowid".to_owned();
+        let mut table = Self { columns, content, foreign_tokenizer: None, rowid, locale: false };
         for argument in &shape.arguments {
             let (word, rest) = first_word(argument);
             match rest.trim_start().strip_prefix('=') {
@@ -73,6 +91,8 @@ impl FullText {
             self.foreign_tokenizer = named.filter(|word| !own.iter().any(|own| own.eq_ignore_ascii_case(word)));
         } else if "content".starts_with(name) {
             self.content = if value.is_empty() { Content::None } else { Content::Of(value.to_owned()) };
+        } else if "content_rowid".starts_with(name) {
+            value.clone_into(&mut self.rowid);
         } else if name == "locale" {
             self.locale = value == "1";
         }

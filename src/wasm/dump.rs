@@ -29,8 +29,9 @@ impl Dump {
         no_data: bool,
         no_schema: bool,
         salvage: bool,
+        drop: bool,
     ) -> JsResult<Dump> {
-        let options = options(dialect, tables, no_data, no_schema, salvage)?;
+        let options = Options { drop, ..options(dialect, tables, no_data, no_schema, salvage)? };
         let dump = dump::Dump::new(DatabaseHeader::parse(header)?, page_count, options)?;
         Ok(Self { dump, needed: Vec::new() })
     }
@@ -111,7 +112,7 @@ impl Dump {
         self.dump.visited() as f64
     }
 
-    /// Names asked for that no table has.
+    /// Names asked for that no table and no view has, in quotes, with what they are.
     #[wasm_bindgen(js_name = unknownTables)]
     pub fn unknown_tables(&self) -> Vec<String> {
         self.dump.unknown_tables()
@@ -131,7 +132,7 @@ pub(super) fn options(
     salvage: bool,
 ) -> Result<Options, ErrorKind> {
     let (_, dialect) = DIALECTS.into_iter().find(|(name, _)| *name == dialect).ok_or(ErrorKind::Usage)?;
-    Ok(Options { dialect, tables, no_data, no_schema, salvage })
+    Ok(Options { dialect, tables, no_data, no_schema, salvage, drop: false })
 }
 
 pub(super) fn numbers(ranges: Vec<PageRange>) -> Vec<u32> {

@@ -107,6 +107,44 @@ describe("dump", () => {
     expect(stderr).toBe("warning: t: text after a NUL is cut off, as the sqlite3 shell does (1 times)\n");
   });
 
+  test("rows that break a constraint are loaded with all others", () => {
+    runSql(
+      join(folder, "broken.db"),
+      "CREATE TABLE t (id INTEGER PRIMARY KEY, a CHECK (a > 0), b); PRAGMA ignore_check_constraints = 1; INSERT INTO t VALUES (1, 1, 1), (2, -1, 2), (3, 3, NULL); PRAGMA writable_schema = 1; UPDATE sqlite_schema SET sql = replace(sql, 'b)', 'b NOT NULL)')",
+    );
+    const { status, stdout, stderr } = cli.run("dump", "broken.db");
+    expect([status, stderr]).toEqual([0, ""]);
+    expect(loaded(stdout, "SELECT group_concat(a || ':' || ifnull(b, 'NULL'), ' ') FROM t")).toBe(
+      "1:1 -1:2 3:NULL",
+    );
+    writeFileSync(join(folder, "broken.sql"), stdout);
+    expect(cli.run("import", "broken.sql", "-o", "imported.db").status).toBe(0);
+    expect(cli.run("dump", "imported.db").stdout).toBe(stdout);
+    const d1 = cli.run("dump", "broken.db", "--dialect", "d1");
+    expect(d1.status).toBe(3);
+    expect(d1.stderr).toContain("a row breaks NOT NULL or STRICT, so that D1 would refuse everything");
+  });
+
+  test("with --drop it is loaded over what is there, again and again", () => {
+    for (const dialect of ["sqlite", "d1", "sqlite3-cli-3.40"]) {
+      const { stdout } = cli.run("dump", "app.db", "--drop", "--dialect", dialect);
+      const query = "SELECT count(*) FROM orders; SELECT count(*) FROM v";
+      expect(loaded(stdout + stdout, query)).toBe("300\n2");
+    }
+    const { status, stderr } = cli.run("dump", "app.db", "--drop", "--no-schema");
+    expect(status).toBe(2);
+    expect(stderr).toContain("[USAGE]");
+  });
+
+  test("a view is dumped when it is asked for, and an index is no table", () => {
+    const { stdout } = cli.run("dump", "app.db", "--table", "V");
+    expect(stdout).toContain("CREATE VIEW v");
+    expect(stdout).not.toContain("CREATE TABLE");
+    expect(cli.run("dump", "app.db", "--table", "by_a").stderr).toContain(
+      'there is no table "by_a" (an index, which comes with "other")',
+    );
+  });
+
   test("a damaged page is an error that names it, or with --salvage a warning", () => {
     const bytes = readFileSync(path);
     const size = bytes.readUInt16BE(16);

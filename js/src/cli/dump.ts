@@ -20,6 +20,7 @@ interface Options {
   data: boolean;
   schema: boolean;
   salvage?: boolean;
+  drop?: boolean;
   json?: boolean;
 }
 
@@ -39,9 +40,10 @@ export function addDump(program: Command, signal: AbortSignal): void {
     .addOption(
       new Option("--dialect <name>", "where the SQL is meant to go").choices(DIALECTS).default("sqlite"),
     )
-    .option("--table <name...>", "only these tables, with their indexes, triggers and sequences")
+    .option("--table <name...>", "only these tables and views, with their indexes, triggers and sequences")
     .option("--no-data", "no rows")
     .option("--no-schema", "only rows")
+    .option("--drop", "first drop what is made, if it exists")
     .option("--salvage", "go on behind damaged pages, and say what was left out")
     .action(async (subject: string, _options, command: Command) => {
       const options = command.optsWithGlobals<Options>();
@@ -59,6 +61,7 @@ export function addDump(program: Command, signal: AbortSignal): void {
           tables: options.table,
           noData: !options.data,
           noSchema: !options.schema,
+          drop: options.drop,
           salvage: options.salvage,
           signal,
           // A bar would be in the way of SQL that goes to the same terminal.

@@ -22,10 +22,12 @@ export const DIALECTS = ["sqlite", "d1", "sqlite3-cli", "sqlite3-cli-3.40", "sql
 export interface DumpOptions extends JobOptions {
   /** `sqlite` unless given. */
   dialect?: Dialect | undefined;
-  /** Only these tables, with their indexes, triggers and sequences; all of them when it is empty. */
+  /** Only these tables, with their indexes, triggers and sequences, and these views; everything when it is empty. */
   tables?: string[] | undefined;
   /** No rows. With `noSchema` too, what is left are the statements around them. */
   noData?: boolean | undefined;
+  /** Begins with `DROP … IF EXISTS` for whatever it makes, so that it can be loaded over what is there. */
+  drop?: boolean | undefined;
   /** Only rows. */
   noSchema?: boolean | undefined;
   /** Goes on behind damaged pages, and warns of what was left out. Reads everything twice. */
@@ -70,6 +72,9 @@ function checked(options: DumpOptions): DumpOptions & { dialect: Dialect } {
   if (!DIALECTS.includes(dialect)) {
     throw new PagemarkError("USAGE", `${dialect} is no dialect; there are ${DIALECTS.join(", ")}`);
   }
+  if (options.drop && options.noSchema) {
+    throw new PagemarkError("USAGE", "drop makes tables anew, for which noSchema leaves nothing: leave one of them out");
+  }
   return { ...options, dialect: dialect === "sqlite3-cli" ? "sqlite3-cli-3.54" : dialect };
 }
 
@@ -79,7 +84,7 @@ async function* dumpSteps(
   options: DumpOptions & { dialect: Dialect },
   { Dump }: DumpCore,
 ): AsyncGenerator<Uint8Array, void, void> {
-  const { dialect, tables = [], noData = false, noSchema = false, salvage = false } = options;
+  const { dialect, tables = [], noData = false, noSchema = false, salvage = false, drop = false } = options;
   const { signal, onProgress, onWarning } = options;
   const { pageSize, pageCount } = moment;
   const total = salvage ? pageCount * 2 : pageCount;
@@ -91,7 +96,7 @@ async function* dumpSteps(
     parts = DumpParts.start(moment, options);
     const header = new Uint8Array(pageSize);
     await moment.read(1, header, signal);
-    dump = new Dump(header, pageCount, dialect, tables, noData, noSchema, salvage);
+    dump = new Dump(header, pageCount, dialect, tables, noData, noSchema, salvage, drop);
     for (let step = dump.poll(); ; step = dump.poll()) {
       signal?.throwIfAborted();
       if (step === NEED_PAGES) {
@@ -117,7 +122,7 @@ async function* dumpSteps(
   } catch (error) {
     const translated = translateCoreError(error, name);
     if (!(translated instanceof PagemarkError) || translated.code !== "TABLE_UNKNOWN") throw translated;
-    const unknown = (dump?.unknownTables() ?? []).map((table) => JSON.stringify(table)).join(", ");
+    const unknown = (dump?.unknownTables() ?? []).join(", ");
     const message = `${name}: there is no table ${unknown}; leave the names out for all tables`;
     throw new PagemarkError("TABLE_UNKNOWN", message, { name });
   } finally {

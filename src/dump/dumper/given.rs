@@ -55,7 +55,7 @@ impl Dump {
         let Some(Item::Rows(plan)) = self.items.get(self.current) else { return None };
         let is_simple = matches!(plan.style, Style::Shell(_) | Style::Many { .. }) && plan.filter == Filter::All;
         // Behind damage, a part would have to know what was before it.
-        if !is_simple || self.options.salvage || self.phase != Phase::Write || !self.opened {
+        if !is_simple || plan.keeps_rowids || self.options.salvage || self.phase != Phase::Write || !self.opened {
             return None;
         }
         let part = self.entries.as_mut()?.give(between)?;

@@ -56,7 +56,7 @@ fn statements(sql: &str) -> Vec<String> {
 }
 
 /// Runs statements in one transaction, as D1's import does.
-fn run(db: &Connection, statements: &[String]) {
+pub(super) fn run(db: &Connection, statements: &[String]) {
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true).unwrap();
     db.execute_batch("PRAGMA foreign_keys = ON; BEGIN").unwrap();
     for statement in statements {
@@ -73,7 +73,7 @@ pub(super) fn load(statements: &[String]) -> Connection {
 }
 
 /// What SQL can see of a database, without what virtual tables store.
-fn contents(db: &Connection) -> Vec<String> {
+pub(super) fn contents(db: &Connection) -> Vec<String> {
     let shadows = rows(db, "SELECT name FROM pragma_table_list WHERE type = 'shadow'");
     let mut statement = db
         .prepare("SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE name NOT LIKE '%stat4' ORDER BY type, name")
@@ -266,7 +266,7 @@ fn b28_full_text_is_found_again() {
            CREATE VIRTUAL TABLE "it's ""odd""" USING fts5("c""d"); INSERT INTO "it's ""odd""" VALUES ('odd');
            CREATE VIRTUAL TABLE words USING fts5vocab(own, row);
            CREATE TABLE user_content (a); INSERT INTO user_content VALUES ('mine');
-           CREATE VIRTUAL TABLE user USING fts5(a, content = 'user_content');
+           CREATE VIRTUAL TABLE user USING fts5(a, content = 'user_content'); INSERT INTO user(user) VALUES ('rebuild');
            CREATE TRIGGER added AFTER INSERT ON notes BEGIN INSERT INTO of_table (rowid, title, body) VALUES (new.id, new.title, new.body); END;"#,
     );
     let (statements, warnings) = d1_dump(&sample, &d1_options());

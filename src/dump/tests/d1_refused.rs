@@ -32,6 +32,10 @@ fn b29_what_d1_does_not_take_is_said_and_left_out() {
             "long: its SQL is longer than the 100000 bytes that D1 takes; it is left out",
             "six: it puts together more than the 5 SELECTs that D1 takes; it is left out",
             "_CF_view: a name that begins with _cf_ is Cloudflare's own; it is left out",
+            "of_six: it needs six, which is left out; so it is, too",
+            "of_wide: it needs wide, which is left out; so it is, too",
+            "of_wide_t: it needs wide, which is left out; so it is, too",
+            "of_six_t: it needs six, which is left out; so it is, too",
             "long_t: its SQL is longer than the 100000 bytes that D1 takes; it is left out",
             "six_t: it puts together more than the 5 SELECTs that D1 takes; it is left out",
             "_cf_i: a name that begins with _cf_ is Cloudflare's own; it is left out",
@@ -41,7 +45,7 @@ fn b29_what_d1_does_not_take_is_said_and_left_out() {
     );
     let db = load(&statements);
     let names = rows(&db, "SELECT name FROM sqlite_schema WHERE name NOT LIKE 'ft_%'");
-    assert_eq!(names.len(), ["t", "sqlite_sequence", "ft", "five", "of_six"].len(), "{names:?}");
+    assert_eq!(names.len(), ["t", "sqlite_sequence", "ft", "five"].len(), "{names:?}");
 
     sample = Sample::of(
         4096,

@@ -23,9 +23,15 @@ impl Drop for Loaded {
 pub(super) fn load(program: &str, sql: &[u8], name: &str) -> Loaded {
     let path = std::env::temp_dir().join(format!("pagemark-load-{}-{name}.db", std::process::id()));
     let _ = fs::remove_file(&path);
+    run(program, &path, sql);
+    Loaded(path)
+}
+
+/// Has a shell of its own run SQL.
+pub(super) fn run(program: &str, path: &Path, sql: &[u8]) {
     let mut child = Command::new(program)
         .args(["-batch", "-bail"])
-        .arg(&path)
+        .arg(path)
         .stdin(Stdio::piped())
         .stderr(Stdio::piped())
         .stdout(Stdio::piped())
@@ -37,7 +43,6 @@ pub(super) fn load(program: &str, sql: &[u8], name: &str) -> Loaded {
     let output = child.wait_with_output().unwrap();
     let _ = writer.join();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    Loaded(path)
 }
 
 /// Everything that SQL can see of a database, in order.
