@@ -73,7 +73,10 @@ function checked(options: DumpOptions): DumpOptions & { dialect: Dialect } {
     throw new PagemarkError("USAGE", `${dialect} is no dialect; there are ${DIALECTS.join(", ")}`);
   }
   if (options.drop && options.noSchema) {
-    throw new PagemarkError("USAGE", "drop makes tables anew, for which noSchema leaves nothing: leave one of them out");
+    throw new PagemarkError(
+      "USAGE",
+      "drop makes tables anew, for which noSchema leaves nothing: leave one of them out",
+    );
   }
   return { ...options, dialect: dialect === "sqlite3-cli" ? "sqlite3-cli-3.54" : dialect };
 }
