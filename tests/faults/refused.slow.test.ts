@@ -97,6 +97,10 @@ describe.runIf(process.platform === "linux")("a read or an open that the system 
         const codes = codesOf(stdout, stderr);
         expect([status, codes.length > 0], what).toEqual([1, true]);
         for (const code of codes) expect(code, what).toMatch(/^(SOURCE|STORE)_/);
+        // Which file, and what to do.
+        expect(stderr + stdout, what).toMatch(
+          /(app\.db|restored\.db|app\.sql|small\.db|store|tmp)\b.*: .*; /,
+        );
       }
       // Else nothing was refused at all.
       expect(failures).toBeGreaterThan(0);

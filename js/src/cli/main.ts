@@ -19,11 +19,13 @@ heedSignals();
 process.stdout.on("error", (error: unknown) => fail(() => outputFailed(error)));
 // Whoever reads errors may leave, too.
 process.stderr.on("error", () => {});
-process.on("uncaughtException", (error) =>
+process.on("uncaughtException", (error) => {
+  // What nobody waited for may fail, too, when the command is asked to end. It is cleaning up.
+  if (interrupt.aborted) return;
   fail(() => {
     throw error;
-  }),
-);
+  });
+});
 
 const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
 

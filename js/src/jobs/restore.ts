@@ -77,9 +77,10 @@ async function* restoreChunks(
   const restore = await restorer(files.length, total);
   const share = Math.max(LEAST_STEP, Math.floor(READ_AHEAD / files.length / (1 + restore.ahead)));
   const step = files.length <= FEW_FILES ? Number.POSITIVE_INFINITY : share;
-  const readers = await Promise.all(files.map((file) => ObjectReader.open(store, file, step, signal)));
+  const opening = files.map((file) => ObjectReader.open(store, file, step, signal));
   let done = 0;
   try {
+    const readers = await Promise.all(opening);
     for (;;) {
       const step = await restore.next();
       signal?.throwIfAborted();
@@ -102,7 +103,9 @@ async function* restoreChunks(
     throw translateCoreError(error, files[restore.current]?.key);
   } finally {
     await restore.close();
-    await Promise.all(readers.map((reader) => reader.close()));
+    // Those, too, that were opened when another could not be.
+    const opened = await Promise.allSettled(opening);
+    await Promise.all(opened.map((reader) => reader.status === "fulfilled" && reader.value.close()));
   }
 }
 

@@ -1,6 +1,6 @@
 import type { PageFiles } from "../core/index.ts";
 import { DamageError, SourceError } from "../errors/index.ts";
-import { changed } from "./file-errors.ts";
+import { changed, fileError } from "./file-errors.ts";
 import type { Bytes } from "./file-handle.ts";
 import type { Moment, SourceIdentity } from "./source.ts";
 
@@ -92,6 +92,8 @@ export class FileMoment implements Moment {
     this.#reading.add(reading);
     try {
       await reading;
+    } catch (error) {
+      throw fileError(error, this.#pages.path);
     } finally {
       this.#reading.delete(reading);
     }
@@ -107,7 +109,11 @@ export class FileMoment implements Moment {
     // Descriptors and locks stay until nothing reads through them.
     await Promise.allSettled(this.#reading);
     this.#pages.side?.overlay.free();
-    await this.#hold.release();
+    try {
+      await this.#hold.release();
+    } catch (error) {
+      throw fileError(error, this.#pages.path);
+    }
   }
 
   #check(first: number, into: Uint8Array): void {

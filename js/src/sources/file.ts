@@ -2,7 +2,7 @@ import { parse } from "node:path";
 import { translateCoreError } from "../core/index.ts";
 import { pinCopy } from "./file-copy.ts";
 import { OpenDatabase } from "./file-database.ts";
-import { changed } from "./file-errors.ts";
+import { changed, fileError } from "./file-errors.ts";
 import { realPath } from "./file-handle.ts";
 import { SharedLock } from "./file-lock.ts";
 import { FileMoment } from "./file-moment.ts";
@@ -71,7 +71,7 @@ class FileSource implements PageSource {
       }
       throw changed(this.#path);
     } catch (error) {
-      throw translateCoreError(error, this.#path);
+      throw fileError(translateCoreError(error, this.#path), this.#path);
     }
   }
 

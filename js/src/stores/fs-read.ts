@@ -27,7 +27,7 @@ export function streamFile(
     ended ??= (async () => {
       signal?.removeEventListener("abort", onAbort);
       await reading?.catch(() => {}); // else the number of the file could be another's by the time it is read
-      await handle.close();
+      await handle.close().catch(failed("read", path));
     })();
     return ended;
   };

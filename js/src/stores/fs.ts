@@ -69,7 +69,7 @@ class FolderStore implements Store {
       options.signal?.throwIfAborted();
       return streamFile(handle, path, byteRange(found.size, options), options.signal);
     } catch (error) {
-      await handle.close();
+      await handle.close().catch(() => {}); // what went wrong first says more
       throw error;
     }
   }
