@@ -12,7 +12,7 @@
 //! | 1 | [`page`] |
 //! | 2 | [`btree`], [`ltx`], [`bookmark`] |
 //! | 3 | [`snapshot`], `dump` (with its feature) |
-//! | 4 | [`catalog`] |
+//! | 4 | [`catalog`], [`compare`] |
 //! | 5 | [`job`] |
 //! | 6 | `wasm` (on wasm32) |
 
@@ -22,6 +22,7 @@ pub mod bookmark;
 pub mod btree;
 pub mod bytes;
 pub mod catalog;
+pub mod compare;
 #[cfg(feature = "dump")]
 pub mod dump;
 pub mod error;

@@ -20,9 +20,11 @@ export {
   type RestoreOptions,
   type Shown,
 } from "./jobs/database.ts";
+export { databasesIn, type StoredDatabase } from "./jobs/databases.ts";
 export type { Dialect, DumpOptions } from "./jobs/dump.ts";
 export { dumpSource } from "./jobs/dump-source.ts";
 export { pagemark } from "./jobs/pagemark.ts";
+export type { CompareOptions, Preview, RowChanges, TableChange } from "./jobs/preview.ts";
 export type { JobOptions, Progress } from "./jobs/progress.ts";
 export type { Backup } from "./jobs/record.ts";
 export type { StepOptions } from "./jobs/run-pages.ts";

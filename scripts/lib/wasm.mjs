@@ -9,7 +9,7 @@ import { root } from "./run.mjs";
  * BUDGETS are of the gzipped files, in bytes; raising one needs a reason in the commit message.
  */
 export const modules = [
-  { name: "core", crate: "pagemark", feature: "bind-core", budget: 165_000 },
+  { name: "core", crate: "pagemark", feature: "bind-core", budget: 195_000 },
   // Nearly all of it runs over every row, so all of it is made fast, not small.
   { name: "dump", crate: "pagemark", feature: "bind-dump", level: 3, inlining: 75, budget: 200_000 },
   // How SQLite's C is compiled is in .cargo/config.toml; all of -O2 would make it 620 kB.

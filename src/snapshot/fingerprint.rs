@@ -48,6 +48,11 @@ pub struct PageState {
 }
 
 impl PageState {
+    /// Whether `page` is the page that it was kept of.
+    pub fn is_of(&self, page: &[u8]) -> bool {
+        self.fingerprint == Fingerprint::of(page)
+    }
+
     /// Appends the state to `out`, [`STATE_SIZE`] bytes.
     pub fn encode(&self, out: &mut Vec<u8>) {
         out.put_u64(self.checksum.value());

@@ -7,6 +7,8 @@
 
 #[cfg(feature = "bind-core")]
 mod catalog;
+#[cfg(feature = "bind-core")]
+mod compare;
 #[cfg(feature = "bind-dump")]
 mod dump;
 #[cfg(feature = "bind-dump")]

@@ -84,7 +84,7 @@ fn encode_states(states: &[Option<PageState>]) -> Vec<u8> {
     out
 }
 
-fn decode_states(bytes: &[u8]) -> JsResult<Vec<Option<PageState>>> {
+pub(super) fn decode_states(bytes: &[u8]) -> JsResult<Vec<Option<PageState>>> {
     let states = bytes.chunks(STATE_SIZE).map(|chunk| match chunk.iter().all(|&byte| byte == 0) {
         true => Ok(None),
         false => PageState::decode(&mut Reader::new(chunk, 0, ErrorKind::Usage)).map(Some),

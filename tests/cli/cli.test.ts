@@ -86,11 +86,10 @@ describe("restore and download", () => {
   test("A12 a dry run says which tables would vanish, and changes nothing", () => {
     runSql(join(folder, "app.db"), "CREATE TABLE later (a)");
     const preview = json("restore", "app", "--from", "store", "-o", "app.db", "--dry-run");
-    expect(preview).toMatchObject({
-      vanish: [{ name: "later", rows: 0 }],
-      stay: [{ name: "orders" }],
-      come: [],
-    });
+    expect(preview.tables).toMatchObject([
+      { name: "later", change: "vanish", rows_now: 0, rows_then: null },
+      { name: "orders", change: "changed", rows: { back: 40, gone: 0, updated: 0 } },
+    ]);
     expect(count("app.db", "later")).toBe(0);
   });
 

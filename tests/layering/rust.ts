@@ -13,6 +13,7 @@ export const RUST_LAYERS: Readonly<Record<string, number>> = {
   snapshot: 4,
   dump: 4,
   catalog: 5,
+  compare: 5,
   job: 6,
   engine: 6,
   wasm: 7,

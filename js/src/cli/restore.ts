@@ -3,9 +3,10 @@ import { pagemark } from "../jobs/pagemark.ts";
 import { backupJson, describeBackup, print, tableJson, tablesTable, warnAll } from "./output.ts";
 import { PageHeads } from "./page-heads.ts";
 import { fileName, openBackups, openSource, openStore, withBackups } from "./places.ts";
+import { previewJson, previewText } from "./preview.ts";
 import { withBar } from "./progress-bar.ts";
 import { STANDARD } from "./standard-output.ts";
-import { checkTarget, exists, inspect, tablesOf, writeTarget } from "./target.ts";
+import { checkTarget, inspect, writeTarget } from "./target.ts";
 import { momentText } from "./times.ts";
 
 interface Options {
@@ -36,7 +37,7 @@ export function addRestore(program: Command, signal: AbortSignal): void {
       const options = command.optsWithGlobals<Options>();
       const output = options.output ?? `${await fileName(name)}.db`;
       await withBackups(name, options.from, () =>
-        options.dryRun ? dryRun(name, output, options) : restore(name, output, options, signal),
+        options.dryRun ? dryRun(name, output, options, signal) : restore(name, output, options, signal),
       );
     });
 }
@@ -73,19 +74,11 @@ async function restore(name: string, output: string, options: Options, signal: A
 }
 
 /** What a restore would do to the tables of an existing file. */
-async function dryRun(name: string, output: string, { from, at, json = false }: Options): Promise<void> {
-  const shown = await (await openBackups(name, from)).show(at && momentText(at));
-  const before = (await exists(output)) ? await tablesOf(output) : [];
-  const names = new Set(shown.tables.map((table) => table.name));
-  const vanish = before.filter((table) => !names.has(table.name));
-  const stay = before.filter((table) => names.has(table.name));
-  const come = shown.tables.filter((table) => !before.some((old) => old.name === table.name));
-  print(json, { file: output, backup: backupJson(shown.backup), vanish, stay, come }, () =>
-    [
-      `would restore ${output} to ${shown.backup.createdAt} (backup ${shown.backup.id})`,
-      `vanish: ${vanish.map(({ name, rows }) => `${name} (${rows ?? "-"} rows)`).join(", ") || "no table"}`,
-      `go back: ${stay.map(({ name }) => name).join(", ") || "no table"}`,
-      `come: ${come.map(({ name }) => name).join(", ") || "no table"}`,
-    ].join("\n"),
+async function dryRun(name: string, output: string, options: Options, signal: AbortSignal): Promise<void> {
+  const { from, at = "", json = false } = options;
+  const database = pagemark(openSource(output), { store: openStore(from), name });
+  const preview = await withBar(`comparing ${output}`, json, (onProgress) =>
+    database.preview({ at: momentText(at), signal, onProgress }),
   );
+  print(json, previewJson(output, preview), () => previewText(output, preview, at));
 }

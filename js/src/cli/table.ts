@@ -4,7 +4,8 @@ import stringWidth from "string-width";
 export type Align = "left" | "right";
 
 const GAP = "  ";
-/** A column is not made narrower than this; then each row becomes a block of lines. */
+/** A column is not made narrower than its longest word, up to this; then each row becomes a block of lines. */
+const LONGEST_WORD = 16;
 const NARROWEST = 8;
 
 /** As many columns as the terminal has; where there is none, as COLUMNS says, or 80. */
@@ -23,7 +24,8 @@ export function layOut(
   const widths = head.map((name, at) =>
     Math.max(...[name, ...rows.map((row) => row[at] ?? "")].map(widthOf)),
   );
-  if (!shrink(widths, align, width)) return blocks(head, rows, width);
+  const least = head.map((name, at) => longestWord([name, ...rows.map((row) => row[at] ?? "")]));
+  if (!shrink(widths, least, align, width)) return blocks(head, rows, width);
   return [head, ...rows].map((row) => line(row, widths, align)).join("\n");
 }
 
@@ -40,19 +42,23 @@ export function layOutText(text: string, width = terminalWidth()): string {
 }
 
 /** Takes from the widest columns of texts until all of them fit; whether they do. */
-function shrink(widths: number[], align: Align[], width: number): boolean {
+function shrink(widths: number[], least: number[], align: Align[], width: number): boolean {
   let over = widths.reduce((sum, each) => sum + each, (widths.length - 1) * GAP.length) - width;
-  while (over > 0) {
-    const texts = widths.filter((_, at) => align[at] !== "right");
-    const widest = Math.max(...texts);
-    if (widest <= NARROWEST) return false;
-    const at = widths.findIndex((each, at) => each === widest && align[at] !== "right");
-    const second = Math.max(NARROWEST, ...texts.filter((each) => each < widest));
-    const cut = Math.min(over, widest - Math.min(second, widest - 1));
-    widths[at] = widest - cut;
-    over -= cut;
+  for (; over > 0; over--) {
+    let widest: number | undefined;
+    for (const [at, each] of widths.entries()) {
+      const mayShrink = align[at] !== "right" && each > (least[at] ?? 0);
+      if (mayShrink && each > (widths[widest ?? -1] ?? 0)) widest = at;
+    }
+    if (widest === undefined) return false;
+    widths[widest] = (widths[widest] ?? 0) - 1;
   }
   return true;
+}
+
+function longestWord(texts: string[]): number {
+  const words = texts.flatMap((text) => text.split(/\s/)).map(widthOf);
+  return Math.min(LONGEST_WORD, Math.max(...words));
 }
 
 function line(row: string[], widths: number[], align: Align[]): string {

@@ -117,7 +117,7 @@ export async function inspect(
 }
 
 /** The tables of a database file, with their rows. What passed by in `heads` is not read again. */
-export async function tablesOf(path: string, heads?: PageHeads): Promise<Table[]> {
+async function tablesOf(path: string, heads?: PageHeads): Promise<Table[]> {
   /** Leaves lie side by side mostly, so one read serves many; what is above them does not. */
   const WINDOW = heads ? 16 << 10 : 256 << 10;
   const moment = await openSource(path).pin();

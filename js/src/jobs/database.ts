@@ -9,6 +9,7 @@ import { dumpSource } from "./dump-source.ts";
 import { History, type Link, type Listed } from "./history.ts";
 import { KnownHistory } from "./known-history.ts";
 import { discard } from "./leftovers.ts";
+import { type CompareOptions, comparePages, type Preview } from "./preview.ts";
 import { isLostFingerprint, PreviousStates } from "./previous-states.ts";
 import type { JobOptions } from "./progress.ts";
 import { openProvedMoment } from "./proved-moment.ts";
@@ -176,6 +177,37 @@ export class Backups {
     });
   }
 
+  /** What a restore to `at` would do to the tables of `now`, the database as it is; of none, where there is none yet. */
+  preview(now: Moment | undefined, at?: At, options: CompareOptions = {}): Promise<Preview> {
+    return translating(this.name, async () => {
+      const { signal } = options;
+      const plan = await planRestore(this.store, this.#folder, formatAt(at), signal);
+      const then = await openProvedMoment(this.store, this.#folder, plan, signal);
+      let states: PreviousStates | undefined;
+      try {
+        states = await this.#statesOf(plan, signal);
+        const compared = await comparePages(now, then, states, options);
+        return { ...(plan.record && { backup: toBackup(plan.record) }), ...compared };
+      } finally {
+        await states?.close();
+        await then.release();
+      }
+    });
+  }
+
+  /** The fingerprints of a backup's pages; nothing where there are none, or no more. */
+  async #statesOf({ record }: RestorePlan, signal?: AbortSignal): Promise<PreviousStates | undefined> {
+    if (!record) return undefined;
+    const history = await History.load(this.store, this.#folder, "all", signal);
+    const links = history.fingerprints(record);
+    try {
+      return await PreviousStates.open(this.store, links, signal);
+    } catch (error) {
+      if (isLostFingerprint(translateCoreError(error), links)) return undefined;
+      throw error;
+    }
+  }
+
   /** Proves what is stored; see {@link Verification}. */
   verify(options: Omit<VerifyOptions, "at"> & { at?: At } = {}): Promise<Verification> {
     const { at, ...rest } = options;
@@ -237,6 +269,17 @@ export class Database {
     return (await this.#backups()).verify(options);
   }
 
+  /** What {@link Database.restore} would do to each table: its contents are compared, and nothing is changed. */
+  async preview({ at, ...options }: CompareOptions & { at?: At } = {}): Promise<Preview> {
+    const backups = await this.#backups();
+    const now = await this.source.pin({ signal: options.signal }).catch(nothingYet);
+    try {
+      return await backups.preview(now, at, options);
+    } finally {
+      await now?.release();
+    }
+  }
+
   /**
    * Puts a backup in the place of the database, after backing that up. A crash leaves the old database or the new.
    *
@@ -268,10 +311,8 @@ export class Database {
     try {
       return await backups.create(this.source, { signal }, true);
     } catch (error) {
-      // No database yet: nothing to undo.
-      const { code } = error as { code?: string };
-      if (code === "SOURCE_MISSING" || code === "DATABASE_EMPTY") return undefined;
-      throw error;
+      // Nothing to undo.
+      return nothingYet(error);
     }
   }
 
@@ -285,6 +326,12 @@ export class Database {
 function isRefusal(error: unknown, signal: AbortSignal | undefined): boolean {
   if (signal?.aborted && error === signal.reason) return true;
   return error instanceof PagemarkError && error.code === "SOURCE_IN_USE";
+}
+
+/** Nothing when there is no database yet, or else the error. */
+function nothingYet(error: unknown): undefined {
+  const { code } = error as { code?: string };
+  if (code !== "SOURCE_MISSING" && code !== "DATABASE_EMPTY") throw error;
 }
 
 /** By the fingerprints; where those are lost, by reading the whole chain as a restore does. */

@@ -4,9 +4,9 @@ import { PagemarkError } from "../errors/index.ts";
 export interface Progress {
   /**
    * `pages`: reading and storing pages. `restore`: reading stored files. `verify`: checking stored objects.
-   * `dump`: turning pages into SQL.
+   * `dump`: turning pages into SQL. `compare`: reading the database as it is now.
    */
-  phase: "pages" | "restore" | "verify" | "dump";
+  phase: "pages" | "restore" | "verify" | "dump" | "compare";
   /** Units done: pages, or bytes of stored files. Never falls within a phase. */
   done: number;
   /** Units in all. */

@@ -10,6 +10,9 @@ export interface Registered extends Identity {
   tables: number;
   /** In bytes, when it was last heard of. */
   size: number;
+  /** The newest backup; `null` where none was made since it was asked for. */
+  lastBackupAt?: string | null;
+  lastBackupOrigin?: string | null;
 }
 
 export interface ListOptions {
@@ -28,7 +31,10 @@ const TABLES = [
     WITHOUT ROWID`,
   "CREATE TABLE IF NOT EXISTS secrets (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID",
 ];
-const COLUMNS = "uuid, name, created_at AS createdAt, tables, size";
+/** What came to the table later, by its name and type. */
+const LATER = { last_backup_at: "TEXT", last_backup_origin: "TEXT" };
+const COLUMNS = `uuid, name, created_at AS createdAt, tables, size, last_backup_at AS lastBackupAt,
+  last_backup_origin AS lastBackupOrigin`;
 
 /** Knows which databases there are. There is one object of this class. */
 export class Registry extends DurableObject<Env> {
@@ -38,6 +44,13 @@ export class Registry extends DurableObject<Env> {
     super(ctx, env);
     this.#sql = ctx.storage.sql;
     for (const table of TABLES) this.#sql.exec(table);
+    const known = this.#sql
+      .exec<{ name: string }>("SELECT name FROM pragma_table_info('databases')")
+      .toArray();
+    for (const [column, type] of Object.entries(LATER)) {
+      if (known.some(({ name }) => name === column)) continue;
+      this.#sql.exec(`ALTER TABLE databases ADD COLUMN ${column} ${type}`);
+    }
   }
 
   /** Who makes a database begins here: it is the same one for all who make it at once. @throws PagemarkError `DATABASE_EXISTS` */
@@ -87,6 +100,12 @@ export class Registry extends DurableObject<Env> {
   /** What a database says of itself. */
   report(uuid: string, tables: number, size: number): void {
     this.#sql.exec("UPDATE databases SET tables = ?, size = ? WHERE uuid = ?", tables, size, uuid);
+  }
+
+  /** What a database says of its newest backup. */
+  reportBackup(uuid: string, createdAt: string | null, origin: string | null): void {
+    const sql = "UPDATE databases SET last_backup_at = ?, last_backup_origin = ? WHERE uuid = ?";
+    this.#sql.exec(sql, createdAt, origin, uuid);
   }
 
   remove(uuid: string): void {

@@ -29,7 +29,7 @@ afterAll(async () => {
 
 /** A page with a tab of its own. What the console reports of scripts and the policy fails the test. */
 async function open(options: BrowserContextOptions = {}, token = TOKEN): Promise<Page> {
-  const context = await browser.newContext({ ...options, reducedMotion: "reduce" });
+  const context = await browser.newContext({ timezoneId: "UTC", ...options, reducedMotion: "reduce" });
   const page = await context.newPage();
   page.setDefaultTimeout(20_000);
   page.on("pageerror", (error) => complaints.push(error.message));
@@ -132,7 +132,8 @@ describe("a database", () => {
     const cells = await page.getByRole("row").nth(1).getByRole("cell").allTextContents();
     const [{ id, file_size }] = await worker.call("GET", `/${uuid}/backup`);
     expect(cells.slice(1, 4)).toEqual([id.slice(0, 8), "2", `${(file_size / 1e6).toFixed(1)} MB`]);
-    expect(cells.slice(5, 7)).toEqual(["full", "done"]);
+    expect(cells.slice(5, 8)).toEqual(["full", "by hand", "done"]);
+    expect(cells[0], "the exact time beside it").toMatch(/^.* [A-Z][a-z]{2} \d+, \d{4}, \d\d:\d\d:\d\d UTC$/);
     expect(await page.getByRole("status").textContent()).toBe("Backup done");
     await close(page, "backup");
   });
@@ -189,7 +190,8 @@ describe("a database", () => {
     const dialog = page.getByRole("dialog", { name: "Restore restored" });
     await dialog.getByText("1 table will vanish: carts.").waitFor();
     const rows = await dialog.getByRole("row").allTextContents();
-    expect(rows).toEqual(["TableRows nowThenChange", "carts1–vanishes", "orders710+3"]);
+    expect(rows).toEqual(["TableRows nowThenChange", "carts1–vanishes", "orders710changed: 3 put back"]);
+    expect(await dialog.getByText("2 tables: 1 vanishes, 1 changes.").isVisible()).toBe(true);
     expect(await seriousProblems(page)).toEqual([]);
     if (SCREENSHOTS) await page.screenshot({ path: join(SCREENSHOTS, "restore-preview.png") });
     await dialog.getByRole("button", { name: "Restore" }).click();
@@ -203,6 +205,8 @@ describe("a database", () => {
       .nth(1)
       .waitFor();
     expect(await worker.call("GET", `/${uuid}/backup`), "one of before").toHaveLength(2);
+    await page.getByRole("cell", { name: "safety, before a restore" }).waitFor();
+    expect(await page.getByRole("region", { name: "Activity" }).getByRole("listitem").count()).toBe(3);
     // Also after the page was loaded anew.
     await page.reload();
     await page.getByRole("button", { name: "Undo" }).click();
@@ -290,6 +294,38 @@ describe("the page", () => {
       const { width } = look.viewport;
       expect(await page.evaluate("document.documentElement.scrollWidth"), name).toBeLessThanOrEqual(width);
       await close(page, name);
+    }
+  });
+
+  test("shows on a phone and on a desk what a restore changes, and that there are more tables", async () => {
+    const uuid = await create("many");
+    const names = Array.from({ length: 20 }, (_, at) => `table_with_a_name_${at}`);
+    await query(
+      uuid,
+      names.map((name) => `CREATE TABLE ${name} (a); INSERT INTO ${name} VALUES (1)`).join(";"),
+    );
+    await worker.call("POST", `/${uuid}/backup`);
+    await query(uuid, "UPDATE table_with_a_name_3 SET a = 2; DELETE FROM orders WHERE id = 1");
+    for (const [name, width] of [
+      ["preview-phone", 390],
+      ["preview-desk", 1280],
+    ] as const) {
+      const page = await open({ viewport: { width, height: 844 } });
+      await page.goto(`${worker.url}/#/${uuid}`);
+      await page.getByRole("button", { name: "Restore backup" }).click();
+      const dialog = page.getByRole("dialog");
+      await dialog.getByText("21 tables: 2 change, 19 stay as they are.").waitFor();
+      const change = dialog.getByRole("cell", { name: "changed: 1 overwritten" });
+      const box = await change.boundingBox();
+      expect(box && box.x >= 0 && box.x + box.width, name).toBeLessThanOrEqual(width);
+      expect(
+        await dialog.evaluate(
+          "document.querySelector('.scroll').scrollWidth <= document.querySelector('.scroll').clientWidth",
+        ),
+      ).toBe(true);
+      expect(await seriousProblems(page), name).toEqual([]);
+      if (SCREENSHOTS) await page.screenshot({ path: join(SCREENSHOTS, `${name}.png`) });
+      await close(page, `${name}-page`);
     }
   });
 

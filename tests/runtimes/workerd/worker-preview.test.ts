@@ -6,29 +6,35 @@ const query = async (uuid: string, sql: string) => {
   expect(body.errors).toEqual([]);
 };
 
-test("A12 a preview tells which tables will vanish or come back, and the rows now and then", async () => {
+test("A12 a preview tells which tables will vanish, come back, change and stay, by their contents", async () => {
   const uuid = await create("previewed");
   await query(
     uuid,
     `CREATE TABLE stays (a); INSERT INTO stays VALUES (1), (2), (3);
      CREATE TABLE comes (a); INSERT INTO comes VALUES (1);
+     CREATE TABLE same (a); INSERT INTO same VALUES (1), (2);
+     CREATE TABLE equal_count (a); INSERT INTO equal_count VALUES (1), (2);
      CREATE VIRTUAL TABLE words USING fts5(body)`,
   );
   const { id, bookmark, created_at } = (await post(`/${uuid}/backup`)).body.result;
   await query(
     uuid,
-    "DELETE FROM stays WHERE a = 1; DROP TABLE comes; CREATE TABLE vanishes (a); INSERT INTO vanishes VALUES (1)",
+    "DELETE FROM stays WHERE a = 1; UPDATE equal_count SET a = 3 WHERE a = 1; INSERT INTO words VALUES ('new'); DROP TABLE comes; CREATE TABLE vanishes (a); INSERT INTO vanishes VALUES (1)",
   );
   const { body, status } = await call(`/${uuid}/backup/${id}/preview`, undefined, { token: "look" });
   expect(status).toBe(200);
   const { tables, ...rest } = body.result;
-  expect(rest).toEqual({ id, bookmark, created_at, counted: true });
+  expect(rest).toEqual({ id, bookmark, created_at, compared: true });
   const own = tables.filter(({ name }: { name: string }) => !name.startsWith("words_"));
+  const rows = (back: number, gone: number, updated: number) => ({ back, gone, updated });
+  const whole = (change: string) => ({ change, redefined: false });
   expect(own).toEqual([
-    { name: "vanishes", change: "vanish", rows_now: 1, rows_then: null },
-    { name: "comes", change: "come", rows_now: null, rows_then: 1 },
-    { name: "stays", change: "stay", rows_now: 2, rows_then: 3 },
-    { name: "words", change: "stay", rows_now: null, rows_then: null },
+    { name: "vanishes", ...whole("vanish"), rows_now: 1, rows_then: null, rows: null },
+    { name: "comes", ...whole("come"), rows_now: null, rows_then: 1, rows: null },
+    { name: "stays", ...whole("changed"), rows_now: 2, rows_then: 3, rows: rows(1, 0, 0) },
+    { name: "equal_count", ...whole("changed"), rows_now: 2, rows_then: 2, rows: rows(0, 0, 1) },
+    { name: "words", ...whole("changed"), rows_now: null, rows_then: null, rows: null },
+    { name: "same", ...whole("unchanged"), rows_now: 2, rows_then: 2, rows: rows(0, 0, 0) },
   ]);
   // Nothing was restored for it.
   const now = await call(`/${uuid}/query`, { sql: "SELECT count(*) AS n FROM stays" });
@@ -56,4 +62,19 @@ test("A8 jobs are listed with their state and progress, newest first, also to wh
   ]);
   expect(restore.done).toBe(restore.total);
   expect(Date.parse(restore.updated_at)).toBeGreaterThanOrEqual(Date.parse(restore.started_at));
+});
+
+test("A list of databases tells the newest backup of each, and who wanted it", async () => {
+  const uuid = await create("listed");
+  await query(uuid, "CREATE TABLE t (a)");
+  const listed = async () => {
+    const { body } = await call("?name=listed");
+    const [{ last_backup_at, last_backup_origin }] = body.result;
+    return [last_backup_at, last_backup_origin];
+  };
+  expect(await listed()).toEqual([undefined, undefined]);
+  const { id, created_at } = (await post(`/${uuid}/backup`)).body.result;
+  await expect.poll(listed).toEqual([created_at, "manual"]);
+  await post(`/${uuid}/backup/${id}/restore`);
+  await expect.poll(async () => (await listed())[1]).toBe("restore");
 });

@@ -195,7 +195,8 @@ export async function deleteDatabase(env: Env, uuid: string): Promise<void> {
 }
 
 /** As a list shows it. */
-function shown({ uuid, name, createdAt, tables, size }: Registered, client: string | undefined) {
+function shown(database: Registered, client: string | undefined) {
+  const { uuid, name, createdAt, tables, size, lastBackupAt, lastBackupOrigin } = database;
   return {
     uuid,
     name,
@@ -203,6 +204,7 @@ function shown({ uuid, name, createdAt, tables, size }: Registered, client: stri
     created_at: createdAt,
     num_tables: tables,
     file_size: size,
+    ...(lastBackupAt && { last_backup_at: lastBackupAt, last_backup_origin: lastBackupOrigin }),
   };
 }
 

@@ -26,6 +26,8 @@ export const DatabaseInfo = z
     created_at: z.string(),
     num_tables: z.number().int(),
     file_size: z.number().int(),
+    last_backup_at: z.string().optional().openapi({ description: "in lists, where there is one" }),
+    last_backup_origin: z.string().optional().openapi({ description: "manual, automatic, or restore" }),
   })
   .openapi("Database");
 

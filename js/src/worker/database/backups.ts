@@ -1,4 +1,5 @@
 import { type Backup, Backups } from "../../entry/workerd.ts";
+import { registry } from "../env.ts";
 import { type BackupProgress, BackupRuns } from "./backup-runs.ts";
 import type { Home } from "./home.ts";
 import { Origins } from "./origins.ts";
@@ -90,6 +91,7 @@ export class DatabaseBackups {
     const { id } = await (await this.stored()).find(idOrPrefix);
     this.#origins.delete(id);
     await this.#removeUnneeded();
+    this.#tell((await this.list()).find(({ state }) => state === "done"));
   }
 
   /** All that is in the store. */
@@ -155,6 +157,7 @@ export class DatabaseBackups {
       const backup = await this.#runs.slice(id, isFull, onProgress, () => jobs.check(id));
       if (!backup) return false;
       this.#origins.add(backup.id, origin, missed);
+      this.#tell({ ...backup, origin });
       jobs.end(id);
       waiting?.done(backup);
     } catch (error) {
@@ -164,6 +167,13 @@ export class DatabaseBackups {
     this.#runs.end();
     this.#waiting.delete(id);
     return true;
+  }
+
+  /** Tells the registry, whose list shows it. What is lost there the next backup makes good. */
+  #tell(newest: Pick<KeptBackup, "createdAt" | "origin"> | undefined): void {
+    const { env, identity } = this.#home;
+    const { createdAt = null, origin = null } = newest ?? {};
+    Promise.resolve(registry(env).reportBackup(identity.uuid, createdAt, origin)).catch(() => {});
   }
 
   async #isChainOld(): Promise<boolean> {

@@ -105,7 +105,8 @@ export class Jobs {
 
   /** Newest first. */
   list(): Job[] {
-    const rows = this.#sql.exec<Row>("SELECT * FROM pagemark_jobs ORDER BY started_ms DESC, id").toArray();
+    const sql = `SELECT * FROM pagemark_jobs WHERE NOT ${ENDED} OR updated_ms >= ? ORDER BY started_ms DESC, id`;
+    const rows = this.#sql.exec<Row>(sql, Date.now() - SHOWN_MS).toArray();
     return rows.map(toJob);
   }
 }

@@ -20,7 +20,7 @@ import { Home, type Identity } from "./home.ts";
 import type { Job } from "./jobs.ts";
 import { measure } from "./measure.ts";
 import { Polled } from "./polled.ts";
-import { type Preview, previewRestore } from "./preview.ts";
+import { previewRestore, type RestorePreview } from "./preview.ts";
 import { type Query, type QueryOptions, type QueryResult, runQueries } from "./queries.ts";
 import { Removals } from "./removals.ts";
 import { Reports } from "./reports.ts";
@@ -155,7 +155,7 @@ export class Database extends DurableObject<Env> {
   }
 
   /** What the restore of a backup would change. */
-  preview(at: string): Promise<Preview> {
+  preview(at: string): Promise<RestorePreview> {
     const { home, backups } = this.#known;
     return previewRestore(home, backups, at);
   }

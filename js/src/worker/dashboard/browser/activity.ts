@@ -1,7 +1,7 @@
 // What is under way, and what ended lately.
 import type { Job } from "./api.ts";
 import { h, swap } from "./dom.ts";
-import { bytes, number, timeElement } from "./format.ts";
+import { bytes, exactTime, number } from "./format.ts";
 import { announce } from "./notices.ts";
 
 /** Something of the page's own that takes a while. */
@@ -12,10 +12,8 @@ export interface Transfer {
   total: number;
 }
 
-/** So many that ended are shown. */
+/** So many that ended are shown at once; the others of the last day can be. */
 const ENDED = 3;
-/** What went well is shown for so long, in milliseconds; then the list of backups is enough. */
-const DONE_MS = 120_000;
 /** Progress is read out in such steps, in percent. */
 const STEP = 25;
 
@@ -29,6 +27,8 @@ export class Activity {
   readonly element = h("section", { class: "card activity", "aria-label": "Activity", hidden: true });
   /** Cancels a job; missing for who may not. */
   readonly #cancel: ((job: Job) => unknown) | undefined;
+  /** Whether all that ended are shown. */
+  #isOpen = false;
   /** What was last read out of each. */
   readonly #said = new Map<string, string>();
 
@@ -38,7 +38,7 @@ export class Activity {
 
   show(jobs: readonly Job[], transfers: readonly Transfer[]): void {
     const running = jobs.filter((job) => !isOver(job));
-    const ended = jobs.filter(isWorthSaying).slice(0, ENDED);
+    const ended = jobs.filter(isOver);
     this.element.hidden = running.length + transfers.length + ended.length === 0;
     swap(
       this.element,
@@ -48,10 +48,26 @@ export class Activity {
         {},
         ...running.map((job) => runningRow(job, this.#cancel)),
         ...transfers.map(transferRow),
-        ...ended.map(endedRow),
+        ...ended.slice(0, ENDED).map(endedRow),
       ),
+      ended.length > ENDED && this.#older(ended.slice(ENDED)),
     );
     for (const job of jobs) this.#say(job);
+  }
+
+  #older(jobs: readonly Job[]): HTMLElement {
+    const details: HTMLDetailsElement = h(
+      "details",
+      {
+        open: this.#isOpen,
+        ontoggle: () => {
+          this.#isOpen = details.open;
+        },
+      },
+      h("summary", { id: "older-jobs" }, `${number(jobs.length)} more of the last day`),
+      h("ul", {}, ...jobs.map(endedRow)),
+    );
+    return details;
   }
 
   /** Says how a job gets on, but not every second; nothing of those that were over before the page came. */
@@ -64,10 +80,6 @@ export class Activity {
     if (before === undefined && isOver(job)) return;
     announce(`${NAMES[job.kind]} ${now}${job.error ? `: ${job.error.message}` : ""}`);
   }
-}
-
-function isWorthSaying(job: Job): boolean {
-  return isOver(job) && (job.state !== "done" || Date.now() - Date.parse(job.updated_at) < DONE_MS);
 }
 
 function runningRow(job: Job, cancel: ((job: Job) => unknown) | undefined): HTMLElement {
@@ -104,7 +116,7 @@ function endedRow({ kind, state, updated_at, error }: Job): HTMLElement {
     {},
     h("strong", {}, NAMES[kind]),
     h("span", { class: `state ${state}` }, state),
-    h("span", { class: "muted" }, timeElement(updated_at)),
+    h("span", { class: "muted" }, exactTime(updated_at)),
     state === "failed" && error && h("p", { class: "error" }, error.message),
   );
 }

@@ -7,6 +7,9 @@ export interface DatabaseInfo {
   num_tables: number;
   /** In bytes. */
   file_size: number;
+  /** Missing where there is none. */
+  last_backup_at?: string;
+  last_backup_origin?: Origin;
 }
 
 export interface Backup {
@@ -19,7 +22,11 @@ export interface Backup {
   stored_size: number;
   kind: string;
   bookmark: string;
+  origin?: Origin;
 }
+
+/** Who wanted a backup: a person, the schedule, or a restore that then replaced the database. */
+export type Origin = "manual" | "automatic" | "restore";
 
 export interface Job {
   id: string;
@@ -35,17 +42,22 @@ export interface Job {
 
 export interface TableChange {
   name: string;
-  change: "vanish" | "come" | "stay";
+  change: "vanish" | "come" | "changed" | "unchanged";
   /** `null` where they were not counted. */
   rows_now: number | null;
   rows_then: number | null;
+  /** How the rows of a table that both have differ. */
+  rows: { back: number; gone: number; updated: number } | null;
+  /** Whether it is defined in other words. */
+  redefined: boolean;
 }
 
 export interface Preview {
   created_at: string;
   tables: TableChange[];
-  /** Whether rows were counted. */
-  counted: boolean;
+  /** Whether contents were compared. */
+  compared: boolean;
+  unreadable?: string;
 }
 
 export interface Restored {

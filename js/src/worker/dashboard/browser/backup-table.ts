@@ -1,6 +1,6 @@
 import type { Backup } from "./api.ts";
 import { h } from "./dom.ts";
-import { bytes, number, timeElement } from "./format.ts";
+import { bytes, exactTime, madeBy, number } from "./format.ts";
 
 /** What the buttons of a backup do. */
 export interface BackupActions {
@@ -9,7 +9,7 @@ export interface BackupActions {
   mayWrite: boolean;
 }
 
-const COLUMNS = ["Created", "ID", "Tables", "Size", "Stored", "Kind", "State"];
+const COLUMNS = ["Created", "ID", "Tables", "Size", "Stored", "Kind", "Made", "State"];
 
 /** The backups, newest first. On a phone each row is a block of its own: the roles keep it a table. */
 export function backupTable(backups: readonly Backup[], actions: BackupActions): HTMLElement {
@@ -25,7 +25,7 @@ export function backupTable(backups: readonly Backup[], actions: BackupActions):
 }
 
 function row(backup: Backup, actions: BackupActions): HTMLElement {
-  const { id, created_at, num_tables, file_size, stored_size, kind, state } = backup;
+  const { id, created_at, num_tables, file_size, stored_size, kind, state, origin } = backup;
   const short = id.slice(0, 8);
   const cell = (name: string, ...content: (Node | string)[]) =>
     h("td", { role: "cell", "data-label": name }, ...content);
@@ -43,12 +43,13 @@ function row(backup: Backup, actions: BackupActions): HTMLElement {
   return h(
     "tr",
     { role: "row" },
-    cell("Created", timeElement(created_at)),
+    cell("Created", exactTime(created_at)),
     cell("ID", h("code", { title: id }, short)),
     cell("Tables", number(num_tables)),
     cell("Size", bytes(file_size)),
     cell("Stored", bytes(stored_size)),
     cell("Kind", kind),
+    cell("Made", h("span", { class: `origin ${origin ?? ""}` }, madeBy(origin))),
     cell("State", h("span", { class: `state ${state}` }, state)),
     h(
       "td",

@@ -1,7 +1,7 @@
 import type { Api, DatabaseInfo } from "./api.ts";
 import { openCreateDialog } from "./create-dialog.ts";
 import { h, swap } from "./dom.ts";
-import { bytes, counted, timeElement } from "./format.ts";
+import { bytes, counted, madeBy, timeElement } from "./format.ts";
 import { complain } from "./notices.ts";
 
 /** With so many databases there is a field to look for one. */
@@ -49,7 +49,11 @@ export class DatabaseList {
   }
 }
 
-function row({ uuid, name, file_size, num_tables, created_at }: DatabaseInfo): HTMLElement {
+function row({ uuid, name, file_size, num_tables, ...last }: DatabaseInfo): HTMLElement {
+  const { last_backup_at, last_backup_origin } = last;
+  const backup = last_backup_at
+    ? ["backed up ", timeElement(last_backup_at), `, ${madeBy(last_backup_origin)}`]
+    : ["no backup yet"];
   return h(
     "li",
     {},
@@ -59,7 +63,7 @@ function row({ uuid, name, file_size, num_tables, created_at }: DatabaseInfo): H
       h("strong", { class: "name" }, name),
       h("span", {}, bytes(file_size)),
       h("span", { class: "muted" }, counted(num_tables, "table")),
-      h("span", { class: "muted" }, "created ", timeElement(created_at)),
+      h("span", { class: "muted" }, ...backup),
     ),
   );
 }

@@ -4,7 +4,7 @@ import { backupTable } from "./backup-table.ts";
 import { Chart } from "./chart.ts";
 import { h, swap } from "./dom.ts";
 import { save } from "./download.ts";
-import { bytes, number, timeElement } from "./format.ts";
+import { bytes, exactTime, number } from "./format.ts";
 import { announce, complain } from "./notices.ts";
 import { openRestoreDialog } from "./restore-dialog.ts";
 import { offerUndo, restoredTo, type Undo, undoBanner, undoOf } from "./undo.ts";
@@ -132,8 +132,8 @@ export class DatabaseView {
       fact("Size", bytes(file_size)),
       fact("Tables", number(num_tables)),
       fact("Backups", number(backups.length)),
-      fact("Last backup", newest ? timeElement(newest.created_at) : "none"),
-      fact("Created", timeElement(created_at)),
+      fact("Last backup", newest ? exactTime(newest.created_at) : "none"),
+      fact("Created", exactTime(created_at)),
     );
     this.#chart.show(backups);
     const { mayWrite } = this.#api;

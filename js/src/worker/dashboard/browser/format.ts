@@ -1,9 +1,19 @@
 // Sizes, counts and times, as a person reads them.
+import type { Origin } from "./api.ts";
 import { h } from "./dom.ts";
 
 const UNITS = ["B", "kB", "MB", "GB", "TB"];
 const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
-const exact = new Intl.DateTimeFormat("en", { dateStyle: "medium", timeStyle: "medium" });
+const exact = new Intl.DateTimeFormat("en", {
+  year: "numeric",
+  month: "short",
+  day: "numeric",
+  hour: "2-digit",
+  minute: "2-digit",
+  second: "2-digit",
+  hourCycle: "h23",
+  timeZoneName: "short",
+});
 const day = new Intl.DateTimeFormat("en", { month: "short", day: "numeric" });
 const clock = new Intl.DateTimeFormat("en", { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 const seconds = new Intl.DateTimeFormat("en", { timeStyle: "medium", hourCycle: "h23" });
@@ -43,7 +53,7 @@ export function ago(time: string): string {
   return age < 5 ? "just now" : relative.format(-Math.floor(age / length), unit);
 }
 
-/** Nov 21, 2026, 10:00:00 AM, in the reader's time zone */
+/** Nov 21, 2026, 10:00:00 GMT+1, in the reader's time zone, which is said */
 export function moment(time: string | number): string {
   return exact.format(new Date(time));
 }
@@ -57,4 +67,20 @@ export function tick(time: number, spanMs: number): string {
 /** "3 hours ago", with the exact time for who points at it. */
 export function timeElement(time: string): HTMLElement {
   return h("time", { datetime: time, title: `${moment(time)} (${time})` }, ago(time));
+}
+
+/** "3 hours ago", and the exact time beside it. */
+export function exactTime(time: string): HTMLElement {
+  return h("span", { class: "when" }, timeElement(time), " ", h("span", { class: "exact" }, moment(time)));
+}
+
+const ORIGINS: Readonly<Record<Origin, string>> = {
+  manual: "by hand",
+  automatic: "by schedule",
+  restore: "safety, before a restore",
+};
+
+/** Who wanted a backup. */
+export function madeBy(origin: Origin | undefined): string {
+  return origin === undefined ? "" : ORIGINS[origin];
 }

@@ -52,13 +52,15 @@ export function openRestoreDialog({ api, uuid, database, backup, restore }: Rest
   );
 }
 
-const ORDER = { vanish: 0, come: 1, stay: 2 };
+const GROUPS = [
+  ["vanish", "vanishes", "vanish"],
+  ["come", "comes back", "come back"],
+  ["changed", "changes", "change"],
+  ["unchanged", "stays as it is", "stay as they are"],
+] as const;
 
-function show({ tables, counted: isCounted }: Preview): HTMLElement[] {
+function show({ tables, compared, unreadable }: Preview): HTMLElement[] {
   const vanish = tables.filter(({ change }) => change === "vanish");
-  const sorted = tables.toSorted(
-    (a, b) => ORDER[a.change] - ORDER[b.change] || Number(isSame(a)) - Number(isSame(b)),
-  );
   const warning = h(
     "p",
     { class: "warning" },
@@ -66,42 +68,71 @@ function show({ tables, counted: isCounted }: Preview): HTMLElement[] {
     vanish.map(({ name }) => name).join(", "),
     `. Queries that rely on ${vanish.length === 1 ? "it" : "them"} will fail.`,
   );
-  const heads = ["Table", "Rows now", "Then", "Change"].map((name) => h("th", { scope: "col" }, name));
-  const table = h(
+  const heads = ["Table", "Rows now", "Then", "Change"].map((name) =>
+    h("th", { role: "columnheader", scope: "col" }, name),
+  );
+  const list = h(
     "div",
     { class: "scroll", tabindex: 0, role: "region", "aria-label": "Changes to the tables" },
-    h("table", {}, h("thead", {}, h("tr", {}, ...heads)), h("tbody", {}, ...sorted.map(row))),
+    h(
+      "table",
+      { role: "table" },
+      h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, ...heads)),
+      h("tbody", { role: "rowgroup" }, ...tables.map(row)),
+    ),
   );
   return [
     ...(vanish.length > 0 ? [warning] : []),
-    tables.length > 0 ? table : h("p", { class: "muted" }, "Neither has any tables."),
-    ...(isCounted
+    ...(tables.length > 0
+      ? [h("p", { class: "muted" }, summary(tables)), list]
+      : [h("p", { class: "muted" }, "Neither has any tables.")]),
+    ...(unreadable === undefined
       ? []
-      : [h("p", { class: "muted" }, "The rows were not counted: that takes too long for its size.")]),
+      : [
+          h(
+            "p",
+            { class: "warning" },
+            `What is there now cannot be read, and is replaced whole: ${unreadable}`,
+          ),
+        ]),
+    ...(compared
+      ? []
+      : [h("p", { class: "muted" }, "The contents were not compared: that takes too long for its size.")]),
   ];
+}
+
+/** 12 tables: 1 vanishes, 3 change, 8 stay as they are */
+function summary(tables: readonly TableChange[]): string {
+  const parts = GROUPS.map(([change, one, several]) => {
+    const count = tables.filter((table) => table.change === change).length;
+    return count === 0 ? "" : `${number(count)} ${count === 1 ? one : several}`;
+  });
+  return `${counted(tables.length, "table")}: ${parts.filter(Boolean).join(", ")}.`;
 }
 
 function row(table: TableChange): HTMLElement {
   const rows = (count: number | null) => (count === null ? "–" : number(count));
+  const cell = (name: string, text: string) => h("td", { role: "cell", "data-label": name }, text);
   return h(
     "tr",
-    { class: table.change },
-    h("th", { scope: "row" }, table.name),
-    h("td", {}, rows(table.rows_now)),
-    h("td", {}, rows(table.rows_then)),
-    h("td", {}, effect(table)),
+    { role: "row", class: table.change },
+    h("th", { role: "rowheader", scope: "row" }, table.name),
+    cell("Rows now", rows(table.rows_now)),
+    cell("then", rows(table.rows_then)),
+    cell("Change", effect(table)),
   );
 }
 
-function effect({ change, rows_now, rows_then }: TableChange): string {
+function effect({ change, rows, redefined }: TableChange): string {
   if (change === "vanish") return "vanishes";
-  if (change === "come") return "returns";
-  if (rows_now === null || rows_then === null) return "goes back";
-  const delta = rows_then - rows_now;
-  if (delta === 0) return "same";
-  return delta > 0 ? `+${number(delta)}` : `−${number(-delta)}`;
-}
-
-function isSame({ change, rows_now, rows_then }: TableChange): boolean {
-  return change === "stay" && rows_now === rows_then;
+  if (change === "come") return "comes back";
+  if (change === "unchanged") return "unchanged";
+  const { back, gone, updated } = rows ?? { back: 0, gone: 0, updated: 0 };
+  const parts = [
+    updated > 0 && `${number(updated)} overwritten`,
+    gone > 0 && `${number(gone)} removed`,
+    back > 0 && `${number(back)} put back`,
+    redefined && "defined otherwise",
+  ].filter((part) => part !== false);
+  return parts.length === 0 ? "changed" : `changed: ${parts.join(", ")}`;
 }

@@ -1,0 +1,155 @@
+//! The pages of one b-tree that have rows, in the order of their keys.
+
+use super::heads::Head;
+use super::view::View;
+use super::{Side, Stop};
+use crate::btree::{BtreePage, Kind};
+use crate::page::Pgno;
+
+/// A sound tree of this depth would need more pages than a database can have.
+const MAX_DEPTH: u8 = 40;
+/// How many pages are asked for at once.
+const AHEAD: usize = 64;
+
+/// A page with rows.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Leaf {
+    pub(super) pgno: Pgno,
+    /// How many; `None` until it was read.
+    pub(super) cells: Option<u16>,
+}
+
+/// Goes through a tree. Leaves are not read: all of them lie equally deep, and those that are the same are known.
+pub(super) struct Tree {
+    side: Side,
+    root: Option<Pgno>,
+    /// Pages to visit with their depth, the next one last.
+    pending: Vec<(Pgno, u8)>,
+    leaf_depth: Option<u8>,
+    is_table: Option<bool>,
+    is_damaged: bool,
+    /// How many may still be visited: one that leads in circles ends.
+    budget: u32,
+    leaves: Vec<Leaf>,
+}
+
+impl Tree {
+    pub(super) fn new(view: &View, side: Side, root: Option<Pgno>) -> Self {
+        let (pending, budget) = (root.map(|root| (root, 1)).into_iter().collect(), view.layout(side).page_count());
+        Self { side, root, pending, leaf_depth: None, is_table: None, is_damaged: false, budget, leaves: Vec::new() }
+    }
+
+    /// Goes to the end. What is damaged is taken for a leaf without rows that can be counted.
+    pub(super) fn go(&mut self, view: &mut View) -> Result<(), Stop> {
+        while let Some(&(pgno, depth)) = self.pending.last() {
+            let layout = view.layout(self.side);
+            if self.budget == 0 || depth > MAX_DEPTH || layout.pointer(pgno.value(), pgno).is_err() {
+                self.is_damaged = true;
+                self.pending.pop();
+                continue;
+            }
+            let head = view.head(self.side, pgno);
+            let is_leaf = head.map_or(self.leaf_depth == Some(depth), |head| head.is_leaf() || head.is_other());
+            if is_leaf {
+                self.pending.pop();
+                self.leaf(pgno, depth, head);
+            } else {
+                let Some(page) = view.page(self.side, pgno) else {
+                    let others = self.pending.iter().rev().skip(1).take(AHEAD);
+                    let wanted = others.filter(|&&(other, depth)| self.is_above(view, other, depth)).map(|&(p, _)| p);
+                    return Err(view.need(self.side, pgno, wanted.collect::<Vec<_>>()));
+                };
+                self.pending.pop();
+                match BtreePage::parse(page, pgno, layout) {
+                    Ok(page) if page.kind().is_leaf() => {
+                        let (head, _) = Head::of(view.page(self.side, pgno).unwrap_or_default(), pgno, layout);
+                        self.leaf(pgno, depth, Some(head));
+                    }
+                    Ok(page) => self.enter(&page, depth),
+                    Err(_) => self.leaf(pgno, depth, Some(Head::OTHER)),
+                }
+            }
+            self.budget -= 1;
+            if self.side == Side::Now {
+                view.claim(pgno.value());
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a page is to be read on the way: one above the leaves.
+    fn is_above(&self, view: &View, pgno: Pgno, depth: u8) -> bool {
+        match view.head(self.side, pgno) {
+            Some(head) => !head.is_leaf() && !head.is_other(),
+            None => self.leaf_depth != Some(depth),
+        }
+    }
+
+    fn leaf(&mut self, pgno: Pgno, depth: u8, head: Option<Head>) {
+        match head {
+            Some(head) if !head.is_other() => {
+                self.check_kind(head.is_table());
+                self.leaf_depth = Some(depth);
+            }
+            Some(_) => self.is_damaged = true,
+            None => {}
+        }
+        self.leaves.push(Leaf { pgno, cells: head.filter(|head| !head.is_other()).map(Head::cells) });
+    }
+
+    fn enter(&mut self, page: &BtreePage<'_>, depth: u8) {
+        self.check_kind(page.kind().is_table());
+        if page.kind() == Kind::IndexInterior {
+            self.leaves.push(Leaf { pgno: page.pgno(), cells: Some(page.cell_count() as u16) });
+        }
+        for child in page.children().rev() {
+            match child {
+                Ok(child) => self.pending.push((child, depth + 1)),
+                Err(_) => self.is_damaged = true,
+            }
+        }
+    }
+
+    fn check_kind(&mut self, is_table: bool) {
+        self.is_damaged |= *self.is_table.get_or_insert(is_table) != is_table;
+    }
+
+    pub(super) fn has_root(&self) -> bool {
+        self.root.is_some()
+    }
+
+    /// Whether rows have rowids; so they have where it is not known.
+    pub(super) fn is_table(&self) -> bool {
+        self.is_table != Some(false)
+    }
+
+    pub(super) fn is_damaged(&self) -> bool {
+        self.is_damaged
+    }
+
+    /// How many rows there are, if that is known of every page.
+    pub(super) fn rows(&self) -> Option<u64> {
+        (self.has_root() && !self.is_damaged).then(|| sum(&self.leaves)).flatten()
+    }
+
+    /// The pages with rows.
+    pub(super) fn entries(&self) -> &[Leaf] {
+        &self.leaves
+    }
+
+    pub(super) fn into_entries(self) -> Vec<Leaf> {
+        self.leaves
+    }
+
+    /// Their numbers, ascending.
+    pub(super) fn members(&self) -> Vec<u32> {
+        let mut members: Vec<_> = self.leaves.iter().map(|leaf| leaf.pgno.value()).collect();
+        members.sort_unstable();
+        members
+    }
+}
+
+/// How many rows are on all of them.
+pub(super) fn sum(leaves: &[Leaf]) -> Option<u64> {
+    leaves.iter().map(|leaf| leaf.cells.map(u64::from)).sum()
+}

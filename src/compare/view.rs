@@ -1,0 +1,196 @@
+//! Pages of both sides: those that are the same are read from the database as it is now.
+
+use super::heads::{Head, PageSet};
+use super::tree::{Leaf, Tree};
+use super::{Side, Stop, usage};
+use crate::btree::{BtreePage, Layout, PageRange, Pages};
+use crate::error::Result;
+use crate::page::{AutoVacuum, DatabaseHeader, Pgno};
+
+/// Where the first page says which page the list of free ones begins with; how many there are comes after it.
+const FREELIST: usize = 32;
+
+pub(super) struct View {
+    layouts: [Layout; 2],
+    pub(super) headers: [DatabaseHeader; 2],
+    pages: [Pages; 2],
+    /// Pages of the same number and content on both sides.
+    same: PageSet,
+    /// Of the pages as they are now, by page number.
+    heads: Vec<Head>,
+    /// Those of which a cell goes on in overflow pages.
+    long: PageSet,
+    /// Pages as they are now that are known to be no overflow page of a row on a leaf that is the same.
+    claimed: PageSet,
+}
+
+impl View {
+    pub(super) fn new(now: (&DatabaseHeader, u32), then: (&DatabaseHeader, u32)) -> Self {
+        let sides = [now, then];
+        let layouts = sides.map(|(header, count)| Layout::new(header, count));
+        Self {
+            layouts,
+            headers: sides.map(|(header, _)| *header),
+            pages: sides.map(|(header, _)| Pages::new(header.page_size)),
+            same: PageSet::none(now.1),
+            heads: vec![Head::OTHER; now.1 as usize],
+            long: PageSet::none(now.1),
+            claimed: PageSet::none(now.1),
+        }
+    }
+
+    pub(super) fn shares_pages(&self) -> bool {
+        let [now, then] = self.layouts;
+        (now.page_size(), now.usable()) == (then.page_size(), then.usable())
+    }
+
+    pub(super) fn layout(&self, side: Side) -> Layout {
+        self.layouts[side as usize]
+    }
+
+    pub(super) fn digest(&mut self, first: Pgno, pages: &[u8], is_same: impl Fn(usize, &[u8]) -> bool) -> Result<()> {
+        let layout = self.layout(Side::Now);
+        let chunks = pages.chunks_exact(layout.page_size());
+        if !chunks.remainder().is_empty() {
+            return Err(usage());
+        }
+        for (at, page) in chunks.enumerate() {
+            let pgno = first.value().checked_add(at as u32).and_then(Pgno::new).ok_or(usage())?;
+            let head = self.heads.get_mut(pgno.value() as usize - 1).ok_or(usage())?;
+            let is_long;
+            (*head, is_long) = Head::of(page, pgno, layout);
+            if is_long {
+                self.long.add(pgno.value());
+            }
+            if self.shares_pages() && is_same(at, page) {
+                self.same.add(pgno.value());
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn add(&mut self, side: Side, first: Pgno, pages: Vec<u8>) {
+        self.pages[side as usize].add(first, pages);
+    }
+
+    pub(super) fn is_same(&self, pgno: u32) -> bool {
+        self.same.has(pgno)
+    }
+
+    /// Where to read a page of a side: one that is the same, from the other.
+    pub(super) fn source(&self, side: Side, pgno: Pgno) -> Side {
+        if self.same.has(pgno.value()) { Side::Now } else { side }
+    }
+
+    /// How a page begins, if that is known without reading it.
+    pub(super) fn head(&self, side: Side, pgno: Pgno) -> Option<Head> {
+        let known = self.source(side, pgno) == Side::Now;
+        known.then(|| self.heads.get(pgno.value() as usize - 1).copied().unwrap_or(Head::OTHER))
+    }
+
+    pub(super) fn page(&self, side: Side, pgno: Pgno) -> Option<&[u8]> {
+        self.pages[self.source(side, pgno) as usize].page(pgno)
+    }
+
+    /// The pages that a side's own reader holds, whatever is the same.
+    pub(super) fn pages(&self, side: Side) -> &Pages {
+        &self.pages[side as usize]
+    }
+
+    /// Asks for a page, and for others that will be needed from the same place.
+    pub(super) fn need(&self, side: Side, pgno: Pgno, others: impl IntoIterator<Item = Pgno>) -> Stop {
+        let from = self.source(side, pgno);
+        let mut numbers = vec![pgno.value()];
+        let others = others.into_iter().filter(|&other| self.source(side, other) == from);
+        numbers.extend(others.filter(|&other| self.page(side, other).is_none()).map(Pgno::value));
+        numbers.sort_unstable();
+        numbers.dedup();
+        let mut ranges: Vec<PageRange> = Vec::new();
+        for number in numbers {
+            match ranges.last_mut() {
+                Some(range) if range.first.value() + range.count == number => range.count += 1,
+                _ => ranges.extend(Pgno::new(number).map(|first| PageRange { first, count: 1 })),
+            }
+        }
+        Stop::Need(from, ranges)
+    }
+
+    /// How many cells a page has.
+    pub(super) fn cells(&self, side: Side, pgno: Pgno, ahead: Vec<Pgno>, budget: &mut u64) -> Result<u16, Stop> {
+        let Some(page) = self.page(side, pgno) else {
+            *budget = budget.saturating_sub((ahead.len() * self.layout(side).page_size()) as u64);
+            return Err(self.need(side, pgno, ahead));
+        };
+        Ok(BtreePage::parse(page, pgno, self.layout(side)).map_or(0, |page| page.cell_count() as u16))
+    }
+
+    pub(super) fn claim(&mut self, pgno: u32) {
+        self.claimed.add(pgno);
+    }
+
+    pub(super) fn is_claimed(&self, pgno: u32) -> bool {
+        self.claimed.has(pgno)
+    }
+
+    /// Claims a page of the list of free ones, and what it lists; gives the next, and how many may follow.
+    pub(super) fn claim_trunk(&mut self, trunk: u32, left: u32) -> Result<Option<(u32, u32)>, Stop> {
+        let count = self.layout(Side::Now).page_count();
+        if count == 0 {
+            return Ok(None);
+        }
+        let number = if trunk == 0 { 1 } else { trunk };
+        let Some(pgno) = Pgno::new(number).filter(|_| number <= count) else { return Ok(None) };
+        let Some(page) = self.page(Side::Now, pgno) else { return Err(self.need(Side::Now, pgno, [])) };
+        let word = |at: usize| page.get(at..at + 4).and_then(|w| w.try_into().ok()).map_or(0, u32::from_be_bytes);
+        if trunk == 0 {
+            return Ok((word(FREELIST) != 0).then_some((word(FREELIST), count)));
+        }
+        let listed: Vec<u32> = (0..(word(4) as usize).min(page.len() / 4)).map(|at| word(8 + at * 4)).collect();
+        let next = word(0);
+        self.claim(trunk);
+        listed.into_iter().for_each(|pgno| self.claim(pgno));
+        // One that leads in a circle ends.
+        Ok((next != 0 && left > 1).then(|| (next, left - 1)))
+    }
+
+    /// Whether a page differs that may be an overflow page of a row on a leaf that does not.
+    pub(super) fn has_unclaimed(&self) -> bool {
+        let [now, then] = self.layouts;
+        let lock_page = self.headers[0].page_size.lock_page().value();
+        let is_map = |pgno: u32| {
+            // Pages that say what the others are for: one, and as many after it as it has room for.
+            let each = (now.usable() / 5 + 1) as u32;
+            self.headers[0].auto_vacuum != AutoVacuum::None && pgno >= 2 && (pgno - 2).is_multiple_of(each)
+        };
+        let mut pages = 1..=now.page_count().min(then.page_count());
+        pages.any(|p| !self.is_same(p) && !self.is_claimed(p) && p != lock_page && !is_map(p))
+    }
+
+    /// The leaves of either that the other does not have.
+    pub(super) fn leftovers(&self, now: Tree, then: Tree) -> (Vec<Leaf>, Vec<Leaf>) {
+        let (in_now, in_then) = (now.members(), then.members());
+        let has = |members: &[u32], pgno: u32| members.binary_search(&pgno).is_ok();
+        let is_common = |leaf: &Leaf| {
+            let pgno = leaf.pgno.value();
+            self.is_same(pgno) && has(&in_now, pgno) && has(&in_then, pgno)
+        };
+        let left = now.into_entries().into_iter().filter(|leaf| !is_common(leaf)).collect();
+        (left, then.into_entries().into_iter().filter(|leaf| !is_common(leaf)).collect())
+    }
+
+    /// The leaves that both have, with rows that go on in overflow pages.
+    pub(super) fn common_with_chains(&self, now: &Tree, then: &Tree) -> Vec<Leaf> {
+        let in_then = then.members();
+        let leaves = now.entries().iter().filter(|leaf| {
+            let pgno = leaf.pgno.value();
+            self.is_same(pgno) && self.long.has(pgno) && in_then.binary_search(&pgno).is_ok()
+        });
+        leaves.copied().collect()
+    }
+
+    /// Whether both have the same pages, none of which differs.
+    pub(super) fn are_equal(&self, now: &Tree, then: &Tree) -> bool {
+        let numbers = |tree: &Tree| tree.entries().iter().map(|leaf| leaf.pgno).collect::<Vec<_>>();
+        numbers(now) == numbers(then) && now.entries().iter().all(|leaf| self.is_same(leaf.pgno.value()))
+    }
+}
