@@ -6,8 +6,6 @@ const RUNTIMES = ["tests/runtimes/workerd/**", "tests/runtimes/browser/**"];
 // Tests import the built package by its name, so `npm run build` comes first.
 export default defineConfig({
   test: {
-    // The quick tests measure no time, so that two may run at once.
-    ...(process.env.QUICK && { maxWorkers: 2 }),
     projects: [
       {
         test: {

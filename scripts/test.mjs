@@ -1,13 +1,17 @@
-// Runs every test suite, or those named: `node scripts/test.mjs [rust|node|workerd|browser]... [quick]`.
-// `quick` leaves out `*.slow.test.ts`: what takes more than ten seconds.
+// Runs every test suite, or those named: `node scripts/test.mjs [rust|node|workerd|browser|unprivileged]... [quick]`.
+// `unprivileged` is what works with files, once more, as somebody who may next to nothing. `quick` leaves out `*.slow.test.ts`: what takes more than ten seconds.
 // All of them run even if one fails; the last line counts their tests together.
 import { spawn } from "node:child_process";
-import { mkdirSync, readFileSync, rmSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { stripVTControlCharacters } from "node:util";
 import { root } from "./lib/run.mjs";
+import { unprivileged } from "./lib/unprivileged.mjs";
 
 const PROJECTS = ["node", "workerd", "browser"];
+/** Folders of tests that work with files of the system. */
+const WITHOUT_PRIVILEGES = ["tests/cli/", "tests/sources/file", "tests/stores/fs"];
 if (process.argv.includes("quick")) process.env.QUICK = "1"; // for vitest.config.ts
 const wanted = process.argv.slice(2).filter((name) => name !== "quick");
 const total = { passed: 0, failed: 0, skipped: 0 };
@@ -15,6 +19,7 @@ const total = { passed: 0, failed: 0, skipped: 0 };
 const wants = (suite) => wanted.length === 0 || wanted.includes(suite);
 if (wants("rust")) await rust();
 if (PROJECTS.some(wants)) await typescript(PROJECTS.filter(wants));
+if (wants("unprivileged")) await withoutPrivileges();
 
 console.log(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
 process.exit(total.failed > 0 || total.passed === 0 ? 1 : 0);
@@ -40,12 +45,39 @@ async function typescript(projects) {
   const report = join(root, "target/vitest.json");
   mkdirSync(join(root, "target"), { recursive: true });
   rmSync(report, { force: true });
+  // The quick tests measure no time, so that two may run at once.
+  const args = process.env.QUICK ? ["--maxWorkers=2"] : [];
+  const { status } = await stream("vitest", [...vitest(projects, report), ...args]);
+  addReport(report, status);
+}
+
+/** Without the slow ones: they are about large files, kills and full disks, and these have run. */
+async function withoutPrivileges() {
+  console.log("\nWithout privileges:");
+  const folder = mkdtempSync(join(tmpdir(), "pagemark-unprivileged-"));
+  // Somebody else writes the report, and what vitest keeps of its own.
+  chmodSync(folder, 0o777);
+  const report = join(folder, "vitest.json");
+  // Nothing may be written beside the configuration either.
+  const args = [
+    ...vitest(["node"], report),
+    "--configLoader",
+    "runner",
+    "--cache=false",
+    ...WITHOUT_PRIVILEGES,
+  ];
+  const { command, args: line, env } = unprivileged("vitest", args);
+  const { status } = await stream(command, line, "pipe", { ...env, XDG_DATA_HOME: folder, QUICK: "1" });
+  addReport(report, status);
+  rmSync(folder, { recursive: true });
+}
+
+function vitest(projects, report) {
   const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
-  const { status } = await stream("vitest", [
-    "run",
-    ...projects.flatMap((p) => ["--project", p]),
-    ...reporters,
-  ]);
+  return ["run", ...projects.flatMap((name) => ["--project", name]), ...reporters];
+}
+
+function addReport(report, status) {
   try {
     const { numPassedTests, numFailedTests, numPendingTests } = JSON.parse(readFileSync(report, "utf8"));
     add({ passed: numPassedTests, failed: numFailedTests, skipped: numPendingTests }, status);
@@ -62,11 +94,11 @@ function add(counts, status) {
 }
 
 /** Runs a command, showing what it prints and keeping it too. */
-function stream(command, args, show = "pipe") {
+function stream(command, args, show = "pipe", environment = process.env) {
   // Colours are lost behind a pipe, unless asked for.
   const env = process.stdout.isTTY
-    ? { ...process.env, FORCE_COLOR: "1", CARGO_TERM_COLOR: "always" }
-    : process.env;
+    ? { ...environment, FORCE_COLOR: "1", CARGO_TERM_COLOR: "always" }
+    : environment;
   return new Promise((resolve) => {
     const child = spawn(command, args, { cwd: root, stdio: ["ignore", show, show], env });
     let output = "";
