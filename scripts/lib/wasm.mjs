@@ -56,13 +56,13 @@ export function inspect({ name, budget, wasm, glue }) {
   return { size, imports: all, problems };
 }
 
-/** Prints sizes and imports; returns the problems. */
-export function report(wanted = modules) {
+/** Prints sizes, with `isFull` the imports too; returns the problems. */
+export function report(wanted = modules, isFull = false) {
   return wanted.flatMap((module) => {
     const { size, imports, problems } = inspect(module);
     const { name, budget } = module;
     console.log(`${name}.wasm: ${kB(size.raw)} raw, ${kB(size.gzip)} gzipped (budget ${kB(budget)})`);
-    console.log(`${name}.wasm imports (${imports.length}): ${imports.join(", ") || "none"}`);
+    if (isFull) console.log(`${name}.wasm imports (${imports.length}): ${imports.join(", ") || "none"}`);
     for (const problem of problems) console.error(`error: ${problem}`);
     return problems;
   });
