@@ -125,10 +125,14 @@ error_kinds! {
     PinUnknown = "PIN_UNKNOWN": "the pin was released or its lease ran out; take it again",
     /// A statement of an import failed.
     Import = "IMPORT_STATEMENT": "a statement of the import failed, and nothing of the import stays",
+    /// What is to be imported is no SQL.
+    ImportFormat = "IMPORT_FORMAT": "what is to be imported is not SQL",
     /// What is imported rolls its transaction back.
-    ImportRollback = "IMPORT_ROLLBACK": "the SQL ends its own transaction in the middle, as a dump does that its maker could not finish; nothing of it stays",
+    ImportRollback = "IMPORT_ROLLBACK": "the SQL rolls its own transaction back, as a dump does that its maker could not finish; nothing of it stays",
+    /// What is imported ends before its transaction does.
+    ImportCutOff = "IMPORT_CUT_OFF": "the SQL begins a transaction and does not end it, as a dump does whose end is missing; nothing of it stays",
     /// What is imported has rows that refer to none.
-    ImportForeignKey = "IMPORT_FOREIGN_KEY": "a row of the import refers to one that does not exist, and nothing of the import stays; correct it, or open the database without foreign keys",
+    ImportForeignKey = "IMPORT_FOREIGN_KEY": "foreign keys are broken, and nothing of the import stays; correct it, or begin a dump whose rows come in another order with PRAGMA foreign_keys=OFF",
     /// A statement of an import is longer than is taken.
     ImportSize = "IMPORT_SIZE": "a statement of the import is longer than 256 MiB, or a quote in it is not closed; nothing of the import stays",
     /// The bytes to load are not a whole database.

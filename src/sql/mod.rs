@@ -1,8 +1,12 @@
 //! SQL text as it comes in: where one statement ends and the next begins, by the rules of `sqlite3_complete`.
 
+mod input;
 mod scanner;
+mod words;
 
+pub use input::{Foreign, Input};
 pub use scanner::{Scanner, is_complete};
+pub use words::{keywords, pragma};
 
 /// Splits text that comes in pieces into statements.
 ///
@@ -18,6 +22,8 @@ pub struct Statements {
     line: u64,
     /// The line of the first token of the statement.
     begins: Option<u64>,
+    /// Whether this is a line for the `sqlite3` shell, which begins with a dot and ends where the line does.
+    is_dotted: bool,
 }
 
 /// One statement.
@@ -31,7 +37,8 @@ pub struct Statement<'a> {
 
 impl Default for Statements {
     fn default() -> Self {
-        Self { text: Vec::new(), start: 0, scanned: 0, scanner: Scanner::default(), line: 1, begins: None }
+        let scanner = Scanner::of_scripts();
+        Self { text: Vec::new(), start: 0, scanned: 0, scanner, line: 1, begins: None, is_dotted: false }
     }
 }
 
@@ -49,16 +56,21 @@ impl Statements {
         self.text.len() - self.start
     }
 
-    /// The next statement that is whole; `None` when more text is needed.
+    /// The next statement that is whole; `None` when more text is needed. What begins with a dot, as no statement does, is
+    /// a line for the `sqlite3` shell: it ends with the line.
     pub fn next_whole(&mut self) -> Option<Statement<'_>> {
         while let Some(&byte) = self.text.get(self.scanned) {
             self.scanned += 1;
-            let ends = self.scanner.scan(byte);
+            let ends = if self.is_dotted { byte == b'\n' } else { self.scanner.scan(byte) };
             if self.begins.is_none() && self.scanner.has_begun() {
                 self.begins = Some(self.line);
+                self.is_dotted = byte == b'.';
             }
             self.line += u64::from(byte == b'\n');
             if ends {
+                if core::mem::take(&mut self.is_dotted) {
+                    self.scanner = Scanner::of_scripts();
+                }
                 let start = core::mem::replace(&mut self.start, self.scanned);
                 // A semicolon alone is none.
                 if let Some(line) = self.begins.take() {

@@ -3,12 +3,17 @@
 /// The longest word that matters is TEMPORARY.
 const LONGEST_WORD: usize = 9;
 
+/// A byte-order mark in UTF-8.
+const MARK: [u8; 3] = [0xef, 0xbb, 0xbf];
+
 /// What was seen so far.
 #[derive(Clone, Debug)]
 pub struct Scanner {
     token: Token,
     statement: State,
     has_begun: bool,
+    /// Whether a byte-order mark where a token may begin is space, as it is to SQLite, but not to `sqlite3_complete`.
+    marks_are_space: bool,
 }
 
 /// What the last bytes were.
@@ -25,6 +30,8 @@ enum Token {
     LineComment,
     /// Whether its last byte was an asterisk.
     BlockComment(bool),
+    /// The first bytes of what is a byte-order mark or a word, and how many.
+    Mark(usize),
 }
 
 /// How far a statement has come; of CREATE TRIGGER the semicolons inside do not end it.
@@ -41,11 +48,16 @@ enum State {
 
 impl Default for Scanner {
     fn default() -> Self {
-        Self { token: Token::None, statement: State::Start, has_begun: false }
+        Self { token: Token::None, statement: State::Start, has_begun: false, marks_are_space: false }
     }
 }
 
 impl Scanner {
+    /// One that takes byte-order marks for space.
+    pub fn of_scripts() -> Self {
+        Self { marks_are_space: true, ..Self::default() }
+    }
+
     /// Goes on by a byte; says whether it is the semicolon that ends a statement.
     pub fn scan(&mut self, byte: u8) -> bool {
         match self.token {
@@ -77,9 +89,19 @@ impl Scanner {
                 self.token = Token::Word(with(word, length, byte), length + 1);
                 return false;
             }
+            Token::Mark(seen) => {
+                if MARK.get(seen) == Some(&byte) {
+                    let is_whole = seen + 1 == MARK.len();
+                    self.token = if is_whole { Token::None } else { Token::Mark(seen + 1) };
+                    return false;
+                }
+                self.unmark();
+                return self.scan(byte);
+            }
             _ => self.end_token(),
         }
         self.token = match byte {
+            _ if self.marks_are_space && byte == MARK[0] => Token::Mark(1),
             b'-' => Token::Dash,
             b'/' => Token::Slash,
             b'\'' | b'"' | b'`' => Token::Quoted(byte),
@@ -93,7 +115,7 @@ impl Scanner {
             b'\'' | b'"' | b'`' | b'[' => self.word(b""),
             _ if self.token == Token::None => self.word(b""),
             // A word counts when it is whole, a dash or a slash when it is known to begin no comment.
-            _ => self.has_begun |= !matches!(self.token, Token::Dash | Token::Slash),
+            _ => self.has_begun |= !matches!(self.token, Token::Dash | Token::Slash | Token::Mark(_)),
         }
         false
     }
@@ -112,7 +134,20 @@ impl Scanner {
         self.statement == State::Start
     }
 
+    /// What looked like a byte-order mark is a word.
+    fn unmark(&mut self) {
+        if let Token::Mark(seen) = self.token {
+            let mut word = [0; LONGEST_WORD];
+            for (place, byte) in word.iter_mut().zip(MARK.iter().take(seen)) {
+                *place = *byte;
+            }
+            self.token = Token::Word(word, seen);
+            self.has_begun = true;
+        }
+    }
+
     fn end_token(&mut self) {
+        self.unmark();
         match self.token {
             Token::Word(word, length) => self.word(word.get(..length).unwrap_or_default()),
             Token::Dash | Token::Slash => self.word(b""),

@@ -43,6 +43,30 @@ fn statements_end_where_sqlite_ends_them() {
     assert_eq!(split(b" -- nothing\n ; /* at all", 3), (Vec::new(), None));
 }
 
+#[test]
+fn a_byte_order_mark_is_space_where_a_word_may_begin() {
+    let trigger = "\u{feff}CREATE /**/\u{feff}\u{feff}TRIGGER t AFTER INSERT ON a BEGIN SELECT 1;\u{feff} END;";
+    let text = format!("\u{feff}\n\u{feff}-- x\n{trigger}\u{feff};SELECT a\u{feff}; x\u{feff}\u{fefe}");
+    for size in [1, 2, 7, 1000] {
+        let (all, rest) = split(text.as_bytes(), size);
+        let expected = [(format!("\u{feff}\n\u{feff}-- x\n{trigger}"), 3), ("SELECT a\u{feff};".to_owned(), 3)];
+        assert_eq!(all, expected);
+        assert_eq!(rest, Some((" x\u{feff}\u{fefe}".to_owned(), 3)));
+        assert_eq!(split("\u{feff} ".as_bytes(), size), (Vec::new(), None));
+        // Only the beginning of one is a word.
+        assert_eq!(split("\u{f000};".as_bytes(), size).0, [("\u{f000};".to_owned(), 1)]);
+        assert_eq!(split("\u{fef0}".as_bytes(), size).1, Some(("\u{fef0}".to_owned(), 1)));
+    }
+}
+
+#[test]
+fn a_line_that_begins_with_a_dot_is_the_shells_and_ends_with_the_line() {
+    let (all, rest) = split(b"SELECT 1;\n.print don't;\n SELECT .5;\n.read x", 3);
+    let lines: Vec<(&str, u64)> = all.iter().map(|(sql, line)| (sql.trim(), *line)).collect();
+    assert_eq!(lines, [("SELECT 1;", 1), (".print don't;", 2), ("SELECT .5;", 3)]);
+    assert_eq!(rest.map(|(sql, line)| (sql.trim().to_owned(), line)), Some((".read x".to_owned(), 4)));
+}
+
 /// Asks SQLite itself, through Python, whether each text is complete.
 fn sqlite_says(texts: &[String]) -> Vec<bool> {
     const ASK: &str = "import sys, sqlite3\nfor line in sys.stdin: print(int(sqlite3.complete_statement(bytes.fromhex(line).decode())))";

@@ -71,11 +71,25 @@ pub struct Import(database::Import);
 
 #[wasm_bindgen]
 impl Import {
-    /// Of nothing yet.
+    /// Of nothing yet. When `steps` is not 0, the SQL is a stranger's: see `Database.limitSteps`, for each piece of it.
     #[wasm_bindgen(constructor)]
-    pub fn new() -> Self {
-        Self::default()
+    pub fn new(steps: f64) -> Self {
+        Self(database::Import::limited(steps as u64))
     }
+}
+
+/// What an import did.
+#[wasm_bindgen]
+pub struct Imported {
+    /// How many statements were run.
+    #[wasm_bindgen(readonly)]
+    pub statements: f64,
+    /// How many rows they inserted, updated or deleted.
+    #[wasm_bindgen(readonly)]
+    pub changes: f64,
+    /// The rowid of the last row that was inserted.
+    #[wasm_bindgen(readonly, js_name = lastInsertRowid)]
+    pub last_insert_rowid: i64,
 }
 
 #[wasm_bindgen]
@@ -92,17 +106,18 @@ impl Database {
         Ok(self.0.import_feed(&mut import.0, sql, now_ms as i64)?)
     }
 
-    /// Ends an import; how many statements were run.
+    /// Ends an import.
     #[wasm_bindgen(js_name = importEnd)]
-    pub fn import_end(&mut self, import: Import, #[wasm_bindgen(js_name = nowMs)] now_ms: f64) -> JsResult<f64> {
+    pub fn import_end(&mut self, import: Import, #[wasm_bindgen(js_name = nowMs)] now_ms: f64) -> JsResult<Imported> {
         put_aside()?;
-        Ok(self.0.import(import.0, now_ms as i64)? as f64)
+        let database::Imported { statements, changes, last_insert_rowid } = self.0.import(import.0, now_ms as i64)?;
+        Ok(Imported { statements: statements as f64, changes: changes as f64, last_insert_rowid })
     }
 
     /// Gives an import up.
     #[wasm_bindgen(js_name = importAbort)]
-    pub fn import_abort(&mut self, import: Import, #[wasm_bindgen(js_name = nowMs)] now_ms: f64) -> JsResult<()> {
-        Ok(self.0.import_abort(import.0, now_ms as i64)?)
+    pub fn import_abort(&mut self, import: Import) {
+        self.0.import_abort(import.0);
     }
 
     /// The newest commit as a database file.

@@ -13,7 +13,7 @@ use std::rc::Rc;
 use pagemark::bookmark::Lineage;
 use pagemark::page::PageSize;
 
-pub use import::Import;
+pub use import::{Import, Imported};
 pub use sql::{Fetched, StatementId};
 pub use whole::{Compacted, ForeignKeyProblem, Loading, Report};
 
@@ -65,6 +65,8 @@ pub struct Database {
     statements: BTreeMap<StatementId, Held>,
     next_statement: u32,
     connection: Option<Connection>,
+    /// That of the import under way; nothing else runs on it, and it ends with the import.
+    importing: Option<Connection>,
     volume: Rc<RefCell<Volume>>,
     blocks: Blocks,
     options: Options,
@@ -91,6 +93,7 @@ impl Database {
             statements: BTreeMap::new(),
             next_statement: 1,
             connection: None,
+            importing: None,
             volume,
             blocks,
             options,
@@ -105,9 +108,9 @@ impl Database {
     /// # Errors
     /// `Busy`, which only a store can see that is called by this very database.
     pub fn close(self) -> Result<()> {
-        let Self { statements, connection, volume, .. } = self;
+        let Self { statements, connection, importing, volume, .. } = self;
         drop(statements);
-        drop(connection);
+        drop((connection, importing));
         Rc::into_inner(volume).ok_or(ErrorKind::Busy)?.into_inner().end();
         Ok(())
     }
@@ -122,6 +125,12 @@ impl Database {
     fn connect(&mut self) -> Result<()> {
         self.statements.values_mut().for_each(Held::drop_compiled);
         self.connection = None;
+        self.connection = Some(self.new_connection()?);
+        Ok(())
+    }
+
+    /// A connection as the options have it.
+    fn new_connection(&self) -> Result<Connection> {
         let connection = Connection::open(&self.volume, &self.blocks)?;
         let Options { cache_kib, foreign_keys, page_size, .. } = &self.options;
         // Without a store to take it, a page that SQLite's cache gives up would be kept in memory all the same, and its
@@ -134,8 +143,7 @@ impl Database {
         if let Some(page_size) = page_size.filter(|_| self.volume.borrow().newest().is_none()) {
             connection.exec(format!("PRAGMA page_size = {}", page_size.value()))?;
         }
-        self.connection = Some(connection);
-        Ok(())
+        Ok(connection)
     }
 
     /// After a commit that SQLite did not make: has it read the schema again.
@@ -154,13 +162,20 @@ impl Database {
 
     /// Begins a call: notes its time.
     fn at(&self, now_ms: i64) -> Result<&Connection> {
+        if self.importing.is_some() {
+            return Err(ErrorKind::Busy.into());
+        }
+        self.note(now_ms)?;
+        Ok(self.connection.as_ref().ok_or(ErrorKind::Busy)?)
+    }
+
+    fn note(&self, now_ms: i64) -> Result<()> {
         self.volume(|volume| {
             volume.now_ms = now_ms;
             // Of an earlier call that nobody asked why it failed.
             volume.take_failure();
             Ok(())
-        })?;
-        Ok(self.connection.as_ref().ok_or(ErrorKind::Busy)?)
+        })
     }
 
     /// Borrows the volume. It is in use only when a store calls back into the database that called it.

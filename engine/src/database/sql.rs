@@ -258,7 +258,7 @@ impl Database {
     /// Whether a transaction or a statement that was not read to its end is open.
     pub fn is_busy(&self) -> bool {
         let stepping = |held: &Held| held.compiled.as_ref().is_some_and(Statement::is_busy);
-        self.in_transaction() || self.statements.values().any(stepping)
+        self.importing.is_some() || self.in_transaction() || self.statements.values().any(stepping)
     }
 
     pub(crate) fn connection(&self) -> Result<&Connection> {

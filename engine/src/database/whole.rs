@@ -158,10 +158,8 @@ impl Database {
         if report.integrity.iter().all(|line| line == "ok") {
             report.integrity.clear();
         }
-        each_row(connection, &format!("PRAGMA foreign_key_check{only}"), |row| {
-            let (table, parent) = (row.text(0)?, row.text(2)?);
-            let (rowid, key) = (row.integer(1)?, row.integer(3)?.unwrap_or(0));
-            report.foreign_keys.push(ForeignKeyProblem { table, rowid, parent, key });
+        each_foreign_key_problem(connection, &only, |problem| {
+            report.foreign_keys.push(problem);
             Ok(report.foreign_keys.len() < limit)
         })
         .or_else(|error| damage(error, &mut report.integrity, &mut report.foreign_keys_refused))?;
@@ -221,6 +219,20 @@ impl Row<'_> {
             _ => None,
         })
     }
+}
+
+/// Hands every row that refers to none to `action`, which says whether it wants another; of one table, when `only` is its
+/// name as an argument.
+pub(super) fn each_foreign_key_problem(
+    connection: &Connection,
+    only: &str,
+    mut action: impl FnMut(ForeignKeyProblem) -> Result<bool>,
+) -> Result<()> {
+    each_row(connection, &format!("PRAGMA foreign_key_check{only}"), |row| {
+        let (table, parent) = (row.text(0)?, row.text(2)?);
+        let (rowid, key) = (row.integer(1)?, row.integer(3)?.unwrap_or(0));
+        action(ForeignKeyProblem { table, rowid, parent, key })
+    })
 }
 
 /// Hands every row to `action`, which says whether it wants another.

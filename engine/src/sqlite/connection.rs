@@ -10,9 +10,15 @@ use super::limits::Budget;
 use super::statement::Statement;
 use super::vfs::{COMPACTED, DATABASE, Registration};
 use crate::error::{Error, ErrorKind, Result};
+use crate::rows::Value;
 use crate::scratch::{Blocks, ScratchFile};
 use crate::store::StoreError;
 use crate::volume::Volume;
+
+/// SQLite's code for a row that refers to none.
+pub(crate) const CONSTRAINT_FOREIGN_KEY: i32 = ffi::SQLITE_CONSTRAINT_FOREIGNKEY as i32;
+/// SQLite's code for a statement that does not compile.
+pub(crate) const ERROR: i32 = ffi::SQLITE_ERROR as i32;
 
 /// An open connection; statements keep it open.
 #[derive(Clone)]
@@ -113,6 +119,50 @@ impl Connection {
         unsafe { ffi::sqlite3_get_autocommit(self.0.db) == 0 }
     }
 
+    /// Whether foreign keys are enforced.
+    pub(crate) fn enforces_foreign_keys(&self) -> bool {
+        self.configure(ffi::SQLITE_DBCONFIG_ENABLE_FKEY as c_int, None)
+    }
+
+    /// Has foreign keys enforced from now on, or not, within a transaction, too.
+    pub(crate) fn set_foreign_keys(&self, enforced: bool) {
+        self.configure(ffi::SQLITE_DBCONFIG_ENABLE_FKEY as c_int, Some(enforced));
+    }
+
+    /// Whether foreign keys are looked at when the transaction ends.
+    pub(crate) fn defers_foreign_keys(&self) -> Result<bool> {
+        let mut sql = &b"PRAGMA defer_foreign_keys"[..];
+        let Some(mut statement) = self.prepare(&mut sql, false)? else { return Ok(false) };
+        Ok(statement.step()? == super::Step::Row && statement.column(0)? == Value::Integer(1))
+    }
+
+    /// Whether a statement compiles. A pragma may take effect by that.
+    pub(crate) fn compiles(&self, mut sql: &[u8]) -> bool {
+        self.prepare(&mut sql, false).is_ok()
+    }
+
+    /// Has the schema read again, which somebody else has written.
+    pub(crate) fn forget_schema(&self) -> Result<()> {
+        let is_writable = self.configure(ffi::SQLITE_DBCONFIG_WRITABLE_SCHEMA as c_int, None);
+        self.exec("PRAGMA writable_schema = RESET")?;
+        self.configure(ffi::SQLITE_DBCONFIG_WRITABLE_SCHEMA as c_int, Some(is_writable));
+        Ok(())
+    }
+
+    /// Gives memory back that is only there for speed.
+    pub(crate) fn release_memory(&self) {
+        // SAFETY: the connection is open.
+        unsafe { ffi::sqlite3_db_release_memory(self.0.db) };
+    }
+
+    /// Sets one of SQLite's switches, if a value is given; how it is then.
+    pub(super) fn configure(&self, switch: c_int, value: Option<bool>) -> bool {
+        let (value, mut is): (c_int, c_int) = (value.map_or(-1, c_int::from), 0);
+        // SAFETY: the connection is open, and these switches take an int and where to put one.
+        unsafe { ffi::sqlite3_db_config(self.0.db, switch, value, &raw mut is) };
+        is != 0
+    }
+
     /// VACUUM INTO a temporary file.
     pub(crate) fn compact(&self) -> Result<Compacted> {
         let files = &self.0.vfs.files;
@@ -161,7 +211,6 @@ impl Connection {
         let failure = self.0.volume.try_borrow_mut().ok().and_then(|mut volume| volume.take_failure());
         let mut error = match (failure, code & 0xff) {
             (Some(failure), ffi::SQLITE_IOERR | ffi::SQLITE_FULL | ffi::SQLITE_NOMEM) => failure.into(),
-            (_, ffi::SQLITE_FULL) => ErrorKind::Full.into(),
             (_, ffi::SQLITE_NOMEM) => ErrorKind::Memory.into(),
             _ if code == ffi::SQLITE_IOERR_NOMEM => ErrorKind::Memory.into(),
             (_, ffi::SQLITE_IOERR) => Error::with_detail(ErrorKind::Store, self.message()),
@@ -172,8 +221,7 @@ impl Connection {
         error.offset = u32::try_from(unsafe { ffi::sqlite3_error_offset(self.0.db) }).ok();
         if error.kind == ErrorKind::Memory && !self.0.db.is_null() {
             // What comes next, if only to read what there is, needs some: so the cached pages that nobody uses go.
-            // SAFETY: the connection is open.
-            unsafe { ffi::sqlite3_db_release_memory(self.0.db) };
+            self.release_memory();
         }
         error
     }

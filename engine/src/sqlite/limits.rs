@@ -38,6 +38,10 @@ pub(super) struct Budget {
     allocated: Cell<usize>,
     /// The limit of SQLite's memory that there was before.
     heap: Cell<Option<i64>>,
+    /// Whether the connection is that of an import.
+    importing: Cell<bool>,
+    /// See [`Connection::entering`].
+    entering: Cell<bool>,
 }
 
 impl Budget {
@@ -71,20 +75,48 @@ unsafe extern "C" fn ask(budget: *mut c_void) -> c_int {
 type Authorizer =
     unsafe extern "C" fn(*mut c_void, c_int, *const c_char, *const c_char, *const c_char, *const c_char) -> c_int;
 
-/// Refuses what would outlive the request on the connection, or reach other files, however it is spelled.
+/// Pragmas that an import does without: they are not about what a database holds, cannot be set in a transaction, or
+/// take from the engine what it has settled, and some are of all connections.
+const PASSED_OVER: [&str; 14] = [
+    "cache_size",
+    "cache_spill",
+    "data_store_directory",
+    "default_cache_size",
+    "hard_heap_limit",
+    "journal_mode",
+    "locking_mode",
+    "mmap_size",
+    "soft_heap_limit",
+    "synchronous",
+    "temp_store",
+    "temp_store_directory",
+    "threads",
+    "wal_checkpoint",
+];
+
+/// Refuses a stranger what would outlive the request on the connection, or reach other files, however it is spelled.
 unsafe extern "C" fn authorize(
-    _: *mut c_void,
+    budget: *mut c_void,
     action: c_int,
-    _: *const c_char,
+    first: *const c_char,
     _: *const c_char,
     database: *const c_char,
     _: *const c_char,
 ) -> c_int {
-    // SAFETY: SQLite passes text that ends with NUL, or null.
-    let is_temporary = !database.is_null() && unsafe { CStr::from_ptr(database) } == c"temp";
+    // SAFETY: SQLite passes what it was given, a budget that lives as long as the connection, and text that ends with
+    // NUL, or null.
+    let (budget, first, database) = unsafe {
+        let text = |text: *const c_char| if text.is_null() { c"" } else { CStr::from_ptr(text) };
+        (&*budget.cast::<Budget>(), text(first), text(database))
+    };
+    let is = |name: &&str| first.to_bytes().eq_ignore_ascii_case(name.as_bytes());
     match action as _ {
+        ffi::SQLITE_INSERT if budget.entering.get() && is(&"sqlite_master") => ffi::SQLITE_OK as c_int,
+        _ if budget.entering.get() => ffi::SQLITE_DENY as c_int,
+        ffi::SQLITE_PRAGMA if budget.importing.get() && PASSED_OVER.iter().any(is) => ffi::SQLITE_IGNORE as c_int,
+        _ if !budget.limited.get() => ffi::SQLITE_OK as c_int,
         // All that is made there is entered in its schema.
-        ffi::SQLITE_INSERT if is_temporary => ffi::SQLITE_DENY as c_int,
+        ffi::SQLITE_INSERT if database == c"temp" => ffi::SQLITE_DENY as c_int,
         ffi::SQLITE_ATTACH
         | ffi::SQLITE_DETACH
         | ffi::SQLITE_CREATE_TEMP_INDEX
@@ -120,17 +152,14 @@ impl Connection {
         budget.steps.set(steps);
         let (turn, ask) = if limited { (TURN as c_int, Some(ask as Ask)) } else { (0, None) };
         let (longest, pattern) = if limited { (LONGEST, LONGEST_PATTERN) } else { (c_int::MAX, c_int::MAX) };
-        let authorizer = limited.then_some(authorize as Authorizer);
+        let authorizer = (limited || budget.importing.get()).then_some(authorize as Authorizer);
         // SAFETY: the connection is open. SQLite calls `ask` with the budget only while it is, and the handle, on the
-        // heap, outlives that. What is larger than SQLite's own limits sets these. DEFENSIVE takes an int, and where
-        // to put what it is then, which may be null.
+        // heap, outlives that. What is larger than SQLite's own limits sets these.
         unsafe {
             ffi::sqlite3_progress_handler(db, turn, ask, ptr::from_ref(budget).cast_mut().cast());
             ffi::sqlite3_limit(db, ffi::SQLITE_LIMIT_LENGTH as c_int, longest);
             ffi::sqlite3_limit(db, ffi::SQLITE_LIMIT_LIKE_PATTERN_LENGTH as c_int, pattern);
-            ffi::sqlite3_set_authorizer(db, authorizer, ptr::null_mut());
-            let none = ptr::null_mut::<c_int>();
-            ffi::sqlite3_db_config(db, ffi::SQLITE_DBCONFIG_DEFENSIVE as c_int, c_int::from(limited), none);
+            ffi::sqlite3_set_authorizer(db, authorizer, ptr::from_ref(budget).cast_mut().cast());
             if limited {
                 let before = ffi::sqlite3_hard_heap_limit64(ffi::sqlite3_memory_used() + MEMORY);
                 budget.heap.set(budget.heap.take().or(Some(before)));
@@ -138,5 +167,24 @@ impl Connection {
                 ffi::sqlite3_hard_heap_limit64(before);
             }
         }
+        self.configure(ffi::SQLITE_DBCONFIG_DEFENSIVE as c_int, Some(limited));
+    }
+
+    /// From now on the connection is that of an import, which is done without some pragmas.
+    pub(crate) fn set_importing(&self) {
+        self.budget().importing.set(true);
+    }
+
+    /// Runs `action`, in which a stranger may enter something in the schema as in a table, and nothing else.
+    pub(crate) fn entering<T>(&self, action: impl FnOnce() -> T) -> T {
+        let allow = |allowed: bool| {
+            self.configure(ffi::SQLITE_DBCONFIG_DEFENSIVE as c_int, Some(!allowed));
+            self.configure(ffi::SQLITE_DBCONFIG_WRITABLE_SCHEMA as c_int, Some(allowed));
+            self.budget().entering.set(allowed);
+        };
+        allow(true);
+        let result = action();
+        allow(false);
+        result
     }
 }

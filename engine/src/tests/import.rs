@@ -11,7 +11,7 @@ fn import(db: &mut Database, sql: &[u8], piece: usize) -> crate::Result<u64> {
     for piece in sql.chunks(piece) {
         db.import_feed(&mut import, piece, T0)?;
     }
-    db.import(import, T0)
+    Ok(db.import(import, T0)?.statements)
 }
 
 fn strict() -> Options {
@@ -88,7 +88,9 @@ fn an_import_that_fails_leaves_nothing_and_names_the_line() {
             Some(2),
             "UNIQUE",
         ),
-        ("CREATE TABLE t(a);\nCOMMIT;\nSELEC 1;", "IMPORT_STATEMENT", Some(3), "SELEC"),
+        ("CREATE TABLE t(a);\nBEGIN;COMMIT;\nSELEC 1;", "IMPORT_STATEMENT", Some(3), "SELEC"),
+        ("CREATE TABLE t(a);\nCOMMIT;", "IMPORT_STATEMENT", Some(2), "no transaction is active"),
+        ("BEGIN;\nCREATE TABLE t(a);\nBEGIN;COMMIT;", "IMPORT_STATEMENT", Some(3), "within a transaction"),
         ("BEGIN;\nCREATE TABLE t(a);\nROLLBACK; -- due to errors", "IMPORT_ROLLBACK", Some(3), "ROLLBACK"),
         ("CREATE TABLE t(a);\nINSERT INTO t VALUES('cut of", "IMPORT_STATEMENT", Some(2), "unrecognized token"),
         ("CREATE TABLE t(a);\nATTACH 'other' AS b;", "IMPORT_STATEMENT", Some(2), "unable to open"),
@@ -121,7 +123,7 @@ fn an_import_given_up_leaves_nothing_and_one_waits_for_the_transaction_before_it
     let mut db = open(strict());
     let mut import = Import::default();
     db.import_feed(&mut import, b"CREATE TABLE t(a); INSERT INTO t", T0).unwrap();
-    db.import_abort(import, T0).unwrap();
+    db.import_abort(import);
     assert_eq!(integer(&mut db, "SELECT count(*) FROM sqlite_schema"), 0);
     db.exec("BEGIN", T0).unwrap();
     let error = db.import_feed(&mut Import::default(), b"SELECT 1;", T0).unwrap_err();

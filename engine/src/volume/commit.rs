@@ -40,7 +40,7 @@ impl Volume {
     /// # Errors
     /// What the store says; nothing has changed then, and the transaction is forgotten.
     pub(crate) fn commit(&mut self) -> Result<(), StoreError> {
-        if self.overlay.is_untouched() {
+        if self.overlay.is_untouched() || self.holds_back() {
             return Ok(());
         }
         let change = self.change();

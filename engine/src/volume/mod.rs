@@ -7,10 +7,12 @@
 //! shows half a transaction, and no journal has to outlive the process. When the store refuses, SQLite takes it for an
 //! I/O error, drops its page cache and reads the state before.
 //!
-//! Of a large transaction the overlay is in the store as well, where nobody sees it (see `staging`).
+//! Of a large transaction the overlay is in the store as well, where nobody sees it (see `staging`). What several
+//! transactions make can be held back, to become one commit or none (see `hold`).
 
 mod checksums;
 mod commit;
+mod hold;
 mod overlay;
 mod replace;
 mod staging;
@@ -21,6 +23,7 @@ use pagemark::page::{PageSize, Pgno, Txid};
 pub(crate) use self::replace::Loader;
 
 use self::checksums::Checksums;
+use self::hold::Hold;
 use self::overlay::Overlay;
 use self::staging::{Owner, Staging};
 use crate::error::{Error, ErrorKind, Result};
@@ -40,6 +43,8 @@ pub(crate) struct Volume {
     pub(crate) history: History,
     overlay: Overlay,
     staging: Staging,
+    /// Set while commits are held back.
+    hold: Option<Hold>,
     /// Of the draft begun last.
     next_draft: u32,
     /// How much of what is not committed memory is to hold, in bytes; `None` for all of it.
@@ -68,6 +73,7 @@ impl Volume {
             history,
             overlay: Overlay::default(),
             staging: Staging::Nothing,
+            hold: None,
             next_draft: 0,
             sums: Checksums::default(),
             header: None,
@@ -153,6 +159,7 @@ impl Volume {
         }
         let size = self.size().max(at);
         self.overlay.set_size(size);
+        self.note_write();
         self.spill()
     }
 
@@ -171,13 +178,17 @@ impl Volume {
         }
         self.overlay.truncate(u32::try_from(size.div_ceil(chunk as u64)).unwrap_or(u32::MAX), base);
         self.overlay.set_size(size);
+        self.note_write();
         Ok(())
     }
 
     /// Forgets the transaction under way.
     pub(crate) fn discard(&mut self) {
-        self.overlay.clear();
-        self.abandon(Owner::Transaction);
+        if self.hold.is_none() {
+            self.overlay.clear();
+            self.abandon(Owner::Transaction);
+        }
+        self.note_rollback();
     }
 
     /// SQLite's lock level on the file.
@@ -188,7 +199,7 @@ impl Volume {
     /// SQLite raised or lowered its lock. What it leaves behind when it stops writing was rolled back; whether there
     /// was such.
     pub(crate) fn set_lock(&mut self, lock: i32, reserved: i32) -> bool {
-        let is_left = lock < reserved && !self.overlay.is_untouched();
+        let is_left = lock < reserved && self.has_uncommitted();
         if lock < reserved {
             self.discard();
         }
