@@ -132,7 +132,7 @@ error_kinds! {
     /// What is imported ends before its transaction does.
     ImportCutOff = "IMPORT_CUT_OFF": "the SQL begins a transaction and does not end it, as a dump does whose end is missing; nothing of it stays",
     /// What is imported has rows that refer to none.
-    ImportForeignKey = "IMPORT_FOREIGN_KEY": "foreign keys are broken, and nothing of the import stays; correct it, or begin a dump whose rows come in another order with PRAGMA foreign_keys=OFF",
+    ImportForeignKey = "IMPORT_FOREIGN_KEY": "a foreign key refers to no row, and nothing of the import stays; correct the rows, or begin a dump that has them in another order with PRAGMA foreign_keys=OFF",
     /// A statement of an import is longer than is taken.
     ImportSize = "IMPORT_SIZE": "a statement of the import is longer than 256 MiB, or a quote in it is not closed; nothing of the import stays",
     /// The bytes to load are not a whole database.

@@ -16,9 +16,9 @@ use crate::store::StoreError;
 use crate::volume::Volume;
 
 /// SQLite's code for a row that refers to none.
-pub(crate) const CONSTRAINT_FOREIGN_KEY: i32 = ffi::SQLITE_CONSTRAINT_FOREIGNKEY as i32;
+pub(crate) const CONSTRAINT_FOREIGN_KEY: i32 = ffi::SQLITE_CONSTRAINT_FOREIGNKEY;
 /// SQLite's code for a statement that does not compile.
-pub(crate) const ERROR: i32 = ffi::SQLITE_ERROR as i32;
+pub(crate) const ERROR: i32 = ffi::SQLITE_ERROR;
 
 /// An open connection; statements keep it open.
 #[derive(Clone)]

@@ -1,42 +1,85 @@
 // SQLite for the commands that need it: on a copy of the database's pages, read as they are needed.
+import { fstatSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { useEngine } from "../core/index.ts";
 import { compiled } from "../core/platform.node.ts";
 import { Database } from "../engine/database.ts";
 import { type FilePages, filePages } from "../engine/file-pages.node.ts";
+import { newFilePages } from "../engine/new-file-pages.node.ts";
 import type { Check, CheckedObject } from "../engine/results.ts";
+import { streamOf } from "../jobs/stream-of.ts";
 import { TemporaryFile } from "../node/temporary-file.ts";
 import { fileError } from "../sources/file-errors.ts";
 import { EXIT, table } from "./output.ts";
 
 useEngine(async () => compiled("engine"));
 
+/** What a file is read in, in bytes. */
+const CHUNK = 1 << 20;
+
 /** Writes `body` to a temporary file, and opens the database in it for reading while `use` runs; `file` is its pages. */
 export async function withDatabase<T>(
   body: ReadableStream<Uint8Array>,
   use: (database: Database, file: FilePages["raw"]) => Promise<T> | T,
 ): Promise<T> {
-  const copy = await TemporaryFile.create().catch(async (error) => {
+  try {
+    return await withTemporaryFiles(async (copy, scratch) => {
+      let size = 0;
+      for await (const chunk of body) {
+        await copy.write(chunk, size);
+        size += chunk.length;
+      }
+      const pages = filePages(copy.fd, "the copy", scratch.fd);
+      try {
+        using database = await Database.open({ store: pages });
+        const result = await use(database, pages.raw);
+        if (!pages.failure) return result;
+      } catch (error) {
+        if (!pages.failure) throw error;
+      }
+      throw fileError(pages.failure.error, tmpdir());
+    });
+  } catch (error) {
     await body.cancel(error).catch(() => {});
     throw error;
+  }
+}
+
+/** A new database, which `make` fills in one commit, as a stream of its file for `use`. */
+export async function withNewDatabase<T>(
+  make: (database: Database) => Promise<T>,
+  use: (file: ReadableStream<Uint8Array>, size: number) => Promise<void>,
+): Promise<T> {
+  return withTemporaryFiles(async (file, scratch) => {
+    // As the shell's: foreign keys are enforced when the SQL says so.
+    using database = await Database.open({ store: newFilePages(file.fd, scratch.fd), foreignKeys: false });
+    const made = await make(database);
+    const { size } = fstatSync(file.fd);
+    await use(streamOf(chunksOf(file, size)), size);
+    return made;
   });
+}
+
+async function withTemporaryFiles<T>(use: (one: TemporaryFile, other: TemporaryFile) => Promise<T>) {
+  const one = await TemporaryFile.create();
   try {
-    let size = 0;
-    for await (const chunk of body) {
-      await copy.write(chunk, size);
-      size += chunk.length;
-    }
-    const pages = filePages(copy.fd, "the copy");
+    const other = await TemporaryFile.create();
     try {
-      using database = await Database.open({ store: pages });
-      const result = await use(database, pages.raw);
-      if (!pages.failure) return result;
-    } catch (error) {
-      if (!pages.failure) throw error;
+      return await use(one, other);
+    } finally {
+      await other.close();
     }
-    throw fileError(pages.failure.error, tmpdir());
   } finally {
-    await copy.close();
+    await one.close();
+  }
+}
+
+async function* chunksOf(file: TemporaryFile, size: number): AsyncGenerator<Uint8Array, void, void> {
+  for (let at = 0; at < size; ) {
+    const chunk = new Uint8Array(Math.min(CHUNK, size - at));
+    await file.read(chunk, at);
+    at += chunk.length;
+    yield chunk;
   }
 }
 

@@ -1,7 +1,6 @@
 import type { Command } from "commander";
-import { Database } from "../engine/database.ts";
-import { momentStream } from "../jobs/moment-stream.ts";
-import "./engine.ts";
+import type { Database } from "../engine/database.ts";
+import { withNewDatabase } from "./engine.ts";
 import { openInput, plain } from "./input.ts";
 import { bytes, print } from "./output.ts";
 import { STANDARD } from "./standard-output.ts";
@@ -16,7 +15,7 @@ interface Options {
 export function addImport(program: Command, signal: AbortSignal): void {
   program
     .command("import")
-    .description("make a database file of SQL: what .dump prints, D1's exports, dumps of Pagemark")
+    .description("make a database file of SQL: what .dump prints, D1's exports, dumps of Pagemark, scripts")
     .argument("<file>", "the SQL, or - for standard input; compressed with gzip or not")
     .requiredOption("-o, --output <file>", "the database file, or - for standard output")
     .option("--force", "replace the file if it exists")
@@ -24,15 +23,26 @@ export function addImport(program: Command, signal: AbortSignal): void {
       const { output, force = false, json = false } = command.optsWithGlobals<Options>();
       await checkTarget(output, { force, json, reads: [path], binary: "a database" });
       const sql = await plain(openInput(path), path);
-      // What a dump says of foreign keys goes: they were not enforced where it comes from either.
-      using database = await Database.open({ foreignKeys: false });
-      const { statements } = await database.import(sql, { signal });
-      const moment = await database.pin();
-      const size = moment.pageCount * moment.pageSize;
-      await writeTarget(output, momentStream(moment, { signal }), signal);
+      let size = 0;
+      const { statements } = await withNewDatabase(
+        async (database) => {
+          const imported = await database.import(sql, { signal });
+          // SQL that makes nothing makes a database of nothing, which is more than a file of nothing.
+          if (isEmpty(database)) database.exec("PRAGMA user_version = 0");
+          return imported;
+        },
+        async (file, length) => {
+          size = length;
+          await writeTarget(output, file, signal);
+        },
+      );
       if (output === STANDARD) return;
       print(json, { file: output, size, statements }, () => {
         return `wrote ${output} (${bytes(size)}, ${statements.toLocaleString("en")} statements)`;
       });
     });
+}
+
+function isEmpty(database: Database): boolean {
+  return database.states().length === 0;
 }

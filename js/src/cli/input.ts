@@ -27,10 +27,16 @@ export async function plain(
   path: string,
 ): Promise<ReadableStream<Uint8Array>> {
   const reader = stream.getReader();
-  const first = await reader.read();
+  let first = new Uint8Array();
+  // A pipe may give one byte at a time.
+  while (first.length < 2) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    first = Buffer.concat([first, value]);
+  }
   const whole = new ReadableStream<Uint8Array>({
     start: (controller) => {
-      if (first.value) controller.enqueue(first.value);
+      if (first.length > 0) controller.enqueue(first);
     },
     async pull(controller) {
       const { done, value } = await reader.read();
@@ -39,7 +45,7 @@ export async function plain(
     },
     cancel: (reason) => reader.cancel(reason),
   });
-  if (first.value?.[0] !== 0x1f || first.value[1] !== 0x8b) return whole;
+  if (first[0] !== 0x1f || first[1] !== 0x8b) return whole;
   const gunzip = new DecompressionStream("gzip") as ReadableWritablePair<Uint8Array, Uint8Array>;
   return mapErrors(whole.pipeThrough(gunzip), (error) => {
     // Errors of the input itself pass through.

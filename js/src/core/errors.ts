@@ -1,4 +1,4 @@
-import { DamageError, PagemarkError, type Place, SqlError } from "../errors/index.ts";
+import { DamageError, PagemarkError, type Place, SourceError, SqlError } from "../errors/index.ts";
 
 /** Kinds of the core that are the caller's, not damage. */
 const CALLERS = /^(NAME|AT|TIME|BACKUP|BOOKMARK)_/;
@@ -36,6 +36,8 @@ function engineError({ code, message, sqlite, offset, line, cause }: ThrownByEng
   const at: Place = {};
   if (offset !== undefined) at.offset = offset;
   if (line !== undefined) at.line = line;
+  // What a store of files says is of the user's files, and says what to do.
+  if (cause instanceof SourceError) return cause;
   const options = cause === undefined ? undefined : { cause };
   if (code === "SQL_ERROR" || code.startsWith("IMPORT_"))
     return new SqlError(code, message, sqlite, at, options);

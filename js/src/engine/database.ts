@@ -9,7 +9,17 @@ import { runBatch } from "./batch.ts";
 import { check } from "./check.ts";
 import { CheckedStore } from "./checked-store.ts";
 import { Handle } from "./handle.ts";
-import { chunksOf, isThenable, momentText } from "./input.ts";
+import {
+  type Bytes,
+  chunkOf,
+  chunksOf,
+  FILE,
+  isThenable,
+  momentText,
+  SQL,
+  sourceOf,
+  type Text,
+} from "./input.ts";
 import { EngineMoment } from "./moment.ts";
 import { type OpenOptions, settingsOf } from "./options.ts";
 import type { Check, Hold, Imported, State, StateAt } from "./results.ts";
@@ -258,10 +268,9 @@ export class Database implements PageSource, Disposable {
    *
    * @throws PagemarkError `LOAD_STALE`, `LOAD_SIZE`, `ENGINE_BUSY`, those of the header; nothing of the file stays then
    */
-  async load(
-    file: Uint8Array | ReadableStream<Uint8Array>,
-    { signal, ownsChunks }: ReplaceOptions = {},
-  ): Promise<void> {
+  async load(file: Bytes | PromiseLike<Bytes>, { signal, ownsChunks }: ReplaceOptions = {}): Promise<void> {
+    const source = sourceOf(await file, FILE);
+    this.#run(() => {});
     const loading = new this.#core.Loading();
     const feed = (chunk: Uint8Array) => {
       translating(() => this.#handle.engine.loadFeed(loading, chunk, Date.now()), this.name);
@@ -269,9 +278,10 @@ export class Database implements PageSource, Disposable {
     };
     try {
       signal?.throwIfAborted();
-      if (file instanceof ReadableStream)
-        await file.pipeTo(new WritableStream({ write: feed }), signal && { signal });
-      else for await (const chunk of chunksOf(file)) feed(chunk);
+      if (source instanceof ReadableStream) {
+        const write = (chunk: Uint8Array) => feed(chunkOf(chunk, FILE));
+        await source.pipeTo(new WritableStream({ write }), signal && { signal });
+      } else for await (const chunk of chunksOf(source, FILE)) feed(chunk);
       this.#run(() => {});
     } catch (error) {
       if (this.#handle.isClosed) loading.free();
@@ -282,41 +292,39 @@ export class Database implements PageSource, Disposable {
   }
 
   /**
-   * Runs SQL from outside in one transaction: what `.dump` prints, D1's exports, our own dumps. Meanwhile the database
+   * Does with SQL from outside what the `sqlite3` shell does with a file, as one commit: what `.dump` prints, D1's
+   * exports, our own dumps, scripts. It runs on a connection of its own, so nothing that it sets there stays. Foreign keys
+   * are enforced as in the database; dumps turn them off, and are checked when all rows are there. Meanwhile the database
    * takes no other statements. Into one that holds nothing yet, page size and encoding come along.
    *
-   * @throws SqlError `IMPORT_STATEMENT` and others, with the line; nothing of the import stays then
+   * @throws SqlError `IMPORT_STATEMENT`, `IMPORT_FOREIGN_KEY`, `IMPORT_CUT_OFF`, `IMPORT_FORMAT` and others, with the line;
+   * nothing of the import stays then
    */
   async import(
-    sql: string | ReadableStream<Uint8Array>,
+    sql: Text | PromiseLike<Text>,
     { signal, steps = 0 }: { signal?: AbortSignal | undefined; steps?: number | undefined } = {},
   ): Promise<Imported> {
+    const chunks = chunksOf(await sql, SQL);
     this.#run(() => {});
-    const importing = new this.#core.Import();
+    const importing = new this.#core.Import(steps);
     this.#handle.isImporting = true;
     try {
-      for await (const chunk of chunksOf(typeof sql === "string" ? new TextEncoder().encode(sql) : sql)) {
+      for await (const chunk of chunks) {
         signal?.throwIfAborted();
-        translating(() => {
-          const { engine } = this.#handle;
-          engine.limitSteps(steps);
-          engine.importFeed(importing, chunk, Date.now());
-        }, this.name);
+        translating(() => this.#handle.engine.importFeed(importing, chunk, Date.now()), this.name);
       }
-      return {
-        statements: translating(() => this.#handle.engine.importEnd(importing, Date.now()), this.name),
-      };
+      signal?.throwIfAborted();
     } catch (error) {
-      try {
-        this.#handle.engine.importAbort(importing, Date.now());
-      } catch {
-        // It ended with the error itself.
-      }
+      if (this.#handle.isClosed) importing.free();
+      else this.#handle.engine.importAbort(importing);
       throw error;
     } finally {
       this.#handle.isImporting = false;
-      if (!this.#handle.isClosed) this.#handle.engine.limitSteps(0);
     }
+    const imported = translating(() => this.#handle.engine.importEnd(importing, Date.now()), this.name);
+    const { statements, changes, lastInsertRowid } = imported;
+    imported.free();
+    return { statements, changes, lastInsertRowid: smallest(lastInsertRowid) };
   }
 
   /** In the place of the content that of a database file: what a restore does. */
@@ -374,4 +382,10 @@ function translating<T>(action: () => T, name?: string): T {
   } catch (error) {
     throw translateCoreError(error, name);
   }
+}
+
+/** As a number, if that holds it. */
+function smallest(integer: bigint): number | bigint {
+  const number = Number(integer);
+  return Number.isSafeInteger(number) ? number : integer;
 }

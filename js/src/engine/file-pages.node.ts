@@ -1,7 +1,9 @@
-import { fstatSync, readSync } from "node:fs";
+import { fstatSync } from "node:fs";
 import type { PageStore } from "../core/index.ts";
 import { DamageError, PagemarkError } from "../errors/index.ts";
+import { readFullySync } from "../node/fully.ts";
 import type { Moment } from "../sources/source.ts";
+import { FileScratch } from "./file-scratch.node.ts";
 
 /** Where a file says how SQLite may write and read it: 2 for with a WAL, which the engine has not. */
 const JOURNAL_MODES = 18;
@@ -23,20 +25,22 @@ export interface FilePages extends PageStore {
  *
  * @param fd of the file, which stays the caller's
  * @param name of the database, for errors
+ * @param scratch of a file for what is only there for the work, such as sorting and `compact()`; stays the caller's
  * @throws DamageError when it is not a database
  */
-export function filePages(fd: number, name: string): FilePages {
+export function filePages(fd: number, name: string, scratch: number): FilePages {
   let failure: FilePages["failure"];
   const read = (into: Uint8Array, position: number) => {
     try {
-      readAll(fd, into, position);
+      // What lies past the end of the file is zeros.
+      readFullySync(fd, into, position);
     } catch (error) {
       failure ??= { error };
       throw error;
     }
   };
   const header = new Uint8Array(100);
-  readSync(fd, header, 0, header.length, 0);
+  readFullySync(fd, header, 0);
   const view = new DataView(header.buffer);
   const pageSize = view.getUint16(16) === 1 ? 65536 : view.getUint16(16);
   const pageCount = Math.floor(fstatSync(fd).size / pageSize);
@@ -65,16 +69,8 @@ export function filePages(fd: number, name: string): FilePages {
     get failure() {
       return failure;
     },
+    scratch: new FileScratch(scratch),
     retain() {},
     changed: () => [],
   };
-}
-
-/** Fills `into`. What lies past the end of the file is zeros. */
-function readAll(fd: number, into: Uint8Array, position: number): void {
-  for (let at = 0; at < into.length; ) {
-    const count = readSync(fd, into, at, into.length - at, position + at);
-    if (count === 0) return;
-    at += count;
-  }
 }

@@ -2,6 +2,7 @@ export type { PageStore, Scratch } from "../core/index.ts";
 export { SqlError } from "../errors/index.ts";
 export { Database } from "./database.ts";
 export { type DurableObjectStore, durableObjectStore } from "./durable-object-store.ts";
+export type { Bytes, Text } from "./input.ts";
 export type { OpenOptions } from "./options.ts";
 export type { Check, CheckedObject, Hold, Imported, State, StateAt } from "./results.ts";
 export type { Parameters, Row, RunResult, Statement } from "./statement.ts";

@@ -1,6 +1,10 @@
 // What callers hand in, as the engine takes it.
 import { PagemarkError } from "../errors/index.ts";
 
+/** What an import takes; whatever else takes chunks takes no text. */
+export const SQL = "the SQL";
+export const FILE = "the database file";
+
 /** What a file or a text is handed over in, in bytes. */
 const CHUNK = 256 << 10;
 
@@ -23,7 +27,92 @@ export function checkSizes(sizes: Readonly<Record<string, number | undefined>>):
   }
 }
 
-export async function* chunksOf(bytes: Uint8Array | ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
-  if (bytes instanceof ReadableStream) return yield* bytes;
+/** Bytes, or what gives them: a file that was picked, an answer of `fetch`, a stream, chunks one after the other. */
+export type Bytes =
+  | Uint8Array
+  | ArrayBuffer
+  | ArrayBufferView
+  | Blob
+  | Response
+  | ReadableStream<Uint8Array>
+  | AsyncIterable<Uint8Array>;
+
+/** Text as well, in one piece or in several. */
+export type Text = string | Bytes | AsyncIterable<string>;
+
+/** One chunk after the other, each at most 256 KiB. @throws PagemarkError `USAGE` for what is none of these */
+export async function* chunksOf(input: Text, what: string): AsyncGenerator<Uint8Array, void, void> {
+  const source = typeof input === "string" ? new TextEncoder().encode(input) : sourceOf(input, what);
+  if (source instanceof Uint8Array) return yield* slicesOf(source);
+  for await (const chunk of source) yield* slicesOf(chunkOf(chunk, what));
+}
+
+/** As bytes, or as what gives chunks of them. @throws PagemarkError `USAGE` */
+export function sourceOf(
+  input: unknown,
+  what: string,
+): Uint8Array | ReadableStream<Uint8Array> | AsyncIterable<Uint8Array> {
+  if (ArrayBuffer.isView(input) || isBuffer(input)) return bytesOf(input, what);
+  if (isBlob(input)) return input.stream();
+  if (isResponse(input)) return bodyOf(input, what);
+  if (typeof input === "object" && input !== null && (Symbol.asyncIterator in input || isStream(input))) {
+    if (isStream(input) && input.locked) throw usage(`${what} is a stream that somebody else reads`);
+    return input as AsyncIterable<Uint8Array>;
+  }
+  const text = what === SQL ? "a string, " : "";
+  throw usage(`${what} must be ${text}bytes, a Blob, a Response or a stream, not ${nameOf(input)}`);
+}
+
+function* slicesOf(bytes: Uint8Array): Generator<Uint8Array> {
   for (let at = 0; at < bytes.length; at += CHUNK) yield bytes.subarray(at, at + CHUNK);
+}
+
+/** A chunk as bytes. @throws PagemarkError `USAGE` */
+export function chunkOf(chunk: unknown, what: string): Uint8Array {
+  if (typeof chunk === "string" && what === SQL) return new TextEncoder().encode(chunk);
+  if (ArrayBuffer.isView(chunk) || isBuffer(chunk)) return bytesOf(chunk, what);
+  throw usage(`${what} comes in chunks that are no bytes: ${nameOf(chunk)}`);
+}
+
+function bytesOf(bytes: ArrayBufferView | ArrayBuffer, what: string): Uint8Array {
+  const [buffer, offset, length] = ArrayBuffer.isView(bytes)
+    ? [bytes.buffer, bytes.byteOffset, bytes.byteLength]
+    : [bytes, 0, bytes.byteLength];
+  if ((buffer as { detached?: boolean }).detached) throw usage(`the bytes of ${what} were given away before`);
+  return bytes instanceof Uint8Array ? bytes : new Uint8Array(buffer, offset, length);
+}
+
+function bodyOf(response: Response, what: string): Uint8Array | ReadableStream<Uint8Array> {
+  if (!response.ok) throw usage(`${what} is an answer with status ${response.status}`);
+  if (response.bodyUsed) throw usage(`${what} is an answer that was read before`);
+  return response.body ?? new Uint8Array();
+}
+
+// Not `instanceof`: another frame's or test runner's have other classes.
+
+function isBuffer(value: unknown): value is ArrayBuffer {
+  return /^\[object (Shared)?ArrayBuffer\]$/.test(Object.prototype.toString.call(value));
+}
+
+function isBlob(value: unknown): value is Blob {
+  const { stream, size } = (value ?? {}) as Partial<Blob>;
+  return typeof stream === "function" && typeof size === "number";
+}
+
+function isResponse(value: unknown): value is Response {
+  const { status, bodyUsed } = (value ?? {}) as Partial<Response>;
+  return typeof status === "number" && typeof bodyUsed === "boolean";
+}
+
+function isStream(value: unknown): value is ReadableStream<Uint8Array> {
+  return typeof (value as Partial<ReadableStream> | undefined)?.getReader === "function";
+}
+
+function usage(message: string): PagemarkError {
+  return new PagemarkError("USAGE", message);
+}
+
+function nameOf(value: unknown): string {
+  if (typeof value === "object" && value !== null) return value.constructor?.name ?? "an object";
+  return value === undefined || value === null ? String(value) : `a ${typeof value}`;
 }

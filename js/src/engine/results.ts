@@ -41,6 +41,10 @@ export interface CheckedObject {
 export interface Imported {
   /** How many statements were run. */
   statements: number;
+  /** How many rows they inserted, updated or deleted. */
+  changes: number;
+  /** The rowid of the last row that was inserted; a BigInt if a number cannot hold it. */
+  lastInsertRowid: number | bigint;
 }
 
 /** A state that stays readable. */

@@ -1,5 +1,5 @@
 // The system may read and write less than it was asked to.
-import { read, write } from "node:fs";
+import { read, readSync, write, writeSync } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 
 /** Reads from `position` on until `into` is full or the file ends. Returns how many bytes. */
@@ -31,6 +31,23 @@ export async function writeFully(
   } catch (error) {
     throw Object.assign(error as Error, { written: done });
   }
+}
+
+/** As {@link readFully}, at once. */
+export function readFullySync(fd: number, into: Uint8Array, position: number): number {
+  let done = 0;
+  while (done < into.length) {
+    const count = readSync(fd, into, done, into.length - done, position + done);
+    if (count === 0) break;
+    done += count;
+  }
+  return done;
+}
+
+/** As {@link writeFully}, at once. */
+export function writeFullySync(fd: number, bytes: Uint8Array, position: number): void {
+  for (let done = 0; done < bytes.length; )
+    done += writeSync(fd, bytes, done, bytes.length - done, position + done);
 }
 
 function readOnce(fd: number, into: Uint8Array, position: number): Promise<number> {

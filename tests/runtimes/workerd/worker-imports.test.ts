@@ -108,13 +108,126 @@ describe("an import", () => {
     expect(await rows(shop, "SELECT sum(a) AS n FROM t")).toEqual([{ n: 6 }]);
     await expect.poll(uploads).toEqual([]);
 
-    // The same again at once is done already; once something was written it is another import.
-    const again = await step(shop, { action: "init", etag });
-    expect(again).toMatchObject({ status: "complete", result: { num_queries: 3 } });
+    // A client that asks again hears what came of it; one that begins again imports again.
+    const retried = await step(shop, { action: "ingest", filename, etag });
+    expect(retried).toMatchObject({ status: "complete", at_bookmark, result: { num_queries: 3 } });
     await rows(shop, "DROP TABLE t");
-    expect((await step(shop, { action: "init", etag })).upload_url).toBeDefined();
     expect((await importSql(shop, sql)).status).toBe("complete");
     expect(await rows(shop, "SELECT count(*) AS n FROM t")).toEqual([{ n: 3 }]);
+  });
+
+  test("of the same file twice in a row happens twice, and each only once", async () => {
+    const uuid = await create("twice");
+    await rows(uuid, "CREATE TABLE n (a)");
+    const sql = "INSERT INTO n VALUES (1);";
+    for (const times of [1, 2, 3]) {
+      const file = await upload(uuid, sql);
+      // A client that asks twice for where to upload to, and twice for the import.
+      await upload(uuid, sql);
+      const told = await Promise.all([1, 2].map(() => step(uuid, { action: "ingest", ...file })));
+      expect(new Set(told.map(({ at_bookmark }) => at_bookmark)).size).toBe(1);
+      for (const each of told) expect((await finish(uuid, each)).status).toBe("complete");
+      expect((await step(uuid, { action: "ingest", ...file })).status).toBe("complete");
+      expect(await rows(uuid, "SELECT count(*) AS n FROM n")).toEqual([{ n: times }]);
+    }
+  });
+
+  test("leaves no setting of its connection behind, nor does one that fails", async () => {
+    const uuid = await create("settings");
+    const settings = [
+      ...[
+        "ignore_check_constraints=1",
+        "recursive_triggers=1",
+        "case_sensitive_like=1",
+        "legacy_alter_table=1",
+      ],
+      ...["reverse_unordered_selects=1", "full_column_names=1", "short_column_names=0", "max_page_count=9"],
+      ...["foreign_keys=0", "defer_foreign_keys=1", "writable_schema=1", "hard_heap_limit=100000"],
+      ...["soft_heap_limit=100000", "cache_size=1", "temp_store_directory='/x'"],
+    ].map((setting) => `PRAGMA ${setting};`);
+    const tables =
+      "CREATE TABLE c (a CHECK (a > 0), p REFERENCES q); CREATE TABLE q (id INTEGER PRIMARY KEY);";
+    const look = async () => [
+      await rows(uuid, "SELECT 'a' LIKE 'A' AS x, 1 AS y UNION ALL SELECT 0, 2"),
+      (await call(`/${uuid}/query`, { sql: "INSERT INTO c VALUES (-1, NULL)" })).status,
+      (await call(`/${uuid}/query`, { sql: "INSERT INTO c VALUES (1, 7)" })).status,
+      await rows(uuid, "INSERT INTO big SELECT zeroblob(50000) RETURNING 1 AS ok"),
+    ];
+    await importSql(uuid, `${tables} CREATE TABLE big (a);`);
+    const before = await look();
+    expect(before.slice(1)).toEqual([400, 400, [{ ok: 1 }]]);
+    expect((await importSql(uuid, `${settings.join("\n")} PRAGMA query_only=1;`)).error).toBeUndefined();
+    expect(await look()).toEqual(before);
+    expect((await importSql(uuid, `${settings.join("\n")} FOO; PRAGMA query_only=1;`)).status).toBe("error");
+    expect(await look()).toEqual(before);
+  });
+
+  test("enforces foreign keys as D1 does, unless it is a dump, and names the row that breaks them", async () => {
+    const setup = `CREATE TABLE p (id INTEGER PRIMARY KEY, v);
+      CREATE TABLE c (p REFERENCES p ON DELETE CASCADE ON UPDATE CASCADE);
+      INSERT INTO p VALUES (1, 'a'), (2, 'b'); INSERT INTO c VALUES (1), (2);`;
+    for (const [sql, left] of [
+      ["DELETE FROM p WHERE id = 1;", [2]],
+      ["INSERT OR REPLACE INTO p VALUES (1, 'z');", [2]],
+      ["UPDATE p SET id = 7 WHERE id = 1;", [7, 2]],
+    ] as const) {
+      const uuid = await create(`keys ${sql.length}`);
+      await importSql(uuid, setup);
+      expect((await importSql(uuid, sql)).status).toBe("complete");
+      const found = await rows(uuid, "SELECT p FROM c ORDER BY rowid");
+      expect(found.map(({ p }) => p)).toEqual(left);
+    }
+    const uuid = await create("keys");
+    for (const dump of ["PRAGMA foreign_keys=OFF; BEGIN;", "PRAGMA defer_foreign_keys=TRUE;"]) {
+      const end = dump.includes("BEGIN") ? "COMMIT;" : "";
+      const children = `${dump} CREATE TABLE c (a REFERENCES p); INSERT INTO c VALUES (3);`;
+      const parents = "CREATE TABLE p (id INTEGER PRIMARY KEY);";
+      const broken = await importSql(uuid, `${children} ${parents} ${end}`);
+      expect(broken.error).toContain("row 1 of c refers to no row of p");
+      expect((await importSql(uuid, `${children} ${parents} INSERT INTO p VALUES (3); ${end}`)).status).toBe(
+        "complete",
+      );
+      await rows(uuid, "DROP TABLE c; DROP TABLE p");
+    }
+  });
+
+  test("of a full-text table as .dump writes it is imported, and no other writing of the schema", async () => {
+    const uuid = await create("full text");
+    const head = "PRAGMA foreign_keys=OFF;\nBEGIN TRANSACTION;\nPRAGMA writable_schema=ON;\n";
+    const entry = (type: string, root: number, sql: string) =>
+      `INSERT INTO sqlite_schema(type,name,tbl_name,rootpage,sql)VALUES('${type}','f','f',${root},'${sql}');\n`;
+    const shadows = [
+      "CREATE TABLE IF NOT EXISTS 'f_data'(id INTEGER PRIMARY KEY, block BLOB);",
+      "INSERT INTO f_data VALUES(1,X'0101');",
+      "INSERT INTO f_data VALUES(10,X'000000000101010001010101');",
+      "INSERT INTO f_data VALUES(137438953473,X'0000001002306869010204'||X'04');",
+      "CREATE TABLE IF NOT EXISTS 'f_idx'(segid, term, pgno, PRIMARY KEY(segid, term)) WITHOUT ROWID;",
+      "INSERT INTO f_idx VALUES(1,X'',2);",
+      "CREATE TABLE IF NOT EXISTS 'f_content'(id INTEGER PRIMARY KEY, c0);",
+      "INSERT INTO f_content VALUES(1,'hi');",
+      "CREATE TABLE IF NOT EXISTS 'f_docsize'(id INTEGER PRIMARY KEY, sz BLOB);",
+      "INSERT INTO f_docsize VALUES(1,X'01');",
+      "CREATE TABLE IF NOT EXISTS 'f_config'(k PRIMARY KEY, v) WITHOUT ROWID;",
+      "INSERT INTO f_config VALUES('version',4);",
+    ].join("\n");
+    const end = "\nPRAGMA writable_schema=OFF;\nCOMMIT;\n";
+    for (const wrong of [
+      entry("table", 2, "CREATE VIRTUAL TABLE f USING fts5(a)"),
+      entry("table", 0, "CREATE TABLE f (a)"),
+      entry("index", 0, "CREATE VIRTUAL TABLE f USING fts5(a)"),
+      "UPDATE sqlite_schema SET rootpage = 1;",
+      "DELETE FROM sqlite_schema;",
+      "INSERT INTO sqlite_schema SELECT * FROM sqlite_schema;",
+    ]) {
+      const { error } = await importSql(uuid, `CREATE TABLE t (a);\n${wrong}`);
+      expect(error, wrong).toContain("--dialect d1");
+    }
+    const right = entry("table", 0, "CREATE VIRTUAL TABLE f USING fts5(a)");
+    const { status, error } = await importSql(uuid, head + right + shadows + end);
+    expect([status, error]).toEqual(["complete", undefined]);
+    expect(await rows(uuid, "SELECT a FROM f")).toEqual([{ a: "hi" }]);
+    await rows(uuid, "INSERT INTO f VALUES ('there')");
+    expect(await rows(uuid, "SELECT a FROM f WHERE f MATCH 'there'")).toEqual([{ a: "there" }]);
   });
 
   test("that fails leaves the original state, and says why in both ways", async () => {
@@ -124,11 +237,8 @@ describe("an import", () => {
     expect(failed.error).toContain('near "FOO": syntax error');
     expect(failed.at_bookmark).toMatch(/^[0-9a-f-]{59}$/);
     expect(await rows(shop, "SELECT count(*) AS n FROM t")).toEqual(before);
-    // The file stays for another try, which needs no upload.
-    await expect.poll(uploads).toHaveLength(1);
-    const etag = await md5(bytesOf("INSERT INTO t VALUES (9);\nFOO;\n"));
-    const retried = await finish(shop, await step(shop, { action: "init", etag }));
-    expect(retried).toMatchObject({ status: "error", error: failed.error });
+    const again = await importSql(shop, "INSERT INTO t VALUES (9);\nFOO;\n");
+    expect(again).toMatchObject({ status: "error", error: failed.error });
   });
 
   test("with no end in one statement is stopped", async () => {

@@ -14,6 +14,10 @@ interface Task {
   attempts?: number;
   /** The state it began with, once it began: another one says that it, or somebody else, has written. */
   before?: string;
+  /** Whether it ended well. */
+  isDone?: boolean;
+  /** Whether the same file was announced again since it was done: what comes now is another import, not a retry. */
+  again?: boolean;
 }
 
 /** What an upload may be sent for, and a little more: a URL is valid for an hour. */
@@ -38,16 +42,16 @@ export class Imports {
     });
   }
 
-  /** Where to upload the file to; or, when it is there already, how its import stands. */
+  /**
+   * Where to upload the file to; or, when it is being imported, how that stands. Nothing begins here, so that a client may
+   * ask again: a file that was imported is imported again when it is uploaded and ingested again.
+   */
   async init(etag: string | undefined): Promise<Told> {
     const filename = `${this.#host.uuid}.${etag ?? randomHex()}.sql`;
-    const early = this.#known(filename);
+    const early = this.#underWay(filename);
     if (early) return early;
+    for (const { id } of this.#table.labelled("import", filename)) this.#note(id, { again: true });
     const key = keyOf(filename);
-    // R2's tag of what one put stored is its MD5.
-    if (etag !== undefined && (await this.#host.bucket.head(key))?.etag === etag) {
-      return this.#known(filename) ?? { answer: this.#start(filename) };
-    }
     this.#table.addTrash(key, null, Date.now() + UPLOAD_MS);
     this.#shop.plan();
     return { file: { key, filename } };
@@ -79,17 +83,24 @@ export class Imports {
     return { answer: this.#shop.machine.refuse("import", refusal, bookmark) };
   }
 
-  /** What there is to say without beginning: the same import runs or has just been done, or another one runs. */
+  /** What there is to say without beginning: the same import runs or has been done, or another one runs. */
   #known(filename: string): Told | undefined {
-    const [active] = this.#table.active("import");
-    if (active && active.label !== filename) return { answer: this.#shop.machine.refuse("import", "busy") };
+    const early = this.#underWay(filename);
+    if (early) return early;
     const [same] = this.#table.labelled("import", filename);
-    if (!same) return undefined;
-    // Done, and nothing has been written since: to do it again would be another import.
-    if (active || this.#task(same.id).before === `done ${this.#host.database.bookmark()}`) {
+    // Done, and asked for once more by a client that has not heard so.
+    if (same && this.#task(same.id).isDone && !this.#task(same.id).again) {
       return { answer: this.runner.join(same) };
     }
     return undefined;
+  }
+
+  /** That the same import runs, or another one. */
+  #underWay(filename: string): Told | undefined {
+    const [active] = this.#table.active("import");
+    if (!active) return undefined;
+    if (active.label !== filename) return { answer: this.#shop.machine.refuse("import", "busy") };
+    return { answer: this.runner.join(active) };
   }
 
   #start(filename: string): Answer {
@@ -114,24 +125,22 @@ export class Imports {
     this.#note(id, { attempts: attempts + 1 });
     const upload = await r2(bucket).get(keyOf(filename), { signal });
     const began = Date.now();
-    const changesBefore = database.totalChanges;
     const bookmark = database.bookmark();
     this.#note(id, { before: bookmark });
-    const { statements } = await database.import(streamOf(paced(upload, signal)), {
+    const { statements, changes, lastInsertRowid } = await database.import(streamOf(paced(upload, signal)), {
       signal,
       steps,
     });
     // What follows is stored with the import: nothing is waited for.
     const final = database.bookmark();
-    this.#note(id, { before: `done ${final}` });
+    this.#note(id, { before: `done ${final}`, isDone: true });
     tell(`Processed ${statements} queries.`);
     const { pageSize = 0, pageCount = 0 } = database.states().at(-1) ?? {};
-    const changes = database.totalChanges - changesBefore;
     const meta = {
       served_by: "pagemark",
       duration: Date.now() - began,
       changes,
-      last_row_id: Number(database.lastInsertRowid),
+      last_row_id: Number(lastInsertRowid),
       changed_db: final !== bookmark,
       size_after: pageSize * pageCount,
       rows_read: 0,
