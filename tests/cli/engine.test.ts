@@ -4,7 +4,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { beforeAll, expect, test } from "vitest";
-import { CommandLine } from "../support/cli.ts";
+import { CommandLine, main } from "../support/cli.ts";
 import { runSql, tableSql, tempFolder } from "../support/temp.ts";
 
 const folder = tempFolder();
@@ -53,6 +53,82 @@ test("import of SQL that fails names the line, and leaves no file", () => {
   expect(error.message).toContain("no such table: nowhere");
   expect(readdirSync(folder).filter((name) => name.includes("bad.db"))).toEqual([]);
 });
+
+test("import does what sqlite3 does with scripts: settings, VACUUM, byte-order marks", () => {
+  const rows = "BEGIN TRANSACTION; CREATE TABLE t (a); INSERT INTO t VALUES (1); COMMIT;";
+  for (const [sql, answer] of [
+    [`PRAGMA synchronous=OFF; PRAGMA journal_mode=WAL; PRAGMA main.cache_size=9; ${rows}`, "1|4096|0"],
+    [
+      `${rows} PRAGMA wal_checkpoint(TRUNCATE); PRAGMA "synchronous"(1); VACUUM; ANALYZE; PRAGMA optimize;`,
+      "1|4096|0",
+    ],
+    [`PRAGMA page_size=1024; PRAGMA auto_vacuum=1; PRAGMA user_version=7; ${rows}`, "1|1024|7"],
+    [`${rows} PRAGMA page_size=8192; PRAGMA user_version=3; VACUUM;`, "1|8192|3"],
+    [
+      `\ufeff-- made elsewhere\n${rows}\n\ufeffBEGIN; DELETE FROM t; INSERT INTO t VALUES (2); COMMIT;`,
+      "2|4096|0",
+    ],
+  ]) {
+    writeFileSync(join(folder, "script.sql"), sql as string);
+    cli.json("import", "script.sql", "-o", "script.db", "--force");
+    const look = "SELECT a, page_size, user_version FROM t, pragma_page_size, pragma_user_version";
+    expect(shell("script.db", look), sql).toBe(answer);
+    expect(shell("script.db", "PRAGMA integrity_check")).toBe("ok");
+  }
+});
+
+test("import of SQL that makes nothing makes an empty database", () => {
+  for (const sql of ["", "-- nothing\n", "\ufeff", "PRAGMA defer_foreign_keys=TRUE;\n"]) {
+    writeFileSync(join(folder, "nothing.sql"), sql);
+    cli.json("import", "nothing.sql", "-o", "nothing.db", "--force");
+    expect(shell("nothing.db", "SELECT count(*) FROM sqlite_schema; PRAGMA integrity_check")).toBe("0\nok");
+  }
+});
+
+test("import refuses a dump that is cut off anywhere, and what is no SQL, and leaves no file", () => {
+  const dump = spawnSync("sqlite3", [path, ".dump"], { encoding: "utf8" }).stdout;
+  const cut = (at: number) => dump.slice(0, Math.floor(dump.length * at));
+  const packed = gzipSync(dump);
+  for (const [content, code] of [
+    [dump.split("\n").slice(0, -3).join("\n"), "IMPORT_CUT_OFF"],
+    [cut(0.3), /^IMPORT_(CUT_OFF|STATEMENT)$/],
+    [cut(0.9), /^IMPORT_(CUT_OFF|STATEMENT)$/],
+    [packed.subarray(0, packed.length >> 1), "GZIP_DAMAGED"],
+    [gzipSync(packed), "IMPORT_FORMAT"],
+    [gzipSync(readFileSync(path)), "IMPORT_FORMAT"],
+    [readFileSync(path), "IMPORT_FORMAT"],
+    [".mode list\nCREATE TABLE t (a);", "IMPORT_STATEMENT"],
+  ] as const) {
+    writeFileSync(join(folder, "cut.sql"), content);
+    const [status, found] = cli.failure("import", "cut.sql", "-o", "cut.db");
+    expect(status).toBe(1);
+    expect(found).toMatch(code);
+    expect(readdirSync(folder).filter((name) => name.includes("cut.db"))).toEqual([]);
+  }
+});
+
+test("import and compact of 100 MB take no more memory than of little", () => {
+  const row = "abcdefghij".repeat(100);
+  const lines = ["CREATE TABLE t (id INTEGER PRIMARY KEY, a);"];
+  for (let id = 0; id < 100_000; id++) lines.push(`INSERT INTO t VALUES (${id}, '${row}');`);
+  writeFileSync(join(folder, "large.sql"), lines.join("\n"));
+  writeFileSync(join(folder, "little.sql"), lines.slice(0, 100).join("\n"));
+  const memory = (...args: string[]) => {
+    const tell = "process.on('exit', () => console.error(process.resourceUsage().maxRSS))";
+    const node = ["--import", `data:text/javascript,${encodeURIComponent(tell)}`];
+    const { stderr } = spawnSync(process.execPath, [...node, main, ...args], {
+      cwd: folder,
+      encoding: "utf8",
+    });
+    return Number(stderr.trim().split("\n").at(-1)) / 1024;
+  };
+  const least = memory("import", "little.sql", "-o", "little.db");
+  expect(memory("import", "large.sql", "-o", "large.db") - least).toBeLessThan(64);
+  expect(memory("compact", "large.db", "-o", "larger.db") - least).toBeLessThan(64);
+  expect(shell("larger.db", "SELECT count(*), sum(length(a)) FROM t; PRAGMA integrity_check")).toBe(
+    "100000|100000000\nok",
+  );
+}, 120_000);
 
 test("C7 compact writes a copy without free space that keeps page size, versions and rows", () => {
   const sizes = cli.json<{ size: number; size_before: number }>("compact", "app.db", "-o", "small.db");

@@ -136,6 +136,14 @@ impl Connection {
         Ok(statement.step()? == super::Step::Row && statement.column(0)? == Value::Integer(1))
     }
 
+    /// Whether the transaction has rows that refer to none, which are looked at when it ends.
+    pub(crate) fn has_open_foreign_keys(&self) -> bool {
+        let (mut is, mut most) = (0, 0);
+        // SAFETY: the connection is open, and SQLite is given where to put two integers.
+        unsafe { ffi::sqlite3_db_status(self.0.db, ffi::SQLITE_DBSTATUS_DEFERRED_FKS, &raw mut is, &raw mut most, 0) };
+        is != 0
+    }
+
     /// Whether a statement compiles. A pragma may take effect by that.
     pub(crate) fn compiles(&self, mut sql: &[u8]) -> bool {
         self.prepare(&mut sql, false).is_ok()

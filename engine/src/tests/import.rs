@@ -209,7 +209,7 @@ fn by_import(sql: &[u8], piece: usize, folder: &std::path::Path) -> crate::Resul
 }
 
 /// Statements that scripts are made of, many of them about transactions and settings.
-const PIECES: [&str; 58] = [
+const PIECES: [&str; 61] = [
     "BEGIN TRANSACTION;",
     "BEGIN IMMEDIATE;",
     "COMMIT;",
@@ -266,6 +266,9 @@ const PIECES: [&str; 58] = [
     "DELETE FROM p WHERE id=2;",
     "UPDATE c SET b=upper(b);",
     "DROP TABLE IF EXISTS w;",
+    "CREATE TABLE IF NOT EXISTS d(a REFERENCES p DEFERRABLE INITIALLY DEFERRED);",
+    "INSERT INTO d VALUES(55);",
+    "INSERT OR IGNORE INTO p VALUES(55,'late');",
     "\u{feff}-- a comment; BEGIN\n",
     "/* COMMIT; */",
 ];

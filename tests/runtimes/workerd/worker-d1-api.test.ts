@@ -51,6 +51,46 @@ describe("SQL", () => {
     }
   });
 
+  test("D1's PRAGMAs are taken, and what they switch ends with the request, also with one that fails", async () => {
+    const made = await create("pragmas");
+    const run = (sql: string) => call(`/${made}/query`, { sql });
+    await run("CREATE TABLE t (id INTEGER PRIMARY KEY, a CHECK (a > 0)); CREATE INDEX i ON t (a)");
+    await run("INSERT INTO t VALUES (1, 1), (2, 2)");
+    for (const look of [
+      ...[
+        "table_list",
+        "table_info('t')",
+        "table_xinfo(t)",
+        'index_list("t")',
+        "index_info(i)",
+        "index_xinfo('i')",
+      ],
+      ...["quick_check", "foreign_key_check", "foreign_key_list(t)", "foreign_keys = on", "optimize"],
+      ...["defer_foreign_keys = off"],
+    ]) {
+      expect((await run(`PRAGMA ${look}`)).status, look).toBe(200);
+    }
+    const states = async () => [
+      await rows(made, "SELECT 'a' LIKE 'A' AS same"),
+      await rows(made, "SELECT id FROM t"),
+      (await run("INSERT INTO t VALUES (9, -1)")).status,
+      await rows(made, "PRAGMA foreign_keys"),
+    ];
+    const before = await states();
+    const switches = `PRAGMA case_sensitive_like = on; PRAGMA ignore_check_constraints(1); PRAGMA "legacy_alter_table" = on;
+      PRAGMA main.recursive_triggers = 1; PRAGMA reverse_unordered_selects = on;`;
+    const { body } = await run(`${switches} SELECT 'a' LIKE 'A' AS same; SELECT id FROM t`);
+    expect(body.result.slice(-2).map(({ results }: { results: unknown }) => results)).toEqual([
+      [{ same: 0 }],
+      [{ id: 2 }, { id: 1 }],
+    ]);
+    expect(await states()).toEqual(before);
+    expect((await run(`${switches} SELECT nonsense`)).status).toBe(400);
+    expect(await states()).toEqual(before);
+    expect((await run(`${switches} INSERT INTO t VALUES (3, -3)`)).status).toBe(200);
+    expect(await states()).toEqual(before);
+  });
+
   test("messages say what a table's rebuild does to those that refer to it", async () => {
     await query("CREATE TABLE p (id INTEGER PRIMARY KEY, x); INSERT INTO p VALUES (1, 1), (2, 2)");
     await query(

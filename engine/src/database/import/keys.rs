@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use pagemark::sql::{keywords, pragma};
 
-use super::Import;
+use super::{Import, Transaction};
 use crate::database::whole::each_foreign_key_problem;
 use crate::database::{Database, ForeignKeyProblem};
 use crate::error::{Error, ErrorKind, Result};
@@ -35,7 +35,7 @@ impl Keys {
 
     /// From now on rows are looked at when the import ends.
     fn looks_later(&mut self, connection: &Connection) {
-        if self.before.is_none() {
+        if self.enforces && self.before.is_none() {
             // When they cannot be told, those that the import brings cannot either.
             let untold = Problems { count: u64::MAX, ..Problems::default() };
             self.before = Some(Problems::of(connection).unwrap_or(untold));
@@ -107,12 +107,20 @@ impl Database {
         if was_enforced && is_about_keys && !connection.enforces_foreign_keys() {
             keys.looks_later(&connection);
         }
-        let Err(error) = ran else { return Ok(()) };
+        let is_left = import.transaction == Transaction::Ours && was_enforced && !keys.enforces;
+        let error = match ran {
+            // To SQLite each statement outside a transaction is one; in D1 all of them are.
+            Ok(()) if is_left && connection.has_open_foreign_keys() => {
+                return Err(explained(&connection, sql, true, ErrorKind::ImportForeignKey.into()));
+            }
+            Ok(()) => return Ok(()),
+            Err(error) => error,
+        };
         if error.sqlite == Some(CONSTRAINT_FOREIGN_KEY) {
             return Err(explained(&connection, sql, ends, error));
         }
         let writes = matches!(first.as_str(), "INSERT" | "REPLACE" | "UPDATE" | "DELETE" | "WITH");
-        if !writes || !was_enforced || error.sqlite != Some(ERROR) || connection.compiles(sql) {
+        if !writes || !was_enforced || !keys.enforces || error.sqlite != Some(ERROR) || connection.compiles(sql) {
             return Err(error);
         }
         connection.set_foreign_keys(false);

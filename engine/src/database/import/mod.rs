@@ -207,7 +207,8 @@ impl Database {
         let connection = self.importer()?;
         if import.wrote_schema {
             // A schema that does not parse would make the database unusable.
-            connection.exec("PRAGMA writable_schema = RESET; SELECT 1 FROM sqlite_schema LIMIT 1")?;
+            let read = connection.exec("PRAGMA writable_schema = RESET; SELECT 1 FROM sqlite_schema LIMIT 1");
+            read.map_err(wording::of_import)?;
         }
         let (changes, last_insert_rowid) = (connection.total_changes(), connection.last_insert_rowid());
         Ok(Imported { statements: import.count, changes, last_insert_rowid })

@@ -28,11 +28,13 @@ pub(super) fn located(error: Error, Statement { sql, line }: Statement<'_>) -> E
         (_, Some(detail)) => format!("{detail}; line {line}, in: {sql}"),
         (_, None) => format!("line {line}, in: {sql}"),
     };
-    let kind = match error.kind {
-        ErrorKind::Sql => ErrorKind::Import,
-        kind => kind,
-    };
-    Error { kind, detail: Some(detail.into()), line: Some(line), ..error }
+    Error { detail: Some(detail.into()), line: Some(line), ..of_import(error) }
+}
+
+/// What SQLite refuses is the import's failure.
+pub(super) fn of_import(error: Error) -> Error {
+    let kind = if error.kind == ErrorKind::Sql { ErrorKind::Import } else { error.kind };
+    Error { kind, ..error }
 }
 
 /// Of a line for the shell.

@@ -21,7 +21,7 @@ import type { Job } from "./jobs.ts";
 import { measure } from "./measure.ts";
 import { Polled } from "./polled.ts";
 import { previewRestore, type RestorePreview } from "./preview.ts";
-import { type Query, type QueryOptions, type QueryResult, runQueries } from "./queries.ts";
+import { type Query, type QueryOptions, type QueryResult, runRequest } from "./queries.ts";
 import { Removals } from "./removals.ts";
 import { Reports } from "./reports.ts";
 import { type Restored, type RestoreOptions, Restores } from "./restores.ts";
@@ -115,7 +115,7 @@ export class Database extends DurableObject<Env> {
     const { home, reports } = this.#known;
     const checked = checkQueries(queries);
     const db = await home.database();
-    const results = db.limited(home.steps, () => runQueries(db, checked, options));
+    const results = runRequest(db, home.steps, checked, options);
     const size = measure(db);
     for (const { meta } of results.flat()) meta.size_after = size.size;
     this.ctx.waitUntil(reports.tell(size));

@@ -4,7 +4,7 @@ import { PagemarkError } from "../../entry/workerd.ts";
 import { changeOf } from "./change.ts";
 import { nextStatement } from "./next-statement.ts";
 import { noticesOf } from "./notices.ts";
-import { checkStatement } from "./statements.ts";
+import { checkStatement, putBack } from "./statements.ts";
 
 /** SQL with what is bound to it. Text with several statements takes no parameters. */
 export interface Query {
@@ -35,15 +35,25 @@ const MOST_STATEMENTS = 50_000;
 /** What a result takes beside its rows, in bytes. */
 const STATEMENT = 256;
 
+/** Runs queries of one request, which may take so many steps; what they switch on the connection ends with it. */
+export function runRequest(
+  db: Database,
+  steps: number,
+  queries: readonly Query[],
+  options: QueryOptions,
+): QueryResult[][] {
+  try {
+    return db.limited(steps, () => runQueries(db, queries, options));
+  } finally {
+    putBack(db, queries);
+  }
+}
+
 /**
  * Runs queries of one request: all of them in one transaction. Of each query there are as many results as it has
  * statements. What is thrown has as `query` which of the queries failed, counted from 0.
  */
-export function runQueries(
-  db: Database,
-  queries: readonly Query[],
-  options: QueryOptions = {},
-): QueryResult[][] {
+function runQueries(db: Database, queries: readonly Query[], options: QueryOptions): QueryResult[][] {
   const budget = { bytes: MOST_BYTES, statements: MOST_STATEMENTS };
   return db.transaction(() =>
     queries.map((query, at) => {

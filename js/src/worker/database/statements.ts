@@ -1,3 +1,4 @@
+import type { Database } from "../../entry/engine.workerd.ts";
 import { PagemarkError } from "../../entry/workerd.ts";
 
 /** What would reach beyond the transaction that every request is. */
@@ -32,10 +33,20 @@ const PRAGMAS = new Set([
   "table_xinfo",
   "user_version",
 ]);
+/** Switches that D1 has, too: they hold for one request. */
+const SWITCHES = [
+  "case_sensitive_like",
+  "ignore_check_constraints",
+  "legacy_alter_table",
+  "recursive_triggers",
+  "reverse_unordered_selects",
+];
+const SWITCHES_OFF = SWITCHES.map((name) => `PRAGMA ${name} = OFF`).join("; ");
 /** Of these, only a look: a value would change the connection. */
 const LOOKS = new Set(["encoding", "page_size"]);
 /** Taken, and without effect, as in D1: foreign keys are on. */
 const IGNORED = new Set(["foreign_keys"]);
+const TAKEN = new Set([...PRAGMAS, ...SWITCHES, ...IGNORED]);
 
 /**
  * Refuses a text whose first statement is none that a request may run. Look before SQLite compiles it: that is when a
@@ -56,7 +67,12 @@ export function checkStatement(sql: string): void {
   if (keyword !== "PRAGMA") return;
   const [name, after] = third === "." ? [fourth.toLowerCase(), fifth] : [second.toLowerCase(), third];
   if (LOOKS.has(name) && /[=(]/.test(after)) refuse(`PRAGMA ${name} with a value is not for requests`);
-  if (!PRAGMAS.has(name) && !IGNORED.has(name)) refuse(`PRAGMA ${name.slice(0, 100)} is not for requests`);
+  if (!TAKEN.has(name)) refuse(`PRAGMA ${name.slice(0, 100)} is not for requests`);
+}
+
+/** Puts back what PRAGMAs of a request may have switched. To call when it has ended, however it did. */
+export function putBack(db: Database, queries: readonly { sql: string }[]): void {
+  if (queries.some(({ sql }) => /pragma/i.test(sql))) db.exec(SWITCHES_OFF);
 }
 
 function refuse(message: string): never {
