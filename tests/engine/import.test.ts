@@ -4,7 +4,13 @@ import { expect, test } from "vitest";
 import { column, rejectionOf } from "./support.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
-const stream = (...chunks: unknown[]) => ReadableStream.from(chunks) as ReadableStream<Uint8Array>;
+const stream = (...chunks: unknown[]) =>
+  new ReadableStream({
+    start(controller) {
+      for (const chunk of chunks) controller.enqueue(chunk as Uint8Array);
+      controller.close();
+    },
+  } satisfies UnderlyingDefaultSource<Uint8Array>);
 async function* generated(...chunks: string[]) {
   yield* chunks;
 }

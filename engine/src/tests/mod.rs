@@ -6,6 +6,7 @@ mod crash;
 mod differential;
 mod history;
 mod import;
+mod import_scripts;
 mod journal;
 mod memory;
 mod pins;
