@@ -1,5 +1,7 @@
 // Backs a database up while another process writes to it: how long it takes, what it does to the writer, and what the
 // `sqlite3` shell's `.backup` does beside it. `npm run bench:hot [-- --mb 875 --modes WAL,DELETE --rates 1,5,100,1000]`.
+// Then once more on a busy machine: beside as many processes as would keep 0, 2 and 4 processors busy
+// (`--busy 0,2,4 --busy-mb 55`; `--modes ''` for these alone).
 import { fork, spawn, spawnSync } from "node:child_process";
 import { copyFileSync, existsSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
@@ -16,16 +18,16 @@ const { values } = parseArgs({
     limit: { type: "string", default: "40" },
     modes: { type: "string", default: "WAL,DELETE" },
     rates: { type: "string", default: "1,5,100,1000" },
+    busy: { type: "string", default: "0,2,4" },
+    "busy-mb": { type: "string", default: "55" },
   },
 });
 const folder = join(root, ".cache/bench");
-const database = join(folder, `bench-${values.mb}.db`);
 const live = join(folder, "hot.db");
 const store = join(folder, "hot-store");
 const copy = join(folder, "hot-copy.db");
 const cli = join(root, "js/dist/bin/pagemark.js");
 mkdirSync(folder, { recursive: true });
-if (!existsSync(database)) makeDatabase(database, Number(values.mb) * 1e6);
 
 const backup = [process.execPath, cli, "backup", live, "--to", store, "--full", "--json"];
 const shell = ["sqlite3", live, `.backup ${copy}`];
@@ -34,22 +36,46 @@ const MANY = 1000;
 /** In seconds. */
 const LONG = 30;
 const rows = [];
-for (const mode of values.modes.split(",")) {
+for (const mode of list(values.modes)) {
   prepare(mode);
   const quiet = await timed(backup);
-  for (const rate of values.rates.split(",").map(Number)) {
+  for (const rate of list(values.rates).map(Number)) {
     rows.push(await underWriter(mode, rate, "pagemark backup --full", quiet.seconds, backup));
   }
 }
-prepare("WAL");
-const quiet = await timed(shell);
-rows.push(await underWriter("WAL", 5, "sqlite3 3.40.1 .backup", quiet.seconds, shell));
-console.table(rows);
+if (rows.length > 0) {
+  prepare("WAL");
+  const quiet = await timed(shell);
+  rows.push(await underWriter("WAL", 5, "sqlite3 3.40.1 .backup", quiet.seconds, shell));
+  console.table(rows);
+}
+const busyRows = [];
+for (const count of list(values.busy).map(Number)) {
+  for (const options of [[], ["--hurry"]]) {
+    prepare("WAL", values["busy-mb"]);
+    const quiet = await timed(backup);
+    const others = Array.from({ length: count }, () => spawn(process.execPath, ["-e", "for (;;);"]));
+    const what = ["pagemark backup --full", ...options].join(" ");
+    try {
+      const row = await underWriter("WAL", 100, what, quiet.seconds, [...backup, ...options]);
+      busyRows.push({ "busy processes": count, ...row });
+    } finally {
+      for (const other of others) other.kill("SIGKILL");
+    }
+  }
+}
+if (busyRows.length > 0) console.table(busyRows);
 for (const path of [live, copy]) removeDatabase(path);
 rmSync(store, { recursive: true, force: true });
 
-/** A fresh copy with a bank in it. */
-function prepare(mode) {
+function list(option) {
+  return option.split(",").filter((item) => item !== "");
+}
+
+/** A fresh copy of `mb` MB with a bank in it. */
+function prepare(mode, mb = values.mb) {
+  const database = join(folder, `bench-${mb}.db`);
+  if (!existsSync(database)) makeDatabase(database, Number(mb) * 1e6);
   removeDatabase(live);
   rmSync(store, { recursive: true, force: true });
   copyFileSync(database, live);
@@ -89,7 +115,7 @@ async function underWriter(mode, rate, what, quietSeconds, command) {
     .map(([, took]) => took);
   const idle = all.filter(([start, took]) => start + took < runs[0].began).map(([, took]) => took);
   const last = runs.at(-1);
-  const state = command === backup && stateOf(all, before, last);
+  const state = command !== shell && stateOf(all, before, last);
   const seconds = runs.map((run) => run.seconds).toSorted((a, b) => a - b);
   return {
     "journal mode": mode,
