@@ -113,7 +113,7 @@ describe("what cannot be restored, or to where", () => {
       ["restore", "nobody", "--from", "good", "-o", "x.db"],
       "BACKUP_NONE",
       "nobody: ",
-      /check the name/,
+      /there is no backup under that name in good/,
     ],
     [
       "an id that is not there",
@@ -156,7 +156,7 @@ describe("F11 disks", () => {
     () => {
       onFileSystem("128k", (disk) => {
         check(["backup", "app.db", "--to", `${disk}/s`], 1, "STORE_FULL", `${disk}/s/app`, /free some space/);
-        expect(cli.json("list", "app", "--from", `${disk}/s`)).toEqual([]);
+        expect(cli.failure("list", "app", "--from", `${disk}/s`)).toEqual([1, "BACKUP_NONE"]);
         const left = readdirSync(disk, { recursive: true, withFileTypes: true }).filter((entry) =>
           entry.isFile(),
         );

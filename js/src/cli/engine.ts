@@ -66,6 +66,9 @@ async function withTemporaryFiles<T>(use: (one: TemporaryFile, other: TemporaryF
     const other = await TemporaryFile.create();
     try {
       return await use(one, other);
+    } catch (error) {
+      // What the system refuses about files without a name.
+      throw fileError(error, tmpdir());
     } finally {
       await other.close();
     }
