@@ -1,6 +1,7 @@
 //! A dump as a step machine: pages in, SQL out.
 
 mod given;
+mod header;
 mod part_writer;
 pub(super) mod refill;
 mod refused;
@@ -9,6 +10,7 @@ use core::cell::RefCell;
 use core::mem;
 
 use super::guard::Watch;
+use super::limits::Limits;
 use super::long_row::{Context, LongRow, LongStep};
 use super::notes::{Notes, short};
 use super::options::{Dialect, Options};
@@ -16,7 +18,7 @@ use super::pieces::Pieces;
 use super::plan::{self, Item, Planner};
 use super::repack::Repacking;
 use super::rowids::Rowids;
-use super::rows::{Limits, RowWriter, Written};
+use super::rows::{RowWriter, Written};
 use super::schema::{Reading, Schema};
 use super::schema_check;
 use crate::btree::entries::{Budget, Entries, Next};
@@ -28,8 +30,6 @@ pub use part_writer::{PartStep, PartWriter};
 
 /// SQL is handed out in pieces of about this many bytes, or of one long row.
 pub(super) const OUTPUT: usize = 256 << 10;
-/// How much of the SQL may be warnings at its start, in bytes: with the first statement it has to be one that D1 takes.
-const HEADER: usize = 32 << 10;
 
 /// Turns a database into SQL.
 #[derive(Debug)]
@@ -369,28 +369,6 @@ impl Dump {
             self.phase = Phase::Done;
         }
         Ok(None)
-    }
-
-    /// Says what this is, and what it lacks; the shell's dialect has no room for that.
-    fn write_header(&mut self) {
-        let what = match self.options.dialect {
-            Dialect::Shell(_) => return,
-            Dialect::Sqlite => "SQL for any sqlite3 since 3.37",
-            Dialect::D1 => "SQL for D1 and Durable Objects",
-        };
-        self.out.extend_from_slice(format!("-- Dumped by Pagemark: {what}.\n").as_bytes());
-        let mut room = HEADER;
-        for line in self.notes.lines() {
-            let line = format!("-- WARNING: {line}\n");
-            match room.checked_sub(line.len()) {
-                Some(left) => room = left,
-                None => {
-                    self.out.extend_from_slice(b"-- WARNING: there are more, which have no room here\n");
-                    break;
-                }
-            }
-            self.out.extend_from_slice(line.as_bytes());
-        }
     }
 
     /// Goes on after damage if that was asked for.

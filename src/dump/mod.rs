@@ -7,7 +7,7 @@
 //! | `plan`, `internal`, `drops`; `sqlite`, `shell_order` | what goes into the SQL, in which order |
 //! | `d1`, `d1_limits`, `d1_left_out`, `references` | the same for D1, without what it does not take |
 //! | `virtual_table`, `rtree`, `rowids` | full-text and R-Tree tables, from what they store |
-//! | `row_plan`, `rows`, `repack` | rows as INSERT statements |
+//! | `row_plan`, `rows`, `limits`, `repack` | rows as INSERT statements |
 //! | `guard`, `relaxed` | rows that their own table refuses |
 //! | `long_row`, `long_record`, `pieces` | rows too long for one statement, or for memory |
 //! | `literal`, `real`; `shell`, `cli_real` | values as we write them; as the sqlite3 shell does |
@@ -27,6 +27,7 @@ pub mod dumper;
 mod guard;
 mod identifier;
 mod internal;
+mod limits;
 mod literal;
 mod long_record;
 mod long_row;

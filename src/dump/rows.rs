@@ -4,9 +4,9 @@ use core::cell::Cell;
 
 use super::affinity::Affinity;
 use super::guard::{Remedy, Watch};
+use super::limits::Limits;
 use super::literal::{self, write_integer};
 use super::notes::{Loss, Notes};
-use super::options::Dialect;
 use super::repack::PackedRow;
 use super::row_plan::{Filter, RowPlan, Source, Style};
 use super::rowids::Rowids;
@@ -16,41 +16,6 @@ use crate::btree::entries::Row;
 use crate::btree::{Encoding, Slot, Value};
 use crate::error::{Error, ErrorKind, Result};
 use crate::page::Pgno;
-
-/// How much goes into a statement, in bytes.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Limits {
-    /// A statement of several rows is hardly longer, and never longer than half of the next.
-    pub(super) several: usize,
-    /// No statement is longer; a row for which that is not enough goes through pieces.
-    pub(super) statement: usize,
-    /// A row that takes more in the database is worth a warning.
-    pub(super) row: usize,
-}
-
-impl Limits {
-    pub(super) fn of(dialect: Dialect) -> Self {
-        match dialect {
-            // D1 also bounds the instructions that a statement becomes, by 25,000: one a value and one a row, each of
-            // which takes two bytes or more.
-            Dialect::D1 => Self { several: 32 << 10, statement: 100_000, row: 2_000_000 },
-            // Several rows load faster than one; but the time that the sqlite3 shell takes for a statement (3.54 at
-            // least) grows with its length times its lines. Of one statement, SQLite takes ten times as much.
-            _ => Self { several: 1 << 10, statement: 100 << 20, row: usize::MAX },
-        }
-    }
-
-    /// Whether a statement of `length` bytes probably has room for another row.
-    pub(super) fn expect_room(self, length: u64, last_row: usize) -> bool {
-        // Rows of a table are much alike.
-        length + (last_row + END) as u64 <= self.several as u64
-    }
-
-    /// Whether a statement may be of several rows and of `length` bytes.
-    pub(super) fn have_room(self, length: u64) -> bool {
-        length + END as u64 <= self.several.max(self.statement / 2) as u64
-    }
-}
 
 /// Writes rows, one b-tree after the other.
 #[derive(Clone, Debug)]
