@@ -51,22 +51,28 @@ describe("what the pages show works as typed", () => {
     expect(typed.length).toBeGreaterThanOrEqual(4);
   });
 
-  test.each(typed)("$place ($language)", ({ place, language, code }) => {
-    const { cwd, env } = workplace(place);
-    if (language === "ts") writeFileSync(join(cwd, "shown.mts"), code);
-    const [command, args] =
-      language === "ts"
-        ? [process.execPath, ["--experimental-strip-types", "--no-warnings", "shown.mts"]]
-        : ["bash", ["-euo", "pipefail", "-c", code]];
-    const { status, stderr } = spawnSync(command, args, { cwd, env, encoding: "utf8" });
-    expect([status, status === 0 ? "" : stderr]).toEqual([0, ""]);
-    if (code.includes("pagemark backup")) expectFiles(cwd);
-  }, 180_000);
+  test.each(typed)(
+    "$place ($language)",
+    ({ place, language, code }) => {
+      const { cwd, env } = workplace(place);
+      if (language === "ts") writeFileSync(join(cwd, "shown.mts"), code);
+      const [command, args] =
+        language === "ts"
+          ? [process.execPath, ["--experimental-strip-types", "--no-warnings", "shown.mts"]]
+          : ["bash", ["-euo", "pipefail", "-c", code]];
+      const { status, stderr } = spawnSync(command, args, { cwd, env, encoding: "utf8" });
+      expect([status, status === 0 ? "" : stderr]).toEqual([0, ""]);
+      if (code.includes("pagemark backup")) expectFiles(cwd);
+    },
+    180_000,
+  );
 });
 
 /** What README says that its commands make. */
 function expectFiles(cwd: string): void {
   const made = readdirSync(cwd);
-  expect(made).toEqual(expect.arrayContaining(["app.sql", "backups", "imported.db", "restored.db", "small.db"]));
+  expect(made).toEqual(
+    expect.arrayContaining(["app.sql", "backups", "imported.db", "restored.db", "small.db"]),
+  );
   expect(made.filter((name) => /^app\.[0-9a-f]{8}\.sqlite3$/.test(name))).toHaveLength(1);
 }
