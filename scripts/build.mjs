@@ -67,6 +67,7 @@ function buildModule(module) {
     "package-lock.json",
     "scripts/build.mjs",
     "scripts/build-wasm/src/main.rs",
+    "scripts/build-wasm/src/work.rs",
   ];
   const hash = createHash("sha256");
   for (const file of inputs) hash.update(readFileSync(resolve(root, file)));

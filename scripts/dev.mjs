@@ -21,7 +21,7 @@ takeState();
 const token = process.env.PAGEMARK_TOKEN || randomBytes(16).toString("hex");
 const workers = await startWorkers({
   state,
-  bindings: { PAGEMARK_TOKEN: token },
+  bindings: { ...settings(), PAGEMARK_TOKEN: token },
   port,
   // Not a free one that is another at every start, where that can be had.
   examplePort: (await isFree(port + 1)) ? port + 1 : 0,
@@ -47,6 +47,11 @@ function wanted() {
   } catch (error) {
     fail(`${error.message}\nusage: npm run dev [-- --port N] [--state FOLDER]`, 2);
   }
+}
+
+/** The Worker's settings that the environment has; js/src/worker/env.ts lists them. */
+function settings() {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => name.startsWith("PAGEMARK_")));
 }
 
 /** Whether nobody listens at a port of loopback. */

@@ -101,6 +101,8 @@ error_kinds! {
     Full = "ENGINE_FULL": "the store of the database is full, and the transaction was rolled back; make room in it",
     /// Memory ran out.
     Memory = "ENGINE_MEMORY": "memory ran out, and what was under way was undone; raise the limit, or do it in smaller transactions",
+    /// A request that may only read would have changed something.
+    ReadOnly = "READ_ONLY": "this access may only read, and what was asked for writes",
     /// The store's content contradicts itself.
     Damaged = "ENGINE_DAMAGED": "the store of the database is damaged: a page or a record in it is missing or wrong",
     /// The database has a connection already.

@@ -13,7 +13,8 @@ export const modules = [
   // Nearly all of it runs over every row, so all of it is made fast, not small.
   { name: "dump", crate: "pagemark", feature: "bind-dump", level: 3, inlining: 75, budget: 200_000 },
   // How SQLite's C is compiled is in .cargo/config.toml; all of -O2 would make it 620 kB.
-  { name: "engine", crate: "pagemark-engine", budget: 550_000 },
+  // 10 kB of it are text functions whose time is bounded, and what counts the work of the others.
+  { name: "engine", crate: "pagemark-engine", budget: 560_000 },
 ].map((module) => {
   const folder = join(root, "pkg", module.name);
   return { ...module, folder, wasm: join(folder, "pagemark_bg.wasm"), glue: join(folder, "pagemark.js") };

@@ -295,10 +295,15 @@ impl Database {
         self.0.total_changes() as f64
     }
 
-    /// Interrupts what takes more than about `steps` of SQLite's instructions from now on; 0 ends the limit.
+    /// Interrupts what takes more than about `steps` of SQLite's instructions from now on, and refuses what would change
+    /// anything if it is `read_only`; 0 steps end both.
     #[wasm_bindgen(js_name = limitSteps)]
-    pub fn limit_steps(&mut self, steps: f64) -> JsResult<()> {
-        Ok(self.0.limit_steps(steps as u64)?)
+    pub fn limit_steps(
+        &mut self,
+        steps: f64,
+        #[wasm_bindgen(js_name = readOnly)] read_only: Option<bool>,
+    ) -> JsResult<()> {
+        Ok(self.0.limit_steps(steps as u64, read_only.unwrap_or(false))?)
     }
 
     /// The rowid of the last INSERT as a number, where that is a safe integer; otherwise near it, and not one.

@@ -228,15 +228,20 @@ impl Database {
         self.connection().map_or(0, Connection::changes)
     }
 
-    /// Statements are a stranger's from now on: whatever takes more than about `steps` of SQLite's instructions, or
-    /// of four bytes of memory filled, all counted together, fails with `Sql` and SQLite's code 9. A value has 16 MiB at
-    /// most, a pattern of LIKE 1000 bytes; there are no temporary tables, and nothing reaches past SQL into the file. 0
-    /// ends all of that.
+    /// Statements are a stranger's from now on: whatever takes more than about `steps` of SQLite's instructions, or of
+    /// four bytes of memory filled, or of 14 ns of work inside a function, all counted together, fails with `Sql` and
+    /// SQLite's code 9. A value has 16 MiB at most, a pattern of LIKE 250 bytes; there are no temporary tables, and
+    /// nothing reaches past SQL into the file. With `read_only` whatever is not known to be a look is not authorized, and
+    /// a commit that would change anything fails with `ReadOnly`. 0 steps end all of that.
     ///
     /// # Errors
     /// `Closed`.
-    pub fn limit_steps(&mut self, steps: u64) -> Result<()> {
-        self.connection()?.limit_steps(steps);
+    pub fn limit_steps(&mut self, steps: u64, read_only: bool) -> Result<()> {
+        self.volume(|volume| {
+            volume.refuse_commits(steps > 0 && read_only);
+            Ok(())
+        })?;
+        self.connection()?.limit_steps(steps, read_only);
         Ok(())
     }
 

@@ -19,6 +19,8 @@ use crate::volume::Volume;
 pub(crate) const CONSTRAINT_FOREIGN_KEY: i32 = ffi::SQLITE_CONSTRAINT_FOREIGNKEY;
 /// SQLite's code for a statement that does not compile.
 pub(crate) const ERROR: i32 = ffi::SQLITE_ERROR;
+/// Of a message of SQLite, in characters.
+const LONGEST_MESSAGE: usize = 1000;
 
 /// An open connection; statements keep it open.
 #[derive(Clone)]
@@ -53,7 +55,11 @@ impl Connection {
         let code = unsafe { ffi::sqlite3_open_v2(DATABASE.as_ptr(), &raw mut db, flags, vfs.name.as_ptr()) };
         // Even a connection that did not open has to be closed, unless memory ran out.
         let connection = Self(Rc::new(Handle { db, vfs, volume: Rc::clone(volume), budget: Budget::default() }));
-        if code == ffi::SQLITE_OK { Ok(connection) } else { Err(connection.error(code)) }
+        if code != ffi::SQLITE_OK {
+            return Err(connection.error(code));
+        }
+        connection.replace_functions()?;
+        Ok(connection)
     }
 
     /// Runs every statement of a script, which need not be UTF-8 throughout, without looking at rows.
@@ -238,9 +244,16 @@ impl Connection {
         // SAFETY: SQLite's text ends with NUL and stays until its next call.
         unsafe {
             let text = ffi::sqlite3_errmsg(self.0.db);
-            if text.is_null() { "".into() } else { CStr::from_ptr(text).to_string_lossy().into() }
+            if text.is_null() { "".into() } else { shortened(CStr::from_ptr(text).to_bytes()) }
         }
     }
+}
+
+/// The start of a message, which may hold all of the SQL.
+fn shortened(message: &[u8]) -> Box<str> {
+    let text = String::from_utf8_lossy(message);
+    let cut = text.char_indices().nth(LONGEST_MESSAGE).and_then(|(at, _)| text.get(..at));
+    cut.map_or_else(|| text.as_ref().into(), |start| format!("{start}…").into())
 }
 
 impl Error {

@@ -132,7 +132,7 @@ fn with_scratch(
 /// Only numbers of the families IOERR and FULL make SQLite drop what it has cached.
 fn number(error: &StoreError) -> c_int {
     match error {
-        StoreError::Io(_) => ffi::SQLITE_IOERR,
+        StoreError::Io(_) | StoreError::ReadOnly => ffi::SQLITE_IOERR,
         StoreError::Full(_) => ffi::SQLITE_FULL,
         StoreError::Memory => ffi::SQLITE_IOERR_NOMEM,
         StoreError::Damaged(_) => ffi::SQLITE_IOERR_CORRUPTFS,

@@ -14,10 +14,12 @@ use crate::error::{Error, ErrorKind, Result};
 const TURN: u32 = 100;
 /// About what takes as long to fill as an instruction; `randomblob`, the slowest, takes ten times as long.
 const BYTES_A_STEP: usize = 4;
+/// What SQLite's C does in about the time of an instruction; see [`work_done`].
+const WORK_A_STEP: u64 = 14;
 /// Of a text, a BLOB or a row, in bytes.
 const LONGEST: c_int = 16 << 20;
 /// Of a pattern of LIKE or GLOB, in bytes: each of them is looked for from every place of the text.
-const LONGEST_PATTERN: c_int = 1000;
+const LONGEST_PATTERN: c_int = 250;
 /// More memory than was in use before, in bytes, that SQLite may have.
 const MEMORY: i64 = 64 << 20;
 
@@ -30,12 +32,31 @@ pub(crate) fn count_allocated(bytes: usize) {
     ALLOCATED.store(ALLOCATED.load(Ordering::Relaxed).wrapping_add(bytes), Ordering::Relaxed);
 }
 
+/// What SQLite's C has done by now, in units of about a nanosecond; see scripts/build-wasm/src/work.rs.
+#[cfg(target_arch = "wasm32")]
+fn work_done() -> u64 {
+    #[link(wasm_import_module = "work")]
+    unsafe extern "C" {
+        safe fn done() -> u64;
+    }
+    done()
+}
+
+/// Only the wasm counts.
+#[cfg(not(target_arch = "wasm32"))]
+fn work_done() -> u64 {
+    0
+}
+
 /// How much more statements may take.
 #[derive(Debug, Default)]
 pub(super) struct Budget {
     limited: Cell<bool>,
+    /// Whether nothing may change, either.
+    read_only: Cell<bool>,
     steps: Cell<u64>,
     allocated: Cell<usize>,
+    worked: Cell<u64>,
     /// The limit of SQLite's memory that there was before.
     heap: Cell<Option<i64>>,
     /// Whether the connection is that of an import.
@@ -48,16 +69,27 @@ impl Budget {
     /// Runs a step of a statement, which takes what it allocates off this. What is allocated between steps is not its.
     pub(super) fn charging(&self, step: impl FnOnce() -> c_int) -> c_int {
         self.allocated.set(ALLOCATED.load(Ordering::Relaxed));
+        self.worked.set(work_done());
         let code = step();
         self.take(0);
         code
+    }
+
+    /// Takes so many units of work (see [`work_done`]) off it; whether anything is left.
+    pub(super) fn has_left_after(&self, work: u64) -> bool {
+        if self.limited.get() {
+            self.steps.set(self.steps.get().saturating_sub(work / WORK_A_STEP));
+        }
+        !self.limited.get() || self.take(0)
     }
 
     /// Takes so many instructions off it, and what was allocated meanwhile; whether anything is left.
     fn take(&self, steps: u32) -> bool {
         let allocated = ALLOCATED.load(Ordering::Relaxed);
         let bytes = (allocated.wrapping_sub(self.allocated.replace(allocated)) / BYTES_A_STEP) as u64;
-        let left = self.steps.get().saturating_sub(u64::from(steps)).saturating_sub(bytes);
+        let done = work_done();
+        let work = done.wrapping_sub(self.worked.replace(done)) / WORK_A_STEP;
+        let left = self.steps.get().saturating_sub(u64::from(steps)).saturating_sub(bytes).saturating_sub(work);
         self.steps.set(left);
         left > 0
     }
@@ -94,38 +126,101 @@ const PASSED_OVER: [&str; 14] = [
     "wal_checkpoint",
 ];
 
-/// Refuses a stranger what would outlive the request on the connection, or reach other files, however it is spelled.
+/// Refuses what would outlive the request on the connection, or reach other files, however it is spelled; and to who may
+/// only read, all that is not known to be a look.
 unsafe extern "C" fn authorize(
     budget: *mut c_void,
     action: c_int,
     first: *const c_char,
-    _: *const c_char,
+    second: *const c_char,
     database: *const c_char,
     _: *const c_char,
 ) -> c_int {
     // SAFETY: SQLite passes what it was given, a budget that lives as long as the connection, and text that ends with
     // NUL, or null.
-    let (budget, first, database) = unsafe {
-        let text = |text: *const c_char| if text.is_null() { c"" } else { CStr::from_ptr(text) };
-        (&*budget.cast::<Budget>(), text(first), text(database))
+    let (budget, [first, second, database]) = unsafe {
+        let budget = &*budget.cast::<Budget>();
+        (budget, [first, second, database].map(|text| (!text.is_null()).then(|| CStr::from_ptr(text))))
     };
-    let is = |name: &&str| first.to_bytes().eq_ignore_ascii_case(name.as_bytes());
-    match action as _ {
-        ffi::SQLITE_INSERT if budget.entering.get() && is(&"sqlite_master") => ffi::SQLITE_OK as c_int,
-        _ if budget.entering.get() => ffi::SQLITE_DENY as c_int,
-        ffi::SQLITE_PRAGMA if budget.importing.get() && PASSED_OVER.iter().any(is) => ffi::SQLITE_IGNORE as c_int,
-        _ if !budget.limited.get() => ffi::SQLITE_OK as c_int,
+    let is = |name: &&str| first.unwrap_or_default().to_bytes().eq_ignore_ascii_case(name.as_bytes());
+    let is_refused = match action as _ {
+        ffi::SQLITE_INSERT if budget.entering.get() && is(&"sqlite_master") => false,
+        _ if budget.entering.get() => true,
+        ffi::SQLITE_PRAGMA if budget.importing.get() && PASSED_OVER.iter().any(is) => {
+            return ffi::SQLITE_IGNORE as c_int;
+        }
+        _ if !budget.limited.get() => false,
         // All that is made there is entered in its schema.
-        ffi::SQLITE_INSERT if database == c"temp" => ffi::SQLITE_DENY as c_int,
+        ffi::SQLITE_INSERT if database == Some(c"temp") => true,
         ffi::SQLITE_ATTACH
         | ffi::SQLITE_DETACH
         | ffi::SQLITE_CREATE_TEMP_INDEX
         | ffi::SQLITE_CREATE_TEMP_TABLE
         | ffi::SQLITE_CREATE_TEMP_TRIGGER
-        | ffi::SQLITE_CREATE_TEMP_VIEW => ffi::SQLITE_DENY as c_int,
-        _ => ffi::SQLITE_OK as c_int,
+        | ffi::SQLITE_CREATE_TEMP_VIEW => true,
+        _ => budget.read_only.get() && !is_look(action, first, second),
+    };
+    (if is_refused { ffi::SQLITE_DENY } else { ffi::SQLITE_OK }) as c_int
+}
+
+/// Whether it leaves everything as it is.
+fn is_look(action: c_int, first: Option<&CStr>, second: Option<&CStr>) -> bool {
+    let name = first.unwrap_or_default().to_bytes();
+    match action as _ {
+        ffi::SQLITE_SELECT | ffi::SQLITE_READ | ffi::SQLITE_FUNCTION | ffi::SQLITE_RECURSIVE => true,
+        // Every request is one.
+        ffi::SQLITE_TRANSACTION => true,
+        ffi::SQLITE_PRAGMA => {
+            let is_one_of = |names: &[&str]| names.iter().any(|it| it.as_bytes().eq_ignore_ascii_case(name));
+            is_one_of(&LOOKS) || second.is_none() && is_one_of(&SETTINGS)
+        }
+        // R-Tree compiles its writes when it is first looked at; nothing runs them. See `Volume::refuse_commits`.
+        ffi::SQLITE_INSERT | ffi::SQLITE_UPDATE | ffi::SQLITE_DELETE => {
+            [&b"_node"[..], b"_rowid", b"_parent"].iter().any(|end| name.ends_with(end))
+        }
+        _ => false,
     }
 }
+
+/// PRAGMAs that change nothing that lasts, whatever their argument is.
+const LOOKS: [&str; 23] = [
+    "case_sensitive_like",
+    "collation_list",
+    "compile_options",
+    "database_list",
+    "defer_foreign_keys",
+    "foreign_key_check",
+    "foreign_key_list",
+    "foreign_keys",
+    "function_list",
+    "ignore_check_constraints",
+    "index_info",
+    "index_list",
+    "index_xinfo",
+    "integrity_check",
+    "legacy_alter_table",
+    "module_list",
+    "pragma_list",
+    "quick_check",
+    "recursive_triggers",
+    "reverse_unordered_selects",
+    "table_info",
+    "table_list",
+    "table_xinfo",
+];
+/// PRAGMAs that look when they have no argument.
+const SETTINGS: [&str; 10] = [
+    "application_id",
+    "auto_vacuum",
+    "data_version",
+    "encoding",
+    "freelist_count",
+    "journal_mode",
+    "page_count",
+    "page_size",
+    "schema_version",
+    "user_version",
+];
 
 impl Connection {
     /// Refuses, as SQLite says it when it is told to stop, a statement for which nothing is left: one of few
@@ -144,10 +239,11 @@ impl Connection {
     /// of [`BYTES_A_STEP`] that it allocates, all statements counted together, is interrupted: a host whose clock stands still while
     /// it computes has no other way to stop it. Values, patterns and memory have bounds of their own, and nothing
     /// reaches past SQL into the database file (`SQLITE_DBCONFIG_DEFENSIVE`), into others, or stays on the connection as
-    /// temporary tables would. 0 ends all of that.
-    pub(crate) fn limit_steps(&self, steps: u64) {
+    /// temporary tables would. Who may only read changes nothing besides. 0 steps end all of that.
+    pub(crate) fn limit_steps(&self, steps: u64, read_only: bool) {
         let (budget, db) = (self.budget(), self.db());
         let limited = steps > 0;
+        budget.read_only.set(limited && read_only);
         budget.limited.set(limited);
         budget.steps.set(steps);
         let (turn, ask) = if limited { (TURN as c_int, Some(ask as Ask)) } else { (0, None) };

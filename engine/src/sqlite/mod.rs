@@ -9,6 +9,7 @@
 mod connection;
 mod ffi;
 mod file;
+mod functions;
 #[cfg(target_arch = "wasm32")]
 pub(crate) mod host;
 mod limits;

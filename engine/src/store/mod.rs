@@ -177,6 +177,8 @@ pub enum StoreError {
     Memory,
     /// What it holds contradicts itself.
     Damaged(Box<str>),
+    /// Nothing may be changed now; no store says so, see [`crate::Database::limit_steps`].
+    ReadOnly,
 }
 
 impl From<TryReserveError> for StoreError {
@@ -192,6 +194,7 @@ impl From<StoreError> for Error {
             StoreError::Full(detail) => Self::with_detail(ErrorKind::Full, detail),
             StoreError::Memory => ErrorKind::Memory.into(),
             StoreError::Damaged(detail) => Self::with_detail(ErrorKind::Damaged, detail),
+            StoreError::ReadOnly => ErrorKind::ReadOnly.into(),
         }
     }
 }

@@ -4,6 +4,7 @@
 
 mod crash;
 mod differential;
+mod functions;
 mod history;
 mod import;
 mod import_scripts;

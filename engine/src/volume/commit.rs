@@ -43,7 +43,7 @@ impl Volume {
         if self.overlay.is_untouched() || self.holds_back() {
             return Ok(());
         }
-        let change = self.change();
+        let change = if self.read_only { Err(StoreError::ReadOnly) } else { self.change() };
         self.overlay.clear();
         let applied = match change {
             Ok(change) => self.apply(change),

@@ -62,6 +62,8 @@ pub(crate) struct Volume {
     failure: Option<StoreError>,
     /// Whether what failed was a commit.
     commit_failed: bool,
+    /// Whether nothing may be committed.
+    read_only: bool,
 }
 
 impl Volume {
@@ -82,7 +84,13 @@ impl Volume {
             lock: 0,
             failure: None,
             commit_failed: false,
+            read_only: false,
         }
+    }
+
+    /// Whether a transaction that changes anything fails from now on.
+    pub(crate) fn refuse_commits(&mut self, refuse: bool) {
+        self.read_only = refuse;
     }
 
     /// The newest commit.

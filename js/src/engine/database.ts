@@ -168,15 +168,16 @@ export class Database implements PageSource, Disposable {
 
   /**
    * Runs `action`, in which statements are a stranger's. All of them together may take about so many of SQLite's
-   * instructions (some 100 million a second), or of four bytes of memory that they fill; beyond, the one that runs then
-   * fails. Where clocks stand still while a program computes, as in Workers, nothing else can stop it. A value has
-   * 16 MiB at most, a pattern of LIKE or GLOB 1000 bytes, SQLite 64 MiB more than it had; there are no temporary tables,
-   * and nothing reaches past SQL into the database file, as `PRAGMA writable_schema` would.
+   * instructions (some 50 to 100 million a second), or of four bytes of memory that they fill, or of 14 ns of work in a
+   * function; beyond, the one that runs then fails. Where clocks stand still while a program computes, as in Workers,
+   * nothing else can stop it. A value has 16 MiB at most, a pattern of LIKE or GLOB 250 bytes, SQLite 64 MiB more than
+   * it had; there are no temporary tables, and nothing reaches past SQL into the database file, as
+   * `PRAGMA writable_schema` would. With `readonly` nothing is authorized but what is known to change nothing.
    *
-   * @throws SqlError with `sqlite` 9 when it took too long
+   * @throws SqlError with `sqlite` 9 when it took too long, PagemarkError `READ_ONLY`
    */
-  limited<T>(steps: number, action: () => T): T {
-    this.#run((engine) => engine.limitSteps(steps));
+  limited<T>(steps: number, action: () => T, options: { readonly?: boolean } = {}): T {
+    this.#run((engine) => engine.limitSteps(steps, options.readonly === true));
     try {
       return action();
     } finally {

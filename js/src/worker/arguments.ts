@@ -6,17 +6,20 @@ import type { Query } from "./database/queries.ts";
 import type { RestoreOptions } from "./database/restores.ts";
 
 /** Names are shown in lists, and part of files and paths: nothing in them may hide, turn round or lead elsewhere. */
-const NO_NAME = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Bidi_Control}/\\]|^\.{0,2}$/u;
+const NO_NAME =
+  /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}/\\]|^\.{0,2}$|^\p{White_Space}|\p{White_Space}$/u;
 const LONGEST_NAME = 64;
 /** In the store it has nine more, and 128 at most. */
 const LONGEST_NAME_BYTES = 119;
 
 /** @throws PagemarkError `NAME_INVALID` */
 export function checkName(name: unknown): string {
-  if (typeof name === "string" && name.length <= LONGEST_NAME && !NO_NAME.test(name)) {
+  if (typeof name === "string" && [...name].length <= LONGEST_NAME && !NO_NAME.test(name)) {
     if (new TextEncoder().encode(name).length <= LONGEST_NAME_BYTES) return name;
   }
-  const message = `the name of a database is 1 to ${LONGEST_NAME} characters, none of them /, \\ or a control character, and not . or ..`;
+  const message =
+    `the name of a database is 1 to ${LONGEST_NAME} characters, in UTF-8 at most ${LONGEST_NAME_BYTES} bytes; none of ` +
+    "them /, \\, invisible or a control character, no space at its start or end, and not . or ..";
   throw new PagemarkError("NAME_INVALID", message);
 }
 

@@ -31,10 +31,23 @@ const TABLES = [
     WITHOUT ROWID`,
   "CREATE TABLE IF NOT EXISTS secrets (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID",
 ];
+/** Databases in a page, where all are wanted. */
+const PAGE = 1000;
 /** What came to the table later, by its name and type. */
 const LATER = { last_backup_at: "TEXT", last_backup_origin: "TEXT" };
 const COLUMNS = `uuid, name, created_at AS createdAt, tables, size, last_backup_at AS lastBackupAt,
   last_backup_origin AS lastBackupOrigin`;
+
+/** All databases that there are, a page at a time. */
+export async function* everyDatabase(
+  registry: Pick<Registry, "list"> | DurableObjectStub<Registry>,
+): AsyncGenerator<Registered, void, void> {
+  for (let page = 1, left = true; left; page++) {
+    const { databases, total } = await registry.list({ page, perPage: PAGE });
+    yield* databases;
+    left = databases.length === PAGE && page * PAGE < total;
+  }
+}
 
 /** Knows which databases there are. There is one object of this class. */
 export class Registry extends DurableObject<Env> {

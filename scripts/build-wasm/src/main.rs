@@ -5,7 +5,9 @@
 //! It calls wasm-bindgen as a library, so that its version is one line of `Cargo.lock` and nobody has to
 //! install a matching command-line tool.
 
-use std::{env, path::Path, process::ExitCode};
+mod work;
+
+use std::{env, fs, path::Path, process::ExitCode};
 
 use wasm_bindgen_cli_support::Bindgen;
 
@@ -25,9 +27,10 @@ fn main() -> ExitCode {
 }
 
 fn generate(input: &Path, output: &Path) -> Result<(), String> {
+    let name = input.file_stem().and_then(|name| name.to_str()).ok_or("the input has no name")?;
     let mut bindgen = Bindgen::new();
     bindgen
-        .input_path(input)
+        .input_bytes(name, counted(input)?)
         .typescript(true)
         // Without a default path the glue never guesses where the wasm is: every entry point hands it in.
         // That is what lets one glue file serve Node, Deno, Bun, workerd and the bundlers.
@@ -35,4 +38,12 @@ fn generate(input: &Path, output: &Path) -> Result<(), String> {
         .web(true)
         .and_then(|bindgen| bindgen.generate(output))
         .map_err(|error| format!("{error:#}"))
+}
+
+/// The module, with work counted where it asks for that.
+fn counted(input: &Path) -> Result<Vec<u8>, String> {
+    let bytes = fs::read(input).map_err(|error| format!("{}: {error}", input.display()))?;
+    let parsed = walrus::ModuleConfig::new().strict_validate(false).parse(&bytes);
+    let mut module = parsed.map_err(|error| format!("{error:#}"))?;
+    Ok(if work::count(&mut module)? { module.emit_wasm() } else { bytes })
 }

@@ -162,9 +162,9 @@ impl Database {
     /// Runs `action`, in which statements may take so much.
     fn limiting<T>(&mut self, steps: u64, action: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
         let connection = self.importer()?.clone();
-        connection.limit_steps(steps);
+        connection.limit_steps(steps, false);
         let result = action(self);
-        connection.limit_steps(0);
+        connection.limit_steps(0, false);
         result
     }
 

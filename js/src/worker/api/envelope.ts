@@ -72,6 +72,8 @@ const KNOWN: Readonly<Record<string, [ContentfulStatusCode, number]>> = {
   STORE_UNAVAILABLE: [503, 7009],
   USAGE: [400, 7400],
 };
+/** Of a message, in characters. */
+const LONGEST = 1000;
 /** What the caller can mend. */
 const CALLERS = /^(SQL|STATEMENT|IMPORT|BOOKMARK|HISTORY|TIME|AT|BACKUP|TABLE|LOAD|DATABASE)_/;
 
@@ -88,11 +90,16 @@ export function problemOf(error: unknown): ApiProblem & { status: ContentfulStat
   const { code, message } = Object(error) as { code?: unknown; message?: string };
   if (typeof code === "string" && message !== undefined) {
     const [status, number] = KNOWN[code] ?? (CALLERS.test(code) ? [400, 7500] : [500, 7500]);
-    return { status, code: number, message: `${message}: ${code}` };
+    return { status, code: number, message: `${short(message)}: ${code}` };
   }
   // biome-ignore lint/suspicious/noConsole: what has no name is a defect, and this is a Worker's log
   console.error("request failed", error);
   return { status: 500, code: 7500, message: "internal error; the Worker's log says more" };
+}
+
+/** Nobody is sent back all that he sent. */
+function short(message: string): string {
+  return message.length <= LONGEST ? message : `${message.slice(0, LONGEST)}…`;
 }
 
 /** The answer for what was thrown. */

@@ -1,5 +1,6 @@
 import { createRoute, OpenAPIHono, z } from "@hono/zod-openapi";
 import { databaseObject, type Env, registry } from "../env.ts";
+import { everyDatabase, type Registered } from "../registry.ts";
 import { type ApiContext, authenticate } from "./auth.ts";
 import { type Command, parseCommand } from "./commands.ts";
 import { ApiError, problemOf } from "./envelope.ts";
@@ -11,8 +12,6 @@ export const exec = new OpenAPIHono<ApiContext>();
 
 const HELP =
   "there are BACKUP DATABASE [name], SHOW DATABASES, SHOW BACKUPS [FROM name], CHECKPOINT CREATE [name], CHECKPOINT RELEASE [name] and SHOW CHECKPOINTS [name]";
-/** So many databases are asked in one request. */
-const MOST = 1000;
 
 const Answer = z.object({
   query: z.string(),
@@ -54,9 +53,9 @@ exec.openapi(
 type Row = Record<string, unknown>;
 
 async function run(env: Env, { action, database }: Command): Promise<Row[]> {
-  const { databases } = database
-    ? { databases: [await found(env, database)] }
-    : await registry(env).list({ page: 1, perPage: MOST });
+  const databases: Registered[] = [];
+  if (database) databases.push(await found(env, database));
+  else for await (const each of everyDatabase(registry(env))) databases.push(each);
   if (action === "show-databases") {
     return databases.map(({ uuid, name, createdAt, size }) => ({ name, id: uuid, createdAt, size }));
   }

@@ -12,13 +12,17 @@ export function invalid({ issues }: z.ZodError): ApiError {
 }
 
 /** Of several forms that it might have had, the one that it was most likely meant to have. */
-function furthest(issue: Issue | undefined): { message: string; path: PropertyKey[] } {
-  if (!issue) return { message: "it does not have the right form", path: [] };
+function furthest(issue: Issue | undefined): { message: string; path: PropertyKey[]; isMissing: boolean } {
+  if (!issue) return { message: "it does not have the right form", path: [], isMissing: true };
   const { message, path } = issue;
-  if (issue.code !== "invalid_union") return { message, path };
+  const isMissing = issue.code === "invalid_type" && /received undefined/.test(message);
+  if (issue.code !== "invalid_union") return { message, path, isMissing };
   const branches = issue.errors.map(([first]) => furthest(first));
-  const [best] = branches.sort((a, b) => b.path.length - a.path.length);
+  // Of a form whose fields are not there at all, less is said than of one whose fields are wrong.
+  const [best] = branches.sort(
+    (a, b) => b.path.length - a.path.length || Number(a.isMissing) - Number(b.isMissing),
+  );
   return best && best.path.length > 0
-    ? { message: best.message, path: [...path, ...best.path] }
-    : { message, path };
+    ? { ...best, path: [...path, ...best.path] }
+    : { message, path, isMissing };
 }

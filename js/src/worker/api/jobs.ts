@@ -86,7 +86,11 @@ jobs.openapi(
     if (body.outputFormat === "file" && bookmark === undefined) {
       return success(c, await exportToFile(c, object, options)) as never;
     }
-    const shown = await shownExport(c, await object.export({ bookmark, options }), isOld(body));
+    const shown = await shownExport(
+      c,
+      await object.export({ bookmark, options, readonly: c.get("scope") !== "admin" }),
+      isOld(body),
+    );
     return success(c, shown, {}, shown.status === "active" ? 202 : 200) as never;
   },
 );

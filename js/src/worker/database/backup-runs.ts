@@ -39,6 +39,11 @@ export class BackupRuns {
     });
   }
 
+  /** The state that is backed up. */
+  get bookmark(): string | undefined {
+    return this.#hold?.bookmark;
+  }
+
   /** Goes on with the backup of a job for a slice, unless `check` throws; gives the backup when it is made. */
   async slice(
     id: string,

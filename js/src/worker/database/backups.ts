@@ -5,7 +5,7 @@ import type { Home } from "./home.ts";
 import { Origins } from "./origins.ts";
 import { Removals } from "./removals.ts";
 import { isChainOld, type Origin, retention } from "./retention.ts";
-import { missedPeriods, nextPeriod, period } from "./schedule.ts";
+import { delayOf, missedPeriods, nextPeriod, period } from "./schedule.ts";
 
 export interface CreateOptions {
   /** Makes a full backup even where an incremental one would do. */
@@ -59,17 +59,24 @@ export class DatabaseBackups {
   }
 
   /** Makes a backup of the database as it is now, after those that are under way. */
-  async create(origin: Origin, { full = false, onProgress }: CreateOptions = {}): Promise<KeptBackup> {
+  async create(origin: Origin, options: CreateOptions = {}): Promise<KeptBackup> {
+    return this.begin(origin, options).made;
+  }
+
+  /** Begins one: gives its job, entered already, and the backup that comes of it. */
+  begin(
+    origin: Origin,
+    { full = false, onProgress }: CreateOptions = {},
+  ): { id: string; made: Promise<KeptBackup> } {
     const request: Request = { origin, full, missed: 0 };
     const id = this.#home.jobs.begin("backup", request);
     const made = new Promise<Backup>((done, failed) => {
       this.#waiting.set(id, { done, failed, onProgress });
     });
-    await this.#home.agenda.set("backup", Date.now());
     // It may fail before anybody waits for it.
     made.catch(() => {});
-    await this.run();
-    return { ...(await made), origin, missed: 0 };
+    const run = this.#home.agenda.set("backup", Date.now()).then(() => this.run());
+    return { id, made: run.then(async () => ({ ...(await made), origin, missed: 0 })) };
   }
 
   /** Every backup that is kept, newest first. */
@@ -90,6 +97,8 @@ export class DatabaseBackups {
   async delete(idOrPrefix: string): Promise<void> {
     const { id } = await (await this.stored()).find(idOrPrefix);
     this.#origins.delete(id);
+    // It may have been the one that has the present state.
+    this.#home.storage.kv.delete("backedUpBookmark");
     await this.#removeUnneeded();
     this.#tell((await this.list()).find(({ state }) => state === "done"));
   }
@@ -111,11 +120,15 @@ export class DatabaseBackups {
   async hourly(nowMs: number): Promise<void> {
     const length = period(this.#home.env.PAGEMARK_SCHEDULE);
     if (length === undefined) return;
-    await this.#home.agenda.set("hourly", nextPeriod(nowMs, length));
-    const last = this.#home.storage.kv.get<number>("backedUpMs");
+    await this.#home.agenda.set("hourly", this.#nextTime(nowMs, length));
+    const { kv } = this.#home.storage;
+    const last = kv.get<number>("backedUpMs");
     const missed = last === undefined ? 0 : missedPeriods(last, nowMs, length);
     if (missed < 0) return;
-    this.#home.storage.kv.put("backedUpMs", nowMs);
+    kv.put("backedUpMs", nowMs);
+    // The newest backup has the state of this period, too.
+    const newest = kv.get<string>("backedUpBookmark");
+    if (newest !== undefined && newest === (await this.#home.live.database()).bookmark()) return;
     this.#home.jobs.begin("backup", { origin: "automatic", full: false, missed } satisfies Request);
     await this.#home.agenda.set("backup", Date.now());
     await this.run();
@@ -125,7 +138,11 @@ export class DatabaseBackups {
   async schedule(): Promise<void> {
     const length = period(this.#home.env.PAGEMARK_SCHEDULE);
     if (length === undefined) await this.#home.agenda.drop("hourly");
-    else await this.#home.agenda.setBy("hourly", nextPeriod(Date.now(), length));
+    else await this.#home.agenda.setBy("hourly", this.#nextTime(Date.now(), length));
+  }
+
+  #nextTime(nowMs: number, length: number): number {
+    return nextPeriod(nowMs, length) + delayOf(this.#home.identity.uuid);
   }
 
   async #runSome(): Promise<void> {
@@ -158,6 +175,8 @@ export class DatabaseBackups {
       if (!backup) return false;
       this.#origins.add(backup.id, origin, missed);
       this.#tell({ ...backup, origin });
+      const { bookmark } = this.#runs;
+      if (bookmark !== undefined) this.#home.storage.kv.put("backedUpBookmark", bookmark);
       jobs.end(id);
       waiting?.done(backup);
     } catch (error) {

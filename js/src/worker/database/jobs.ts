@@ -78,6 +78,11 @@ export class Jobs {
     );
   }
 
+  /** How a job stands; nothing when it is forgotten. */
+  find(id: string): Job | undefined {
+    return this.#sql.exec<Row>("SELECT * FROM pagemark_jobs WHERE id = ?", id).toArray().map(toJob)[0];
+  }
+
   setRequest(id: string, request: object): void {
     this.#sql.exec("UPDATE pagemark_jobs SET request = ? WHERE id = ?", JSON.stringify(request), id);
   }

@@ -43,7 +43,7 @@ export function runRequest(
   options: QueryOptions,
 ): QueryResult[][] {
   try {
-    return db.limited(steps, () => runQueries(db, queries, options));
+    return db.limited(steps, () => runQueries(db, queries, options), { readonly: options.readonly === true });
   } finally {
     putBack(db, queries);
   }

@@ -26,6 +26,8 @@ interface Request {
   /** Of the backup. */
   id: string;
   attempts: number;
+  /** The job of the backup of what is replaced, which must have ended well before anything is. */
+  safetyJob?: string;
 }
 
 /** A restore that is evicted again and again is given up after so many attempts. */
@@ -36,6 +38,8 @@ const TURN_BYTES = 32 << 20;
 const TELL_BYTES = 1 << 20;
 /** If this object is evicted on the way, another one begins anew after so long, in milliseconds. */
 const LEASE_MS = 20_000;
+/** How often a restore looks whether the backup that it waits for has ended, in milliseconds. */
+const SAFETY_LOOK_MS = 1000;
 
 /** Puts earlier states in the database's place. Requests that come meanwhile wait. */
 export class Restores {
@@ -75,14 +79,13 @@ export class Restores {
       throw new PagemarkError("OVERLOADED", "another restore is under way; try again when it has ended");
     }
     gate.close("being restored");
-    let replaced: KeptBackup | undefined;
-    let job: string | undefined;
+    // Entered before anything else is done, so that whatever ends this object leaves a trace, and is gone on with.
+    const job = jobs.begin("restore", { id, attempts: 0 } satisfies Request);
     try {
-      if (safety) replaced = await this.#backups.create("restore");
+      const replaced = safety ? await this.#secure(job, id) : undefined;
       const undo = (await live.database()).bookmark();
-      job = jobs.begin("restore", { id, attempts: 0 } satisfies Request);
       await this.#begin();
-      const failure = jobs.list().find((each) => each.id === job)?.error;
+      const failure = jobs.find(job)?.error;
       if (failure) throw new PagemarkError(failure.code, failure.message);
       const bookmark = (await live.database()).bookmark();
       return { bookmark, undo, ...(replaced && { safety: replaced }) };
@@ -91,10 +94,40 @@ export class Restores {
     }
   }
 
+  /** Backs up what is replaced. */
+  async #secure(job: string, id: string): Promise<KeptBackup> {
+    const { jobs } = this.#home;
+    try {
+      // In the turn in which the restore was entered: there is no restore that has forgotten its safety.
+      const { id: safetyJob, made } = this.#backups.begin("restore");
+      jobs.setRequest(job, { id, attempts: 0, safetyJob } satisfies Request);
+      return await made;
+    } catch (error) {
+      jobs.end(job, error);
+      throw error;
+    }
+  }
+
   /** Goes on with what there is to do for one turn, for an alarm: the next turn is for the next alarm. */
   async run(): Promise<void> {
+    if (await this.#waitsForSafety()) return;
     this.#begin().catch(() => {});
     await this.#turns.give();
+  }
+
+  /** Whether the backup of what is replaced has not ended yet: alarms after this one make it. */
+  async #waitsForSafety(): Promise<boolean> {
+    const { jobs, agenda } = this.#home;
+    const job = jobs.unfinished<Request>("restore");
+    const safety = job?.request.safetyJob === undefined ? undefined : jobs.find(job.request.safetyJob);
+    if (!job || !safety || safety.state === "done") return false;
+    if (safety.error) {
+      jobs.end(job.id, safety.error);
+      return false;
+    }
+    if (jobs.find(job.id)?.state === "canceling") await agenda.set(jobs.cancel(safety.id), Date.now());
+    await agenda.set("restore", Date.now() + SAFETY_LOOK_MS);
+    return true;
   }
 
   /** Does what there is to do, in turns; once at a time. */

@@ -40,8 +40,12 @@ interface Task {
   attempts?: number;
 }
 
-/** More that are under way are refused, in the words of D1. */
+/** More that are under way are refused, in the words of D1. Who may only read has half of them. */
 const MOST_ACTIVE = 16;
+/** With those that ended during the last hour, whose files are still there. Who may only read has half of them. */
+const MOST_KEPT = 64;
+/** How the label of an export begins, by who wants it. */
+const SCOPES = ["all:", "read:"] as const;
 /** So many run at once: each has two parts of 5 MiB in memory. */
 const LANES = 3;
 const MOST_ATTEMPTS = 20;
@@ -68,16 +72,30 @@ export class Exports {
   }
 
   /** Exports the newest state, or tells of the job that does so already. */
-  start(options: ExportOptions): Told {
+  start(options: ExportOptions, readonly: boolean): Told {
     const bookmark = this.#host.database.bookmark();
-    const label = JSON.stringify(options);
     const same = this.#find(bookmark, options);
     if (same) return this.#told(same.id, this.runner.join(same));
-    if (this.#table.active("export").length >= MOST_ACTIVE) {
-      return { answer: this.#shop.machine.refuse("export", "busy") };
-    }
+    if (this.#isFull(readonly)) return { answer: this.#shop.machine.refuse("export", "busy") };
+    const unknown = unknownTable(this.#host.database, options.tables);
+    if (unknown !== undefined) return { answer: noSuchTable(bookmark, unknown) };
     const task: Task = { options };
+    const label = this.#label(options, readonly);
     return { answer: this.runner.start({ bookmark, label, task: JSON.stringify(task) }) };
+  }
+
+  #isFull(readonly: boolean): boolean {
+    const [all, read] = SCOPES;
+    const active = this.#table.active("export");
+    if (active.length >= MOST_ACTIVE || this.#table.count("export", "") >= MOST_KEPT) return true;
+    if (!readonly) return false;
+    const own = active.filter(({ label }) => !label.startsWith(all));
+    return own.length >= MOST_ACTIVE / 2 || this.#table.count("export", read) >= MOST_KEPT / 2;
+  }
+
+  /** What tells exports of one state apart. Short, whatever tables were named. */
+  #label(options: ExportOptions, readonly: boolean): string {
+    return `${SCOPES[readonly ? 1 : 0]}${this.#shop.machine.digest(JSON.stringify(options))}`;
   }
 
   /** Polls the export of a state. Its options are remembered; they only tell apart two exports of one state. */
@@ -88,8 +106,8 @@ export class Exports {
   }
 
   #find(bookmark: string, options: ExportOptions): JobRow | undefined {
-    const label = JSON.stringify(options);
-    return this.#table.find("export", bookmark).find((row) => row.label === label);
+    const labels = [false, true].map((readonly) => this.#label(options, readonly));
+    return this.#table.find("export", bookmark).find(({ label }) => labels.includes(label));
   }
 
   #told(id: string, answer: Answer): Told {
@@ -173,4 +191,20 @@ export class Exports {
   #note(id: string, more: Partial<Task>): void {
     this.#table.saveTask(id, JSON.stringify({ ...this.#task(id), ...more }));
   }
+}
+
+/** The first of the names that no table has. */
+function unknownTable(database: Database, names: readonly string[]): string | undefined {
+  if (names.length === 0) return undefined;
+  const sql = `SELECT value FROM json_each(?) WHERE NOT EXISTS
+    (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = value COLLATE NOCASE) LIMIT 1`;
+  using statement = database.prepare(sql);
+  const [name] = statement.values(JSON.stringify(names))[0] ?? [];
+  return name === undefined ? undefined : String(name);
+}
+
+/** The answer to an export of which nothing is kept. */
+function noSuchTable(bookmark: string, name: string): Answer {
+  const error = `the database has no table ${JSON.stringify(name)}; leave the names out for all tables`;
+  return { success: true, type: "export", at_bookmark: bookmark, status: "error", messages: [], error };
 }

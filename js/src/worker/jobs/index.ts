@@ -56,9 +56,9 @@ export class PolledJobs {
   }
 
   /** Begins an export of the newest state, and answers at once; or tells, after a second or when it has ended. */
-  async export({ bookmark, options }: ExportRequest): Promise<Told> {
+  async export({ bookmark, options, readonly = false }: ExportRequest): Promise<Told> {
     if (bookmark !== undefined) return this.#exports.poll(bookmark, options);
-    return this.#exports.start(options ?? exportOptions({}));
+    return this.#exports.start(options ?? exportOptions({}), readonly);
   }
 
   /** A step of an import. @throws PagemarkError `IMPORT_UPLOAD` */

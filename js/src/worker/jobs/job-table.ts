@@ -62,6 +62,12 @@ export class JobTable {
     return this.#jobs("kind = ? AND active", kind);
   }
 
+  /** How many there are of a kind whose label begins so, with those that have ended. */
+  count(kind: JobKind, label: string): number {
+    const sql = "SELECT count(*) FROM pagemark_polled_jobs WHERE kind = ? AND substr(label, 1, ?) = ?";
+    return Number(this.#rows(sql, kind, label.length, label)[0]?.[0]);
+  }
+
   all(): JobRow[] {
     return this.#jobs("true");
   }

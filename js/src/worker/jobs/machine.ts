@@ -68,6 +68,13 @@ export class Machine {
     }
   }
 
+  /** A text as 64 digits that tell it from any other: SHA-256. */
+  digest(text: string): string {
+    const hasher = new this.#core.Sha256();
+    hasher.update(new TextEncoder().encode(text));
+    return hasher.digest();
+  }
+
   refuse(kind: JobKind, refusal: "unknown" | "elsewhere" | "busy", bookmark = ""): JobRefusal {
     return JSON.parse(this.#core.refuseJob(kind, refusal, bookmark));
   }

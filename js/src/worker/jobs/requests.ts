@@ -20,6 +20,8 @@ export interface ExportRequest {
   bookmark?: string | undefined;
   /** Of a poll: they tell apart two exports of one state. */
   options?: ExportOptions | undefined;
+  /** Who may only read has fewer of them. */
+  readonly?: boolean | undefined;
 }
 
 /** What clients do one after the other. */
