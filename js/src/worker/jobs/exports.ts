@@ -100,7 +100,10 @@ export class Exports {
 
   /** Polls the export of a state. Its options are remembered; they only tell apart two exports of one state. */
   async poll(bookmark: string, options?: ExportOptions): Promise<Told> {
-    const row = (options && this.#find(bookmark, options)) ?? this.#table.find("export", bookmark)[0];
+    const own = options && this.#find(bookmark, options);
+    const unknown = own ? undefined : unknownTable(this.#host.database, options?.tables ?? []);
+    if (unknown !== undefined) return { answer: noSuchTable(bookmark, unknown) };
+    const row = own ?? this.#table.find("export", bookmark)[0];
     if (!row) return { answer: this.#shop.machine.refuse("export", "unknown") };
     return this.#told(row.id, await this.runner.poll(row.id));
   }
