@@ -31,7 +31,8 @@ const ReadReplication = z.strictObject({
 });
 const Changes = z.strictObject({ read_replication: ReadReplication.optional() });
 const NewDatabase = z.strictObject({
-  name: z.string().min(1).max(64),
+  // `checkName` says which names there may be.
+  name: z.string().max(1000),
   jurisdiction: z.enum(JURISDICTIONS).nullish(),
   primary_location_hint: z.enum(LOCATIONS).nullish(),
   read_replication: ReadReplication.nullish(),
