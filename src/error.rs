@@ -136,7 +136,7 @@ error_kinds! {
     /// The bookmark names a state of another database.
     BookmarkLineage = "BOOKMARK_LINEAGE": "the bookmark belongs to another database (its lineage differs)",
     /// No backup has that bookmark.
-    BookmarkUnknown = "BOOKMARK_UNKNOWN": "no backup has that bookmark; `pagemark list` shows those that exist",
+    BookmarkUnknown = "BOOKMARK_UNKNOWN": "no backup has that bookmark",
     /// The database checksum after restoring is not the recorded one.
     ChainChecksum = "CHAIN_CHECKSUM": "the restored pages do not have the recorded database checksum: an object was replaced; nothing was written to the target",
     /// A link of the chain is missing.
@@ -150,7 +150,7 @@ error_kinds! {
     /// Nothing is stored under that name.
     BackupNone = "BACKUP_NONE": "there is no backup under that name in this store; check the name, and where its backups are",
     /// No backup has that id.
-    BackupUnknown = "BACKUP_UNKNOWN": "no backup has that id; `pagemark list` shows those that exist",
+    BackupUnknown = "BACKUP_UNKNOWN": "no backup has that id",
     /// An id prefix fits several backups.
     BackupAmbiguous = "BACKUP_AMBIGUOUS": "that prefix fits several backups; give more of the id",
     /// The moment is before the first backup.

@@ -88,6 +88,16 @@ test.each([["esm" as const], ["cjs" as const]])(
   60_000,
 );
 
+test('a Worker that imports "pagemark/client" gets a few kB and no wasm', () => {
+  const out = bundled(
+    workerOf(
+      'import { d1Database } from "pagemark/client"; export default { fetch: async (_, env) => Response.json(await d1Database(env.DB).prepare("SELECT 1").all()) };',
+    ),
+  );
+  expect(wasmIn(out)).toEqual([]);
+  expect(readFileSync(join(out, "index.js")).length).toBeLessThan(16_000);
+}, 60_000);
+
 /** A project of one Worker, in which the package is installed. */
 function workerOf(source: string): string {
   const project = tempFolder();

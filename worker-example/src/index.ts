@@ -25,8 +25,8 @@ async function answer(request: Request, env: Env): Promise<Response> {
   const { pathname, searchParams } = new URL(request.url);
   switch (`${request.method} ${pathname}`) {
     case "GET /tables": {
-      const tables = d1Database(env.DB)
-        .prepare("SELECT name FROM sqlite_schema WHERE type = ?")
+      const db: D1Database = d1Database(env.DB);
+      const tables = db.prepare("SELECT name FROM sqlite_schema WHERE type = ?")
         .bind("table");
       return Response.json((await tables.all()).results);
     }

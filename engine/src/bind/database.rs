@@ -306,6 +306,12 @@ impl Database {
         Ok(self.0.limit_steps(steps as u64, read_only.unwrap_or(false))?)
     }
 
+    /// While steps are limited: allows no more than D1 does.
+    #[wasm_bindgen(js_name = limitAsD1)]
+    pub fn limit_as_d1(&mut self, limited: bool) -> JsResult<()> {
+        Ok(self.0.limit_as_d1(limited)?)
+    }
+
     /// The rowid of the last INSERT as a number, where that is a safe integer; otherwise near it, and not one.
     #[wasm_bindgen(getter, js_name = lastRowid)]
     pub fn last_rowid(&self) -> f64 {

@@ -228,6 +228,15 @@ impl Database {
         self.connection().map_or(0, Connection::changes)
     }
 
+    /// While steps are limited: nothing is larger than D1 allows, and the functions that it refuses are refused.
+    ///
+    /// # Errors
+    /// What the connection was closed for.
+    pub fn limit_as_d1(&mut self, limited: bool) -> Result<()> {
+        self.connection()?.limit_as_d1(limited);
+        Ok(())
+    }
+
     /// Statements are a stranger's from now on: whatever takes more than about `steps` of SQLite's instructions, or of
     /// four bytes of memory filled, or of 14 ns of work inside a function, all counted together, fails with `Sql` and
     /// SQLite's code 9. A value has 16 MiB at most, a pattern of LIKE 250 bytes; there are no temporary tables, and

@@ -23,6 +23,21 @@ const LONGEST_PATTERN: c_int = 250;
 /// More memory than was in use before, in bytes, that SQLite may have.
 const MEMORY: i64 = 64 << 20;
 
+/// What D1 allows, where it is less, for [`Connection::limit_as_d1`].
+const D1: [(u32, c_int); 9] = [
+    (ffi::SQLITE_LIMIT_LENGTH as u32, 2_000_000),
+    (ffi::SQLITE_LIMIT_SQL_LENGTH as u32, 100_000),
+    (ffi::SQLITE_LIMIT_COLUMN as u32, 100),
+    (ffi::SQLITE_LIMIT_EXPR_DEPTH as u32, 100),
+    (ffi::SQLITE_LIMIT_COMPOUND_SELECT as u32, 5),
+    (ffi::SQLITE_LIMIT_FUNCTION_ARG as u32, 32),
+    (ffi::SQLITE_LIMIT_LIKE_PATTERN_LENGTH as u32, 50),
+    (ffi::SQLITE_LIMIT_VARIABLE_NUMBER as u32, 100),
+    (ffi::SQLITE_LIMIT_TRIGGER_DEPTH as u32, 10),
+];
+/// Functions that D1 refuses.
+const NOT_IN_D1: [&CStr; 4] = [c"sqlite_version", c"sqlite_source_id", c"unistr", c"unistr_quote"];
+
 /// Bytes in large pieces that SQLite allocated, for whatever it was.
 static ALLOCATED: AtomicUsize = AtomicUsize::new(0);
 
@@ -54,6 +69,8 @@ pub(super) struct Budget {
     limited: Cell<bool>,
     /// Whether nothing may change, either.
     read_only: Cell<bool>,
+    /// Whether what D1 refuses is refused, too.
+    as_d1: Cell<bool>,
     steps: Cell<u64>,
     allocated: Cell<usize>,
     worked: Cell<u64>,
@@ -152,6 +169,7 @@ unsafe extern "C" fn authorize(
         _ if !budget.limited.get() => false,
         // All that is made there is entered in its schema.
         ffi::SQLITE_INSERT if database == Some(c"temp") => true,
+        ffi::SQLITE_FUNCTION if budget.as_d1.get() && second.is_some_and(|name| NOT_IN_D1.contains(&name)) => true,
         ffi::SQLITE_ATTACH
         | ffi::SQLITE_DETACH
         | ffi::SQLITE_CREATE_TEMP_INDEX
@@ -233,6 +251,16 @@ impl Connection {
         let mut error = Error::with_detail(ErrorKind::Sql, "interrupted");
         error.sqlite = Some(ffi::SQLITE_INTERRUPT as c_int);
         Err(error)
+    }
+
+    /// From now on nothing is larger than D1 allows, and the functions that it refuses are refused, or no longer so. Only
+    /// while steps are limited, which comes first.
+    pub(crate) fn limit_as_d1(&self, limited: bool) {
+        self.budget().as_d1.set(limited);
+        for (limit, most) in D1 {
+            // SAFETY: the connection is open.
+            unsafe { ffi::sqlite3_limit(self.db(), limit as c_int, if limited { most } else { c_int::MAX }) };
+        }
     }
 
     /// From now on statements are a stranger's. Whatever takes more than about `steps` of SQLite's instructions, or

@@ -30,13 +30,20 @@ export function note(message: string): void {
   process.stderr.write(`note: ${printable(message)}\n`);
 }
 
+/** What a command helps with; others who hear of the error have none. */
+const HINTS: Readonly<Record<string, string>> = {
+  BACKUP_UNKNOWN: "`pagemark list` shows those that exist",
+  BOOKMARK_UNKNOWN: "`pagemark list` shows those that exist",
+};
+
 export function printError(cause: unknown, json: boolean): void {
   const error = knownError(cause);
   const { code, message, at } =
     error instanceof PagemarkError ? error : { code: "INTERNAL", message: String(error), at: {} };
+  const hint = HINTS[code] ? `; ${HINTS[code]}` : "";
   const text = json
-    ? JSON.stringify({ error: { code, message, at } })
-    : `error: ${printable(message).replaceAll("\n", "\\u{a}")} [${code}]`;
+    ? JSON.stringify({ error: { code, message: `${message}${hint}`, at } })
+    : `error: ${printable(message).replaceAll("\n", "\\u{a}")}${hint} [${code}]`;
   process.stderr.write(`${text}\n`);
 }
 

@@ -172,15 +172,22 @@ export class Database implements PageSource, Disposable {
    * function; beyond, the one that runs then fails. Where clocks stand still while a program computes, as in Workers,
    * nothing else can stop it. A value has 16 MiB at most, a pattern of LIKE or GLOB 250 bytes, SQLite 64 MiB more than
    * it had; there are no temporary tables, and nothing reaches past SQL into the database file, as
-   * `PRAGMA writable_schema` would. With `readonly` nothing is authorized but what is known to change nothing.
+   * `PRAGMA writable_schema` would. With `readonly` nothing is authorized but what is known to change nothing; `asD1`
+   * allows no more than D1 does, such as statements of 100,000 bytes and tables of 100 columns.
    *
    * @throws SqlError with `sqlite` 9 when it took too long, PagemarkError `READ_ONLY`
    */
-  limited<T>(steps: number, action: () => T, options: { readonly?: boolean } = {}): T {
-    this.#run((engine) => engine.limitSteps(steps, options.readonly === true));
+  limited<T>(
+    steps: number,
+    action: () => T,
+    { readonly = false, asD1 = false }: { readonly?: boolean; asD1?: boolean } = {},
+  ): T {
+    this.#run((engine) => engine.limitSteps(steps, readonly));
     try {
+      if (asD1) this.#run((engine) => engine.limitAsD1(true));
       return action();
     } finally {
+      if (asD1) this.#handle.engine.limitAsD1(false);
       this.#handle.engine.limitSteps(0);
     }
   }

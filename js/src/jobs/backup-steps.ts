@@ -8,7 +8,8 @@ import { type PagemarkOptions, subjectOf } from "./subject.ts";
 
 /**
  * A backup in steps, whose state the caller keeps between them: for Durable Objects and whatever else may be evicted at
- * any moment. A step that is made again from the same state does no harm.
+ * any moment. A step that is made again from the same state does no harm. `safety` says that a restore is about to replace
+ * what is backed up.
  *
  * @example
  * ```ts
@@ -17,8 +18,11 @@ import { type PagemarkOptions, subjectOf } from "./subject.ts";
  * const step = await steps.step(state);      // in each alarm, until there is `step.done`
  * ```
  */
-export function backupSteps(source: PageSource, options: PagemarkOptions): BackupSteps {
-  return new BackupSteps({ ...subjectOf("backupSteps", source, options), safety: false });
+export function backupSteps(
+  source: PageSource,
+  { safety = false, ...options }: PagemarkOptions & { safety?: boolean },
+): BackupSteps {
+  return new BackupSteps({ ...subjectOf("backupSteps", source, options), safety });
 }
 
 /** See {@link backupSteps}. */

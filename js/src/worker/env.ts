@@ -28,6 +28,8 @@ export interface Env {
   PAGEMARK_HISTORY_HOURS?: string;
   /** How many of SQLite's instructions a request may take; 500 million unless given, some ten seconds. */
   PAGEMARK_QUERY_STEPS?: string;
+  /** `1`: requests may do no more than D1 allows. */
+  PAGEMARK_D1_LIMITS?: string;
 }
 
 /** The one registry. */

@@ -13,6 +13,8 @@ export async function callerOf(name: string, source: string, more: Partial<Calle
     target: "esnext",
     conditions: ["workerd", "worker", "browser", "import"],
     external: ["node:*", "cloudflare:*"],
+    // Clients as npm installs them for the tests.
+    nodePaths: [join(import.meta.dirname, "../../../.cache/clients/node_modules")],
     write: false,
     logLevel: "error",
   });

@@ -3,6 +3,7 @@ import type { D1Database } from "@cloudflare/workers-types";
 import { type D1Options, d1Database, type PagemarkBinding } from "pagemark/client";
 import { batches } from "./calls/batches.ts";
 import { type Calls, CONTENT, SETUP, TEARDOWN } from "./calls/call.ts";
+import { documentation } from "./calls/documentation.ts";
 import { errors } from "./calls/errors.ts";
 import { statements } from "./calls/statements.ts";
 import { values } from "./calls/values.ts";
@@ -12,17 +13,20 @@ interface Env {
   OURS: PagemarkBinding;
 }
 
-export const CALLS: Calls = { ...values, ...statements, ...batches, ...errors };
+export const CALLS: Calls = { ...values, ...statements, ...batches, ...documentation, ...errors };
 
 export default {
-  /** `/real` and `/ours` make all calls; the answer has what each gave. */
+  /** `/real` and `/ours` make all calls, or those that `only` names; the answer has what each gave. */
   async fetch(request: Request, env: Env): Promise<Response> {
     const { pathname, searchParams } = new URL(request.url);
-    const options: D1Options = Object.fromEntries(searchParams);
+    const only = searchParams.getAll("only");
+    const { blobs, integers } = Object.fromEntries(searchParams) as D1Options;
+    const options = { blobs, integers };
     const db: D1Database = pathname === "/real" ? env.REAL : d1Database(env.OURS, options);
     const gave: Record<string, unknown> = {};
     let before: string | undefined;
     for (const [name, call] of Object.entries(CALLS)) {
+      if (only.length > 0 && !only.includes(name)) continue;
       if (before === undefined || before !== (await content(db))) {
         await db.batch([...TEARDOWN, ...SETUP].map((sql) => db.prepare(sql)));
         before = await content(db);

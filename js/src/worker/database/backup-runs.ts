@@ -47,12 +47,16 @@ export class BackupRuns {
   /** Goes on with the backup of a job for a slice, unless `check` throws; gives the backup when it is made. */
   async slice(
     id: string,
-    full: () => Promise<boolean>,
+    { full, safety }: { full: () => Promise<boolean>; safety: boolean },
     onProgress: (progress: BackupProgress) => void,
     check: () => void,
   ): Promise<Backup | undefined> {
     const database = await this.#home.live.database();
-    const steps = backupSteps(database, { store: this.#home.store, name: this.#home.backupName });
+    const steps = backupSteps(database, {
+      store: this.#home.store,
+      name: this.#home.backupName,
+      safety,
+    });
     let run = await this.#begun(id, database, steps, full);
     try {
       for (let end = Number.POSITIVE_INFINITY, bytes = 0; bytes < end; ) {

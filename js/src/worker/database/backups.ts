@@ -171,7 +171,12 @@ export class DatabaseBackups {
         jobs.progress(id, phase, done, total);
         waiting?.onProgress?.({ phase, done, total });
       };
-      const backup = await this.#runs.slice(id, isFull, onProgress, () => jobs.check(id));
+      const backup = await this.#runs.slice(
+        id,
+        { full: isFull, safety: origin === "restore" },
+        onProgress,
+        () => jobs.check(id),
+      );
       if (!backup) return false;
       this.#origins.add(backup.id, origin, missed);
       this.#tell({ ...backup, origin });

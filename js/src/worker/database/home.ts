@@ -58,6 +58,11 @@ export class Home {
     return setting(this.env.PAGEMARK_QUERY_STEPS, MOST_STEPS);
   }
 
+  /** Whether requests are held to D1's limits, for those who may move there. */
+  get asD1(): boolean {
+    return this.env.PAGEMARK_D1_LIMITS === "1";
+  }
+
   /** The open database, once nothing replaces it any more. */
   async database(): Promise<Database> {
     await this.gate.enter();

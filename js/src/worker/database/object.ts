@@ -19,6 +19,7 @@ import { type Download, type DownloadOptions, Downloads, type DumpOptions } from
 import { Home, type Identity } from "./home.ts";
 import type { Job } from "./jobs.ts";
 import { measure } from "./measure.ts";
+import { nameErrors } from "./named-errors.ts";
 import { Polled } from "./polled.ts";
 import { previewRestore, type RestorePreview } from "./preview.ts";
 import { type Query, type QueryOptions, type QueryResult, runRequest } from "./queries.ts";
@@ -115,7 +116,8 @@ export class Database extends DurableObject<Env> {
     const { home, reports } = this.#known;
     const checked = checkQueries(queries);
     const db = await home.database();
-    const results = runRequest(db, home.steps, checked, options);
+    const { steps, asD1 } = home;
+    const results = runRequest(db, steps, checked, { ...options, asD1 });
     const size = measure(db);
     for (const { meta } of results.flat()) meta.size_after = size.size;
     this.ctx.waitUntil(reports.tell(size));
@@ -256,6 +258,10 @@ export class Database extends DurableObject<Env> {
     throw new PagemarkError("DATABASE_UNKNOWN", "there is no such database; it may have been deleted");
   }
 }
+
+nameErrors(Database.prototype, ({ ctx }: { ctx: DurableObjectState }) =>
+  ctx.storage.kv.get<Identity>("identity"),
+);
 
 /** What an object is made of, once there is a database. */
 class Parts {

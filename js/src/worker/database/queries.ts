@@ -27,6 +27,8 @@ export interface QueryOptions {
   readonly?: boolean | undefined;
   /** Of a text with several statements, parameters are the last one's; otherwise they are refused. */
   paramsForLast?: boolean | undefined;
+  /** Refuses what D1 refuses. */
+  asD1?: boolean | undefined;
 }
 
 /** Larger results would not fit beside the work, in bytes. */
@@ -43,7 +45,8 @@ export function runRequest(
   options: QueryOptions,
 ): QueryResult[][] {
   try {
-    return db.limited(steps, () => runQueries(db, queries, options), { readonly: options.readonly === true });
+    const { readonly = false, asD1 = false } = options;
+    return db.limited(steps, () => runQueries(db, queries, options), { readonly, asD1 });
   } finally {
     putBack(db, queries);
   }
@@ -79,7 +82,7 @@ function runQuery(
 ): QueryResult[] {
   const results: QueryResult[] = [];
   for (let rest = sql; ; ) {
-    checkStatement(rest);
+    checkStatement(rest, options);
     const next = nextStatement(db, rest);
     if (!next) break;
     using statement = next.statement;

@@ -33,6 +33,21 @@ const PRAGMAS = new Set([
   "table_xinfo",
   "user_version",
 ]);
+/** Of these, those that D1 refuses. */
+const NOT_IN_D1 = new Set([
+  "application_id",
+  "collation_list",
+  "compile_options",
+  "encoding",
+  "freelist_count",
+  "function_list",
+  "integrity_check",
+  "module_list",
+  "page_count",
+  "pragma_list",
+  "schema_version",
+  "user_version",
+]);
 /** Switches that D1 has, too: they hold for one request. */
 const SWITCHES = [
   "case_sensitive_like",
@@ -54,7 +69,7 @@ const TAKEN = new Set([...PRAGMAS, ...SWITCHES, ...IGNORED]);
  *
  * @throws PagemarkError `STATEMENT_REFUSED`
  */
-export function checkStatement(sql: string): void {
+export function checkStatement(sql: string, { asD1 = false }: { asD1?: boolean | undefined } = {}): void {
   const [first = "", second = "", third = "", fourth = "", fifth = ""] = firstWords(sql);
   const keyword = first.toUpperCase();
   if (TRANSACTIONS.test(keyword)) {
@@ -67,6 +82,7 @@ export function checkStatement(sql: string): void {
   if (keyword !== "PRAGMA") return;
   const [name, after] = third === "." ? [fourth.toLowerCase(), fifth] : [second.toLowerCase(), third];
   if (LOOKS.has(name) && /[=(]/.test(after)) refuse(`PRAGMA ${name} with a value is not for requests`);
+  if (asD1 && NOT_IN_D1.has(name)) refuse(`PRAGMA ${name} is not for requests, as PAGEMARK_D1_LIMITS is set`);
   if (!TAKEN.has(name)) refuse(`PRAGMA ${name.slice(0, 100)} is not for requests`);
 }
 

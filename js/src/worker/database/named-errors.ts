@@ -1,0 +1,30 @@
+import { PagemarkError } from "../../entry/workerd.ts";
+import type { Identity } from "./home.ts";
+
+/**
+ * Makes what the methods of an object's class throw name the database as its users do: inside, it goes by its UUID, and
+ * in the store by its name with the beginning of that.
+ */
+export function nameErrors(prototype: object, identityOf: (object: never) => Identity | undefined): void {
+  for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(prototype))) {
+    if (typeof value !== "function" || name === "constructor") continue;
+    const method = async function (this: never, ...args: unknown[]) {
+      try {
+        return await value.apply(this, args);
+      } catch (error) {
+        const identity = identityOf(this);
+        throw identity ? named(error, identity) : error;
+      }
+    };
+    Object.defineProperty(prototype, name, { value: method, configurable: true, writable: true });
+  }
+}
+
+function named(error: unknown, { name, uuid }: Identity): unknown {
+  if (!(error instanceof PagemarkError)) return error;
+  for (const inner of [`${name}-${uuid.slice(0, 8)}`, uuid]) {
+    if (error.message.startsWith(`${inner}: `)) error.message = `${name}${error.message.slice(inner.length)}`;
+    if (error.at.name === inner) error.at.name = name;
+  }
+  return error;
+}
