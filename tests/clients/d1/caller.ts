@@ -64,7 +64,10 @@ function shown(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(shown);
   if (typeof value !== "object" || value === null) return value;
   return Object.fromEntries(
-    Object.entries(value).map(([name, each]) => [name, name === "meta" ? meta(each) : shown(each)]),
+    Object.entries(value).map(([name, each]) => [
+      name,
+      name === "meta" ? meta(each) : name === "duration" ? typeof each : shown(each),
+    ]),
   );
 }
 

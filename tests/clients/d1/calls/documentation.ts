@@ -23,17 +23,15 @@ async function logs(db: D1Database): Promise<D1Database> {
       `CREATE TABLE made2 (id INTEGER PRIMARY KEY, measurement TEXT,
         city TEXT AS (json_extract(measurement, '$.location')) STORED, temp AS (measurement ->> '$.temp_f'))`,
     ),
-    db
-      .prepare("INSERT INTO made2 (measurement) VALUES (?)")
-      .bind(
-        JSON.stringify({
-          temp_f: "77.4",
-          aqi: [21, 42, 58],
-          o3: [18, 500],
-          wind_mph: "13",
-          location: "US-NY",
-        }),
-      ),
+    db.prepare("INSERT INTO made2 (measurement) VALUES (?)").bind(
+      JSON.stringify({
+        temp_f: "77.4",
+        aqi: [21, 42, 58],
+        o3: [18, 500],
+        wind_mph: "13",
+        location: "US-NY",
+      }),
+    ),
   ]);
   return db;
 }
@@ -131,7 +129,8 @@ export const documentation: Calls = {
   "documentation: PRAGMA index_info": (db) => db.prepare("PRAGMA index_info(users_age)").all(),
   "documentation: PRAGMA foreign_key_check": (db) => db.prepare("PRAGMA foreign_key_check").all(),
   "documentation: PRAGMA foreign_key_list": (db) => db.prepare("PRAGMA foreign_key_list(posts)").all(),
-  "documentation: PRAGMA quick_check": (db) => db.prepare("PRAGMA quick_check").all(),
+  // Of its result only: D1 has tables of its own in the database, whose rows it reads, too.
+  "documentation: PRAGMA quick_check": (db) => db.prepare("PRAGMA quick_check").raw(),
   "documentation: PRAGMA optimize": async (db) => (await db.prepare("PRAGMA optimize").run()).success,
   "documentation: an index, and the plan that uses it": async (db) => {
     await (await customers(db)).prepare("CREATE INDEX made_company ON made (CompanyName)").run();
