@@ -30,6 +30,10 @@ def part_databases():
     assert isinstance(made.created_at, datetime.datetime), made
     fields = databases.get(made.uuid, account_id=ACCOUNT, fields=["uuid", "name"])
     names = [each.name for each in databases.list(account_id=ACCOUNT, per_page=3)]
+    disabled = {"mode": "disabled"}
+    updated = databases.update(made.uuid, account_id=ACCOUNT, read_replication=disabled)
+    edited = databases.edit(made.uuid, account_id=ACCOUNT, read_replication=disabled)
+    assert updated.uuid == edited.uuid == made.uuid, (updated, edited)
     databases.delete(made.uuid, account_id=ACCOUNT)
     return {
         "made": {"name": made.name, "num_tables": made.num_tables},

@@ -18,6 +18,10 @@ test("D14 databases: create, get, list to the end, delete", async () => {
   const { uuid = "" } = made;
   expect(await database.get(uuid, account)).toMatchObject({ uuid, name: "made" });
 
+  const replication = { read_replication: { mode: "disabled" as const } };
+  expect(await database.update(uuid, { ...account, ...replication })).toMatchObject({ uuid, name: "made" });
+  expect(await database.edit(uuid, { ...account, ...replication })).toMatchObject({ uuid, name: "made" });
+
   for (const name of ["b", "c", "d"]) await worker.create(name);
   const names: (string | undefined)[] = [];
   for await (const { name } of database.list({ ...account, per_page: 2 })) names.push(name);

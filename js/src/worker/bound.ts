@@ -48,9 +48,9 @@ export class BoundStatement extends RpcTarget {
   }
 
   /** Rows as arrays; with `columnNames` the first one has the names. */
-  async raw({ columnNames = false }: { columnNames?: boolean } = {}): Promise<SqlValue[][]> {
+  async raw(options?: { columnNames?: boolean }): Promise<SqlValue[][]> {
     const { columns, rows } = await this.#run(this.#query);
-    return columnNames ? [columns, ...rows] : rows;
+    return options?.columnNames ? [columns, ...rows] : rows;
   }
 
   /** What it is, for a batch. */
