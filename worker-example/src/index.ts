@@ -26,8 +26,7 @@ async function answer(request: Request, env: Env): Promise<Response> {
   switch (`${request.method} ${pathname}`) {
     case "GET /tables": {
       const db: D1Database = d1Database(env.DB);
-      const tables = db.prepare("SELECT name FROM sqlite_schema WHERE type = ?")
-        .bind("table");
+      const tables = db.prepare("SELECT name FROM sqlite_schema WHERE type = ?").bind("table");
       return Response.json((await tables.all()).results);
     }
     case "POST /backup":
