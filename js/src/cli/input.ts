@@ -39,6 +39,8 @@ export async function plain(
   const unzip = createGunzip();
   // What goes wrong is found at its end.
   pipeline(whole, unzip, () => {});
+  // Also when nobody reads yet; whoever does hears of it.
+  unzip.on("error", () => {});
   return streamOf(unzip, (error) => {
     // Errors of the input itself pass through.
     if (!(error as NodeJS.ErrnoException).code?.startsWith("Z_")) return error;
