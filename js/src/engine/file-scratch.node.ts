@@ -1,5 +1,5 @@
 import { tmpdir } from "node:os";
-import type { Scratch } from "../core/index.ts";
+import { free, type Scratch } from "../core/index.ts";
 import { PagemarkError } from "../errors/index.ts";
 import { readFullySync, writeFullySync } from "../node/fully.ts";
 import { temporaryError } from "../node/temporary-file.ts";
@@ -14,6 +14,8 @@ export class FileScratch implements Scratch {
   readonly #places = new Map<number, Map<number, number>>();
   readonly #free: number[] = [];
   #count = 0;
+  /** The block that was read last: the engine has copied it before it reads another. */
+  readonly #block = new Uint8Array(BLOCK);
 
   /** @param fd of the file, which stays the caller's */
   constructor(fd: number) {
@@ -31,13 +33,15 @@ export class FileScratch implements Scratch {
     const place = places.get(block) ?? this.#free.pop() ?? this.#count++;
     this.#places.set(file, places.set(block, place));
     writing(() => writeFullySync(this.#fd, bytes, place * BLOCK));
+    // The collector would let many megabytes of them lie.
+    free(bytes);
   }
 
   readBlock(file: number, block: number): Uint8Array {
-    const bytes = new Uint8Array(BLOCK);
     const place = this.#places.get(file)?.get(block);
-    if (place !== undefined) readFullySync(this.#fd, bytes, place * BLOCK);
-    return bytes;
+    if (place === undefined) this.#block.fill(0);
+    else readFullySync(this.#fd, this.#block, place * BLOCK);
+    return this.#block;
   }
 
   dropFile(file: number): void {

@@ -1,5 +1,5 @@
 import { ftruncateSync } from "node:fs";
-import type { PageStore } from "../core/index.ts";
+import { free, type PageStore } from "../core/index.ts";
 import { PagemarkError } from "../errors/index.ts";
 import { readFullySync, writeFullySync } from "../node/fully.ts";
 import { FileScratch, writing } from "./file-scratch.node.ts";
@@ -20,6 +20,8 @@ class NewFilePages extends FileScratch implements PageStore {
   #pageSize = 0;
   /** Of pages of another size: VACUUM can change it, and pages of both are there while the commit cuts them anew. */
   readonly #otherSizes = new Map<number, number>();
+  /** The page that was read last: the engine has copied it before it reads another. */
+  #page = new Uint8Array();
 
   constructor(fd: number, scratch: number) {
     super(scratch);
@@ -34,9 +36,9 @@ class NewFilePages extends FileScratch implements PageStore {
 
   read(pgno: number): Uint8Array {
     const size = this.#otherSizes.get(pgno) ?? this.#pageSize;
-    const page = new Uint8Array(size);
-    readFullySync(this.#fd, page, (pgno - 1) * size);
-    return page;
+    if (this.#page.length !== size) this.#page = new Uint8Array(size);
+    readFullySync(this.#fd, this.#page, (pgno - 1) * size);
+    return this.#page;
   }
 
   override stage(_txid: number, pgnos: Uint32Array, pages: Uint8Array[]): void {
@@ -75,7 +77,10 @@ class NewFilePages extends FileScratch implements PageStore {
       const [size, first] = [pages[at]?.length ?? 0, pgnos[at] ?? 0];
       let end = at + 1;
       while (pages[end]?.length === size && pgnos[end] === first + end - at) end++;
-      writing(() => writeFullySync(this.#fd, Buffer.concat(pages.slice(at, end)), (first - 1) * size));
+      const run = pages.slice(at, end);
+      writing(() => writeFullySync(this.#fd, Buffer.concat(run), (first - 1) * size));
+      // The collector would let many megabytes of them lie.
+      for (const page of run) free(page);
       at = end;
     }
   }
