@@ -11,8 +11,8 @@
 //! | 0 | [`error`], [`bytes`], [`sql`] |
 //! | 1 | [`page`] |
 //! | 2 | [`btree`], [`ltx`], [`bookmark`] |
-//! | 3 | [`snapshot`], `dump` (with its feature) |
-//! | 4 | [`catalog`], [`compare`] |
+//! | 3 | [`snapshot`], `salvage` (with the dump's feature) |
+//! | 4 | [`catalog`], [`compare`], `dump` (with its feature) |
 //! | 5 | [`job`] |
 //! | 6 | `wasm` (on wasm32) |
 
@@ -29,6 +29,8 @@ pub mod error;
 pub mod job;
 pub mod ltx;
 pub mod page;
+#[cfg(feature = "dump")]
+pub mod salvage;
 pub mod snapshot;
 pub mod sql;
 

@@ -77,6 +77,12 @@ impl Ahead<'_> {
     }
 }
 
+/// What to ask for of the pages that are `wanted` in this order: those that are not in hand, as many as are worth it.
+pub fn read_ahead(wanted: impl Iterator<Item = Pgno>, pages: &Pages, layout: Layout) -> Vec<PageRange> {
+    let missing = wanted.filter(|&pgno| pages.page(pgno).is_none());
+    ranges(missing.take(pages_at_once(layout)).collect(), layout)
+}
+
 /// Few ranges that cover `pages`, of no more than twice what is asked for at once together.
 pub(super) fn ranges(mut pages: Vec<Pgno>, layout: Layout) -> Vec<PageRange> {
     let wanted = pages.first().copied();

@@ -16,6 +16,7 @@ pub(crate) mod sample;
 mod schema;
 mod walk;
 
+pub use ahead::read_ahead;
 pub use cursor::{Cursor, Entry, Stand};
 pub use entries::{Budget, Entries, Next, Row};
 pub use inventory::{Inventory, InventoryStep, TableInfo};
@@ -39,9 +40,13 @@ pub struct Layout {
 impl Layout {
     /// The layout of a database of `page_count` pages with this header.
     pub fn new(header: &DatabaseHeader, page_count: u32) -> Self {
+        Self::of(header.page_size, header.reserved, page_count)
+    }
+
+    /// The same, where each page has so many reserved bytes at its end.
+    pub fn of(page_size: PageSize, reserved: u8, page_count: u32) -> Self {
         // The smallest page is 512 bytes and `reserved` at most 255, so the difference is positive.
-        let usable = header.page_size.bytes() - usize::from(header.reserved);
-        Self { page_size: header.page_size, usable, page_count }
+        Self { page_size, usable: page_size.bytes() - usize::from(reserved), page_count }
     }
 
     /// Bytes of a page that b-trees may use: the page size less the reserved bytes at its end (section 1.3.4).
@@ -57,6 +62,11 @@ impl Layout {
     /// More than any payload that fits in the database, in bytes: one that claims more is damaged.
     pub fn largest_payload(self) -> usize {
         (self.page_count as usize).saturating_mul(self.usable)
+    }
+
+    /// The page that holds no data.
+    pub fn lock_page(self) -> Pgno {
+        self.page_size.lock_page()
     }
 
     /// Size of the database, in pages.

@@ -5,6 +5,7 @@ mod header;
 mod part_writer;
 pub(super) mod refill;
 mod refused;
+mod salvaged;
 
 use core::cell::RefCell;
 use core::mem;
@@ -19,6 +20,7 @@ use super::plan::{self, Item, Planner};
 use super::repack::Repacking;
 use super::rowids::Rowids;
 use super::rows::{RowWriter, Written};
+use super::salvage::Salvage;
 use super::schema::{Reading, Schema};
 use super::schema_check;
 use crate::btree::entries::{Budget, Entries, Next};
@@ -64,6 +66,8 @@ pub struct Dump {
     taken: usize,
     notes: Notes,
     phase: Phase,
+    /// Where rows come from when the database is damaged.
+    salvage: Option<Box<Salvage>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -119,6 +123,7 @@ impl Dump {
             taken: 0,
             notes: Notes::default(),
             phase: Phase::Schema,
+            salvage: options.salvage.then(|| Box::new(Salvage::new(layout, encoding, &options))),
             options,
         })
     }
@@ -131,6 +136,7 @@ impl Dump {
     pub fn poll(&mut self) -> Result<DumpStep> {
         loop {
             let stepped = match self.phase {
+                Phase::Schema if self.salvage.is_some() => self.salvage_schema(),
                 Phase::Schema => self.read_schema(),
                 Phase::Scan | Phase::Write => self.write(),
                 Phase::Done if self.out.is_empty() => return Ok(DumpStep::Done),
@@ -175,9 +181,10 @@ impl Dump {
         plan::unknown_tables(&self.schema, &self.options)
     }
 
-    /// Pages visited so far, in both passes of a salvage.
+    /// Pages visited so far, in all three passes of a salvage.
     pub fn visited(&self) -> u64 {
-        self.scanned + self.budget.spent(self.layout)
+        let salvaged = self.salvage.as_ref().map_or(0, |salvage| salvage.visited());
+        self.scanned + self.budget.spent(self.layout) + salvaged
     }
 
     /// What the SQL does not carry, a sentence each. Complete when the dump is done.
@@ -187,19 +194,26 @@ impl Dump {
 
     #[inline(never)]
     fn read_schema(&mut self) -> Result<Option<DumpStep>> {
-        let loses_noncharacters = self.encoding != Encoding::Utf8 && self.writer.same_encoding;
-        let reading = Reading { encoding: self.encoding, loses_noncharacters };
+        let reading = self.reading();
         while let Some(entries) = &mut self.entries {
             match entries.next(&self.pages, &mut self.budget) {
                 Ok(Next::Need(pages)) => return Ok(Some(DumpStep::NeedPages(pages))),
                 Ok(Next::End | Next::Given) => self.entries = None,
                 Ok(Next::Row(row)) => {
-                    let added = self.schema.add(row, reading, self.layout);
-                    self.forgive(added, "the schema")?;
+                    self.schema.add(row, reading, Some(self.layout))?;
                 }
-                Err(error) => self.forgive(Err(error), "the schema")?,
+                Err(error) => return Err(error),
             }
         }
+        self.end_schema()
+    }
+
+    fn reading(&self) -> Reading {
+        let loses_noncharacters = self.encoding != Encoding::Utf8 && self.writer.same_encoding;
+        Reading { encoding: self.encoding, loses_noncharacters }
+    }
+
+    fn end_schema(&mut self) -> Result<Option<DumpStep>> {
         if !self.unknown_tables().is_empty() {
             return Err(ErrorKind::TableUnknown.into());
         }
@@ -230,7 +244,11 @@ impl Dump {
             size: 0,
             shapes: RefCell::default(),
         };
+        let owners = if self.options.salvage { planner.owners() } else { Vec::new() };
         self.items = planner.plan()?;
+        if let Some(salvage) = &mut self.salvage {
+            salvage.set_schema(owners, &self.schema, &mut self.items, &mut self.notes);
+        }
         self.pieces = Pieces::new(plan::free_name(&self.schema, "pieces"));
         Ok(())
     }
@@ -261,7 +279,9 @@ impl Dump {
                 refill.write(&mut self.out, &self.rowids, &mut self.notes);
                 self.current += 1;
             }
+            Item::Rows(_) | Item::Orphans if self.salvage.is_some() => return self.write_salvaged(),
             Item::Rows(_) => return self.write_rows(),
+            Item::Orphans => self.current += 1,
         }
         Ok(None)
     }
@@ -335,21 +355,14 @@ impl Dump {
                             }
                         }
                         written.map(|written| {
-                            // What may turn out to be damaged is looked through before half of it is written.
-                            let check = self.options.salvage;
                             let is_long = written == Written::TooLong;
-                            self.long = is_long.then(|| LongRow::new(row, self.layout, check));
+                            self.long = is_long.then(|| LongRow::new(row, self.layout, false));
                         })
                     }
                     Err(error) => Err(error),
                 },
             };
-            if let Err(error) = written {
-                if !self.options.salvage {
-                    return Err(error);
-                }
-                self.notes.say(skipped(error, &plan.table));
-            }
+            written?;
         }
         Ok(None)
     }
@@ -359,6 +372,9 @@ impl Dump {
             // Now it is known what is left out, and the header can say so.
             self.out.clear();
             self.pieces.drop_table(&mut Vec::new());
+            if let Some(salvage) = &mut self.salvage {
+                salvage.end_first_pass(&mut self.notes);
+            }
             self.notes.complete();
             self.scanned = self.budget.spent(self.layout);
             self.budget = Budget::new(self.layout);
@@ -369,17 +385,6 @@ impl Dump {
             self.phase = Phase::Done;
         }
         Ok(None)
-    }
-
-    /// Goes on after damage if that was asked for.
-    fn forgive(&mut self, result: Result<()>, what: &str) -> Result<()> {
-        match result {
-            Err(error) if self.options.salvage => {
-                self.notes.say(skipped(error, what));
-                Ok(())
-            }
-            result => result,
-        }
     }
 }
 

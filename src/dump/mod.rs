@@ -11,6 +11,7 @@
 //! | `guard`, `relaxed` | rows that their own table refuses |
 //! | `long_row`, `long_record`, `pieces` | rows too long for one statement, or for memory |
 //! | `literal`, `real`; `shell`, `cli_real` | values as we write them; as the sqlite3 shell does |
+//! | `salvage` | the rows of a damaged database |
 //! | `notes` | what is not carried |
 
 mod affinity;
@@ -44,6 +45,7 @@ mod row_plan;
 mod rowids;
 mod rows;
 mod rtree;
+mod salvage;
 mod schema;
 mod schema_check;
 mod shell;

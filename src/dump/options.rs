@@ -28,6 +28,8 @@ pub struct Options {
     pub no_schema: bool,
     /// Goes on behind what is damaged, and says what was left out.
     pub salvage: bool,
+    /// With `salvage`: takes pages of the list of free pages for pages that got lost. Mostly they hold what was deleted.
+    pub free_pages: bool,
 }
 
 impl Default for Options {
@@ -39,6 +41,7 @@ impl Default for Options {
             drop: false,
             no_schema: false,
             salvage: false,
+            free_pages: false,
         }
     }
 }

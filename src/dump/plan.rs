@@ -37,6 +37,8 @@ pub(super) enum Item {
     Closing(Vec<u8>),
     /// The rows of a full-text table that has its texts elsewhere.
     Refill(Refill),
+    /// Rows of pages that nothing points to, in a salvage.
+    Orphans,
     /// The end of the table of pieces, if there was need of one.
     DropPieces,
 }

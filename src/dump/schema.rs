@@ -61,11 +61,11 @@ pub(super) struct Reading {
 }
 
 impl Schema {
-    /// Takes a row of the schema table.
+    /// Takes a row of the schema table. Without a layout the root page may be one that the database does not have.
     ///
     /// # Errors
     /// `BtreePage`, naming its page, when it is not one that SQLite writes; `SchemaSize`, when there is no room for it.
-    pub(super) fn add(&mut self, row: Row<'_>, reading: Reading, layout: Layout) -> Result<()> {
+    pub(super) fn add(&mut self, row: Row<'_>, reading: Reading, layout: Option<Layout>) -> Result<()> {
         let too_much = Error::at_page(ErrorKind::SchemaSize, row.pgno.value());
         // What is not text can take more when it is read than it did before, but not less.
         if row.rest.is_some() || self.size + row.record.len() > MAX_SIZE {
@@ -117,7 +117,7 @@ impl Schema {
     }
 }
 
-fn read(row: Row<'_>, reading: Reading, layout: Layout) -> Result<Option<(Object, Option<&'static str>)>> {
+fn read(row: Row<'_>, reading: Reading, layout: Option<Layout>) -> Result<Option<(Object, Option<&'static str>)>> {
     let encoding = reading.encoding;
     let pgno = row.pgno;
     let damaged = Error::at_page(ErrorKind::BtreePage, pgno.value());
@@ -154,7 +154,10 @@ fn read(row: Row<'_>, reading: Reading, layout: Layout) -> Result<Option<(Object
         Value::Integer(0) | Value::Null => None,
         Value::Integer(root) => {
             let root = u32::try_from(root).map_err(|_| damaged)?;
-            Some(layout.pointer(root, pgno)?)
+            match layout {
+                Some(layout) => Some(layout.pointer(root, pgno)?),
+                None => Pgno::new(root),
+            }
         }
         _ => return Err(damaged),
     };

@@ -30,8 +30,10 @@ impl Dump {
         no_schema: bool,
         salvage: bool,
         drop: bool,
+        free_pages: bool,
     ) -> JsResult<Dump> {
-        let options = Options { drop, ..options(dialect, tables, no_data, no_schema, salvage)? };
+        let options = options(dialect, tables, no_data, no_schema)?;
+        let options = Options { salvage, drop, free_pages, ..options };
         let dump = dump::Dump::new(DatabaseHeader::parse(header)?, page_count, options)?;
         Ok(Self { dump, needed: Vec::new() })
     }
@@ -129,10 +131,9 @@ pub(super) fn options(
     tables: Vec<String>,
     no_data: bool,
     no_schema: bool,
-    salvage: bool,
 ) -> Result<Options, ErrorKind> {
     let (_, dialect) = DIALECTS.into_iter().find(|(name, _)| *name == dialect).ok_or(ErrorKind::Usage)?;
-    Ok(Options { dialect, tables, no_data, no_schema, salvage, drop: false })
+    Ok(Options { dialect, tables, no_data, no_schema, ..Options::default() })
 }
 
 pub(super) fn numbers(ranges: Vec<PageRange>) -> Vec<u32> {

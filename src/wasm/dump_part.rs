@@ -29,7 +29,7 @@ impl PartWriter {
         no_data: bool,
         no_schema: bool,
     ) -> JsResult<PartWriter> {
-        let options = options(dialect, tables, no_data, no_schema, false)?;
+        let options = options(dialect, tables, no_data, no_schema)?;
         let writer = dump::PartWriter::new(DatabaseHeader::parse(header)?, page_count, options)?;
         Ok(Self { writer, needed: Vec::new() })
     }

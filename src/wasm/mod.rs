@@ -19,6 +19,8 @@ mod identity;
 mod job;
 #[cfg(feature = "bind-core")]
 mod page;
+#[cfg(feature = "bind-dump")]
+mod salvage;
 #[cfg(feature = "bind-core")]
 mod snapshot;
 

@@ -1,9 +1,9 @@
-import { type Command, Option } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import { PagemarkError } from "../errors/index.ts";
 import { DIALECTS, type DumpOptions, dumpChunks } from "../jobs/dump.ts";
 import { sqlStream } from "../jobs/sql-stream.ts";
 import { bytes, EXIT, print, warn } from "./output.ts";
-import { nameOf, openBackups, openSource, withBackups } from "./places.ts";
+import { nameOf, openBackups, openDamaged, openSource, withBackups } from "./places.ts";
 import { withBar } from "./progress-bar.ts";
 import { STANDARD } from "./standard-output.ts";
 import { checkTarget, writeTarget } from "./target.ts";
@@ -21,6 +21,8 @@ interface Options {
   schema: boolean;
   salvage?: boolean;
   drop?: boolean;
+  pageSize?: number;
+  freePages?: boolean;
   json?: boolean;
 }
 
@@ -44,12 +46,16 @@ export function addDump(program: Command, signal: AbortSignal): void {
     .option("--no-data", "no rows")
     .option("--no-schema", "only rows")
     .option("--drop", "first drop what is made, if it exists")
-    .option("--salvage", "go on behind damaged pages, and say what was left out")
+    .option("--salvage", "give what is left of a damaged database, and say what was left out")
+    .option("--page-size <bytes>", "with --salvage: where the file itself does not show it", pageSize)
+    .option("--free-pages", "with --salvage: look for lost rows in free pages, too, which hold deleted ones")
     .action(async (subject: string, _options, command: Command) => {
       const options = command.optsWithGlobals<Options>();
       const { from, at, output, force = false, gzip = false, json = false } = options;
       if (at !== undefined && from === undefined)
         throw new PagemarkError("USAGE", "--at means a backup: say where with --from");
+      if (!options.salvage && (options.pageSize !== undefined || options.freePages))
+        throw new PagemarkError("USAGE", "--page-size and --free-pages are for --salvage");
       const target = output ?? STANDARD;
       const reads = from === undefined ? [subject] : [];
       await checkTarget(target, { force, json, reads, from, ...(gzip && { binary: "compressed SQL" }) });
@@ -63,6 +69,7 @@ export function addDump(program: Command, signal: AbortSignal): void {
           noSchema: !options.schema,
           drop: options.drop,
           salvage: options.salvage,
+          freePages: options.freePages,
           signal,
           // A bar would be in the way of SQL that goes to the same terminal.
           ...(!(target === STANDARD && process.stdout.isTTY) && { onProgress }),
@@ -70,7 +77,9 @@ export function addDump(program: Command, signal: AbortSignal): void {
         };
         const moment =
           from === undefined
-            ? await openSource(subject).pin({ signal })
+            ? await (options.salvage ? openDamaged(subject, options.pageSize) : openSource(subject)).pin({
+                signal,
+              })
             : await withBackups(name, from, async () =>
                 (await openBackups(name, from)).pages(at && momentText(at), { signal }),
               );
@@ -87,6 +96,12 @@ export function addDump(program: Command, signal: AbortSignal): void {
       for (const warning of warnings) warn(warning);
       if (warnings.length > 0) process.exitCode = EXIT.warnings;
     });
+}
+
+function pageSize(text: string): number {
+  const size = Number(text);
+  if (Number.isInteger(size) && size >= 512 && size <= 65_536 && (size & (size - 1)) === 0) return size;
+  throw new InvalidArgumentError("a page has 512, 1024, 2048, 4096, 8192, 16384, 32768 or 65536 bytes");
 }
 
 function compression() {

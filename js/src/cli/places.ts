@@ -8,6 +8,7 @@ import { PagemarkError } from "../errors/index.ts";
 import { Backups } from "../jobs/database.ts";
 import { databasesIn } from "../jobs/databases.ts";
 import { file } from "../sources/file.ts";
+import { damagedFile, damagedStream } from "../sources/file-damaged.ts";
 import { spooled } from "../sources/file-spooled.ts";
 import type { PageSource } from "../sources/source.ts";
 import { fs } from "../stores/fs.ts";
@@ -20,6 +21,14 @@ usePlatform(nodePlatform);
 /** A database file, or the one in standard input for "-". */
 export function openSource(path: string): PageSource {
   return path === STANDARD ? spooled(openStandardInput, "standard input") : file(path);
+}
+
+/** A file that was a database, whatever is wrong with it. */
+export function openDamaged(path: string, pageSize: number | undefined): PageSource {
+  const options = { pageSize };
+  return path === STANDARD
+    ? damagedStream(openStandardInput, "standard input", options)
+    : damagedFile(path, options);
 }
 
 /** A folder, as a path or a `file:` URL. */

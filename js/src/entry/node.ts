@@ -6,4 +6,5 @@ usePlatform(nodePlatform);
 
 export * from "../index.ts";
 export { file } from "../sources/file.ts";
+export { type DamagedFileOptions, damagedFile } from "../sources/file-damaged.ts";
 export { fs } from "../stores/fs.ts";

@@ -30,8 +30,14 @@ export interface DumpOptions extends JobOptions {
   drop?: boolean | undefined;
   /** Only rows. */
   noSchema?: boolean | undefined;
-  /** Goes on behind damaged pages, and warns of what was left out. Reads everything twice. */
+  /**
+   * Gives what is left of a damaged database, and warns of what was left out: rows of pages that nothing points to go into
+   * the table that they are of, or into `lost_and_found`. Reads everything three times. See `damagedFile` for files whose
+   * header is damaged.
+   */
   salvage?: boolean | undefined;
+  /** With `salvage`: looks for lost rows in free pages, too. What they hold was deleted, mostly. */
+  freePages?: boolean | undefined;
   /** Called once for each thing that the SQL does not carry, before the stream ends. */
   onWarning?: ((message: string) => void) | undefined;
 }
@@ -85,21 +91,31 @@ async function* dumpSteps(
   moment: Moment,
   name: string,
   options: DumpOptions & { dialect: Dialect },
-  { Dump }: DumpCore,
+  { Dump, Detect }: DumpCore,
 ): AsyncGenerator<Uint8Array, void, void> {
-  const { dialect, tables = [], noData = false, noSchema = false, salvage = false, drop = false } = options;
+  const {
+    dialect,
+    tables = [],
+    noData = false,
+    noSchema = false,
+    salvage = false,
+    freePages = false,
+    drop = false,
+  } = options;
   const { signal, onProgress, onWarning } = options;
   const { pageSize, pageCount } = moment;
-  const total = salvage ? pageCount * 2 : pageCount;
+  const total = salvage ? pageCount * 3 : pageCount;
   const reader = new AheadReader(moment, signal);
   const memory = new Uint8Array(OUTPUT_CHUNK);
   let dump: InstanceType<DumpCore["Dump"]> | undefined;
   let parts: DumpParts | undefined;
   try {
     parts = DumpParts.start(moment, options);
-    const header = new Uint8Array(pageSize);
-    await moment.read(1, header, signal);
-    dump = new Dump(header, pageCount, dialect, tables, noData, noSchema, salvage, drop);
+    const header = salvage
+      ? await detectHeader(new Detect(pageSize * pageCount, pageSize), moment, options)
+      : new Uint8Array(pageSize);
+    if (!salvage) await moment.read(1, header, signal);
+    dump = new Dump(header, pageCount, dialect, tables, noData, noSchema, salvage, drop, freePages);
     for (let step = dump.poll(); ; step = dump.poll()) {
       signal?.throwIfAborted();
       if (step === NEED_PAGES) {
@@ -118,7 +134,7 @@ async function* dumpSteps(
       }
       parts?.give(dump);
     }
-    for (const warning of dump.warnings()) onWarning?.(warning);
+    for (const warning of [...dump.warnings(), ...(moment.notes ?? [])]) onWarning?.(warning);
     await reader.end();
     // What was read is only one moment if releasing says so.
     await moment.release();
@@ -133,6 +149,37 @@ async function* dumpSteps(
     await reader.end();
     await moment.release().catch(() => {});
     dump?.free();
+  }
+}
+
+/** A header that fits the pages: that of a damaged database may not. */
+async function detectHeader(
+  detect: InstanceType<DumpCore["Detect"]>,
+  moment: Moment,
+  { signal, onWarning }: DumpOptions,
+): Promise<Uint8Array> {
+  const { pageSize } = moment;
+  try {
+    for (
+      let [offset, length] = detect.poll();
+      offset !== undefined && length;
+      [offset, length] = detect.poll()
+    ) {
+      signal?.throwIfAborted();
+      const bytes = new Uint8Array(length);
+      await moment.read(offset / pageSize + 1, bytes, signal);
+      detect.feed(bytes);
+    }
+    const detected = detect.finish();
+    const { header, isRepaired } = detected;
+    detected.free();
+    if (isRepaired)
+      onWarning?.(
+        `the header of the database is damaged; its pages of ${pageSize} bytes say what it does not`,
+      );
+    return header;
+  } finally {
+    detect.free();
   }
 }
 

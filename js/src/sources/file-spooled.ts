@@ -25,6 +25,21 @@ async function pinStream(
   name: string,
   { signal }: PinOptions,
 ): Promise<Moment> {
+  const { copy, size } = await spool(body, signal);
+  try {
+    const pages = await pagesOf(copy, size, name);
+    return new FileMoment(pages, { taken: "start", release: () => copy.close() });
+  } catch (error) {
+    await copy.close();
+    throw translateCoreError(error, name);
+  }
+}
+
+/** All of a stream in a temporary file, which goes when it is closed. */
+export async function spool(
+  body: ReadableStream<Uint8Array>,
+  signal?: AbortSignal,
+): Promise<{ copy: TemporaryFile; size: number }> {
   const copy = await TemporaryFile.create();
   try {
     let size = 0;
@@ -35,11 +50,10 @@ async function pinStream(
       },
     });
     await body.pipeTo(sink, signal && { signal });
-    const pages = await pagesOf(copy, size, name);
-    return new FileMoment(pages, { taken: "start", release: () => copy.close() });
+    return { copy, size };
   } catch (error) {
     await copy.close();
-    throw translateCoreError(error, name);
+    throw error;
   }
 }
 

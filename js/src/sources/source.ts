@@ -77,6 +77,9 @@ export interface Moment {
   /** Where another thread of this process finds the pages until the moment is released, if it may read them. */
   readonly files?: PageFiles | undefined;
 
+  /** What of a damaged file could not be read, a sentence each; complete when all was read. */
+  readonly notes?: readonly string[];
+
   /** Fills `into`, which holds whole pages, with the pages from `first` on (counted from 1). */
   read(first: number, into: Uint8Array, signal?: AbortSignal): Promise<void>;
 

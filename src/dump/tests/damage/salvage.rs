@@ -112,10 +112,16 @@ fn lose(sample: &Sample, random: &mut Random, lost_table: &str, lost: u32, fill:
         let ran = run(&bytes, &options(dialect, true)).unwrap();
         ran.ended.unwrap();
         let warning = format!("{lost_table}: page {lost} is damaged, and what it held is left out");
-        assert!(ran.warnings.contains(&warning), "{what}: {:?}", ran.warnings);
+        // What is below a page is found without it.
+        let (_, tree) = pages(sample, lost_table);
+        let is_leaf = tree.iter().any(|&(page, _, kind)| page == lost && kind.is_leaf());
+        let found = format!("{lost_table}: ");
+        let is_said = |said: &str| said.starts_with(if is_leaf { &warning } else { &found });
+        assert!(ran.warnings.iter().any(|said| is_said(said)), "{what}: {:?}", ran.warnings);
         let sql = String::from_utf8(ran.sql).unwrap();
         let header: Vec<&str> = sql.lines().take_while(|line| line.starts_with("--")).collect();
-        assert!(header.contains(&format!("-- WARNING: {warning}").as_str()), "{what}: {header:?}");
+        let is_in_header = header.iter().any(|line| line.strip_prefix("-- WARNING: ").is_some_and(is_said));
+        assert!(is_in_header, "{what}: {header:?}");
         let db = Connection::open_in_memory().unwrap();
         db.execute_batch(&sql).unwrap();
         for (table, select) in TABLES {
@@ -123,11 +129,14 @@ fn lose(sample: &Sample, random: &mut Random, lost_table: &str, lost: u32, fill:
             let all = rows(&sample.db, select);
             assert_eq!(all.len(), of_rows.len());
             let is_left = |page: &u32| table != lost_table || !is_below(*page, lost, &tree);
-            let left: Vec<_> = all.into_iter().zip(&of_rows).filter(|(_, page)| is_left(page)).collect();
-            let left: Vec<_> = left.into_iter().map(|(row, _)| row).collect();
-            assert!(rows(&db, select) == left, "{what}: {table}");
+            let left: Vec<_> = all.iter().zip(&of_rows).filter(|(_, page)| is_left(page)).map(|(row, _)| row).collect();
+            let got = rows(&db, select);
+            // Each once, in order, and no other.
+            let (mut rest, mut at_least) = (all.iter(), got.iter());
+            assert!(got.iter().all(|row| rest.any(|other| other == row)), "{what}: {table}");
+            assert!(left.into_iter().all(|row| at_least.any(|other| other == row)), "{what}: {table}");
         }
-        let objects = "SELECT name FROM sqlite_schema ORDER BY name";
+        let objects = "SELECT name FROM sqlite_schema WHERE name NOT LIKE 'lost_and_found%' ORDER BY name";
         assert_eq!(rows(&db, objects), rows(&sample.db, objects));
     }
 }
@@ -140,7 +149,10 @@ fn with_a_leaf_lost_all_rows_of_other_pages_are_there_exactly() {
         for (table, _) in TABLES {
             let (_, tree) = pages(&sample, table);
             let leaves: Vec<u32> = tree.iter().filter(|(.., kind)| kind.is_leaf()).map(|&(page, ..)| page).collect();
-            for lost in [leaves[0], leaves[leaves.len() - 1], leaves[random.below(leaves.len())]] {
+            let ends = [leaves[0], leaves[leaves.len() - 1]];
+            // The first and the last of one page size; to lose a page takes seconds where nothing is optimised.
+            let lost = if page_size == 1024 { ends.as_slice() } else { &[leaves[random.below(leaves.len())]] };
+            for &lost in lost {
                 lose(&sample, random, table, lost, garbage);
             }
         }
@@ -184,7 +196,7 @@ fn with_a_page_in_the_place_of_another_no_row_is_there_twice_or_of_another() {
 }
 
 #[test]
-fn with_an_overflow_page_lost_only_its_row_is() {
+fn with_an_overflow_page_lost_only_its_row_is_cut_off() {
     let sample = Sample::of(
         1024,
         "CREATE TABLE t (a); INSERT INTO t VALUES ('before'), (hex(zeroblob(5000))), ('after');
@@ -205,7 +217,8 @@ fn with_an_overflow_page_lost_only_its_row_is() {
         db.execute_batch(core::str::from_utf8(&ran.sql).unwrap()).unwrap();
         let count: i64 =
             db.query_row("SELECT (SELECT count(*) FROM t) + (SELECT count(*) FROM k)", [], |row| row.get(0)).unwrap();
-        assert_eq!(count, if is_last { 6 } else { 5 });
+        // What comes before the page is there.
+        assert_eq!(count, 6);
     }
 }
 
@@ -228,7 +241,7 @@ fn with_a_page_of_the_schema_lost_the_other_tables_are_there() {
         assert_eq!(error, Error::at_page(ErrorKind::BtreePage, child.value()));
         let ran = run(&bytes, &options(Dialect::Sqlite, true)).unwrap();
         assert_eq!(ran.ended, Ok(()));
-        assert_eq!(ran.warnings, [format!("the schema: page {child} is damaged, and what it held is left out")]);
+        assert_eq!(ran.warnings[0], format!("the schema: page {child} is damaged, and what it held is left out"));
         let db = Connection::open_in_memory().unwrap();
         db.execute_batch(core::str::from_utf8(&ran.sql).unwrap()).unwrap();
         let left: i64 = db.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).unwrap();

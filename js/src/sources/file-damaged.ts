@@ -1,0 +1,256 @@
+import { statSync } from "node:fs";
+import { parse } from "node:path";
+import { dumpCore, translateCoreError } from "../core/index.ts";
+import { PagemarkError } from "../errors/index.ts";
+import { faultOf } from "../node/errno.ts";
+import { file } from "./file.ts";
+import { fileError } from "./file-errors.ts";
+import { type Bytes, LockableFile, realPath } from "./file-handle.ts";
+import type { Overlay } from "./file-moment.ts";
+import { spool } from "./file-spooled.ts";
+import { openSide, readWal } from "./file-wal.ts";
+import type { Moment, PageSource, PinOptions } from "./source.ts";
+
+export interface DamagedFileOptions {
+  /** In bytes; found out from the file unless given. */
+  pageSize?: number | undefined;
+}
+
+/** Offset and magic of a WAL's header, whose last bit says how its checksums are made; where its page size is. */
+const WAL_HEADER = 32;
+const WAL_MAGIC = 0x377f0682;
+
+/**
+ * A file that was a SQLite database, for a dump with `salvage`: all of it, up to its last byte, whatever its header says.
+ * Where the header does not say, page size, reserve and encoding are found from the pages. Committed pages in a WAL beside
+ * it count; bytes that cannot be read are zeros.
+ *
+ * A database that is sound is pinned as {@link file} does.
+ */
+export function damagedFile(path: string, options: DamagedFileOptions = {}): PageSource {
+  return { name: parse(path).name, pin: (pin) => pinFile(path, options, pin) };
+}
+
+/** The same of a stream, which can be read once. */
+export function damagedStream(
+  open: () => ReadableStream<Uint8Array>,
+  name: string,
+  options: DamagedFileOptions = {},
+): PageSource {
+  return {
+    name,
+    async pin({ signal } = {}) {
+      const { copy, size } = await spool(open(), signal);
+      try {
+        const pageSize = await pageSizeOf(copy, size, options.pageSize, signal);
+        return new DamagedMoment({ path: name, main: copy, size, pageSize, close: () => copy.close() });
+      } catch (error) {
+        await copy.close();
+        throw translateCoreError(error, name);
+      }
+    },
+  };
+}
+
+async function pinFile(
+  path: string,
+  options: DamagedFileOptions,
+  { signal }: PinOptions = {},
+): Promise<Moment> {
+  const real = realPath(path);
+  const main = LockableFile.open(real);
+  const close: (() => void | Promise<void>)[] = [() => main.close()];
+  const closeAll = async () => {
+    for (const step of close.splice(0)) await step();
+  };
+  try {
+    const { size } = main;
+    const wal = hasBytes(`${real}-wal`) ? await openSide(`${real}-wal`) : undefined;
+    if (wal) close.push(wal.close);
+    const given = options.pageSize ?? (wal && (await pageSizeOfWal(wal)));
+    const pageSize = await pageSizeOf(main, size, given, signal);
+    const sound = await pinSound(path, pageSize, size, signal);
+    if (sound) {
+      await closeAll();
+      return sound;
+    }
+    const notes: string[] = [];
+    const overlay = wal && (await overlayOf(wal, pageSize, notes, signal));
+    if (overlay) close.push(() => overlay.overlay.free());
+    if (hasBytes(`${real}-journal`)) notes.push("the -journal beside the file was not looked at");
+    return new DamagedMoment({
+      path,
+      main,
+      size,
+      pageSize,
+      notes,
+      close: closeAll,
+      ...(overlay && { side: overlay }),
+    });
+  } catch (error) {
+    await closeAll();
+    throw translateCoreError(error, path);
+  }
+}
+
+/** As any source pins it, if that is all of the file. */
+async function pinSound(
+  path: string,
+  pageSize: number,
+  size: number,
+  signal?: AbortSignal,
+): Promise<Moment | undefined> {
+  try {
+    const moment = await file(path).pin({ signal });
+    if (moment.pageSize === pageSize && moment.pageCount >= Math.ceil(size / pageSize)) return moment;
+    await moment.release();
+  } catch (error) {
+    if (
+      error instanceof PagemarkError &&
+      /^(CANCELED|SOURCE_MISSING|SOURCE_DENIED|SOURCE_NOT_A_FILE)$/.test(error.code)
+    )
+      throw error;
+    signal?.throwIfAborted();
+  }
+  return undefined;
+}
+
+async function pageSizeOf(
+  main: Bytes,
+  size: number,
+  pageSize: number | undefined,
+  signal?: AbortSignal,
+): Promise<number> {
+  const { Detect } = await dumpCore();
+  const detect = new Detect(size, pageSize);
+  try {
+    for (
+      let [offset, length] = detect.poll();
+      offset !== undefined && length !== undefined;
+      [offset, length] = detect.poll()
+    ) {
+      signal?.throwIfAborted();
+      const bytes = new Uint8Array(length);
+      await readWhatCan(main, bytes, offset);
+      detect.feed(bytes);
+    }
+    const detected = detect.finish();
+    const found = detected.pageSize;
+    detected.free();
+    return found;
+  } finally {
+    detect.free();
+  }
+}
+
+async function pageSizeOfWal(wal: Bytes): Promise<number | undefined> {
+  const header = new Uint8Array(WAL_HEADER);
+  if ((await wal.read(header, 0)) < WAL_HEADER) return undefined;
+  const view = new DataView(header.buffer);
+  if ((view.getUint32(0) & ~1) !== WAL_MAGIC) return undefined;
+  const size = view.getUint32(8);
+  return size >= 512 && size <= 65_536 && (size & (size - 1)) === 0 ? size : undefined;
+}
+
+async function overlayOf(wal: Bytes, pageSize: number, notes: string[], signal?: AbortSignal) {
+  try {
+    const { overlay, pageCount = 0 } = await readWal(wal, pageSize, undefined, undefined, signal);
+    return { file: wal, overlay, pageCount };
+  } catch (error) {
+    signal?.throwIfAborted();
+    const { message } = translateCoreError(error) as Error;
+    notes.push(`the -wal beside the file was left out: ${message}`);
+    return undefined;
+  }
+}
+
+interface Parts {
+  path: string;
+  main: Bytes;
+  size: number;
+  pageSize: number;
+  notes?: string[];
+  side?: { file: Bytes; overlay: Overlay; pageCount: number };
+  close: () => void | Promise<void>;
+}
+
+class DamagedMoment implements Moment {
+  readonly taken = "start";
+  readonly pageSize: number;
+  readonly pageCount: number;
+  readonly #parts: Parts;
+  readonly #unreadable = new Set<number>();
+  #isReleased = false;
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+    this.pageSize = parts.pageSize;
+    this.pageCount = Math.max(Math.ceil(parts.size / parts.pageSize), parts.side?.pageCount ?? 0);
+  }
+
+  get notes(): string[] {
+    const { size, pageSize, notes = [] } = this.#parts;
+    const rest = size % pageSize;
+    const page = Math.ceil(size / pageSize);
+    return [
+      ...notes,
+      ...(rest > 0
+        ? [`the file ends within page ${page}: the last ${pageSize - rest} bytes of it are missing`]
+        : []),
+      ...(this.#unreadable.size > 0
+        ? [
+            `${this.#unreadable.size} pages of the file cannot be read, from page ${Math.min(...this.#unreadable)} on`,
+          ]
+        : []),
+    ];
+  }
+
+  async read(first: number, into: Uint8Array, signal?: AbortSignal): Promise<void> {
+    signal?.throwIfAborted();
+    const { main, pageSize, side } = this.#parts;
+    const failed = await readWhatCan(main, into, (first - 1) * pageSize, pageSize);
+    for (const index of failed) this.#unreadable.add(first + index);
+    const frames = side?.overlay.range(first, into.length / pageSize) ?? [];
+    for (let index = 0; index < frames.length; index += 2) {
+      const [pgno = 0, offset = 0] = frames.slice(index, index + 2);
+      const start = (pgno - first) * pageSize;
+      await side?.file.read(into.subarray(start, start + pageSize), offset);
+    }
+  }
+
+  async release(): Promise<void> {
+    if (this.#isReleased) return;
+    this.#isReleased = true;
+    await this.#parts.close();
+  }
+}
+
+/** Fills `into`, with zeros where the file has no bytes or does not give them; which of its pieces that are. */
+async function readWhatCan(
+  main: Bytes,
+  into: Uint8Array,
+  offset: number,
+  piece = into.length,
+): Promise<number[]> {
+  try {
+    into.fill(0, await main.read(into, offset));
+    return [];
+  } catch (error) {
+    if (faultOf(error, "read")?.kind !== "io") throw fileError(error, "the file");
+  }
+  const failed: number[] = [];
+  for (let start = 0; start < into.length; start += piece) {
+    const part = into.subarray(start, start + piece);
+    try {
+      part.fill(0, await main.read(part, offset + start));
+    } catch {
+      part.fill(0);
+      failed.push(start / piece);
+    }
+  }
+  return failed;
+}
+
+function hasBytes(path: string): boolean {
+  return (statSync(path, { throwIfNoEntry: false })?.size ?? 0) > 0;
+}

@@ -1,0 +1,124 @@
+//! What the rows of a table look like in its pages, to tell whose rows a page has.
+
+use std::collections::HashSet;
+
+use crate::btree::Kind;
+use crate::dump::affinity::Affinity;
+use crate::dump::columns::{Shape, TableShape};
+use crate::dump::plan::Planner;
+use crate::dump::schema::{Kind as ObjectKind, Object};
+use crate::salvage::{LoosePage, types};
+
+/// How many rows of a page are looked at.
+const SAMPLE: usize = 64;
+
+/// A table or an index with a b-tree.
+#[derive(Clone, Debug)]
+pub(in crate::dump) struct Owner {
+    pub(super) name: String,
+    pub(super) root: u32,
+    /// `None` for indexes, and for tables whose SQL does not parse.
+    pub(super) form: Option<Form>,
+    pub(super) is_index: bool,
+}
+
+/// What its records hold.
+#[derive(Clone, Debug)]
+pub(super) struct Form {
+    /// In the order of the record.
+    columns: Vec<Column>,
+    pub(super) without_rowid: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Column {
+    affinity: Affinity,
+    /// Whether it is the rowid by another name, of which the record has NULL.
+    is_rowid: bool,
+}
+
+impl Form {
+    fn of(shape: &TableShape) -> Self {
+        let columns = shape.stored.iter().filter_map(|&index| shape.columns.get(index));
+        let columns = columns.map(|column| Column { affinity: column.affinity, is_rowid: column.rowid }).collect();
+        Self { columns, without_rowid: shape.without_rowid }
+    }
+
+    /// How much the rows of a page are like those of the table, a row; `None` when some cannot be.
+    pub(super) fn likeness(&self, page: &LoosePage<'_>) -> Option<i64> {
+        if page.kind().is_table() == self.without_rowid {
+            return None;
+        }
+        let (mut fitting, mut all, mut score) = (0, 0, 0);
+        for payload in page.cells().filter_map(|cell| cell.payload).take(SAMPLE) {
+            all += 1;
+            let of_row = self.likeness_of(payload.local);
+            fitting += i64::from(of_row.is_some());
+            score += of_row.unwrap_or(0);
+        }
+        // A cell that is damaged can have any type.
+        (all > 0 && fitting * 10 >= all * 9).then(|| score * 100 / all)
+    }
+
+    fn likeness_of(&self, local: &[u8]) -> Option<i64> {
+        let (mut score, mut count) = (0, 0);
+        for serial_type in types(local) {
+            let column = self.columns.get(count)?;
+            score += column.likeness(serial_type)?;
+            count += 1;
+        }
+        // A row from before ALTER TABLE ADD COLUMN has fewer; a key has as many as it has.
+        let missing = self.columns.len() - count;
+        if self.without_rowid && missing > 0 && count < 2 || count == 0 {
+            return None;
+        }
+        Some(score + 3 - 4 * missing as i64)
+    }
+}
+
+impl Column {
+    fn likeness(self, serial_type: i64) -> Option<i64> {
+        let (is_integer, is_real) = (matches!(serial_type, 1..=6 | 8 | 9), serial_type == 7);
+        let is_text = serial_type >= 13 && serial_type % 2 == 1;
+        if serial_type == 0 {
+            return Some(if self.is_rowid { 2 } else { 0 });
+        }
+        if self.is_rowid {
+            return None;
+        }
+        Some(match self.affinity {
+            Affinity::Text if is_text => 2,
+            // Numbers in such a column are stored as text.
+            Affinity::Text if is_integer || is_real => return None,
+            Affinity::Integer if is_integer => 2,
+            Affinity::Real if is_real => 2,
+            Affinity::Real if is_integer => 1,
+            Affinity::Numeric if is_integer || is_real => 1,
+            Affinity::Numeric if is_text => 0,
+            Affinity::Blob => 0,
+            _ => -2,
+        })
+    }
+}
+
+impl Planner<'_> {
+    /// Whatever has a b-tree; where several have the same root, the first of them.
+    pub(in crate::dump) fn owners(&self) -> Vec<Owner> {
+        let mut roots = HashSet::new();
+        let owner = |object: &Object| {
+            let root = object.root.map(|root| root.value()).filter(|&root| roots.insert(root))?;
+            let is_index = object.kind == ObjectKind::Index;
+            let form = match self.parse(object) {
+                Ok(Shape::Table(shape)) if !is_index => Some(Form::of(&shape)),
+                _ => None,
+            };
+            Some(Owner { name: object.name.clone(), root, form, is_index })
+        };
+        self.schema.objects.iter().filter_map(owner).collect()
+    }
+}
+
+/// Whether a page has rows or entries, and not only the way to them.
+pub(super) fn has_rows(kind: Kind) -> bool {
+    kind != Kind::TableInterior
+}

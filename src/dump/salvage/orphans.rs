@@ -1,0 +1,176 @@
+//! The steps over pages that nothing points to.
+
+use core::mem;
+
+use super::place::Place;
+use super::{Owner, Salvage, Stage, Step};
+use crate::btree::{Kind, Pages};
+use crate::page::Pgno;
+use crate::salvage::freelist::Freelist;
+use crate::salvage::map::Mark;
+use crate::salvage::marker::Marker;
+use crate::salvage::orphans::Orphans;
+use crate::salvage::tree::Context;
+use crate::salvage::{Tree, TreeStep};
+
+impl Salvage {
+    /// Rows of pages that nothing points to.
+    pub(in crate::dump) fn next_orphan(&mut self, pages: &Pages) -> Step {
+        loop {
+            let map = &mut self.found.map;
+            match &mut self.stage {
+                Stage::Trees if self.is_first_pass => self.stage = self.next_other(),
+                Stage::Trees => self.stage = Stage::Tops(Orphans::new(true)),
+                Stage::Others(marker) => {
+                    if let Some(ranges) = marker.step(pages, self.layout, map) {
+                        return Step::Need(ranges);
+                    }
+                    if let Some(owner) =
+                        self.others.pop().and_then(|index| self.owners.get(index)).filter(|_| marker.is_broken())
+                    {
+                        self.gaps.add_all(owner.root);
+                    }
+                    self.stage = self.next_other();
+                }
+                Stage::Free(free) => {
+                    if let Some(range) = free.step(pages, self.layout, map) {
+                        return Step::Need(vec![range]);
+                    }
+                    self.stage = Stage::Claims(Orphans::new(false));
+                }
+                Stage::Claims(orphans) => {
+                    if let Some(range) = orphans.claim(pages, self.layout, map) {
+                        return Step::Need(vec![range]);
+                    }
+                    self.stage = Stage::Tops(Orphans::new(true));
+                }
+                Stage::Tops(tops) => {
+                    if self.tree.is_none() {
+                        match tops.next(map) {
+                            Some(top) => self.begin_top(top),
+                            None => self.stage = Stage::FreeLeaves(1),
+                        }
+                    } else if let Some(step) = self.next_of_top(pages, true) {
+                        return step;
+                    }
+                }
+                Stage::FreeLeaves(next) => {
+                    if self.tree.is_some() {
+                        if let Some(step) = self.next_of_top(pages, false) {
+                            return step;
+                        }
+                        continue;
+                    }
+                    let is_leaf = |pgno: &u32| map.kind(*pgno).is_some_and(Kind::is_leaf) && map.has(*pgno, Mark::Free);
+                    let is_new = |pgno: &u32| !map.has(*pgno, Mark::Visited) && !map.has(*pgno, Mark::Other);
+                    let last = if self.gaps.is_empty() { 0 } else { map.page_count() };
+                    let Some(leaf) = (*next..=last).find(|pgno| is_leaf(pgno) && is_new(pgno)) else {
+                        return Step::End;
+                    };
+                    *next = leaf + 1;
+                    self.begin_top(leaf);
+                }
+            }
+        }
+    }
+
+    fn begin_top(&mut self, top: u32) {
+        (self.top, self.place) = (top, Place::Nowhere);
+        self.tree = Pgno::new(top).map(|top| Tree::new(top, None, None));
+    }
+
+    fn next_of_top(&mut self, pages: &Pages, without_free: bool) -> Option<Step> {
+        let mut context = Context {
+            layout: self.layout,
+            map: &mut self.found.map,
+            first: None,
+            budget: &mut self.budget,
+            without_free,
+            fits: &|_| true,
+        };
+        match self.tree.as_mut()?.next(pages, &mut context) {
+            TreeStep::Need(ranges) => return Some(Step::Need(ranges)),
+            TreeStep::End => self.tree = None,
+            TreeStep::Opened { pgno, damaged } => self.open(pgno, damaged),
+            TreeStep::Row { is_cut } if self.count(is_cut) => return Some(Step::Row),
+            TreeStep::Row { .. } | TreeStep::LostRow(_) | TreeStep::LostPage { .. } => {}
+        }
+        None
+    }
+
+    pub(super) fn owner(&self, root: u32) -> Option<&Owner> {
+        self.owner_of.get(&root).and_then(|&index| self.owners.get(index))
+    }
+
+    fn next_other(&mut self) -> Stage {
+        if let Some(owner) = self.others.last().and_then(|&index| self.owners.get(index)) {
+            return Stage::Others(Marker::new(owner.root, &mut self.found.map));
+        }
+        let free = if self.with_free {
+            Freelist::default()
+        } else if !self.found.header.is_empty() {
+            Freelist::of_header(&self.found.header)
+        } else {
+            Freelist::of_trunks(&self.found.trunks)
+        };
+        Stage::Free(free)
+    }
+
+    /// Decides whose rows a page has.
+    fn open(&mut self, pgno: Pgno, damaged: usize) {
+        let Some(tree) = &mut self.tree else { return };
+        let before = mem::replace(&mut self.place, Place::Nowhere);
+        if let Some(page) = tree.open_page(self.layout) {
+            let is_known = self.is_schema_whole && !self.is_filtered;
+            let is_free = self.found.map.has(pgno.value(), Mark::Free);
+            self.place = self.gaps.place_of(&page, pgno.value(), before, &self.owners, is_known, is_free);
+            if is_free {
+                // What fits may have been deleted, or moved elsewhere: it is for people to decide.
+                let may_be_missing = matches!(self.place, Place::Table(_));
+                self.place = if may_be_missing { Place::Lost } else { Place::Nowhere };
+            }
+        }
+        match self.place {
+            Place::Table(root) => {
+                if self.is_first_pass {
+                    self.report.found_page(root);
+                    let owner = self.owner_of.get(&root).and_then(|&index| self.owners.get(index));
+                    if let Some(owner) = owner.filter(|_| damaged > 0) {
+                        self.report.damaged(&owner.name, pgno.value(), damaged);
+                    }
+                }
+            }
+            Place::Lost => {
+                self.lost.pages += u64::from(self.is_first_pass);
+                if self.is_filtered {
+                    tree.skip_page();
+                }
+            }
+            Place::Nowhere | Place::Index => tree.skip_page(),
+        }
+    }
+
+    /// Takes note of a row; whether it is to be written.
+    fn count(&mut self, is_cut: bool) -> bool {
+        let Some(row) = self.tree.as_ref().and_then(Tree::row) else { return false };
+        match self.place {
+            _ if !self.is_first_pass => {}
+            Place::Table(root) => {
+                if self.gaps.found(root, row.rowid) {
+                    self.report.found(root);
+                }
+                if is_cut && let Some(owner) = self.owner_of.get(&root).and_then(|&index| self.owners.get(index)) {
+                    self.report.cut(&owner.name);
+                }
+            }
+            Place::Lost => {
+                self.lost.count(row, self.dialect);
+                if is_cut {
+                    self.report.cut(&self.lost.name);
+                }
+            }
+            Place::Nowhere | Place::Index => {}
+        }
+        true
+    }
+}

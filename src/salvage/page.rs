@@ -1,0 +1,161 @@
+//! The sound cells of a page.
+
+use super::cell::LooseCell;
+use crate::btree::Layout;
+use crate::btree::page::Kind;
+use crate::bytes::Reader;
+use crate::error::ErrorKind;
+
+/// A b-tree page, read for what is sound in it.
+#[derive(Clone, Debug)]
+pub struct LoosePage<'a> {
+    content: &'a [u8],
+    layout: Layout,
+    kind: Kind,
+    /// Offsets of the sound cells, in the order of their pointers, each once.
+    cells: Vec<u16>,
+    /// The page number of the child with the largest keys.
+    right_most: Option<u32>,
+    /// How many cells the page says that it has.
+    stated: usize,
+    /// How many pointers lead to no sound cell.
+    damaged: usize,
+    /// How many do before the first that does not.
+    leading: usize,
+}
+
+impl<'a> LoosePage<'a> {
+    /// Reads the usable part of a page as one of this kind, whose header begins at `start`; `None` where there is no room
+    /// for a header.
+    pub fn read(content: &'a [u8], start: usize, kind: Kind, layout: Layout) -> Option<Self> {
+        let mut reader = Reader::new(content.get(start..)?, 0, ErrorKind::BtreePage);
+        reader.take(3).ok()?;
+        let stated = usize::from(reader.u16().ok()?);
+        reader.take(3).ok()?;
+        let right_most = if kind.is_leaf() { None } else { Some(reader.u32().ok()?) };
+        let first = content.len() - reader.remaining();
+        // A pointer, and four bytes or more of a cell.
+        let most = reader.remaining() / 6;
+        let is_count_lost = stated > most || stated == 0;
+        let (pointers, _) = content.get(first..)?.as_chunks::<2>();
+        let mut page = Self {
+            content,
+            layout,
+            kind,
+            cells: Vec::new(),
+            right_most,
+            stated: stated.min(most),
+            damaged: 0,
+            leading: 0,
+        };
+        // Cells that need more together lie one over the other: thousands of pointers can lead to the same bytes.
+        let mut room = content.len();
+        let count = if is_count_lost { most } else { stated };
+        let mut seen = Seen::default();
+        for pointer in pointers.iter().take(count) {
+            let at = u16::from_be_bytes(*pointer);
+            let cell = if usize::from(at) < first { None } else { page.cell_at(at) };
+            let size = cell.map(|cell| cell.payload.map_or(4, |payload| payload.local.len()));
+            match size.and_then(|size| room.checked_sub(size)) {
+                Some(left) if seen.add(at) => {
+                    room = left;
+                    page.leading += usize::from(page.damaged == 0);
+                    page.cells.push(at);
+                }
+                _ if is_count_lost => break,
+                _ => page.damaged += 1,
+            }
+        }
+        if stated > most {
+            // At least one of those that it states cannot be told from what is no cell.
+            page.damaged = page.damaged.max(1);
+        }
+        Some(page)
+    }
+
+    /// The same, as the kind that it is: `None` when it is no page of a b-tree, or hardly anything in it is sound.
+    pub fn classify(content: &'a [u8], start: usize, layout: Layout) -> Option<Kind> {
+        let flag = *content.get(start)?;
+        if let Some(kind) = Kind::new(flag) {
+            let page = Self::read(content, start, kind, layout)?;
+            let (sound, stated) = (page.cells.len(), page.stated);
+            // Page 1 can have a single child, as its header leaves no room for what is in that.
+            let has_child = page.right_most.is_none_or(|child| (2..=layout.page_count()).contains(&child));
+            let is_empty = stated == 0 && sound == 0 && has_child && page.is_empty(start);
+            // How many it states may be what is damaged: then the sound ones come first.
+            let is_plausible = sound > 0 && (sound * 2 >= stated || page.leading * 2 >= sound);
+            return (is_empty || is_plausible).then_some(kind);
+        }
+        // Its first byte may be what is damaged.
+        [Kind::TableLeaf, Kind::IndexLeaf].into_iter().find(|&kind| {
+            Self::read(content, start, kind, layout).is_some_and(|page| {
+                let is_stated = page.stated > 0 && page.damaged == 0 && page.cells.len() == page.stated;
+                is_stated && page.cells.iter().min().copied() == page.cells_start(start)
+            })
+        })
+    }
+
+    /// Which of the four kinds of page it was read as.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// How many cells are not sound.
+    pub fn damaged(&self) -> usize {
+        self.damaged
+    }
+
+    /// The sound cells.
+    pub fn cells(&self) -> impl Iterator<Item = LooseCell<'a>> {
+        self.cells.iter().filter_map(|&at| self.cell_at(at))
+    }
+
+    /// Where they begin in the page.
+    pub fn offsets(&self) -> &[u16] {
+        &self.cells
+    }
+
+    /// The page number of the child with the largest keys, whatever that leads to.
+    pub fn right_most(&self) -> Option<u32> {
+        self.right_most
+    }
+
+    /// The page numbers of all children.
+    pub fn children(&self) -> impl Iterator<Item = u32> {
+        self.cells().filter_map(|cell| cell.child).chain(self.right_most)
+    }
+
+    fn cell_at(&self, at: u16) -> Option<LooseCell<'a>> {
+        LooseCell::read(self.content.get(usize::from(at)..)?, self.kind, self.layout)
+    }
+
+    fn cells_start(&self, start: usize) -> Option<u16> {
+        let bytes = self.content.get(start + 5..start + 7)?;
+        Some(u16::from_be_bytes(bytes.try_into().ok()?))
+    }
+
+    /// Whether the space for cells begins where the page ends.
+    fn is_empty(&self, start: usize) -> bool {
+        // 0 stands for 65,536.
+        let end = self.content.len() % (1 << 16);
+        self.cells_start(start).map(usize::from) == Some(end)
+    }
+}
+
+/// Offsets in a page that were seen.
+#[derive(Default)]
+struct Seen(Vec<u64>);
+
+impl Seen {
+    /// `false` when it was there already.
+    fn add(&mut self, at: u16) -> bool {
+        let (word, bit) = (usize::from(at / 64), 1u64 << (at % 64));
+        if self.0.len() <= word {
+            self.0.resize(word + 1, 0);
+        }
+        let Some(bits) = self.0.get_mut(word) else { return false };
+        let is_new = *bits & bit == 0;
+        *bits |= bit;
+        is_new
+    }
+}
