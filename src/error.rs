@@ -147,6 +147,8 @@ error_kinds! {
     ChainPageSize = "CHAIN_PAGE_SIZE": "the files of the chain have different page sizes",
     /// There is no snapshot to start from.
     ChainNoSnapshot = "CHAIN_NO_SNAPSHOT": "there is no snapshot to start from: an incremental alone cannot be restored",
+    /// The folder is a replica of Litestream 0.3.
+    ReplicaOld = "REPLICA_OLD": "this is a replica of Litestream 0.3, which has no LTX files; restore it with Litestream 0.3, or replicate the database anew with 0.5",
     /// Nothing is stored under that name.
     BackupNone = "BACKUP_NONE": "there is no backup under that name in this store; check the name, and where its backups are",
     /// No backup has that id.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::names::{self, Layout, LtxName};
 use super::record::{Kind, Previous, Record};
 use super::when::{Target, rfc3339};
 use crate::bookmark::Lineage;
@@ -18,6 +19,10 @@ pub struct History {
     entries: BTreeMap<Txid, Result<Entry>>,
     /// The highest TXID that any file claims, with or without a record.
     highest: Txid0,
+    /// LTX files that lie in the layout that is not the store's own.
+    copied: Vec<LtxName>,
+    /// Whether a file of a replica of Litestream 0.3 was seen.
+    has_old_replica: bool,
 }
 
 /// A TXID, or 0 for none yet.
@@ -69,6 +74,58 @@ impl History {
         self.highest = self.highest.max(max.0);
     }
 
+    /// Takes note of an object by its key below the database's folder, in a store of that layout; whether it is a record,
+    /// to be read and given to [`History::add`].
+    pub fn see(&mut self, key: &str, layout: Layout) -> bool {
+        if let Some(name) = LtxName::parse(key, layout) {
+            self.add_file(name.max);
+        } else if let Some(name) = LtxName::parse(key, layout.other()) {
+            self.add_file(name.max);
+            self.copied.push(name);
+        } else if let Some(max) = names::parse_fingerprints_key(key) {
+            self.add_file(max);
+        }
+        self.has_old_replica |= names::is_of_old_replica(key);
+        names::parse_record_key(key).is_some()
+    }
+
+    /// Key of the LTX file of a backup, below the database's folder.
+    pub fn ltx_key(&self, record: &Record, layout: Layout) -> String {
+        let name = record.ltx_name();
+        name.key(if self.copied.contains(&name) { layout.other() } else { layout })
+    }
+
+    /// Refuses what cannot be read though it looks like backups.
+    ///
+    /// # Errors
+    /// `ReplicaOld`.
+    pub fn check_kind(&self) -> Result<()> {
+        let is_old = self.has_old_replica && self.entries.is_empty() && self.highest == 0;
+        if is_old { Err(ErrorKind::ReplicaOld.into()) } else { Ok(()) }
+    }
+
+    /// Every backup, oldest first: its record, and what is wrong with its chain, if anything is. Takes no longer than
+    /// reading them did, however long the chains are.
+    pub fn checked(&self) -> impl Iterator<Item = (Txid, Result<&Record>)> {
+        let mut damaged: Vec<(Txid, Error)> = Vec::new();
+        self.entries.iter().map(move |(&first, entry)| {
+            let checked = entry.as_ref().map_err(|&error| error).and_then(|Entry { record, .. }| {
+                if record.kind == Kind::Full {
+                    return Ok(record);
+                }
+                let before = self.before(record)?;
+                match damaged.binary_search_by_key(&before.first, |&(first, _)| first) {
+                    Ok(at) => Err(damaged.get(at).map_or(ErrorKind::RecordChain.into(), |&(_, error)| error)),
+                    Err(_) => Ok(record),
+                }
+            });
+            if let Err(error) = checked {
+                damaged.push((first, error));
+            }
+            (first, checked)
+        })
+    }
+
     /// Every entry, oldest first: the record, or the name of a damaged one and what is wrong with it.
     pub fn entries(&self) -> impl Iterator<Item = (Txid, Result<&Record>)> {
         self.entries.iter().map(|(&first, entry)| (first, entry.as_ref().map(|e| &e.record).map_err(|&error| error)))
@@ -82,7 +139,7 @@ impl History {
     pub fn find(&self, target: &Target) -> Result<&Record> {
         let sound = || self.entries.values().rev().filter_map(|entry| entry.as_ref().ok()).map(|entry| &entry.record);
         let newest = match self.entries.values().next_back() {
-            None => return Err(ErrorKind::BackupNone.into()),
+            None => return self.check_kind().and(Err(ErrorKind::BackupNone.into())),
             Some(newest) => newest.as_ref().map(|entry| &entry.record).map_err(|&error| error),
         };
         match target {
@@ -195,27 +252,32 @@ impl History {
         let mut chain = vec![record];
         let mut current = record;
         while !is_base(current) {
-            let Some(link) = &current.previous else { return Err(ErrorKind::ChainNoSnapshot.into()) };
-            let gap = Error::at_txid(ErrorKind::ChainGap, link.first.0);
-            let before = self.entries.get(&link.first).ok_or(gap)?.as_ref().map_err(|&error| error)?;
-            if before.digest != link.sha256 {
-                return Err(Error::at_txid(ErrorKind::RecordChain, link.first.0));
-            }
-            let before = &before.record;
-            if before.lineage() != current.lineage() {
-                return Err(Error::at_txid(ErrorKind::ChainLineage, before.txid().0));
-            }
-            if before.txid().0 + 1 != current.first.0 {
-                return Err(gap);
-            }
-            if before.page_size != current.page_size {
-                return Err(Error::at_txid(ErrorKind::ChainPageSize, before.txid().0));
-            }
-            chain.push(before);
-            current = before;
+            current = self.before(current)?;
+            chain.push(current);
         }
         chain.reverse();
         Ok(chain)
+    }
+
+    /// The record that `record` is made on top of, proved by it.
+    fn before(&self, record: &Record) -> Result<&Record> {
+        let Some(link) = &record.previous else { return Err(ErrorKind::ChainNoSnapshot.into()) };
+        let gap = Error::at_txid(ErrorKind::ChainGap, link.first.0);
+        let before = self.entries.get(&link.first).ok_or(gap)?.as_ref().map_err(|&error| error)?;
+        if before.digest != link.sha256 {
+            return Err(Error::at_txid(ErrorKind::RecordChain, link.first.0));
+        }
+        let before = &before.record;
+        if before.lineage() != record.lineage() {
+            return Err(Error::at_txid(ErrorKind::ChainLineage, before.txid().0));
+        }
+        if before.txid().0 + 1 != record.first.0 {
+            return Err(gap);
+        }
+        if before.page_size != record.page_size {
+            return Err(Error::at_txid(ErrorKind::ChainPageSize, before.txid().0));
+        }
+        Ok(before)
     }
 }
 
@@ -261,6 +323,38 @@ mod tests {
         assert_eq!(kind_of(rebuilt(&[(1, text(1)), (2, text(3)), (3, text(2)), (4, text(4))])), ErrorKind::RecordChain);
         let other = record(2, 2, Kind::Incremental, Some((1, &"1".repeat(64)))).encode().unwrap().0;
         assert_eq!(kind_of(rebuilt(&[(1, text(1)), (2, &other)])), ErrorKind::RecordChain);
+    }
+
+    #[test]
+    fn each_backup_is_checked_once_and_one_on_top_of_a_damaged_one_says_why() {
+        let (mut history, texts) = history();
+        let kinds = |history: &History| {
+            history.checked().map(|(_, record)| record.err().map(|error| (error.kind, error.at))).collect::<Vec<_>>()
+        };
+        assert_eq!(kinds(&history), [None; 4]);
+        history.entries.remove(&Txid(2));
+        let gap = Error::at_txid(ErrorKind::ChainGap, 2);
+        assert_eq!(kinds(&history), [None, Some((gap.kind, gap.at)), Some((gap.kind, gap.at))]);
+        history.add(Txid(2), &texts[1].replace("app", "apq"));
+        assert!(
+            kinds(&history)[1..].iter().all(|error| error.is_some_and(|(kind, _)| kind == ErrorKind::RecordDigest))
+        );
+    }
+
+    #[test]
+    fn ltx_files_that_were_copied_in_the_other_layout_are_found_there() {
+        let (mut history, _) = history();
+        history.see("0009/0000000000000001-0000000000000001.ltx", Layout::Folder);
+        let keys: Vec<_> =
+            history.checked().map(|(_, record)| history.ltx_key(record.unwrap(), Layout::Folder)).collect();
+        assert_eq!(
+            keys[..2],
+            ["0009/0000000000000001-0000000000000001.ltx", "ltx/0/0000000000000002-0000000000000002.ltx"]
+        );
+        assert_eq!(History::default().check_kind(), Ok(()));
+        let mut old = History::default();
+        old.see("generations/16b6ff4ba0cf7b09/snapshots/00000000.snapshot.lz4", Layout::Folder);
+        assert_eq!(kind_of(old.find(&Target::Latest)), ErrorKind::ReplicaOld);
     }
 
     #[test]

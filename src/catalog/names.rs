@@ -100,6 +100,16 @@ pub enum Layout {
     Bucket,
 }
 
+impl Layout {
+    /// The one that it is not.
+    pub fn other(self) -> Self {
+        match self {
+            Self::Folder => Self::Bucket,
+            Self::Bucket => Self::Folder,
+        }
+    }
+}
+
 /// The name of an LTX file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LtxName {
@@ -131,6 +141,56 @@ impl LtxName {
         let name = Self { level: level.parse().ok()?, min: Txid::parse(min)?, max: Txid::parse(max)? };
         (name.level <= 9 && name.min.0 > 0 && name.min <= name.max && name.key(layout) == key).then_some(name)
     }
+}
+
+/// An LTX file as it lies in a store, whoever put it there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Found {
+    /// What celld counts up when a cell gets another owner, each with a chain of its own; 0 elsewhere.
+    pub epoch: u32,
+    /// Its level and TXIDs.
+    pub name: LtxName,
+}
+
+impl Found {
+    /// Reads a key below the database's folder in either layout (a bucket may have been copied into a folder), or in
+    /// that of celld, `ltx/e<epoch>/<level as in a bucket>/…`; `None` for other objects.
+    pub fn parse(key: &str) -> Option<Self> {
+        let known = [Layout::Folder, Layout::Bucket].into_iter().find_map(|layout| LtxName::parse(key, layout));
+        if let Some(name) = known {
+            return Some(Self { epoch: 0, name });
+        }
+        let (epoch, file) = key.strip_prefix("ltx/").unwrap_or(key).strip_prefix('e')?.split_once('/')?;
+        Some(Self { epoch: epoch.parse().ok()?, name: LtxName::parse(file, Layout::Bucket)? })
+    }
+}
+
+/// Whether a key below the database's folder is of a replica of Litestream 0.3: `generations/<16 hex digits>/…`.
+pub fn is_of_old_replica(key: &str) -> bool {
+    let generation = key.strip_prefix("generations/").and_then(|rest| rest.split_once('/'));
+    generation.is_some_and(|(generation, _)| Txid::parse(generation).is_some())
+}
+
+/// Beginnings of the keys, below the database's folder, of all objects of the backups from `first` to `last` and of
+/// little else; none where that would be too many.
+pub fn prefixes_of(layout: Layout, first: Txid, last: Txid) -> Vec<String> {
+    let blocks = first.0 >> 8..=last.0 >> 8;
+    if blocks.end() - blocks.start() > 3 {
+        return Vec::new();
+    }
+    let start = |key: String, len: usize| key.get(..key.len().saturating_sub(len)).unwrap_or_default().to_owned();
+    let of_block = |block: u64| {
+        let txid = Txid((block << 8).max(1));
+        let [increment, snapshot] = [(LEVEL_INCREMENTAL, txid), (LEVEL_SNAPSHOT, Txid(1))]
+            .map(|(level, min)| LtxName { level, min, max: txid }.key(layout));
+        // Less the last two digits and what follows them.
+        [
+            start(increment, "00-0000000000000000.ltx".len()),
+            start(snapshot, "00.ltx".len()),
+            start(record_key(txid), "00.json".len()),
+        ]
+    };
+    blocks.flat_map(of_block).collect()
 }
 
 /// Key of the record of the backup whose first TXID is `first`, below the database's folder.
@@ -184,6 +244,38 @@ mod tests {
         }
         assert_eq!(LtxName::parse("ltx/10/0000000000000001-0000000000000001.ltx", Layout::Folder), None);
         assert_eq!(LtxName::parse("ltx/0/0000000000000002-0000000000000001.ltx", Layout::Folder), None);
+    }
+
+    #[test]
+    fn ltx_files_are_found_in_either_layout_and_in_that_of_celld() {
+        let found = |key| Found::parse(key).map(|found| (found.epoch, found.name.level, found.name.max.0));
+        assert_eq!(found("ltx/0/0000000000000002-0000000000000003.ltx"), Some((0, 0, 3)));
+        assert_eq!(found("0009/0000000000000001-0000000000000003.ltx"), Some((0, 9, 3)));
+        assert_eq!(found("ltx/e12/0009/0000000000000001-0000000000000003.ltx"), Some((12, 9, 3)));
+        assert_eq!(found("e1/0000/0000000000000001-0000000000000003.ltx"), Some((1, 0, 3)));
+        for other in
+            ["ltx/e1/0000/x.ltx", "ex/0000/0000000000000001-0000000000000003.ltx", "pagemark/0000000000000001.json"]
+        {
+            assert_eq!(found(other), None, "{other}");
+        }
+        assert!(is_of_old_replica("generations/16b6ff4ba0cf7b09/wal/0.wal.lz4"));
+        assert!(!is_of_old_replica("generations/x/wal/0.wal.lz4"));
+    }
+
+    #[test]
+    fn prefixes_cover_the_objects_of_a_range_and_not_those_far_before() {
+        for layout in [Layout::Folder, Layout::Bucket] {
+            let prefixes = prefixes_of(layout, Txid(0x7fe), Txid(0x802));
+            assert_eq!(prefixes.len(), 6);
+            let covered = |key: &str| prefixes.iter().any(|prefix| key.starts_with(prefix.as_str()));
+            for txid in [0x7fe, 0x7ff, 0x800, 0x802].map(Txid) {
+                let names = [(0, txid), (9, Txid(1))].map(|(level, min)| LtxName { level, min, max: txid }.key(layout));
+                assert!(names.iter().all(|key| covered(key)));
+                assert!(covered(&record_key(txid)) && covered(&fingerprints_key(txid, txid)));
+            }
+            assert!(!covered(&record_key(Txid(0x6ff))) && !covered(&record_key(Txid(0x900))));
+        }
+        assert_eq!(prefixes_of(Layout::Folder, Txid(1), Txid(1 << 20)), Vec::<String>::new());
     }
 
     proptest! {

@@ -6,9 +6,10 @@ use wasm_bindgen::prelude::*;
 use super::JsResult;
 use super::snapshot::{parse_checksum, parse_txid};
 use crate::bookmark::{Bookmark, Lineage};
+use crate::catalog::names::Found;
 use crate::catalog::record::{Kind, Previous};
 use crate::catalog::{self, Layout, LtxName, Name, Record, Target, names, replica};
-use crate::error::{Error, ErrorKind};
+use crate::error::{At, Error, ErrorKind};
 use crate::page::Txid;
 
 /// The folder of a database: its name as a segment of a key.
@@ -99,13 +100,17 @@ struct Listed<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     record: Option<&'a Record>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    ltx: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fingerprints: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     damage: Option<Damage>,
 }
 
 #[derive(Serialize)]
 struct Damage {
     code: &'static str,
-    message: &'static str,
+    message: String,
 }
 
 #[derive(Serialize)]
@@ -138,9 +143,7 @@ impl History {
     /// Looks at a key below the database's folder: the record to fetch and [`History::add`] when it is one.
     /// Other files of a backup are taken note of.
     pub fn see(&mut self, key: &str, layout: &str) -> JsResult<bool> {
-        let ltx = LtxName::parse(key, parse_layout(layout)?).map(|name| name.max);
-        ltx.or_else(|| names::parse_fingerprints_key(key)).into_iter().for_each(|max| self.0.add_file(max));
-        Ok(names::parse_record_key(key).is_some())
+        Ok(self.0.see(key, parse_layout(layout)?))
     }
 
     /// Adds the record stored under `key`.
@@ -161,6 +164,33 @@ impl History {
         self.0.entries().any(|(_, entry)| entry.is_ok_and(|record| record.kind == Kind::Full))
     }
 
+    /// Refuses what cannot be read though it looks like backups.
+    #[wasm_bindgen(js_name = checkKind)]
+    pub fn check_kind(&self) -> JsResult<()> {
+        Ok(self.0.check_kind()?)
+    }
+
+    /// Every backup, oldest first, with the state of its chain, as JSON: `{ first, record, ltx, fingerprints }` or
+    /// `{ first, damage }`.
+    pub fn checked(&self, layout: &str) -> JsResult<String> {
+        let layout = parse_layout(layout)?;
+        let checked = self.0.checked().map(|(first, entry)| {
+            let Link { ltx, fingerprints, .. } = match entry {
+                Ok(record) => link(&self.0, record, layout),
+                Err(_) => return listed(first, entry),
+            };
+            Listed { ltx: Some(ltx), fingerprints: Some(fingerprints), ..listed(first, entry) }
+        });
+        json(&checked.collect::<Vec<_>>())
+    }
+
+    /// Beginnings of the keys, below the database's folder, of all objects from those of the backup with the TXID `from`
+    /// (hex) on; none where they would be too many.
+    pub fn prefixes(&self, from: &str, layout: &str) -> JsResult<Vec<String>> {
+        let next = self.0.next();
+        Ok(names::prefixes_of(parse_layout(layout)?, parse_txid(from)?, next.txid))
+    }
+
     /// Every backup, oldest first, as JSON: `{ first, record }` or `{ first, damage }`.
     pub fn list(&self) -> JsResult<String> {
         let listed: Vec<_> = self.0.entries().map(|(first, entry)| listed(first, entry)).collect();
@@ -177,16 +207,23 @@ impl History {
         json(&self.0.reference(changes))
     }
 
+    /// The record and the keys of the objects of the backup with that TXID (hex), as JSON.
+    #[wasm_bindgen(js_name = linkOf)]
+    pub fn link_of(&self, txid: &str, layout: &str) -> JsResult<String> {
+        let record = self.0.find(&Target::Txid(parse_txid(txid)?))?;
+        json(&link(&self.0, record, parse_layout(layout)?))
+    }
+
     /// The chain of the backup with that TXID (hex) as JSON, oldest first: its records, and the LTX files' keys.
     pub fn chain(&self, txid: &str, layout: &str) -> JsResult<String> {
         let record = self.0.find(&Target::Txid(parse_txid(txid)?))?;
-        links(self.0.chain(record)?, layout)
+        links(&self.0, self.0.chain(record)?, layout)
     }
 
     /// The chain of fingerprint files of the backup with that TXID (hex), likewise.
     pub fn fingerprints(&self, txid: &str, layout: &str) -> JsResult<String> {
         let record = self.0.find(&Target::Txid(parse_txid(txid)?))?;
-        links(self.0.fingerprints(record)?, layout)
+        links(&self.0, self.0.fingerprints(record)?, layout)
     }
 
     /// Whether a backup of `changed` pages on top of the one with that TXID (hex) writes all fingerprints.
@@ -218,34 +255,57 @@ struct ReplicaFile {
     created_ms: f64,
 }
 
-/// The keys that restore a folder written by Litestream to `target`, as JSON, oldest first. `files` is JSON: the keys
-/// below the database's folder, and when each was made.
+/// What restores a replica, oldest first.
+#[derive(Serialize)]
+struct Replica<'a> {
+    keys: Vec<&'a str>,
+    /// The epoch it was taken from, of celld's; 0 elsewhere.
+    epoch: u32,
+    /// The epochs that were passed over.
+    older: Vec<u32>,
+}
+
+/// The keys that restore a folder written by Litestream, or by celld, to `target`, as JSON; see [`Replica`]. `files` is
+/// JSON: the keys below the database's folder, and when each was made.
 #[wasm_bindgen(js_name = planReplica)]
-pub fn plan_replica(files: &str, layout: &str, target: &str, now_ms: f64) -> JsResult<String> {
-    let layout = parse_layout(layout)?;
+pub fn plan_replica(files: &str, target: &str, now_ms: f64) -> JsResult<String> {
     let files: Vec<ReplicaFile> = serde_json::from_str(files).map_err(|_| Error::from(ErrorKind::Usage))?;
-    let known = files.iter().filter_map(|file| {
-        let name = LtxName::parse(&file.key, layout)?;
-        Some(replica::File { name, created_ms: file.created_ms as i64 })
-    });
+    let found = files.iter().filter_map(|file| Some((Found::parse(&file.key)?, file)));
+    let found: Vec<_> = found.collect();
+    let epoch = found.iter().map(|(found, _)| found.epoch).max().unwrap_or(0);
+    let mut older: Vec<_> = found.iter().map(|(found, _)| found.epoch).filter(|&other| other != epoch).collect();
+    older.sort_unstable();
+    older.dedup();
+    let newest = found.iter().filter(|(found, _)| found.epoch == epoch);
+    let known = newest.clone();
+    let known = known.map(|(found, file)| replica::File { name: found.name, created_ms: file.created_ms as i64 });
     let target = Target::parse(target, now_ms as i64)?;
     let plan = replica::plan(&known.collect::<Vec<_>>(), &target)?;
-    json(&plan.iter().map(|name| name.key(layout)).collect::<Vec<_>>())
+    let key_of = |name| newest.clone().find(|(found, _)| found.name == name).map(|(_, file)| file.key.as_str());
+    json(&Replica { keys: plan.into_iter().filter_map(key_of).collect(), epoch, older })
 }
 
 fn listed(first: Txid, entry: Result<&Record, Error>) -> Listed<'_> {
-    let damage = entry.err().map(|error| Damage { code: error.kind.code(), message: error.kind.message() });
-    Listed { first: first.to_string(), record: entry.ok(), damage }
+    let damage = entry.err().map(|error| Damage {
+        code: error.kind.code(),
+        message: match error.at {
+            // Named already.
+            At::Txid(txid) if txid == first.0 => error.kind.message().to_owned(),
+            At::Txid(txid) => format!("{} (TXID {})", error.kind.message(), Txid(txid)),
+            _ => error.kind.message().to_owned(),
+        },
+    });
+    Listed { first: first.to_string(), record: entry.ok(), ltx: None, fingerprints: None, damage }
 }
 
-fn links(records: Vec<&Record>, layout: &str) -> JsResult<String> {
+fn links(history: &catalog::History, records: Vec<&Record>, layout: &str) -> JsResult<String> {
     let layout = parse_layout(layout)?;
-    let links = records.into_iter().map(|record| Link {
-        record,
-        ltx: record.ltx_name().key(layout),
-        fingerprints: names::fingerprints_key(record.first, record.txid()),
-    });
-    json(&links.collect::<Vec<_>>())
+    json(&records.into_iter().map(|record| link(history, record, layout)).collect::<Vec<_>>())
+}
+
+fn link<'a>(history: &catalog::History, record: &'a Record, layout: Layout) -> Link<'a> {
+    let ltx = history.ltx_key(record, layout);
+    Link { record, ltx, fingerprints: names::fingerprints_key(record.first, record.txid()) }
 }
 
 fn parse_layout(layout: &str) -> JsResult<Layout> {

@@ -4,7 +4,7 @@ import { PageHeads } from "./page-heads.ts";
 import { fileName, openBackups, withBackups } from "./places.ts";
 import { withBar } from "./progress-bar.ts";
 import { STANDARD } from "./standard-output.ts";
-import { checkTarget, inspect, writeTarget } from "./target.ts";
+import { checkTarget, inspect, notesOn, writeTarget } from "./target.ts";
 import { momentText } from "./times.ts";
 
 interface Options {
@@ -36,26 +36,29 @@ export function addDownload(program: Command, signal: AbortSignal): void {
       const binary = "a database";
       if (output !== undefined) await checkTarget(output, { force, json, from, binary });
       const heads = new PageHeads();
-      const { path, backup } = await withBackups(name, from, () =>
+      const { path, backup, note } = await withBackups(name, from, () =>
         withBar(`downloading ${name}`, json, async (onProgress) => {
-          const { body, backup } = await backups.download(at && momentText(at), { signal, onProgress });
+          const { body, backup, note } = await backups.download(at && momentText(at), { signal, onProgress });
           const path = output ?? `${plainName}.${backup?.id.slice(0, 8) ?? "litestream"}.sqlite3`;
           if (output === undefined) await checkTarget(path, { force, json, from });
           await writeTarget(path, path === STANDARD ? body : heads.watch(body), signal);
-          return { path, backup };
+          return { path, backup, note };
         }),
       );
       if (path === STANDARD) return;
       const { tables, warnings } = await inspect(path, heads);
+      const notes = await notesOn(path, note);
       const value = {
         file: path,
         ...(backup && { backup: backupJson(backup) }),
         tables: tables.map(tableJson),
+        notes,
       };
       print(json, { ...value, warnings }, () =>
         [
           `saved ${path}${backup ? `: ${describeBackup(backup, at)}` : ""}`,
           ...(tables.length > 0 || warnings.length === 0 ? [tablesTable(tables)] : []),
+          ...notes,
         ].join("\n"),
       );
       warnAll(warnings);

@@ -6,7 +6,7 @@ import { fileName, openBackups, openSource, openStore, withBackups } from "./pla
 import { previewJson, previewText } from "./preview.ts";
 import { withBar } from "./progress-bar.ts";
 import { STANDARD } from "./standard-output.ts";
-import { checkTarget, inspect, writeTarget } from "./target.ts";
+import { checkTarget, inspect, notesOn, writeTarget } from "./target.ts";
 import { momentText } from "./times.ts";
 
 interface Options {
@@ -52,21 +52,24 @@ async function restore(name: string, output: string, options: Options, signal: A
   }
   const heads = new PageHeads();
   const database = pagemark(heads.watching(openSource(output)), { store: openStore(from), name });
-  const { backup, undo } = await withBar(`restoring ${name}`, json, (onProgress) =>
+  const { backup, undo, note } = await withBar(`restoring ${name}`, json, (onProgress) =>
     database.restore({ at: momentText(at), safety, signal, onProgress }),
   );
   const { tables, warnings } = await inspect(output, heads);
+  const notes = await notesOn(output, note);
   const value = {
     file: output,
     ...(backup && { backup: backupJson(backup) }),
     ...(undo && { undo }),
     tables: tables.map(tableJson),
+    notes,
     warnings,
   };
   print(json, value, () =>
     [
       `restored ${output}${backup ? ` to ${describeBackup(backup, at)}` : ""}`,
       ...(tables.length > 0 || warnings.length === 0 ? [tablesTable(tables)] : []),
+      ...notes,
       ...(undo ? [`the database before is bookmark ${undo}; restore --at it to undo this`] : []),
     ].join("\n"),
   );

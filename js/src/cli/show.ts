@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import type { Backup } from "../jobs/record.ts";
 import { ago, backupJson, bytes, print, printable, table } from "./output.ts";
 import { openBackups, withBackups } from "./places.ts";
 import { layOutFacts } from "./table.ts";
@@ -40,7 +41,7 @@ export function addShow(program: Command, signal: AbortSignal): void {
               ["bookmark", backup.bookmark],
               [
                 "database",
-                `${bytes(backup.size)}: ${backup.pageCount.toLocaleString("en")} pages of ${backup.pageSize}`,
+                `${bytes(backup.size)}: ${backup.pageCount.toLocaleString("en")} pages of ${backup.pageSize}${freeText(backup)}`,
               ],
               ["tables", printable(tables.map(({ name }) => name).join(", ")) || "none"],
             ]),
@@ -59,4 +60,8 @@ export function addShow(program: Command, signal: AbortSignal): void {
           ].join("\n"),
       );
     });
+}
+
+function freeText({ freePages }: Backup): string {
+  return freePages ? `, ${freePages.toLocaleString("en")} of them free` : "";
 }

@@ -1,4 +1,4 @@
-import { lstat, realpath, stat } from "node:fs/promises";
+import { lstat, open, realpath, stat } from "node:fs/promises";
 import { isAbsolute, join, relative, sep } from "node:path";
 import { translateCoreError } from "../core/index.ts";
 import { PagemarkError } from "../errors/index.ts";
@@ -153,4 +153,17 @@ async function withHeads(read: ReadPage, heads: PageHeads, pageCount: number): P
   };
   await readTables(noting, pageCount, false);
   return async (pgno) => (schema.has(pgno) ? undefined : heads.leaf(pgno)) ?? read(pgno);
+}
+
+/** What else is to be said of a database that was written, a line each; `note` says where it came from. */
+export async function notesOn(path: string, note: string | undefined): Promise<string[]> {
+  const handle = await open(path);
+  try {
+    // The read and write versions of the file format: 2 is WAL mode.
+    const { buffer } = await handle.read(Buffer.alloc(2), 0, 2, 18);
+    const wal = "it is in WAL mode: SQLite needs to write -wal and -shm files beside it";
+    return [...(note ? [note] : []), ...(buffer.includes(2) ? [wal] : [])];
+  } finally {
+    await handle.close();
+  }
 }

@@ -46,7 +46,7 @@ export function addVerify(program: Command, signal: AbortSignal): void {
       const restored =
         isSound && (restore || query.length > 0)
           ? await withBar(`restoring ${name}`, json, (onProgress) =>
-              tryRestore(backups, at, query, { signal, onProgress }),
+              tryRestore(backups, result.sound.at(-1)?.bookmark ?? at, query, { signal, onProgress }),
             )
           : undefined;
       const sound = result.sound.map(({ id }) => id);

@@ -1,7 +1,7 @@
 import { DamageError, PagemarkError, type Place, SourceError, SqlError } from "../errors/index.ts";
 
 /** Kinds of the core that are the caller's, not damage. */
-const CALLERS = /^(NAME|AT|TIME|BACKUP|BOOKMARK)_/;
+const CALLERS = /^(NAME|AT|TIME|BACKUP|BOOKMARK|REPLICA)_/;
 
 /** What the core threw as the package's error classes; other errors as they are. `name` is the file or object at hand. */
 export function translateCoreError(error: unknown, name?: string): unknown {

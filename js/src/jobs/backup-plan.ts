@@ -27,6 +27,8 @@ export interface BackupPlan {
   head?: BackupRecord;
   /** All that the store listed, if it is to be remembered. */
   objects?: Map<string, StoredObject>;
+  /** See `KnownHistory`. */
+  prefixes?: string[];
   /** Whether it was remembered, so that there is nothing to sweep. */
   isKnown: boolean;
 }
@@ -39,7 +41,7 @@ export async function planBackup(
   { store, folder, known }: Subject,
   signal: AbortSignal | undefined,
 ): Promise<BackupPlan> {
-  const { history, isKnown, objects, head }: Omit<BackupPlan, "next"> = known
+  const { history, isKnown, objects, prefixes, head }: Omit<BackupPlan, "next"> = known
     ? await known.load({ store, folder }, signal)
     : { history: await History.load(store, folder, "newest", signal), isKnown: false };
   const next = isKnown ? history.next() : withLostObjects(history, history.next());
@@ -48,6 +50,7 @@ export async function planBackup(
     next,
     isKnown,
     ...(objects && { objects }),
+    ...(prefixes && { prefixes }),
     ...(next.fullBecause === null && { head: head ?? history.find("latest") }),
   };
 }

@@ -11,7 +11,7 @@ import {
 } from "./backup-plan.ts";
 import { type Draft, draftBackup, finishRecord, putRecord, writerFor } from "./draft.ts";
 import type { EncodedRecord, History, Link, NextBackup } from "./history.ts";
-import { type Identified, identify } from "./identity.ts";
+import { type Identified, identify, lackOf } from "./identity.ts";
 import { discard, sweep } from "./leftovers.ts";
 import { packMoment } from "./pack-moment.ts";
 import { isLostFingerprint, PreviousStates } from "./previous-states.ts";
@@ -78,8 +78,9 @@ async function attemptBackup(subject: Subject, options: BackupOptions): Promise<
     const { history, next, head } = plan;
     const { sameDatabase: isSame } = options;
     const identified = await identify(subject, plan, moment, { isSame, signal });
+    const lack = await lackOf(moment, signal);
     const fullBecause = whyFull(plan, moment, options.full);
-    const attempt = { plan, history, next, moment, identified };
+    const attempt = { plan, history, next, moment, identified, ...(lack && { lack }) };
     if (!head || fullBecause !== undefined)
       return await makeBackup(subject, options, { ...attempt, ...(fullBecause && { fullBecause }) });
     const isTelling = tellsAll(moment, head);
@@ -108,6 +109,8 @@ interface Attempt {
   history: History;
   moment: Moment;
   identified: Identified;
+  /** What the database lacks, as a warning. */
+  lack?: string;
   /** Set for a full backup. */
   fullBecause?: string;
   /** What an incremental backup is made on top of. */
@@ -172,7 +175,7 @@ async function makeBackup(subject: Subject, options: BackupOptions, attempt: Att
     await putRecord(store, draft.keys.record, text, put);
     const isTidy = attempt.plan.isKnown || (await sweep(subject, history, next));
     if (isTidy) remember(subject, attempt.plan, draft, record, encoded);
-    return { ...toNewBackup(record, { fullBecause, damaged: next.damaged }), mostPages };
+    return { ...toNewBackup(record, { fullBecause, damaged: next.damaged, lack: attempt.lack }), mostPages };
   } catch (error) {
     for (const upload of uploads) await upload.abort(error);
     const conflict = error instanceof ObjectExistsError;
@@ -188,7 +191,7 @@ async function makeBackup(subject: Subject, options: BackupOptions, attempt: Att
 /** Remembers what the store holds now, for the next backup. */
 function remember(
   { known }: Subject,
-  { history, objects }: BackupPlan,
+  { history, objects, prefixes }: BackupPlan,
   { keys, nowMs }: Draft,
   record: BackupRecord,
   encoded: EncodedRecord,
@@ -201,16 +204,21 @@ function remember(
     { key: keys.fingerprints, size: record.fingerprints.size, modified },
     { key: keys.record, size: encoded.size, modified },
   ];
-  if (objects) known?.remember({ history, objects }, made, record, encoded);
+  if (objects) known?.remember({ history, objects, ...(prefixes && { prefixes }) }, made, record, encoded);
 }
 
 /** The backup that `record` made, and what the user should know of how it came about. */
 export function toNewBackup(
   record: BackupRecord,
-  { fullBecause, damaged }: { fullBecause?: string | undefined; damaged: boolean },
+  {
+    fullBecause,
+    damaged,
+    lack,
+  }: { fullBecause?: string | undefined; damaged: boolean; lack?: string | undefined },
 ): NewBackup {
   const warnings = damaged
     ? [`this is a full backup because ${fullBecause}; run verify to see what is left`]
     : [];
+  if (lack) warnings.push(lack);
   return { ...toBackup(record), ...(fullBecause !== undefined && { fullBecause }), warnings };
 }

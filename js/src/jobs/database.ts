@@ -36,6 +36,8 @@ export interface Restored {
   backup?: Backup;
   /** Restoring this bookmark undoes the restore; missing when there was no database, or no safety backup was wanted. */
   undo?: string;
+  /** What a user should know of the folder it came from. */
+  note?: string;
 }
 
 export interface Shown {
@@ -74,6 +76,7 @@ export class Backups {
   list(options?: { signal?: AbortSignal }): Promise<Backup[]> {
     return translating(this.name, async () => {
       const history = await History.load(this.store, this.#folder, "all", options?.signal);
+      history.checkKind();
       return history.list().map(toListed).reverse();
     });
   }
@@ -87,14 +90,18 @@ export class Backups {
   }
 
   /**
-   * The database as it was, as a SQLite file. The stream ends without an error only if every object and the
+   * The database as it was, as a SQLite file; `note` says what else was found. The stream ends without an error only if every object and the
    * database's checksum were right.
    */
-  download(at?: At, options?: JobOptions): Promise<{ body: ReadableStream<Uint8Array>; backup?: Backup }> {
+  download(
+    at?: At,
+    options?: JobOptions,
+  ): Promise<{ body: ReadableStream<Uint8Array>; backup?: Backup; note?: string }> {
     return translating(this.name, async () => {
       const plan = await planRestore(this.store, this.#folder, formatAt(at), options?.signal);
       const body = restoreStream(this.store, plan, options);
-      return { body, ...(plan.record && { backup: toBackup(plan.record) }) };
+      const { record, note } = plan;
+      return { body, ...(record && { backup: toBackup(record) }), ...(note && { note }) };
     });
   }
 
@@ -102,20 +109,20 @@ export class Backups {
   show(at?: At, options?: { signal?: AbortSignal }): Promise<Shown> {
     return translating(this.name, async () => {
       const plan = await planRestore(this.store, this.#folder, formatAt(at), options?.signal);
-      if (!plan.record) {
+      const { record, history } = plan;
+      if (!record || !history) {
         const message = "a folder that Litestream wrote has no records to show; restore or verify it";
         throw new PagemarkError("BACKUP_UNKNOWN", message);
       }
-      const history = await History.load(this.store, this.#folder, "all", options?.signal);
-      const chain = history.chain(plan.record).map(({ record }) => toBackup(record));
+      const chain = history.chain(record).map(({ record }) => toBackup(record));
       const pages = await StoredPages.open(this.store, plan, options?.signal);
-      const tables = await readTables(
-        (pgno) => pages.read(pgno, options?.signal),
-        plan.record.pageCount,
-        false,
-      );
-      await provePages(this.store, pages, history.fingerprints(plan.record), plan, options?.signal);
-      return { backup: toBackup(plan.record), chain, tables };
+      try {
+        const tables = await readTables((pgno) => pages.read(pgno, options?.signal), record.pageCount, false);
+        await provePages(this.store, pages, history.fingerprints(record), plan, options?.signal);
+        return { backup: toBackup(record), chain, tables };
+      } finally {
+        pages.close();
+      }
     });
   }
 
@@ -123,7 +130,7 @@ export class Backups {
   dump(at?: At, options: DumpOptions = {}): Promise<ReadableStream<Uint8Array>> {
     return translating(this.name, async () => {
       const plan = await planRestore(this.store, this.#folder, formatAt(at), options.signal);
-      const moment = await openProvedMoment(this.store, this.#folder, plan, options.signal);
+      const moment = await openProvedMoment(this.store, plan, options.signal);
       return dumpMoment(moment, this.name, options);
     });
   }
@@ -132,7 +139,7 @@ export class Backups {
   pages(at?: At, options: { signal?: AbortSignal } = {}): Promise<Moment & { backup?: Backup }> {
     return translating(this.name, async () => {
       const plan = await planRestore(this.store, this.#folder, formatAt(at), options.signal);
-      const moment = await openProvedMoment(this.store, this.#folder, plan, options.signal);
+      const moment = await openProvedMoment(this.store, plan, options.signal);
       return plan.record ? Object.assign(moment, { backup: toBackup(plan.record) }) : moment;
     });
   }
@@ -165,9 +172,8 @@ export class Backups {
   differences(file: Compared, at?: At, options: JobOptions = {}): Promise<number[] | undefined> {
     return translating(this.name, async () => {
       const { signal } = options;
-      const { record } = await planRestore(this.store, this.#folder, formatAt(at), signal);
-      if (!record) return undefined;
-      const history = await History.load(this.store, this.#folder, "all", signal);
+      const { record, history } = await planRestore(this.store, this.#folder, formatAt(at), signal);
+      if (!record || !history) return undefined;
       const states = await PreviousStates.open(this.store, history.fingerprints(record), signal);
       try {
         return await findDifferences(file, states, options);
@@ -304,7 +310,8 @@ export class Database {
       if (before && isRefusal(error, signal)) await backups.takeBack(before);
       throw error;
     }
-    return { ...(wanted.backup && { backup: wanted.backup }), ...(before && { undo: before.bookmark }) };
+    const { backup, note } = wanted;
+    return { ...(note && { note }), ...(backup && { backup }), ...(before && { undo: before.bookmark }) };
   }
 
   async #safetyBackup(backups: Backups, signal: AbortSignal | undefined): Promise<NewBackup | undefined> {

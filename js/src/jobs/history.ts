@@ -51,7 +51,7 @@ export class History {
   readonly #history: InstanceType<Core["History"]>;
   #recordKeys: string[] = [];
   /** By key in the store, in bytes. */
-  readonly #ltxSizes = new Map<string, number>();
+  readonly #sizes = new Map<string, number>();
 
   private constructor(store: Store, folder: string, history: InstanceType<Core["History"]>) {
     this.#store = store;
@@ -82,6 +82,26 @@ export class History {
     this.#history.addEncoded(record);
   }
 
+  /** Refuses a folder that looks like backups and cannot be read. */
+  checkKind(): void {
+    this.#history.checkKind();
+  }
+
+  /**
+   * Beginnings of the keys of all objects from those of `record` on, and of little else; none where they would be too
+   * many.
+   */
+  prefixesFrom(record: BackupRecord): string[] {
+    const below = this.#history.prefixes(record.first, this.#store.layout);
+    return below.map((prefix) => `${this.#folder}/${prefix}`);
+  }
+
+  /** Every backup, oldest first, as part of its chain, or with what is wrong with that. */
+  checked(): ({ first: string } & (Link | { damage: { code: string; message: string } }))[] {
+    const checked: ReturnType<History["checked"]> = JSON.parse(this.#history.checked(this.#store.layout));
+    return checked.map((entry) => ("ltx" in entry ? { ...entry, ...this.#placed(entry) } : entry));
+  }
+
   /** Whether there is any record. */
   get isEmpty(): boolean {
     return this.#recordKeys.length === 0;
@@ -105,6 +125,11 @@ export class History {
     return JSON.parse(this.#history.reference(changes)) ?? undefined;
   }
 
+  /** A backup's objects. */
+  linkOf(record: BackupRecord): Link {
+    return this.#placed(JSON.parse(this.#history.linkOf(txidOf(record), this.#store.layout)));
+  }
+
   /** From the full backup to `record`, oldest first. */
   chain(record: BackupRecord): Link[] {
     return this.#links(this.#history.chain(txidOf(record), this.#store.layout));
@@ -117,7 +142,12 @@ export class History {
 
   /** The LTX file of a link, if it is there and as long as it must be. */
   hasLtx({ ltx, record }: Link): boolean {
-    return this.#ltxSizes.get(ltx) === record.ltx.size;
+    return this.#sizes.get(ltx) === record.ltx.size;
+  }
+
+  /** How long an object was when it was listed, in bytes; of a record, nothing. */
+  sizeOf(key: string): number | undefined {
+    return this.#sizes.get(key);
   }
 
   wantsCompleteFingerprints(record: BackupRecord, changed: number): boolean {
@@ -145,10 +175,12 @@ export class History {
   #see({ key, size, modified }: StoredObject): void {
     const below = key.slice(this.#folder.length + 1);
     if (this.#history.see(below, this.#store.layout)) this.#recordKeys.push(below);
-    else if (below.endsWith(".pages")) this.fingerprintFiles.push(below);
-    else if (below.endsWith(".ltx")) {
+    else if (below.endsWith(".pages")) {
+      this.fingerprintFiles.push(below);
+      this.#sizes.set(key, size);
+    } else if (below.endsWith(".ltx")) {
       this.ltxFiles.push({ key: below, size, createdMs: modified.getTime() });
-      this.#ltxSizes.set(key, size);
+      this.#sizes.set(key, size);
     }
   }
 
@@ -179,11 +211,11 @@ export class History {
 
   #links(json: string): Link[] {
     const links: Link[] = JSON.parse(json);
-    return links.map(({ record, ltx, fingerprints }) => ({
-      record,
-      ltx: `${this.#folder}/${ltx}`,
-      fingerprints: `${this.#folder}/${fingerprints}`,
-    }));
+    return links.map((link) => this.#placed(link));
+  }
+
+  #placed({ record, ltx, fingerprints }: Link): Link {
+    return { record, ltx: `${this.#folder}/${ltx}`, fingerprints: `${this.#folder}/${fingerprints}` };
   }
 }
 

@@ -1,5 +1,5 @@
 // Whether a database is the one whose backups a chain holds. The core decides; this looks where it wants to know more.
-import { core } from "../core/index.ts";
+import { core, translateCoreError } from "../core/index.ts";
 import { DamageError, ObjectMissingError, PagemarkError } from "../errors/index.ts";
 import type { Moment } from "../sources/source.ts";
 import type { BackupPlan, Subject } from "./backup-plan.ts";
@@ -7,7 +7,7 @@ import type { History } from "./history.ts";
 import { pagesPerBatch } from "./pack-moment.ts";
 import { type BackupRecord, type Identity, momentOf } from "./record.ts";
 import { StoredPages } from "./stored-pages.ts";
-import { readerOf, readSchema, type Schema } from "./tables.ts";
+import { readerOf, readSchema, readTables, type Schema } from "./tables.ts";
 
 /** Pages of the last backup whose rows are looked for. */
 const SAMPLE = 64;
@@ -32,7 +32,9 @@ export async function identify(
   { isSame = false, signal }: { isSame?: boolean | undefined; signal?: AbortSignal | undefined },
 ): Promise<Identified> {
   const { identityDigest, tableSketch } = await core();
-  const schema = await readSchema(readerOf(moment, signal), moment.pageCount);
+  const schema = await readSchema(readerOf(moment, signal), moment.pageCount).catch((error) => {
+    throw moment.beyond ? cutOff(translateCoreError(error, subject.source.name), moment) : error;
+  });
   const { place, file } = moment.identity ?? {};
   const digest = (text: string) => identityDigest(next.lineage, text);
   const identity: Identity = {
@@ -142,6 +144,32 @@ async function lookInto(
     stored.close();
   }
 }
+
+/**
+ * What a database lacks whose header says that it ends before its tables do; SQLite, too, reads no further. Walks through
+ * all tables, and only where the file goes on behind that end.
+ */
+export async function lackOf(moment: Moment, signal: AbortSignal | undefined): Promise<string | undefined> {
+  if (!moment.beyond) return undefined;
+  const tables = await readTables(readerOf(moment, signal), moment.pageCount, true);
+  const lacking = tables.filter(({ damagedPage }) => damagedPage !== undefined).map(({ name }) => name);
+  if (lacking.length === 0) return undefined;
+  const names = lacking.slice(0, 3).map((name) => JSON.stringify(name));
+  const more = lacking.length > 3 ? ` and ${lacking.length - 3} more` : "";
+  return `${saysOf(moment)}: the backup lacks what ${names.join(", ")}${more} has there. ${ADVICE}`;
+}
+
+function cutOff(error: unknown, moment: Moment): unknown {
+  if (!(error instanceof DamageError) || error.code !== "BTREE_PAGE") return error;
+  const message = `${error.at.name ?? "the database"}: ${saysOf(moment)}, which its schema points to. ${ADVICE}`;
+  return new DamageError("DATABASE_HEADER", message, { ...error.at, page: 1 }, { cause: error });
+}
+
+function saysOf({ pageCount, beyond = 0 }: Moment): string {
+  return `the header says that the database ends after page ${pageCount}, but ${beyond} pages follow in the file`;
+}
+
+const ADVICE = "Run `pagemark dump --salvage` on it, or `.recover` in sqlite3, and load what comes out";
 
 function equal(one: Uint8Array, other: Uint8Array): boolean {
   return one.length === other.length && one.every((byte, at) => byte === other[at]);

@@ -1,7 +1,6 @@
 import { translateCoreError } from "../core/index.ts";
 import type { Moment } from "../sources/source.ts";
 import type { Store } from "../stores/store.ts";
-import { History } from "./history.ts";
 import { PageProof } from "./page-proof.ts";
 import { isLostFingerprint, PreviousStates } from "./previous-states.ts";
 import { drain, type RestorePlan, restoreStream } from "./restore.ts";
@@ -13,11 +12,10 @@ import { openStoredMoment } from "./stored-moment.ts";
  */
 export async function openProvedMoment(
   store: Store,
-  folder: string,
   plan: RestorePlan,
   signal?: AbortSignal,
 ): Promise<Moment> {
-  const proof = await loadProof(store, folder, plan, signal);
+  const proof = await loadProof(store, plan, signal);
   if (!proof) await drain(restoreStream(store, plan, { signal }));
   try {
     return await openStoredMoment(store, plan, { signal, proof });
@@ -29,12 +27,10 @@ export async function openProvedMoment(
 
 async function loadProof(
   store: Store,
-  folder: string,
-  { record }: RestorePlan,
+  { record, history }: RestorePlan,
   signal: AbortSignal | undefined,
 ): Promise<PageProof | undefined> {
-  if (!record) return undefined;
-  const history = await History.load(store, folder, "all", signal);
+  if (!record || !history) return undefined;
   const links = history.fingerprints(record);
   let states: PreviousStates | undefined;
   try {

@@ -17,7 +17,7 @@ export async function removalKeys(
   ids: ReadonlySet<string>,
   signal?: AbortSignal,
 ): Promise<string[]> {
-  const { recordKey, ltxKey, fingerprintsKey } = await core();
+  const { recordKey } = await core();
   const history = await History.load(store, folder, "all", signal);
   const records = history.list().flatMap((entry) => ("record" in entry ? [entry.record] : []));
   const isGone = ({ id }: BackupRecord) => ids.has(id);
@@ -30,15 +30,10 @@ export async function removalKeys(
       throw new PagemarkError("BACKUP_NEEDED", message, { txid: txidOf(kept) });
     }
   }
+  // The fingerprints last: they tell an LTX file from one that Litestream wrote.
   const files = gone.flatMap((record) => {
-    const { kind, first } = record;
-    const txid = txidOf(record);
-    const ltx =
-      kind === "full"
-        ? ltxKey(store.layout, 9, "0000000000000001", txid)
-        : ltxKey(store.layout, 0, first, txid);
-    // The fingerprints last: they tell an LTX file from one that Litestream wrote.
-    return [ltx, fingerprintsKey(first, txid)];
+    const { ltx, fingerprints } = history.linkOf(record);
+    return [ltx, fingerprints];
   });
-  return [...gone.map(({ first }) => recordKey(first)), ...files].map((below) => `${folder}/${below}`);
+  return [...gone.map(({ first }) => `${folder}/${recordKey(first)}`), ...files];
 }

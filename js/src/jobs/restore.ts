@@ -13,6 +13,10 @@ export interface RestorePlan {
   files: StoredFile[];
   /** The backup restored; missing for a folder that Litestream wrote. */
   record?: BackupRecord;
+  /** What it was found in, with a record. */
+  history?: History;
+  /** What a user should know of what was found. */
+  note?: string;
 }
 
 /** So few files are each read as one stream: their chunks, up to 1 MiB and one ahead, fit in memory. */
@@ -39,16 +43,25 @@ export async function planRestore(
     history = await History.load(store, folder, "all", signal);
   if (history.isEmpty && history.ltxFiles.length > 0) {
     const sizes = new Map(history.ltxFiles.map(({ key, size }) => [key, size]));
-    const keys: string[] = namingOldest(
-      () => JSON.parse(planReplica(JSON.stringify(history.ltxFiles), store.layout, at, Date.now())),
+    const { keys, epoch, older }: Replica = namingOldest(
+      () => JSON.parse(planReplica(JSON.stringify(history.ltxFiles), at, Date.now())),
       () => new Date(Math.min(...history.ltxFiles.map(({ createdMs }) => createdMs))).toISOString(),
     );
-    return { files: keys.map((key) => ({ key: `${folder}/${key}`, size: sizes.get(key) ?? 0 })) };
+    const files = keys.map((key) => ({ key: `${folder}/${key}`, size: sizes.get(key) ?? 0 }));
+    const note = `a cell of celld: this is of its newest epoch, ${epoch}; there are older ones: ${older.join(", ")}`;
+    return { files, ...(older.length > 0 && { note }) };
   }
   const record = history.find(at);
   const files = history.chain(record).map(({ record, ltx }) => ({ key: ltx, ...record.ltx }));
   await checkPresence(store, files, signal);
-  return { files, record };
+  return { files, record, history };
+}
+
+/** What restores a folder without records; the core's `planReplica`. */
+interface Replica {
+  keys: string[];
+  epoch: number;
+  older: number[];
 }
 
 function isSafety(entry: Listed | undefined): boolean {

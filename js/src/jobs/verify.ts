@@ -2,9 +2,9 @@ import { translateCoreError } from "../core/index.ts";
 import { PagemarkError } from "../errors/index.ts";
 import type { Store } from "../stores/store.ts";
 import { checkPresence, History, type Link } from "./history.ts";
-import { ObjectReader, type StoredFile } from "./object-reader.ts";
+import { ObjectReader } from "./object-reader.ts";
 import type { JobOptions } from "./progress.ts";
-import { type Backup, lineageIn, toBackup } from "./record.ts";
+import { type Backup, type BackupRecord, lineageIn, toBackup, txidOf } from "./record.ts";
 import { drain, planRestore, restoreStream } from "./restore.ts";
 
 export interface VerifyOptions extends JobOptions {
@@ -28,6 +28,9 @@ export interface Verification {
   bytes: number;
 }
 
+/** Objects that are read at a time. */
+const AT_ONCE = 4;
+
 /**
  * Reads every object of every backup against its recorded digest, and puts the newest backup (or the one of `at`)
  * together as a restore would, against its database checksum.
@@ -41,26 +44,33 @@ export async function verify(
   const history = await History.load(store, folder, "all", signal);
   if (history.isEmpty) return verifyReplica(store, folder, options);
   const result: Verification = { sound: [], problems: [], bytes: 0 };
-  const chains: Link[][] = [];
-  for (const entry of at === undefined ? history.list() : [{ first: "", record: history.find(at) }]) {
-    if ("damage" in entry) {
-      result.problems.push({ ...entry.damage, name: entry.first });
-      continue;
+  const links: Link[] = [];
+  if (at === undefined) {
+    for (const entry of history.checked()) {
+      if ("damage" in entry) result.problems.push({ ...entry.damage, name: entry.first });
+      else links.push(entry);
     }
+  } else {
+    const record = history.find(at);
     try {
-      chains.push(history.chain(entry.record));
+      links.push(...history.chain(record));
     } catch (error) {
-      result.problems.push(problemOf(error, entry.first));
+      result.problems.push(problemOf(error, record.first));
     }
   }
   result.problems.push(...foreignRecords(history));
-  const bad = await readObjects(store, chains.flat(), result, options);
-  for (const chain of chains) {
-    const record = chain.at(-1)?.record;
-    if (record && !chain.some(({ ltx }) => bad.has(ltx))) result.sound.push(toBackup(record));
+  const bad = await readObjects(store, history, links, result, options);
+  const sound = new Set<string>();
+  for (const { record, ltx } of links) {
+    const { kind, first, previous } = record;
+    if (!bad.has(ltx) && (kind === "full" || (previous && sound.has(previous.first)))) sound.add(first);
   }
-  const newest = result.sound.at(-1);
-  if (newest) await putTogether(store, folder, newest, result, options);
+  const last = links.at(-1)?.record;
+  const wanted = at === undefined ? links.map(({ record }) => record) : last ? [last] : [];
+  const restorable = wanted.filter(({ first }) => sound.has(first));
+  result.sound = restorable.map(toBackup);
+  const newest = restorable.at(-1);
+  if (newest) await putTogether(store, history, newest, result, options);
   return result;
 }
 
@@ -75,57 +85,64 @@ function foreignRecords(history: History): Problem[] {
   });
 }
 
-/** Reads each object once; gives the keys of the bad ones. */
+/** Reads each object once, a few at a time; gives the keys of the bad ones. */
 async function readObjects(
   store: Store,
+  history: History,
   links: Link[],
   result: Verification,
   { signal, onProgress }: JobOptions,
-) {
-  const objects = new Map<string, StoredFile>();
-  for (const { record, ltx, fingerprints } of links) {
-    objects.set(ltx, { key: ltx, ...record.ltx });
-    objects.set(fingerprints, { key: fingerprints, ...record.fingerprints });
-  }
-  const total = [...objects.values()].reduce((sum, { size }) => sum + size, 0);
-  const bad = new Set<string>();
-  for (const object of objects.values()) {
-    const reader = await ObjectReader.open(store, object, Number.POSITIVE_INFINITY, signal);
-    const problem = (error: unknown) => {
-      signal?.throwIfAborted();
-      result.problems.push(problemOf(error, object.key));
-      bad.add(object.key);
-      return new Uint8Array();
-    };
-    try {
-      // A restore refuses an object that is too long, though all that it would read is right.
-      const present = checkPresence(store, [object], signal);
-      let bytes = await present.then(() => reader.next()).catch(problem);
-      while (bytes.length > 0) {
-        result.bytes += bytes.length;
-        onProgress?.({ phase: "verify", done: result.bytes, total, bytes: result.bytes });
-        bytes = await reader.next().catch(problem);
+): Promise<Set<string>> {
+  const objects = links.flatMap(({ record, ltx, fingerprints }) => [
+    { key: ltx, ...record.ltx },
+    { key: fingerprints, ...record.fingerprints },
+  ]);
+  const total = objects.reduce((sum, { size }) => sum + size, 0);
+  const found = new Map<string, Problem>();
+  const queue = objects.values();
+  const readAll = async () => {
+    for (const object of queue) {
+      const reader = await ObjectReader.open(store, object, Number.POSITIVE_INFINITY, signal);
+      const problem = (error: unknown) => {
+        signal?.throwIfAborted();
+        found.set(object.key, problemOf(error, object.key));
+        return new Uint8Array();
+      };
+      try {
+        // A restore refuses an object that is too long, though all that it would read is right.
+        const isAsLong = history.sizeOf(object.key) === object.size;
+        const present = isAsLong ? Promise.resolve() : checkPresence(store, [object], signal);
+        let bytes = await present.then(() => reader.next()).catch(problem);
+        while (bytes.length > 0) {
+          result.bytes += bytes.length;
+          onProgress?.({ phase: "verify", done: result.bytes, total, bytes: result.bytes });
+          bytes = await reader.next().catch(problem);
+        }
+      } finally {
+        await reader.close();
       }
-    } finally {
-      await reader.close();
     }
-  }
-  return bad;
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, readAll));
+  // In the order of the objects, whichever was read first.
+  result.problems.push(...objects.flatMap(({ key }) => found.get(key) ?? []));
+  return new Set(found.keys());
 }
 
 async function putTogether(
   store: Store,
-  folder: string,
-  backup: Backup,
+  history: History,
+  record: BackupRecord,
   result: Verification,
   { signal }: JobOptions,
 ) {
   try {
-    await drain(restoreStream(store, await planRestore(store, folder, backup.txid, signal), { signal }));
+    const files = history.chain(record).map(({ record, ltx }) => ({ key: ltx, ...record.ltx }));
+    await drain(restoreStream(store, { files, record }, { signal }));
   } catch (error) {
     signal?.throwIfAborted();
-    result.problems.push(problemOf(error, backup.txid));
-    result.sound = result.sound.filter(({ id }) => id !== backup.id);
+    result.problems.push(problemOf(error, txidOf(record)));
+    result.sound = result.sound.filter(({ id }) => id !== record.id);
   }
 }
 

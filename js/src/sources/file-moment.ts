@@ -59,6 +59,7 @@ export class FileMoment implements Moment {
   readonly mark?: string;
   readonly changed?: Uint32Array;
   identity?: SourceIdentity;
+  beyond?: number;
   readonly #pages: Pages;
   readonly #hold: Hold;
   readonly #reading = new Set<Promise<void>>();
@@ -72,6 +73,12 @@ export class FileMoment implements Moment {
     if (changed !== undefined) this.changed = changed;
     this.#pages = pages;
     this.#hold = hold;
+  }
+
+  /** How many pages the main file has behind the end of the database, when it alone is the database. */
+  get pagesBehind(): number {
+    const { side, mainPages } = this.#pages;
+    return side ? 0 : Math.max(0, mainPages - this.pageCount);
   }
 
   get files(): PageFiles | undefined {

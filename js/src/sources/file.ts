@@ -30,6 +30,8 @@ export interface FileOptions {
 const BYTES_PER_MS = 400_000;
 /** A database that was written within this time is taken for one that will be written again. */
 const RECENT_MS = 2000;
+/** What is looked at behind the stated end of a database, in bytes. */
+const BEHIND = 256 << 10;
 /** For a database that changes its journal mode, or is replaced, every time. */
 const ATTEMPTS = 10;
 
@@ -67,7 +69,7 @@ class FileSource implements PageSource {
         const database = await OpenDatabase.open(realPath(this.#path), this.#busyTimeoutMs);
         const identity = identityOf(database.path);
         const moment = await this.#pinOpen(database, options);
-        if (moment) return Object.assign(moment, { identity });
+        if (moment) return Object.assign(moment, { identity, ...(await behind(database, moment)) });
       }
       throw changed(this.#path);
     } catch (error) {
@@ -137,4 +139,13 @@ class FileSource implements PageSource {
     const lock = new SharedLock({ database, pages, reader, originals, lockMs: this.#lockMs, onLost });
     return new FileMoment(pages, lock);
   }
+}
+
+/** Pages behind the stated end are room that was made in advance, and zeros, unless the header is wrong. */
+async function behind({ main, pageSize }: OpenDatabase, moment: FileMoment): Promise<{ beyond?: number }> {
+  const { pagesBehind: beyond, pageCount } = moment;
+  if (beyond === 0) return {};
+  const start = new Uint8Array(Math.min(beyond * pageSize, BEHIND));
+  await main.read(start, pageCount * pageSize);
+  return start.some((byte) => byte !== 0) ? { beyond } : {};
 }

@@ -64,6 +64,8 @@ export interface Moment {
   readonly changed?: Uint32Array;
   /** What tells the database from others of its name; missing where the source cannot tell. */
   readonly identity?: SourceIdentity;
+  /** How many pages follow in the file behind its stated end, where they hold something; missing where none do. */
+  readonly beyond?: number;
   /** The source's name for this state, under which it can be pinned again ({@link PinOptions.at}) while it is kept. */
   readonly bookmark?: string;
   /**
