@@ -188,7 +188,7 @@ export class Backups {
     return translating(this.name, async () => {
       const { signal } = options;
       const plan = await planRestore(this.store, this.#folder, formatAt(at), signal);
-      const then = await openProvedMoment(this.store, this.#folder, plan, signal);
+      const then = await openProvedMoment(this.store, plan, signal);
       let states: PreviousStates | undefined;
       try {
         states = await this.#statesOf(plan, signal);
@@ -202,9 +202,11 @@ export class Backups {
   }
 
   /** The fingerprints of a backup's pages; nothing where there are none, or no more. */
-  async #statesOf({ record }: RestorePlan, signal?: AbortSignal): Promise<PreviousStates | undefined> {
-    if (!record) return undefined;
-    const history = await History.load(this.store, this.#folder, "all", signal);
+  async #statesOf(
+    { record, history }: RestorePlan,
+    signal?: AbortSignal,
+  ): Promise<PreviousStates | undefined> {
+    if (!record || !history) return undefined;
     const links = history.fingerprints(record);
     try {
       return await PreviousStates.open(this.store, links, signal);
