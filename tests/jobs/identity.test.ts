@@ -39,7 +39,7 @@ test("a database of the engine is known by its lineage, whatever becomes of its 
   await db.backup({ store });
   db.close();
   using other = await Database.open({ name: "shop" });
-  other.exec(SHOP);
+  other.exec("CREATE TABLE others (a); INSERT INTO others VALUES ('y')");
   await expect(other.backup({ store })).rejects.toMatchObject({ code: "OTHER_DATABASE" });
 });
 
