@@ -98,7 +98,9 @@ impl Detect {
         let stated = DatabaseHeader::parse(&self.header).ok();
         let best = self.sizes.iter().max_by_key(|evidence| evidence.bytes()).ok_or(ErrorKind::Usage)?;
         let of_header = self.sizes.iter().find(|evidence| {
-            Some(evidence.page_size) == stated.map(|header| header.page_size) && evidence.bytes() * 2 >= best.bytes()
+            // A few pages that look otherwise do not speak against a header.
+            let is_likely = best.pages < 4 || evidence.pages > 0 && evidence.bytes() * 8 >= best.bytes();
+            Some(evidence.page_size) == stated.map(|header| header.page_size) && is_likely
         });
         let is_known = self.sizes.len() == 1;
         let chosen = of_header.or((best.pages > 0 || is_known).then_some(best)).ok_or(ErrorKind::DatabaseNotSqlite)?;
@@ -137,14 +139,14 @@ impl Evidence {
         else {
             return;
         };
-        let mut end = 0;
+        let (mut end, mut is_long) = (0, false);
         for (cell, &at) in loose.cells().zip(loose.offsets()) {
             let length = match cell.payload {
-                // How much of a longer one is here depends on the reserve.
-                Some(payload) if payload.next.is_some() => 0,
-                Some(payload) => payload.start + payload.local.len(),
+                Some(payload) => payload.start + payload.local.len() + if payload.next.is_some() { 4 } else { 0 },
                 None => 5,
             };
+            // How much of a long one is here depends on the reserve.
+            is_long |= cell.payload.is_some_and(|payload| payload.next.is_some());
             end = end.max(usize::from(at) + length);
         }
         // Cells are put at the end of a page: in smaller pages they would not lie, and larger ones would be half empty.
@@ -152,7 +154,7 @@ impl Evidence {
             return;
         }
         self.pages += 1;
-        if let Some(count) = self.reserves.get_mut(page.len() - end) {
+        if let Some(count) = self.reserves.get_mut(page.len() - end).filter(|_| !is_long) {
             *count += 1;
         }
         if loose.kind() == Kind::TableLeaf {
@@ -186,17 +188,19 @@ impl Evidence {
         let most = self.page_size.bytes().saturating_sub(480);
         let stated = stated.filter(|&stated| usize::from(stated) <= most);
         let all: u32 = self.reserves.iter().sum();
-        // In a page from which rows were deleted, the last bytes may be free.
-        let enough = (all / 4).max(1);
-        let seen = self.reserves.iter().position(|&count| count >= enough).unwrap_or(0);
+        let most_common = self.reserves.iter().max().copied().unwrap_or(0);
+        let seen = self.reserves.iter().position(|&count| count == most_common).unwrap_or(0);
         let seen = u8::try_from(seen.min(most)).unwrap_or(0);
+        let within = |stated: u8| -> u32 { self.reserves.iter().take(stated.into()).sum() };
         match stated {
-            // Nothing speaks against it.
-            Some(stated) if all < 4 && self.reserves.iter().take(stated.into()).all(|&count| count == 0) => stated,
-            Some(stated) if stated == seen => stated,
-            // A single page says little.
-            None if all < 4 => 0,
-            _ => seen,
+            // Bytes are in use that it says are not.
+            Some(stated) if within(stated) * 10 > all => seen,
+            // Nearly every page leaves as many alone, and it says none.
+            Some(0) if all >= 16 && most_common * 10 >= all * 9 => seen,
+            Some(stated) => stated,
+            // In a page from which rows were deleted, the last bytes may be free; a few pages say little.
+            None if all >= 4 && most_common * 2 >= all => seen,
+            None => 0,
         }
     }
 

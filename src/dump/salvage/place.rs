@@ -124,11 +124,12 @@ impl Gaps {
             let is_alone = page.kind().is_table() || !self.may_be_index(owners);
             return if is_clear && is_alone { Place::Table(root) } else { Place::Lost };
         }
+        let alike = |owner: &&Owner| owner.form.as_ref().is_some_and(|form| form.likeness(page).is_some());
         if !page.kind().is_table() {
-            return if is_known { Place::Index } else { Place::Lost };
+            let is_index = is_known && !owners.iter().any(|owner| alike(&owner));
+            return if is_index { Place::Index } else { Place::Lost };
         }
         // What pointed to it may be wrong about the rowids, where no other table has such rows.
-        let alike = |owner: &&Owner| owner.form.as_ref().is_some_and(|form| form.likeness(page).is_some());
         let mut alike = owners.iter().filter(alike);
         match (alike.next(), alike.next(), hint) {
             (Some(owner), None, Some(root)) if owner.root == root => Place::Table(root),
