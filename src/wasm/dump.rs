@@ -9,6 +9,37 @@ use crate::dump::{self, DumpStep, Options, Shell};
 use crate::error::ErrorKind;
 use crate::page::{DatabaseHeader, Pgno};
 
+/// See the core's `dump::Options`.
+#[wasm_bindgen]
+pub struct DumpOptions(Options);
+
+#[wasm_bindgen]
+impl DumpOptions {
+    /// `dialect` is a name in `DIALECTS`.
+    #[wasm_bindgen(constructor)]
+    pub fn new(dialect: &str, tables: Vec<String>, no_data: bool, no_schema: bool) -> JsResult<DumpOptions> {
+        Ok(Self(options(dialect, tables, no_data, no_schema)?))
+    }
+
+    /// Whether damaged pages are passed over.
+    #[wasm_bindgen(setter)]
+    pub fn set_salvage(&mut self, salvage: bool) {
+        self.0.salvage = salvage;
+    }
+
+    /// Whether what is made is dropped first.
+    #[wasm_bindgen(setter)]
+    pub fn set_drop(&mut self, drop: bool) {
+        self.0.drop = drop;
+    }
+
+    /// Whether a salvage looks into free pages as well.
+    #[wasm_bindgen(setter, js_name = freePages)]
+    pub fn set_free_pages(&mut self, free_pages: bool) {
+        self.0.free_pages = free_pages;
+    }
+}
+
 /// See the core's `dump::Dump`.
 #[wasm_bindgen]
 pub struct Dump {
@@ -19,22 +50,10 @@ pub struct Dump {
 
 #[wasm_bindgen]
 impl Dump {
-    /// Of the database of `page_count` pages that begins with `header`. `dialect` is a name in `DIALECTS`.
+    /// Of the database of `page_count` pages that begins with `header`.
     #[wasm_bindgen(constructor)]
-    pub fn new(
-        header: &[u8],
-        page_count: u32,
-        dialect: &str,
-        tables: Vec<String>,
-        no_data: bool,
-        no_schema: bool,
-        salvage: bool,
-        drop: bool,
-        free_pages: bool,
-    ) -> JsResult<Dump> {
-        let options = options(dialect, tables, no_data, no_schema)?;
-        let options = Options { salvage, drop, free_pages, ..options };
-        let dump = dump::Dump::new(DatabaseHeader::parse(header)?, page_count, options)?;
+    pub fn new(header: &[u8], page_count: u32, options: DumpOptions) -> JsResult<Dump> {
+        let dump = dump::Dump::new(DatabaseHeader::parse(header)?, page_count, options.0)?;
         Ok(Self { dump, needed: Vec::new() })
     }
 

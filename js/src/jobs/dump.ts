@@ -91,7 +91,7 @@ async function* dumpSteps(
   moment: Moment,
   name: string,
   options: DumpOptions & { dialect: Dialect },
-  { Dump, Detect }: DumpCore,
+  { Dump, DumpOptions: Settings, Detect }: DumpCore,
 ): AsyncGenerator<Uint8Array, void, void> {
   const {
     dialect,
@@ -115,7 +115,8 @@ async function* dumpSteps(
       ? await detectHeader(new Detect(pageSize * pageCount, pageSize), moment, options)
       : new Uint8Array(pageSize);
     if (!salvage) await moment.read(1, header, signal);
-    dump = new Dump(header, pageCount, dialect, tables, noData, noSchema, salvage, drop, freePages);
+    const settings = new Settings(dialect, tables, noData, noSchema);
+    dump = new Dump(header, pageCount, Object.assign(settings, { salvage, drop, freePages }));
     for (let step = dump.poll(); ; step = dump.poll()) {
       signal?.throwIfAborted();
       if (step === NEED_PAGES) {
