@@ -65,6 +65,9 @@ function backupTable(backups: Backup[], utc?: boolean): string {
   ];
   if (backups.some(({ safety }) => safety))
     lines.push(layOutText("safety: made by a restore, of what it then replaced"));
+  const free = backups.find(({ state }) => state === "done")?.freePages ?? 0;
+  // A column of its own would not fit into 80.
+  if (free > 0) lines.push(layOutText(`free: ${free.toLocaleString("en")} pages of the newest hold nothing`));
   return lines.join("\n");
 }
 

@@ -26,7 +26,7 @@ export interface Env {
   PAGEMARK_KEEP_HOURS?: string;
   /** For how many hours every commit can be gone back to; 24 unless given. */
   PAGEMARK_HISTORY_HOURS?: string;
-  /** How many of SQLite's instructions a request may take; 500 million unless given, some ten seconds. */
+  /** How many of SQLite's instructions a request may take; 400 million unless given, ten seconds at most. */
   PAGEMARK_QUERY_STEPS?: string;
   /** `1`: requests may do no more than D1 allows. */
   PAGEMARK_D1_LIMITS?: string;
