@@ -185,12 +185,13 @@ test("B24 Cloudflare's own names, and what D1 refuses, are left out with a warni
   const { d1, object, warnings } = await imported(cloudflare, path);
   expect(warnings).toEqual([
     "_cf_KV: a name that begins with _cf_ is Cloudflare's own; it is left out",
+    "old: D1 has no module fts4, so that it is left out",
     "wide: it has more than the 100 columns that D1 takes; it is left out",
     "_cf_v: a name that begins with _cf_ is Cloudflare's own; it is left out",
     "six: it puts together more than the 5 SELECTs that D1 takes; it is left out",
     "_cf_i: a name that begins with _cf_ is Cloudflare's own; it is left out",
+    "on_six: it needs six, which is left out; so it is, too",
     "long: its SQL is longer than the 100000 bytes that D1 takes; it is left out",
-    "old: D1 has no module fts4, so that it is left out",
   ]);
   const { "table t on t": t, "rows of t": rows, "view five on five": five } = await contents(fileAt(path));
   for (const place of [d1, object]) {

@@ -2,7 +2,7 @@ import { translateCoreError } from "../core/index.ts";
 import { PagemarkError } from "../errors/index.ts";
 import type { Store } from "../stores/store.ts";
 import { checkPresence, History, type Link } from "./history.ts";
-import { ObjectReader } from "./object-reader.ts";
+import { ObjectReader, type StoredFile } from "./object-reader.ts";
 import type { JobOptions } from "./progress.ts";
 import { type Backup, type BackupRecord, lineageIn, toBackup, txidOf } from "./record.ts";
 import { drain, planRestore, restoreStream } from "./restore.ts";
@@ -100,30 +100,37 @@ async function readObjects(
   const total = objects.reduce((sum, { size }) => sum + size, 0);
   const found = new Map<string, Problem>();
   const queue = objects.values();
+  /** What ended one of those that read: the others then end, too, and say nothing more. */
+  const failures: unknown[] = [];
+  const readOne = async (object: StoredFile) => {
+    const reader = await ObjectReader.open(store, object, Number.POSITIVE_INFINITY, signal);
+    const problem = (error: unknown) => {
+      signal?.throwIfAborted();
+      found.set(object.key, problemOf(error, object.key));
+      return new Uint8Array();
+    };
+    try {
+      // A restore refuses an object that is too long, though all that it would read is right.
+      const isAsLong = history.sizeOf(object.key) === object.size;
+      const present = isAsLong ? Promise.resolve() : checkPresence(store, [object], signal);
+      let bytes = await present.then(() => reader.next()).catch(problem);
+      while (bytes.length > 0 && failures.length === 0) {
+        result.bytes += bytes.length;
+        onProgress?.({ phase: "verify", done: result.bytes, total, bytes: result.bytes });
+        bytes = await reader.next().catch(problem);
+      }
+    } finally {
+      await reader.close();
+    }
+  };
   const readAll = async () => {
     for (const object of queue) {
-      const reader = await ObjectReader.open(store, object, Number.POSITIVE_INFINITY, signal);
-      const problem = (error: unknown) => {
-        signal?.throwIfAborted();
-        found.set(object.key, problemOf(error, object.key));
-        return new Uint8Array();
-      };
-      try {
-        // A restore refuses an object that is too long, though all that it would read is right.
-        const isAsLong = history.sizeOf(object.key) === object.size;
-        const present = isAsLong ? Promise.resolve() : checkPresence(store, [object], signal);
-        let bytes = await present.then(() => reader.next()).catch(problem);
-        while (bytes.length > 0) {
-          result.bytes += bytes.length;
-          onProgress?.({ phase: "verify", done: result.bytes, total, bytes: result.bytes });
-          bytes = await reader.next().catch(problem);
-        }
-      } finally {
-        await reader.close();
-      }
+      if (failures.length > 0) return;
+      await readOne(object).catch((error) => failures.push(error));
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, readAll));
+  if (failures.length > 0) throw failures[0];
   // In the order of the objects, whichever was read first.
   result.problems.push(...objects.flatMap(({ key }) => found.get(key) ?? []));
   return new Set(found.keys());

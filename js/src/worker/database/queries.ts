@@ -63,9 +63,23 @@ function runQueries(db: Database, queries: readonly Query[], options: QueryOptio
       try {
         return runQuery(db, query, options, budget);
       } catch (error) {
-        throw Object.assign(error as Error, { query: at });
+        throw Object.assign(refused(error as Error, options), { query: at });
       }
     }),
+  );
+}
+
+/** SQLite's code for what the authorizer refuses. */
+const AUTH = 23;
+
+/** What is not authorized to who may only read, writes. */
+function refused(error: Error & { sqlite?: number }, { readonly }: QueryOptions): Error {
+  if (!readonly || error.sqlite !== AUTH) return error;
+  return new PagemarkError(
+    "READ_ONLY",
+    "this access may only read, and the statement writes",
+    {},
+    { cause: error },
   );
 }
 
