@@ -42,9 +42,10 @@ export async function holding(isHolding: () => boolean, work: () => Promise<unkn
   }
 }
 
-/** Whether an object has begun to restore, and not ended. */
+/** Whether an object has begun to replace its database, and not ended: the backup of what it replaces is made before. */
 export function isRestoring(ctx: DurableObjectState): boolean {
-  const sql = "SELECT 1 FROM pagemark_jobs WHERE kind = 'restore' AND state NOT IN ('done', 'failed')";
+  const sql = `SELECT 1 FROM pagemark_jobs WHERE kind = 'restore' AND state NOT IN ('done', 'failed')
+    AND json_extract(request, '$.attempts') > 0`;
   return ctx.storage.sql.exec(sql).toArray().length > 0;
 }
 
