@@ -119,6 +119,8 @@ async function readObjects(
         onProgress?.({ phase: "verify", done: result.bytes, total, bytes: result.bytes });
         bytes = await reader.next().catch(problem);
       }
+    } catch (error) {
+      failures.push(error);
     } finally {
       await reader.close();
     }
