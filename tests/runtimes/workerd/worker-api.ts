@@ -22,6 +22,13 @@ export async function call(
   return { status: answer.status, body: await answer.json() };
 }
 
+const HOUR_MS = 3_600_000;
+
+/** 20 minutes past the hour after this one: behind the quarter over which automatic backups are spread. */
+export function nextHour(): number {
+  return (Math.floor(Date.now() / HOUR_MS) + 1) * HOUR_MS + HOUR_MS / 3;
+}
+
 /** As wrangler does: a POST without a body. */
 export function post(path: string): Promise<Answer> {
   return call(path, undefined, { method: "POST" });

@@ -1,7 +1,7 @@
 // The object is evicted at every call of R2 that a backup and a restore make.
 import { env, runDurableObjectAlarm } from "cloudflare:test";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { call, create, post, rows } from "./worker-api.ts";
+import { call, create, nextHour, post, rows } from "./worker-api.ts";
 import { during, evictedAt, isRestoring } from "./worker-injection.ts";
 
 const object = (uuid: string) => env.DATABASES.get(env.DATABASES.idFromName(uuid));
@@ -158,7 +158,7 @@ test("tasks that are due at once are all done, though the object is evicted at t
   const before = (await call(`/${uuid}/backup`)).body.result.length;
   for (let hour = 1; hour <= 3; hour++) {
     await rows(uuid, "INSERT INTO t VALUES (3, 3)");
-    vi.setSystemTime(Date.now() + 3_600_000);
+    vi.setSystemTime(nextHour());
     await runDurableObjectAlarm(object(uuid));
   }
   expect((await call(`/${uuid}/backup`)).body.result.length).toBe(before + 3);

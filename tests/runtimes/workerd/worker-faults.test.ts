@@ -4,7 +4,7 @@ import { Database as Engine } from "pagemark/engine";
 import { describe, expect, test, vi } from "vitest";
 import type { CallName, Fault } from "../../stores/r2-faults.ts";
 import { internal, lost, tooMany } from "../../stores/r2-faults.ts";
-import { call, create, DATABASES, post, rows } from "./worker-api.ts";
+import { call, create, DATABASES, nextHour, post, rows } from "./worker-api.ts";
 import { during } from "./worker-injection.ts";
 
 const object = (uuid: string) => env.DATABASES.get(env.DATABASES.idFromName(uuid));
@@ -153,7 +153,7 @@ describe("R2 that is down", () => {
       const { uuid } = await made();
       const hour = async () => {
         await rows(uuid, "INSERT INTO t VALUES (4, 4)");
-        vi.setSystemTime(Date.now() + 3_600_000);
+        vi.setSystemTime(nextHour());
         await runDurableObjectAlarm(object(uuid));
         return (await call(`/${uuid}/backup`)).body.result.length;
       };

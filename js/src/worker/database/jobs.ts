@@ -38,8 +38,10 @@ export class Jobs {
     const id = crypto.randomUUID();
     const now = Date.now();
     this.#sql.exec(`DELETE FROM pagemark_jobs WHERE ${ENDED} AND updated_ms < ?`, now - SHOWN_MS);
+    // Later than those before it, so that their order is that in which they began.
     this.#sql.exec(
-      "INSERT INTO pagemark_jobs (id, kind, state, started_ms, updated_ms, request) VALUES (?, ?, 'pending', ?, ?, ?)",
+      `INSERT INTO pagemark_jobs (id, kind, state, started_ms, updated_ms, request)
+        SELECT ?, ?, 'pending', max(?, coalesce(max(started_ms) + 1, 0)), ?, ? FROM pagemark_jobs`,
       id,
       kind,
       now,
