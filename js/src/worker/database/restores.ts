@@ -82,8 +82,7 @@ export class Restores {
     // Entered before anything else is done, so that whatever ends this object leaves a trace, and is gone on with.
     const job = jobs.begin("restore", { id, attempts: 0 } satisfies Request);
     try {
-      const replaced = safety ? await this.#secure(job, id) : undefined;
-      const undo = (await live.database()).bookmark();
+      const { replaced, undo } = await this.#secure(job, id, safety);
       await this.#begin();
       const failure = jobs.find(job)?.error;
       if (failure) throw new PagemarkError(failure.code, failure.message);
@@ -94,14 +93,16 @@ export class Restores {
     }
   }
 
-  /** Backs up what is replaced. */
-  async #secure(job: string, id: string): Promise<KeptBackup> {
-    const { jobs } = this.#home;
+  /** Backs up what is replaced, if that is wanted, and names it. What fails here ends the job. */
+  async #secure(job: string, id: string, safety: boolean): Promise<{ replaced?: KeptBackup; undo: string }> {
+    const { jobs, live } = this.#home;
     try {
+      if (!safety) return { undo: (await live.database()).bookmark() };
       // In the turn in which the restore was entered: there is no restore that has forgotten its safety.
       const { id: safetyJob, made } = this.#backups.begin("restore");
       jobs.setRequest(job, { id, attempts: 0, safetyJob } satisfies Request);
-      return await made;
+      const replaced = await made;
+      return { replaced, undo: (await live.database()).bookmark() };
     } catch (error) {
       jobs.end(job, error);
       throw error;
