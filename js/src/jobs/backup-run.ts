@@ -129,7 +129,10 @@ export async function stepBackup(
 }
 
 /** See {@link BackupSteps.abort}. */
-export async function abortBackup(subject: Subject, state: BackupRunState): Promise<void> {
+export async function abortBackup(
+  subject: Pick<Subject, "store" | "name">,
+  state: BackupRunState,
+): Promise<void> {
   checkVersion(state);
   const uploads = uploadsOf(subject);
   if (await isRecorded(subject, state)) return;
@@ -199,7 +202,7 @@ async function finish(uploads: StoreUploads, state: BackupRunState["ltx"], budge
 }
 
 /** Whether the backup's record was stored, by this process or one before. */
-async function isRecorded({ store }: Subject, { draft }: BackupRunState): Promise<boolean> {
+async function isRecorded({ store }: Pick<Subject, "store">, { draft }: BackupRunState): Promise<boolean> {
   try {
     const text = await collectText(await store.get(draft.keys.record));
     return (JSON.parse(text) as { backup?: { id?: string } }).backup?.id === draft.record.id;
@@ -211,7 +214,7 @@ async function isRecorded({ store }: Subject, { draft }: BackupRunState): Promis
   }
 }
 
-function uploadsOf({ store }: Subject): StoreUploads {
+function uploadsOf({ store }: Pick<Subject, "store">): StoreUploads {
   if (store.uploads) return store.uploads;
   const message = `${store.description} takes no objects in parts, which a backup in steps needs; use backup()`;
   throw new PagemarkError("USAGE", message);

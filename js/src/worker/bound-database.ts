@@ -1,6 +1,7 @@
 import { RpcTarget } from "cloudflare:workers";
 import type { WireFailure, WireReply, WireRequest } from "../client/wire.ts";
 import { PagemarkError, type Verification } from "../entry/workerd.ts";
+import { checkOptionalText } from "./arguments.ts";
 import {
   type BatchItem,
   BoundSession,
@@ -9,12 +10,14 @@ import {
   d1Answer,
   describedAll,
 } from "./bound.ts";
-import type { CreateOptions, KeptBackup } from "./database/backups.ts";
+import type { CreateOptions } from "./database/backups.ts";
 import type { Download, DownloadOptions, DumpOptions } from "./database/downloads.ts";
 import type { Job } from "./database/jobs.ts";
+import type { KeptBackup } from "./database/kept-backups.ts";
 import type { DatabaseInfo } from "./database/object.ts";
 import type { Restored, RestoreOptions } from "./database/restores.ts";
 import { databaseObject, type Env } from "./env.ts";
+import { restoreToNew } from "./life.ts";
 
 /** A database, as another Worker has it: SQL in D1's shape, and what D1 has not. */
 export class BoundDatabase extends RpcTarget {
@@ -76,9 +79,16 @@ export class BoundDatabase extends RpcTarget {
     await (await this.#object()).deleteBackup(id);
   }
 
-  /** Puts an earlier state in the place of this one: a backup, or what history still has. */
-  async restore(options: RestoreOptions = {}): Promise<Restored> {
-    return (await this.#object()).restore(options);
+  /**
+   * Puts an earlier state in the place of this one: a backup, or what history still has. With `to` a backup becomes a new
+   * database of that name, and this one stays as it is.
+   */
+  async restore(
+    options: RestoreOptions & { to?: string } = {},
+  ): Promise<Restored & { uuid?: string; name?: string }> {
+    const { to, ...inPlace } = Object(options) as typeof options;
+    if (to === undefined) return (await this.#object()).restore(inPlace);
+    return restoreToNew(this.#env, await this.#uuid(), checkOptionalText(inPlace.at, "at"), to);
   }
 
   /** A backup as a SQLite file; without an id the database as it is now. */

@@ -2,13 +2,14 @@ import { type RpcTarget, WorkerEntrypoint } from "cloudflare:workers";
 import type { WireRequest } from "../client/wire.ts";
 import { PagemarkError } from "../entry/workerd.ts";
 import { app } from "./api/app.ts";
-import { createDatabase } from "./api/databases.ts";
 import { checkText } from "./arguments.ts";
 import { BoundDatabase } from "./bound-database.ts";
 import type { CreateOptions } from "./database/backups.ts";
 import type { DownloadOptions, DumpOptions } from "./database/downloads.ts";
 import type { RestoreOptions } from "./database/restores.ts";
 import { type Env, registry } from "./env.ts";
+import { createDatabase } from "./life.ts";
+import { type OrphanedBackup, orphanedBackups } from "./orphans.ts";
 import type { Registered } from "./registry.ts";
 
 /** What the binding of another Worker says: `props = { database = "shop" }`. */
@@ -26,15 +27,22 @@ export class Entrypoint extends WorkerEntrypoint<Env, Props> implements Bound {
     return app.fetch(request, this.env, this.ctx);
   }
 
-  /** A database by its name or its UUID. */
+  /** A database by its name or its UUID; of one that was deleted, by its UUID, there are the backups. */
   database(idOrName: string): BoundDatabase {
     return new BoundDatabase(this.env, async () => {
       const text = checkText(idOrName, "the name of a database");
-      const found = await registry(this.env).find(text);
+      const found = await registry(this.env).findBackedUp(text);
       if (found) return found.uuid;
       const shown = JSON.stringify(text.slice(0, 100));
       throw new PagemarkError("DATABASE_UNKNOWN", `there is no database ${shown}`);
     });
+  }
+
+  /** The backups of databases that were deleted: `database(backup.database.uuid)` has them. */
+  async orphanedBackups(): Promise<OrphanedBackup[]> {
+    const backups: OrphanedBackup[] = [];
+    for await (const each of orphanedBackups(this.env)) backups.push(each);
+    return backups;
   }
 
   // The rest is about the database that the binding names: `env.DB.backup()`.
@@ -62,7 +70,7 @@ export class Entrypoint extends WorkerEntrypoint<Env, Props> implements Bound {
   deleteBackup(id: string) {
     return this.#bound.deleteBackup(id);
   }
-  restore(options?: RestoreOptions) {
+  restore(options?: RestoreOptions & { to?: string }) {
     return this.#bound.restore(options);
   }
   download(id?: string, options?: DownloadOptions) {

@@ -15,6 +15,12 @@ export interface Registered extends Identity {
   lastBackupOrigin?: string | null;
 }
 
+/** A database that was deleted, and whose backups are still there. */
+export interface Deleted extends Pick<Identity, "uuid" | "name" | "createdAt"> {
+  /** RFC 3339. */
+  deletedAt: string;
+}
+
 export interface ListOptions {
   /** Only databases with it in their name. */
   name?: string | undefined;
@@ -29,21 +35,25 @@ const TABLES = [
   // Listed, and found, only once their objects are there.
   `CREATE TABLE IF NOT EXISTS being_made (name TEXT PRIMARY KEY, uuid TEXT NOT NULL, created_at TEXT NOT NULL)
     WITHOUT ROWID`,
+  // Whose backups are still there.
+  `CREATE TABLE IF NOT EXISTS deleted (uuid TEXT PRIMARY KEY, name TEXT NOT NULL, created_at TEXT NOT NULL,
+    deleted_at TEXT NOT NULL) WITHOUT ROWID`,
   "CREATE TABLE IF NOT EXISTS secrets (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID",
 ];
 /** Databases in a page, where all are wanted. */
 const PAGE = 1000;
 /** What came to the table later, by its name and type. */
 const LATER = { last_backup_at: "TEXT", last_backup_origin: "TEXT" };
+const DELETED = "uuid, name, created_at AS createdAt, deleted_at AS deletedAt";
 const COLUMNS = `uuid, name, created_at AS createdAt, tables, size, last_backup_at AS lastBackupAt,
   last_backup_origin AS lastBackupOrigin`;
 
-/** All databases that there are, a page at a time. */
-export async function* everyDatabase(
-  registry: Pick<Registry, "list"> | DurableObjectStub<Registry>,
-): AsyncGenerator<Registered, void, void> {
+/** All databases that there are, or all that were deleted and have backups, a page at a time. */
+export async function* everyDatabase<T>(
+  list: (options: ListOptions) => PromiseLike<{ databases: T[]; total: number }>,
+): AsyncGenerator<T, void, void> {
   for (let page = 1, left = true; left; page++) {
-    const { databases, total } = await registry.list({ page, perPage: PAGE });
+    const { databases, total } = await list({ page, perPage: PAGE });
     yield* databases;
     left = databases.length === PAGE && page * PAGE < total;
   }
@@ -121,8 +131,33 @@ export class Registry extends DurableObject<Env> {
     this.#sql.exec(sql, createdAt, origin, uuid);
   }
 
-  remove(uuid: string): void {
+  /** Takes a database off the list; with `keep` it is listed among those that were deleted, whose backups stay. */
+  remove(uuid: string, keep: boolean): void {
+    if (keep) {
+      const sql = `INSERT OR IGNORE INTO deleted
+        SELECT uuid, name, created_at, ? FROM databases WHERE uuid = ?`;
+      this.#sql.exec(sql, new Date().toISOString(), uuid);
+    }
     this.#sql.exec("DELETE FROM databases WHERE uuid = ?", uuid);
+  }
+
+  /** A database that was deleted has no backups any more. */
+  forget(uuid: string): void {
+    this.#sql.exec("DELETE FROM deleted WHERE uuid = ?", uuid);
+  }
+
+  /** A database whose backups there may be, by its UUID or its name, or by its UUID when it was deleted. */
+  findBackedUp(idOrName: string): Registered | Deleted | null {
+    const sql = `SELECT ${DELETED} FROM deleted WHERE uuid = ?`;
+    return this.find(idOrName) ?? (this.#rows(sql, idOrName)[0] as unknown as Deleted) ?? null;
+  }
+
+  /** A page of the databases that were deleted and whose backups are there, newest first, and how many there are in all. */
+  listDeleted({ page, perPage }: ListOptions): { databases: Deleted[]; total: number } {
+    const sql = `SELECT ${DELETED} FROM deleted ORDER BY deleted_at DESC, uuid LIMIT ? OFFSET ?`;
+    const databases = this.#rows(sql, perPage, (page - 1) * perPage) as unknown as Deleted[];
+    const { total } = this.#sql.exec<{ total: number }>("SELECT count(*) AS total FROM deleted").one();
+    return { databases, total };
   }
 
   /** 32 random bytes, which URLs are signed with; always the same ones. */

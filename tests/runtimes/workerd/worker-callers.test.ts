@@ -34,6 +34,7 @@ describe("callers through a binding", () => {
     "backup onProgress": (binding, wrong) => binding.database("callers").backup({ onProgress: wrong }),
     deleteBackup: (binding, wrong) => binding.database("callers").deleteBackup(wrong),
     restore: (binding, wrong) => binding.database("callers").restore({ at: wrong }),
+    "restore to": (binding, wrong) => binding.database("callers").restore({ to: wrong ?? 0 }),
     download: (binding, wrong) => binding.database("callers").download("00000000", { range: wrong }),
     "dump tables": (binding, wrong) => binding.database("callers").dump({ tables: wrong, at: "00000000" }),
     "dump dialect": (binding, wrong) => binding.database("callers").dump({ dialect: wrong ?? 0 }),

@@ -12,6 +12,7 @@ import { jobList } from "./job-list.ts";
 import { jobs } from "./jobs.ts";
 import { exactJson, lenientPath, limitBody } from "./limits.ts";
 import { serveOpenApi } from "./openapi.ts";
+import { orphans } from "./orphans.ts";
 import { preview } from "./preview.ts";
 import { queries } from "./queries.ts";
 import { signedFiles } from "./signed-files.ts";
@@ -34,7 +35,7 @@ app.route("/", exec);
 app.route("/", signedFiles);
 app.use(`${BASE}/*`, authenticate, limitBody, exactJson);
 app.use(`${BASE}/accounts/:account_id/*`, ownAccount);
-for (const part of [accounts, databases, queries, jobs, backups, preview, timeTravel, jobList])
+for (const part of [accounts, databases, queries, jobs, backups, preview, orphans, timeTravel, jobList])
   app.route(BASE, part);
 serveOpenApi(app, BASE);
 app.notFound((c) =>

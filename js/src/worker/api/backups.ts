@@ -1,12 +1,13 @@
 import { createRoute, OpenAPIHono, z } from "@hono/zod-openapi";
 import type { Backup } from "../../entry/workerd.ts";
 import { parseRange } from "../byte-range.ts";
-import type { KeptBackup } from "../database/backups.ts";
+import type { KeptBackup } from "../database/kept-backups.ts";
 import { databaseObject } from "../env.ts";
+import { restoreToNew } from "../life.ts";
 import { type ApiContext, adminOnly } from "./auth.ts";
-import { success } from "./envelope.ts";
+import { ApiError, success } from "./envelope.ts";
 import { fileAnswer } from "./files.ts";
-import { found } from "./found.ts";
+import { found, foundBackedUp } from "./found.ts";
 import { answers, BackupPath, DatabasePath, SqlDialect } from "./schemas.ts";
 
 /** Backups, as wrangler 3 makes them, and what it could not do. */
@@ -20,8 +21,17 @@ const Restored = z.object({
     .string()
     .optional()
     .openapi({ description: "the backup of what was replaced; its origin is restore" }),
+  database_id: z.string().optional().openapi({ description: "the new database" }),
+  name: z.string().optional(),
 });
-const BackupInfo = z
+const To = z
+  .string()
+  .max(1000)
+  .optional()
+  .openapi({ description: "the name of a new database, to be made of the backup" });
+const NEEDS_NAME = "that database was deleted: say ?to=NAME to make a new database of its backup";
+/** A backup as lists show it. */
+export const BackupInfo = z
   .object({
     id: z.string(),
     database_id: z.string(),
@@ -56,7 +66,7 @@ backups.openapi(
   async (c) => {
     const { uuid } = await found(c.env, c.req.valid("param").database_id);
     const full = c.req.valid("query").full === "true";
-    return success(c, shown(await databaseObject(c.env, uuid).backup({ full }), uuid)) as never;
+    return success(c, shownBackup(await databaseObject(c.env, uuid).backup({ full }), uuid)) as never;
   },
 );
 
@@ -69,11 +79,11 @@ backups.openapi(
     responses: answers(z.array(BackupInfo), "The backups"),
   }),
   async (c) => {
-    const { uuid } = await found(c.env, c.req.valid("param").database_id);
+    const { uuid } = await foundBackedUp(c.env, c.req.valid("param").database_id);
     const all = await databaseObject(c.env, uuid).backups();
     return success(
       c,
-      all.filter(({ state }) => state === "done").map((each) => shown(each, uuid)),
+      all.filter(({ state }) => state === "done").map((each) => shownBackup(each, uuid)),
     ) as never;
   },
 );
@@ -89,7 +99,7 @@ backups.openapi(
   }),
   async (c) => {
     const { database_id, backup_id } = c.req.valid("param");
-    const { uuid } = await found(c.env, database_id);
+    const { uuid } = await foundBackedUp(c.env, database_id);
     await databaseObject(c.env, uuid).deleteBackup(backup_id);
     return success(c, null) as never;
   },
@@ -109,7 +119,7 @@ backups.openapi(
   async (c) => {
     const { database_id, backup_id } = c.req.valid("param");
     const { format, dialect } = c.req.valid("query");
-    const { uuid } = await found(c.env, database_id);
+    const { uuid } = await foundBackedUp(c.env, database_id);
     const object = databaseObject(c.env, uuid);
     const range = parseRange(c.req.header("range"));
     const download = {
@@ -127,20 +137,28 @@ backups.openapi(
   createRoute({
     method: "post",
     path: `${PATH}/{backup_id}/restore`,
-    summary: "Puts a backup in the place of the database; what it replaces is backed up first",
+    summary:
+      "Puts a backup in the place of the database, which is backed up first; or makes a new database of it",
     middleware: [adminOnly] as const,
-    request: { params: BackupPath },
+    request: { params: BackupPath, query: z.object({ to: To }) },
     responses: answers(Restored, "It is in place"),
   }),
   async (c) => {
     const { database_id, backup_id } = c.req.valid("param");
-    const { uuid } = await found(c.env, database_id);
-    const { bookmark, undo, safety } = await databaseObject(c.env, uuid).restore({ at: backup_id });
-    return success(c, { bookmark, previous_bookmark: undo, safety_backup: safety?.id }) as never;
+    const { to } = c.req.valid("query");
+    const source = await foundBackedUp(c.env, database_id);
+    if (to === undefined) {
+      if ("deletedAt" in source) throw new ApiError(400, 7400, NEEDS_NAME, "/to");
+      const { bookmark, undo, safety } = await databaseObject(c.env, source.uuid).restore({ at: backup_id });
+      return success(c, { bookmark, previous_bookmark: undo, safety_backup: safety?.id }) as never;
+    }
+    const { bookmark, undo, uuid, name } = await restoreToNew(c.env, source.uuid, backup_id, to);
+    return success(c, { bookmark, previous_bookmark: undo, database_id: uuid, name }) as never;
   },
 );
 
-function shown(backup: Backup & Partial<KeptBackup>, uuid: string) {
+/** As the API shows it. */
+export function shownBackup(backup: Backup & Partial<KeptBackup>, uuid: string) {
   const { id, createdAt, state, tables, size, kind, bookmark, storedSize, origin, missed } = backup;
   return {
     id,

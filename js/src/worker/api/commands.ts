@@ -1,6 +1,6 @@
 /** What `/exec` can be told, and of which database; of all of them when none is named. */
 export interface Command {
-  action: "backup" | "show-databases" | "show-backups" | "create" | "release" | "status";
+  action: "backup" | "show-databases" | "show-backups" | "show-orphans" | "create" | "release" | "status";
   database: string | undefined;
   /** Whether it changes something. */
   writes: boolean;
@@ -10,6 +10,7 @@ const NAME = String.raw`(?:\s+(?:"((?:[^"]|"")+)"|'((?:[^']|'')+)'|([\w.-]+)))?`
 const FORMS: readonly [RegExp, Command["action"], boolean][] = [
   [form(String.raw`BACKUP\s+DATABASE${NAME}`), "backup", true],
   [form(String.raw`SHOW\s+DATABASES`), "show-databases", false],
+  [form(String.raw`SHOW\s+ORPHANED\s+BACKUPS`), "show-orphans", false],
   [form(String.raw`SHOW\s+BACKUPS(?:\s+FROM)?${NAME}`), "show-backups", false],
   [form(String.raw`CHECKPOINT\s+CREATE${NAME}`), "create", true],
   [form(String.raw`SNAPSHOT\s+PREPARE${NAME}`), "create", true],

@@ -1,9 +1,8 @@
 import { createRoute, OpenAPIHono, z } from "@hono/zod-openapi";
-import { PagemarkError } from "../../entry/workerd.ts";
-import { checkName } from "../arguments.ts";
 import { parseRange } from "../byte-range.ts";
-import { databaseObject, type Env, registry } from "../env.ts";
-import { JURISDICTIONS, type Jurisdiction, jurisdictionOf } from "../jurisdiction.ts";
+import { databaseObject, registry } from "../env.ts";
+import { JURISDICTIONS, jurisdictionOf } from "../jurisdiction.ts";
+import { createDatabase, deleteDatabase } from "../life.ts";
 import type { Registered } from "../registry.ts";
 import { type ApiContext, adminOnly } from "./auth.ts";
 import { success } from "./envelope.ts";
@@ -128,7 +127,7 @@ databases.openapi(
     responses: answers(z.null(), "It is gone"),
   }),
   async (c) => {
-    await deleteDatabase(c.env, (await found(c.env, c.req.valid("param").database_id)).uuid);
+    await deleteDatabase(c.env, await found(c.env, c.req.valid("param").database_id));
     return success(c, null) as never;
   },
 );
@@ -157,43 +156,6 @@ databases.openapi(
     return fileAnswer(c, await object.download(at, { range })) as never;
   },
 );
-
-/** Where a database is to be. */
-interface Whereabouts {
-  /** It never leaves this. */
-  jurisdiction?: Jurisdiction | null | undefined;
-  location?: DurableObjectLocationHint | null | undefined;
-}
-
-/** Makes a database: first its name, then its object. */
-export async function createDatabase(
-  env: Env,
-  name: string,
-  { jurisdiction, location }: Whereabouts = {},
-): Promise<Registered> {
-  if (jurisdiction) checkJurisdiction(env, jurisdiction);
-  const begun = await registry(env).begin(checkName(name), jurisdiction ?? undefined);
-  const identity = location ? { ...begun, location } : begun;
-  const object = databaseObject(env, identity.uuid, location ?? undefined);
-  const { tables, size } = await object.create(identity);
-  return { ...(await registry(env).enter(identity, tables, size)), ...(location && { location }) };
-}
-
-/** @throws PagemarkError `USAGE` where there is no such jurisdiction: before anything is entered anywhere */
-function checkJurisdiction(env: Env, jurisdiction: Jurisdiction): void {
-  try {
-    env.DATABASES.jurisdiction(jurisdiction);
-  } catch (error) {
-    const message = `jurisdiction: there is no ${jurisdiction} where this Worker runs; workerd on your own machine has no jurisdictions`;
-    throw new PagemarkError("USAGE", message, {}, { cause: error });
-  }
-}
-
-/** Ends a database: first its object, so that one that is still listed can be deleted again. */
-export async function deleteDatabase(env: Env, uuid: string): Promise<void> {
-  await databaseObject(env, uuid).destroy();
-  await registry(env).remove(uuid);
-}
 
 /** As a list shows it. */
 function shown(database: Registered, client: string | undefined) {

@@ -1,5 +1,6 @@
 import { createRoute, OpenAPIHono, z } from "@hono/zod-openapi";
 import { databaseObject, type Env, registry } from "../env.ts";
+import { orphanedBackups } from "../orphans.ts";
 import { everyDatabase, type Registered } from "../registry.ts";
 import { type ApiContext, authenticate } from "./auth.ts";
 import { type Command, parseCommand } from "./commands.ts";
@@ -11,7 +12,7 @@ import { stringify } from "./json.ts";
 export const exec = new OpenAPIHono<ApiContext>();
 
 const HELP =
-  "there are BACKUP DATABASE [name], SHOW DATABASES, SHOW BACKUPS [FROM name], CHECKPOINT CREATE [name], CHECKPOINT RELEASE [name] and SHOW CHECKPOINTS [name]";
+  "there are BACKUP DATABASE [name], SHOW DATABASES, SHOW BACKUPS [FROM name], SHOW ORPHANED BACKUPS, CHECKPOINT CREATE [name], CHECKPOINT RELEASE [name] and SHOW CHECKPOINTS [name]";
 
 const Answer = z.object({
   query: z.string(),
@@ -53,9 +54,11 @@ exec.openapi(
 type Row = Record<string, unknown>;
 
 async function run(env: Env, { action, database }: Command): Promise<Row[]> {
+  if (action === "show-orphans") return showOrphans(env);
   const databases: Registered[] = [];
+  const list = registry(env);
   if (database) databases.push(await found(env, database));
-  else for await (const each of everyDatabase(registry(env))) databases.push(each);
+  else for await (const each of everyDatabase((options) => list.list(options))) databases.push(each);
   if (action === "show-databases") {
     return databases.map(({ uuid, name, createdAt, size }) => ({ name, id: uuid, createdAt, size }));
   }
@@ -84,6 +87,15 @@ async function run(env: Env, { action, database }: Command): Promise<Row[]> {
       if (checkpoint) rows.push({ database: name, in_progress: action !== "release", ...checkpoint });
       else rows.push({ database: name, in_progress: false });
     }
+  }
+  return rows;
+}
+
+async function showOrphans(env: Env): Promise<Row[]> {
+  const rows: Row[] = [];
+  for await (const { database, id, createdAt, kind, size, state } of orphanedBackups(env)) {
+    const { name, uuid, deletedAt } = database;
+    rows.push({ database: name, databaseId: uuid, deletedAt, id, createdAt, kind, size, state });
   }
   return rows;
 }

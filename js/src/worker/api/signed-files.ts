@@ -9,6 +9,8 @@ import type { ApiContext } from "./auth.ts";
 export const signedFiles = new Hono<ApiContext>();
 
 const FILES = "/files/";
+/** The database that a file is uploaded for, and the file's MD5, or another number. */
+const UPLOAD = /^imports\/([0-9a-f-]{36})\.([0-9a-f]{16,32})\.sql$/;
 
 signedFiles.on(["GET", "HEAD"], `${FILES}exports/:name`, async (c) => {
   return (await isAllowed(c)) ? serveFile(c.env.BACKUPS, keyIn(c), c.req.raw) : refused();
@@ -17,8 +19,14 @@ signedFiles.on(["GET", "HEAD"], `${FILES}exports/:name`, async (c) => {
 signedFiles.put(`${FILES}imports/:name`, async (c) => {
   if (!(await isAllowed(c))) return refused();
   const key = keyIn(c);
-  const md5 = /\.([0-9a-f]{32})\.sql$/.exec(key)?.[1];
-  return storeFile(c.env.BACKUPS, key, c.req.raw, md5);
+  const [, uuid = "", hex = ""] = UPLOAD.exec(key) ?? [];
+  const isThere = async () => (await registry(c.env).find(uuid)) !== null;
+  if (!(await isThere())) return deleted();
+  const answer = await storeFile(c.env.BACKUPS, key, c.req.raw, hex.length === 32 ? hex : undefined);
+  // Who deletes a database deletes what was uploaded for it before, not what arrives meanwhile.
+  if (await isThere()) return answer;
+  await c.env.BACKUPS.delete(key);
+  return deleted();
 });
 
 /** The URL that opens a file for an hour. */
@@ -54,8 +62,16 @@ function keyOf(env: Env): Promise<CryptoKey> {
 }
 
 function refused(): Response {
-  return new Response("The link is not valid, or not any more: it is for one hour.\n", {
-    status: 403,
+  return plain(403, "This link is invalid or has expired; links are valid for one hour.");
+}
+
+function deleted(): Response {
+  return plain(404, "The database that this file is for has been deleted; nothing was kept of the file.");
+}
+
+function plain(status: number, text: string): Response {
+  return new Response(`${text}\n`, {
+    status,
     headers: { "content-type": "text/plain; charset=utf-8", "cache-control": "no-store" },
   });
 }

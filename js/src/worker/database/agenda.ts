@@ -8,6 +8,7 @@ const TABLE =
 export class Agenda {
   readonly #storage: DurableObjectStorage;
   #isThere = false;
+  #isOver = false;
 
   constructor(storage: DurableObjectStorage) {
     this.#storage = storage;
@@ -52,12 +53,18 @@ export class Agenda {
     return row?.task as Task | undefined;
   }
 
+  /** Nothing comes up any more: the alarm is somebody else's. */
+  end(): void {
+    this.#isOver = true;
+  }
+
   /** Sets the alarm for what comes up next. */
   async rearm(): Promise<void> {
     await this.#setAlarm();
   }
 
   async #setAlarm(): Promise<void> {
+    if (this.#isOver) return;
     const [row] = this.#exec("SELECT min(due_ms) AS due_ms FROM pagemark_agenda");
     const due = row?.due_ms as number | null | undefined;
     if (due === null || due === undefined) await this.#storage.deleteAlarm();
@@ -65,6 +72,7 @@ export class Agenda {
   }
 
   #exec(sql: string, ...bindings: (string | number)[]): Record<string, SqlStorageValue>[] {
+    if (this.#isOver) return [];
     if (!this.#isThere) {
       this.#storage.sql.exec(TABLE);
       this.#isThere = true;

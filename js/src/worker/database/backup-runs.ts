@@ -1,5 +1,12 @@
 import type { Database, Hold } from "../../entry/engine.workerd.ts";
-import { type Backup, type BackupRunState, type BackupSteps, backupSteps } from "../../entry/workerd.ts";
+import {
+  type Backup,
+  type BackupRunState,
+  type BackupSteps,
+  backupSteps,
+  type Store,
+} from "../../entry/workerd.ts";
+import { abortBackup } from "../../jobs/backup-run.ts";
 import type { Home } from "./home.ts";
 import { SavedState } from "./saved-state.ts";
 
@@ -18,6 +25,8 @@ interface Saved {
   run: BackupRunState;
 }
 
+/** Of the saved state. */
+const NAME = "backup";
 /** Pages packed in one request or alarm, whose processor time is bounded: one or two seconds of work. */
 const SLICE_BYTES = 16 << 20;
 /** For how long a backup may take with nobody going on with it, in milliseconds. */
@@ -31,7 +40,7 @@ export class BackupRuns {
 
   constructor(home: Home) {
     this.#home = home;
-    this.#saved = new SavedState(home.storage, "backup");
+    this.#saved = new SavedState(home.storage, NAME);
     home.live.onOpened((database) => {
       const saved = this.#saved.load();
       // Before the next commit, which may drop the state that is backed up.
@@ -57,7 +66,7 @@ export class BackupRuns {
       name: this.#home.backupName,
       safety,
     });
-    let run = await this.#begun(id, database, steps, full);
+    let run = await this.#begun(id, database, steps, full, check);
     try {
       for (let end = Number.POSITIVE_INFINITY, bytes = 0; bytes < end; ) {
         check();
@@ -92,18 +101,31 @@ export class BackupRuns {
     database: Database,
     steps: BackupSteps,
     full: () => Promise<boolean>,
+    check: () => void,
   ): Promise<BackupRunState> {
     const saved = this.#saved.load();
     if (saved?.id === id) return saved.run;
     // Of a job that ended without a word.
     if (saved) await steps.abort(saved.run).catch(() => {});
     this.end();
+    check();
     const isFull = await full();
     this.#hold = database.hold({ leaseMs: LEASE_MS });
     const run = await steps.start({ full: isFull, at: this.#hold.bookmark });
     this.#saved.save({ id, run });
     return run;
   }
+}
+
+/** Gives up the backup that an object left under way when its database was deleted: nothing of it stays in the store. */
+export async function abandonBackup(
+  storage: DurableObjectStorage,
+  place: { store: Store; name: string },
+): Promise<void> {
+  const saved = new SavedState<Saved>(storage, NAME);
+  const left = saved.load();
+  if (left) await abortBackup(place, left.run);
+  saved.drop();
 }
 
 /** Nothing when history has it no more: then the next step says so. */

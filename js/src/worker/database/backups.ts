@@ -1,10 +1,9 @@
-import { type Backup, Backups } from "../../entry/workerd.ts";
+import type { Backup, Backups } from "../../entry/workerd.ts";
 import { registry } from "../env.ts";
 import { type BackupProgress, BackupRuns } from "./backup-runs.ts";
 import type { Home } from "./home.ts";
-import { Origins } from "./origins.ts";
-import { Removals } from "./removals.ts";
-import { isChainOld, type Origin, retention } from "./retention.ts";
+import { type KeptBackup, KeptBackups } from "./kept-backups.ts";
+import { isChainOld, type Origin } from "./retention.ts";
 import { delayOf, missedPeriods, nextPeriod, period } from "./schedule.ts";
 
 export interface CreateOptions {
@@ -12,14 +11,6 @@ export interface CreateOptions {
   full?: boolean | undefined;
   /** Called after every step. */
   onProgress?: ((progress: BackupProgress) => unknown) | undefined;
-}
-
-/** A backup, and why there is one. */
-export interface KeptBackup extends Backup {
-  /** Who wanted it: `automatic` by the schedule, `restore` before a restore replaced the database. */
-  origin: Origin;
-  /** How many periods of the schedule before it had no backup. */
-  missed: number;
 }
 
 /** All it takes to go on with a backup after an eviction. */
@@ -42,8 +33,7 @@ const STEP_LEASE_MS = 20_000;
 /** The database's backups in R2: makes them one after the other, and keeps what is to be kept. */
 export class DatabaseBackups {
   readonly #home: Home;
-  readonly #origins: Origins;
-  readonly #removals: Removals;
+  readonly #kept: KeptBackups;
   readonly #runs: BackupRuns;
   readonly #waiting = new Map<string, Waiting>();
   #running: Promise<void> | undefined;
@@ -51,8 +41,7 @@ export class DatabaseBackups {
   constructor(home: Home) {
     this.#home = home;
     this.#runs = new BackupRuns(home);
-    this.#origins = new Origins(home.storage.sql);
-    this.#removals = new Removals(home.storage.sql, home.store);
+    this.#kept = new KeptBackups(home);
     // What an alarm that was cut off took off the agenda, or what was begun before an eviction.
     this.schedule().catch(() => {});
     if (home.jobs.unfinished("backup")) home.agenda.setBy("backup", Date.now()).catch(() => {});
@@ -80,32 +69,31 @@ export class DatabaseBackups {
   }
 
   /** Every backup that is kept, newest first. */
-  async list(): Promise<KeptBackup[]> {
-    const all = await (await this.stored()).list();
-    const { gone } = this.#retention(all);
-    const kept = all.filter(({ id }) => !gone.has(id));
-    const missed = this.#origins.missed();
-    const origins = this.#origins.of(kept);
-    return kept.map((backup, at) => ({
-      ...backup,
-      origin: origins[at]?.origin ?? "manual",
-      missed: missed.get(backup.id) ?? 0,
-    }));
+  list(): Promise<KeptBackup[]> {
+    return this.#kept.list();
+  }
+
+  find(id: string | undefined): Promise<KeptBackup> {
+    return this.#kept.find(id);
   }
 
   /** Deletes a backup; what others are made of it stays till they are gone. */
   async delete(idOrPrefix: string): Promise<void> {
-    const { id } = await (await this.stored()).find(idOrPrefix);
-    this.#origins.delete(id);
-    // It may have been the one that has the present state.
+    // It may be the one that has the present state.
     this.#home.storage.kv.delete("backedUpBookmark");
-    await this.#removeUnneeded();
+    await this.#kept.delete(idOrPrefix);
     this.#tell((await this.list()).find(({ state }) => state === "done"));
   }
 
   /** All that is in the store. */
   stored(): Promise<Backups> {
-    return Backups.open(this.#home.backupName, this.#home.store);
+    return this.#kept.stored();
+  }
+
+  /** Ends all of it, with the database: those who wait get `error`. Nothing is done any more when this resolves. */
+  async stop(error: unknown): Promise<void> {
+    for (const { failed } of this.#waiting.values()) failed(error);
+    await this.#running?.catch(() => {});
   }
 
   /** Goes on with what there is to do, and sees to it that the next alarm does. Once at a time. */
@@ -155,7 +143,7 @@ export class DatabaseBackups {
       return;
     }
     // What cannot be deleted now stays noted down, for the next time.
-    await this.#removeUnneeded().catch(() => {});
+    await this.#kept.removeUnneeded().catch(() => {});
     // One may have come meanwhile, and waits.
     if (jobs.unfinished("backup")) await agenda.setNext("backup");
     else await agenda.drop("backup");
@@ -178,7 +166,7 @@ export class DatabaseBackups {
         () => jobs.check(id),
       );
       if (!backup) return false;
-      this.#origins.add(backup.id, origin, missed);
+      this.#kept.add(backup.id, origin, missed);
       this.#tell({ ...backup, origin });
       const { bookmark } = this.#runs;
       if (bookmark !== undefined) this.#home.storage.kv.put("backedUpBookmark", bookmark);
@@ -201,23 +189,7 @@ export class DatabaseBackups {
   }
 
   async #isChainOld(): Promise<boolean> {
-    const oldestFirst = (await (await this.stored()).list()).reverse();
-    return isChainOld(this.#origins.of(oldestFirst), this.#home.keepMs, Date.now());
-  }
-
-  #retention(newestFirst: readonly Backup[]) {
-    // One whose record is damaged has no id, and is no one's to delete.
-    const sound = newestFirst.filter(({ state }) => state === "done").reverse();
-    return retention(this.#origins.of(sound), this.#home.keepMs, Date.now());
-  }
-
-  async #removeUnneeded(): Promise<void> {
-    const stored = await this.stored();
-    const { removable } = this.#retention(await stored.list());
-    if (removable.size > 0) {
-      this.#removals.add(await stored.removalKeys(removable));
-      this.#origins.forget(removable);
-    }
-    await this.#removals.run();
+    const known = this.#kept.known(await (await this.stored()).list());
+    return isChainOld(known, this.#home.keepMs, Date.now());
   }
 }

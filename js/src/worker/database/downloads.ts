@@ -2,8 +2,8 @@ import { type Backup, type Dialect, type Moment, PagemarkError } from "../../ent
 import { momentStream } from "../../jobs/moment-stream.ts";
 import { type ByteRange, type ByteSpan, spanOf } from "../byte-range.ts";
 import { BOOKMARK, ID } from "./at.ts";
-import type { DatabaseBackups } from "./backups.ts";
 import type { Home } from "./home.ts";
+import type { KeptBackups } from "./kept-backups.ts";
 import { remade } from "./remade.ts";
 
 export interface DownloadOptions {
@@ -34,10 +34,10 @@ export interface DumpOptions {
 
 /** The database and its backups as files. */
 export class Downloads {
-  readonly #home: Home;
-  readonly #backups: DatabaseBackups;
+  readonly #home: Pick<Home, "identity" | "database">;
+  readonly #backups: Pick<KeptBackups, "stored">;
 
-  constructor(home: Home, backups: DatabaseBackups) {
+  constructor(home: Pick<Home, "identity" | "database">, backups: Pick<KeptBackups, "stored">) {
     this.#home = home;
     this.#backups = backups;
   }

@@ -2,6 +2,7 @@ import { PagemarkError } from "../../entry/workerd.ts";
 
 interface Waiting {
   enter(): void;
+  refuse(error: unknown): void;
   timer: ReturnType<typeof setTimeout>;
 }
 
@@ -12,6 +13,7 @@ const LONGEST_WAIT_MS = 30_000;
 /** Holds requests back while the database is replaced, and lets them in afterwards, in the order in which they came. */
 export class Gate {
   #closedFor: string | undefined;
+  #ended: { error: unknown } | undefined;
   readonly #waiting = new Set<Waiting>();
 
   /** What it is closed for. */
@@ -24,7 +26,19 @@ export class Gate {
     this.#closedFor = reason;
   }
 
+  /** Nobody enters ever again, nor waits. */
+  end(error: unknown): void {
+    this.#ended = { error };
+    this.#closedFor = "over";
+    for (const { refuse, timer } of this.#waiting) {
+      clearTimeout(timer);
+      refuse(error);
+    }
+    this.#waiting.clear();
+  }
+
   open(): void {
+    if (this.#ended) return;
     this.#closedFor = undefined;
     const waiting = [...this.#waiting];
     this.#waiting.clear();
@@ -45,6 +59,7 @@ export class Gate {
   }
 
   #wait(reason: string): Promise<void> {
+    if (this.#ended) return Promise.reject(this.#ended.error);
     const overloaded = (why: string) =>
       new PagemarkError("OVERLOADED", `the database is ${reason}, and ${why}; try again in a moment`);
     if (this.#waiting.size >= MOST_WAITING) {
@@ -55,7 +70,7 @@ export class Gate {
         this.#waiting.delete(waiting);
         refuse(overloaded(`this request has waited for ${LONGEST_WAIT_MS / 1000} s`));
       }, LONGEST_WAIT_MS);
-      const waiting: Waiting = { enter, timer };
+      const waiting: Waiting = { enter, refuse, timer };
       this.#waiting.add(waiting);
     });
   }

@@ -42,15 +42,13 @@ export class Home {
     this.store = r2(env.BACKUPS);
   }
 
-  /** The name of its backups in the store: readable, and no other database's, also of one that had its name before. */
   get backupName(): string {
-    const { name, uuid } = this.identity;
-    return `${name}-${uuid.slice(0, 8)}`;
+    return backupName(this.identity);
   }
 
   /** For how long automatic backups are kept, in milliseconds. */
   get keepMs(): number {
-    return setting(this.env.PAGEMARK_KEEP_HOURS, 24) * HOUR_MS;
+    return keepMs(this.env);
   }
 
   /** How many of SQLite's instructions a request may take; see `Database.limited` of the engine. */
@@ -70,4 +68,14 @@ export class Home {
     // It may have been closed while this waited for it to open.
     return this.gate.closedFor === undefined ? database : this.database();
   }
+}
+
+/** The name of a database's backups in the store: readable, and no other database's, also of one that had its name before. */
+export function backupName({ name, uuid }: Pick<Identity, "name" | "uuid">): string {
+  return `${name}-${uuid.slice(0, 8)}`;
+}
+
+/** For how long automatic backups are kept, in milliseconds. */
+export function keepMs(env: Env): number {
+  return setting(env.PAGEMARK_KEEP_HOURS, 24) * HOUR_MS;
 }

@@ -60,6 +60,11 @@ export class Jobs {
     throw new PagemarkError("JOB_UNKNOWN", "there is no such job; those that ended a day ago are forgotten");
   }
 
+  /** Asks all to end. */
+  cancelAll(): void {
+    this.#sql.exec(`UPDATE pagemark_jobs SET state = 'canceling' WHERE NOT ${ENDED}`);
+  }
+
   /** @throws PagemarkError `CANCELED` when somebody has asked it to end */
   check(id: string): void {
     const asked = "SELECT 1 FROM pagemark_jobs WHERE id = ? AND state = 'canceling'";

@@ -49,8 +49,7 @@ export class Live {
   }
 
   async #open(): Promise<Database> {
-    closeQuietly(open.get(this.#uuid));
-    open.delete(this.#uuid);
+    closeLeft(this.#uuid);
     const database = await Database.open({
       name: this.#uuid,
       store: this.#store,
@@ -63,11 +62,12 @@ export class Live {
   }
 }
 
-/** Its storage belongs to an object that is gone. */
-function closeQuietly(database: Database | undefined): void {
+/** Closes what an object that is gone had open in this isolate. */
+export function closeLeft(uuid: string): void {
   try {
-    database?.close();
+    open.get(uuid)?.close();
   } catch {
     // What it had not committed is gone with it.
   }
+  open.delete(uuid);
 }

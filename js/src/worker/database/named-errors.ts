@@ -3,14 +3,18 @@ import type { Identity } from "./home.ts";
 
 /**
  * Makes what the methods of an object's class throw name the database as its users do: inside, it goes by its UUID, and
- * in the store by its name with the beginning of that.
+ * in the store by its name with the beginning of that. `wait` ends a call before its time, if need be.
  */
-export function nameErrors(prototype: object, identityOf: (object: never) => Identity | undefined): void {
+export function nameErrors<T extends object>(
+  prototype: T,
+  identityOf: (object: T) => Identity | undefined,
+  wait: (object: T, name: string, call: Promise<unknown>) => Promise<unknown>,
+): void {
   for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(prototype))) {
     if (typeof value !== "function" || name === "constructor") continue;
-    const method = async function (this: never, ...args: unknown[]) {
+    const method = async function (this: T, ...args: unknown[]) {
       try {
-        return await value.apply(this, args);
+        return await wait(this, name, (async () => value.apply(this, args))());
       } catch (error) {
         const identity = identityOf(this);
         throw identity ? named(error, identity) : error;

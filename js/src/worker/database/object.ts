@@ -1,6 +1,6 @@
 import { DurableObject } from "cloudflare:workers";
 import type { WireRequest, WireResult } from "../../client/wire.ts";
-import { PagemarkError, r2, type Verification } from "../../entry/workerd.ts";
+import type { Verification } from "../../entry/workerd.ts";
 import {
   checkAt,
   checkCreate,
@@ -13,17 +13,19 @@ import {
 } from "../arguments.ts";
 import { type Env, registry } from "../env.ts";
 import type { ExportRequest, ImportRequest, Told } from "../jobs/index.ts";
-import { type CreateOptions, DatabaseBackups, type KeptBackup } from "./backups.ts";
+import { type CreateOptions, DatabaseBackups } from "./backups.ts";
+import { Callers } from "./callers.ts";
 import { Checkpoint, type CheckpointStatus } from "./checkpoint.ts";
+import { DeletedDatabase, unknownDatabase } from "./deleted.ts";
 import { type Download, type DownloadOptions, Downloads, type DumpOptions } from "./downloads.ts";
 import { Home, type Identity } from "./home.ts";
 import type { Job } from "./jobs.ts";
+import type { KeptBackup, KeptBackups } from "./kept-backups.ts";
 import { measure } from "./measure.ts";
 import { nameErrors } from "./named-errors.ts";
 import { Polled } from "./polled.ts";
 import { previewRestore, type RestorePreview } from "./preview.ts";
 import { type Query, type QueryOptions, type QueryResult, runRequest } from "./queries.ts";
-import { Removals } from "./removals.ts";
 import { Reports } from "./reports.ts";
 import { type Restored, type RestoreOptions, Restores } from "./restores.ts";
 import { checkReached, lastOf } from "./sessions.ts";
@@ -37,15 +39,27 @@ export interface DatabaseInfo extends Identity {
   size: number;
 }
 
-/** In milliseconds. */
-const END_AGAIN_MS = 600_000;
+/** Whoever deletes a database waits no longer than this until all of it is cleared away, in milliseconds. */
+const LONGEST_END_MS = 5000;
 
 /** One SQLite database, in the storage of a Durable Object. */
 export class Database extends DurableObject<Env> {
   #parts: Parts | undefined;
+  #deleted: DeletedDatabase | undefined;
+  readonly #callers = new Callers();
+
+  static {
+    nameErrors(
+      Database.prototype,
+      ({ ctx: { storage } }) => storage.kv.get<Identity>("identity") ?? DeletedDatabase.identity(storage),
+      // Who deletes waits for the end, and the alarm is nobody's call.
+      (object, name, call) => (name === "destroy" || name === "alarm" ? call : object.#callers.wait(call)),
+    );
+  }
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
+    this.#deleted = DeletedDatabase.load(ctx.storage, env);
     const identity = ctx.storage.kv.get<Identity>("identity");
     if (identity) this.#parts = new Parts(ctx, env, identity);
   }
@@ -60,28 +74,18 @@ export class Database extends DurableObject<Env> {
     return this.info();
   }
 
-  /** Ends it; also one that has ended already. Backups stay where they are. */
-  async destroy(): Promise<void> {
+  /**
+   * Ends it; also one that has ended already. All calls end at once, with `DATABASE_UNKNOWN`, and what is under way leaves
+   * nothing. Backups stay; gives whether there may be any.
+   */
+  async destroy(identity: Identity): Promise<boolean> {
     const parts = this.#parts;
     this.#parts = undefined;
-    this.ctx.storage.kv.delete("identity");
-    this.ctx.storage.kv.put("ended", true);
-    await parts?.polled.removeAll().catch(() => {});
-    await parts?.home.live.close();
-    await this.#end();
-  }
-
-  /** Leaves nothing; first goes what is still to be deleted from the store, as soon as that can be done. */
-  async #end(): Promise<void> {
-    const { storage } = this.ctx;
-    await storage.setAlarm(Date.now() + END_AGAIN_MS);
-    try {
-      await new Removals(storage.sql, r2(this.env.BACKUPS)).run();
-    } catch {
-      return;
-    }
-    await storage.deleteAlarm();
-    await storage.deleteAll();
+    this.#deleted ??= DeletedDatabase.begin(this.ctx.storage, this.env, parts?.home.identity ?? identity);
+    const error = unknownDatabase();
+    this.#callers.end(error);
+    const cleared = this.#deleted.clear(parts?.stop(error));
+    return Promise.race([cleared, scheduler.wait(LONGEST_END_MS).then(() => true)]);
   }
 
   async info(): Promise<DatabaseInfo> {
@@ -141,11 +145,17 @@ export class Database extends DurableObject<Env> {
 
   /** Every backup that is kept, newest first. */
   backups(): Promise<KeptBackup[]> {
-    return this.#known.backups.list();
+    return this.#kept.backups.list();
+  }
+
+  /** The backup that an id means, or its first eight digits; the newest unless given. @throws PagemarkError `BACKUP_UNKNOWN` */
+  findBackup(at?: string): Promise<KeptBackup> {
+    return this.#kept.backups.find(checkOptionalText(at, "the id"));
   }
 
   async deleteBackup(id: string): Promise<void> {
-    return this.#known.backups.delete(checkText(id, "the id"));
+    checkText(id, "the id");
+    return this.#parts || !this.#deleted ? this.#known.backups.delete(id) : this.#deleted.deleteBackup(id);
   }
 
   /** Puts an earlier state in the place of this one. */
@@ -154,6 +164,11 @@ export class Database extends DurableObject<Env> {
     const restored = await restores.restore(checkRestore(options));
     this.ctx.waitUntil(reports.tell(measure(await home.database())));
     return restored;
+  }
+
+  /** Fills the database, which is new, from a backup of another one, by that one's name in the store. */
+  adopt(from: string, id: string): Promise<Restored> {
+    return this.#known.restores.adopt(from, id);
   }
 
   /** What the restore of a backup would change. */
@@ -165,17 +180,17 @@ export class Database extends DurableObject<Env> {
   /** A backup as a database file; without `at` the database as it is now. */
   async download(at?: string, options: DownloadOptions = {}): Promise<Download> {
     const id = checkOptionalText(at, "the id");
-    return sent(await this.#known.downloads.file(id, checkDownload(options)));
+    return sent(await this.#kept.downloads.file(id, checkDownload(options)));
   }
 
   /** A state as SQL. */
   async dump(options: DumpOptions = {}): Promise<Download> {
-    return sent(await this.#known.downloads.sql(checkDump(options)));
+    return sent(await this.#kept.downloads.sql(checkDump(options)));
   }
 
   /** A backup as one LTX file that `litestream restore` takes. */
   async ltx(at: string, options: DownloadOptions = {}): Promise<Download> {
-    return sent(await this.#known.downloads.ltx(at, checkDownload(options)));
+    return sent(await this.#kept.downloads.ltx(at, checkDownload(options)));
   }
 
   /** A copy without free space, as a database file. */
@@ -188,7 +203,7 @@ export class Database extends DurableObject<Env> {
   /** Proves what is stored, of one backup or of all. */
   async verify(at?: string): Promise<Verification> {
     const id = checkOptionalText(at, "the id");
-    return (await this.#known.backups.stored()).verify(id === undefined ? {} : { at: id });
+    return (await this.#kept.backups.stored()).verify(id === undefined ? {} : { at: id });
   }
 
   /** What is under way, and what ended during the last day; newest first. */
@@ -237,7 +252,10 @@ export class Database extends DurableObject<Env> {
   }
 
   override async alarm(): Promise<void> {
-    if (!this.#parts) return this.ctx.storage.kv.get("ended") ? this.#end() : undefined;
+    if (!this.#parts) {
+      await this.#deleted?.clear();
+      return;
+    }
     const { home, backups, restores, polled } = this.#parts;
     const now = Date.now();
     for (let task = home.agenda.take(now); task; task = home.agenda.take(now)) {
@@ -255,13 +273,17 @@ export class Database extends DurableObject<Env> {
 
   get #known(): Parts {
     if (this.#parts) return this.#parts;
-    throw new PagemarkError("DATABASE_UNKNOWN", "there is no such database; it may have been deleted");
+    throw unknownDatabase();
+  }
+
+  /** What a database that was deleted has, too. */
+  get #kept(): {
+    readonly backups: Pick<KeptBackups, "list" | "find" | "stored">;
+    readonly downloads: Downloads;
+  } {
+    return this.#parts ?? this.#deleted ?? this.#known;
   }
 }
-
-nameErrors(Database.prototype, ({ ctx }: { ctx: DurableObjectState }) =>
-  ctx.storage.kv.get<Identity>("identity"),
-);
 
 /** What an object is made of, once there is a database. */
 class Parts {
@@ -281,6 +303,16 @@ class Parts {
     this.checkpoint = new Checkpoint(this.home);
     this.polled = new Polled(this.home);
     this.reports = new Reports((tables, size) => registry(env).report(identity.uuid, tables, size));
+  }
+
+  /** Ends all that is under way: what waits gets `error`, and nothing is done any more when this resolves. */
+  async stop(error: unknown): Promise<void> {
+    const { agenda, gate, jobs, live } = this.home;
+    agenda.end();
+    gate.end(error);
+    jobs.cancelAll();
+    await Promise.all([this.backups.stop(error), this.restores.stop(error), this.polled.stop()]);
+    await live.close();
   }
 }
 

@@ -4,6 +4,8 @@ import type { Kept, Origin } from "./retention.ts";
 const TABLE = `CREATE TABLE IF NOT EXISTS pagemark_backups (id TEXT PRIMARY KEY, origin TEXT NOT NULL,
   missed INTEGER NOT NULL DEFAULT 0, deleted INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID`;
 
+type OriginRow = { id: string; origin: string; missed: number; deleted: number };
+
 /** What the object knows of its backups beyond what the store says: who wanted them, and which were deleted. */
 export class Origins {
   readonly #sql: SqlStorage;
@@ -33,6 +35,23 @@ export class Origins {
 
   forget(ids: Iterable<string>): void {
     for (const id of ids) this.#sql.exec("DELETE FROM pagemark_backups WHERE id = ?", id);
+  }
+
+  /** All that is known, to be put into other storage. */
+  rows(): OriginRow[] {
+    return this.#sql.exec<OriginRow>("SELECT id, origin, missed, deleted FROM pagemark_backups").toArray();
+  }
+
+  put(rows: readonly OriginRow[]): void {
+    for (const { id, origin, missed, deleted } of rows) {
+      this.#sql.exec(
+        "INSERT OR REPLACE INTO pagemark_backups VALUES (?, ?, ?, ?)",
+        id,
+        origin,
+        missed,
+        deleted,
+      );
+    }
   }
 
   /** How many periods of the schedule before each of them had no backup, where there were any. */

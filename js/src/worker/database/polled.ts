@@ -39,10 +39,10 @@ export class Polled {
     else await agenda.set("polled", next);
   }
 
-  /** Stops all of it, and deletes what there is of it in the bucket. */
-  async removeAll(): Promise<void> {
-    const jobs = await this.#open(await this.#home.live.database());
-    await jobs.close({ discard: true });
+  /** Stops all of it: nothing is done any more when this resolves. */
+  async stop(): Promise<void> {
+    const jobs = await this.#opening?.catch(() => undefined);
+    await jobs?.close();
   }
 
   async #jobs(): Promise<PolledJobs> {

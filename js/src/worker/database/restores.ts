@@ -1,8 +1,9 @@
 import type { Database } from "../../entry/engine.workerd.ts";
-import { PagemarkError } from "../../entry/workerd.ts";
+import { Backups, PagemarkError } from "../../entry/workerd.ts";
 import { BOOKMARK } from "./at.ts";
-import type { DatabaseBackups, KeptBackup } from "./backups.ts";
+import type { DatabaseBackups } from "./backups.ts";
 import type { Home } from "./home.ts";
+import type { KeptBackup } from "./kept-backups.ts";
 import { Turns } from "./turns.ts";
 
 export interface RestoreOptions {
@@ -25,6 +26,8 @@ export interface Restored {
 interface Request {
   /** Of the backup. */
   id: string;
+  /** The name in the store of the database that the backup is of; this one unless given. */
+  from?: string;
   attempts: number;
   /** The job of the backup of what is replaced, which must have ended well before anything is. */
   safetyJob?: string;
@@ -70,19 +73,30 @@ export class Restores {
       // Of a bookmark of this database, history says more than backups do.
       throw found.gone ?? error;
     });
-    return this.#fromBackup(id, safety);
+    return this.#fromBackup({ id, attempts: 0 }, safety);
   }
 
-  async #fromBackup(id: string, safety: boolean): Promise<Restored> {
+  /** Fills the database, which is new, from a backup of another one, by that one's name in the store. */
+  adopt(from: string, id: string): Promise<Restored> {
+    return this.#fromBackup({ id, from, attempts: 0 }, false);
+  }
+
+  /** Ends all of it, with the database. Nothing is done any more when this resolves. */
+  async stop(error: unknown): Promise<void> {
+    this.#turns.stop(error);
+    await this.#running?.catch(() => {});
+  }
+
+  async #fromBackup(request: Request, safety: boolean): Promise<Restored> {
     const { jobs, gate, live } = this.#home;
     if (gate.closedFor !== undefined) {
       throw new PagemarkError("OVERLOADED", "another restore is under way; try again when it has ended");
     }
     gate.close("being restored");
     // Entered before anything else is done, so that whatever ends this object leaves a trace, and is gone on with.
-    const job = jobs.begin("restore", { id, attempts: 0 } satisfies Request);
+    const job = jobs.begin("restore", request);
     try {
-      const { replaced, undo } = await this.#secure(job, id, safety);
+      const { replaced, undo } = await this.#secure(job, request, safety);
       await this.#begin();
       const failure = jobs.find(job)?.error;
       if (failure) throw new PagemarkError(failure.code, failure.message);
@@ -94,13 +108,17 @@ export class Restores {
   }
 
   /** Backs up what is replaced, if that is wanted, and names it. What fails here ends the job. */
-  async #secure(job: string, id: string, safety: boolean): Promise<{ replaced?: KeptBackup; undo: string }> {
+  async #secure(
+    job: string,
+    request: Request,
+    safety: boolean,
+  ): Promise<{ replaced?: KeptBackup; undo: string }> {
     const { jobs, live } = this.#home;
     try {
       if (!safety) return { undo: (await live.database()).bookmark() };
       // In the turn in which the restore was entered: there is no restore that has forgotten its safety.
       const { id: safetyJob, made } = this.#backups.begin("restore");
-      jobs.setRequest(job, { id, attempts: 0, safetyJob } satisfies Request);
+      jobs.setRequest(job, { ...request, safetyJob } satisfies Request);
       const replaced = await made;
       return { replaced, undo: (await live.database()).bookmark() };
     } catch (error) {
@@ -166,7 +184,8 @@ export class Restores {
     }
     jobs.check(id);
     jobs.setRequest(id, { ...request, attempts: request.attempts + 1 });
-    const stored = await this.#backups.stored();
+    const { from = this.#home.backupName } = request;
+    const stored = await Backups.open(from, this.#home.store);
     let told = 0;
     const onProgress = ({ done, total }: { done: number; total: number }) => {
       if (done - told < TELL_BYTES && done < total) return;

@@ -22,12 +22,18 @@ export interface Retention {
 }
 
 /**
- * Manual backups stay until they are deleted, others for `keepMs`, and the newest always.
+ * Manual backups stay until they are deleted, others for `keepMs`, and the newest always, as the next one is made on top
+ * of it; of a database that is over, the newest can be deleted, too.
  *
  * @param backups oldest first; a chain is a full one and the incrementals after it
  */
-export function retention(backups: readonly Kept[], keepMs: number, nowMs: number): Retention {
-  const newest = backups.at(-1);
+export function retention(
+  backups: readonly Kept[],
+  keepMs: number,
+  nowMs: number,
+  isOver: boolean,
+): Retention {
+  const newest = isOver ? undefined : backups.at(-1);
   const isGone = (backup: Kept) =>
     backup !== newest &&
     (backup.deleted || (backup.origin !== "manual" && nowMs - backup.createdMs > keepMs));

@@ -5,6 +5,8 @@
 export class Turns {
   readonly #ask: () => Promise<void>;
   #give: (() => void) | undefined;
+  #refuse: ((error: unknown) => void) | undefined;
+  #stopped: { error: unknown } | undefined;
   /** Ends when the turn that was given does. */
   #turn: Promise<void> = Promise.resolve();
   #endTurn: (() => void) | undefined;
@@ -23,12 +25,21 @@ export class Turns {
 
   /** For the work: this turn has ended; resolves when the next one begins. */
   async next(): Promise<void> {
-    const given = new Promise<void>((resolve) => {
+    if (this.#stopped) throw this.#stopped.error;
+    const given = new Promise<void>((resolve, reject) => {
       this.#give = resolve;
+      this.#refuse = reject;
     });
+    given.catch(() => {});
     this.end();
     await this.#ask();
     await given;
+  }
+
+  /** There are no more turns: work that waits for one, or asks for one, gets `error`. */
+  stop(error: unknown): void {
+    this.#stopped = { error };
+    this.#refuse?.(error);
   }
 
   /** For the work: there is no more. */

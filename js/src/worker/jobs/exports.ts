@@ -67,7 +67,7 @@ export class Exports {
     this.runner = new JobRunner(shop, {
       kind: "export",
       work: (row, run) => this.#work(row, run),
-      discard: (row) => this.discard(row),
+      discard: (row) => discardExport(this.#table, row),
     });
   }
 
@@ -178,15 +178,6 @@ export class Exports {
     }
   }
 
-  /** Has deleted what is in the bucket of it. */
-  discard(row: JobRow): void {
-    const { key, uploadId, options } = JSON.parse(row.task) as Task;
-    if (key === undefined) return;
-    this.#table.addTrash(key, uploadId ?? null, Date.now());
-    this.#table.removeParts(row.id);
-    this.#table.saveTask(row.id, JSON.stringify({ options }));
-  }
-
   #task(id: string): Task {
     return JSON.parse(this.#table.row(id)?.task ?? "{}");
   }
@@ -194,6 +185,15 @@ export class Exports {
   #note(id: string, more: Partial<Task>): void {
     this.#table.saveTask(id, JSON.stringify({ ...this.#task(id), ...more }));
   }
+}
+
+/** Has deleted what is in the bucket of an export. */
+export function discardExport(table: JobTable, row: JobRow): void {
+  const { key, uploadId, options } = JSON.parse(row.task) as Task;
+  if (key === undefined) return;
+  table.addTrash(key, uploadId ?? null, Date.now());
+  table.removeParts(row.id);
+  table.saveTask(row.id, JSON.stringify({ options }));
 }
 
 /** The first of the names that no table has. */

@@ -20,8 +20,8 @@ interface Task {
   again?: boolean;
 }
 
-/** What an upload may be sent for, and a little more: a URL is valid for an hour. */
-const UPLOAD_MS = 3_600_000 + 600_000;
+/** For how long an upload may be sent, and a little more: a URL is valid for an hour. In milliseconds. */
+export const UPLOAD_MS = 3_600_000 + 600_000;
 const MOST_ATTEMPTS = 3;
 
 /** Imports: SQL that was uploaded is run in one transaction, one import at a time. */
@@ -38,7 +38,7 @@ export class Imports {
     this.runner = new JobRunner(shop, {
       kind: "import",
       work: (row, run) => this.#work(row, run),
-      discard: (row) => this.discard(row),
+      discard: (row) => discardImport(this.#table, row),
     });
   }
 
@@ -59,9 +59,10 @@ export class Imports {
 
   /** Begins to import what was uploaded. */
   async ingest(filename: string, etag: string | undefined): Promise<Told> {
-    if (!/^[0-9a-f]{16,32}$/.test(filename.slice(this.#host.uuid.length + 1, -".sql".length))) {
-      throw noUpload(filename);
-    }
+    // Of this database's uploads: another's begin with its own UUID.
+    const { uuid } = this.#host;
+    const [, hex = ""] = /\.([0-9a-f]{16,32})\.sql$/.exec(filename) ?? [];
+    if (filename !== `${uuid}.${hex}.sql`) throw noUpload(filename);
     const early = this.#known(filename);
     if (early) return early;
     const uploaded = await this.#host.bucket.head(keyOf(filename));
@@ -149,12 +150,6 @@ export class Imports {
     return { final_bookmark: final, num_queries: statements, meta };
   }
 
-  /** Has deleted what is in the bucket of it. */
-  discard(row: JobRow): void {
-    const { filename } = JSON.parse(row.task) as Task;
-    this.#table.addTrash(keyOf(filename), null, Date.now());
-  }
-
   #task(id: string): Task {
     return JSON.parse(this.#table.row(id)?.task ?? "{}");
   }
@@ -162,6 +157,12 @@ export class Imports {
   #note(id: string, more: Partial<Task>): void {
     this.#table.saveTask(id, JSON.stringify({ ...this.#task(id), ...more }));
   }
+}
+
+/** Has deleted what was uploaded for an import. */
+export function discardImport(table: JobTable, { task }: JobRow): void {
+  const { filename } = JSON.parse(task) as Task;
+  table.addTrash(keyOf(filename), null, Date.now());
 }
 
 function keyOf(filename: string): string {

@@ -1,6 +1,6 @@
 import type { DurableObjectStorageLike } from "../../engine/durable-object-tables.ts";
-import { Exports, type JobHost, type Told } from "./exports.ts";
-import { Imports } from "./imports.ts";
+import { discardExport, Exports, type JobHost, type Told } from "./exports.ts";
+import { discardImport, Imports } from "./imports.ts";
 import { JobTable } from "./job-table.ts";
 import { Machine } from "./machine.ts";
 import { type ExportRequest, exportOptions, type ImportRequest } from "./requests.ts";
@@ -8,6 +8,7 @@ import type { Shop } from "./runner.ts";
 import { TrashBin } from "./trash-bin.ts";
 
 export type { JobFile, Told } from "./exports.ts";
+export { UPLOAD_MS } from "./imports.ts";
 export type { Answer, JobAnswer } from "./machine.ts";
 export { type ExportOptions, type ExportRequest, exportOptions, type ImportRequest } from "./requests.ts";
 
@@ -85,15 +86,24 @@ export class PolledJobs {
     return this.#planned;
   }
 
-  /** Stops all work; with `discard` also gives up all that is stored for it. */
-  async close({ discard = false } = {}): Promise<void> {
+  /** Stops all work. */
+  async close(): Promise<void> {
     await Promise.all([this.#exports.runner.close(), this.#imports.runner.close()]);
-    if (!discard) return;
-    for (const row of this.#table.all()) {
-      (row.kind === "export" ? this.#exports : this.#imports).discard(row);
-      this.#table.remove(row.id);
+  }
+
+  /**
+   * Gives up all jobs that an object has, of which none may be running, and deletes what there is of them in the bucket,
+   * also what was uploaded and never imported.
+   *
+   * @throws PagemarkError when some of it is still there, for another time
+   */
+  static async discardAll(storage: DurableObjectStorageLike, bucket: R2Bucket): Promise<void> {
+    const table = new JobTable(storage);
+    for (const row of table.all()) {
+      (row.kind === "export" ? discardExport : discardImport)(table, row);
+      table.remove(row.id);
     }
-    await this.#bin.empty(Number.MAX_SAFE_INTEGER);
+    await new TrashBin(table, bucket).emptyAll();
   }
 
   #plan(): void {

@@ -126,6 +126,10 @@ export class JobTable {
     return rows.map(([key, uploadId]) => ({ key, uploadId }));
   }
 
+  countTrash(): number {
+    return Number(this.#rows("SELECT count(*) FROM pagemark_polled_trash")[0]?.[0]);
+  }
+
   /** Whether it is still to go. */
   isTrash(key: string, now: number): boolean {
     return (

@@ -1,4 +1,6 @@
+import { PagemarkError } from "../../errors/index.ts";
 import { Calls } from "../../stores/r2-calls.ts";
+import { isTransient } from "../../stores/r2-errors.ts";
 import type { JobTable, Trash } from "./job-table.ts";
 
 /** After how long a deletion that failed is tried again, in milliseconds. */
@@ -31,6 +33,17 @@ export class TrashBin {
     return this.#emptying;
   }
 
+  /** Deletes all of it, whenever it is due. @throws PagemarkError when some of it is still there; it stays noted down */
+  async emptyAll(): Promise<void> {
+    for (let left = this.#table.countTrash(), before = left + 1; left > 0; ) {
+      if (left === before)
+        throw new PagemarkError("STORE_UNAVAILABLE", `${left} objects could not be deleted`);
+      await this.empty(Number.MAX_SAFE_INTEGER);
+      before = left;
+      left = this.#table.countTrash();
+    }
+  }
+
   async #deleteAll(now: number): Promise<void> {
     for (const trash of this.#table.trash(now)) {
       try {
@@ -47,11 +60,14 @@ export class TrashBin {
   async #delete({ key, uploadId }: Trash): Promise<void> {
     const calls = callsOf(this.#bucket);
     if (uploadId !== null) {
-      // One that has ended, or was never heard of, is no harm.
-      await this.#bucket
-        .resumeMultipartUpload(key, uploadId)
-        .abort()
-        .catch(() => {});
+      await calls.run({ doing: "delete", key }, async (bucket) => {
+        try {
+          await bucket.resumeMultipartUpload(key, uploadId).abort();
+        } catch (error) {
+          // One that has ended, or was never heard of, is no harm.
+          if (isTransient(error)) throw error;
+        }
+      });
     }
     await calls.run({ doing: "delete", key }, (bucket) => bucket.delete(key));
   }
