@@ -329,6 +329,40 @@ describe("the page", () => {
     }
   });
 
+  test("lists backups of deleted databases, which become new databases or are deleted", async () => {
+    const uuid = await create("lost-shop");
+    for (const _ of [1, 2]) await worker.call("POST", `/${uuid}/backup`);
+    await worker.call("DELETE", `/${uuid}`);
+    for (const [name, width] of [
+      ["deleted-phone", 390],
+      ["deleted-desk", 1280],
+    ] as const) {
+      const page = await open({ viewport: { width, height: 844 } });
+      const deleted = page.getByRole("link", { name: "lost-shop" }).filter({ hasText: "deleted" });
+      await deleted.waitFor();
+      if (SCREENSHOTS) await page.screenshot({ path: join(SCREENSHOTS, `${name}-list.png`), fullPage: true });
+      expect(await seriousProblems(page), `${name}, list`).toEqual([]);
+      await deleted.click();
+      await page.getByRole("table", { name: "Backups" }).waitFor();
+      expect(await seriousProblems(page), name).toEqual([]);
+      expect(await page.evaluate("document.documentElement.scrollWidth"), name).toBeLessThanOrEqual(width);
+      if (SCREENSHOTS) await page.screenshot({ path: join(SCREENSHOTS, `${name}.png`), fullPage: true });
+      await page.getByRole("button", { name: "Restore backup" }).first().click();
+      await page.getByLabel("Name").fill(`found-${width}`);
+      if (SCREENSHOTS) await page.screenshot({ path: join(SCREENSHOTS, `${name}-dialog.png`) });
+      await page.getByRole("dialog").getByRole("button", { name: "Restore" }).click();
+      await page.getByRole("heading", { name: `found-${width}` }).waitFor();
+      await page.goBack();
+      await page.getByRole("button", { name: "Delete backup" }).last().click();
+      await page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
+      // With the last one the database is forgotten.
+      if (width === 390) await page.getByRole("row").nth(2).waitFor({ state: "detached" });
+      else await page.getByRole("heading", { name: "Databases" }).waitFor();
+      await close(page, `${name}-end`);
+    }
+    expect(await worker.call("GET", "/found-1280")).toMatchObject({ num_tables: 1 });
+  });
+
   test("comes with a policy that allows nothing but itself, and is small", async () => {
     const answer = await fetch(worker.url);
     const policy = answer.headers.get("content-security-policy") ?? "";

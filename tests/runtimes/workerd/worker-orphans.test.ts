@@ -78,6 +78,10 @@ describe("backups of a deleted database", () => {
     const made = body.result.database_id;
     expect(await rows(made, "SELECT a FROM t ORDER BY a")).toEqual([{ a: 1 }, { a: 2 }]);
     expect((await call("/shop again")).body.result.uuid).toBe(made);
+    // As the list has it.
+    await expect
+      .poll(async () => (await call("?name=shop%20again")).body.result)
+      .toMatchObject([{ uuid: made, num_tables: 1 }]);
     expect((await orphans()).result).toHaveLength(2);
     // What it replaced was empty: going back there is possible, too.
     await post(`/${made}/time_travel/restore?bookmark=${body.result.previous_bookmark}`);

@@ -160,15 +160,20 @@ export class Database extends DurableObject<Env> {
 
   /** Puts an earlier state in the place of this one. */
   async restore(options: RestoreOptions = {}): Promise<Restored> {
-    const { home, restores, reports } = this.#known;
-    const restored = await restores.restore(checkRestore(options));
-    this.ctx.waitUntil(reports.tell(measure(await home.database())));
-    return restored;
+    const { restores } = this.#known;
+    return this.#restored(restores.restore(checkRestore(options)));
   }
 
   /** Fills the database, which is new, from a backup of another one, by that one's name in the store. */
-  adopt(from: string, id: string): Promise<Restored> {
-    return this.#known.restores.adopt(from, id);
+  async adopt(from: string, id: string): Promise<Restored> {
+    return this.#restored(this.#known.restores.adopt(from, id));
+  }
+
+  async #restored(restoring: Promise<Restored>): Promise<Restored> {
+    const { home, reports } = this.#known;
+    const restored = await restoring;
+    this.ctx.waitUntil(reports.tell(measure(await home.database())));
+    return restored;
   }
 
   /** What the restore of a backup would change. */

@@ -25,6 +25,13 @@ export interface Backup {
   origin?: Origin;
 }
 
+/** Of a database that was deleted. */
+export interface OrphanedBackup extends Backup {
+  database_id: string;
+  database_name: string;
+  deleted_at: string;
+}
+
 /** Who wanted a backup: a person, the schedule, or a restore that then replaced the database. */
 export type Origin = "manual" | "automatic" | "restore";
 
@@ -69,6 +76,7 @@ interface Envelope<T> {
   success: boolean;
   result: T;
   errors: { code: number; message: string }[];
+  result_info?: { total_count: number };
 }
 
 /** What the API refused, in its own words. */
@@ -83,6 +91,7 @@ export class Refusal extends Error {
 
 const BASE = "/client/v4";
 const PER_PAGE = 1000;
+const DELETED_PER_PAGE = 100;
 
 export class Api {
   readonly #token: string;
@@ -108,6 +117,18 @@ export class Api {
     const all: DatabaseInfo[] = [];
     for (let page = 1; all.length === (page - 1) * PER_PAGE; page++) {
       all.push(...(await this.#call<DatabaseInfo[]>("GET", `?page=${page}&per_page=${PER_PAGE}`)));
+    }
+    return all;
+  }
+
+  /** Newest first of each database; the one that was deleted last first. */
+  async orphanedBackups(): Promise<OrphanedBackup[]> {
+    const all: OrphanedBackup[] = [];
+    for (let page = 1, left = true; left; page++) {
+      const path = `/accounts/${this.#account}/d1/backups?orphaned&page=${page}&per_page=${DELETED_PER_PAGE}`;
+      const { result, result_info } = await unwrap<OrphanedBackup[]>(await send(this.#token, "GET", path));
+      all.push(...result);
+      left = page * DELETED_PER_PAGE < (result_info?.total_count ?? 0);
     }
     return all;
   }
@@ -146,6 +167,15 @@ export class Api {
     return this.#call("POST", `/${uuid}/backup/${backup}/restore`);
   }
 
+  /** Makes a new database of a backup. */
+  restoreToNew(uuid: string, backup: string, name: string): Promise<{ database_id: string }> {
+    return this.#call("POST", `/${uuid}/backup/${backup}/restore?to=${encodeURIComponent(name)}`);
+  }
+
+  deleteBackup(uuid: string, backup: string): Promise<null> {
+    return this.#call("DELETE", `/${uuid}/backup/${backup}`);
+  }
+
   /** Goes back to a bookmark. */
   goBack(uuid: string, bookmark: string): Promise<Restored> {
     return this.#call("POST", `/${uuid}/time_travel/restore?bookmark=${bookmark}`);
@@ -168,7 +198,7 @@ export class Api {
 }
 
 async function request<T>(token: string, method: string, path: string, body?: object): Promise<T> {
-  return unwrap<T>(await send(token, method, path, body));
+  return (await unwrap<T>(await send(token, method, path, body))).result;
 }
 
 function send(token: string, method: string, path: string, body?: object): Promise<Response> {
@@ -181,9 +211,9 @@ function send(token: string, method: string, path: string, body?: object): Promi
   });
 }
 
-async function unwrap<T>(answer: Response): Promise<T> {
+async function unwrap<T>(answer: Response): Promise<Envelope<T>> {
   const envelope = (await answer.json().catch(() => undefined)) as Envelope<T> | undefined;
-  if (envelope?.success) return envelope.result;
+  if (envelope?.success) return envelope;
   const said = envelope?.errors?.map(({ message }) => message).join("; ");
   throw new Refusal(answer.status, said || `The Worker answered ${answer.status} without a reason.`);
 }

@@ -6,6 +6,8 @@ import { bytes, exactTime, madeBy, number } from "./format.ts";
 export interface BackupActions {
   download(backup: Backup): unknown;
   restore(backup: Backup): unknown;
+  /** Deletes it, of a database that is deleted: its backups are all done, which need not be said. */
+  remove?(backup: Backup): unknown;
   mayWrite: boolean;
 }
 
@@ -14,7 +16,8 @@ const COLUMNS = ["Created", "ID", "Tables", "Size", "Stored", "Kind", "Made", "S
 /** The backups, newest first. On a phone each row is a block of its own: the roles keep it a table. */
 export function backupTable(backups: readonly Backup[], actions: BackupActions): HTMLElement {
   if (backups.length === 0) return h("p", { class: "muted" }, "There is no backup yet.");
-  const heads = COLUMNS.map((name) => h("th", { role: "columnheader", scope: "col" }, name));
+  const columns = actions.remove ? COLUMNS.slice(0, -1) : COLUMNS;
+  const heads = columns.map((name) => h("th", { role: "columnheader", scope: "col" }, name));
   const last = h("th", { role: "columnheader", scope: "col" }, h("span", { class: "hidden" }, "Actions"));
   return h(
     "table",
@@ -50,7 +53,7 @@ function row(backup: Backup, actions: BackupActions): HTMLElement {
     cell("Stored", bytes(stored_size)),
     cell("Kind", kind),
     cell("Made", h("span", { class: `origin ${origin ?? ""}` }, madeBy(origin))),
-    cell("State", h("span", { class: `state ${state}` }, state)),
+    ...(actions.remove ? [] : [cell("State", h("span", { class: `state ${state}` }, state))]),
     h(
       "td",
       { role: "cell", class: "actions" },
@@ -59,6 +62,7 @@ function row(backup: Backup, actions: BackupActions): HTMLElement {
         { class: "buttons" },
         button("Download", state !== "done", actions.download),
         button("Restore", state !== "done" || !actions.mayWrite, actions.restore),
+        ...(actions.remove ? [button("Delete", !actions.mayWrite, actions.remove)] : []),
       ),
     ),
   );

@@ -2,6 +2,7 @@
 import { Api, Refusal } from "./api.ts";
 import { DatabaseList } from "./database-list.ts";
 import { DatabaseView } from "./database-view.ts";
+import { DeletedView } from "./deleted-view.ts";
 import { byId, h, swap } from "./dom.ts";
 import { clearNotices } from "./notices.ts";
 import { signInForm } from "./sign-in.ts";
@@ -61,8 +62,9 @@ function showForm(error?: Error): void {
 function show(api: Api, isMove: boolean): void {
   view?.close();
   clearNotices();
-  const [, uuid] = /^#\/([0-9a-f-]{36})$/.exec(location.hash) ?? [];
-  view = uuid === undefined ? new DatabaseList(api) : new DatabaseView(api, uuid);
+  const [, deleted, uuid] = /^#\/(deleted\/)?([0-9a-f-]{36})$/.exec(location.hash) ?? [];
+  if (uuid === undefined) view = new DatabaseList(api);
+  else view = deleted ? new DeletedView(api, uuid) : new DatabaseView(api, uuid);
   swap(byId("main"), view.element);
   if (!isMove) return;
   scrollTo(0, 0);

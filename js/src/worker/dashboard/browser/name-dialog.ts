@@ -1,26 +1,38 @@
-import type { Api } from "./api.ts";
 import { cancelButton, openDialog } from "./dialog.ts";
 import { h } from "./dom.ts";
 import { messageOf } from "./notices.ts";
 
-/** Asks for a name, makes the database, and goes there. */
-export function openCreateDialog(api: Api): void {
+export interface NameRequest {
+  title: string;
+  /** Said before the field, if there is more to say. */
+  text?: string;
+  /** What the field holds at first. */
+  name?: string;
+  /** What the button says. */
+  action: string;
+  /** Makes the database of that name; gives its id. */
+  make(name: string): Promise<string>;
+}
+
+/** Asks for the name of a new database, makes it, and goes there. */
+export function openNameDialog({ title, text, name = "", action, make }: NameRequest): void {
   const input = h("input", {
     id: "new-name",
     required: true,
     maxlength: 64,
     autocomplete: "off",
     autofocus: true,
+    value: name,
   });
   const problem = h("p", { class: "error", role: "alert" });
-  const button = h("button", { class: "primary" }, "Create");
+  const button = h("button", { class: "primary" }, action);
 
   async function submit(event: Event): Promise<void> {
     event.preventDefault();
     button.disabled = true;
     problem.textContent = "";
     try {
-      const { uuid } = await api.create(input.value.trim());
+      const uuid = await make(input.value.trim());
       dialog.close();
       location.hash = `#/${uuid}`;
     } catch (error) {
@@ -31,7 +43,8 @@ export function openCreateDialog(api: Api): void {
   }
 
   const dialog = openDialog(
-    "Create a database",
+    title,
+    ...(text ? [h("p", {}, text)] : []),
     h(
       "form",
       { onsubmit: submit },
