@@ -25,6 +25,7 @@ test_tools() {
   need_command sqlite3 "the sqlite3 shell, which tests compare with" sqlite3
   need_command python3 "Python 3, which fetches the peer programs" python3
   peers
+  recovering_shell
   clients
 }
 
@@ -96,6 +97,29 @@ peers() {
     .cache/bin/$try >/dev/null || fail "the peer program '${try%% *}' does not run here" "Its message is above."
   done
   cp scripts/peers.txt .cache/peers.txt
+}
+
+# A sqlite3 shell with `.recover`, which needs a SQLite with the table sqlite_dbpage: neither Debian's nor the peers' has both.
+# The npm package sqlite3 carries SQLite's source (3.52.0).
+recovering_shell() {
+  local package=sqlite3@6.0.1 hash shell=.cache/bin/sqlite3_recover source
+  hash=5f4733514306dad992a89a4441aded0ae6521ca231f0fc0ce77bcb6732a9fe8e91a72db97e255f8dd6e767df3c33cf8edd9591d628742b6e7956e9826f73009d
+  echo "$package" | cmp -s - $shell.txt && [ -x $shell ] && return
+  say "compiling a sqlite3 shell that can recover"
+  source=$(mktemp -d)
+  npm pack --silent --pack-destination "$source" $package >/dev/null ||
+    fail "SQLite's source could not be fetched" "It is in the npm package $package; see npm's message above."
+  echo "$hash  $source/sqlite3-6.0.1.tgz" | sha512sum --quiet --check >&2 ||
+    fail "the npm package $package is not the one that was pinned" "scripts/setup.sh has its hash."
+  tar -xzf "$source/sqlite3-6.0.1.tgz" -C "$source" --wildcards 'package/deps/sqlite-autoconf-*.tar.gz'
+  tar -xzf "$source"/package/deps/sqlite-autoconf-*.tar.gz -C "$source" --strip-components 1
+  # Without optimising it takes a few seconds, and what it recovers here is small.
+  cc -O0 -w -DSQLITE_ENABLE_DBPAGE_VTAB -DSQLITE_THREADSAFE=0 -DSQLITE_OMIT_LOAD_EXTENSION \
+    "$source/shell.c" "$source/sqlite3.c" -lm -o $shell ||
+    fail "the sqlite3 shell could not be compiled" "See the compiler's message above."
+  $shell :memory: .recover >/dev/null || fail "the compiled sqlite3 shell cannot recover" "Its message is above."
+  rm -r "$source"
+  echo "$package" >$shell.txt
 }
 
 # Clients of the D1 API, as their users install them: older wranglers and both SDKs, in .cache/clients/.

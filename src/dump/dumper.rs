@@ -5,21 +5,21 @@ mod header;
 mod part_writer;
 pub(super) mod refill;
 mod refused;
+mod row_output;
 mod salvaged;
 
 use core::cell::RefCell;
 use core::mem;
 
-use super::guard::Watch;
 use super::limits::Limits;
-use super::long_row::{Context, LongRow, LongStep};
+use super::long_row::LongRow;
 use super::notes::{Notes, short};
 use super::options::{Dialect, Options};
 use super::pieces::Pieces;
 use super::plan::{self, Item, Planner};
 use super::repack::Repacking;
 use super::rowids::Rowids;
-use super::rows::{RowWriter, Written};
+use super::rows::RowWriter;
 use super::salvage::Salvage;
 use super::schema::{Reading, Schema};
 use super::schema_check;
@@ -27,6 +27,8 @@ use crate::btree::entries::{Budget, Entries, Next};
 use crate::btree::{Encoding, Layout, PageRange, Pages};
 use crate::error::{At, Error, ErrorKind, Result};
 use crate::page::{DatabaseHeader, Pgno};
+
+use row_output::{LongOutput, RowOutput, Wait};
 
 pub use part_writer::{PartStep, PartWriter};
 
@@ -293,76 +295,32 @@ impl Dump {
                 self.opened = false;
                 Entries::new(plan.root, self.layout)
             });
-            let written = match &mut self.long {
-                Some(long) => {
-                    let step = long.step(&mut Context {
-                        out: &mut self.out,
-                        plan,
-                        writer: &self.writer,
-                        pieces: &mut self.pieces,
-                        pages: &self.pages,
-                        budget: &mut self.budget,
-                        notes: &mut self.notes,
-                    });
-                    match step {
-                        Ok(LongStep::Need(pages)) => return Ok(Some(DumpStep::NeedPages(pages))),
-                        Ok(LongStep::Output) => return Ok(None),
-                        Ok(LongStep::Refused) => {
-                            let (writer, notes) = (&mut self.writer, &mut self.notes);
-                            if !refused::admit(&mut self.out, writer, plan, &self.schema, notes) {
-                                self.long = None;
-                            }
-                            Ok(())
-                        }
-                        Ok(LongStep::Done) => {
-                            self.long = None;
-                            refused::let_in(&mut self.out, &mut self.writer, plan);
-                            Ok(())
-                        }
-                        Err(error) => {
-                            self.long = None;
-                            self.pieces.clear(&mut self.out);
-                            refused::let_in(&mut self.out, &mut self.writer, plan);
-                            Err(error)
-                        }
-                    }
+            let (out, writer, notes) = (&mut self.out, &mut self.writer, &mut self.notes);
+            let mut rows = RowOutput { out, writer, notes, schema: &self.schema };
+            if self.long.is_some() {
+                let (pieces, pages, budget) = (&mut self.pieces, &self.pages, &mut self.budget);
+                match (LongOutput { rows, pieces, pages, budget }).go_on(&mut self.long, plan)? {
+                    Some(Wait::Need(pages)) => return Ok(Some(DumpStep::NeedPages(pages))),
+                    Some(Wait::Output) => return Ok(None),
+                    None => continue,
                 }
-                None => match entries.next(&self.pages, &mut self.budget) {
-                    Ok(Next::Need(pages)) => return Ok(Some(DumpStep::NeedPages(pages))),
-                    Ok(Next::Given) => return Ok(Some(DumpStep::Given)),
-                    Ok(Next::End) => {
-                        self.writer.end(&mut self.out, plan);
-                        if self.writer.watch != Watch::All {
-                            refused::end(&mut self.out, &mut self.writer, plan, &self.schema);
-                        }
-                        if plan.keeps_rowids {
-                            self.rowids.push((plan.root, mem::take(&mut self.writer.rowids)));
-                        }
-                        self.entries = None;
-                        self.current += 1;
-                        return Ok(None);
+            }
+            match entries.next(&self.pages, &mut self.budget)? {
+                Next::Need(pages) => return Ok(Some(DumpStep::NeedPages(pages))),
+                Next::Given => return Ok(Some(DumpStep::Given)),
+                Next::End => {
+                    rows.end(plan, &mut self.rowids);
+                    self.entries = None;
+                    self.current += 1;
+                    return Ok(None);
+                }
+                Next::Row(row) => {
+                    if !mem::replace(&mut self.opened, true) {
+                        rows.out.extend_from_slice(&plan.opening);
                     }
-                    Ok(Next::Row(row)) => {
-                        if !mem::replace(&mut self.opened, true) {
-                            self.out.extend_from_slice(&plan.opening);
-                        }
-                        let (out, writer, notes) = (&mut self.out, &mut self.writer, &mut self.notes);
-                        let mut written = writer.write(out, plan, row, notes);
-                        if written == Ok(Written::Refused) && refused::admit(out, writer, plan, &self.schema, notes) {
-                            written = writer.write(out, plan, row, notes);
-                            if written != Ok(Written::TooLong) {
-                                refused::let_in(out, writer, plan);
-                            }
-                        }
-                        written.map(|written| {
-                            let is_long = written == Written::TooLong;
-                            self.long = is_long.then(|| LongRow::new(row, self.layout, false));
-                        })
-                    }
-                    Err(error) => Err(error),
-                },
-            };
-            written?;
+                    self.long = rows.write(plan, row, self.layout, false)?;
+                }
+            }
         }
         Ok(None)
     }
@@ -373,7 +331,7 @@ impl Dump {
             self.out.clear();
             self.pieces.drop_table(&mut Vec::new());
             if let Some(salvage) = &mut self.salvage {
-                salvage.end_first_pass(&mut self.notes);
+                salvage.end_first_pass(&self.items, &mut self.notes);
             }
             self.notes.complete();
             self.scanned = self.budget.spent(self.layout);

@@ -43,6 +43,8 @@ pub struct Tree {
     /// Where the header of the root begins in its page.
     start: usize,
     is_table: Option<bool>,
+    /// Whether it gives only the rows of one page that are out of order.
+    only_astray: bool,
     /// What of each page on the way is still to come, the next one last.
     path: Vec<Vec<(u32, Rowids)>>,
     /// The page whose rows come next.
@@ -90,6 +92,9 @@ pub enum TreeStep {
         pgno: Pgno,
         /// How many of its cells are not sound.
         damaged: usize,
+        /// The rowids that it should have, when some are not of these or out of order: such rows are left out, and come
+        /// from [`Tree::astray`].
+        astray: Option<Rowids>,
     },
     /// A row, see [`Tree::row`].
     Row {
@@ -123,6 +128,8 @@ pub struct Context<'a> {
     pub budget: &'a mut u64,
     /// Whether pages of the list of free pages are left out.
     pub without_free: bool,
+    /// Whether rows are left out whose rowids are out of order: they may have those of others.
+    pub without_astray: bool,
     /// Whether a page may be one of this tree, by what its rows are like.
     pub fits: &'a dyn Fn(&LoosePage<'_>) -> bool,
 }
@@ -132,7 +139,13 @@ impl Tree {
     pub fn new(root: Pgno, is_table: Option<bool>, first: Option<Pgno>) -> Self {
         let start = if first == Some(root) { HEADER_SIZE } else { 0 };
         let path = vec![vec![(root.value(), Rowids::ALL)]];
-        Self { root, start, is_table, path, open: None, record: Vec::new(), held: None, current: None }
+        let only_astray = false;
+        Self { root, start, is_table, only_astray, path, open: None, record: Vec::new(), held: None, current: None }
+    }
+
+    /// Before the first of the rows that are out of order on a page of this tree that was visited.
+    pub fn astray(root: Pgno, pgno: Pgno, range: Rowids) -> Self {
+        Self { path: vec![vec![(pgno.value(), range)]], only_astray: true, ..Self::new(root, Some(true), None) }
     }
 
     /// The row that it stands on.
@@ -179,6 +192,7 @@ impl Tree {
             let lost = |is_misplaced| TreeStep::LostPage { pgno: child, range, is_misplaced };
             let is_new = !context.map.has(child, Mark::Visited) && !context.map.has(child, Mark::Other);
             let is_new = is_new && !(context.without_free && context.map.has(child, Mark::Free));
+            let is_new = is_new || self.only_astray;
             let kind = context.map.kind(child).filter(|kind| self.is_table.is_none_or(|is| is == kind.is_table()));
             let (Some(pgno), Some(kind), true) = (Pgno::new(child), kind, is_new) else {
                 children.pop();
@@ -205,9 +219,18 @@ impl Tree {
                 self.path.push(children_of(&page, range));
             }
             if kind != Kind::TableInterior {
-                let (damaged, cells) = (page.damaged(), page.offsets().to_vec());
+                let (damaged, mut cells) = (page.damaged(), page.offsets().to_vec());
+                let mut astray = None;
+                if kind == Kind::TableLeaf && (context.without_astray || self.only_astray) {
+                    let rowids: Vec<Option<i64>> = page.cells().map(|cell| cell.rowid).collect();
+                    let keys = rowids.iter().map(|rowid| rowid.filter(|&rowid| range.contains(rowid)));
+                    let good = ascending(&keys.collect::<Vec<_>>());
+                    astray = good.contains(&false).then_some(range);
+                    let mut wanted = good.into_iter().map(|is_good| is_good != self.only_astray);
+                    cells.retain(|_| wanted.next() == Some(true));
+                }
                 self.open = Some(Open { pgno, kind, content: content.to_vec(), cells, next: 0 });
-                return TreeStep::Opened { pgno, damaged };
+                return TreeStep::Opened { pgno, damaged, astray };
             }
         }
     }

@@ -5,9 +5,10 @@ import { join } from "node:path";
 import { DatabaseSync, type SQLInputValue } from "node:sqlite";
 import { damagedFile, dumpSource } from "pagemark";
 
-/** A sqlite3 shell with `.recover`, which not every build has. */
-const recovering = process.env.SQLITE3_RECOVER ?? "sqlite3";
-const shell = join(import.meta.dirname, "../../.cache/bin/sqlite3_shell");
+const programs = join(import.meta.dirname, "../../.cache/bin");
+const shell = join(programs, "sqlite3_shell");
+/** A shell with `.recover`; `SQLITE3_RECOVER` names another one. */
+const recovering = process.env.SQLITE3_RECOVER ?? join(programs, "sqlite3_recover");
 
 /** Random numbers that are the same in every run (mulberry32). */
 export class Random {

@@ -2,12 +2,10 @@
 
 use core::mem;
 
-use super::{Dump, DumpStep, OUTPUT, refused, skipped};
+use super::{Dump, DumpStep, LongOutput, OUTPUT, RowOutput, Wait, skipped};
 use crate::dump::guard::Watch;
-use crate::dump::long_row::{Context, LongRow, LongStep};
 use crate::dump::plan::Item;
-use crate::dump::rows::Written;
-use crate::dump::salvage::Step;
+use crate::dump::salvage::{Step, plan_of};
 use crate::error::Result;
 
 impl Dump {
@@ -38,37 +36,16 @@ impl Dump {
             let (Some(item), Some(salvage)) = (self.items.get(self.current), &mut self.salvage) else {
                 return Ok(None);
             };
-            if let Some(long) = &mut self.long {
-                let plan = if let Item::Rows(plan) = item { Some(plan) } else { salvage.plan() };
-                let Some(plan) = plan else { return Ok(None) };
-                let step = long.step(&mut Context {
-                    out: &mut self.out,
-                    plan,
-                    writer: &self.writer,
-                    pieces: &mut self.pieces,
-                    pages: &self.pages,
-                    budget: &mut self.budget,
-                    notes: &mut self.notes,
-                });
-                match step {
-                    Ok(LongStep::Need(pages)) => return Ok(Some(DumpStep::NeedPages(pages))),
-                    Ok(LongStep::Output) => return Ok(None),
-                    Ok(LongStep::Refused) => {
-                        let (writer, notes) = (&mut self.writer, &mut self.notes);
-                        if !refused::admit(&mut self.out, writer, plan, &self.schema, notes) {
-                            self.long = None;
-                        }
-                    }
-                    Ok(LongStep::Done) => {
-                        self.long = None;
-                        refused::let_in(&mut self.out, &mut self.writer, plan);
-                    }
-                    Err(error) => {
-                        self.long = None;
-                        self.pieces.clear(&mut self.out);
-                        refused::let_in(&mut self.out, &mut self.writer, plan);
-                        self.notes.say(skipped(error, &plan.table));
-                    }
+            let (out, writer, notes) = (&mut self.out, &mut self.writer, &mut self.notes);
+            let mut rows = RowOutput { out, writer, notes, schema: &self.schema };
+            if self.long.is_some() {
+                let Some(plan) = salvage.plan().or(plan_of(item)) else { return Ok(None) };
+                let (pieces, pages, budget) = (&mut self.pieces, &self.pages, &mut self.budget);
+                match (LongOutput { rows, pieces, pages, budget }).go_on(&mut self.long, plan) {
+                    Ok(Some(Wait::Need(pages))) => return Ok(Some(DumpStep::NeedPages(pages))),
+                    Ok(Some(Wait::Output)) => return Ok(None),
+                    Ok(None) => {}
+                    Err(error) => self.notes.say(skipped(error, &plan.table)),
                 }
                 continue;
             }
@@ -85,58 +62,39 @@ impl Dump {
                 Step::Need(pages) => return Ok(Some(DumpStep::NeedPages(pages))),
                 Step::End => {
                     match item {
-                        Item::Rows(plan) => {
-                            self.writer.end(&mut self.out, plan);
-                            if self.writer.watch != Watch::All {
-                                refused::end(&mut self.out, &mut self.writer, plan, &self.schema);
-                            }
-                            if plan.keeps_rowids {
-                                self.rowids.push((plan.root, mem::take(&mut self.writer.rowids)));
-                            }
-                        }
+                        Item::Rows(plan) => rows.end(plan, &mut self.rowids),
                         _ => {
-                            self.writer.end_statement(&mut self.out);
-                            self.writer.watch = Watch::All;
+                            rows.writer.end_statement(rows.out);
+                            rows.writer.watch = Watch::All;
+                            salvage.close(rows.out);
                         }
                     }
                     self.current += 1;
                     return Ok(None);
                 }
-                Step::Row => self.write_salvaged_row(),
+                Step::Row => {
+                    let is_table = matches!(item, Item::Rows(_));
+                    if !salvage.goes_on() {
+                        rows.writer.end_statement(rows.out);
+                    }
+                    let Some(opening) = salvage.prepare(item, &self.items) else { continue };
+                    rows.out.extend_from_slice(&opening);
+                    if !is_table {
+                        // What its table refuses goes elsewhere.
+                        rows.writer.watch = Watch::Nothing;
+                    }
+                    let (Some(plan), Some(row)) = (salvage.plan().or(plan_of(item)), salvage.row()) else { continue };
+                    if is_table && !mem::replace(&mut self.opened, true) {
+                        rows.out.extend_from_slice(&plan.opening);
+                    }
+                    // What may turn out to be damaged is looked through before half of it is written.
+                    match rows.write(plan, row, self.layout, true) {
+                        Ok(long) => self.long = long,
+                        Err(error) => self.notes.say(skipped(error, &plan.table)),
+                    }
+                }
             }
         }
         Ok(None)
-    }
-
-    fn write_salvaged_row(&mut self) {
-        let (Some(item), Some(salvage)) = (self.items.get(self.current), &mut self.salvage) else { return };
-        if !matches!(item, Item::Rows(_)) {
-            if !salvage.goes_on() {
-                self.writer.end_statement(&mut self.out);
-            }
-            let Some(opening) = salvage.prepare(&self.items) else { return };
-            self.out.extend_from_slice(&opening);
-            // What its table refuses is passed over.
-            self.writer.watch = Watch::Nothing;
-        }
-        let plan = if let Item::Rows(plan) = item { Some(plan) } else { salvage.plan() };
-        let (Some(plan), Some(row)) = (plan, salvage.row()) else { return };
-        if matches!(item, Item::Rows(_)) && !mem::replace(&mut self.opened, true) {
-            self.out.extend_from_slice(&plan.opening);
-        }
-        let (out, writer, notes) = (&mut self.out, &mut self.writer, &mut self.notes);
-        let mut written = writer.write(out, plan, row, notes);
-        if written == Ok(Written::Refused) && refused::admit(out, writer, plan, &self.schema, notes) {
-            written = writer.write(out, plan, row, notes);
-            if written != Ok(Written::TooLong) {
-                refused::let_in(out, writer, plan);
-            }
-        }
-        match written {
-            Ok(Written::Whole | Written::Refused) => {}
-            // What may turn out to be damaged is looked through before half of it is written.
-            Ok(Written::TooLong) => self.long = Some(LongRow::new(row, self.layout, true)),
-            Err(error) => self.notes.say(skipped(error, &plan.table)),
-        }
     }
 }

@@ -20,6 +20,8 @@ pub(in crate::dump) struct Owner {
     /// `None` for indexes, and for tables whose SQL does not parse.
     pub(super) form: Option<Form>,
     pub(super) is_index: bool,
+    /// Whether a row can be refused as another has its key, which is not its rowid.
+    pub(super) is_unique: bool,
 }
 
 /// What its records hold.
@@ -105,6 +107,9 @@ impl Planner<'_> {
     /// Whatever has a b-tree; where several have the same root, the first of them.
     pub(in crate::dump) fn owners(&self) -> Vec<Owner> {
         let mut roots = HashSet::new();
+        // UNIQUE and PRIMARY KEY make indexes without SQL. Others are made when the rows are there.
+        let indexes = self.schema.of(ObjectKind::Index).filter(|index| index.sql.is_none());
+        let unique: HashSet<&str> = indexes.map(|index| index.table.as_str()).collect();
         let owner = |object: &Object| {
             let root = object.root.map(|root| root.value()).filter(|&root| roots.insert(root))?;
             let is_index = object.kind == ObjectKind::Index;
@@ -112,7 +117,9 @@ impl Planner<'_> {
                 Ok(Shape::Table(shape)) if !is_index => Some(Form::of(&shape)),
                 _ => None,
             };
-            Some(Owner { name: object.name.clone(), root, form, is_index })
+            let without_rowid = form.as_ref().is_some_and(|form| form.without_rowid);
+            let is_unique = without_rowid || unique.contains(object.name.as_str());
+            Some(Owner { name: object.name.clone(), root, form, is_index, is_unique })
         };
         self.schema.objects.iter().filter_map(owner).collect()
     }

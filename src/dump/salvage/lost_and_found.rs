@@ -27,7 +27,7 @@ pub(super) struct LostAndFound {
 
 impl LostAndFound {
     /// How many columns a table can have.
-    fn most(dialect: Dialect) -> usize {
+    pub(super) fn most(dialect: Dialect) -> usize {
         (if dialect == Dialect::D1 { 100 } else { 2000 }) - OWN_COLUMNS
     }
 
@@ -37,6 +37,11 @@ impl LostAndFound {
         self.rows += 1;
         self.too_wide += u64::from(fields > Self::most(dialect));
         self.fields = self.fields.max(fields.min(Self::most(dialect)));
+    }
+
+    /// Rows of so many values may come.
+    pub(super) fn make_room(&mut self, fields: usize) {
+        self.fields = self.fields.max(fields);
     }
 
     /// The statement that makes it.

@@ -4,9 +4,11 @@
 //! The file is gone through three times: for what each page is ([`Survey`]), for what there is to say of it, and to write.
 
 mod form;
+mod keeper;
 mod lost_and_found;
 mod orphans;
 mod place;
+mod plans;
 mod report;
 
 use std::collections::{HashMap, HashSet};
@@ -24,12 +26,16 @@ use crate::salvage::map::Mark;
 use crate::salvage::marker::Marker;
 use crate::salvage::orphans::Orphans;
 use crate::salvage::tree::Context;
-use crate::salvage::{Survey, Surveyed, Tree, TreeStep};
+use crate::salvage::{Rowids, Survey, Surveyed, Tree, TreeStep};
 
 pub(super) use form::Owner;
+use keeper::Keepers;
 use lost_and_found::LostAndFound;
 use place::{Gaps, Place};
 use report::Report;
+
+/// Pages with rows out of order beyond these are taken as they are.
+const MOST_ASTRAY: usize = 1 << 18;
 
 /// Which way rows come.
 #[derive(Debug)]
@@ -55,6 +61,13 @@ pub(super) struct Salvage {
     gaps: Gaps,
     report: Report,
     lost: LostAndFound,
+    /// Tables whose rows may be refused, by root.
+    kept: HashSet<u32>,
+    keepers: Keepers,
+    /// Pages with rows out of order: root, number, and the rowids that it should have.
+    astray: Vec<(Pgno, Pgno, Rowids)>,
+    /// How many such pages were passed in this pass.
+    astray_passed: usize,
     stage: Stage,
     tree: Option<Tree>,
     /// The table of the tree, or where the rows of its page go.
@@ -69,6 +82,8 @@ pub(super) struct Salvage {
 #[derive(Debug)]
 enum Stage {
     Trees,
+    /// The next page with rows out of order.
+    Astray(usize),
     Others(Marker),
     Free(Freelist),
     Claims(Orphans),
@@ -105,6 +120,10 @@ impl Salvage {
             gaps: Gaps::default(),
             report: Report::default(),
             lost: LostAndFound::default(),
+            kept: HashSet::new(),
+            keepers: Keepers::default(),
+            astray: Vec::new(),
+            astray_passed: 0,
             stage: Stage::Trees,
             tree: None,
             place: Place::Nowhere,
@@ -149,13 +168,14 @@ impl Salvage {
                 first: self.found.first,
                 budget: &mut self.budget,
                 without_free: false,
+                without_astray: false,
                 fits: &|_| true,
             };
             match tree.next(pages, &mut context) {
                 TreeStep::Need(ranges) => return Step::Need(ranges),
                 TreeStep::Row { is_cut: false } => return Step::Row,
                 TreeStep::Opened { damaged: 0, .. } => {}
-                TreeStep::Opened { pgno, damaged } => {
+                TreeStep::Opened { pgno, damaged, .. } => {
                     notes.say(format!("the schema: {damaged} cells of page {} are damaged", pgno.value()));
                 }
                 TreeStep::Row { .. } | TreeStep::LostRow(_) => {
@@ -193,6 +213,7 @@ impl Salvage {
         let names = core::iter::once("lost_and_found".to_owned())
             .chain((0u32..).map(|number| format!("lost_and_found_{number}")));
         self.lost.name = names.into_iter().find(|name| !taken(name)).unwrap_or_default();
+        self.keepers = Keepers::new(schema);
         // Behind the last rows, and before what is made when all are there.
         let drop_pieces = items.iter().position(|item| matches!(item, Item::DropPieces));
         let place = drop_pieces.or(items.iter().rposition(|item| plan_of(item).is_some()).map(|index| index + 1));
@@ -205,11 +226,20 @@ impl Salvage {
         self.visited += u64::from(self.found.map.page_count());
         self.budget = u64::from(self.found.map.page_count()) * 4;
         self.found.map.clear(Mark::Visited);
+        self.gaps.begin_pass();
+        self.astray_passed = 0;
         (self.stage, self.tree, self.plan) = (Stage::Trees, None, None);
     }
 
     /// All was read once: what is said of it is complete.
-    pub(super) fn end_first_pass(&mut self, notes: &mut Notes) {
+    pub(super) fn end_first_pass(&mut self, items: &[Item], notes: &mut Notes) {
+        let is_kept = |owner: &&Owner| owner.is_unique && self.gaps.has(owner.root);
+        self.kept.extend(self.owners.iter().filter(is_kept).map(|owner| owner.root));
+        for plan in items.iter().filter_map(plan_of).filter(|plan| self.kept.contains(&plan.root.value())) {
+            if Keepers::takes(plan, self.dialect) {
+                self.lost.make_room(keeper::fields(plan));
+            }
+        }
         self.report.say(&self.gaps, &self.owners, &self.lost, notes);
         self.is_first_pass = false;
         self.begin_pass();
@@ -224,6 +254,9 @@ impl Salvage {
     pub(super) fn next_of_table(&mut self, plan: &RowPlan, pages: &Pages) -> Step {
         let root = plan.root.value();
         let owner = self.owner(root).filter(|owner| !owner.is_index).and_then(|_| self.owner_of.get(&root)).copied();
+        let is_unique = owner.and_then(|index| self.owners.get(index)).is_some_and(|owner| owner.is_unique);
+        let is_kept = is_unique && self.kept.contains(&root) && Keepers::takes(plan, self.dialect);
+        self.place = if is_kept { Place::Table(root) } else { Place::Nowhere };
         loop {
             let first = self.found.first;
             let form = owner.and_then(|index| self.owners.get(index)).and_then(|owner| owner.form.as_ref());
@@ -235,6 +268,7 @@ impl Salvage {
                 first,
                 budget: &mut self.budget,
                 without_free: false,
+                without_astray: self.astray_passed < MOST_ASTRAY,
                 fits: &|page| {
                     form.is_none_or(|form| {
                         !form::has_rows(page.kind()) || page.offsets().is_empty() || form.likeness(page).is_some()
@@ -247,17 +281,25 @@ impl Salvage {
                 TreeStep::Need(ranges) => return Step::Need(ranges),
                 TreeStep::Row { is_cut } => {
                     if let Some(report) = report.filter(|_| is_cut) {
+                        self.gaps.add_rows(root);
                         report.cut(&plan.table);
                     }
                     return Step::Row;
                 }
-                TreeStep::Opened { pgno, damaged } => {
+                TreeStep::Opened { pgno, damaged, astray } => {
+                    self.astray_passed += usize::from(astray.is_some());
+                    if let Some(range) = astray.filter(|_| self.is_first_pass) {
+                        self.astray.push((plan.root, pgno, range));
+                        self.kept.insert(root);
+                    }
                     if let Some(report) = report.filter(|_| damaged > 0) {
+                        self.gaps.add_rows(root);
                         report.damaged(&plan.table, pgno.value(), damaged);
                     }
                 }
                 TreeStep::LostRow(pgno) => {
                     if let Some(report) = report {
+                        self.gaps.add_rows(root);
                         report.damaged(&plan.table, pgno.value(), 1);
                     }
                 }
@@ -278,58 +320,9 @@ impl Salvage {
     pub(super) fn has_begun(&self) -> bool {
         self.tree.is_some()
     }
-
-    /// Whether the row is written as the one before it was.
-    pub(super) fn goes_on(&self) -> bool {
-        self.plan.as_ref().is_some_and(|(place, _)| *place == self.place)
-    }
-
-    /// Readies the plan for the row that it stands on; what goes before it, or `None` when the row is not written.
-    pub(super) fn prepare(&mut self, items: &[Item]) -> Option<Vec<u8>> {
-        if self.is_first_pass && self.place == Place::Lost {
-            // How many columns it takes is not known yet.
-            return None;
-        }
-        let mut opening = Vec::new();
-        if !self.goes_on() {
-            let plan = match self.place {
-                Place::Table(root) => {
-                    let mut plans = items.iter().filter_map(plan_of);
-                    plans.find(|plan| plan.root.value() == root && plan.opening.is_empty()).cloned().map(or_ignore)
-                }
-                Place::Lost => {
-                    if self.report.make_lost() {
-                        opening = self.lost.create();
-                    }
-                    self.lost.plan(self.dialect, self.top)
-                }
-                Place::Nowhere | Place::Index => None,
-            };
-            self.plan = plan.map(|plan| (self.place, plan));
-        }
-        let (place, plan) = self.plan.as_mut()?;
-        let row = self.tree.as_ref()?.row()?;
-        if *place == Place::Lost {
-            self.lost.aim(plan, self.top, row);
-        }
-        Some(opening)
-    }
-
-    /// How the row is written.
-    pub(super) fn plan(&self) -> Option<&RowPlan> {
-        self.plan.as_ref().map(|(_, plan)| plan)
-    }
 }
 
-/// A row that was found may be there already, in the shell's dialect, too.
-fn or_ignore(mut plan: RowPlan) -> RowPlan {
-    if let Some(rest) = plan.prefix.strip_prefix(b"INSERT INTO ") {
-        plan.prefix = [b"INSERT OR IGNORE INTO ", rest].concat();
-    }
-    plan
-}
-
-fn plan_of(item: &Item) -> Option<&RowPlan> {
+pub(super) fn plan_of(item: &Item) -> Option<&RowPlan> {
     match item {
         Item::Rows(plan) => Some(plan),
         _ => None,

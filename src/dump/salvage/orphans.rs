@@ -19,8 +19,22 @@ impl Salvage {
         loop {
             let map = &mut self.found.map;
             match &mut self.stage {
-                Stage::Trees if self.is_first_pass => self.stage = self.next_other(),
-                Stage::Trees => self.stage = Stage::Tops(Orphans::new(true)),
+                Stage::Trees => self.stage = Stage::Astray(0),
+                Stage::Astray(next) => {
+                    if self.tree.is_some() {
+                        if let Some(step) = self.next_astray(pages) {
+                            return step;
+                        }
+                    } else if let Some(&(root, pgno, range)) = self.astray.get(*next) {
+                        *next += 1;
+                        self.place = Place::Table(root.value());
+                        self.tree = Some(Tree::astray(root, pgno, range));
+                    } else if self.is_first_pass {
+                        self.stage = self.next_other();
+                    } else {
+                        self.stage = Stage::Tops(Orphans::new(true));
+                    }
+                }
                 Stage::Others(marker) => {
                     if let Some(ranges) = marker.step(pages, self.layout, map) {
                         return Step::Need(ranges);
@@ -86,14 +100,43 @@ impl Salvage {
             first: None,
             budget: &mut self.budget,
             without_free,
+            without_astray: false,
             fits: &|_| true,
         };
         match self.tree.as_mut()?.next(pages, &mut context) {
             TreeStep::Need(ranges) => return Some(Step::Need(ranges)),
             TreeStep::End => self.tree = None,
-            TreeStep::Opened { pgno, damaged } => self.open(pgno, damaged),
+            TreeStep::Opened { pgno, damaged, .. } => self.open(pgno, damaged),
             TreeStep::Row { is_cut } if self.count(is_cut) => return Some(Step::Row),
             TreeStep::Row { .. } | TreeStep::LostRow(_) | TreeStep::LostPage { .. } => {}
+        }
+        None
+    }
+
+    /// Rows of a tree that are out of order: they come behind those whose rowids are right.
+    fn next_astray(&mut self, pages: &Pages) -> Option<Step> {
+        let mut context = Context {
+            layout: self.layout,
+            map: &mut self.found.map,
+            first: None,
+            budget: &mut self.budget,
+            without_free: false,
+            without_astray: false,
+            fits: &|_| true,
+        };
+        match self.tree.as_mut()?.next(pages, &mut context) {
+            TreeStep::Need(ranges) => return Some(Step::Need(ranges)),
+            TreeStep::End => self.tree = None,
+            TreeStep::Row { .. } => {
+                if self.is_first_pass
+                    && let Place::Table(root) = self.place
+                    && let Some(owner) = self.owner_of.get(&root).and_then(|&index| self.owners.get(index))
+                {
+                    self.report.astray(&owner.name);
+                }
+                return Some(Step::Row);
+            }
+            TreeStep::Opened { .. } | TreeStep::LostRow(_) | TreeStep::LostPage { .. } => {}
         }
         None
     }
@@ -122,20 +165,23 @@ impl Salvage {
         let before = mem::replace(&mut self.place, Place::Nowhere);
         if let Some(page) = tree.open_page(self.layout) {
             let is_known = self.is_schema_whole && !self.is_filtered;
-            let is_free = self.found.map.has(pgno.value(), Mark::Free);
-            self.place = self.gaps.place_of(&page, pgno.value(), before, &self.owners, is_known, is_free);
-            if is_free {
-                // What fits may have been deleted, or moved elsewhere: it is for people to decide.
-                let may_be_missing = matches!(self.place, Place::Table(_));
-                self.place = if may_be_missing { Place::Lost } else { Place::Nowhere };
-            }
+            self.place = if !self.found.map.has(pgno.value(), Mark::Free) {
+                self.gaps.place_of(&page, pgno.value(), before, &self.owners, is_known)
+            } else if self.gaps.may_have(&page, &self.owners) {
+                // It may have been deleted, or moved elsewhere: that is for people to decide.
+                Place::Lost
+            } else {
+                Place::Nowhere
+            };
         }
         match self.place {
             Place::Table(root) => {
                 if self.is_first_pass {
+                    self.kept.insert(root);
                     self.report.found_page(root);
                     let owner = self.owner_of.get(&root).and_then(|&index| self.owners.get(index));
                     if let Some(owner) = owner.filter(|_| damaged > 0) {
+                        self.gaps.add_rows(root);
                         self.report.damaged(&owner.name, pgno.value(), damaged);
                     }
                 }
@@ -160,6 +206,7 @@ impl Salvage {
                     self.report.found(root);
                 }
                 if is_cut && let Some(owner) = self.owner_of.get(&root).and_then(|&index| self.owners.get(index)) {
+                    self.gaps.add_rows(root);
                     self.report.cut(&owner.name);
                 }
             }

@@ -3,7 +3,7 @@
 //! Only a table from which something is missing can have lost a page: its rowids have to be among the missing ones, and its
 //! rows like those of the table. Where that fits several, or none, the rows go into `lost_and_found`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::form::Owner;
 use crate::salvage::{LoosePage, Rowids};
@@ -30,10 +30,12 @@ pub(super) enum Place {
 pub(super) struct Gaps {
     /// By root, in the order of the rowids.
     of: HashMap<u32, Vec<Gap>>,
+    /// Trees of which single rows are lost, or their ends.
+    rows: HashSet<u32>,
     count: usize,
     /// Which tree pointed to a page that has no rows of it, as far as can be seen.
     hints: HashMap<u32, u32>,
-    /// How many tables were looked at for all pages.
+    /// How many tables were looked at for all pages of this pass.
     work: u64,
 }
 
@@ -77,7 +79,24 @@ impl Gaps {
 
     /// Whether nothing is missing.
     pub(super) fn is_empty(&self) -> bool {
-        self.of.is_empty()
+        self.of.is_empty() && self.rows.is_empty()
+    }
+
+    /// Whether anything is missing from a tree.
+    pub(super) fn has(&self, root: u32) -> bool {
+        self.of.contains_key(&root) || self.rows.contains(&root)
+    }
+
+    /// Every page is placed once more.
+    pub(super) fn begin_pass(&mut self) {
+        self.work = 0;
+    }
+
+    /// Rows of a tree are damaged or cut off.
+    pub(super) fn add_rows(&mut self, root: u32) {
+        if self.rows.len() < MOST {
+            self.rows.insert(root);
+        }
     }
 
     /// A row was found; whether it was missing.
@@ -88,8 +107,16 @@ impl Gaps {
         gap.map(|gap| gap.found += 1).is_some()
     }
 
-    /// `before` is where the rows of the page before it went, of the same tree. With `is_known` the schema is whole. Of a
-    /// page that is free, only what was found nowhere else is of interest.
+    /// Whether a free page may have what is missing elsewhere.
+    pub(super) fn may_have(&mut self, page: &LoosePage<'_>, owners: &[Owner]) -> bool {
+        self.work += owners.len() as u64;
+        let is_missing =
+            |owner: &Owner| self.rows.contains(&owner.root) || self.width(owner.root, page, true).is_some();
+        let fits = |owner: &Owner| owner.form.as_ref().is_some_and(|form| form.likeness(page).is_some());
+        self.work <= MOST_WORK && owners.iter().any(|owner| !owner.is_index && is_missing(owner) && fits(owner))
+    }
+
+    /// `before` is where the rows of the page before it went, of the same tree. With `is_known` the schema is whole.
     pub(super) fn place_of(
         &mut self,
         page: &LoosePage<'_>,
@@ -97,7 +124,6 @@ impl Gaps {
         before: Place,
         owners: &[Owner],
         is_known: bool,
-        is_free: bool,
     ) -> Place {
         if page.offsets().is_empty() {
             return Place::Nowhere;
@@ -110,7 +136,7 @@ impl Gaps {
         let owners = if self.work > MOST_WORK { &[] } else { owners };
         for owner in owners.iter().filter(|owner| !owner.is_index) {
             let Some(form) = owner.form.as_ref() else { continue };
-            let Some(width) = self.width(owner.root, page, is_free) else { continue };
+            let Some(width) = self.width(owner.root, page, false) else { continue };
             let Some(likeness) = form.likeness(page) else { continue };
             let is_next = before == Place::Table(owner.root) || hint == Some(owner.root);
             let fit = Fit { likeness, is_next, narrowness: u64::MAX - width };
@@ -120,11 +146,15 @@ impl Gaps {
                 _ => (best, is_clear) = (Some((fit, owner.root)), true),
             }
         }
-        if let Some((_, root)) = best {
-            let is_alone = page.kind().is_table() || !self.may_be_index(owners);
-            return if is_clear && is_alone { Place::Table(root) } else { Place::Lost };
-        }
         let alike = |owner: &&Owner| owner.form.as_ref().is_some_and(|form| form.likeness(page).is_some());
+        if let Some((fit, root)) = best {
+            let is_alone = page.kind().is_table() || !self.may_be_index(owners);
+            // What speaks more against it than for it may be of a table whose root is another page now.
+            let is_better =
+                |owner: &Owner| owner.form.as_ref().and_then(|form| form.likeness(page)) > Some(fit.likeness);
+            let is_likely = fit.likeness >= 0 || !owners.iter().any(is_better);
+            return if is_clear && is_alone && is_likely { Place::Table(root) } else { Place::Lost };
+        }
         if !page.kind().is_table() {
             let is_index = is_known && !owners.iter().any(|owner| alike(&owner));
             return if is_index { Place::Index } else { Place::Lost };

@@ -21,6 +21,8 @@ pub(super) struct Report {
     damaged: BTreeMap<String, BTreeMap<u32, usize>>,
     /// Rows, and their pages, that nothing points to, by root.
     found: BTreeMap<u32, (u64, u64)>,
+    /// Rows whose rowids are out of order, by table.
+    astray: BTreeMap<String, u64>,
     is_lost_made: bool,
 }
 
@@ -37,6 +39,12 @@ impl Report {
             // Of more it says how many cells, but not on which pages.
             let pgno = if pages.len() <= NAMED { pgno } else { u32::MAX };
             *pages.entry(pgno).or_default() += cells;
+        }
+    }
+
+    pub(super) fn astray(&mut self, table: &str) {
+        if self.astray.len() < MOST || self.astray.contains_key(table) {
+            *self.astray.entry(table.to_owned()).or_default() += 1;
         }
     }
 
@@ -65,6 +73,13 @@ impl Report {
             let table = short(table);
             notes.say(format!("{table}: {rows} rows are cut off where the pages that they go on in are lost: the last value is shortened, those behind it are NULL"));
         }
+        for (table, rows) in &self.astray {
+            let table = short(table);
+            notes.say(format!(
+                "{table}: {rows} rows have rowids out of order, which may be wrong; those that another row has are in {}",
+                lost.name
+            ));
+        }
         for owner in owners.iter().filter(|owner| !owner.is_index) {
             let name = short(&owner.name);
             for gap in gaps.of(owner.root).iter().filter(|gap| gap.found == 0).take(NAMED) {
@@ -84,13 +99,14 @@ impl Report {
                 ));
             }
             if let Some((rows, pages)) = self.found.get(&owner.root).filter(|(rows, _)| *rows > 0) {
-                let lost = gaps.pages_found(owner.root);
-                let named: Vec<String> = lost.iter().take(NAMED).map(u32::to_string).collect();
-                let more = if lost.len() > NAMED { " and others" } else { "" };
+                let missing = gaps.pages_found(owner.root);
+                let named: Vec<String> = missing.iter().take(NAMED).map(u32::to_string).collect();
+                let more = if missing.len() > NAMED { " and others" } else { "" };
                 notes.say(format!(
                     "{name}: {rows} rows were found in {pages} pages that nothing points to, as what points to them is damaged \
-                     (page {}{more}); some may have been deleted before",
-                    named.join(", ")
+                     (page {}{more}); some may have been deleted before, and those that the table refuses are in {}",
+                    named.join(", "),
+                    lost.name
                 ));
             }
         }

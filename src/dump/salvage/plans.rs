@@ -1,0 +1,82 @@
+//! How rows are written: as their table is, through a view where it may refuse them, or into `lost_and_found`.
+
+use super::keeper::Keepers;
+use super::place::Place;
+use super::{Salvage, plan_of};
+use crate::dump::plan::Item;
+use crate::dump::row_plan::RowPlan;
+
+impl Salvage {
+    /// Whether the row is written as the one before it was.
+    pub(in crate::dump) fn goes_on(&self) -> bool {
+        match &self.plan {
+            Some((place, _)) => *place == self.place,
+            None => self.place == Place::Nowhere,
+        }
+    }
+
+    /// Readies the plan for the row that it stands on, of the table of `item` or of what it finds; what goes before it, or
+    /// `None` when the row is not written.
+    pub(in crate::dump) fn prepare(&mut self, item: &Item, items: &[Item]) -> Option<Vec<u8>> {
+        if self.is_first_pass && self.place == Place::Lost {
+            // How many columns it takes is not known yet.
+            return None;
+        }
+        let mut opening = Vec::new();
+        if !self.goes_on() {
+            self.plan = self.plan_of_place(items, &mut opening).map(|plan| (self.place, plan));
+        }
+        let Some((place, plan)) = self.plan.as_mut() else {
+            return matches!(item, Item::Rows(_)).then_some(opening);
+        };
+        let row = self.tree.as_ref()?.row()?;
+        if *place == Place::Lost {
+            self.lost.aim(plan, self.top, row);
+        } else if !self.is_first_pass && Keepers::takes(plan, self.dialect) {
+            plan.labels = vec![format!("{},", row.pgno.value()).into_bytes()];
+        }
+        Some(opening)
+    }
+
+    fn plan_of_place(&mut self, items: &[Item], opening: &mut Vec<u8>) -> Option<RowPlan> {
+        match self.place {
+            Place::Table(root) => {
+                let mut plans = items.iter().filter_map(plan_of);
+                let plan = plans.find(|plan| plan.root.value() == root && plan.opening.is_empty())?;
+                let plan = or_ignore(plan.clone());
+                if self.is_first_pass || !Keepers::takes(&plan, self.dialect) {
+                    return Some(plan);
+                }
+                if self.report.make_lost() {
+                    opening.append(&mut self.lost.create());
+                }
+                Some(self.keepers.open(opening, &plan, &self.lost))
+            }
+            Place::Lost => {
+                if self.report.make_lost() {
+                    opening.append(&mut self.lost.create());
+                }
+                self.lost.plan(self.dialect, self.top)
+            }
+            Place::Nowhere | Place::Index => None,
+        }
+    }
+
+    /// Appends what ends the rows that were found.
+    pub(in crate::dump) fn close(&mut self, out: &mut Vec<u8>) {
+        self.keepers.close(out);
+    }
+
+    /// How the row is written, if not as its table is.
+    pub(in crate::dump) fn plan(&self) -> Option<&RowPlan> {
+        self.plan.as_ref().map(|(_, plan)| plan)
+    }
+}
+
+/// A row that was found may be there already, in the shell's dialect, too.
+fn or_ignore(mut plan: RowPlan) -> RowPlan {
+    if let Some(rest) = plan.prefix.strip_prefix(b"INSERT INTO ") {
+        plan.prefix = [b"INSERT OR IGNORE INTO ", rest].concat();
+    }
+    plan
+}
