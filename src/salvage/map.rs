@@ -43,6 +43,22 @@ impl PageMap {
         }
     }
 
+    /// The same, where what points to it is believed that it is a leaf.
+    pub fn any_kind(&self, pgno: u32) -> Option<Kind> {
+        match self.byte(pgno) & KIND {
+            5 => Some(Kind::TableLeaf),
+            6 => Some(Kind::IndexLeaf),
+            _ => self.kind(pgno),
+        }
+    }
+
+    /// Takes note of what kind of leaf it may be.
+    pub fn set_weak_kind(&mut self, pgno: u32, kind: Kind) {
+        if let Some(byte) = self.byte_mut(pgno) {
+            *byte = *byte & !KIND | if kind.is_table() { 5 } else { 6 };
+        }
+    }
+
     /// Takes note of what kind of page it is.
     pub fn set_kind(&mut self, pgno: u32, kind: Option<Kind>) {
         let code = match kind {

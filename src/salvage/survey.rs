@@ -96,6 +96,11 @@ impl Survey {
             }
         }
         self.found.map.set_kind(pgno.value(), kind);
+        if kind.is_none()
+            && let Some(weak) = LoosePage::classify_weakly(content, self.layout)
+        {
+            self.found.map.set_weak_kind(pgno.value(), weak);
+        }
         let leaf = kind.filter(|kind| kind.is_table() && kind.is_leaf());
         if let Some(page) = leaf.and_then(|kind| LoosePage::read(content, start, kind, self.layout)) {
             if self.found.schema.len() < MOST && is_of_schema(&page, self.encoding) {

@@ -193,14 +193,14 @@ impl Tree {
             let is_new = !context.map.has(child, Mark::Visited) && !context.map.has(child, Mark::Other);
             let is_new = is_new && !(context.without_free && context.map.has(child, Mark::Free));
             let is_new = is_new || self.only_astray;
-            let kind = context.map.kind(child).filter(|kind| self.is_table.is_none_or(|is| is == kind.is_table()));
+            let kind = context.map.any_kind(child).filter(|kind| self.is_table.is_none_or(|is| is == kind.is_table()));
             let (Some(pgno), Some(kind), true) = (Pgno::new(child), kind, is_new) else {
                 children.pop();
                 return lost(false);
             };
             let Some(page) = pages.page(pgno) else {
                 let wanted = children.iter().rev().filter_map(|&(child, _)| Pgno::new(child));
-                let wanted = wanted.filter(|wanted| context.map.kind(wanted.value()).is_some());
+                let wanted = wanted.filter(|wanted| context.map.any_kind(wanted.value()).is_some());
                 return TreeStep::Need(read_ahead(wanted, pages, layout));
             };
             children.pop();

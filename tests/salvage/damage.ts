@@ -138,13 +138,13 @@ export const DAMAGE = [
   "bytes",
 ] as const;
 
+/** Damage that keeps to no page. */
+export const MORE_DAMAGE = ["zeroed range", "noisy range", "start lost"] as const;
+
+export type Damage = (typeof DAMAGE)[number] | (typeof MORE_DAMAGE)[number];
+
 /** What `kind` does to a database file. */
-export function damage(
-  file: Uint8Array,
-  pageSize: number,
-  kind: (typeof DAMAGE)[number],
-  random: Random,
-): Uint8Array {
+export function damage(file: Uint8Array, pageSize: number, kind: Damage, random: Random): Uint8Array {
   const bytes = Uint8Array.from(file);
   const count = bytes.length / pageSize;
   const page = (index: number) => bytes.subarray(index * pageSize, (index + 1) * pageSize);
@@ -152,7 +152,19 @@ export function damage(
   const any = () => (count > 1 ? 1 + random.below(count - 1) : 0);
   const times = 1 + random.below(3);
   const noise = (into: Uint8Array) => into.set(Uint8Array.from(into, () => random.below(256)));
+  const range = () => {
+    const start = random.below(bytes.length);
+    return bytes.subarray(start, start + 1 + random.below(Math.max(1, bytes.length >> 2)));
+  };
   switch (kind) {
+    case "zeroed range":
+      range().fill(0);
+      return bytes;
+    case "noisy range":
+      noise(range());
+      return bytes;
+    case "start lost":
+      return bytes.subarray(pageSize);
     case "zeroed":
       for (let n = 0; n < times; n++) page(any()).fill(0);
       return bytes;
@@ -296,7 +308,9 @@ export async function salvage(path: string): Promise<Uint8Array> {
 
 /** The same by the shell. */
 export function recover(path: string): Uint8Array {
-  return spawnSync(recovering, [path, ".recover"], { maxBuffer: 1 << 28 }).stdout;
+  const { stdout, error } = spawnSync(recovering, [path, ".recover"], { maxBuffer: 1 << 28 });
+  if (error) throw error;
+  return stdout;
 }
 
 export interface Result {
@@ -306,24 +320,30 @@ export interface Result {
   rows: number;
   ours: Counted;
   theirs: Counted;
+  /** Why ours gave nothing where the shell gave rows. */
   failed?: string;
 }
 
 /** One damaged file, salvaged by both. */
-export async function trial(folder: string, seed: number): Promise<Result> {
+export async function trial(
+  folder: string,
+  seed: number,
+  kind: Damage = DAMAGE[seed % DAMAGE.length] ?? "zeroed",
+): Promise<Result> {
   const random = new Random(seed * 7919);
   const [original, damaged] = [join(folder, "original.db"), join(folder, "damaged.db")];
   const made = makeDatabase(original, random);
-  const kind = DAMAGE[seed % DAMAGE.length] ?? "zeroed";
   writeFileSync(damaged, damage(readFileSync(original), made.pageSize, kind, random));
   const none: Counted = { right: 0, lost: 0, wrong: 0 };
   const rows = countRows(original, made);
   const theirs = compare(original, made, recover(damaged), join(folder, "theirs.db"));
+  const result = { seed, kind, pageSize: made.pageSize, rows, theirs };
   try {
-    const ours = compare(original, made, await salvage(damaged), join(folder, "ours.db"));
-    return { seed, kind, pageSize: made.pageSize, rows, ours, theirs };
+    return { ...result, ours: compare(original, made, await salvage(damaged), join(folder, "ours.db")) };
   } catch (error) {
-    return { seed, kind, pageSize: made.pageSize, rows, ours: none, theirs, failed: String(error) };
+    // Of a file without a page that SQLite wrote nothing can be had.
+    const failed = theirs.right + theirs.lost > 0 ? { failed: String(error) } : {};
+    return { ...result, ours: none, ...failed };
   }
 }
 

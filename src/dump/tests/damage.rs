@@ -3,6 +3,7 @@
 
 mod crafted;
 mod mutate;
+mod refused;
 mod salvage;
 mod schema_sql;
 
