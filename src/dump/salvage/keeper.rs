@@ -27,7 +27,7 @@ impl Keepers {
 
     /// Whether rows of a table can go through a view.
     pub(super) fn takes(plan: &RowPlan, dialect: Dialect) -> bool {
-        let has_room = 1 + plan.sources.len() <= most_columns(dialect) && fields(plan) <= LostAndFound::most(dialect);
+        let has_room = plan.sources.len() < most_columns(dialect) && fields(plan) <= LostAndFound::most(dialect);
         has_room && plan.opening.is_empty() && matches!(plan.style, Style::Shell(_) | Style::Many { .. })
     }
 
@@ -54,8 +54,7 @@ impl Keepers {
 
     fn make(&self, out: &mut Vec<u8>, name: &[u8], plan: &RowPlan, lost: &LostAndFound) {
         let root = plan.root.value();
-        let list =
-            |item: &dyn Fn(usize) -> String| (0..plan.sources.len()).map(|index| item(index)).collect::<String>();
+        let list = |item: &dyn Fn(usize) -> String| (0..plan.sources.len()).map(item).collect::<String>();
         let columns = list(&|index| format!(",v{index}"));
         let nulls = list(&|_| ",NULL".to_owned());
         let values = list(&|index| format!(",NEW.v{index}"));

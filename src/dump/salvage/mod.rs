@@ -214,6 +214,7 @@ impl Salvage {
             .chain((0u32..).map(|number| format!("lost_and_found_{number}")));
         self.lost.name = names.into_iter().find(|name| !taken(name)).unwrap_or_default();
         self.keepers = Keepers::new(schema);
+        self.gaps.is_schema_lost = !self.is_schema_whole;
         // Behind the last rows, and before what is made when all are there.
         let drop_pieces = items.iter().position(|item| matches!(item, Item::DropPieces));
         let place = drop_pieces.or(items.iter().rposition(|item| plan_of(item).is_some()).map(|index| index + 1));

@@ -35,6 +35,8 @@ pub(super) struct Gaps {
     count: usize,
     /// Which tree pointed to a page that has no rows of it, as far as can be seen.
     hints: HashMap<u32, u32>,
+    /// Whether part of the schema is missing, so that there can be indexes of which nothing is known.
+    pub(super) is_schema_lost: bool,
     /// How many tables were looked at for all pages of this pass.
     work: u64,
 }
@@ -169,7 +171,7 @@ impl Gaps {
 
     /// Whether something is missing from an index: entries can look like rows of a table WITHOUT ROWID.
     fn may_be_index(&self, owners: &[Owner]) -> bool {
-        owners.iter().any(|owner| owner.is_index && !self.of(owner.root).is_empty())
+        self.is_schema_lost || owners.iter().any(|owner| owner.is_index && !self.of(owner.root).is_empty())
     }
 
     /// How many rowids are missing where those of the page are; `None` when most of them are not among the missing ones.
