@@ -1,7 +1,9 @@
 //! Which states of a database are kept, by whom, and how they are found.
 //!
 //! A state is kept while it is the newest, while the history window covers it, or while a pin holds it. A pin has a
-//! lease, so that a client that died cannot hold history for ever.
+//! lease, so that a client that died cannot hold history for ever. As states age they are thinned (see `thinning`).
+
+mod thinning;
 
 use std::collections::BTreeMap;
 
@@ -18,7 +20,8 @@ use crate::store::{CommitRecord, Keep, StoreState, prune};
 pub struct Window {
     /// This many commits before the newest.
     pub commits: u32,
-    /// Every state that the database was in during this time, in milliseconds.
+    /// The states that the database was in during this time, in milliseconds: every one for an hour, then the newest of
+    /// each minute, after thirty days the newest of each hour.
     pub age_ms: i64,
 }
 
@@ -46,6 +49,13 @@ pub struct History {
     window: Window,
     pins: BTreeMap<PinId, Pin>,
     next_pin: u32,
+    /// For what [`Self::shed`] let go: every state is kept from this one on, and others from the second one on.
+    whole_from: Txid,
+    thinned_from: Txid,
+    /// Since when there is nothing new to say about what has to be kept, as [`Self::tick`] counts; `None` when there is.
+    settled: Option<i64>,
+    /// In which minute it was last measured what room it takes.
+    measured: i64,
 }
 
 impl History {
@@ -53,7 +63,19 @@ impl History {
     pub fn new(state: StoreState, new_lineage: Lineage, window: Window) -> Self {
         let StoreState { lineage, commits, keep } = state;
         let lineage = lineage.unwrap_or(new_lineage);
-        Self { lineage, commits, prune_at: 0, kept: keep, window, pins: BTreeMap::new(), next_pin: 1 }
+        Self {
+            lineage,
+            commits,
+            prune_at: 0,
+            kept: keep,
+            window,
+            pins: BTreeMap::new(),
+            next_pin: 1,
+            whole_from: Txid(0),
+            thinned_from: Txid(0),
+            settled: None,
+            measured: 0,
+        }
     }
 
     /// Which database this is.
@@ -87,15 +109,22 @@ impl History {
     }
 
     /// Takes note of a commit that the store made, keeping `keep`.
-    pub fn committed(&mut self, record: CommitRecord, keep: Keep) {
+    pub fn committed(&mut self, record: CommitRecord, keep: Keep, now_ms: i64) {
         self.commits.push(record);
-        self.retained(keep);
+        self.retained(keep, now_ms);
     }
 
-    /// Takes note that the store was told to keep `keep`.
-    pub fn retained(&mut self, keep: Keep) {
+    /// Takes note that the store was told to keep `keep`, which was said of `now_ms`.
+    pub fn retained(&mut self, keep: Keep, now_ms: i64) {
         prune(&mut self.commits, &keep, &mut self.prune_at);
         self.kept = keep;
+        self.settled = Some(self.tick(now_ms));
+    }
+
+    /// Whether what has to be kept may be less than the store was told last. With a window by age alone that is so once
+    /// in a sixtieth of it, or once a minute: a commit has better things to do.
+    fn is_due(&self, now_ms: i64) -> bool {
+        self.window.commits > 0 || self.window.age_ms <= 0 || self.settled != Some(self.tick(now_ms))
     }
 
     /// The state with that number.
@@ -118,7 +147,8 @@ impl History {
     /// The state that the database was in at `time_ms`.
     ///
     /// # Errors
-    /// `TimeBeforeFirst`, `TimeAfterLast` when that is later than `now_ms`, `HistoryGone`.
+    /// `TimeBeforeFirst`, `TimeAfterLast` when that is later than `now_ms`, `HistoryGone`. Of a time whose state was
+    /// thinned away it is the state before, with which that minute (or hour) began.
     pub fn at_time(&self, time_ms: i64, now_ms: i64) -> Result<CommitRecord> {
         let newest = self.newest().ok_or(ErrorKind::TimeBeforeFirst)?;
         if time_ms > now_ms.max(newest.time_ms) {
@@ -131,10 +161,10 @@ impl History {
             Some(next) => next.txid.0 == found.txid.0 + 1,
             None => true,
         };
-        if !lasted || !self.is_readable(found.txid) {
-            return Err(ErrorKind::HistoryGone.into());
+        if lasted && self.is_readable(found.txid) {
+            return Ok(*found);
         }
-        Ok(*found)
+        self.before_thinned(after, now_ms).ok_or_else(|| ErrorKind::HistoryGone.into())
     }
 
     /// The state that a bookmark names.
@@ -151,18 +181,24 @@ impl History {
     }
 
     /// The state that a user's words name: a bookmark, a TXID of 16 hex digits, a time, an age; nothing or `latest`.
+    /// Unless `exact`, a bookmark or TXID of a state that was thinned away is the state before, as a time is.
     ///
     /// # Errors
     /// `AtSyntax`, and those of the functions above.
-    pub fn resolve(&self, text: &str, now_ms: i64) -> Result<CommitRecord> {
-        match Target::parse(text, now_ms)? {
-            Target::Unsaid | Target::Latest => self.newest().ok_or_else(|| CoreErrorKind::DatabaseEmpty.into()),
-            Target::Bookmark(bookmark) => self.at_bookmark(&bookmark),
-            Target::Txid(txid) => self.at_txid(txid),
-            Target::Time(time_ms) => self.at_time(time_ms, now_ms),
+    pub fn resolve(&self, text: &str, exact: bool, now_ms: i64) -> Result<CommitRecord> {
+        let (found, txid) = match Target::parse(text, now_ms)? {
+            Target::Unsaid | Target::Latest => return self.newest().ok_or_else(|| CoreErrorKind::DatabaseEmpty.into()),
+            Target::Bookmark(bookmark) => (self.at_bookmark(&bookmark), bookmark.txid),
+            Target::Txid(txid) => (self.at_txid(txid), txid),
+            Target::Time(time_ms) => return self.at_time(time_ms, now_ms),
             // Ids name backups, not states.
-            _ => Err(CoreErrorKind::AtSyntax.into()),
-        }
+            _ => return Err(CoreErrorKind::AtSyntax.into()),
+        };
+        found.or_else(|error| {
+            let is_gone = !exact && error.kind == ErrorKind::HistoryGone;
+            let after = self.commits.partition_point(|record| record.txid <= txid);
+            is_gone.then(|| self.before_thinned(after, now_ms)).flatten().ok_or(error)
+        })
     }
 
     /// Holds a state that can be read now, until `now_ms + lease_ms` unless renewed.
@@ -175,6 +211,7 @@ impl History {
         let id = PinId(self.next_pin);
         self.next_pin = self.next_pin.wrapping_add(1);
         self.pins.insert(id, Pin { txid, expires_ms: now_ms.saturating_add(lease_ms) });
+        self.settled = None;
         Ok(id)
     }
 
@@ -191,7 +228,11 @@ impl History {
 
     /// Ends a pin; whether it was still there.
     pub fn release(&mut self, id: PinId) -> bool {
-        self.pins.remove(&id).is_some()
+        let held = self.pins.remove(&id).is_some();
+        if held {
+            self.settled = None;
+        }
+        held
     }
 
     /// The state that a pin holds.
@@ -206,7 +247,11 @@ impl History {
 
     /// Ends the pins whose lease ran out.
     pub fn expire(&mut self, now_ms: i64) {
+        let before = self.pins.len();
         self.pins.retain(|_, pin| pin.expires_ms > now_ms);
+        if self.pins.len() < before {
+            self.settled = None;
+        }
     }
 
     fn is_readable(&self, txid: Txid) -> bool {
@@ -214,20 +259,19 @@ impl History {
     }
 
     fn keep_of(&self, next: Option<&CommitRecord>, now_ms: i64) -> Keep {
+        if !self.is_due(now_ms) {
+            return self.kept.clone();
+        }
         let newest = next.or(self.commits.last()).map_or(Txid(1), |newest| newest.txid);
         let mut from = Txid(newest.0.saturating_sub(u64::from(self.window.commits)).max(1));
-        if self.window.age_ms > 0 {
-            // The state of `age_ms` ago was made by the newest commit before that.
-            let oldest_ms = now_ms.saturating_sub(self.window.age_ms);
-            let after = self.commits.partition_point(|record| record.time_ms <= oldest_ms);
-            if let Some(oldest) = self.commits.get(after.saturating_sub(1)) {
-                from = from.min(oldest.txid);
-            }
+        if let Some(oldest) = self.oldest_whole(now_ms) {
+            from = from.min(oldest);
         }
         // What is gone does not come back by asking for more.
-        from = from.max(self.kept.from);
+        from = from.max(self.kept.from).max(self.whole_from.min(newest));
         let live = self.pins.values().filter(|pin| pin.expires_ms > now_ms && pin.txid < from);
         let mut pins: Vec<Txid> = live.map(|pin| pin.txid).collect();
+        self.add_thinned(from, now_ms, &mut pins);
         pins.sort_unstable();
         pins.dedup();
         Keep { from, pins }

@@ -66,7 +66,7 @@ impl HostScratch {
 
 impl Scratch for HostScratch {
     fn stage(&mut self, txid: Txid, pages: &[(Pgno, Box<[u8]>)]) -> Result<(), StoreError> {
-        let (pgnos, copies) = copies(pages.len(), pages.iter().map(|(pgno, page)| (*pgno, page)));
+        let (pgnos, copies) = copies(pages);
         self.0.stage(number(txid)?, pgnos, copies).map_err(thrown)
     }
 

@@ -39,8 +39,10 @@ export interface PageStore {
    * the records of such states, but for the one after each that is kept.
    */
   commit(commit: StoredCommit, lineage: string, pgnos: Uint32Array, pages: Uint8Array[], keep: Keep): void;
-  /** Says what has to stay readable from now on. */
+  /** Says what has to stay readable from now on. A `keep` that is the same object as the one before says nothing new. */
   retain(keep: Keep): void;
+  /** Whether history takes more room than it should: some of it is then let go. Asked before a commit, now and then. */
+  isCrowded?(): boolean;
   /** The pages whose newest version at or before `upto` is newer than `after`, ascending. */
   changed(after: number, upto: number): Iterable<number>;
   /** Takes what is not committed and would take too much memory; without it, all of that stays in memory. */
@@ -73,6 +75,9 @@ extern "C" {
     #[wasm_bindgen(method, catch)]
     fn retain(this: &JsStore, keep: &JsValue) -> Result<(), JsValue>;
 
+    #[wasm_bindgen(method, catch, js_name = isCrowded)]
+    fn is_crowded(this: &JsStore) -> Result<bool, JsValue>;
+
     #[wasm_bindgen(method, catch)]
     fn changed(this: &JsStore, after: f64, upto: f64) -> Result<JsValue, JsValue>;
 }
@@ -81,12 +86,26 @@ extern "C" {
 pub(super) struct HostStore {
     store: JsStore,
     scratch: Option<HostScratch>,
+    /// What it was told last to keep, which is most often what it is told next.
+    kept: Option<(Keep, JsValue)>,
 }
 
 impl HostStore {
     pub(super) fn new(store: JsStore) -> Self {
         let scratch = HostScratch::of(&store);
-        Self { store, scratch }
+        Self { store, scratch, kept: None }
+    }
+
+    /// As JavaScript has it.
+    fn keep_of(&mut self, keep: &Keep) -> Result<JsValue, StoreError> {
+        if let Some((_, same)) = self.kept.as_ref().filter(|(kept, _)| kept == keep) {
+            return Ok(same.clone());
+        }
+        let pins: Vec<f64> = keep.pins.iter().map(|&pin| number(pin)).collect::<Result<_, _>>()?;
+        let object: JsValue =
+            object([("from", number(keep.from)?.into()), ("pins", Float64Array::from(&*pins).into())]).into();
+        self.kept = Some((keep.clone(), object.clone()));
+        Ok(object)
     }
 }
 
@@ -118,10 +137,14 @@ impl PageStore for HostStore {
         Ok(())
     }
 
-    fn commit(&mut self, commit: Commit) -> Result<(), StoreError> {
-        let Commit { record, lineage, pages, keep } = commit;
-        // A page is given up as soon as JavaScript has its copy.
-        let (pgnos, copies) = copies(pages.len(), pages.into_iter());
+    fn commit(&mut self, commit: &mut Commit) -> Result<(), StoreError> {
+        let &mut Commit { record, lineage, ref mut pages, ref keep } = commit;
+        let keep = self.keep_of(keep)?;
+        let (pgnos, copies) = copies(pages);
+        if self.scratch.is_none() {
+            // There may be very many, which are not to be there twice.
+            *pages = Vec::new();
+        }
         let record = object([
             ("txid", number(record.txid)?.into()),
             ("timeMs", (record.time_ms as f64).into()),
@@ -129,11 +152,16 @@ impl PageStore for HostStore {
             ("pageCount", record.page_count.into()),
             ("checksum", record.checksum.to_string().into()),
         ]);
-        self.store.commit(&record, &lineage.to_string(), pgnos, copies, &keep_of(&keep)?).map_err(thrown)
+        self.store.commit(&record, &lineage.to_string(), pgnos, copies, &keep).map_err(thrown)
     }
 
     fn retain(&mut self, keep: &Keep) -> Result<(), StoreError> {
-        self.store.retain(&keep_of(keep)?).map_err(thrown)
+        let keep = self.keep_of(keep)?;
+        self.store.retain(&keep).map_err(thrown)
+    }
+
+    fn is_crowded(&mut self) -> Result<bool, StoreError> {
+        self.store.is_crowded().map_err(thrown)
     }
 
     fn changed(&mut self, after: Txid, upto: Txid) -> Result<Vec<Pgno>, StoreError> {
@@ -148,12 +176,13 @@ impl PageStore for HostStore {
 }
 
 /// Page numbers, and a copy of each page.
-pub(super) fn copies<P: AsRef<[u8]>>(count: usize, pages: impl Iterator<Item = (Pgno, P)>) -> (Uint32Array, Array) {
-    let pgnos = Uint32Array::new_with_length(count as u32);
-    let copies = Array::new_with_length(count as u32);
+pub(super) fn copies(pages: &[(Pgno, Box<[u8]>)]) -> (Uint32Array, Array) {
+    let count = pages.len() as u32;
+    let pgnos = Uint32Array::new_with_length(count);
+    let copies = Array::new_with_length(count);
     for (index, (pgno, page)) in (0..).zip(pages) {
         pgnos.set_index(index, pgno.value());
-        copies.set(index, Uint8Array::from(page.as_ref()).into());
+        copies.set(index, Uint8Array::from(&**page).into());
     }
     (pgnos, copies)
 }
@@ -214,9 +243,4 @@ fn record(value: &JsValue) -> Result<CommitRecord, StoreError> {
         page_count: integer("pageCount")? as u32,
         checksum: checksum.ok_or_else(wrong)?,
     })
-}
-
-fn keep_of(keep: &Keep) -> Result<JsValue, StoreError> {
-    let pins: Vec<f64> = keep.pins.iter().map(|&pin| number(pin)).collect::<Result<_, _>>()?;
-    Ok(object([("from", number(keep.from)?.into()), ("pins", Float64Array::from(&*pins).into())]).into())
 }

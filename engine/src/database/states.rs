@@ -23,13 +23,14 @@ impl Database {
     }
 
     /// The bookmark of a state that can be read: `at` is a bookmark, a TXID of 16 hex digits, a time (RFC 3339 or
-    /// seconds since 1970), an age such as `-1m`, or `latest`.
+    /// seconds since 1970), an age such as `-1m`, or `latest`. What was thinned away (see [`crate::Window`]) is the
+    /// state before it, which has another bookmark.
     ///
     /// # Errors
     /// `AtSyntax`, `BookmarkLineage`, `ChainChecksum`, `HistoryGone`, `HistoryUnknown`, `TimeBeforeFirst`,
     /// `TimeAfterLast`, `DatabaseEmpty`.
     pub fn bookmark_at(&self, at: &str, now_ms: i64) -> Result<Bookmark> {
-        self.volume(|volume| Ok(volume.history.bookmark(&volume.history.resolve(at, now_ms)?)))
+        self.volume(|volume| Ok(volume.history.bookmark(&volume.history.resolve(at, false, now_ms)?)))
     }
 
     /// The states that can be read, ascending.
@@ -45,13 +46,14 @@ impl Database {
         self.volume(|volume| volume.history.at_txid(txid))
     }
 
-    /// Holds a state (`at` as in [`Database::bookmark_at`]) until `now_ms + lease_ms`; its holder renews the lease.
+    /// Holds a state (`at` as in [`Database::bookmark_at`], but a bookmark and a TXID are of that very state) until
+    /// `now_ms + lease_ms`; its holder renews the lease.
     ///
     /// # Errors
     /// As [`Database::bookmark_at`].
     pub fn pin(&mut self, at: &str, lease_ms: i64, now_ms: i64) -> Result<(PinId, CommitRecord)> {
         self.volume(|volume| {
-            let record = volume.history.resolve(at, now_ms)?;
+            let record = volume.history.resolve(at, true, now_ms)?;
             Ok((volume.history.pin(record.txid, lease_ms, now_ms)?, record))
         })
     }
@@ -136,12 +138,16 @@ impl Database {
             return Err(ErrorKind::Busy.into());
         }
         let (undo, reconnect) = self.volume(|volume| {
-            let target = volume.history.resolve(at, now_ms)?;
+            let target = volume.history.resolve(at, false, now_ms)?;
             let newest = volume.newest().ok_or(ErrorKind::HistoryUnknown)?;
             let undo = volume.history.bookmark(&newest);
             let encoding = volume.encoding()?;
             let pin = volume.history.pin(newest.txid, undo_lease_ms, now_ms)?;
-            if let Err(error) = volume.restore(&target) {
+            // A full store lets go of history on the way.
+            let source = volume.history.pin(target.txid, i64::MAX, now_ms)?;
+            let restored = volume.restore(&target);
+            volume.history.release(source);
+            if let Err(error) = restored {
                 volume.history.release(pin);
                 return Err(error);
             }

@@ -38,7 +38,8 @@ struct Version {
 }
 
 impl MemoryStore {
-    /// Refuses with `Full` a commit after which it would hold more than `limit` bytes of pages.
+    /// Refuses with `Full` a commit after which it would hold more than `limit` bytes of pages. History is to take half
+    /// of what the newest state leaves of them.
     pub fn with_limit(limit: u64) -> Self {
         Self { limit: Some(limit), ..Self::default() }
     }
@@ -129,9 +130,9 @@ impl PageStore for MemoryStore {
         }
     }
 
-    fn commit(&mut self, commit: Commit) -> Result<(), StoreError> {
-        self.prepare(&commit)?;
-        let Commit { record, lineage, pages, keep } = commit;
+    fn commit(&mut self, commit: &mut Commit) -> Result<(), StoreError> {
+        self.prepare(commit)?;
+        let &mut Commit { record, lineage, ref mut pages, ref keep } = commit;
         let before = self.newest().map_or(0, |newest| newest.page_count);
         let mut replaced = Vec::new();
         replaced.try_reserve(pages.len() + before.saturating_sub(record.page_count) as usize)?;
@@ -141,7 +142,7 @@ impl PageStore for MemoryStore {
             let gone = self.pages.get(index(pgno)).and_then(|versions| versions.last());
             replaced.extend(gone.map(|version| (pgno, version.txid)));
         }
-        for (pgno, page) in pages {
+        for (pgno, page) in core::mem::take(pages) {
             let Some(versions) = self.pages.get_mut(index(pgno)) else { continue };
             if let Some(last) = versions.last().filter(|_| replaces(pgno)) {
                 replaced.push((pgno, last.txid));
@@ -154,7 +155,7 @@ impl PageStore for MemoryStore {
         self.replaced.insert(record.txid, replaced);
         self.state.lineage = Some(lineage);
         self.state.commits.push(record);
-        self.retain(&keep)
+        self.retain(keep)
     }
 
     fn retain(&mut self, keep: &Keep) -> Result<(), StoreError> {
@@ -189,6 +190,13 @@ impl PageStore for MemoryStore {
 
     fn size(&self) -> u64 {
         self.bytes
+    }
+
+    fn is_crowded(&mut self) -> Result<bool, StoreError> {
+        let newest =
+            self.newest().map_or(0, |newest| u64::from(newest.page_count) * u64::from(newest.page_size.value()));
+        let history = self.bytes.saturating_sub(newest);
+        Ok(self.limit.is_some_and(|limit| history > limit.saturating_sub(newest) / 2))
     }
 }
 

@@ -101,11 +101,12 @@ pub trait PageStore {
     fn read(&mut self, pgno: Pgno, txid: Txid, page: &mut [u8]) -> Result<(), StoreError>;
 
     /// Makes a new state, atomically and durably: after an error, or a crash at any moment, the store shows either
-    /// the state before or, when this returned `Ok`, the new one.
+    /// the state before or, when this returned `Ok`, the new one. It may take the pages.
     ///
     /// # Errors
-    /// [`StoreError`]; nothing has changed then.
-    fn commit(&mut self, commit: Commit) -> Result<(), StoreError>;
+    /// [`StoreError`]; nothing has changed then. After `Full`, if it has left the pages, it is called again once history
+    /// has been let go.
+    fn commit(&mut self, commit: &mut Commit) -> Result<(), StoreError>;
 
     /// Says which states have to stay readable from now on. Versions that no such state shows may go.
     ///
@@ -123,6 +124,11 @@ pub trait PageStore {
     /// How many bytes of page versions it holds, as far as it knows.
     fn size(&self) -> u64 {
         0
+    }
+
+    /// Whether history takes more room in it than it should: some of it is then let go. Asked seldom.
+    fn is_crowded(&mut self) -> Result<bool, StoreError> {
+        Ok(false)
     }
 
     /// Where what is not committed goes beyond what memory is to hold; `None` when all of it has to stay in memory.

@@ -30,7 +30,7 @@ impl SharedStore {
         self.with(|store| store.read(pgno, txid, page))
     }
 
-    pub(crate) fn commit(&self, commit: Commit) -> Result<(), StoreError> {
+    pub(crate) fn commit(&self, commit: &mut Commit) -> Result<(), StoreError> {
         self.with(|store| store.commit(commit))
     }
 
@@ -40,6 +40,10 @@ impl SharedStore {
 
     pub(crate) fn changed(&self, after: Txid, upto: Txid) -> Result<Vec<Pgno>, StoreError> {
         self.with(|store| store.changed(after, upto))
+    }
+
+    pub(crate) fn is_crowded(&self) -> Result<bool, StoreError> {
+        self.with(|store| store.is_crowded())
     }
 
     pub(crate) fn size(&self) -> u64 {

@@ -46,7 +46,7 @@ impl PageStore for Faulty {
         self.call()?;
         self.inner.read(pgno, txid, page)
     }
-    fn commit(&mut self, commit: Commit) -> Result<(), StoreError> {
+    fn commit(&mut self, commit: &mut Commit) -> Result<(), StoreError> {
         self.call()?;
         self.inner.commit(commit)
     }
@@ -219,7 +219,10 @@ fn fails_once(spills: bool) {
                 assert_eq!(inner.scratch_held().0, 0, "call {fail_at}");
                 continue;
             };
-            assert_eq!(error.code(), if full { "ENGINE_FULL" } else { "ENGINE_STORE" }, "call {fail_at}: {error}");
+            // A commit that finds the store full lets history go and is made all the same; what the work would go back to
+            // is gone then.
+            let codes: &[_] = if full { &["ENGINE_FULL", "HISTORY_GONE"] } else { &["ENGINE_STORE"] };
+            assert!(codes.contains(&error.code()), "call {fail_at}: {error}");
             assert!(!db.is_busy() || db.in_transaction(), "call {fail_at}");
             if db.in_transaction() {
                 db.exec("ROLLBACK", T0).unwrap();

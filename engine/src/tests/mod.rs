@@ -16,4 +16,5 @@ mod spilling;
 mod sqlite_behaviour;
 mod statements;
 mod support;
+mod thinning;
 mod whole;

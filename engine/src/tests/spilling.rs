@@ -49,13 +49,14 @@ impl PageStore for Spilling {
         }
         Ok(())
     }
-    fn commit(&mut self, commit: Commit) -> Result<(), StoreError> {
+    fn commit(&mut self, commit: &mut Commit) -> Result<(), StoreError> {
         let mut staged = self.staged.borrow_mut();
         assert!(staged.1.is_empty() || staged.0 == commit.record.txid.0);
         let mut pages = staged.1.clone();
         pages.retain(|pgno, _| pgno.value() <= commit.record.page_count);
-        pages.extend(commit.pages);
-        self.inner.commit(Commit { pages: pages.into_iter().collect(), ..commit })?;
+        pages.extend(core::mem::take(&mut commit.pages));
+        commit.pages = pages.into_iter().collect();
+        self.inner.commit(commit)?;
         staged.1.clear();
         Ok(())
     }

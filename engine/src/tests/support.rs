@@ -40,7 +40,7 @@ impl PageStore for Shared {
     fn read(&mut self, pgno: Pgno, txid: Txid, page: &mut [u8]) -> Result<(), StoreError> {
         self.0.borrow_mut().read(pgno, txid, page)
     }
-    fn commit(&mut self, commit: Commit) -> Result<(), StoreError> {
+    fn commit(&mut self, commit: &mut Commit) -> Result<(), StoreError> {
         self.0.borrow_mut().commit(commit)
     }
     fn retain(&mut self, keep: &Keep) -> Result<(), StoreError> {

@@ -132,11 +132,23 @@ impl Volume {
         let time_ms = before.map_or(self.now_ms, |before| before.time_ms.max(self.now_ms));
         let record = CommitRecord { txid, time_ms, page_size, page_count, checksum };
         let written = pages.len() + staged.up_to(page_count).count();
-        let keep = self.history.keep_after(&record, self.now_ms);
+        if self.history.is_to_be_measured(self.now_ms) && self.store.is_crowded()? {
+            self.history.shed();
+        }
         let first = pages.first().filter(|&&(pgno, _)| pgno == Pgno::FIRST);
         let header = first.and_then(|(_, page)| page.first_chunk().copied());
-        self.store.commit(Commit { record, lineage: self.history.lineage(), pages, keep: keep.clone() })?;
-        self.history.committed(record, keep);
+        let keep = self.history.keep_after(&record, self.now_ms);
+        let count = pages.len();
+        let mut commit = Commit { record, lineage: self.history.lineage(), pages, keep };
+        if let Err(failure) = self.store.commit(&mut commit) {
+            if commit.pages.len() != count {
+                return Err(failure);
+            }
+            self.make_room(failure)?;
+            commit.keep = self.history.keep_after(&record, self.now_ms);
+            self.store.commit(&mut commit)?;
+        }
+        self.history.committed(record, commit.keep, self.now_ms);
         self.last_written = written;
         self.header = if staged.has(Pgno::FIRST) { None } else { header.or(self.header) };
         self.sums.resize(page_count);

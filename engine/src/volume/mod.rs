@@ -257,7 +257,22 @@ impl Volume {
         self.history.expire(self.now_ms);
         let keep = self.history.keep(self.now_ms);
         self.store.retain(&keep)?;
-        self.history.retained(keep);
+        self.history.retained(keep, self.now_ms);
+        Ok(())
+    }
+
+    /// When the store is full, history goes: what failed can then be tried again.
+    ///
+    /// # Errors
+    /// Another failure of the store; and what it says now.
+    pub(crate) fn make_room(&mut self, failure: StoreError) -> Result<(), StoreError> {
+        if !matches!(failure, StoreError::Full(_)) {
+            return Err(failure);
+        }
+        self.history.shed_all();
+        let keep = self.history.keep(self.now_ms);
+        self.store.retain(&keep)?;
+        self.history.retained(keep, self.now_ms);
         Ok(())
     }
 

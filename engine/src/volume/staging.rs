@@ -209,7 +209,10 @@ impl Volume {
         self.clear_for(owner)?;
         self.staging = Staging::Of(owner);
         let txid = self.next_txid();
-        self.store.scratch(|scratch| scratch.stage(txid, pages))?;
+        if let Err(failure) = self.store.scratch(|scratch| scratch.stage(txid, pages)) {
+            self.make_room(failure)?;
+            self.store.scratch(|scratch| scratch.stage(txid, pages))?;
+        }
         for (pgno, page) in pages {
             staged.insert(*pgno, self.sums.of(page_size, *pgno, page));
         }

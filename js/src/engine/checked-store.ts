@@ -39,6 +39,10 @@ export class CheckedStore implements PageStore {
     this.#store.retain(...args);
   }
 
+  isCrowded(): boolean {
+    return this.#store.isCrowded?.() === true;
+  }
+
   changed(after: number, upto: number): number[] {
     return listOf("changed", this.#store.changed(after, upto), Number.isInteger);
   }

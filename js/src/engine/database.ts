@@ -24,7 +24,7 @@ import { EngineMoment } from "./moment.ts";
 import { type OpenOptions, settingsOf } from "./options.ts";
 import type { Check, Hold, Imported, State, StateAt } from "./results.ts";
 import { type Parameters, type Row, Statement } from "./statement.ts";
-import type { IntegerOptions } from "./values.ts";
+import { type IntegerOptions, smallest } from "./values.ts";
 
 type EnginePinOptions = Omit<PinOptions, "at"> & { at?: StateAt | undefined };
 
@@ -198,7 +198,8 @@ export class Database implements PageSource, Disposable {
   }
 
   /**
-   * The bookmark of the state that the database was in at a time.
+   * The bookmark of the state that the database was in at a time. Where that was thinned away, of the state before it;
+   * so it is of a bookmark.
    *
    * @throws PagemarkError `TIME_BEFORE_FIRST`, `TIME_AFTER_LAST`, `HISTORY_GONE`, `AT_SYNTAX`
    */
@@ -214,11 +215,17 @@ export class Database implements PageSource, Disposable {
   }
 
   /**
-   * Goes back to an earlier state, as a commit like any other. Gives the bookmark that undoes it, which is kept for a
-   * day. Statements see the restored rows when they are next run.
+   * Goes back to an earlier state, as a commit like any other; of one that was thinned away to the one before it, which
+   * `bookmarkAt` names. Gives the bookmark that undoes it, which is kept for a day. Statements see the restored rows when
+   * they are next run.
    */
   restore({ at }: { at: StateAt }): string {
     return this.#run((engine) => engine.restore(momentText(at), UNDO_LEASE_MS, Date.now()));
+  }
+
+  /** Lets go of what `history` and holds keep no more. Commits do, too; it is for a database that is only read. */
+  sweep(): void {
+    this.#run((engine) => engine.sweep(Date.now()));
   }
 
   /**
@@ -390,10 +397,4 @@ function translating<T>(action: () => T, name?: string): T {
   } catch (error) {
     throw translateCoreError(error, name);
   }
-}
-
-/** As a number, if that holds it. */
-function smallest(integer: bigint): number | bigint {
-  const number = Number(integer);
-  return Number.isSafeInteger(number) ? number : integer;
 }

@@ -2,13 +2,14 @@
 import { free, type PageStore } from "../core/index.ts";
 import { PagemarkError } from "../errors/index.ts";
 import { DurableObjectScratch } from "./durable-object-scratch.ts";
+import { isSwept, letGo } from "./durable-object-sweep.ts";
 import {
   type CommitRow,
   type DurableObjectStorageLike,
   DurableObjectTables,
   type Meta,
 } from "./durable-object-tables.ts";
-import { isNeeded, type Kept, type Replaced, unwantedRecords } from "./page-versions.ts";
+import { isEqual, isNeeded, type Kept, type Replaced } from "./page-versions.ts";
 
 type Opened = NonNullable<ReturnType<PageStore["open"]>>;
 type StoredCommit = Opened["commits"][number];
@@ -25,8 +26,17 @@ export interface DurableObjectStore extends PageStore {
 /** How many replaced versions a release looks at; and a commit, beside twice those that it replaces itself. */
 const SLICE = 4096;
 const SLICE_OF_COMMIT = 256;
-/** Behind every page of a commit. */
-const LAST = 2 ** 32;
+/** What an object's storage takes, in bytes. */
+const MOST_BYTES = 10e9;
+
+export interface DurableObjectStoreOptions {
+  /**
+   * What history may take beside the newest state, in bytes, roughly; beyond, every commit is kept for less than an hour,
+   * and then the oldest states go. It never takes more than half of what the newest state leaves of the object's 10 GB,
+   * in which all that is not this database counts as history.
+   */
+  historyBytes?: number | undefined;
+}
 
 /**
  * Keeps a database in a Durable Object's SQLite storage, in tables whose names begin with `pagemark_`: for
@@ -48,21 +58,28 @@ const LAST = 2 ** 32;
  * }
  * ```
  */
-export function durableObjectStore(storage: DurableObjectStorageLike): DurableObjectStore {
-  return new SqlStore(storage);
+export function durableObjectStore(
+  storage: DurableObjectStorageLike,
+  options: DurableObjectStoreOptions = {},
+): DurableObjectStore {
+  return new SqlStore(storage, options);
 }
 
 class SqlStore implements DurableObjectStore {
   readonly #storage: DurableObjectStorageLike;
   readonly #tables: DurableObjectTables;
+  readonly #historyBytes: number;
   /** What was read last. */
   #read: Uint8Array = new Uint8Array();
+  /** What the storage holds of the last `keep` that it was told. Nothing after a failure: it may hold another then. */
+  #told: { keep: Keep; meta: Meta } | undefined;
   readonly scratch: DurableObjectScratch;
 
-  constructor(storage: DurableObjectStorageLike) {
+  constructor(storage: DurableObjectStorageLike, { historyBytes = MOST_BYTES }: DurableObjectStoreOptions) {
     this.#storage = storage;
+    this.#historyBytes = historyBytes;
     this.#tables = new DurableObjectTables(storage.sql);
-    this.scratch = new DurableObjectScratch(this.#tables, (action) => this.#write(action));
+    this.scratch = new DurableObjectScratch(this.#tables, (action) => this.#transaction(action));
   }
 
   open(): Opened | undefined {
@@ -83,12 +100,13 @@ class SqlStore implements DurableObjectStore {
   }
 
   commit(commit: StoredCommit, lineage: string, pgnos: Uint32Array, pages: Uint8Array[], keep: Keep): void {
-    this.#write(() => {
+    this.#write(keep, () => {
       const tables = this.#tables;
       const { txid, timeMs, pageSize, pageCount, checksum } = commit;
       if (!tables.exist()) tables.create();
       const [newest, before] = tables.newest() ?? [0, 0];
-      const meta = tables.meta() ?? { lineage, from: 1, pins: [], sweptAt: 0, sweptPgno: 0 };
+      const meta = this.#metaOf(keep) ??
+        tables.meta() ?? { lineage, from: 1, pins: [], sweptAt: 0, sweptPgno: 0 };
       // Another Database wrote, or the storage was rolled back behind this one's back: its pages would be mixed up.
       if (newest !== txid - 1 || meta.lineage !== lineage) {
         throw new Error(
@@ -101,7 +119,9 @@ class SqlStore implements DurableObjectStore {
         ? this.#endStaged(commit, pgnos, pages, before, kept)
         : this.#end(commit, pgnos, pages, before, kept);
       tables.addCommit([txid, timeMs, pageSize, pageCount, checksum]);
-      this.#keep(meta, kept, txid, SLICE_OF_COMMIT + 2 * ended);
+      // Most commits find that nothing is to go.
+      if (this.#metaOf(keep) && isSwept(meta)) return meta;
+      return letGo(tables, meta, kept, SLICE_OF_COMMIT + 2 * ended);
     });
     this.scratch.committed();
   }
@@ -131,11 +151,20 @@ class SqlStore implements DurableObjectStore {
   }
 
   retain(keep: Keep): void {
-    this.#sweep(keptOf(keep));
+    this.#sweep(keep);
   }
 
   sweep(): boolean {
     return this.#sweep();
+  }
+
+  isCrowded(): boolean {
+    // What was let go and is still there is on its way.
+    if (!this.#told || !isSwept(this.#told.meta)) return false;
+    const [, pageCount, pageSize] = this.#tables.newest() ?? [0, 0, 0];
+    const newest = pageCount * storedSize(pageSize);
+    const { databaseSize = 0 } = this.#storage.sql;
+    return databaseSize - newest > Math.min(this.#historyBytes, (MOST_BYTES - newest) / 2);
   }
 
   changed(after: number, upto: number): number[] {
@@ -150,45 +179,35 @@ class SqlStore implements DurableObjectStore {
     return this.#tables.newestVersions(ended).map(([pgno, from]) => ({ replacedAt: txid, pgno, txid: from }));
   }
 
-  #sweep(kept?: Kept): boolean {
+  /** Takes note of what to keep, if that is said, and drops a slice of the rest; whether there may be more. */
+  #sweep(keep = this.#told?.keep): boolean {
     if (!this.#tables.exist()) return false;
-    const meta = this.#tables.meta();
+    const meta = this.#metaOf(keep) ?? this.#tables.meta();
+    if (!meta) return false;
+    const kept = keep ? keptOf(keep) : meta;
     // Nothing has become less, and nothing is left to look at: that is what most calls are.
-    if (!meta || (isSwept(meta) && (!kept || isEqual(meta, kept)))) return false;
-    return this.#write(() => this.#keep(meta, kept ?? meta, this.#tables.newest()?.[0] ?? 0, SLICE));
+    if (isSwept(meta) && isEqual(meta, kept)) return false;
+    return !isSwept(this.#write(keep, () => letGo(this.#tables, meta, kept, SLICE)));
   }
 
-  /**
-   * Takes note of what to keep, and drops some of what that does not need; whether there may be more.
-   *
-   * Only versions that were replaced can go, and `pagemark_replaced` has those that somebody needed then, in the order
-   * of the commits that replaced them. Each is looked at when `from` has passed it; those that stay are held by a pin,
-   * and are looked at again once a pin is gone that may have held them.
-   */
-  #keep(meta: Meta, kept: Kept, newest: number, limit: number): boolean {
-    const tables = this.#tables;
-    const { lineage } = meta;
-    let { sweptAt, sweptPgno } = meta;
-    const isStill = new Set(kept.pins);
-    const released = meta.pins.find((pin) => !isStill.has(pin) && pin < kept.from);
-    // A pin does not hold what was replaced before it, nor by its own commit.
-    if (released !== undefined && released < sweptAt) [sweptAt, sweptPgno] = [released, LAST];
-
-    const passed = tables.replaced({ ...meta, sweptAt, sweptPgno }, kept.from, limit);
-    const unneeded = passed.filter((version) => !isNeeded(version, kept));
-    tables.dropVersions(unneeded);
-    tables.dropReplaced(unneeded);
-    const last = passed.length < limit ? undefined : passed.at(-1);
-    [sweptAt, sweptPgno] = last ? [last.replacedAt, last.pgno] : [kept.from, LAST];
-
-    // There is one more for each state kept before `from`, so that this many always has some to drop.
-    const oldest = tables.oldestCommits(Math.min(kept.from, newest), limit + 2 * kept.pins.length);
-    tables.dropCommits(unwantedRecords(oldest, kept));
-    tables.setMeta({ lineage, from: kept.from, pins: [...kept.pins], sweptAt, sweptPgno });
-    return last !== undefined;
+  /** What the storage holds, when it was told this very `keep` last. */
+  #metaOf(keep: Keep | undefined): Meta | undefined {
+    return keep && this.#told?.keep === keep ? this.#told.meta : undefined;
   }
 
-  #write<T>(action: () => T): T {
+  /** Changes the storage; `action` gives what it holds then, which is told by `keep`. */
+  #write(keep: Keep | undefined, action: () => Meta): Meta {
+    try {
+      const meta = this.#transaction(action);
+      this.#told = keep && { keep, meta };
+      return meta;
+    } catch (error) {
+      this.#told = undefined;
+      throw error;
+    }
+  }
+
+  #transaction<T>(action: () => T): T {
     try {
       return this.#storage.transactionSync(action);
     } catch (error) {
@@ -200,18 +219,13 @@ class SqlStore implements DurableObjectStore {
   }
 }
 
+/** What a page takes in the storage, in bytes: what is beyond the first 489 goes to pages of its own, and there are indexes. */
+function storedSize(pageSize: number): number {
+  return 550 + Math.ceil(Math.max(pageSize - 489, 0) / 4092) * 4096;
+}
+
 function keptOf({ from, pins }: Keep): Kept {
   return { from, pins: [...pins] };
-}
-
-function isEqual(meta: Meta, { from, pins }: Kept): boolean {
-  return (
-    meta.from === from && meta.pins.length === pins.length && meta.pins.every((pin, at) => pin === pins[at])
-  );
-}
-
-function isSwept({ from, sweptAt, sweptPgno }: Meta): boolean {
-  return sweptAt === from && sweptPgno === LAST;
 }
 
 function commitOf([txid, timeMs, pageSize, pageCount, checksum]: CommitRow): StoredCommit {

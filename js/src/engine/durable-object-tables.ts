@@ -7,6 +7,8 @@ type Value = number | string | null | ArrayBuffer | Uint8Array;
 export interface DurableObjectStorageLike {
   readonly sql: {
     exec(sql: string, ...bindings: Value[]): { raw(): Iterable<unknown[]> };
+    /** In bytes. */
+    readonly databaseSize?: number;
   };
   transactionSync<T>(action: () => T): T;
 }
@@ -117,21 +119,21 @@ export class DurableObjectTables {
     ) as CommitRow[];
   }
 
-  /** The newest commit's TXID and page count. */
-  newest(): [txid: number, pageCount: number] | undefined {
-    return this.#one("SELECT txid, page_count FROM pagemark_commits ORDER BY txid DESC LIMIT 1") as
-      | [number, number]
-      | undefined;
+  /** The newest commit's TXID, page count and page size. */
+  newest(): [txid: number, pageCount: number, pageSize: number] | undefined {
+    const sql = "SELECT txid, page_count, page_size FROM pagemark_commits ORDER BY txid DESC LIMIT 1";
+    return this.#one(sql) as [number, number, number] | undefined;
   }
 
   addCommit(row: CommitRow): void {
     this.#rows("INSERT INTO pagemark_commits VALUES (?, ?, ?, ?, ?)", ...row);
   }
 
-  /** The TXIDs of the oldest commits, all before `txid`. */
-  oldestCommits(txid: number, limit: number): number[] {
-    const sql = "SELECT txid FROM pagemark_commits WHERE txid < ? ORDER BY txid LIMIT ?";
-    return (this.#rows(sql, txid, limit) as [number][]).map(([txid]) => txid);
+  /** The TXIDs of the commits from `first` on and before `end`, and of the one before these. */
+  commitsBetween(first: number, end: number): number[] {
+    const sql = `SELECT txid FROM pagemark_commits WHERE txid < ?2 AND txid >=
+      coalesce((SELECT max(txid) FROM pagemark_commits WHERE txid < ?1), 0) ORDER BY txid`;
+    return (this.#rows(sql, first, end) as [number][]).map(([txid]) => txid);
   }
 
   dropCommits(txids: readonly number[]): void {
@@ -179,7 +181,11 @@ export class DurableObjectTables {
   }
 
   /** What was replaced at `upto` or before, and comes after the place that `meta` says. */
-  replaced({ sweptAt, sweptPgno }: Meta, upto: number, limit: number): Replaced[] {
+  replaced(
+    { sweptAt, sweptPgno }: Pick<Meta, "sweptAt" | "sweptPgno">,
+    upto: number,
+    limit: number,
+  ): Replaced[] {
     const sql = `SELECT replaced_at, pgno, txid FROM pagemark_replaced
       WHERE (replaced_at, pgno) > (?, ?) AND replaced_at <= ? ORDER BY replaced_at, pgno LIMIT ?`;
     const rows = this.#rows(sql, sweptAt, sweptPgno, upto, limit) as [number, number, number][];

@@ -18,7 +18,11 @@ export interface OpenOptions extends IntegerOptions {
   spillAfter?: number;
   /** Whether foreign keys are enforced; true unless given. */
   foreignKeys?: boolean;
-  /** How far back states stay readable without a hold; none but the newest unless given. */
+  /**
+   * How far back states stay readable without a hold; none but the newest unless given. Of `commits` each one does, and of
+   * those within `ageMs` each one for an hour, then the newest of each minute, and after thirty days of each hour. Where
+   * the store has a limit, history is to take half of what the newest state leaves of it.
+   */
   history?: { commits?: number; ageMs?: number };
   /** What the pages of a database in memory may take, in bytes. */
   memoryLimit?: number;

@@ -251,3 +251,9 @@ export class ValueReader {
     return text;
   }
 }
+
+/** As a number, if that holds it. */
+export function smallest(integer: bigint): number | bigint {
+  const number = Number(integer);
+  return Number.isSafeInteger(number) ? number : integer;
+}

@@ -24,8 +24,10 @@ export interface Env {
   PAGEMARK_SCHEDULE?: string;
   /** For how many hours those are kept; 24 unless given. */
   PAGEMARK_KEEP_HOURS?: string;
-  /** For how many hours every commit can be gone back to; 24 unless given. */
+  /** For how many hours commits can be gone back to: each for one hour, then one a minute; 24 unless given. */
   PAGEMARK_HISTORY_HOURS?: string;
+  /** What that may take of a database's object, in MB; unless given, and at most, half of what the database leaves of 10 GB. */
+  PAGEMARK_HISTORY_MB?: string;
   /** How many of SQLite's instructions a request may take; 400 million unless given, ten seconds at most. */
   PAGEMARK_QUERY_STEPS?: string;
   /** `1`: requests may do no more than D1 allows. */

@@ -54,9 +54,12 @@ for (const name of ["time_travel", "time-travel"]) {
         throw new ApiError(400, 7400, "Invalid request: give a bookmark or a timestamp");
       }
       const restored = await databaseObject(c.env, uuid).restore({ at: bookmark ?? timestamp });
-      const message = `Restored database to bookmark: ${bookmark ?? restored.bookmark}`;
+      const state = restored.instead ?? bookmark ?? restored.bookmark;
+      const why =
+        "history keeps every commit for an hour, then one a minute: this is the state before the bookmark that was asked for";
+      const message = `Restored database to bookmark: ${state}${restored.instead ? ` (${why})` : ""}`;
       return success(c, {
-        bookmark: bookmark ?? restored.bookmark,
+        bookmark: state,
         previous_bookmark: restored.undo,
         message,
       }) as never;

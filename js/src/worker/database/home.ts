@@ -36,7 +36,10 @@ export class Home {
     this.identity = identity;
     this.env = env;
     this.storage = ctx.storage;
-    this.live = new Live(ctx.storage, identity.uuid, setting(env.PAGEMARK_HISTORY_HOURS, 24) * HOUR_MS);
+    this.live = new Live(ctx.storage, identity.uuid, {
+      ageMs: setting(env.PAGEMARK_HISTORY_HOURS, 24) * HOUR_MS,
+      bytes: setting(env.PAGEMARK_HISTORY_MB, 10_000) * 1e6,
+    });
     this.agenda = new Agenda(ctx.storage);
     this.jobs = new Jobs(ctx.storage.sql);
     this.store = r2(env.BACKUPS);

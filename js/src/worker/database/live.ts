@@ -3,6 +3,8 @@ import { Database } from "../../entry/engine.workerd.ts";
 
 /** Of SQLite's page cache, in bytes: an isolate has 128 MB, and may serve several objects. */
 const CACHE = 8 << 20;
+/** Of some 4,000 page versions, which are dropped at a time. */
+const SLICES = 8;
 
 /**
  * The databases that are open in this isolate, by UUID. An object that was evicted says nothing; its successor in the
@@ -18,10 +20,10 @@ export class Live {
   readonly #listeners: ((database: Database) => void | Promise<void>)[] = [];
   #opening: Promise<Database> | undefined;
 
-  constructor(storage: DurableObjectStorage, uuid: string, historyMs: number) {
+  constructor(storage: DurableObjectStorage, uuid: string, history: { ageMs: number; bytes: number }) {
     this.#uuid = uuid;
-    this.#historyMs = historyMs;
-    this.#store = durableObjectStore(storage);
+    this.#historyMs = history.ageMs;
+    this.#store = durableObjectStore(storage, { historyBytes: history.bytes });
   }
 
   /** `listener` is called whenever it was opened, before anything else is done with it: to hold again what was held. */
@@ -46,6 +48,12 @@ export class Live {
     if (!database) return;
     database.close();
     if (open.get(this.#uuid) === database) open.delete(this.#uuid);
+  }
+
+  /** Drops some of what history keeps no more, of a database that nobody writes to; commits do that as well. */
+  async sweep(): Promise<void> {
+    (await this.database()).sweep();
+    for (let slice = 0; slice < SLICES && this.#store.sweep(); slice++);
   }
 
   async #open(): Promise<Database> {

@@ -268,7 +268,7 @@ export class Database extends DurableObject<Env> {
         if (task === "backup") await backups.run();
         if (task === "restore") await restores.run();
         if (task === "polled") await polled.alarm();
-        if (task === "hourly") await backups.hourly(Date.now());
+        if (task === "hourly") await backups.hourly(Date.now()).finally(() => home.live.sweep());
       } catch {
         // Each keeps its own record of what failed, and has put down when it comes up again.
       }

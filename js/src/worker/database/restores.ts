@@ -18,6 +18,8 @@ export interface Restored {
   bookmark: string;
   /** Restoring it undoes this restore, for as long as history has it. */
   undo: string;
+  /** The state that was gone back to, where the one that was asked for is thinned away: the one before it. */
+  instead?: string;
   /** The backup of what was replaced; its `origin` is `restore`. */
   safety?: KeptBackup;
 }
@@ -65,15 +67,20 @@ export class Restores {
   async restore({ at, safety = true }: RestoreOptions): Promise<Restored> {
     const database = await this.#home.database();
     const found = at === undefined ? {} : inHistory(database, at);
-    if (found.bookmark !== undefined) {
-      const undo = database.restore({ at: found.bookmark });
-      return { bookmark: database.bookmark(), undo };
-    }
-    const { id } = await (await this.#backups.stored()).find(at).catch((error) => {
+    const inPlace = (state: string, more = {}): Restored => {
+      const undo = database.restore({ at: state });
+      return { bookmark: database.bookmark(), undo, ...more };
+    };
+    if (found.bookmark !== undefined) return inPlace(found.bookmark);
+    const { instead } = found;
+    const stored = await this.#backups.stored();
+    const backup = await stored.find(at).catch((error) => {
       // Of a bookmark of this database, history says more than backups do.
-      throw found.gone ?? error;
+      if (instead === undefined) throw found.gone ?? error;
     });
-    return this.#fromBackup({ id, attempts: 0 }, safety);
+    // That very state, rather than one before it.
+    if (backup) return this.#fromBackup({ id: backup.id, attempts: 0 }, safety);
+    return inPlace(instead ?? "", { instead });
   }
 
   /** Fills the database, which is new, from a backup of another one, by that one's name in the store. */
@@ -198,10 +205,15 @@ export class Restores {
   }
 }
 
-/** What `at` means in the database's own history; nothing when it can only be a backup's. */
-function inHistory(database: Database, at: string | Date): { bookmark?: string; gone?: unknown } {
+/** What `at` means in the database's own history, or what that has instead; nothing when it can only be a backup's. */
+function inHistory(
+  database: Database,
+  at: string | Date,
+): { bookmark?: string; instead?: string; gone?: unknown } {
   try {
-    return { bookmark: database.bookmarkAt(at) };
+    const bookmark = database.bookmarkAt(at);
+    const isOther = typeof at === "string" && BOOKMARK.test(at) && bookmark !== at;
+    return isOther ? { instead: bookmark } : { bookmark };
   } catch (error) {
     const { code } = error as PagemarkError;
     if (code === "AT_SYNTAX" || code === "BOOKMARK_LINEAGE") return {};
