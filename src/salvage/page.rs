@@ -36,7 +36,7 @@ impl<'a> LoosePage<'a> {
         let first = content.len() - reader.remaining();
         // A pointer, and four bytes or more of a cell.
         let most = reader.remaining() / 6;
-        let is_count_lost = stated > most || stated == 0;
+        let is_empty = stated == 0 && cells_start(content, start) == Some(content.len());
         let (pointers, _) = content.get(first..)?.as_chunks::<2>();
         let mut page = Self {
             content,
@@ -50,6 +50,8 @@ impl<'a> LoosePage<'a> {
         };
         // Cells that need more together lie one over the other: thousands of pointers can lead to the same bytes.
         let mut room = content.len();
+        // A page that was emptied still has its old pointers.
+        let is_count_lost = stated > most || stated == 0 && !is_empty;
         let count = if is_count_lost { most } else { stated };
         let mut seen = Seen::default();
         for pointer in pointers.iter().take(count) {
@@ -81,7 +83,7 @@ impl<'a> LoosePage<'a> {
             let (sound, stated) = (page.cells.len(), page.stated);
             // Page 1 can have a single child, as its header leaves no room for what is in that.
             let has_child = page.right_most.is_none_or(|child| (2..=layout.page_count()).contains(&child));
-            let is_empty = stated == 0 && sound == 0 && has_child && page.is_empty(start);
+            let is_empty = stated == 0 && has_child && cells_start(content, start) == Some(content.len());
             // How many it states may be what is damaged: then the sound ones come first.
             let is_half = sound * 2 >= stated || page.leading * 2 >= sound;
             // Of bytes that are none, fewer than one in a hundred look like cells.
@@ -92,7 +94,7 @@ impl<'a> LoosePage<'a> {
         [Kind::TableLeaf, Kind::IndexLeaf].into_iter().find(|&kind| {
             Self::read(content, start, kind, layout).is_some_and(|page| {
                 let is_stated = page.stated > 0 && page.damaged == 0 && page.cells.len() == page.stated;
-                is_stated && page.cells.iter().min().copied() == page.cells_start(start)
+                is_stated && page.cells.iter().min().map(|&at| usize::from(at)) == cells_start(content, start)
             })
         })
     }
@@ -136,18 +138,16 @@ impl<'a> LoosePage<'a> {
     fn cell_at(&self, at: u16) -> Option<LooseCell<'a>> {
         LooseCell::read(self.content.get(usize::from(at)..)?, self.kind, self.layout)
     }
+}
 
-    fn cells_start(&self, start: usize) -> Option<u16> {
-        let bytes = self.content.get(start + 5..start + 7)?;
-        Some(u16::from_be_bytes(bytes.try_into().ok()?))
-    }
-
-    /// Whether the space for cells begins where the page ends.
-    fn is_empty(&self, start: usize) -> bool {
-        // 0 stands for 65,536.
-        let end = self.content.len() % (1 << 16);
-        self.cells_start(start).map(usize::from) == Some(end)
-    }
+/// Where the page says that its cells begin.
+fn cells_start(content: &[u8], start: usize) -> Option<usize> {
+    let bytes = content.get(start + 5..start + 7)?;
+    // 0 stands for 65,536.
+    Some(match u16::from_be_bytes(bytes.try_into().ok()?) {
+        0 => 1 << 16,
+        offset => offset.into(),
+    })
 }
 
 /// Offsets in a page that were seen.
