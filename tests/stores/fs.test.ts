@@ -255,6 +255,25 @@ describe("F1 leftovers", () => {
     expect(await temporaries()).toEqual([]);
   });
 
+  test("a claim of a key that is never put again goes a day later, and nothing but claims does", async () => {
+    await fs(root).put("a", bytes(1));
+    const claims = join(root, ".pagemark/claims");
+    for (const name of ["old", "fresh", "full", "full/one"])
+      await mkdir(join(claims, name), { recursive: true });
+    for (const name of ["old", "full"]) await utimes(join(claims, name), 1, 1);
+    await fs(root).put("b", bytes(1));
+    expect((await readdir(claims)).sort()).toEqual(["fresh", "full"]);
+
+    const elsewhere = await mkdtemp(join(tmpdir(), "pagemark-"));
+    await mkdir(join(elsewhere, "old"));
+    await utimes(join(elsewhere, "old"), 1, 1);
+    await rm(claims, { recursive: true });
+    await symlink(elsewhere, claims);
+    await fs(root).put("c", bytes(1));
+    expect(await readdir(elsewhere)).toEqual(["old"]);
+    await rm(elsewhere, { recursive: true });
+  });
+
   test("are told by when they were last touched: one that holds an old backup's time is still being written", async () => {
     await fs(root).put("a", bytes(1));
     const busy = join(root, ".pagemark/tmp/busy~");

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { link, lstat, mkdir, rename, rmdir, stat } from "node:fs/promises";
+import { link, lstat, mkdir, readdir, rename, rmdir, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { free } from "../core/free.ts";
 import { ObjectExistsError } from "../errors/object-exists-error.ts";
@@ -24,6 +24,7 @@ const ENDING = "~";
 
 /** In milliseconds. */
 const MINUTE = 60_000;
+const DAY = 1440 * MINUTE;
 
 /** What file systems without hard links answer. */
 const NO_LINKS = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"]);
@@ -63,6 +64,18 @@ export async function putFile(
 export async function sweep(folders: Folders): Promise<void> {
   const tagOf = (name: string) => (name.endsWith(ENDING) ? name.slice(0, -ENDING.length) : undefined);
   await folders.within(TEMPORARY, (folder) => sweepLeftovers(folder, { tagOf, touched: "ctimeMs" }));
+  await folders.within(".", (root) => sweepClaims(join(root, CLAIMS)));
+}
+
+/** Removes claims that nobody makes use of any more. That of a key which is never put again would stay for ever. */
+async function sweepClaims(folder: string): Promise<void> {
+  const look = (path: string) => lstat(path).catch(() => undefined);
+  if (!(await look(folder))?.isDirectory()) return;
+  for (const name of await readdir(folder).catch(() => [])) {
+    const claim = join(folder, name);
+    const found = await look(claim);
+    if (found?.isDirectory() && found.mtimeMs < Date.now() - DAY) await rmdir(claim).catch(() => {});
+  }
 }
 
 function create(folders: Folders): Promise<NewFile> {

@@ -39,6 +39,8 @@ class FolderStore implements Store {
   readonly #root: string;
   readonly #folders: Folders;
   #swept: Promise<void> | undefined;
+  /** Folders that are being looked at: who asks meanwhile gets the same answer. */
+  readonly #looking = new Map<string, Promise<string | undefined>>();
 
   constructor(root: string) {
     this.#root = root;
@@ -113,7 +115,14 @@ class FolderStore implements Store {
   }
 
   /** The real path of the root, if `folder` is in it, and not by way of a link. */
-  async #rootOf(folder: string): Promise<string | undefined> {
+  #rootOf(folder: string): Promise<string | undefined> {
+    const looking =
+      this.#looking.get(folder) ?? this.#look(folder).finally(() => this.#looking.delete(folder));
+    this.#looking.set(folder, looking);
+    return looking;
+  }
+
+  async #look(folder: string): Promise<string | undefined> {
     const root = await realpath(this.#root).catch(absentOr("read", this.#root));
     if (root === undefined) return undefined;
     const found = await stat(root).catch(absentOr("read", root));
