@@ -15,7 +15,7 @@ import type { JobOptions } from "./progress.ts";
 import { openProvedMoment } from "./proved-moment.ts";
 import { type Backup, toBackup } from "./record.ts";
 import { removalKeys } from "./removal.ts";
-import { drain, endingWith, planRestore, type RestorePlan, restoreStream } from "./restore.ts";
+import { drain, endingWith, historyFor, planRestore, type RestorePlan, restoreStream } from "./restore.ts";
 import { snapshotFile } from "./snapshot-file.ts";
 import { StoredPages } from "./stored-pages.ts";
 import { readTables, type Table } from "./tables.ts";
@@ -84,8 +84,9 @@ export class Backups {
   /** The backup that `at` means, the newest unless given. */
   find(at?: At, options?: { signal?: AbortSignal | undefined }): Promise<Backup> {
     return translating(this.name, async () => {
-      const history = await History.load(this.store, this.#folder, "all", options?.signal);
-      return toBackup(history.find(formatAt(at)));
+      const wanted = formatAt(at);
+      const history = await historyFor(this.store, this.#folder, wanted, options?.signal);
+      return toBackup(history.find(wanted));
     });
   }
 

@@ -36,11 +36,7 @@ export async function planRestore(
   signal?: AbortSignal,
 ): Promise<RestorePlan> {
   const { planReplica } = await core();
-  const newest = at === "" || at === "latest";
-  let history = await History.load(store, folder, newest ? "newest" : "all", signal);
-  // What no restore made may lie further back.
-  if (at === "" && !history.isEmpty && isSafety(history.list().at(-1)))
-    history = await History.load(store, folder, "all", signal);
+  const history = await historyFor(store, folder, at, signal);
   if (history.isEmpty && history.ltxFiles.length > 0) {
     const sizes = new Map(history.ltxFiles.map(({ key, size }) => [key, size]));
     const { keys, epoch, older }: Replica = namingOldest(
@@ -55,6 +51,20 @@ export async function planRestore(
   const files = history.chain(record).map(({ record, ltx }) => ({ key: ltx, ...record.ltx }));
   await checkPresence(store, files, signal);
   return { files, record, history };
+}
+
+/** The history back to the chain of `at`: for the newest backup only the last records are read. */
+export async function historyFor(
+  store: Store,
+  folder: string,
+  at: string,
+  signal: AbortSignal | undefined,
+): Promise<History> {
+  const newest = at === "" || at === "latest";
+  const history = await History.load(store, folder, newest ? "newest" : "all", signal);
+  // What no restore made may lie further back.
+  const isFurther = at === "" && !history.isEmpty && isSafety(history.list().at(-1));
+  return isFurther ? History.load(store, folder, "all", signal) : history;
 }
 
 /** What restores a folder without records; the core's `planReplica`. */
