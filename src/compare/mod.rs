@@ -231,7 +231,7 @@ impl Comparison {
                             break;
                         }
                         let cells = self.view.cells(Side::Then, leaf.pgno, wanted, &mut self.budget)?;
-                        leaf.cells = Some(cells);
+                        leaf.cells = cells;
                     }
                     *next += 1;
                 }

@@ -174,6 +174,10 @@ fn a_damaged_table_is_changed_unless_it_was_damaged_so() {
     assert!(found[1..].iter().all(|table| table.change == Change::Unchanged), "{found:?}");
     let (found, _) = compare(&now, &now, BUDGET);
     assert!(found.iter().all(|table| table.change == Change::Unchanged), "{found:?}");
+    // How many rows come back is not known of it.
+    let (found, _) = compare(&after(&then, "DROP TABLE a"), &now, BUDGET);
+    let a = found.iter().find(|table| table.name == "a").unwrap();
+    assert_eq!((a.change, a.rows_then), (Change::Come, None));
 }
 
 /// Random changes, against what SQLite says of them.

@@ -115,13 +115,19 @@ impl View {
         Stop::Need(from, ranges)
     }
 
-    /// How many cells a page has.
-    pub(super) fn cells(&self, side: Side, pgno: Pgno, ahead: Vec<Pgno>, budget: &mut u64) -> Result<u16, Stop> {
+    /// How many cells a page has; `None` for one that is damaged.
+    pub(super) fn cells(
+        &self,
+        side: Side,
+        pgno: Pgno,
+        ahead: Vec<Pgno>,
+        budget: &mut u64,
+    ) -> Result<Option<u16>, Stop> {
         let Some(page) = self.page(side, pgno) else {
             *budget = budget.saturating_sub((ahead.len() * self.layout(side).page_size()) as u64);
             return Err(self.need(side, pgno, ahead));
         };
-        Ok(BtreePage::parse(page, pgno, self.layout(side)).map_or(0, |page| page.cell_count() as u16))
+        Ok(BtreePage::parse(page, pgno, self.layout(side)).ok().map(|page| page.cell_count() as u16))
     }
 
     pub(super) fn claim(&mut self, pgno: u32) {
