@@ -205,7 +205,7 @@ describe("a database", () => {
       .nth(1)
       .waitFor();
     expect(await worker.call("GET", `/${uuid}/backup`), "one of before").toHaveLength(2);
-    await page.getByRole("cell", { name: "safety, before a restore" }).waitFor();
+    await page.getByRole("cell", { name: "before a restore (safety)" }).waitFor();
     expect(await page.getByRole("region", { name: "Activity" }).getByRole("listitem").count()).toBe(3);
     // Also after the page was loaded anew.
     await page.reload();

@@ -1,6 +1,6 @@
 import type { Api, DatabaseInfo, OrphanedBackup } from "./api.ts";
 import { h, swap } from "./dom.ts";
-import { bytes, counted, madeBy, timeElement } from "./format.ts";
+import { bytes, counted, exactly, madeBy, timeElement } from "./format.ts";
 import { openNameDialog } from "./name-dialog.ts";
 import { complain } from "./notices.ts";
 
@@ -93,7 +93,7 @@ function deletedRow([newest, ...older]: [OrphanedBackup, ...OrphanedBackup[]]): 
 function row({ uuid, name, file_size, num_tables, ...last }: DatabaseInfo): HTMLElement {
   const { last_backup_at, last_backup_origin } = last;
   const backup = last_backup_at
-    ? ["backed up ", timeElement(last_backup_at), `, ${madeBy(last_backup_origin)}`]
+    ? ["backed up ", timeElement(last_backup_at), `, ${madeBy(last_backup_origin)} `, exactly(last_backup_at)]
     : ["no backup yet"];
   return h(
     "li",

@@ -71,13 +71,18 @@ export function timeElement(time: string): HTMLElement {
 
 /** "3 hours ago", and the exact time beside it. */
 export function exactTime(time: string): HTMLElement {
-  return h("span", { class: "when" }, timeElement(time), " ", h("span", { class: "exact" }, moment(time)));
+  return h("span", { class: "when" }, timeElement(time), " ", exactly(time));
+}
+
+/** The exact time, in small letters. */
+export function exactly(time: string): HTMLElement {
+  return h("span", { class: "exact" }, moment(time));
 }
 
 const ORIGINS: Readonly<Record<Origin, string>> = {
   manual: "by hand",
   automatic: "by schedule",
-  restore: "safety, before a restore",
+  restore: "before a restore (safety)",
 };
 
 /** Who wanted a backup. */
