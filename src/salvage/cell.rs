@@ -35,6 +35,8 @@ pub struct LoosePayload<'a> {
 
 impl<'a> LooseCell<'a> {
     /// The cell that begins `bytes`; `None` for bytes that are none.
+    // Large, and called from many places.
+    #[inline(never)]
     pub fn read(bytes: &'a [u8], kind: Kind, layout: Layout) -> Option<Self> {
         let mut reader = Reader::new(bytes, 0, ErrorKind::BtreePage);
         let child = if kind.is_leaf() { None } else { Some(reader.u32().ok()?) };
@@ -57,6 +59,25 @@ impl<'a> LooseCell<'a> {
             return None;
         }
         Some(Self { child, rowid, payload: Some(LoosePayload { start, local, size, next }) })
+    }
+}
+
+impl<'a> LooseCell<'a> {
+    /// The same where only the length that the cell gives is wrong: `bytes` are all of the cell, and the record says that it
+    /// is just as long. Rows of tables only, and no longer ones than a page holds.
+    pub fn read_whole(bytes: &'a [u8], kind: Kind, layout: Layout) -> Option<Self> {
+        if kind != Kind::TableLeaf {
+            return None;
+        }
+        let mut reader = Reader::new(bytes, 0, ErrorKind::BtreePage);
+        reader.sqlite_varint().ok()?;
+        let rowid = reader.sqlite_varint().ok()?;
+        let size = reader.remaining();
+        let start = bytes.len() - size;
+        let local = reader.take(size).ok()?;
+        let is_whole = size > 0 && local_size(kind, size, layout.usable()) == size && is_record(local, size);
+        let payload = LoosePayload { start, local, size, next: None };
+        is_whole.then_some(Self { child: None, rowid: Some(rowid), payload: Some(payload) })
     }
 }
 
@@ -83,6 +104,7 @@ pub(super) fn size_of(serial_type: i64) -> Option<usize> {
 
 /// Whether a record of `size` bytes may begin with `local`: header and values together have to be as long as the cell
 /// says.
+#[inline(never)]
 fn is_record(local: &[u8], size: usize) -> bool {
     let mut reader = Reader::new(local, 0, ErrorKind::BtreePage);
     let Some(header) = reader.sqlite_varint().ok().and_then(|header| usize::try_from(header).ok()) else {

@@ -12,6 +12,7 @@
 //! | [`marker`] | pages of trees whose rows are of no interest |
 //! | [`orphans`], [`freelist`] | pages that nothing points to, without those that are free |
 
+mod ascending;
 pub mod cell;
 pub mod detect;
 pub mod freelist;

@@ -6,6 +6,9 @@ use crate::btree::page::Kind;
 use crate::bytes::Reader;
 use crate::error::ErrorKind;
 
+/// Where more cells are damaged it is not their length: each try looks through all pointers.
+const MOST_TRIES: usize = 8;
+
 /// A b-tree page, read for what is sound in it.
 #[derive(Clone, Debug)]
 pub struct LoosePage<'a> {
@@ -22,11 +25,15 @@ pub struct LoosePage<'a> {
     damaged: usize,
     /// How many do before the first that does not.
     leading: usize,
+    /// Cells whose length is wrong, each with where it ends.
+    mended: Vec<(u16, usize)>,
 }
 
 impl<'a> LoosePage<'a> {
     /// Reads the usable part of a page as one of this kind, whose header begins at `start`; `None` where there is no room
     /// for a header.
+    // Large, and called from many places.
+    #[inline(never)]
     pub fn read(content: &'a [u8], start: usize, kind: Kind, layout: Layout) -> Option<Self> {
         let mut reader = Reader::new(content.get(start..)?, 0, ErrorKind::BtreePage);
         reader.take(3).ok()?;
@@ -47,6 +54,7 @@ impl<'a> LoosePage<'a> {
             stated: stated.min(most),
             damaged: 0,
             leading: 0,
+            mended: Vec::new(),
         };
         // Cells that need more together lie one over the other: thousands of pointers can lead to the same bytes.
         let mut room = content.len();
@@ -54,9 +62,18 @@ impl<'a> LoosePage<'a> {
         let is_count_lost = stated > most || stated == 0 && !is_empty;
         let count = if is_count_lost { most } else { stated };
         let mut seen = Seen::default();
-        for pointer in pointers.iter().take(count) {
-            let at = u16::from_be_bytes(*pointer);
-            let cell = if usize::from(at) < first { None } else { page.cell_at(at) };
+        let mut tries = 0;
+        let offsets = || pointers.iter().take(count).map(|pointer| u16::from_be_bytes(*pointer));
+        for at in offsets() {
+            let mut cell = if usize::from(at) < first { None } else { page.cell_at(at) };
+            if cell.is_none() && usize::from(at) >= first && !is_count_lost && tries < MOST_TRIES {
+                tries += 1;
+                // It ends where another begins, or the page.
+                let end = offsets().filter(|&other| other > at).min().map_or(content.len(), usize::from);
+                let bytes = content.get(usize::from(at)..end).unwrap_or_default();
+                cell = LooseCell::read_whole(bytes, kind, layout);
+                page.mended.extend(cell.map(|_| (at, end)));
+            }
             let size = cell.map(|cell| cell.payload.map_or(4, |payload| payload.local.len()));
             match size.and_then(|size| room.checked_sub(size)) {
                 Some(left) if seen.add(at) => {
@@ -135,8 +152,18 @@ impl<'a> LoosePage<'a> {
         self.cells().filter_map(|cell| cell.child).chain(self.right_most)
     }
 
+    #[inline(never)]
     fn cell_at(&self, at: u16) -> Option<LooseCell<'a>> {
-        LooseCell::read(self.content.get(usize::from(at)..)?, self.kind, self.layout)
+        let mended = self.mended.iter().find(|&&(mended, _)| mended == at);
+        match mended {
+            Some(&(_, end)) => LooseCell::read_whole(self.content.get(usize::from(at)..end)?, self.kind, self.layout),
+            None => LooseCell::read(self.content.get(usize::from(at)..)?, self.kind, self.layout),
+        }
+    }
+
+    /// Where cells end whose length is wrong.
+    pub fn mended(&self) -> &[(u16, usize)] {
+        &self.mended
     }
 }
 

@@ -2,6 +2,7 @@
 
 use core::ops::Range;
 
+use super::ascending::ascending;
 use super::cell::LooseCell;
 use super::map::{Mark, PageMap};
 use super::page::LoosePage;
@@ -71,6 +72,8 @@ struct Open {
     kind: Kind,
     content: Vec<u8>,
     cells: Vec<u16>,
+    /// Where those end whose length is wrong.
+    mended: Vec<(u16, usize)>,
     next: usize,
 }
 
@@ -229,7 +232,8 @@ impl Tree {
                     let mut wanted = good.into_iter().map(|is_good| is_good != self.only_astray);
                     cells.retain(|_| wanted.next() == Some(true));
                 }
-                self.open = Some(Open { pgno, kind, content: content.to_vec(), cells, next: 0 });
+                let mended = page.mended().to_vec();
+                self.open = Some(Open { pgno, kind, content: content.to_vec(), cells, mended, next: 0 });
                 return TreeStep::Opened { pgno, damaged, astray };
             }
         }
@@ -243,8 +247,14 @@ impl Tree {
         let Some(open) = &self.open else { return TreeStep::End };
         let pgno = open.pgno;
         let bytes = open.content.get(usize::from(at)..).unwrap_or_default();
-        let Some(LooseCell { rowid, payload: Some(payload), .. }) = LooseCell::read(bytes, open.kind, context.layout)
-        else {
+        let cell = match open.mended.iter().find(|&&(mended, _)| mended == at) {
+            Some(&(_, end)) => {
+                let bytes = open.content.get(usize::from(at)..end).unwrap_or_default();
+                LooseCell::read_whole(bytes, open.kind, context.layout)
+            }
+            None => LooseCell::read(bytes, open.kind, context.layout),
+        };
+        let Some(LooseCell { rowid, payload: Some(payload), .. }) = cell else {
             return TreeStep::LostRow(pgno);
         };
         let Some(next) = payload.next else {
@@ -348,45 +358,4 @@ fn children_of(page: &LoosePage<'_>, range: Rowids) -> Vec<(u32, Rowids)> {
     }
     children.reverse();
     children
-}
-
-/// Which of the keys are in ascending order, leaving out as few as possible.
-fn ascending(keys: &[Option<i64>]) -> Vec<bool> {
-    // The smallest last key of each length, with its place, and what comes before each key.
-    let mut tails: Vec<(i64, usize)> = Vec::new();
-    let mut before: Vec<Option<usize>> = vec![None; keys.len()];
-    for (index, key) in keys.iter().enumerate() {
-        let Some(key) = *key else { continue };
-        let length = tails.partition_point(|&(tail, _)| tail < key);
-        if let Some(slot) = before.get_mut(index) {
-            *slot = length.checked_sub(1).and_then(|shorter| tails.get(shorter)).map(|&(_, place)| place);
-        }
-        match tails.get_mut(length) {
-            Some(tail) => *tail = (key, index),
-            None => tails.push((key, index)),
-        }
-    }
-    let mut good = vec![false; keys.len()];
-    let mut place = tails.last().map(|&(_, place)| place);
-    while let Some(index) = place {
-        if let Some(slot) = good.get_mut(index) {
-            *slot = true;
-        }
-        place = before.get(index).copied().flatten();
-    }
-    good
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn keys_out_of_order_are_left_out_and_no_others() {
-        let good = |keys: &[i64]| ascending(&keys.iter().copied().map(Some).collect::<Vec<_>>());
-        assert_eq!(good(&[10, 5000, 30, 40]), [true, false, true, true]);
-        assert_eq!(good(&[10, 20, -7, 40]), [true, true, false, true]);
-        assert_eq!(ascending(&[Some(1), None, Some(2)]), [true, false, true]);
-        assert_eq!(good(&[]), [false; 0]);
-    }
 }

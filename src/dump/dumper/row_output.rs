@@ -50,15 +50,26 @@ impl RowOutput<'_> {
         layout: Layout,
         check: bool,
     ) -> Result<Option<LongRow>> {
-        let Self { out, writer, notes, schema } = self;
-        let mut written = writer.write(out, plan, row, notes);
-        if written == Ok(Written::Refused) && refused::admit(out, writer, plan, schema, notes) {
-            written = writer.write(out, plan, row, notes);
-            if written != Ok(Written::TooLong) {
-                refused::let_in(out, writer, plan);
-            }
+        let mut written = self.writer.write(self.out, plan, row, self.notes);
+        if written == Ok(Written::Refused) {
+            written = self.write_refused(plan, row);
         }
         written.map(|written| (written == Written::TooLong).then(|| LongRow::new(row, layout, check)))
+    }
+
+    /// Writes a row that its table refuses.
+    // Apart from the loop over the rows, which V8 optimises as a whole.
+    #[inline(never)]
+    fn write_refused(&mut self, plan: &RowPlan, row: Row<'_>) -> Result<Written> {
+        let Self { out, writer, notes, schema } = self;
+        if !refused::admit(out, writer, plan, schema, notes) {
+            return Ok(Written::Refused);
+        }
+        let written = writer.write(out, plan, row, notes);
+        if written != Ok(Written::TooLong) {
+            refused::let_in(out, writer, plan);
+        }
+        written
     }
 
     /// Ends the rows of a table.

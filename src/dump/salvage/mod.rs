@@ -89,7 +89,7 @@ enum Stage {
     Claims(Orphans),
     Tops(Orphans),
     /// Free pages, which may still have what was lost elsewhere.
-    FreeLeaves(u32),
+    FreePages(u32),
 }
 
 /// What comes next.

@@ -2,9 +2,10 @@
 
 use core::mem;
 
+use super::form;
 use super::place::Place;
 use super::{Owner, Salvage, Stage, Step};
-use crate::btree::{Kind, Pages};
+use crate::btree::Pages;
 use crate::page::Pgno;
 use crate::salvage::freelist::Freelist;
 use crate::salvage::map::Mark;
@@ -62,27 +63,28 @@ impl Salvage {
                     if self.tree.is_none() {
                         match tops.next(map) {
                             Some(top) => self.begin_top(top),
-                            None => self.stage = Stage::FreeLeaves(1),
+                            None => self.stage = Stage::FreePages(1),
                         }
                     } else if let Some(step) = self.next_of_top(pages, true) {
                         return step;
                     }
                 }
-                Stage::FreeLeaves(next) => {
+                Stage::FreePages(next) => {
                     if self.tree.is_some() {
                         if let Some(step) = self.next_of_top(pages, false) {
                             return step;
                         }
                         continue;
                     }
-                    let is_leaf = |pgno: &u32| map.kind(*pgno).is_some_and(Kind::is_leaf) && map.has(*pgno, Mark::Free);
+                    let is_free =
+                        |pgno: &u32| map.kind(*pgno).is_some_and(form::has_rows) && map.has(*pgno, Mark::Free);
                     let is_new = |pgno: &u32| !map.has(*pgno, Mark::Visited) && !map.has(*pgno, Mark::Other);
                     let last = if self.gaps.is_empty() { 0 } else { map.page_count() };
-                    let Some(leaf) = (*next..=last).find(|pgno| is_leaf(pgno) && is_new(pgno)) else {
+                    let Some(page) = (*next..=last).find(|pgno| is_free(pgno) && is_new(pgno)) else {
                         return Step::End;
                     };
-                    *next = leaf + 1;
-                    self.begin_top(leaf);
+                    *next = page + 1;
+                    self.begin_top(page);
                 }
             }
         }
