@@ -1,27 +1,54 @@
 // The Worker on local workerd: what backups, exports and restores take, what queries take meanwhile, and what the isolate
-// holds. `npm run bench:worker [-- --mb 100]`. What it prints is a measurement, not a test. With `--processor` V8's profiler
-// tells how long alarms compute, which makes all of it slower.
+// holds. `npm run bench:worker [-- --mb 100] [-- --only requests|large|jobs]`. What it prints is a measurement, not a test.
+// `requests` (`--task get|insert|bulk`) and `large` are beside miniflare's D1, in the same workerd, in turns. With `--processor`
+// V8's profiler tells how long the alarms of `jobs` compute, which makes all of it slower.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { largeBesideD1, requestsBesideD1 } from "./lib/beside-d1.mjs";
 import { startWorker } from "./lib/worker.mjs";
 
 const { values: options } = parseArgs({
-  options: { mb: { type: "string", default: "100" }, processor: { type: "boolean" } },
+  options: {
+    mb: { type: "string", default: "100" },
+    only: { type: "string" },
+    task: { type: "string" },
+    rounds: { type: "string", default: "3" },
+    ms: { type: "string", default: "2000" },
+    processor: { type: "boolean" },
+  },
 });
-const persist = mkdtempSync(join(tmpdir(), "pagemark-worker-"));
-const worker = await startWorker({ persist });
+const mb = Number(options.mb);
+const parts = {
+  requests: (folder) =>
+    requestsBesideD1(folder, { rounds: Number(options.rounds), ms: Number(options.ms), only: options.task }),
+  large: (folder) => largeBesideD1(folder, mb),
+  jobs: benchJobs,
+};
 const rows = [];
-try {
-  await bench(Number(options.mb));
-} finally {
-  worker.stop();
-  rmSync(persist, { recursive: true, force: true });
+let worker;
+for (const [name, part] of Object.entries(parts)) {
+  if (options.only && options.only !== name) continue;
+  const folder = mkdtempSync(join(tmpdir(), "pagemark-worker-"));
+  try {
+    await part(folder);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 }
-console.table(Object.fromEntries(rows));
 
-async function bench(mb) {
+async function benchJobs(persist) {
+  worker = await startWorker({ persist });
+  try {
+    await bench();
+  } finally {
+    worker.stop();
+  }
+  console.table(Object.fromEntries(rows));
+}
+
+async function bench() {
   const { uuid } = await worker.call("", { name: "bench" });
   const query = (sql, params) => worker.call(`/${uuid}/query`, { sql, params });
   await query(
