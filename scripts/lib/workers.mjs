@@ -42,7 +42,8 @@ export const QUIET = {
  *
  * `state` is the folder where databases and backups are kept, `bindings` the settings of the Pagemark Worker, `port` and
  * `examplePort` where the two answer; 0 takes any free port. `callers` are other Workers that bind it, as miniflare
- * describes Workers. The answer has all addresses, those of the callers by their names, and `stop()`.
+ * describes Workers. The answer has all addresses, those of the callers by their names, and `stop()`; `directUrl` is that of
+ * the Pagemark Worker without miniflare's own before it.
  */
 export async function startWorkers({
   state,
@@ -63,7 +64,11 @@ export async function startWorkers({
       // Where `wrangler dev` would keep them, so that it finds the same ones.
       resourcePersistencePath: join(state, "v3"),
       workers: [
-        { ...pagemark, bindings: { ...pagemark.bindings, ...bindings } },
+        {
+          ...pagemark,
+          bindings: { ...pagemark.bindings, ...bindings },
+          unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
+        },
         { ...example, unsafeDirectSockets: [{ host: "127.0.0.1", port: examplePort }] },
         ...callers.map((caller) => ({ ...caller, unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }] })),
       ],
@@ -71,10 +76,11 @@ export async function startWorkers({
   );
   try {
     const url = (await miniflare.ready).origin;
+    const directUrl = (await miniflare.unsafeGetDirectURL(pagemark.name)).origin;
     const exampleUrl = (await miniflare.unsafeGetDirectURL(example.name)).origin;
     const callerUrls = {};
     for (const { name } of callers) callerUrls[name] = (await miniflare.unsafeGetDirectURL(name)).origin;
-    return { url, exampleUrl, callerUrls, stop: () => miniflare.dispose() };
+    return { url, directUrl, exampleUrl, callerUrls, stop: () => miniflare.dispose() };
   } catch (error) {
     await miniflare.dispose().catch(() => {});
     throw error;

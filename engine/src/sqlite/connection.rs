@@ -75,6 +75,7 @@ impl Connection {
     /// Compiles the first statement of `sql` and leaves what follows it there; `None` when nothing but space and
     /// comments is left. `lasting` says that it will be run many times.
     pub(crate) fn prepare(&self, sql: &mut &[u8], lasting: bool) -> Result<Option<Statement>> {
+        self.trust();
         loop {
             let len = c_int::try_from(sql.len()).map_err(|_| self.error(ffi::SQLITE_TOOBIG))?;
             let flags = if lasting { ffi::SQLITE_PREPARE_PERSISTENT } else { 0 };

@@ -71,6 +71,11 @@ pub(super) struct Budget {
     read_only: Cell<bool>,
     /// Whether what D1 refuses is refused, too.
     as_d1: Cell<bool>,
+    /// Whether all compiled statements are such as a stranger may run, who may only read or may write; and as D1 has it.
+    checked: Cell<Option<bool>>,
+    checked_as_d1: Cell<bool>,
+    /// Whether nothing reaches past SQL into the database file.
+    defensive: Cell<bool>,
     steps: Cell<u64>,
     allocated: Cell<usize>,
     worked: Cell<u64>,
@@ -159,6 +164,12 @@ unsafe extern "C" fn authorize(
         let budget = &*budget.cast::<Budget>();
         (budget, [first, second, database].map(|text| (!text.is_null()).then(|| CStr::from_ptr(text))))
     };
+    if !budget.limited.get() {
+        budget.checked.set(None);
+    }
+    if !budget.as_d1.get() {
+        budget.checked_as_d1.set(false);
+    }
     let is = |name: &&str| first.unwrap_or_default().to_bytes().eq_ignore_ascii_case(name.as_bytes());
     let is_refused = match action as _ {
         ffi::SQLITE_INSERT if budget.entering.get() && is(&"sqlite_master") => false,
@@ -257,6 +268,9 @@ impl Connection {
     /// while steps are limited, which comes first.
     pub(crate) fn limit_as_d1(&self, limited: bool) {
         self.budget().as_d1.set(limited);
+        if limited && !self.budget().checked_as_d1.replace(true) {
+            self.authorize();
+        }
         for (limit, most) in D1 {
             // SAFETY: the connection is open.
             unsafe { ffi::sqlite3_limit(self.db(), limit as c_int, if limited { most } else { c_int::MAX }) };
@@ -268,6 +282,9 @@ impl Connection {
     /// it computes has no other way to stop it. Values, patterns and memory have bounds of their own, and nothing
     /// reaches past SQL into the database file (`SQLITE_DBCONFIG_DEFENSIVE`), into others, or stays on the connection as
     /// temporary tables would. Who may only read changes nothing besides. 0 steps end all of that.
+    ///
+    /// To switch the authorizer, or `SQLITE_DBCONFIG_DEFENSIVE`, has SQLite compile every statement again. So both stay as
+    /// they are when the limit ends, until something is compiled that is no stranger's ([`Self::trust`]).
     pub(crate) fn limit_steps(&self, steps: u64, read_only: bool) {
         let (budget, db) = (self.budget(), self.db());
         let limited = steps > 0;
@@ -276,14 +293,12 @@ impl Connection {
         budget.steps.set(steps);
         let (turn, ask) = if limited { (TURN as c_int, Some(ask as Ask)) } else { (0, None) };
         let (longest, pattern) = if limited { (LONGEST, LONGEST_PATTERN) } else { (c_int::MAX, c_int::MAX) };
-        let authorizer = (limited || budget.importing.get()).then_some(authorize as Authorizer);
         // SAFETY: the connection is open. SQLite calls `ask` with the budget only while it is, and the handle, on the
         // heap, outlives that. What is larger than SQLite's own limits sets these.
         unsafe {
             ffi::sqlite3_progress_handler(db, turn, ask, ptr::from_ref(budget).cast_mut().cast());
             ffi::sqlite3_limit(db, ffi::SQLITE_LIMIT_LENGTH as c_int, longest);
             ffi::sqlite3_limit(db, ffi::SQLITE_LIMIT_LIKE_PATTERN_LENGTH as c_int, pattern);
-            ffi::sqlite3_set_authorizer(db, authorizer, ptr::from_ref(budget).cast_mut().cast());
             if limited {
                 let before = ffi::sqlite3_hard_heap_limit64(ffi::sqlite3_memory_used() + MEMORY);
                 budget.heap.set(budget.heap.take().or(Some(before)));
@@ -291,7 +306,33 @@ impl Connection {
                 ffi::sqlite3_hard_heap_limit64(before);
             }
         }
-        self.configure(ffi::SQLITE_DBCONFIG_DEFENSIVE as c_int, Some(limited));
+        let importing = budget.importing.get();
+        if importing || limited && budget.checked.replace(Some(read_only)) != Some(read_only) {
+            self.authorize();
+        }
+        if importing || limited {
+            self.defend(limited);
+        }
+    }
+
+    /// Before something is compiled that is no stranger's, unless it is.
+    pub(super) fn trust(&self) {
+        let budget = self.budget();
+        if !budget.limited.get() && !budget.importing.get() && budget.defensive.get() {
+            self.defend(false);
+        }
+    }
+
+    fn defend(&self, defensive: bool) {
+        self.budget().defensive.set(defensive);
+        self.configure(ffi::SQLITE_DBCONFIG_DEFENSIVE as c_int, Some(defensive));
+    }
+
+    /// Has everything that is compiled from now on looked at, and what is compiled already compiled again.
+    fn authorize(&self) {
+        let budget = ptr::from_ref(self.budget()).cast_mut().cast();
+        // SAFETY: the connection is open, and the budget is on the heap as long as it is.
+        unsafe { ffi::sqlite3_set_authorizer(self.db(), Some(authorize as Authorizer), budget) };
     }
 
     /// From now on the connection is that of an import, which is done without some pragmas.

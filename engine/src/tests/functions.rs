@@ -119,3 +119,24 @@ fn d13_who_may_only_read_is_not_authorized_to_anything_else() {
     assert_eq!(db.bookmark().unwrap(), before);
     db.exec("INSERT INTO t VALUES (3)", T0).unwrap();
 }
+
+#[test]
+fn what_was_compiled_before_a_limit_is_looked_at_again() {
+    let mut db = open(options());
+    db.exec("CREATE TABLE t(a)", T0).unwrap();
+    let insert = db.prepare("INSERT INTO t VALUES (1)", T0).unwrap().0.unwrap();
+    for _ in 0..3 {
+        db.limit_steps(100_000_000, true).unwrap();
+        let error = db.run(insert, &[], T0).unwrap_err();
+        assert!(error.to_string().contains("authoriz"), "{error}");
+        db.limit_steps(0, false).unwrap();
+        db.run(insert, &[], T0).unwrap();
+        db.limit_steps(100_000_000, false).unwrap();
+        db.run(insert, &[], T0).unwrap();
+        assert!(db.exec("PRAGMA writable_schema = ON; DELETE FROM sqlite_schema", T0).is_err());
+        db.limit_steps(0, false).unwrap();
+    }
+    assert_eq!(integer(&mut db, "SELECT count(*) FROM t"), 6);
+    db.exec("PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = sql; PRAGMA writable_schema = OFF", T0)
+        .unwrap();
+}

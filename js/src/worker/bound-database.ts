@@ -1,5 +1,5 @@
 import { RpcTarget } from "cloudflare:workers";
-import type { WireFailure, WireReply, WireRequest } from "../client/wire.ts";
+import type { WireFailure, WireReply, WireRequest, WireResult } from "../client/wire.ts";
 import { PagemarkError, type Verification } from "../entry/workerd.ts";
 import { checkOptionalText } from "./arguments.ts";
 import {
@@ -15,35 +15,39 @@ import type { Download, DownloadOptions, DumpOptions } from "./database/download
 import type { Job } from "./database/jobs.ts";
 import type { KeptBackup } from "./database/kept-backups.ts";
 import type { DatabaseInfo } from "./database/object.ts";
+import type { Query, QueryResult } from "./database/queries.ts";
 import type { Restored, RestoreOptions } from "./database/restores.ts";
 import { databaseObject, type Env } from "./env.ts";
 import { restoreToNew } from "./life.ts";
+import { onDatabase } from "./lookup.ts";
 
 /** A database, as another Worker has it: SQL in D1's shape, and what D1 has not. */
 export class BoundDatabase extends RpcTarget {
   readonly #env: Env;
+  readonly #idOrName: string;
   readonly #uuid: () => Promise<string>;
 
-  /** `uuid` finds the database; it is asked at every call, because databases come and go. */
-  constructor(env: Env, uuid: () => Promise<string>) {
+  /** `uuid` finds the database; it is asked at every call but those of SQL, because databases come and go. */
+  constructor(env: Env, idOrName: string, uuid: () => Promise<string>) {
     super();
     this.#env = env;
+    this.#idOrName = idOrName;
     this.#uuid = uuid;
   }
 
   prepare(sql: string): BoundStatement {
-    return new BoundStatement(async (query) => one(await (await this.#object()).query([query])), { sql });
+    return new BoundStatement(async (query) => one(await this.#query([query])), { sql });
   }
 
   /** Runs statements in one transaction: prepared ones, once they have arrived, or SQL with parameters. */
   async batch(statements: readonly BatchItem[]): Promise<D1Answer[]> {
     const queries = await describedAll(statements);
-    return (await (await this.#object()).query(queries)).map(d1Answer);
+    return (await this.#query(queries)).map(d1Answer);
   }
 
   /** Runs a script in one transaction. */
   async exec(sql: string): Promise<{ count: number; duration: number }> {
-    const results = await (await this.#object()).query([{ sql }]);
+    const results = await this.#query([{ sql }]);
     return { count: results.length, duration: 0 };
   }
 
@@ -51,13 +55,13 @@ export class BoundDatabase extends RpcTarget {
   withSession(constraintOrBookmark?: string): BoundSession {
     const wanted = constraintOrBookmark?.trim();
     const bookmark = !wanted || /^first-(primary|unconstrained)$/.test(wanted) ? undefined : wanted;
-    return new BoundSession(async (request) => (await this.#object()).d1(request), bookmark);
+    return new BoundSession((request) => this.#d1(request), bookmark);
   }
 
   /** What `d1Database` of `pagemark/client` sends. Failures are data: see {@link WireFailure}. */
   async d1(request: WireRequest): Promise<WireReply> {
     try {
-      return await (await this.#object()).d1(request);
+      return await this.#d1(request);
     } catch (error) {
       const { message, code, sqlite, at, query } = error as PagemarkError & Partial<WireFailure>;
       if (code === undefined) throw error;
@@ -133,6 +137,14 @@ export class BoundDatabase extends RpcTarget {
 
   async info(): Promise<DatabaseInfo> {
     return (await this.#object()).info();
+  }
+
+  #query(queries: readonly Query[]): Promise<QueryResult[]> {
+    return onDatabase(this.#env, this.#idOrName, this.#uuid, (object) => object.query(queries));
+  }
+
+  #d1(request: WireRequest): Promise<{ results: WireResult[]; bookmark: string }> {
+    return onDatabase(this.#env, this.#idOrName, this.#uuid, (object) => object.d1(request));
   }
 
   async #object() {

@@ -29,7 +29,7 @@ export class Entrypoint extends WorkerEntrypoint<Env, Props> implements Bound {
 
   /** A database by its name or its UUID; of one that was deleted, by its UUID, there are the backups. */
   database(idOrName: string): BoundDatabase {
-    return new BoundDatabase(this.env, async () => {
+    return new BoundDatabase(this.env, idOrName, async () => {
       const text = checkText(idOrName, "the name of a database");
       const found = await registry(this.env).findBackedUp(text);
       if (found) return found.uuid;
@@ -104,7 +104,7 @@ export class Entrypoint extends WorkerEntrypoint<Env, Props> implements Bound {
   /** The database that the binding names. @throws PagemarkError `USAGE` when it names none */
   get #bound(): BoundDatabase {
     const { database } = this.ctx.props ?? {};
-    return new BoundDatabase(this.env, async () => {
+    return new BoundDatabase(this.env, database ?? "", async () => {
       if (!database) {
         const message =
           'the binding names no database: give it props = { database = "<name>" }, or call database(name)';

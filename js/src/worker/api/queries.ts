@@ -1,7 +1,8 @@
 import { createRoute, OpenAPIHono, z } from "@hono/zod-openapi";
 import { d1Answer } from "../bound.ts";
 import type { Query, QueryResult } from "../database/queries.ts";
-import { databaseObject, type Env } from "../env.ts";
+import type { Env } from "../env.ts";
+import { onDatabase } from "../lookup.ts";
 import type { ApiContext, Scope } from "./auth.ts";
 import { success } from "./envelope.ts";
 import { found } from "./found.ts";
@@ -75,10 +76,10 @@ queries.openapi(
 );
 
 async function run(env: Env, id: string, body: z.infer<typeof Body>, scope: Scope): Promise<QueryResult[]> {
-  const { uuid } = await found(env, id);
   const statements = "batch" in body ? body.batch : [body];
   const queries: Query[] = statements.map(({ sql, params }) => ({ sql, params: params?.map(bytesOrValue) }));
-  return databaseObject(env, uuid).query(queries, { readonly: scope !== "admin" });
+  const uuid = async () => (await found(env, id)).uuid;
+  return onDatabase(env, id, uuid, (object) => object.query(queries, { readonly: scope !== "admin" }));
 }
 
 function messagesOf(results: readonly QueryResult[]): string[] {

@@ -1,18 +1,43 @@
-import type { Database } from "../../entry/engine.workerd.ts";
+import type { Database, Statement } from "../../entry/engine.workerd.ts";
 
-/** How many user tables a database has, and its size in bytes. */
-export function measure(db: Database): { tables: number; size: number } {
-  const { tables } = one(
-    db,
-    `SELECT count(*) AS tables FROM sqlite_schema
-      WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND name NOT LIKE '\\_cf\\_%' ESCAPE '\\'`,
-  );
-  const { pages } = one(db, "SELECT page_count AS pages FROM pragma_page_count");
-  const { bytes } = one(db, "SELECT page_size AS bytes FROM pragma_page_size");
-  return { tables: Number(tables), size: Number(pages) * Number(bytes) };
+export interface Size {
+  /** User tables. */
+  tables: number;
+  /** In bytes. */
+  size: number;
+  /** Another one after each change of the schema. */
+  schema: number;
 }
 
-function one(db: Database, sql: string): Record<string, unknown> {
-  using statement = db.prepare(sql);
-  return statement.get() ?? {};
+const TABLES = `SELECT count(*) FROM sqlite_schema
+  WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND name NOT LIKE '\\_cf\\_%' ESCAPE '\\'`;
+
+/** What was measured last, and of which state; compiled once, because every request that writes is followed by it. */
+interface Measured {
+  bookmark: string;
+  size: Size;
+  read: { pages: Statement; bytes: Statement; schema: Statement; tables: Statement };
+}
+const measured = new WeakMap<Database, Measured>();
+
+/** How many user tables a database has, and its size. */
+export function measure(db: Database): Size {
+  const last = measured.get(db);
+  const bookmark = db.bookmark();
+  if (last?.bookmark === bookmark) return last.size;
+  const read = last?.read ?? {
+    pages: db.prepare("PRAGMA page_count"),
+    bytes: db.prepare("PRAGMA page_size"),
+    schema: db.prepare("PRAGMA schema_version"),
+    tables: db.prepare(TABLES),
+  };
+  const schema = numberOf(read.schema);
+  const tables = last?.size.schema === schema ? last.size.tables : numberOf(read.tables);
+  const size = { tables, size: numberOf(read.pages) * numberOf(read.bytes), schema };
+  measured.set(db, { bookmark, size, read });
+  return size;
+}
+
+function numberOf(statement: Statement): number {
+  return Number(statement.values()[0]?.[0]);
 }

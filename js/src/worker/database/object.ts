@@ -90,7 +90,8 @@ export class Database extends DurableObject<Env> {
 
   async info(): Promise<DatabaseInfo> {
     const { home } = this.#known;
-    return { ...home.identity, ...measure(await home.database()) };
+    const { tables, size } = measure(await home.database());
+    return { ...home.identity, tables, size };
   }
 
   /**
@@ -268,7 +269,7 @@ export class Database extends DurableObject<Env> {
         if (task === "backup") await backups.run();
         if (task === "restore") await restores.run();
         if (task === "polled") await polled.alarm();
-        if (task === "hourly") await backups.hourly(Date.now()).finally(() => home.live.sweep());
+        if (task === "hourly") await backups.hourly(Date.now()).finally(() => this.#parts?.home.live.sweep());
       } catch {
         // Each keeps its own record of what failed, and has put down when it comes up again.
       }

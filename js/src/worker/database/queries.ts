@@ -2,6 +2,8 @@ import type { Meta } from "../../client/wire.ts";
 import type { Database, Parameters, SqlParameter, SqlValue, Statement } from "../../entry/engine.workerd.ts";
 import { PagemarkError } from "../../entry/workerd.ts";
 import { changeOf } from "./change.ts";
+import { type Compiled, compiled } from "./compiled.ts";
+import { measure } from "./measure.ts";
 import { nextStatement } from "./next-statement.ts";
 import { noticesOf } from "./notices.ts";
 import { checkStatement, putBack } from "./statements.ts";
@@ -46,7 +48,8 @@ export function runRequest(
 ): QueryResult[][] {
   try {
     const { readonly = false, asD1 = false } = options;
-    return db.limited(steps, () => runQueries(db, queries, options), { readonly, asD1 });
+    const kind = `${readonly ? "reads" : "writes"} ${asD1 ? "as D1" : ""} ${measure(db).schema}`;
+    return db.limited(steps, () => runQueries(db, queries, kind, options), { readonly, asD1 });
   } finally {
     putBack(db, queries);
   }
@@ -56,12 +59,17 @@ export function runRequest(
  * Runs queries of one request: all of them in one transaction. Of each query there are as many results as it has
  * statements. What is thrown has as `query` which of the queries failed, counted from 0.
  */
-function runQueries(db: Database, queries: readonly Query[], options: QueryOptions): QueryResult[][] {
+function runQueries(
+  db: Database,
+  queries: readonly Query[],
+  kind: string,
+  options: QueryOptions,
+): QueryResult[][] {
   const budget = { bytes: MOST_BYTES, statements: MOST_STATEMENTS };
   return db.transaction(() =>
     queries.map((query, at) => {
       try {
-        return runQuery(db, query, options, budget);
+        return runQuery(db, query, kind, options, budget);
       } catch (error) {
         throw Object.assign(refused(error as Error, options), { query: at });
       }
@@ -91,15 +99,16 @@ interface Budget {
 function runQuery(
   db: Database,
   { sql, params = [] }: Query,
+  kind: string,
   options: QueryOptions,
   budget: Budget,
 ): QueryResult[] {
   const results: QueryResult[] = [];
   for (let rest = sql; ; ) {
     checkStatement(rest, options);
-    const next = nextStatement(db, rest);
+    using next = compiled(db, rest, kind);
     if (!next) break;
-    using statement = next.statement;
+    const { statement } = next;
     if (options.readonly && !statement.readonly) {
       throw new PagemarkError("READ_ONLY", "this access may only read, and the statement writes");
     }
@@ -117,7 +126,8 @@ function runQuery(
         "parameters are for one statement; send several statements as a batch",
       );
     }
-    results.push(runStatement(db, statement, isLast ? params : [], budget));
+    results.push(runStatement(db, next, isLast ? params : [], budget));
+    next.keep();
     rest = next.rest;
   }
   if (results.length > 0) return results;
@@ -137,7 +147,7 @@ function hasStatement(db: Database, sql: string): boolean {
 
 function runStatement(
   db: Database,
-  statement: Statement,
+  { statement, before }: Compiled,
   params: readonly SqlParameter[],
   budget: Budget,
 ): QueryResult {
@@ -154,7 +164,7 @@ function runStatement(
   }
   const { changes, changed_db } = change();
   const messages = notices();
-  const { rowsRead, rowsWritten } = statement.rowCounts;
+  const { rowsRead, rowsWritten } = countedSince(before, statement.rowCounts);
   const meta: QueryMeta = {
     served_by: "pagemark",
     served_by_primary: true,
@@ -170,6 +180,14 @@ function runStatement(
     ...(messages.length > 0 && { messages }),
   };
   return { columns: statement.columns, rows, meta };
+}
+
+/** What one execution did. Where SQLite compiled the statement again meanwhile, it counts from 0 again. */
+function countedSince(before: Statement["rowCounts"], now: Statement["rowCounts"]): Statement["rowCounts"] {
+  const isAnew = now.rowsRead < before.rowsRead || now.rowsWritten < before.rowsWritten;
+  return isAnew
+    ? now
+    : { rowsRead: now.rowsRead - before.rowsRead, rowsWritten: now.rowsWritten - before.rowsWritten };
 }
 
 /** About what a row takes, in bytes. */
