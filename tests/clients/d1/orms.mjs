@@ -6,6 +6,7 @@ import { drizzle } from "drizzle-orm/d1";
 import { blob, integer, real, sqliteTable, text } from "drizzle-orm/sqlite-core";
 import { Kysely } from "kysely";
 import { D1Dialect } from "kysely-d1";
+import { failing, prismaFlow } from "./prisma-flow.mjs";
 
 const users = sqliteTable("users", {
   id: integer("id").primaryKey({ autoIncrement: true }),
@@ -119,40 +120,6 @@ async function kyselied(d1) {
   return gave;
 }
 
-async function prismed(d1) {
-  const factory = new PrismaD1(d1);
-  const adapter = await factory.connect();
-  await adapter.executeScript(
-    "DROP TABLE IF EXISTS things;\nCREATE TABLE things (id INTEGER PRIMARY KEY, label TEXT, data BLOB, big INTEGER, at DATETIME);",
-  );
-  const type = (scalarType, dbType) => ({ scalarType, dbType, arity: "scalar" });
-  const gave = [adapter.provider, adapter.adapterName];
-  gave.push(
-    await adapter.executeRaw({
-      sql: "INSERT INTO things (label, data, big, at) VALUES (?, ?, ?, ?)",
-      args: ["one", "AAH/", "12345678901", "2026-01-02T03:04:05.000Z"],
-      argTypes: [type("string"), type("bytes"), type("bigint"), type("datetime", "DATETIME")],
-    }),
-  );
-  gave.push(await adapter.queryRaw({ sql: "SELECT * FROM things", args: [], argTypes: [] }));
-  gave.push(
-    await adapter.queryRaw({
-      sql: "SELECT count(*) AS n FROM things WHERE id = ?",
-      args: [1],
-      argTypes: [type("int")],
-    }),
-  );
-  const transaction = await adapter.startTransaction();
-  await transaction.executeRaw({ sql: "UPDATE things SET label = 'two'", args: [], argTypes: [] });
-  await transaction.commit();
-  gave.push(await adapter.queryRaw({ sql: "SELECT label FROM things", args: [], argTypes: [] }));
-  gave.push(
-    await failing(adapter.queryRaw({ sql: "INSERT INTO things (id) VALUES (1)", args: [], argTypes: [] })),
-  );
-  await adapter.dispose();
-  return gave;
-}
-
 async function authenticated(d1) {
   await d1.batch(
     ["users", "accounts", "sessions", "verification_tokens"].map((name) =>
@@ -194,18 +161,12 @@ async function authenticated(d1) {
   return gave;
 }
 
-/** What an ORM says of a failure, and what is below it. */
-async function failing(action) {
-  try {
-    return await action;
-  } catch (error) {
-    const causes = [];
-    for (let each = error; each; each = each.cause) causes.push(each.kind ?? each.message);
-    return { threw: causes };
-  }
-}
-
-const ORMS = { drizzle: drizzled, kysely: kyselied, prisma: prismed, auth: authenticated };
+const ORMS = {
+  drizzle: drizzled,
+  kysely: kyselied,
+  prisma: (d1) => prismaFlow(new PrismaD1(d1)),
+  auth: authenticated,
+};
 
 /** What all of an ORM's flow gave, by its name. */
 export async function flow(name, d1) {

@@ -45,7 +45,7 @@ describe("a read token", () => {
     const numbers = "WITH n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)";
     const large = `l (x, y) AS MATERIALIZED (SELECT ${hay}, ${needle})`;
     const each = (call: string) =>
-      `WITH ${large}, n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(${call}) FROM l, n`;
+      `WITH ${large}, n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(${call}) FROM n CROSS JOIN l`;
     for (const sql of [
       ...[
         "instr(x, y)",
