@@ -247,7 +247,7 @@ describe("the bucket", () => {
 
   test("F1 what a crash left is never listed, and is swept a day later, the upload too", async () => {
     const bucket = await newBucket();
-    let upload = "";
+    const uploads: { key: string; uploadId: string }[] = [];
     const { bucket: watched } = faulty(bucket, (call) =>
       call === "uploadPart" ? { how: "hang" } : undefined,
     );
@@ -255,7 +255,7 @@ describe("the bucket", () => {
       ...watched,
       createMultipartUpload: async (key) => {
         const made = await watched.createMultipartUpload(key);
-        upload = made.uploadId;
+        uploads.push({ key, uploadId: made.uploadId });
         return made;
       },
     };
@@ -268,15 +268,24 @@ describe("the bucket", () => {
     await r2(bucket).put("b", longBody());
     expect(await allKeys(bucket)).toEqual([temporary, "b"]);
 
+    r2(dead)
+      .put("d", longBody())
+      .catch(() => {});
+    await expect.poll(() => allKeys(bucket)).toHaveLength(3);
+    // However few of them R2 lists at a time.
+    const plain = faulty(bucket, () => undefined).bucket;
+    const paged: R2Binding = { ...plain, list: (options) => plain.list({ ...options, limit: 1 }) };
     const now = Date.now;
     Date.now = () => now() + 24 * 60 * 60 * 1000 + 1000;
     try {
-      await r2(bucket).put("c", longBody());
+      await r2(paged).put("c", longBody());
     } finally {
       Date.now = now;
     }
     expect(await allKeys(bucket)).toEqual(["b", "c"]);
-    const late = bucket.resumeMultipartUpload(temporary, upload).uploadPart(1, bytes(1));
-    await expect(late).rejects.toThrow("(10024)");
+    for (const { key, uploadId } of uploads) {
+      const late = bucket.resumeMultipartUpload(key, uploadId).uploadPart(1, bytes(1));
+      await expect(late, key).rejects.toThrow("(10024)");
+    }
   });
 });

@@ -28,7 +28,7 @@ export interface Env {
   PAGEMARK_HISTORY_HOURS?: string;
   /** What that may take of a database's object, in MB; unless given, and at most, half of what the database leaves of 10 GB. */
   PAGEMARK_HISTORY_MB?: string;
-  /** How many of SQLite's instructions a request may take; 400 million unless given, ten seconds at most. */
+  /** How many of SQLite's instructions a request may take; 300 million unless given, ten seconds at most. */
   PAGEMARK_QUERY_STEPS?: string;
   /** `1`: requests may do no more than D1 allows. */
   PAGEMARK_D1_LIMITS?: string;

@@ -18,7 +18,7 @@ export interface Identity {
 
 const HOUR_MS = 3_600_000;
 /** Some ten seconds of a processor at most, whatever the statements do. */
-const MOST_STEPS = 400_000_000;
+const MOST_STEPS = 300_000_000;
 
 /** A database's object from the inside: what its parts share. */
 export class Home {

@@ -26,6 +26,8 @@ export function nameErrors<T extends object>(
 
 function named(error: unknown, { name, uuid }: Identity): unknown {
   if (!(error instanceof PagemarkError)) return error;
+  // There is one store, and one name in it: nothing else is to be looked at.
+  if (error.code === "BACKUP_NONE") error.message = `${name} has no backup yet`;
   for (const inner of [`${name}-${uuid.slice(0, 8)}`, uuid]) {
     if (error.message.startsWith(`${inner}: `)) error.message = `${name}${error.message.slice(inner.length)}`;
     if (error.at.name === inner) error.at.name = name;

@@ -75,7 +75,7 @@ export class Restores {
     const { instead } = found;
     const stored = await this.#backups.stored();
     const backup = await stored.find(at).catch((error) => {
-      // Of a bookmark of this database, history says more than backups do.
+      // Of a bookmark, history says more than backups do.
       if (instead === undefined) throw found.gone ?? error;
     });
     // That very state, rather than one before it.
@@ -216,7 +216,8 @@ function inHistory(
     return isOther ? { instead: bookmark } : { bookmark };
   } catch (error) {
     const { code } = error as PagemarkError;
-    if (code === "AT_SYNTAX" || code === "BOOKMARK_LINEAGE") return {};
+    if (code === "AT_SYNTAX") return {};
+    if (code === "BOOKMARK_LINEAGE") return { gone: error };
     // A time that history no longer has is not the time of the last backup before it: that would be another state.
     if (typeof at !== "string" || !BOOKMARK.test(at)) throw error;
     return { gone: error };

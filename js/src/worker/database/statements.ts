@@ -80,8 +80,8 @@ export function checkStatement(sql: string, { asD1 = false }: { asD1?: boolean |
     refuse(`${keyword} is not for requests: all statements of one request are one transaction; leave it out`);
   }
   if (FILES.test(keyword)) {
-    const instead = keyword === "VACUUM" ? "; compact() gives a copy without free space" : "";
-    refuse(`${keyword} is not for requests${instead}`);
+    const why = keyword === "VACUUM" ? ": space that is freed is used again" : "";
+    refuse(`${keyword} is not for requests${why}`);
   }
   if (keyword !== "PRAGMA") return;
   const [name, after] = third === "." ? [fourth.toLowerCase(), fifth] : [second.toLowerCase(), third];
