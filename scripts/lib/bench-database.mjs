@@ -1,5 +1,6 @@
 // The database the benchmarks run on: orders with notes of words and small random blobs, in WAL mode.
 import { statSync } from "node:fs";
+import { generator } from "./random.mjs";
 
 process.removeAllListeners("warning"); // node:sqlite is announced as experimental
 const { DatabaseSync } = await import("node:sqlite");
@@ -44,15 +45,4 @@ export function changeRows(path) {
   const db = new DatabaseSync(path);
   db.exec("UPDATE orders SET total = total + 1 WHERE id % (SELECT max(id) / 100 FROM orders) = 0");
   db.close();
-}
-
-/** mulberry32: small, fast, and the same everywhere. */
-function generator(seed) {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
 }

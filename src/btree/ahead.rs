@@ -83,12 +83,26 @@ pub fn read_ahead(wanted: impl Iterator<Item = Pgno>, pages: &Pages, layout: Lay
     ranges(missing.take(pages_at_once(layout)).collect(), layout)
 }
 
-/// Few ranges that cover `pages`, of no more than twice what is asked for at once together.
+/// Few ranges that cover `pages`, of no more than twice what is asked for at once together: as many of the first pages as
+/// that allows, and one at least. With pages that lie between, and are not wanted, more would push out of memory what
+/// was read before.
 pub(super) fn ranges(mut pages: Vec<Pgno>, layout: Layout) -> Vec<PageRange> {
-    let wanted = pages.first().copied();
-    pages.sort_unstable();
+    loop {
+        let ranges = covering(&pages);
+        let total: usize = ranges.iter().map(|range| range.count as usize).sum();
+        if total <= (pages_at_once(layout) * 2).max(1) {
+            return ranges;
+        }
+        pages.truncate((pages.len() / 2).max(1));
+    }
+}
+
+/// Ranges of these pages, and of the gaps between them that are small.
+fn covering(pages: &[Pgno]) -> Vec<PageRange> {
+    let mut sorted = pages.to_vec();
+    sorted.sort_unstable();
     let mut ranges: Vec<PageRange> = Vec::new();
-    for pgno in pages {
+    for pgno in sorted {
         match ranges.last_mut() {
             Some(range) if pgno.value() < range.first.value() + range.count => {}
             Some(range) if pgno.value() - (range.first.value() + range.count) < LARGEST_GAP => {
@@ -97,10 +111,5 @@ pub(super) fn ranges(mut pages: Vec<Pgno>, layout: Layout) -> Vec<PageRange> {
             _ => ranges.push(PageRange { first: pgno, count: 1 }),
         }
     }
-    let total: usize = ranges.iter().map(|range| range.count as usize).sum();
-    match wanted {
-        // Scattered so widely that it would push out of memory what it reads.
-        Some(first) if total > pages_at_once(layout) * 2 => vec![PageRange { first, count: 1 }],
-        _ => ranges,
-    }
+    ranges
 }

@@ -1,7 +1,7 @@
 //! Pages that were read ahead.
 
 use core::cell::Cell;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use crate::page::{PageSize, Pgno};
 
@@ -12,7 +12,12 @@ pub const CAPACITY: usize = 4 << 20;
 #[derive(Clone, Debug)]
 pub struct Pages {
     page_size: PageSize,
+    /// In the order in which they came.
     runs: VecDeque<Run>,
+    /// How many came before the first of them. So many more than its place here is what a run goes by.
+    gone: usize,
+    /// Each run by its first page, but for those all of whose pages a later one has.
+    starts: BTreeMap<u32, usize>,
     /// Which of them had the last page that was asked for.
     recent: Cell<usize>,
     /// Bytes of all runs,
@@ -44,33 +49,81 @@ impl Pages {
 
     /// Holds none, and later at most so many bytes.
     pub fn with_capacity(page_size: PageSize, capacity: usize) -> Self {
-        Self { page_size, runs: VecDeque::new(), recent: Cell::new(0), held: 0, capacity }
+        let (runs, starts) = (VecDeque::new(), BTreeMap::new());
+        Self { page_size, runs, gone: 0, starts, recent: Cell::new(0), held: 0, capacity }
     }
 
     /// Takes the pages from `first` on, whole ones; bytes behind the last whole one are ignored.
     pub fn add(&mut self, first: Pgno, bytes: Vec<u8>) {
-        self.held += bytes.len();
-        self.runs.push_front(Run { first: first.value(), bytes });
+        let run = Run { first: first.value(), bytes };
+        let end = self.end(&run);
+        if self.reaching(run.first).is_some_and(|(_, before)| self.end(before) >= end) {
+            return;
+        }
+        // Those that lie within the new one would hide it.
+        let within: Vec<u32> = self
+            .starts
+            .range(run.first..)
+            .map_while(|(&first, &id)| {
+                (u64::from(first) < end).then(|| self.run(id).filter(|run| self.end(run) <= end).map(|run| run.first))
+            })
+            .flatten()
+            .collect();
+        for first in within {
+            self.starts.remove(&first);
+        }
+        self.starts.insert(run.first, self.gone + self.runs.len());
+        self.held += run.bytes.len();
+        self.runs.push_back(run);
         while self.held > self.capacity && self.runs.len() > 1 {
-            self.held -= self.runs.pop_back().map_or(0, |run| run.bytes.len());
+            self.forget();
         }
     }
 
     /// A page, whole, if it is here.
     pub fn page(&self, pgno: Pgno) -> Option<&[u8]> {
-        let size = self.page_size.bytes();
-        // Checked: behind page 2^32 / `size` it would begin at 0 again where usize has 32 bits, as it does in wasm.
-        let page_of = |run: &Run| {
-            let start = (pgno.value().checked_sub(run.first)? as usize).checked_mul(size)?;
-            Some(start..start.checked_add(size)?)
-        };
         // Each row of a page asks for it.
-        let recent = self.runs.get(self.recent.get()).and_then(|run| run.bytes.get(page_of(run)?));
+        let recent = self.run(self.recent.get()).and_then(|run| self.page_of(run, pgno));
         recent.or_else(|| {
-            let (index, page) =
-                (0..).zip(&self.runs).find_map(|(index, run)| Some((index, run.bytes.get(page_of(run)?)?)))?;
-            self.recent.set(index);
+            let (id, run) = self.reaching(pgno.value())?;
+            let page = self.page_of(run, pgno)?;
+            self.recent.set(id);
             Some(page)
         })
     }
+
+    /// Lets the oldest run go.
+    fn forget(&mut self) {
+        let Some(run) = self.runs.pop_front() else { return };
+        self.held -= run.bytes.len();
+        if self.starts.get(&run.first) == Some(&self.gone) {
+            self.starts.remove(&run.first);
+        }
+        self.gone += 1;
+    }
+
+    fn run(&self, id: usize) -> Option<&Run> {
+        self.runs.get(id.checked_sub(self.gone)?)
+    }
+
+    /// The last run that begins at a page or before it. No other has the page if this has not.
+    fn reaching(&self, pgno: u32) -> Option<(usize, &Run)> {
+        let (_, &id) = self.starts.range(..=pgno).next_back()?;
+        Some((id, self.run(id)?))
+    }
+
+    fn page_of<'a>(&self, run: &'a Run, pgno: Pgno) -> Option<&'a [u8]> {
+        let size = self.page_size.bytes();
+        // Checked: behind page 2^32 / `size` it would begin at 0 again where usize has 32 bits, as it does in wasm.
+        let start = (pgno.value().checked_sub(run.first)? as usize).checked_mul(size)?;
+        run.bytes.get(start..start.checked_add(size)?)
+    }
+
+    /// The page behind its last.
+    fn end(&self, run: &Run) -> u64 {
+        u64::from(run.first) + (run.bytes.len() / self.page_size.bytes()) as u64
+    }
 }
+
+#[cfg(test)]
+mod tests;

@@ -269,9 +269,57 @@ impl Encoding {
         if self == Self::Utf8 {
             return str::from_utf8(bytes).ok().map(Cow::Borrowed);
         }
+        self.utf16_to_utf8(bytes).and_then(|text| String::from_utf8(text).ok()).map(Cow::Owned)
+    }
+
+    /// The text in `bytes`, which is UTF-16, as UTF-8; `None` when some of it is not text.
+    pub fn utf16_to_utf8(self, bytes: &[u8]) -> Option<Vec<u8>> {
         let (units, tail) = bytes.as_chunks();
-        let text: Result<String, _> = char::decode_utf16(units.iter().map(|&unit| self.unit(unit))).collect();
-        text.ok().filter(|_| tail.is_empty()).map(Cow::Owned)
+        if !tail.is_empty() {
+            return None;
+        }
+        let mut text = Vec::with_capacity(units.len() + units.len() / 2);
+        let mut rest = units;
+        while !rest.is_empty() {
+            while let Some((block, after)) = rest.split_first_chunk::<8>() {
+                let units = block.map(|unit| self.unit(unit));
+                if units.iter().any(|&unit| unit >= 0x80) {
+                    break;
+                }
+                text.extend_from_slice(&units.map(|unit| unit as u8));
+                rest = after;
+            }
+            // What is not ASCII comes mostly with more of its kind.
+            let (some, after) = rest.split_at(rest.len().min(8));
+            rest = after;
+            let mut some = some.iter().map(|&unit| self.unit(unit));
+            while let Some(unit) = some.next() {
+                let six = |char: u32, shift: u32| 0x80 | (char >> shift & 0x3f) as u8;
+                let char = u32::from(unit);
+                match unit {
+                    ..0x80 => text.push(unit as u8),
+                    0x80..0x800 => text.extend_from_slice(&[0xc0 | (char >> 6) as u8, six(char, 0)]),
+                    0xd800..0xdc00 => {
+                        let low = match some.next() {
+                            Some(low) => low,
+                            None => {
+                                let (&low, after) = rest.split_first()?;
+                                rest = after;
+                                self.unit(low)
+                            }
+                        };
+                        if !(0xdc00..0xe000).contains(&low) {
+                            return None;
+                        }
+                        let char = 0x10000 + ((char & 0x3ff) << 10) + u32::from(low & 0x3ff);
+                        text.extend_from_slice(&[0xf0 | (char >> 18) as u8, six(char, 12), six(char, 6), six(char, 0)]);
+                    }
+                    0xdc00..0xe000 => return None,
+                    _ => text.extend_from_slice(&[0xe0 | (char >> 12) as u8, six(char, 6), six(char, 0)]),
+                }
+            }
+        }
+        Some(text)
     }
 
     /// The text in `bytes`, with U+FFFD for each part of it that is not text.

@@ -85,11 +85,13 @@ fn write_text(out: &mut Vec<u8>, text: &[u8], encoding: Encoding, same_encoding:
         out.push(b'\'');
         return Loss::None;
     }
-    let decoded = encoding.decode(text);
+    let decoded: Option<Cow<'_, [u8]>> = match encoding {
+        Encoding::Utf8 => simdutf8::basic::from_utf8(text).is_ok().then_some(Cow::Borrowed(text)),
+        _ => encoding.utf16_to_utf8(text).map(Cow::Owned),
+    };
     let valid = decoded.is_some();
-    let utf8: Cow<'_, [u8]> = match decoded {
-        Some(Cow::Borrowed(decoded)) => Cow::Borrowed(decoded.as_bytes()),
-        Some(Cow::Owned(decoded)) => Cow::Owned(decoded.into_bytes()),
+    let utf8 = match decoded {
+        Some(decoded) => decoded,
         None if encoding == Encoding::Utf8 => Cow::Borrowed(text),
         None => Cow::Owned(encoding.decode_lossy(text).into_owned().into_bytes()),
     };

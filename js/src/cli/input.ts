@@ -1,7 +1,6 @@
 // What commands read from start to end: files, and standard input for "-".
 import { createReadStream } from "node:fs";
 import { pipeline, Readable } from "node:stream";
-import { createGunzip } from "node:zlib";
 import { DamageError, PagemarkError } from "../errors/index.ts";
 import { fileError } from "../sources/file-errors.ts";
 import { STANDARD } from "./standard-output.ts";
@@ -36,6 +35,7 @@ export async function plain(
   }
   const whole = Readable.from(startingWith(first, chunks), { objectMode: false });
   if (first[0] !== 0x1f || first[1] !== 0x8b) return streamOf(whole, (error) => error);
+  const { createGunzip } = await import("node:zlib");
   const unzip = createGunzip();
   // What goes wrong is found at its end.
   pipeline(whole, unzip, () => {});

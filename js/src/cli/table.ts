@@ -1,5 +1,5 @@
 // Rows for people: as wide as the terminal at most, whatever script their texts are in.
-import stringWidth from "string-width";
+import { createRequire } from "node:module";
 
 export type Align = "left" | "right";
 
@@ -94,7 +94,7 @@ function wrapLine(text: string, width: number): string[] {
       lines.push(line.trimEnd());
       line = "";
     }
-    for (const { segment } of widthOf(word) > width ? graphemes.segment(word) : [{ segment: word }]) {
+    for (const { segment } of widthOf(word) > width ? letters(word) : [{ segment: word }]) {
       if (line !== "" && widthOf(line + segment.trimEnd()) > width) {
         lines.push(line.trimEnd());
         line = "";
@@ -105,9 +105,24 @@ function wrapLine(text: string, width: number): string[] {
   return [...lines, line.trimEnd()];
 }
 
-const graphemes = new Intl.Segmenter("en", { granularity: "grapheme" });
+let graphemes: Intl.Segmenter | undefined;
+
+/** What a reader takes for single letters. */
+function letters(word: string): Iterable<{ segment: string }> {
+  graphemes ??= new Intl.Segmenter("en", { granularity: "grapheme" });
+  return graphemes.segment(word);
+}
 
 /** In columns of a terminal. */
 function widthOf(text: string): number {
+  return /^[ -~]*$/.test(text) ? text.length : wideWidth(text);
+}
+
+type StringWidth = typeof import("string-width").default;
+let stringWidth: StringWidth | undefined;
+
+/** Loads the library at the first text that needs it: its tables take as long as all else at the start of a command. */
+function wideWidth(text: string): number {
+  stringWidth ??= createRequire(import.meta.url)("string-width").default as StringWidth;
   return stringWidth(text);
 }

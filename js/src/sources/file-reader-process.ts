@@ -1,6 +1,6 @@
-import { type ChildProcessByStdio, spawn } from "node:child_process";
+import type { ChildProcessByStdio } from "node:child_process";
 import { basename } from "node:path";
-import { createInterface } from "node:readline";
+import type { Interface } from "node:readline";
 import type { Readable, Writable } from "node:stream";
 import type { OpenDatabase } from "./file-database.ts";
 import type { Reader } from "./file-reader.ts";
@@ -54,6 +54,11 @@ export class ReaderProcess implements Reader {
   static async start({ path, busyTimeoutMs }: OpenDatabase): Promise<ReaderProcess | undefined> {
     const args = argumentsOf(path);
     if (!args) return undefined;
+    // Loaded here: most runs start no process, and these modules take a tenth of the start of a command.
+    const [{ spawn }, { createInterface }] = await Promise.all([
+      import("node:child_process"),
+      import("node:readline"),
+    ]);
     // In Electron, the runtime is an application unless told otherwise.
     const env = { ...process.env, ELECTRON_RUN_AS_NODE: "1" };
     const child = spawn(process.execPath, args, {
@@ -65,11 +70,13 @@ export class ReaderProcess implements Reader {
       child.once("spawn", () => resolve(true));
       child.once("error", () => resolve(false));
     });
-    return started ? new ReaderProcess(child, path, busyTimeoutMs) : undefined;
+    if (!started) return undefined;
+    return new ReaderProcess(child, createInterface({ input: child.stdout }), path, busyTimeoutMs);
   }
 
   private constructor(
     child: ChildProcessByStdio<Writable, Readable, null>,
+    answers: Interface,
     path: string,
     busyTimeoutMs: number,
   ) {
@@ -82,7 +89,7 @@ export class ReaderProcess implements Reader {
         resolve();
       });
     });
-    createInterface({ input: child.stdout }).on("line", (line) => this.#waiting.shift()?.(line));
+    answers.on("line", (line) => this.#waiting.shift()?.(line));
     // Writing to a process that has ended fails here; whoever waits for its answer hears of it.
     child.stdin.on("error", () => {});
     this.#keepAlive(false);
