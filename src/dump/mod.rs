@@ -48,6 +48,7 @@ mod rtree;
 mod salvage;
 mod schema;
 mod schema_check;
+mod scientific;
 mod shell;
 mod shell_order;
 mod sqlite;

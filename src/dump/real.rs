@@ -9,11 +9,14 @@
 use core::fmt::Write;
 
 use super::digits::digits_of;
+use super::scientific::write_scientific;
 
 /// Whole numbers up to here are floating-point numbers, too.
 const MOST_EXACT: u64 = 1 << 53;
 /// The largest power of ten that is a floating-point number itself.
 const EXACT_POWER: u32 = 22;
+/// Beyond this power of two no decimal is safe.
+const FARTHEST_SHIFT: i32 = 70;
 /// Below this, the power of ten for 18 digits is beyond 10^307, which old SQLites do not reach in one step.
 const SMALLEST_DECIMAL: f64 = 1e-280;
 
@@ -25,18 +28,27 @@ pub(super) fn write_real(out: &mut Vec<u8>, real: f64) {
         out.extend_from_slice(if real.is_sign_negative() { b"-0.0" } else { b"0.0" });
     } else if real.abs() < SMALLEST_DECIMAL {
         write_quotient(out, real);
-    } else if !write_common(out, real) {
-        let start = out.len();
+    } else if !write_common(out, real) && !write_short(out, real) && !write_scientific(out, real) {
         let mut text = Text(out);
-        // Writing to a vector cannot fail.
-        let _ = write!(text, "{real:?}");
-        let shortest = parts(out.get(start..).unwrap_or_default());
-        if !shortest.is_some_and(|(significant, power)| is_safe(significant, power, real)) {
-            out.truncate(start);
-            let mut text = Text(out);
-            let _ = write!(text, "{real:.17e}");
-        }
+        let _ = write!(text, "{real:.17e}");
     }
+}
+
+/// Appends the shortest decimal that names a number, if every SQLite reads it back from that; else `false`.
+fn write_short(out: &mut Vec<u8>, real: f64) -> bool {
+    if mantissa_and_exponent(real.abs()).1.abs() > FARTHEST_SHIFT {
+        return false;
+    }
+    let start = out.len();
+    let mut text = Text(out);
+    // Writing to a vector cannot fail.
+    let _ = write!(text, "{real:?}");
+    let shortest = parts(out.get(start..).unwrap_or_default());
+    let is_safe = shortest.is_some_and(|(significant, power)| is_safe(significant, power, real));
+    if !is_safe {
+        out.truncate(start);
+    }
+    is_safe
 }
 
 /// Appends a number of common size, with 15 digits if it is read back from those, else with 18; `false` for others. It
@@ -103,7 +115,7 @@ fn trim_zeros(out: &mut Vec<u8>) {
 /// rounding to 64 bits first, as x87 does, changes nothing.
 fn is_safe(significant: u64, power: i32, real: f64) -> bool {
     let (mantissa, shift) = mantissa_and_exponent(real.abs());
-    if significant > MOST_EXACT || power.unsigned_abs() > EXACT_POWER || shift.abs() > 70 {
+    if significant > MOST_EXACT || power.unsigned_abs() > EXACT_POWER || shift.abs() > FARTHEST_SHIFT {
         return false;
     }
     // decimal = significant * 10^power and real = mantissa * 2^shift, both times whatever makes them whole.
@@ -166,7 +178,7 @@ fn shifted(number: u128, by: i32) -> Option<u128> {
 }
 
 /// A number above 0 as a whole number times a power of two.
-fn mantissa_and_exponent(real: f64) -> (u64, i32) {
+pub(super) fn mantissa_and_exponent(real: f64) -> (u64, i32) {
     let bits = real.to_bits();
     let stored = (bits >> 52 & 0x7ff) as i32;
     let fraction = bits & ((1 << 52) - 1);
