@@ -9,6 +9,8 @@ use crate::page::Pgno;
 const READ_AHEAD: usize = 512 << 10;
 /// Pages between two wanted ones that are read along with them rather than skipped.
 const LARGEST_GAP: u32 = 16;
+/// Ranges of pages that lie far apart: each is a read of its own, and what is read long before it is needed is gone by then.
+const MOST_RANGES: usize = 16;
 /// How many pointers are looked at for each page that may be wanted: those of a damaged b-tree can go in circles.
 const LOOKS: usize = 8;
 
@@ -83,14 +85,14 @@ pub fn read_ahead(wanted: impl Iterator<Item = Pgno>, pages: &Pages, layout: Lay
     ranges(missing.take(pages_at_once(layout)).collect(), layout)
 }
 
-/// Few ranges that cover `pages`, of no more than twice what is asked for at once together: as many of the first pages as
-/// that allows, and one at least. With pages that lie between, and are not wanted, more would push out of memory what
-/// was read before.
+/// Ranges that cover `pages`, [`MOST_RANGES`] at most, of no more than twice what is asked for at once together: as many of
+/// the first pages as that allows, and one at least. With pages that lie between, and are not wanted, more would push
+/// out of memory what was read before.
 pub(super) fn ranges(mut pages: Vec<Pgno>, layout: Layout) -> Vec<PageRange> {
     loop {
         let ranges = covering(&pages);
         let total: usize = ranges.iter().map(|range| range.count as usize).sum();
-        if total <= (pages_at_once(layout) * 2).max(1) {
+        if total <= (pages_at_once(layout) * 2).max(1) && ranges.len() <= MOST_RANGES {
             return ranges;
         }
         pages.truncate((pages.len() / 2).max(1));

@@ -34,6 +34,8 @@ pub struct Cursor {
     pub(super) above: Vec<Pgno>,
     /// What somebody else goes through, in order, all of it still to come.
     pub(super) given: VecDeque<Given>,
+    /// How many leaves it has entered.
+    pub(super) leaves: u64,
 }
 
 /// A page on the way.
@@ -122,7 +124,7 @@ impl Cursor {
     /// Before the first entry of the b-tree with this root.
     pub fn new(root: Pgno, layout: Layout) -> Self {
         let path = vec![Step::to(root, None, i64::MAX)];
-        Self { layout, path, is_table: None, leaf_depth: None, above: Vec::new(), given: VecDeque::new() }
+        Self { layout, path, is_table: None, leaf_depth: None, above: Vec::new(), given: VecDeque::new(), leaves: 0 }
     }
 
     /// Where it stands, or what it needs to get there. `visit` is called once for each page that it enters, and may
@@ -145,6 +147,7 @@ impl Cursor {
                 self.is_table = step.kind.map(Kind::is_table);
                 if step.kind.is_some_and(Kind::is_leaf) {
                     self.leaf_depth = Some(self.path.len() - 1);
+                    self.leaves += 1;
                 }
                 continue;
             };

@@ -103,8 +103,13 @@ impl Entries {
     }
 
     /// See [`Cursor::give`].
-    pub fn give(&mut self, between: usize) -> Option<Part> {
-        self.cursor.give(between)
+    pub fn give(&mut self, between: usize, leaves: usize) -> Option<Part> {
+        self.cursor.give(between, leaves)
+    }
+
+    /// How many leaves were entered so far.
+    pub fn leaves(&self) -> u64 {
+        self.cursor.leaves
     }
 
     /// See [`Cursor::resume`].
@@ -141,6 +146,7 @@ impl Entries {
                         return Ok(Next::Row(Row { pgno, rowid, record: payload.local, rest: None }));
                     };
                     self.payload.clear();
+                    self.payload.reserve_exact(payload.size.min(MAX_WHOLE));
                     self.payload.extend_from_slice(payload.local);
                     self.held = Some(Held { pgno, rowid, size: payload.size, rest: Some(rest) });
                 }

@@ -69,14 +69,16 @@ impl Cursor {
     }
 
     /// Gives away some of what is still to come, so that so many parts stay between it and what was given before, or
-    /// where it stands; `None` when that cannot be told from the pages on its way, or there is not enough.
-    pub fn give(&mut self, between: usize) -> Option<Part> {
+    /// where it stands; `None` when that cannot be told from the pages on its way, or there is not enough. A part has
+    /// `leaves` leaves at most, about.
+    pub fn give(&mut self, between: usize, leaves: usize) -> Option<Part> {
         let leaf_depth = self.leaf_depth.filter(|_| self.is_table == Some(true))?;
-        let are_leaves = self.layout.page_size() > LARGEST_WHOLE;
+        let most = (PART / self.layout.page_size()).clamp(1, leaves.max(1));
+        let are_leaves = self.layout.page_size() > LARGEST_WHOLE || most < PART / self.layout.page_size() / 2;
         let index = leaf_depth.checked_sub(if are_leaves { 1 } else { 2 })?;
         let step = self.path.get(index).filter(|step| step.kind.is_some_and(|kind| !kind.is_leaf()))?;
         let page = BtreePage::parse(&step.page, step.pgno, self.layout).ok()?;
-        let count = if are_leaves { (PART / self.layout.page_size()).max(1) } else { 1 };
+        let count = if are_leaves { most } else { 1 };
         let from = self.given.back().map_or(step.next, |given| given.end);
         let first = from + between * count;
         let end = (first + count).min(page.cell_count() + 1);

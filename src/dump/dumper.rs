@@ -54,6 +54,8 @@ pub struct Dump {
     entries: Option<Entries>,
     /// Whether a row of the last rows was seen.
     opened: bool,
+    /// How much text of theirs was written here, in bytes, and from how many leaves.
+    weight: (u64, u64),
     /// What is to be done with the text of a part that was given away.
     repacking: Repacking,
     writer: RowWriter,
@@ -116,6 +118,7 @@ impl Dump {
             current: 0,
             entries: (page_count > 0).then(|| Entries::new(Pgno::FIRST, layout)),
             opened: false,
+            weight: (0, 0),
             repacking: Repacking::default(),
             writer: RowWriter::new(encoding, same_encoding, Limits::of(options.dialect)),
             long: None,
@@ -282,10 +285,25 @@ impl Dump {
                 self.current += 1;
             }
             Item::Rows(_) | Item::Orphans if self.salvage.is_some() => return self.write_salvaged(),
-            Item::Rows(_) => return self.write_rows(),
+            Item::Rows(_) => return self.weigh_rows(),
             Item::Orphans => self.current += 1,
         }
         Ok(None)
+    }
+
+    fn weigh_rows(&mut self) -> Result<Option<DumpStep>> {
+        let leaves = |entries: &Option<Entries>| entries.as_ref().map(Entries::leaves);
+        let before = (self.writer.position(&self.out), leaves(&self.entries));
+        let written = self.write_rows();
+        match (before.1, leaves(&self.entries)) {
+            (Some(from), Some(to)) => {
+                self.weight.0 += self.writer.position(&self.out) - before.0;
+                self.weight.1 += to - from;
+            }
+            // It is for the rows to come.
+            _ => self.weight = (0, 0),
+        }
+        written
     }
 
     fn write_rows(&mut self) -> Result<Option<DumpStep>> {

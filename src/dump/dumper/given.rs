@@ -21,6 +21,8 @@ pub(super) struct Outcome {
     pub(super) rows: Vec<PackedRow>,
 }
 
+/// How much text a part should become, in bytes: less than is too much, as the parts of a table differ.
+const TEXT: u64 = 2 << 20;
 /// Stands for all children.
 const ALL: u32 = u32::MAX;
 
@@ -58,7 +60,12 @@ impl Dump {
         if !is_simple || plan.keeps_rowids || self.options.salvage || self.phase != Phase::Write || !self.opened {
             return None;
         }
-        let part = self.entries.as_mut()?.give(between)?;
+        let leaves = match self.weight {
+            (_, 0) => usize::MAX,
+            (text, leaves) => (TEXT * leaves).checked_div(text).map_or(usize::MAX, |leaves| leaves as usize),
+        };
+        // What is longer than a part may be, nobody else can write.
+        let part = (leaves > 0).then_some(self.entries.as_mut()?)?.give(between, leaves)?;
         let item = (self.current as u32).to_be_bytes();
         Some(item.into_iter().chain(part.to_bytes()).collect())
     }
