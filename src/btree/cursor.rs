@@ -48,11 +48,11 @@ pub(super) struct Step {
     pub(super) page: Vec<u8>,
     /// The next cell to visit, or child, or, in an index, twice that and one more for the entry.
     pub(super) next: usize,
-    /// How many children to leave out when it is entered.
+    /// How many children, and in an index entries between them, to leave out when it is entered.
     pub(super) skip: usize,
     /// Behind the last child to visit.
     pub(super) end: usize,
-    cells: usize,
+    pub(super) cells: usize,
     /// How many bytes of payload it can still have.
     room: usize,
     /// In a table, the rowids that are still to come are larger than this,
@@ -261,7 +261,9 @@ impl Step {
         }
         (self.kind, self.cells, self.room) = (Some(kind), parsed.cell_count(), layout.usable());
         for child in 0..mem::take(&mut self.skip) {
-            self.child(child, layout)?;
+            if kind.is_table() {
+                self.child(child, layout)?;
+            }
             self.next += 1;
         }
         Ok(())

@@ -107,6 +107,21 @@ impl Entries {
         self.cursor.give(between, leaves)
     }
 
+    /// See [`Cursor::skip`].
+    pub fn skip(&mut self, done: Option<usize>) {
+        self.cursor.skip(done);
+    }
+
+    /// See [`Cursor::is_ending`].
+    pub fn is_ending(&self) -> bool {
+        self.cursor.is_ending()
+    }
+
+    /// See [`Cursor::is_deep`].
+    pub fn is_deep(&self) -> bool {
+        self.cursor.is_deep()
+    }
+
     /// How many leaves were entered so far.
     pub fn leaves(&self) -> u64 {
         self.cursor.leaves

@@ -10,6 +10,7 @@ mod salvaged;
 
 use core::cell::RefCell;
 use core::mem;
+use std::collections::VecDeque;
 
 use super::limits::Limits;
 use super::long_row::LongRow;
@@ -56,6 +57,8 @@ pub struct Dump {
     opened: bool,
     /// How much text of theirs was written here, in bytes, and from how many leaves.
     weight: (u64, u64),
+    /// Items that were given away whole, in order, all of them still to come.
+    given: VecDeque<usize>,
     /// What is to be done with the text of a part that was given away.
     repacking: Repacking,
     writer: RowWriter,
@@ -119,6 +122,7 @@ impl Dump {
             entries: (page_count > 0).then(|| Entries::new(Pgno::FIRST, layout)),
             opened: false,
             weight: (0, 0),
+            given: VecDeque::new(),
             repacking: Repacking::default(),
             writer: RowWriter::new(encoding, same_encoding, Limits::of(options.dialect)),
             long: None,
@@ -309,6 +313,9 @@ impl Dump {
     fn write_rows(&mut self) -> Result<Option<DumpStep>> {
         while self.out.len() < OUTPUT {
             let Some(Item::Rows(plan)) = self.items.get(self.current) else { return Ok(None) };
+            if self.entries.is_none() && self.given.front() == Some(&self.current) {
+                return Ok(Some(DumpStep::Given));
+            }
             let entries = self.entries.get_or_insert_with(|| {
                 self.opened = false;
                 Entries::new(plan.root, self.layout)

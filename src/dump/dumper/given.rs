@@ -1,6 +1,8 @@
 //! Parts of the rows that others write at the same time.
 
 use super::{Dump, Phase};
+use crate::btree::Part;
+use crate::btree::entries::Entries;
 use crate::dump::plan::Item;
 use crate::dump::repack::{self, PackedRow, Repacking};
 use crate::dump::row_plan::{Filter, Style};
@@ -23,6 +25,8 @@ pub(super) struct Outcome {
 
 /// How much text a part should become, in bytes: less than is too much, as the parts of a table differ.
 const TEXT: u64 = 2 << 20;
+/// So many items ahead it is looked for a table to give away.
+const FARTHEST: usize = 64;
 /// Stands for all children.
 const ALL: u32 = u32::MAX;
 
@@ -48,16 +52,30 @@ impl Outcome {
     }
 }
 
+/// Whether rows are written one after the other, each for itself.
+fn is_simple(item: &Item) -> bool {
+    let Item::Rows(plan) = item else { return false };
+    let is_plain = matches!(plan.style, Style::Shell(_) | Style::Many { .. }) && plan.filter == Filter::All;
+    is_plain && !plan.keeps_rowids
+}
+
 impl Dump {
     /// Gives away some of the rows that come later, for a [`super::PartWriter`]; so that as many rows as are in `between`
     /// parts stay before it that nobody has. `None` when there are none to give away.
     ///
     /// Whoever takes it makes that [`Dump::poll`] answers [`super::DumpStep::Given`] some time.
     pub fn give(&mut self, between: usize) -> Option<Vec<u8>> {
-        let Some(Item::Rows(plan)) = self.items.get(self.current) else { return None };
-        let is_simple = matches!(plan.style, Style::Shell(_) | Style::Many { .. }) && plan.filter == Filter::All;
         // Behind damage, a part would have to know what was before it.
-        if !is_simple || plan.keeps_rowids || self.options.salvage || self.phase != Phase::Write || !self.opened {
+        if self.options.salvage || self.phase != Phase::Write {
+            return None;
+        }
+        let (item, part) = self.give_rows(between).or_else(|| self.give_table(between))?;
+        Some((item as u32).to_be_bytes().into_iter().chain(part.to_bytes()).collect())
+    }
+
+    /// Some of the table that is being written.
+    fn give_rows(&mut self, between: usize) -> Option<(usize, Part)> {
+        if !self.opened || !self.given.is_empty() || !is_simple(self.items.get(self.current)?) {
             return None;
         }
         let leaves = match self.weight {
@@ -66,8 +84,24 @@ impl Dump {
         };
         // What is longer than a part may be, nobody else can write.
         let part = (leaves > 0).then_some(self.entries.as_mut()?)?.give(between, leaves)?;
-        let item = (self.current as u32).to_be_bytes();
-        Some(item.into_iter().chain(part.to_bytes()).collect())
+        Some((self.current, part))
+    }
+
+    /// All of a table behind it, when not much of it is left that could be given away itself.
+    fn give_table(&mut self, between: usize) -> Option<(usize, Part)> {
+        if !self.entries.as_ref()?.is_ending() {
+            return None;
+        }
+        let from = self.given.back().copied().unwrap_or(self.current) + 1;
+        let near = self.items.iter().enumerate().skip(from).take(FARTHEST);
+        let (item, root) = near
+            .filter_map(|(index, item)| match item {
+                Item::Rows(plan) if is_simple(item) => Some((index, plan.root)),
+                _ => None,
+            })
+            .nth(between)?;
+        self.given.push_back(item);
+        Some((item, Part::tree(root)))
     }
 
     /// Takes what became of the oldest part that was given away, as [`super::PartWriter::outcome`] says it, without its
@@ -86,14 +120,22 @@ impl Dump {
     }
 
     fn paste_outcome(&mut self, outcome: Outcome) -> Result<bool> {
-        let (Some(Item::Rows(plan)), Some(entries)) = (self.items.get(self.current), &mut self.entries) else {
-            return Err(ErrorKind::Usage.into());
-        };
-        if outcome.done == Some(0) || !self.budget.spend_many(outcome.spent) {
-            entries.resume(Some(0))?;
+        let Some(Item::Rows(plan)) = self.items.get(self.current) else { return Err(ErrorKind::Usage.into()) };
+        let is_useful = outcome.done != Some(0) && self.budget.spend_many(outcome.spent);
+        match &mut self.entries {
+            Some(entries) => entries.resume(if is_useful { outcome.done } else { Some(0) })?,
+            None => {
+                self.given.pop_front();
+                if is_useful {
+                    self.entries.insert(Entries::new(plan.root, self.layout)).skip(outcome.done);
+                    self.opened = outcome.length > 0;
+                    self.out.extend_from_slice(if self.opened { &plan.opening } else { &[] });
+                }
+            }
+        }
+        if !is_useful {
             return Ok(false);
         }
-        entries.resume(outcome.done)?;
         for &loss in &outcome.losses {
             self.notes.add(&plan.table, loss);
         }

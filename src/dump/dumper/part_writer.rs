@@ -161,6 +161,10 @@ impl PartWriter {
             if self.mark.text >= PIECE {
                 return PartStep::Text;
             }
+            // How much is done is told by children of the root, which must be leaves.
+            if part.is_tree() && entries.is_deep() {
+                break;
+            }
             if !mem::replace(&mut self.waiting, false) {
                 let begun = entries.begun().saturating_sub(part.before());
                 // The giver has visited the page above the leaves, or does so when it goes on below it.

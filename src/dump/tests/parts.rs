@@ -117,10 +117,17 @@ fn sample(page_size: u32, rows: usize, row: usize) -> Sample {
             "CREATE TABLE even (id INTEGER PRIMARY KEY, a TEXT, n INT);
              CREATE TABLE odd (a TEXT, b REAL, n INT);
              CREATE TABLE keys (k TEXT PRIMARY KEY, v) WITHOUT ROWID;
+             CREATE TABLE few (a, b);
+             CREATE TABLE none (a);
+             CREATE TABLE one (a NOT NULL, b TEXT DEFAULT 'x');
+             CREATE TABLE several (k INTEGER, a, PRIMARY KEY (k)) WITHOUT ROWID;
              WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {rows})
                INSERT INTO even SELECT i * 3, printf('%0{row}d', i), i FROM n;
              INSERT INTO odd SELECT substr(a, 1 + n * 7919 % {row}), n / 7.0, iif(n % 97, n, 'text') FROM even;
-             INSERT INTO keys SELECT n || 'key', a FROM even WHERE n % 5 = 0;
+             INSERT INTO keys SELECT n || 'key', a FROM even WHERE n % 2 = 0;
+             INSERT INTO few SELECT n, a FROM even WHERE n % 300 = 0;
+             INSERT INTO one SELECT n, a FROM even WHERE n = 7;
+             INSERT INTO several SELECT n, a FROM even WHERE n % 50 = 0;
              DELETE FROM odd WHERE n > {rows} / 2 AND n < {rows} / 2 + 300"
         ),
     )
