@@ -39,10 +39,3 @@ export function makeDatabase(path, bytes) {
   }
   db.close();
 }
-
-/** Changes a hundred rows, spread over the table. */
-export function changeRows(path) {
-  const db = new DatabaseSync(path);
-  db.exec("UPDATE orders SET total = total + 1 WHERE id % (SELECT max(id) / 100 FROM orders) = 0");
-  db.close();
-}

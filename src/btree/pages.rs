@@ -1,7 +1,7 @@
 //! Pages that were read ahead.
 
 use core::cell::Cell;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use crate::page::{PageSize, Pgno};
 
@@ -16,8 +16,9 @@ pub struct Pages {
     runs: VecDeque<Run>,
     /// How many came before the first of them. So many more than its place here is what a run goes by.
     gone: usize,
-    /// Each run by its first page, but for those all of whose pages a later one has.
-    starts: BTreeMap<u32, usize>,
+    /// The first page of each run, and what it goes by, in the order of pages; without those whose pages a later run has
+    /// all.
+    starts: Vec<(u32, usize)>,
     /// Which of them had the last page that was asked for.
     recent: Cell<usize>,
     /// Bytes of all runs,
@@ -49,7 +50,7 @@ impl Pages {
 
     /// Holds none, and later at most so many bytes.
     pub fn with_capacity(page_size: PageSize, capacity: usize) -> Self {
-        let (runs, starts) = (VecDeque::new(), BTreeMap::new());
+        let (runs, starts) = (VecDeque::new(), Vec::new());
         Self { page_size, runs, gone: 0, starts, recent: Cell::new(0), held: 0, capacity }
     }
 
@@ -61,18 +62,13 @@ impl Pages {
             return;
         }
         // Those that lie within the new one would hide it.
-        let within: Vec<u32> = self
-            .starts
-            .range(run.first..)
-            .map_while(|(&first, &id)| {
-                (u64::from(first) < end).then(|| self.run(id).filter(|run| self.end(run) <= end).map(|run| run.first))
-            })
-            .flatten()
-            .collect();
-        for first in within {
-            self.starts.remove(&first);
-        }
-        self.starts.insert(run.first, self.gone + self.runs.len());
+        let from = self.starts.partition_point(|&(first, _)| first < run.first);
+        let to = self.starts.partition_point(|&(first, _)| u64::from(first) < end).max(from);
+        let reach_on = |&(_, id): &(u32, usize)| self.run(id).is_some_and(|other| self.end(other) > end);
+        let inside = self.starts.get(from..to).unwrap_or_default();
+        let kept: Vec<_> = inside.iter().copied().filter(reach_on).collect();
+        let new = (run.first, self.gone + self.runs.len());
+        self.starts.splice(from..to, core::iter::once(new).chain(kept));
         self.held += run.bytes.len();
         self.runs.push_back(run);
         while self.held > self.capacity && self.runs.len() > 1 {
@@ -96,8 +92,9 @@ impl Pages {
     fn forget(&mut self) {
         let Some(run) = self.runs.pop_front() else { return };
         self.held -= run.bytes.len();
-        if self.starts.get(&run.first) == Some(&self.gone) {
-            self.starts.remove(&run.first);
+        let at = self.starts.partition_point(|&(first, _)| first < run.first);
+        if self.starts.get(at).is_some_and(|&(_, id)| id == self.gone) {
+            self.starts.remove(at);
         }
         self.gone += 1;
     }
@@ -108,7 +105,8 @@ impl Pages {
 
     /// The last run that begins at a page or before it. No other has the page if this has not.
     fn reaching(&self, pgno: u32) -> Option<(usize, &Run)> {
-        let (_, &id) = self.starts.range(..=pgno).next_back()?;
+        let behind = self.starts.partition_point(|&(first, _)| first <= pgno);
+        let &(_, id) = self.starts.get(behind.checked_sub(1)?)?;
         Some((id, self.run(id)?))
     }
 
