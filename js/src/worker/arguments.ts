@@ -7,10 +7,13 @@ import type { RestoreOptions } from "./database/restores.ts";
 
 /** Names are shown in lists, and part of files and paths: nothing in them may hide, turn round or lead elsewhere. */
 const NO_NAME =
-  /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}/\\]|^\.{0,2}$|^\p{White_Space}|\p{White_Space}$/u;
+  /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u2800/\\]|^\.{0,2}$|^\p{White_Space}|\p{White_Space}$/u;
 const LONGEST_NAME = 64;
 /** In the store it has nine more, and 128 at most. */
 const LONGEST_NAME_BYTES = 119;
+
+/** Of one statement in SQLite. */
+const MOST_PARAMETERS = 32_766;
 
 /** @throws PagemarkError `NAME_INVALID` */
 export function checkName(name: unknown): string {
@@ -38,6 +41,8 @@ export function checkQueries(value: unknown): Query[] {
   return value.map((each) => {
     const { sql, params } = checkObject(each, "a statement");
     if (params !== undefined && params !== null && !Array.isArray(params)) return wrong("params", "an array");
+    if (params && params.length > MOST_PARAMETERS)
+      return wrong("params", `at most ${MOST_PARAMETERS} values, which is what SQLite takes`);
     return { sql: checkText(sql, "sql"), params: params ?? undefined };
   });
 }

@@ -141,13 +141,31 @@ describe("what is wrong is said in short", () => {
     expect([status, body.errors[0].message.length < 2000]).toEqual([400, true]);
   });
 
+  test("of a key that is not known, the start; of too many parameters, how many there may be", async () => {
+    const patch = { method: "PATCH", body: JSON.stringify({ ["x".repeat(1_000_000)]: 1 }) };
+    const unknown = await call(`/${uuid}`, undefined, patch);
+    expect([unknown.status, unknown.body.errors[0].message.length < 1100]).toEqual([400, true]);
+    const params = Array.from({ length: 200_000 }, (_, value) => value);
+    const many = await call(`/${uuid}/query`, { sql: "SELECT 1", params });
+    expect([many.status, many.body.errors[0].message]).toEqual([
+      400,
+      expect.stringContaining("at most 32766"),
+    ]);
+  });
+
+  test("over a binding, too", async () => {
+    const failed = object().query([{ sql: `SELECT * FROM "${"x".repeat(100_000)}"` }]);
+    const message = await failed.then(String, (error: Error) => error.message);
+    expect([message.startsWith("no such table: xxx"), message.length < 1100]).toEqual([true, true]);
+  });
+
   test("of a batch that is too long, its bound", async () => {
     const batch = Array.from({ length: 1001 }, () => ({ sql: "SELECT 1" }));
     const { status, body } = await call(`/${uuid}/query`, { batch });
     expect([status, body.errors[0].message]).toEqual([400, expect.stringContaining("1000")]);
   });
 
-  test.each(["a\u200bb", "\u2060", " a", "a ", "\u00a0a", "x".repeat(65), "😀".repeat(40)])(
+  test.each(["a\u200bb", "\u2060", " a", "a ", "\u00a0a", "a\u2800", "x".repeat(65), "😀".repeat(40)])(
     "the name %j, what a name may be",
     async (name) => {
       const { status, body } = await call("", { name });

@@ -2,6 +2,7 @@
 import type { Context } from "hono";
 import { HTTPException } from "hono/http-exception";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
+import { short } from "../database/named-errors.ts";
 import { stringify } from "./json.ts";
 
 /** An error as the envelope has it. */
@@ -72,8 +73,6 @@ const KNOWN: Readonly<Record<string, [ContentfulStatusCode, number]>> = {
   STORE_UNAVAILABLE: [503, 7009],
   USAGE: [400, 7400],
 };
-/** Of a message, in characters. */
-const LONGEST = 1000;
 /** What the caller can mend. */
 const CALLERS = /^(SQL|STATEMENT|IMPORT|BOOKMARK|HISTORY|TIME|AT|BACKUP|TABLE|LOAD|DATABASE)_/;
 
@@ -81,10 +80,10 @@ const CALLERS = /^(SQL|STATEMENT|IMPORT|BOOKMARK|HISTORY|TIME|AT|BACKUP|TABLE|LO
 export function problemOf(error: unknown): ApiProblem & { status: ContentfulStatusCode } {
   if (error instanceof ApiError) {
     const { status, code, message, pointer } = error;
-    return { status, code, message, ...(pointer && { source: { pointer } }) };
+    return { status, code, message: short(message), ...(pointer && { source: { pointer: short(pointer) } }) };
   }
   if (error instanceof HTTPException) {
-    return { status: error.status as ContentfulStatusCode, code: 7400, message: error.message };
+    return { status: error.status as ContentfulStatusCode, code: 7400, message: short(error.message) };
   }
   // It may have come from an object, as a plain error with a code.
   const { code, message } = Object(error) as { code?: unknown; message?: string };
@@ -95,11 +94,6 @@ export function problemOf(error: unknown): ApiProblem & { status: ContentfulStat
   // biome-ignore lint/suspicious/noConsole: what has no name is a defect, and this is a Worker's log
   console.error("request failed", error);
   return { status: 500, code: 7500, message: "internal error; the Worker's log says more" };
-}
-
-/** Nobody is sent back all that he sent. */
-function short(message: string): string {
-  return message.length <= LONGEST ? message : `${message.slice(0, LONGEST)}…`;
 }
 
 /** The answer for what was thrown. */

@@ -32,5 +32,14 @@ function named(error: unknown, { name, uuid }: Identity): unknown {
     if (error.message.startsWith(`${inner}: `)) error.message = `${name}${error.message.slice(inner.length)}`;
     if (error.at.name === inner) error.at.name = name;
   }
+  error.message = short(error.message);
   return error;
+}
+
+/** Of a message, in characters. */
+const LONGEST = 1000;
+
+/** Nobody is sent back all that he sent. */
+export function short(message: string): string {
+  return message.length <= LONGEST ? message : `${message.slice(0, LONGEST)}…`;
 }
