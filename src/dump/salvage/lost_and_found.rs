@@ -44,9 +44,15 @@ impl LostAndFound {
         self.fields = self.fields.max(fields);
     }
 
-    /// The statement that makes it.
-    pub(super) fn create(&self) -> Vec<u8> {
-        let mut out = Vec::from(b"CREATE TABLE ");
+    /// What makes it; with `drop` in the place of an older one.
+    pub(super) fn create(&self, drop: bool) -> Vec<u8> {
+        let mut out = Vec::new();
+        if drop {
+            out.extend_from_slice(b"DROP TABLE IF EXISTS ");
+            write_quoted(&mut out, &self.name);
+            out.extend_from_slice(b";\n");
+        }
+        out.extend_from_slice(b"CREATE TABLE ");
         write_quoted(&mut out, &self.name);
         out.extend_from_slice(b"(rootpgno INTEGER, pgno INTEGER, nfield INTEGER, id INTEGER");
         for index in 0..self.fields {

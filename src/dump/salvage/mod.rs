@@ -42,6 +42,7 @@ const MOST_ASTRAY: usize = 1 << 18;
 pub(super) struct Salvage {
     layout: Layout,
     dialect: Dialect,
+    drops: bool,
     with_free: bool,
     is_filtered: bool,
     survey: Option<Survey>,
@@ -106,6 +107,7 @@ impl Salvage {
         Self {
             layout,
             dialect: options.dialect,
+            drops: options.drop,
             with_free: options.free_pages,
             is_filtered: !options.tables.is_empty(),
             survey: Some(Survey::new(layout, encoding)),

@@ -48,13 +48,13 @@ impl Salvage {
                     return Some(plan);
                 }
                 if self.report.make_lost() {
-                    opening.append(&mut self.lost.create());
+                    opening.append(&mut self.lost.create(self.drops));
                 }
                 Some(self.keepers.open(opening, &plan, &self.lost))
             }
             Place::Lost => {
                 if self.report.make_lost() {
-                    opening.append(&mut self.lost.create());
+                    opening.append(&mut self.lost.create(self.drops));
                 }
                 self.lost.plan(self.dialect, self.top)
             }
