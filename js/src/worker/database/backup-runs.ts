@@ -4,6 +4,7 @@ import {
   type BackupRunState,
   type BackupSteps,
   backupSteps,
+  type PagemarkError,
   type Store,
 } from "../../entry/workerd.ts";
 import { abortBackup } from "../../jobs/backup-run.ts";
@@ -124,7 +125,12 @@ export async function abandonBackup(
 ): Promise<void> {
   const saved = new SavedState<Saved>(storage, NAME);
   const left = saved.load();
-  if (left) await abortBackup(place, left.run);
+  try {
+    if (left) await abortBackup(place, left.run);
+  } catch (error) {
+    // Of another version, or damaged: what lies in the store for it is swept a day later.
+    if ((error as PagemarkError).code !== "SAVED_STATE") throw error;
+  }
   saved.drop();
 }
 
