@@ -10,6 +10,7 @@ export async function bundleCommand(dist) {
     absWorkingDir: dist,
     entryPoints: {
       pagemark: "cli/start.js",
+      main: "cli/main.js",
       // By these names they are started.
       "dump-worker.node": "core/dump-worker.node.js",
       "pack-worker.node": "core/pack-worker.node.js",
@@ -17,7 +18,8 @@ export async function bundleCommand(dist) {
     },
     outdir: bin,
     bundle: true,
-    splitting: true,
+    // Whole: to look for a file takes as long as to read twenty times as much of one.
+    external: ["./main.js"],
     format: "esm",
     platform: "node",
     target: "node22",

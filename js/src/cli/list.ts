@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { databasesIn, type StoredDatabase } from "../jobs/databases.ts";
 import type { Backup } from "../jobs/record.ts";
-import { backupJson, bytes, EXIT, print, table } from "./output.ts";
+import { backupJson, bytes, counted, EXIT, print, table } from "./output.ts";
 import { noBackup, openBackups, openStore, refuseMissing } from "./places.ts";
 import { layOutText } from "./table.ts";
 import { timeText } from "./times.ts";
@@ -67,7 +67,7 @@ function backupTable(backups: Backup[], utc?: boolean): string {
     lines.push(layOutText("safety: made by a restore, of what it then replaced"));
   const free = backups.find(({ state }) => state === "done")?.freePages ?? 0;
   // A column of its own would not fit into 80.
-  if (free > 0) lines.push(layOutText(`free: ${free.toLocaleString("en")} pages of the newest hold nothing`));
+  if (free > 0) lines.push(layOutText(`free: ${counted(free)} pages of the newest hold nothing`));
   return lines.join("\n");
 }
 

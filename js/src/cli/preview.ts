@@ -1,5 +1,5 @@
 import type { Preview, RowChanges, TableChange } from "../jobs/preview.ts";
-import { backupJson, describeBackup, table } from "./output.ts";
+import { backupJson, counted, describeBackup, table } from "./output.ts";
 import { layOutText } from "./table.ts";
 
 /** What a restore would do, for people. */
@@ -37,7 +37,7 @@ export function previewJson(output: string, { backup, compared, tables, unreadab
 }
 
 function count(rows: number | null): string {
-  return rows === null ? "-" : rows.toLocaleString("en");
+  return rows === null ? "-" : counted(rows);
 }
 
 function effect({ change, rows, redefined }: TableChange): string {
@@ -54,5 +54,5 @@ function rowsText({ back, gone, updated }: RowChanges): string[] {
     [gone, "removed"],
     [back, "put back"],
   ];
-  return parts.filter(([rows]) => rows > 0).map(([rows, what]) => `${rows.toLocaleString("en")} ${what}`);
+  return parts.filter(([rows]) => rows > 0).map(([rows, what]) => `${counted(rows)} ${what}`);
 }

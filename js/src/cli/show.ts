@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import type { Backup } from "../jobs/record.ts";
-import { ago, backupJson, bytes, print, printable, table } from "./output.ts";
+import { ago, backupJson, bytes, counted, print, printable, table } from "./output.ts";
 import { openBackups, withBackups } from "./places.ts";
 import { layOutFacts } from "./table.ts";
 import { momentText, timeText } from "./times.ts";
@@ -41,7 +41,7 @@ export function addShow(program: Command, signal: AbortSignal): void {
               ["bookmark", backup.bookmark],
               [
                 "database",
-                `${bytes(backup.size)}: ${backup.pageCount.toLocaleString("en")} pages of ${backup.pageSize}${freeText(backup)}`,
+                `${bytes(backup.size)}: ${counted(backup.pageCount)} pages of ${backup.pageSize}${freeText(backup)}`,
               ],
               ["tables", printable(tables.map(({ name }) => name).join(", ")) || "none"],
             ]),
@@ -52,7 +52,7 @@ export function addShow(program: Command, signal: AbortSignal): void {
                 link.txid,
                 link.kind,
                 timeText(link.createdAt, utc),
-                link.changedPages.toLocaleString("en"),
+                counted(link.changedPages),
                 bytes(link.storedSize),
               ]),
               ["left", "left", "left", "right", "right"],
@@ -63,5 +63,5 @@ export function addShow(program: Command, signal: AbortSignal): void {
 }
 
 function freeText({ freePages }: Backup): string {
-  return freePages ? `, ${freePages.toLocaleString("en")} of them free` : "";
+  return freePages ? `, ${counted(freePages)} of them free` : "";
 }
