@@ -10,8 +10,8 @@ import { outputFailed } from "./standard-output.ts";
 if (process.versions.bun === undefined) {
   // V8 would let its space for new objects grow to many times what these commands need.
   setFlagsFromString("--semi-space-growth-factor=1");
-  // It would optimise the parser of the schema, for 100 ms and 8 MiB, after a few statements.
-  setFlagsFromString("--wasm-tiering-budget=52000000");
+  // It would optimise the parser of the schema, for 100 ms and 20 MiB, after a few dozen columns.
+  setFlagsFromString("--wasm-tiering-budget=200000000");
 }
 
 heedSignals();
