@@ -48,7 +48,7 @@ const TABLES = [
 /** Pages that go into one statement: of three parameters each, of which it takes 100. */
 const PAGES_A_STATEMENT = 33;
 const INTO_VERSIONS = "INTO pagemark_versions VALUES (?, ?, ?)";
-const MORE_VERSIONS = ", (?, ?, ?)".repeat(PAGES_A_STATEMENT - 1);
+const MORE_VERSIONS = ", (?, ?, ?)";
 /** Page numbers that one statement goes through when a large commit ends the versions before it. */
 const PAGES_ENDED_AT_A_TIME = 1 << 16;
 
@@ -147,14 +147,12 @@ export class DurableObjectTables {
 
   /** Adds versions; `replacing`, also in the place of those that are there. The pages are freed: they were made for this. */
   addPages(txid: number, pgnos: Uint32Array, pages: readonly Uint8Array[], how?: "replacing"): void {
-    const one = `${how ? "REPLACE" : "INSERT"} ${INTO_VERSIONS}`;
-    const many = one + MORE_VERSIONS;
-    const row = (at: number): Value[] => [pgnos[at] ?? 0, txid, pages[at] ?? new Uint8Array()];
-    let at = 0;
-    for (; pgnos.length - at >= PAGES_A_STATEMENT; at += PAGES_A_STATEMENT) {
-      this.#rows(many, ...Array.from({ length: PAGES_A_STATEMENT }, (_, index) => row(at + index)).flat());
+    for (let first = 0; first < pgnos.length; first += PAGES_A_STATEMENT) {
+      const count = Math.min(PAGES_A_STATEMENT, pgnos.length - first);
+      const sql = `${how ? "REPLACE" : "INSERT"} ${INTO_VERSIONS}${MORE_VERSIONS.repeat(count - 1)}`;
+      const row = (at: number): Value[] => [pgnos[at] ?? 0, txid, pages[at] ?? new Uint8Array()];
+      this.#rows(sql, ...Array.from({ length: count }, (_, index) => row(first + index)).flat());
     }
-    for (; at < pgnos.length; at++) this.#rows(one, ...row(at));
     for (const page of pages) free(page);
   }
 

@@ -15,8 +15,9 @@ const TABLES = `SELECT count(*) FROM sqlite_schema
 /** What was measured last, and of which state; compiled once, because every request that writes is followed by it. */
 interface Measured {
   bookmark: string;
+  pageSize: number;
   size: Size;
-  read: { pages: Statement; bytes: Statement; schema: Statement; tables: Statement };
+  read: { pages: Statement; pageSize: Statement; schema: Statement; tables: Statement };
 }
 const measured = new WeakMap<Database, Measured>();
 
@@ -27,14 +28,17 @@ export function measure(db: Database): Size {
   if (last?.bookmark === bookmark) return last.size;
   const read = last?.read ?? {
     pages: db.prepare("PRAGMA page_count"),
-    bytes: db.prepare("PRAGMA page_size"),
+    pageSize: db.prepare("PRAGMA page_size"),
     schema: db.prepare("PRAGMA schema_version"),
     tables: db.prepare(TABLES),
   };
   const schema = numberOf(read.schema);
-  const tables = last?.size.schema === schema ? last.size.tables : numberOf(read.tables);
-  const size = { tables, size: numberOf(read.pages) * numberOf(read.bytes), schema };
-  measured.set(db, { bookmark, size, read });
+  // VACUUM, a restore and an import change the schema's number as well.
+  const isKnown = last?.size.schema === schema;
+  const pageSize = isKnown ? last.pageSize : numberOf(read.pageSize);
+  const tables = isKnown ? last.size.tables : numberOf(read.tables);
+  const size = { tables, size: numberOf(read.pages) * pageSize, schema };
+  measured.set(db, { bookmark, pageSize, size, read });
   return size;
 }
 
