@@ -1,5 +1,5 @@
 // What history takes in a Durable Object's storage as it ages.
-import { runInDurableObject } from "cloudflare:test";
+import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { Database, durableObjectStore } from "pagemark/engine";
 import { afterEach, expect, test, vi } from "vitest";
@@ -84,4 +84,22 @@ test("time travel to a bookmark that was thinned away says which state it went t
     message: `Restored database to bookmark: ${bookmarks[3]}`,
   });
   expect(await rows(uuid, "SELECT count(*) AS n FROM t")).toEqual([{ n: 4 }]);
+});
+
+test("what a restore replaced stays for a day, whatever is thinned and though the object was evicted", async () => {
+  vi.useFakeTimers({ toFake: ["Date"], now: Date.UTC(2026, 10, 29, 14) });
+  const uuid = await create("undone");
+  await rows(uuid, "CREATE TABLE t (a)");
+  const { bookmark } = (await call(`/${uuid}/time_travel/bookmark`)).body.result;
+  vi.setSystemTime(Date.now() + MINUTE);
+  await rows(uuid, "INSERT INTO t VALUES (1)");
+  const { previous_bookmark: undo } = (await post(`/${uuid}/time_travel/restore?bookmark=${bookmark}`)).body
+    .result;
+  await evictDurableObject(env.DATABASES.get(env.DATABASES.idFromName(uuid)));
+  for (let n = 0; n < 5; n++) {
+    vi.setSystemTime(Date.now() + HOUR);
+    await rows(uuid, "INSERT INTO t VALUES (2)");
+  }
+  expect((await post(`/${uuid}/time_travel/restore?bookmark=${undo}`)).body.result.bookmark).toBe(undo);
+  expect(await rows(uuid, "SELECT a FROM t")).toEqual([{ a: 1 }]);
 });

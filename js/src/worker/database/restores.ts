@@ -5,6 +5,7 @@ import type { DatabaseBackups } from "./backups.ts";
 import type { Home } from "./home.ts";
 import type { KeptBackup } from "./kept-backups.ts";
 import { Turns } from "./turns.ts";
+import { Undos } from "./undos.ts";
 
 export interface RestoreOptions {
   /** A backup's id or bookmark, or a bookmark or time that history still has; the newest backup unless given. */
@@ -16,7 +17,7 @@ export interface RestoreOptions {
 export interface Restored {
   /** The state that is in place now. */
   bookmark: string;
-  /** Restoring it undoes this restore, for as long as history has it. */
+  /** Restoring it undoes this restore, for a day. */
   undo: string;
   /** The state that was gone back to, where the one that was asked for is thinned away: the one before it. */
   instead?: string;
@@ -51,12 +52,14 @@ export class Restores {
   readonly #home: Home;
   readonly #backups: DatabaseBackups;
   readonly #turns: Turns;
+  readonly #undos: Undos;
   #running: Promise<void> | undefined;
 
   constructor(home: Home, backups: DatabaseBackups) {
     this.#home = home;
     this.#backups = backups;
     this.#turns = new Turns(() => home.agenda.setNext("restore"));
+    this.#undos = new Undos(home);
     if (!home.jobs.unfinished("restore")) return;
     // Begun before an eviction: nobody is to see the database before it has ended.
     home.gate.close("being restored");
@@ -69,6 +72,7 @@ export class Restores {
     const found = at === undefined ? {} : inHistory(database, at);
     const inPlace = (state: string, more = {}): Restored => {
       const undo = database.restore({ at: state });
+      this.#undos.add(database, undo);
       return { bookmark: database.bookmark(), undo, ...more };
     };
     if (found.bookmark !== undefined) return inPlace(found.bookmark);
@@ -120,18 +124,26 @@ export class Restores {
     request: Request,
     safety: boolean,
   ): Promise<{ replaced?: KeptBackup; undo: string }> {
-    const { jobs, live } = this.#home;
+    const { jobs } = this.#home;
     try {
-      if (!safety) return { undo: (await live.database()).bookmark() };
+      if (!safety) return { undo: await this.#holdPresent() };
       // In the turn in which the restore was entered: there is no restore that has forgotten its safety.
       const { id: safetyJob, made } = this.#backups.begin("restore");
       jobs.setRequest(job, { ...request, safetyJob } satisfies Request);
       const replaced = await made;
-      return { replaced, undo: (await live.database()).bookmark() };
+      return { replaced, undo: await this.#holdPresent() };
     } catch (error) {
       jobs.end(job, error);
       throw error;
     }
+  }
+
+  /** Holds the state that is replaced; its bookmark. */
+  async #holdPresent(): Promise<string> {
+    const database = await this.#home.live.database();
+    const undo = database.bookmark();
+    this.#undos.add(database, undo);
+    return undo;
   }
 
   /** Goes on with what there is to do for one turn, for an alarm: the next turn is for the next alarm. */
