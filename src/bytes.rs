@@ -31,6 +31,11 @@ impl<'a> Reader<'a> {
         self.bytes.len() - self.position
     }
 
+    /// All bytes not yet read.
+    pub fn rest(&self) -> &'a [u8] {
+        self.bytes.get(self.position..).unwrap_or_default()
+    }
+
     /// The next `n` bytes.
     pub fn take(&mut self, n: usize) -> Result<&'a [u8]> {
         let end = self.position.checked_add(n);

@@ -86,8 +86,9 @@ impl<'a> Record<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Slot {
     serial_type: SerialType,
-    /// Offset in the record.
+    /// Offset in the record, and behind it.
     start: usize,
+    end: usize,
 }
 
 impl Slot {
@@ -100,24 +101,34 @@ impl Slot {
         slots.clear();
         let record = Record::parse(prefix, pgno)?;
         let header_size = prefix.len() - record.body.len();
-        let mut types = reader(record.types);
+        let mut types = record.types;
         let mut start = header_size;
-        while types.remaining() > 0 {
-            let serial_type = SerialType::read(&mut types).map_err(|_| damaged(pgno))?;
+        slots.reserve(types.len().min(MAX_VALUES));
+        while let Some((&first, rest)) = types.split_first() {
+            let serial_type = if first < 0x80 {
+                types = rest;
+                SerialType(first.into())
+            } else {
+                let mut reader = reader(types);
+                let read = SerialType::read(&mut reader).map_err(|_| damaged(pgno))?;
+                types = reader.rest();
+                read
+            };
             let size = serial_type.size().map_err(|_| damaged(pgno))?;
             // One more for each byte of a header of megabytes would take hundreds.
             if slots.len() == MAX_VALUES {
                 return Err(damaged(pgno));
             }
-            slots.push(Self { serial_type, start });
-            start = start.checked_add(size).ok_or(damaged(pgno))?;
+            let end = start.checked_add(size).ok_or(damaged(pgno))?;
+            slots.push(Self { serial_type, start, end });
+            start = end;
         }
         Ok(header_size)
     }
 
     /// Where it is in the record.
     pub fn range(self) -> core::ops::Range<usize> {
-        self.start..self.start + self.serial_type.size().unwrap_or(0)
+        self.start..self.end
     }
 
     /// Whether it is text (`true`), a blob (`false`) or neither.
@@ -140,6 +151,7 @@ impl Slot {
     ///
     /// # Errors
     /// `BtreePage`, naming `pgno`, when the record ends within it.
+    #[inline]
     pub fn value(self, record: &[u8], pgno: Pgno) -> Result<Value<'_>> {
         let bytes = record.get(self.range()).ok_or(damaged(pgno))?;
         self.serial_type.value_of(bytes).map_err(|_| damaged(pgno))
@@ -237,6 +249,13 @@ impl SerialType {
 
 /// A big-endian two's-complement integer of up to 8 bytes; 0 when there are none.
 fn integer(bytes: &[u8]) -> i64 {
+    match *bytes {
+        [a] => return i64::from(a as i8),
+        [a, b] => return i64::from(i16::from_be_bytes([a, b])),
+        [a, b, c, d] => return i64::from(i32::from_be_bytes([a, b, c, d])),
+        [a, b, c, d, e, f, g, h] => return i64::from_be_bytes([a, b, c, d, e, f, g, h]),
+        _ => {}
+    }
     let sign = if bytes.first().is_some_and(|&first| first >= 0x80) { -1 } else { 0 };
     bytes.iter().fold(sign, |value, &byte| value << 8 | i64::from(byte))
 }

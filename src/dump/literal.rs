@@ -41,6 +41,9 @@ pub(super) fn longest(size: usize) -> usize {
 
 /// Appends an integer.
 pub(super) fn write_integer(out: &mut Vec<u8>, integer: i64) {
+    if let digit @ 0..10 = integer {
+        return out.push(b'0' + digit as u8);
+    }
     out.extend_from_slice(itoa::Buffer::new().format(integer).as_bytes());
 }
 

@@ -13,7 +13,7 @@ use super::rowids::Rowids;
 use super::rtree::{NodeFormat, Parents};
 use super::shell;
 use crate::btree::entries::Row;
-use crate::btree::{Encoding, Slot, Value};
+use crate::btree::{Encoding, Slot, Storage, Value};
 use crate::error::{Error, ErrorKind, Result};
 use crate::page::Pgno;
 
@@ -261,6 +261,8 @@ impl RowWriter {
                 label => out.extend_from_slice(label),
             }
             match source.slot.and_then(|slot| self.slots.get(slot)) {
+                // Every column keeps it, and in wide tables most are.
+                Some(slot) if slot.storage() == Storage::Null => out.extend_from_slice(b"NULL"),
                 Some(slot) => self.value(out, plan, source, slot.value(row.record, row.pgno)?, notes),
                 None => self.absent(out, plan, source, row.rowid.ok_or(damaged(row.pgno)), notes)?,
             }
