@@ -13,7 +13,7 @@ import {
 import type { CreateOptions } from "./database/backups.ts";
 import type { Download, DownloadOptions, DumpOptions } from "./database/downloads.ts";
 import type { Job } from "./database/jobs.ts";
-import type { KeptBackup } from "./database/kept-backups.ts";
+import type { Deletion, KeptBackup } from "./database/kept-backups.ts";
 import type { DatabaseInfo } from "./database/object.ts";
 import type { Query, QueryResult } from "./database/queries.ts";
 import type { Restored, RestoreOptions } from "./database/restores.ts";
@@ -79,8 +79,9 @@ export class BoundDatabase extends RpcTarget {
     return (await this.#object()).backups();
   }
 
-  async deleteBackup(id: string): Promise<void> {
-    await (await this.#object()).deleteBackup(id);
+  /** Deletes a backup; what others are made of it stays till they are gone. */
+  async deleteBackup(id: string): Promise<Deletion> {
+    return (await this.#object()).deleteBackup(id);
   }
 
   /**

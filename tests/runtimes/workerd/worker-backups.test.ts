@@ -134,11 +134,46 @@ describe("backups", () => {
       ids.push((await post(`/${uuid}/backup`)).body.result.id);
     }
     const remove = (id?: string) => call(`/${uuid}/backup/${id}`, undefined, { method: "DELETE" });
-    expect((await remove(ids[0])).status).toBe(200);
-    const listed = (await call(`/${uuid}/backup`)).body.result.map((each: { id: string }) => each.id);
-    expect(listed).toEqual([ids[2], ids[1]]);
+    const listed = async () =>
+      (await call(`/${uuid}/backup`)).body.result.map((each: { id: string }) => each.id);
+    expect(await remove(ids[0])).toMatchObject({ status: 200, body: { result: null, messages: [] } });
+    expect(await listed()).toEqual([ids[2], ids[1]]);
     const db = await opened(await bytesOf(await download(ids[1] ?? "")));
     expect(db.prepare("SELECT count(*) AS n FROM t").get()).toEqual({ n: 3 });
+
+    // Who deletes the newest is told that it is still listed, until there is another one; also at the second time.
+    const stays = [expect.stringContaining("stays listed until another one is made")];
+    for (const id of [ids[2], ids[2]?.slice(0, 8)]) {
+      expect(await remove(id)).toMatchObject({ status: 200, body: { result: null, messages: stays } });
+      expect(await listed()).toEqual([ids[2], ids[1]]);
+    }
+    const { id } = (await post(`/${uuid}/backup`)).body.result;
+    expect(await listed()).toEqual([id, ids[1]]);
+    expect(await object().deleteBackup(ids[1] ?? "")).toEqual({ stays: false });
+    expect(await object().deleteBackup(id)).toEqual({ stays: true });
+  });
+
+  test("of a database that has none, nothing is found, by its name", async () => {
+    const none = [{ code: 7404, message: `backups ${count} has no backup yet: BACKUP_NONE` }];
+    for (const [path, method] of [
+      ["/download", "GET"],
+      ["/preview", "GET"],
+      ["/restore", "POST"],
+      ["/restore?to=another", "POST"],
+      ["", "DELETE"],
+    ] as const) {
+      const of = (id: string) => call(`/${uuid}/backup/${id}${path}`, undefined, { method });
+      for (const id of ["00000000", crypto.randomUUID()]) {
+        const { status, body } = await of(id);
+        expect([status, body.errors], `${method} ${path}`).toEqual([404, none]);
+      }
+      // A state that history has is no backup.
+      const { status, body } = await of("0000000000000002");
+      expect([status, body.errors[0].message], `${method} ${path}`).toEqual([
+        400,
+        expect.stringContaining("a backup id is a UUID"),
+      ]);
+    }
   });
 
   test("a token that only reads makes and restores none", async () => {

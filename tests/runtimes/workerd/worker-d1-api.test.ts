@@ -2,7 +2,7 @@
 import { createExecutionContext, env, SELF } from "cloudflare:test";
 import Entrypoint from "pagemark/worker";
 import { beforeAll, describe, expect, test } from "vitest";
-import { call, create, DATABASES, rows } from "./worker-api.ts";
+import { call, create, DATABASES, post, rows } from "./worker-api.ts";
 
 let uuid: string;
 beforeAll(async () => {
@@ -204,9 +204,24 @@ describe("over the binding", () => {
     });
     await create("d1 api other");
     const other = await new Entrypoint(createExecutionContext(), env).database("d1 api other").bookmark();
+    const lineage = expect.stringContaining("belongs to another database");
     await expect(binding().withSession(other).prepare("SELECT 1").all()).rejects.toMatchObject({
-      code: expect.stringMatching(/^(HISTORY_UNKNOWN|BOOKMARK_)/),
+      code: "BOOKMARK_LINEAGE",
+      message: lineage,
     });
+    // Over HTTP, too.
+    const { uuid: own } = (await call("/d1 api other")).body.result;
+    for (const [id, foreign] of [
+      [uuid, other],
+      [own, before],
+    ]) {
+      for (const answer of [
+        await post(`/${id}/time_travel/restore?bookmark=${foreign}`),
+        await call(`/${id}/download?at=${foreign}`),
+      ]) {
+        expect([answer.status, answer.body.errors[0].message]).toEqual([400, lineage]);
+      }
+    }
   });
 
   test("a session goes on after a restore in place", async () => {

@@ -83,6 +83,15 @@ describe("queries", () => {
         expect.stringContaining("STATEMENT_REFUSED"),
       ]);
     }
+    // It names nothing that those who come over HTTP do not have.
+    for (const sql of ["VACUUM", "vacuum main", "/* */ VACUUM INTO 'x'"]) {
+      expect((await query(sql)).body.errors).toEqual([
+        {
+          code: 7500,
+          message: "VACUUM is not for requests: space that is freed is used again: STATEMENT_REFUSED",
+        },
+      ]);
+    }
     for (const sql of ["PRAGMA table_info(t)", "PRAGMA foreign_keys = OFF", "PRAGMA main.user_version"]) {
       expect((await query(sql)).status, sql).toBe(200);
     }

@@ -30,6 +30,8 @@ const To = z
   .optional()
   .openapi({ description: "the name of a new database, to be made of the backup" });
 const NEEDS_NAME = "that database was deleted: say ?to=NAME to make a new database of its backup";
+const STAYS =
+  "the newest backup stays listed until another one is made, which is made on top of it; then it is gone";
 /** A backup as lists show it. */
 export const BackupInfo = z
   .object({
@@ -95,13 +97,13 @@ backups.openapi(
     summary: "Deletes a backup",
     middleware: [adminOnly] as const,
     request: { params: BackupPath },
-    responses: answers(z.null(), "It is no longer listed"),
+    responses: answers(z.null(), "It is no longer listed; messages say so where it still is"),
   }),
   async (c) => {
     const { database_id, backup_id } = c.req.valid("param");
     const { uuid } = await foundBackedUp(c.env, database_id);
-    await databaseObject(c.env, uuid).deleteBackup(backup_id);
-    return success(c, null) as never;
+    const { stays } = await databaseObject(c.env, uuid).deleteBackup(backup_id);
+    return success(c, null, stays ? { messages: [STAYS] } : {}) as never;
   },
 );
 

@@ -1,5 +1,6 @@
 // What requests and answers look like; the OpenAPI document is made of it.
 import { z } from "@hono/zod-openapi";
+import { ID } from "../database/at.ts";
 
 /** An account's id and a database's, as they stand in paths. */
 export const AccountPath = z.object({
@@ -11,9 +12,8 @@ export const AccountPath = z.object({
 });
 export const DatabasePath = AccountPath.extend({ database_id: z.guid("a database id is a UUID") });
 export const BackupPath = DatabasePath.extend({
-  backup_id: z
-    .string()
-    .regex(/^[0-9a-f]{8}[0-9a-f-]{0,28}$/, "a backup id is a UUID, or its first eight digits"),
+  // Not a TXID either: that may be of a state which only history has.
+  backup_id: z.string().regex(ID, "a backup id is a UUID, or its first eight digits"),
 });
 export const JobPath = DatabasePath.extend({ job_id: z.guid("a job id is a UUID") });
 export const DatabaseOrNamePath = AccountPath.extend({ database_id: z.string().min(1).max(256) });

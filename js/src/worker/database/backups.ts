@@ -2,7 +2,7 @@ import type { Backup, Backups } from "../../entry/workerd.ts";
 import { registry } from "../env.ts";
 import { type BackupProgress, BackupRuns } from "./backup-runs.ts";
 import type { Home } from "./home.ts";
-import { type KeptBackup, KeptBackups } from "./kept-backups.ts";
+import { type Deletion, type KeptBackup, KeptBackups } from "./kept-backups.ts";
 import { isChainOld, type Origin } from "./retention.ts";
 import { delayOf, missedPeriods, nextPeriod, period } from "./schedule.ts";
 
@@ -78,11 +78,12 @@ export class DatabaseBackups {
   }
 
   /** Deletes a backup; what others are made of it stays till they are gone. */
-  async delete(idOrPrefix: string): Promise<void> {
+  async delete(idOrPrefix: string): Promise<Deletion> {
     // It may be the one that has the present state.
     this.#home.storage.kv.delete("backedUpBookmark");
-    await this.#kept.delete(idOrPrefix);
+    const deletion = await this.#kept.delete(idOrPrefix);
     this.#tell((await this.list()).find(({ state }) => state === "done"));
+    return deletion;
   }
 
   /** All that is in the store. */
@@ -113,10 +114,11 @@ export class DatabaseBackups {
     const last = kv.get<number>("backedUpMs");
     const missed = last === undefined ? 0 : missedPeriods(last, nowMs, length);
     if (missed < 0) return;
+    const database = await this.#home.live.database();
+    // In one turn with the job: whatever ends this object before, the period has had no backup.
     kv.put("backedUpMs", nowMs);
     // The newest backup has the state of this period, too.
-    const newest = kv.get<string>("backedUpBookmark");
-    if (newest !== undefined && newest === (await this.#home.live.database()).bookmark()) return;
+    if (kv.get<string>("backedUpBookmark") === database.bookmark()) return;
     this.#home.jobs.begin("backup", { origin: "automatic", full: false, missed } satisfies Request);
     await this.#home.agenda.set("backup", Date.now());
     await this.run();

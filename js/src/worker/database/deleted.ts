@@ -4,7 +4,7 @@ import { PolledJobs, UPLOAD_MS } from "../jobs/index.ts";
 import { abandonBackup } from "./backup-runs.ts";
 import { Downloads } from "./downloads.ts";
 import { backupName, type Identity, keepMs } from "./home.ts";
-import { type BackupsHome, KeptBackups } from "./kept-backups.ts";
+import { type BackupsHome, type Deletion, KeptBackups } from "./kept-backups.ts";
 import { closeLeft } from "./live.ts";
 import { Origins } from "./origins.ts";
 import { Removals } from "./removals.ts";
@@ -76,9 +76,10 @@ export class DeletedDatabase implements BackupsHome {
     return new Downloads({ identity: this.#ended, database }, this.backups);
   }
 
-  async deleteBackup(id: string): Promise<void> {
-    await this.backups.delete(id);
+  async deleteBackup(id: string): Promise<Deletion> {
+    const deletion = await this.backups.delete(id);
     await this.clear();
+    return deletion;
   }
 
   /**

@@ -11,6 +11,12 @@ export interface KeptBackup extends Backup {
   missed: number;
 }
 
+/** What the deletion of a backup comes to. */
+export interface Deletion {
+  /** Whether it stays listed until another backup is made: the newest one, as that is made on top of it. */
+  stays: boolean;
+}
+
 /** Where a database's backups are, and what its object knows of them. */
 export interface BackupsHome {
   readonly storage: DurableObjectStorage;
@@ -61,10 +67,11 @@ export class KeptBackups {
   }
 
   /** Deletes a backup; what others are made of it stays till they are gone. */
-  async delete(idOrPrefix: string): Promise<void> {
+  async delete(idOrPrefix: string): Promise<Deletion> {
     const { id } = await (await this.stored()).find(idOrPrefix);
     this.#origins.delete(id);
     await this.removeUnneeded();
+    return { stays: (await this.list()).some((each) => each.id === id) };
   }
 
   /** Notes who wanted a backup that was made, and how many periods before it had none. */

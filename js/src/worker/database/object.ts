@@ -20,7 +20,7 @@ import { DeletedDatabase, unknownDatabase } from "./deleted.ts";
 import { type Download, type DownloadOptions, Downloads, type DumpOptions } from "./downloads.ts";
 import { Home, type Identity } from "./home.ts";
 import type { Job } from "./jobs.ts";
-import type { KeptBackup, KeptBackups } from "./kept-backups.ts";
+import type { Deletion, KeptBackup, KeptBackups } from "./kept-backups.ts";
 import { measure } from "./measure.ts";
 import { nameErrors } from "./named-errors.ts";
 import { Polled } from "./polled.ts";
@@ -154,7 +154,7 @@ export class Database extends DurableObject<Env> {
     return this.#kept.backups.find(checkOptionalText(at, "the id"));
   }
 
-  async deleteBackup(id: string): Promise<void> {
+  async deleteBackup(id: string): Promise<Deletion> {
     checkText(id, "the id");
     return this.#parts || !this.#deleted ? this.#known.backups.delete(id) : this.#deleted.deleteBackup(id);
   }
