@@ -1,5 +1,5 @@
 // Whoever has a read token, or sends what no client would: nothing is written, nothing fills up, nothing takes long.
-import { env, runDurableObjectAlarm, runInDurableObject, SELF } from "cloudflare:test";
+import { env, evictDurableObject, runDurableObjectAlarm, runInDurableObject, SELF } from "cloudflare:test";
 import { beforeAll, describe, expect, test, vi } from "vitest";
 import { call, create, DATABASES, rows } from "./worker-api.ts";
 
@@ -128,6 +128,55 @@ test("A1 a database that did not change is not backed up again by the schedule",
       counts.push((await object(id).backups()).length);
     }
     expect(counts).toEqual([1, 1, 1, 2, 2]);
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+test("A1 the schedule backs up what changed, whatever came between: reads, restarts, backups, restores, deletions", async () => {
+  vi.useFakeTimers({ toFake: ["Date"], now: Date.UTC(2026, 10, 21, 10, 20) });
+  try {
+    const id = await create("changed or not");
+    const made: string[] = [];
+    const hour = async (what: string, work: () => Promise<unknown>) => {
+      await work();
+      const before = new Set((await object(id).backups()).map((each) => each.id));
+      vi.setSystemTime(Date.now() + 3_600_000);
+      await runDurableObjectAlarm(object(id));
+      const after = (await object(id).backups()).filter((each) => !before.has(each.id));
+      made.push(`${what}: ${after.map(({ origin }) => origin).join() || "none"}`);
+    };
+    await hour("new", async () => rows(id, "CREATE TABLE t (a)"));
+    await hour("reads", async () => rows(id, "SELECT * FROM t; PRAGMA table_info(t)"));
+    await hour("nothing is changed", () =>
+      rows(id, "CREATE TABLE IF NOT EXISTS t (a); DELETE FROM t WHERE a = 9"),
+    );
+    await hour("what failed", () => call(`/${id}/query`, { sql: "INSERT INTO t VALUES (1); SELECT nope" }));
+    await hour("a restart", () => evictDurableObject(object(id)));
+    await hour("a change and a manual backup", async () => {
+      await rows(id, "INSERT INTO t VALUES (2)");
+      await object(id).backup();
+    });
+    await hour("a restart after it", () => evictDurableObject(object(id)));
+    await hour("a restore", async () => object(id).restore({ at: (await object(id).backups())[1]?.id }));
+    await hour("after the restore", async () => {});
+    await hour("the newest deleted", async () =>
+      object(id).deleteBackup((await object(id).backups())[0]?.id ?? ""),
+    );
+    await hour("after that", async () => {});
+    expect(made).toEqual([
+      "new: automatic",
+      "reads: none",
+      "nothing is changed: none",
+      "what failed: none",
+      "a restart: none",
+      "a change and a manual backup: none",
+      "a restart after it: none",
+      "a restore: automatic",
+      "after the restore: none",
+      "the newest deleted: automatic",
+      "after that: none",
+    ]);
   } finally {
     vi.useRealTimers();
   }

@@ -166,8 +166,12 @@ describe("R2 that is down", () => {
         state: "failed",
         error: { code: "STORE_UNAVAILABLE" },
       });
+      const missed = async () =>
+        (await call(`/${uuid}/backup`)).body.result.map((each: { missed: number }) => each.missed);
       expect(await hour()).toBe(3);
+      expect(await missed()).toEqual([1, 0, 0]);
       expect(await hour()).toBe(4);
+      expect(await missed()).toEqual([0, 1, 0, 0]);
     } finally {
       vi.useRealTimers();
     }

@@ -112,13 +112,14 @@ export class DatabaseBackups {
     await this.#home.agenda.set("hourly", this.#nextTime(nowMs, length));
     const { kv } = this.#home.storage;
     const last = kv.get<number>("backedUpMs");
-    const missed = last === undefined ? 0 : missedPeriods(last, nowMs, length);
-    if (missed < 0) return;
+    const skipped = last === undefined ? 0 : missedPeriods(last, nowMs, length);
+    if (skipped < 0) return;
     const database = await this.#home.live.database();
     // In one turn with the job: whatever ends this object before, the period has had no backup.
     kv.put("backedUpMs", nowMs);
     // The newest backup has the state of this period, too.
     if (kv.get<string>("backedUpBookmark") === database.bookmark()) return;
+    const missed = skipped + (kv.get<number>("failedPeriods") ?? 0);
     this.#home.jobs.begin("backup", { origin: "automatic", full: false, missed } satisfies Request);
     await this.#home.agenda.set("backup", Date.now());
     await this.run();
@@ -171,10 +172,14 @@ export class DatabaseBackups {
       this.#kept.add(backup.id, origin, missed);
       this.#tell({ ...backup, origin });
       const { bookmark } = this.#runs;
-      if (bookmark !== undefined) this.#home.storage.kv.put("backedUpBookmark", bookmark);
+      const { kv } = this.#home.storage;
+      if (bookmark !== undefined) kv.put("backedUpBookmark", bookmark);
+      if (origin === "automatic") kv.delete("failedPeriods");
       jobs.end(id);
       waiting?.done(backup);
     } catch (error) {
+      // Told by the next one that is made.
+      if (origin === "automatic") this.#home.storage.kv.put("failedPeriods", missed + 1);
       jobs.end(id, error);
       waiting?.failed(error);
     }
