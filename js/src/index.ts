@@ -12,6 +12,7 @@ export type { BackupOptions, NewBackup } from "./jobs/backup.ts";
 export type { BackupStep, StartOptions } from "./jobs/backup-run.ts";
 export type { BackupRunState } from "./jobs/backup-run-state.ts";
 export { BackupSteps, backupSteps } from "./jobs/backup-steps.ts";
+export type { DownloadOptions } from "./jobs/damaged-tables.ts";
 export {
   type At,
   Backups,

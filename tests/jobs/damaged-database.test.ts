@@ -62,6 +62,32 @@ test("it is restored, in place and elsewhere, downloaded and previewed, and the 
   ]);
 });
 
+test("whoever restores or downloads it is told which table is damaged, and of a sound one nothing", async () => {
+  const path = join(folder, "told.db");
+  const bytes = damaged(path);
+  const sound = join(folder, "sound.db");
+  new DatabaseSync(sound).exec("CREATE TABLE t (a); INSERT INTO t VALUES (1)");
+  const store = fs(join(folder, "telling"));
+  for (const [name, source] of [
+    ["told", path],
+    ["sound", sound],
+  ] as const) {
+    const db = pagemark(file(source), { name, store });
+    await db.backup();
+    const warnings: string[] = [];
+    const onWarning = (message: string) => warnings.push(message);
+    await pagemark(file(join(folder, `${name}-copy.db`)), { name, store }).restore({ onWarning });
+    const body = await new Response(await db.download(undefined, { onWarning })).arrayBuffer();
+    if (name === "sound") {
+      expect(warnings).toEqual([]);
+      continue;
+    }
+    expect(Buffer.from(body).equals(bytes)).toBe(true);
+    const said = /^table "bad" has a damaged page \(page \d+\), as it had when it was backed up$/;
+    expect(warnings).toEqual([expect.stringMatching(said), expect.stringMatching(said)]);
+  }
+});
+
 test("a live database takes it, and its backup is restored", async () => {
   const bytes = damaged(join(folder, "live.db"));
   const store = fs(join(folder, "live"));

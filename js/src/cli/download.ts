@@ -1,6 +1,6 @@
 import type { Command } from "commander";
+import { PageHeads } from "../jobs/page-heads.ts";
 import { backupJson, describeBackup, print, tableJson, tablesTable, warnAll } from "./output.ts";
-import { PageHeads } from "./page-heads.ts";
 import { fileName, openBackups, withBackups } from "./places.ts";
 import { withBar } from "./progress-bar.ts";
 import { STANDARD } from "./standard-output.ts";

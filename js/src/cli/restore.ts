@@ -1,7 +1,7 @@
 import type { Command } from "commander";
+import { PageHeads } from "../jobs/page-heads.ts";
 import { pagemark } from "../jobs/pagemark.ts";
 import { backupJson, describeBackup, print, tableJson, tablesTable, warnAll } from "./output.ts";
-import { PageHeads } from "./page-heads.ts";
 import { fileName, openBackups, openSource, openStore, withBackups } from "./places.ts";
 import { previewJson, previewText } from "./preview.ts";
 import { withBar } from "./progress-bar.ts";

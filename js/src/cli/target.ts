@@ -1,11 +1,11 @@
 import { lstat, open, realpath, stat } from "node:fs/promises";
 import { isAbsolute, join, relative, sep } from "node:path";
-import { translateCoreError } from "../core/index.ts";
 import { PagemarkError } from "../errors/index.ts";
-import { type ReadPage, readTables, type Table } from "../jobs/tables.ts";
+import { damageIn, unlisted } from "../jobs/damaged-tables.ts";
+import { type PageHeads, withHeads } from "../jobs/page-heads.ts";
+import { readTables, type Table } from "../jobs/tables.ts";
 import { replaceFile } from "../sources/file-replace.ts";
 import { SIDECARS, targetOf } from "../sources/file-target.ts";
-import type { PageHeads } from "./page-heads.ts";
 import { openSource } from "./places.ts";
 import { refuseTerminal, STANDARD, writeToStandardOutput } from "./standard-output.ts";
 
@@ -103,23 +103,16 @@ export async function inspect(
   const advice = `run \`pagemark check ${path}\`, and \`pagemark dump --salvage ${path}\` for what can be read`;
   try {
     const tables = await tablesOf(path, heads);
-    const damaged = tables.filter(({ damagedPage }) => damagedPage !== undefined);
-    const warnings = damaged.map(
-      ({ name, damagedPage }) =>
-        `table ${JSON.stringify(name)} has a damaged page (page ${damagedPage}), as it had when it was backed up; ${advice}`,
-    );
-    return { tables, warnings };
+    return { tables, warnings: damageIn(tables).map((line) => `${line}; ${advice}`) };
   } catch (error) {
-    // The pages are those that were backed up: a damaged schema was damaged then.
-    const { message } = translateCoreError(error, path) as Error;
-    return { tables: [], warnings: [`its tables could not be listed: ${message}; ${advice}`] };
+    return { tables: [], warnings: [`${unlisted(error, path)}; ${advice}`] };
   }
 }
 
 /** The tables of a database file, with their rows. What passed by in `heads` is not read again. */
-async function tablesOf(path: string, heads?: PageHeads): Promise<Table[]> {
+async function tablesOf(path: string, heads: PageHeads): Promise<Table[]> {
   /** Leaves lie side by side mostly, so one read serves many; what is above them does not. */
-  const WINDOW = heads ? 16 << 10 : 256 << 10;
+  const WINDOW = 16 << 10;
   const moment = await openSource(path).pin();
   const perWindow = Math.max(1, Math.floor(WINDOW / moment.pageSize));
   const buffer = new Uint8Array(perWindow * moment.pageSize);
@@ -134,25 +127,10 @@ async function tablesOf(path: string, heads?: PageHeads): Promise<Table[]> {
       const start = (pgno - window.first) * moment.pageSize;
       return buffer.subarray(start, start + moment.pageSize);
     };
-    return await readTables(
-      heads ? await withHeads(read, heads, moment.pageCount) : read,
-      moment.pageCount,
-      true,
-    );
+    return await readTables(await withHeads(read, heads, moment.pageCount), moment.pageCount, true);
   } finally {
     await moment.release();
   }
-}
-
-/** `read`, but leaves of tables come from `heads`. The schema's are read: more than their heads is looked at. */
-async function withHeads(read: ReadPage, heads: PageHeads, pageCount: number): Promise<ReadPage> {
-  const schema = new Set<number>();
-  const noting: ReadPage = (pgno) => {
-    schema.add(pgno);
-    return read(pgno);
-  };
-  await readTables(noting, pageCount, false);
-  return async (pgno) => (schema.has(pgno) ? undefined : heads.leaf(pgno)) ?? read(pgno);
 }
 
 /** What else is to be said of a database that was written, a line each; `note` says where it came from. */

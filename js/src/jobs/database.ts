@@ -3,6 +3,7 @@ import { PagemarkError } from "../errors/index.ts";
 import type { Moment, PageSource } from "../sources/source.ts";
 import type { Store } from "../stores/store.ts";
 import { type BackupOptions, backUp, type NewBackup } from "./backup.ts";
+import { type DownloadOptions, warningOfDamage } from "./damaged-tables.ts";
 import { type Compared, findDifferences } from "./differences.ts";
 import { type DumpOptions, dumpMoment } from "./dump.ts";
 import { dumpSource } from "./dump-source.ts";
@@ -24,7 +25,7 @@ import { type Verification, type VerifyOptions, verify } from "./verify.ts";
 /** A moment: a backup's id (or the first eight digits or more of it), a bookmark, a TXID, a time, or an age such as `-1h`. */
 export type At = string | Date;
 
-export interface RestoreOptions extends JobOptions {
+export interface RestoreOptions extends DownloadOptions {
   /** The newest backup unless given. */
   at?: At;
   /** Whether to back the database up first, so that the restore can be undone; true unless given. */
@@ -96,11 +97,11 @@ export class Backups {
    */
   download(
     at?: At,
-    options?: JobOptions,
+    options: DownloadOptions = {},
   ): Promise<{ body: ReadableStream<Uint8Array>; backup?: Backup; note?: string }> {
     return translating(this.name, async () => {
-      const plan = await planRestore(this.store, this.#folder, formatAt(at), options?.signal);
-      const body = restoreStream(this.store, plan, options);
+      const plan = await planRestore(this.store, this.#folder, formatAt(at), options.signal);
+      const body = warningOfDamage(restoreStream(this.store, plan, options), this.store, plan, options);
       const { record, note } = plan;
       return { body, ...(record && { backup: toBackup(record) }), ...(note && { note }) };
     });
@@ -255,7 +256,7 @@ export class Database {
   }
 
   /** A backup as a SQLite file; see {@link Backups.download}. */
-  async download(at?: At, options?: JobOptions): Promise<ReadableStream<Uint8Array>> {
+  async download(at?: At, options?: DownloadOptions): Promise<ReadableStream<Uint8Array>> {
     return (await (await this.#backups()).download(at, options)).body;
   }
 
@@ -295,13 +296,14 @@ export class Database {
    * @throws SourceError `SOURCE_IN_USE` when another process has the database open
    */
   async restore(options: RestoreOptions = {}): Promise<Restored> {
-    const { at, safety = true, signal, onProgress } = options;
+    const { at, safety = true, ...rest } = options;
+    const { signal } = rest;
     if (!this.source.replace) {
       const message = `${this.source.name} can only be read; download the backup instead`;
       throw new PagemarkError("SOURCE_READ_ONLY", message);
     }
     const backups = await this.#backups();
-    const wanted = await backups.download(at, { signal, onProgress });
+    const wanted = await backups.download(at, rest);
     let before: NewBackup | undefined;
     // As late as can be: what the database holds then, and only if all that replaces it was written.
     const body = endingWith(wanted.body, async () => {

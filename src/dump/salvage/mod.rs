@@ -236,8 +236,8 @@ impl Salvage {
 
     /// All was read once: what is said of it is complete.
     pub(super) fn end_first_pass(&mut self, items: &[Item], notes: &mut Notes) {
-        let is_kept = |owner: &&Owner| owner.is_unique && self.gaps.has(owner.root);
-        self.kept.extend(self.owners.iter().filter(is_kept).map(|owner| owner.root));
+        // A key that is damaged, or missing in its index, can be that of another row: no page shows it.
+        self.kept.extend(self.owners.iter().filter(|owner| owner.is_unique).map(|owner| owner.root));
         for plan in items.iter().filter_map(plan_of).filter(|plan| self.kept.contains(&plan.root.value())) {
             if Keepers::takes(plan, self.dialect) {
                 self.lost.make_room(keeper::fields(plan));

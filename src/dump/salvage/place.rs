@@ -84,11 +84,6 @@ impl Gaps {
         self.of.is_empty() && self.rows.is_empty()
     }
 
-    /// Whether anything is missing from a tree.
-    pub(super) fn has(&self, root: u32) -> bool {
-        self.of.contains_key(&root) || self.rows.contains(&root)
-    }
-
     /// Every page is placed once more.
     pub(super) fn begin_pass(&mut self) {
         self.work = 0;

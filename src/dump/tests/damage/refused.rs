@@ -103,3 +103,21 @@ fn free_pages_are_looked_through_where_single_rows_are_lost() {
     let (rows, _) = salvaged(&bytes, Dialect::Sqlite, "SELECT count(*) || '' FROM lost_and_found");
     assert!(rows[0].parse::<u32>().unwrap() > 100, "{rows:?}");
 }
+
+#[test]
+fn rows_with_the_key_of_another_are_kept_where_no_page_is_damaged() {
+    let sql = "CREATE TABLE t (id INTEGER PRIMARY KEY, c1 TEXT UNIQUE, c2); CREATE TABLE p (k TEXT PRIMARY KEY, c2);
+        CREATE TABLE w (k TEXT PRIMARY KEY, c2) WITHOUT ROWID; CREATE TABLE n (id INTEGER PRIMARY KEY, c1);
+        INSERT INTO t VALUES (1, 'k111', 'one'), (2, 'k222', 'two'); INSERT INTO p VALUES ('p111', 'one'), ('p222', 'two');
+        INSERT INTO w VALUES ('w111', 'one'), ('w222', 'two');";
+    let mut bytes = Sample::of(1024, sql).bytes;
+    for (from, to) in [(b"k222two", b"k111two"), (b"p222two", b"p111two"), (b"w222two", b"w111two")] {
+        replace(&mut bytes, from, to);
+    }
+    for dialect in [Dialect::Sqlite, Dialect::D1] {
+        let all = "SELECT c2 FROM t UNION ALL SELECT c2 FROM p UNION ALL SELECT c2 FROM w";
+        assert_eq!(salvaged(&bytes, dialect, all).0, ["one", "one", "one"]);
+        let lost = "SELECT concat_ws(',', nfield, id, c0, c1, c2) FROM lost_and_found ORDER BY 1";
+        assert_eq!(salvaged(&bytes, dialect, lost).0, ["2,2,p111,two", "2,w111,two", "3,2,k111,two"]);
+    }
+}

@@ -1,4 +1,5 @@
 import type { PageSource } from "../sources/source.ts";
+import { type ReadPage, readTables } from "./tables.ts";
 
 /** Of so many pages the heads are kept, which takes 8 MiB at the most. Those of later pages are read again. */
 const MOST = 1 << 21;
@@ -45,6 +46,11 @@ export class PageHeads {
     );
   }
 
+  /** Of what passed by so far. */
+  get pageCount(): number {
+    return this.#pageSize ? Math.floor(this.#position / this.#pageSize) : 0;
+  }
+
   /** A page with the head of leaf `pgno` and nothing behind it, good until the next call; nothing for other pages. */
   leaf(pgno: number): Uint8Array | undefined {
     const head = this.#heads[pgno - 1] ?? 0;
@@ -75,6 +81,17 @@ export class PageHeads {
     heads.set(this.#heads);
     this.#heads = heads;
   }
+}
+
+/** `read`, but leaves of tables come from `heads`. The schema's are read: more than their heads is looked at. */
+export async function withHeads(read: ReadPage, heads: PageHeads, pageCount: number): Promise<ReadPage> {
+  const schema = new Set<number>();
+  const noting: ReadPage = (pgno) => {
+    schema.add(pgno);
+    return read(pgno);
+  };
+  await readTables(noting, pageCount, false);
+  return async (pgno) => (schema.has(pgno) ? undefined : heads.leaf(pgno)) ?? read(pgno);
 }
 
 /** As the first page says; 0 when it says nothing of use. */
