@@ -276,11 +276,8 @@ test("an object that is evicted while its database is deleted goes on with that"
   await evictDurableObject(object(uuid));
   expect((await call(`/${uuid}`)).status).toBe(404);
   expect((await remove(uuid)).status).toBe(200);
-  const tables = await runInDurableObject(object(uuid), async (_, ctx) =>
-    ctx.storage.sql
-      .exec("SELECT name FROM sqlite_master WHERE name LIKE 'pagemark%' ORDER BY 1")
-      .raw()
-      .toArray(),
-  );
+  const tables = await runInDurableObject(object(uuid), async (_, ctx) => [
+    ...ctx.storage.sql.exec("SELECT name FROM sqlite_master WHERE name LIKE 'pagemark%' ORDER BY 1").raw(),
+  ]);
   expect(tables.flat()).toEqual(["pagemark_backups", "pagemark_removals"]);
 });
