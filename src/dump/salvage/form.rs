@@ -48,13 +48,24 @@ impl Form {
 
     /// How much the rows of a page are like those of the table, a row; `None` when some cannot be.
     pub(super) fn likeness(&self, page: &LoosePage<'_>) -> Option<i64> {
+        self.likeness_with(page, None)
+    }
+
+    /// Whether the rows of a page have no more values than the table has columns, of whatever types: the types of a schema
+    /// that was edited are not those of older rows.
+    pub(super) fn has_room(&self, page: &LoosePage<'_>) -> bool {
+        self.likeness_with(page, Some(0)).is_some()
+    }
+
+    /// `unlike` is what a value counts that no column of its type would hold.
+    fn likeness_with(&self, page: &LoosePage<'_>, unlike: Option<i64>) -> Option<i64> {
         if page.kind().is_table() == self.without_rowid {
             return None;
         }
         let (mut fitting, mut all, mut score) = (0, 0, 0);
         for payload in page.cells().filter_map(|cell| cell.payload).take(SAMPLE) {
             all += 1;
-            let of_row = self.likeness_of(payload.local);
+            let of_row = self.likeness_of(payload.local, unlike);
             fitting += i64::from(of_row.is_some());
             score += of_row.unwrap_or(0);
         }
@@ -62,11 +73,11 @@ impl Form {
         (all > 0 && fitting * 10 >= all * 9).then(|| score * 100 / all)
     }
 
-    fn likeness_of(&self, local: &[u8]) -> Option<i64> {
+    fn likeness_of(&self, local: &[u8], unlike: Option<i64>) -> Option<i64> {
         let (mut score, mut count) = (0, 0);
         for serial_type in types(local) {
             let column = self.columns.get(count)?;
-            score += column.likeness(serial_type)?;
+            score += column.likeness(serial_type).or(unlike.filter(|_| !column.is_rowid))?;
             count += 1;
         }
         // A row from before ALTER TABLE ADD COLUMN has fewer; a key has as many as it has.

@@ -28,6 +28,7 @@ use crate::salvage::orphans::Orphans;
 use crate::salvage::tree::Context;
 use crate::salvage::{Rowids, Survey, Surveyed, Tree, TreeStep};
 
+use form::Form;
 pub(super) use form::Owner;
 use keeper::Keepers;
 use lost_and_found::LostAndFound;
@@ -273,8 +274,13 @@ impl Salvage {
                 without_free: false,
                 without_astray: self.astray_passed < MOST_ASTRAY,
                 fits: &|page| {
+                    let is_like = |form: &Form| form.likeness(page).is_some();
+                    let is_of_other = || self.owners.iter().filter_map(|owner| owner.form.as_ref()).any(is_like);
                     form.is_none_or(|form| {
-                        !form::has_rows(page.kind()) || page.offsets().is_empty() || form.likeness(page).is_some()
+                        !form::has_rows(page.kind())
+                            || page.offsets().is_empty()
+                            || is_like(form)
+                            || form.has_room(page) && !is_of_other()
                     })
                 },
             };

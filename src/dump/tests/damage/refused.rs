@@ -121,3 +121,17 @@ fn rows_with_the_key_of_another_are_kept_where_no_page_is_damaged() {
         assert_eq!(salvaged(&bytes, dialect, lost).0, ["2,2,p111,two", "2,w111,two", "3,2,k111,two"]);
     }
 }
+
+#[test]
+fn a_table_whose_types_were_edited_in_the_schema_keeps_its_rows() {
+    let sql = "CREATE TABLE t (id INTEGER PRIMARY KEY, z INT); CREATE TABLE w (k INT PRIMARY KEY, v) WITHOUT ROWID;
+        WITH n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 900) INSERT INTO t SELECT i, i * i FROM n;
+        INSERT INTO w SELECT * FROM t; PRAGMA writable_schema = ON;
+        UPDATE sqlite_schema SET sql = replace(replace(sql, 'INT)', 'TEXT)'), 'INT P', 'TEXT P');";
+    let counts = "SELECT (SELECT count(*) FROM t) || ' ' || (SELECT count(*) FROM w)";
+    let bytes = Sample::of(1024, sql).bytes;
+    for dialect in [Dialect::Sqlite, Dialect::D1] {
+        let (rows, warnings) = salvaged(&bytes, dialect, counts);
+        assert_eq!(rows, ["900 900"], "{warnings:?}");
+    }
+}
