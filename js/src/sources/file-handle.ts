@@ -34,6 +34,10 @@ const descriptors = new Map<string, { fd: number; users: number }>();
 
 /** So many bytes are read on the spot: to have another thread read a page takes ten times as long. */
 const READ_NOW = 32 << 10;
+/** But whoever waits for the event loop, as for the end of a lock, waits no longer than this, in milliseconds. */
+const LONGEST_TURN_MS = 2;
+/** When the event loop last had its turn, as far as is known here. */
+let turnedAt = 0;
 
 const CLOSES_WHEN_READING = process.versions.deno !== undefined;
 
@@ -73,9 +77,12 @@ export class LockableFile implements Bytes {
 
   async read(into: Uint8Array, position: number): Promise<number> {
     // Deno reads through a duplicate of the descriptor, and closes that: the locks would be gone.
-    return CLOSES_WHEN_READING || into.length <= READ_NOW
-      ? readSync(this.fd, into, 0, into.length, position)
-      : readFully(this.fd, into, position);
+    if (CLOSES_WHEN_READING) return this.readNow(into, position);
+    if (into.length <= READ_NOW && performance.now() - turnedAt < LONGEST_TURN_MS)
+      return this.readNow(into, position);
+    const count = await readFully(this.fd, into, position);
+    turnedAt = performance.now();
+    return count;
   }
 
   /** The same, on the spot. For the few bytes that must be read between two others. */
