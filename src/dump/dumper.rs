@@ -295,6 +295,7 @@ impl Dump {
         Ok(None)
     }
 
+    /// Writes rows, and takes note of how much text a leaf becomes: see [`Dump::give`].
     fn weigh_rows(&mut self) -> Result<Option<DumpStep>> {
         let leaves = |entries: &Option<Entries>| entries.as_ref().map(Entries::leaves);
         let before = (self.writer.position(&self.out), leaves(&self.entries));
