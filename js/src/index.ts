@@ -1,3 +1,12 @@
+export { type At, Backups, type Shown } from "./backups/backups.ts";
+export type { DownloadOptions } from "./backups/damaged-tables.ts";
+export { Database, pagemark, type Restored, type RestoreOptions } from "./backups/database.ts";
+export type { CompareOptions, Preview, RowChanges, TableChange } from "./backups/preview.ts";
+export type { Problem, Verification, VerifyOptions } from "./backups/verify.ts";
+export { databasesIn, type StoredDatabase } from "./catalog/databases.ts";
+export type { Backup } from "./catalog/record.ts";
+export { dumpSource } from "./dump/dump.ts";
+export type { Dialect, DumpOptions } from "./dump/options.ts";
 export {
   ConflictError,
   DamageError,
@@ -8,30 +17,13 @@ export {
   SourceError,
   StoreError,
 } from "./errors/index.ts";
-export type { BackupOptions, NewBackup } from "./jobs/backup.ts";
-export type { BackupStep, StartOptions } from "./jobs/backup-run.ts";
-export type { BackupRunState } from "./jobs/backup-run-state.ts";
-export { BackupSteps, backupSteps } from "./jobs/backup-steps.ts";
-export type { DownloadOptions } from "./jobs/damaged-tables.ts";
-export {
-  type At,
-  Backups,
-  Database,
-  type Restored,
-  type RestoreOptions,
-  type Shown,
-} from "./jobs/database.ts";
-export { databasesIn, type StoredDatabase } from "./jobs/databases.ts";
-export type { Dialect, DumpOptions } from "./jobs/dump.ts";
-export { dumpSource } from "./jobs/dump-source.ts";
-export { pagemark } from "./jobs/pagemark.ts";
-export type { CompareOptions, Preview, RowChanges, TableChange } from "./jobs/preview.ts";
-export type { JobOptions, Progress } from "./jobs/progress.ts";
-export type { Backup } from "./jobs/record.ts";
-export type { StepOptions } from "./jobs/run-pages.ts";
-export type { PagemarkOptions } from "./jobs/subject.ts";
-export { readTables, type Table } from "./jobs/tables.ts";
-export type { Problem, Verification, VerifyOptions } from "./jobs/verify.ts";
+export { readTables, type Table } from "./moments/tables.ts";
+export type { BackupOptions, NewBackup } from "./run/backup.ts";
+export type { BackupStep, StartOptions } from "./run/backup-run.ts";
+export type { BackupRunState } from "./run/backup-run-state.ts";
+export { BackupSteps, backupSteps } from "./run/backup-steps.ts";
+export type { StepOptions } from "./run/pack-step.ts";
+export type { PagemarkOptions } from "./run/subject.ts";
 export { memory } from "./sources/memory.ts";
 export type { Moment, PageSource, PinOptions, ReplaceOptions } from "./sources/source.ts";
 export { memoryStore } from "./stores/memory.ts";
@@ -47,3 +39,4 @@ export type {
   StoreUploads,
   UploadState,
 } from "./stores/store.ts";
+export type { JobOptions, Progress } from "./streams/progress.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { read } from "./files.ts";
-import { tsViolations } from "./typescript.ts";
+import { importCircles, tsViolations } from "./typescript.ts";
 
 const violations = (path: string, ...specifiers: string[]) =>
   tsViolations(new Map([[path, specifiers.map((from) => `import { a } from "${from}";`).join("\n")]]));
@@ -11,9 +11,9 @@ describe("layers of the TypeScript package", () => {
   });
 
   test("lower layers are allowed, higher ones are not", () => {
-    expect(violations("jobs/backup.ts", "../stores/store.ts", "../core/ltx.ts", "./progress.ts")).toEqual([]);
-    expect(violations("stores/s3.ts", "../jobs/backup.ts")).toEqual([
-      "js/src/stores/s3.ts: stores (layer 1) imports jobs/backup.ts (layer 2)",
+    expect(violations("run/backup.ts", "../stores/store.ts", "../core/ltx.ts", "./draft.ts")).toEqual([]);
+    expect(violations("stores/s3.ts", "../run/backup.ts")).toEqual([
+      "js/src/stores/s3.ts: stores (layer 2) imports run/backup.ts (layer 6)",
     ]);
     expect(violations("core/load.ts", "../errors/error.ts")).toEqual([]);
     expect(violations("errors/error.ts", "../core/load.ts")).toHaveLength(1);
@@ -28,20 +28,20 @@ describe("layers of the TypeScript package", () => {
 
   test("imports of types, re-exports and dynamic imports count too", () => {
     for (const text of [
-      'import type { A } from "../jobs/backup.ts";',
-      'export * from "../jobs/backup.ts";',
-      'const a = await import("../jobs/backup.ts");',
-      'import {\n  a,\n  b,\n} from "../jobs/backup.ts";',
-      'import "../jobs/backup.ts";',
+      'import type { A } from "../run/backup.ts";',
+      'export * from "../run/backup.ts";',
+      'const a = await import("../run/backup.ts");',
+      'import {\n  a,\n  b,\n} from "../run/backup.ts";',
+      'import "../run/backup.ts";',
     ]) {
       expect(tsViolations(new Map([["stores/s3.ts", text]])), text).toHaveLength(1);
     }
-    expect(tsViolations(new Map([["stores/s3.ts", '// import "../jobs/backup.ts";']]))).toEqual([]);
+    expect(tsViolations(new Map([["stores/s3.ts", '// import "../run/backup.ts";']]))).toEqual([]);
   });
 
-  test("sources, stores and formats know nothing of each other", () => {
+  test("sources and stores know nothing of each other", () => {
     expect(violations("sources/file.ts", "../stores/store.ts")).toHaveLength(1);
-    expect(violations("formats/tar.ts", "../sources/source.ts")).toHaveLength(1);
+    expect(violations("stores/s3.ts", "../sources/source.ts")).toHaveLength(1);
   });
 
   test("a driver imports its folder's interface and its own parts, not another driver", () => {
@@ -49,22 +49,22 @@ describe("layers of the TypeScript package", () => {
     expect(violations("stores/s3.ts", "./fs.ts")).toHaveLength(1);
   });
 
-  test("jobs know interfaces only", () => {
-    expect(violations("jobs/backup.ts", "../stores/fs.ts")).toHaveLength(1);
+  test("what is above the drivers knows interfaces only", () => {
+    expect(violations("run/backup.ts", "../stores/fs.ts")).toHaveLength(1);
     expect(violations("cli/places.ts", "../stores/fs.ts")).toEqual([]);
     expect(violations("engine/database.ts", "../stores/fs.ts")).toHaveLength(1);
   });
 
-  test("the engine uses jobs, and nothing but its users uses the engine", () => {
-    expect(violations("engine/database.ts", "../jobs/backup.ts", "../sources/source.ts")).toEqual([]);
-    expect(violations("jobs/verify.ts", "../engine/database.ts")).toHaveLength(1);
+  test("the engine uses backups, and nothing but its users uses the engine", () => {
+    expect(violations("engine/database.ts", "../run/backup.ts", "../sources/source.ts")).toEqual([]);
+    expect(violations("backups/verify.ts", "../engine/database.ts")).toHaveLength(1);
     expect(violations("cli/import.ts", "../engine/database.ts")).toEqual([]);
   });
 
   test("node: is imported only by files named for Node", () => {
-    expect(violations("formats/gzip.ts", "node:zlib")).toHaveLength(1);
+    expect(violations("dump/gzip.ts", "node:zlib")).toHaveLength(1);
     for (const path of [
-      "formats/gzip.node.ts",
+      "dump/gzip.node.ts",
       "entry/node.ts",
       "entry/engine.node.ts",
       "sources/file-lock.ts",
@@ -93,10 +93,31 @@ describe("layers of the TypeScript package", () => {
   test("only core imports the generated glue", () => {
     expect(violations("core/load.ts", "../pkg/core/pagemark.js")).toEqual([]);
     expect(violations("entry/node.ts", "../pkg/core/pagemark.js")).toHaveLength(1);
-    expect(violations("jobs/backup.ts", "../pkg/core/pagemark.js")).toHaveLength(1);
+    expect(violations("run/backup.ts", "../pkg/core/pagemark.js")).toHaveLength(1);
   });
 
   test("a folder that has no layer is found", () => {
     expect(violations("utils/text.ts")).toHaveLength(1);
+  });
+
+  test("no file imports itself, through however many others", () => {
+    const sources = [...read("js/src", ".ts")].filter(([path]) => !path.startsWith("worker/"));
+    expect(importCircles(new Map(sources))).toEqual([]);
+  });
+
+  test("a circle is found, also of types, and a file that is imported twice is none", () => {
+    const circles = (files: Record<string, string[]>) =>
+      importCircles(
+        new Map(
+          Object.entries(files).map(([path, from]) => [
+            path,
+            from.map((each) => `import type { A } from "${each}";`).join("\n"),
+          ]),
+        ),
+      );
+    expect(circles({ "a/a.ts": ["../b/b.ts"], "b/b.ts": ["./c.ts"], "b/c.ts": ["../a/a.ts"] })).toEqual([
+      ["a/a.ts", "b/b.ts", "b/c.ts"],
+    ]);
+    expect(circles({ "a.ts": ["./b.ts", "./c.ts"], "b.ts": ["./c.ts"], "c.ts": ["./gone.ts"] })).toEqual([]);
   });
 });

@@ -9,14 +9,20 @@ export const TS_LAYERS: Readonly<Record<string, number>> = {
   core: 0,
   errors: 0,
   node: 0,
-  sources: 1,
-  stores: 1,
-  formats: 1,
-  jobs: 2,
-  vault: 2,
-  engine: 3,
-  worker: 4,
-  cli: 4,
+  streams: 1,
+  sources: 2,
+  stores: 2,
+  moments: 3,
+  objects: 3,
+  catalog: 4,
+  stored: 5,
+  dump: 6,
+  run: 6,
+  backups: 7,
+  vault: 8,
+  engine: 8,
+  worker: 9,
+  cli: 9,
 };
 
 /** May import anything: they put the parts together. */
@@ -26,6 +32,7 @@ const FREE = /^(entry\/.*|index\.ts)$/;
 const ALLOWED = new Set([
   "core -> errors",
   "node -> errors",
+  "streams -> errors",
   "cli -> entry",
   "cli -> index.ts",
   "worker -> entry",
@@ -34,12 +41,21 @@ const ALLOWED = new Set([
 /** Folders of drivers, which know nothing of one another: their interface, and what every driver in them shares. */
 const DRIVERS: Readonly<Record<string, { interface?: string; shared: readonly string[] }>> = {
   sources: { interface: "source.ts", shared: [] },
-  stores: { interface: "store.ts", shared: ["body.ts", "keys.ts", "options.ts", "uploads.ts"] },
-  formats: { shared: [] },
+  stores: { interface: "store.ts", shared: ["keys.ts", "options.ts", "uploads.ts"] },
 };
 
 /** Know the interfaces of drivers only: the CLI and the Worker build the drivers. */
-const INTERFACES_ONLY = ["jobs", "vault", "engine"];
+const INTERFACES_ONLY = [
+  "moments",
+  "objects",
+  "catalog",
+  "stored",
+  "dump",
+  "run",
+  "backups",
+  "vault",
+  "engine",
+];
 
 const NODE_FILES =
   /\.node\.ts$|^entry\/node\.ts$|^node\/|^sources\/file[^/]*\.ts$|^stores\/fs[^/]*\.ts$|^cli\//;
@@ -97,6 +113,40 @@ function runtimeProblem(from: string, specifier: string): string | undefined {
     return `imports ${specifier}, but is not named for workerd (*.workerd.ts)`;
   }
   return undefined;
+}
+
+/** Files that import one another, however many there are between them: each circle as its files, by name. */
+export function importCircles(sources: Sources): string[][] {
+  const imports = new Map<string, string[]>();
+  for (const [path, text] of sources) {
+    const files = importsOf(text).filter((specifier) => specifier.startsWith("."));
+    const paths = files.map((specifier) => posix.join(posix.dirname(path), specifier));
+    imports.set(path, paths);
+  }
+  return circlesOf(imports);
+}
+
+/** Tarjan's strongly connected components of more than one file. */
+function circlesOf(graph: ReadonlyMap<string, readonly string[]>): string[][] {
+  const found: string[][] = [];
+  const order = new Map<string, number>();
+  const path: string[] = [];
+  const visit = (file: string): number => {
+    let low = order.size;
+    order.set(file, low);
+    const start = path.push(file) - 1;
+    for (const next of graph.get(file) ?? []) {
+      if (!order.has(next) && graph.has(next)) low = Math.min(low, visit(next));
+      else if (path.includes(next)) low = Math.min(low, order.get(next) ?? low);
+    }
+    if (low === order.get(file)) {
+      const circle = path.splice(start);
+      if (circle.length > 1) found.push(circle.sort());
+    }
+    return low;
+  };
+  for (const file of graph.keys()) if (!order.has(file)) visit(file);
+  return found;
 }
 
 function folderOf(path: string): string {

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
+import { pagemark } from "../backups/database.ts";
 import { PagemarkError } from "../errors/index.ts";
-import { pagemark } from "../jobs/pagemark.ts";
 import { backupJson, bytes, EXIT, note, print, table, warn } from "./output.ts";
 import { nameOf, openSource, openStore } from "./places.ts";
 import { withBar } from "./progress-bar.ts";

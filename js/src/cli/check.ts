@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { momentStream } from "../jobs/moment-stream.ts";
+import { momentStream } from "../moments/moment-stream.ts";
 import { checkExit, checkJson, checkText, withDatabase } from "./engine.ts";
 import { blocking } from "./interrupt.ts";
 import { print } from "./output.ts";

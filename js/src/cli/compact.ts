@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import type { Database } from "../engine/database.ts";
 import type { FilePages } from "../engine/file-pages.node.ts";
 import { SqlError } from "../errors/index.ts";
-import { momentStream } from "../jobs/moment-stream.ts";
+import { momentStream } from "../moments/moment-stream.ts";
 import { withDatabase } from "./engine.ts";
 import { blocking } from "./interrupt.ts";
 import { bytes, print } from "./output.ts";

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { PageHeads } from "../jobs/page-heads.ts";
+import { PageHeads } from "../moments/page-heads.ts";
 import { backupJson, describeBackup, print, tableJson, tablesTable, warnAll } from "./output.ts";
 import { fileName, openBackups, withBackups } from "./places.ts";
 import { withBar } from "./progress-bar.ts";

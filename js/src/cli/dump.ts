@@ -1,7 +1,8 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { dumpChunks } from "../dump/dump.ts";
+import { DIALECTS, type DumpOptions } from "../dump/options.ts";
+import { sqlStream } from "../dump/sql-stream.ts";
 import { PagemarkError } from "../errors/index.ts";
-import { DIALECTS, type DumpOptions, dumpChunks } from "../jobs/dump.ts";
-import { sqlStream } from "../jobs/sql-stream.ts";
 import { bytes, EXIT, print, warn } from "./output.ts";
 import { nameOf, openBackups, openDamaged, openSource, withBackups } from "./places.ts";
 import { withBar } from "./progress-bar.ts";

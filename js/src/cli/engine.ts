@@ -7,9 +7,9 @@ import { Database } from "../engine/database.ts";
 import { type FilePages, filePages } from "../engine/file-pages.node.ts";
 import { newFilePages } from "../engine/new-file-pages.node.ts";
 import type { Check, CheckedObject } from "../engine/results.ts";
-import { streamOf } from "../jobs/stream-of.ts";
 import { TemporaryFile } from "../node/temporary-file.ts";
 import { fileError } from "../sources/file-errors.ts";
+import { streamOf } from "../streams/streams.ts";
 import { EXIT, table } from "./output.ts";
 
 useEngine(async () => compiled("engine"));

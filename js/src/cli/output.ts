@@ -1,8 +1,8 @@
 // What people and programs get to read. Names come from outside: nothing in them may steer a terminal.
 import prettyBytes from "pretty-bytes";
+import type { Backup } from "../catalog/record.ts";
 import { PagemarkError } from "../errors/index.ts";
-import type { Backup } from "../jobs/record.ts";
-import type { Table } from "../jobs/tables.ts";
+import type { Table } from "../moments/tables.ts";
 import { fileError } from "../sources/file-errors.ts";
 import { writeText } from "./standard-output.ts";
 import { type Align, layOut } from "./table.ts";

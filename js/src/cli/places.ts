@@ -1,12 +1,13 @@
 // Text to sources and stores: the only place that knows which driver a text means.
+
 import { existsSync } from "node:fs";
 import { basename, extname } from "node:path";
 import { fileURLToPath } from "node:url";
+import { Backups } from "../backups/backups.ts";
+import { databasesIn } from "../catalog/databases.ts";
 import { core, translating, usePlatform } from "../core/index.ts";
 import { nodePlatform } from "../core/platform.node.ts";
 import { PagemarkError } from "../errors/index.ts";
-import { Backups } from "../jobs/database.ts";
-import { databasesIn } from "../jobs/databases.ts";
 import { file } from "../sources/file.ts";
 import { damagedFile, damagedStream } from "../sources/file-damaged.ts";
 import { spooled } from "../sources/file-spooled.ts";

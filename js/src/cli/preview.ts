@@ -1,4 +1,4 @@
-import type { Preview, RowChanges, TableChange } from "../jobs/preview.ts";
+import type { Preview, RowChanges, TableChange } from "../backups/preview.ts";
 import { backupJson, counted, describeBackup, table } from "./output.ts";
 import { layOutText } from "./table.ts";
 

@@ -1,4 +1,4 @@
-import type { Progress } from "../jobs/progress.ts";
+import type { Progress } from "../streams/progress.ts";
 import { bytes } from "./output.ts";
 
 /** A bar on stderr while `work` runs, where stderr is a terminal. */

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
-import { PageHeads } from "../jobs/page-heads.ts";
-import { pagemark } from "../jobs/pagemark.ts";
+import { pagemark } from "../backups/database.ts";
+import { PageHeads } from "../moments/page-heads.ts";
 import { backupJson, describeBackup, print, tableJson, tablesTable, warnAll } from "./output.ts";
 import { fileName, openBackups, openSource, openStore, withBackups } from "./places.ts";
 import { previewJson, previewText } from "./preview.ts";

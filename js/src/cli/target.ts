@@ -1,9 +1,9 @@
 import { lstat, open, realpath, stat } from "node:fs/promises";
 import { isAbsolute, join, relative, sep } from "node:path";
+import { damageIn, unlisted } from "../backups/damaged-tables.ts";
 import { PagemarkError } from "../errors/index.ts";
-import { damageIn, unlisted } from "../jobs/damaged-tables.ts";
-import { type PageHeads, withHeads } from "../jobs/page-heads.ts";
-import { readTables, type Table } from "../jobs/tables.ts";
+import { type PageHeads, withHeads } from "../moments/page-heads.ts";
+import { readTables, type Table } from "../moments/tables.ts";
 import { replaceFile } from "../sources/file-replace.ts";
 import { SIDECARS, targetOf } from "../sources/file-target.ts";
 import { openSource } from "./places.ts";

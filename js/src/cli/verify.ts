@@ -1,9 +1,9 @@
 import type { Command } from "commander";
+import type { Backups } from "../backups/backups.ts";
 import type { Database } from "../engine/database.ts";
 import type { Check } from "../engine/results.ts";
 import type { SqlValue } from "../engine/values.ts";
-import type { Backups } from "../jobs/database.ts";
-import type { JobOptions } from "../jobs/progress.ts";
+import type { JobOptions } from "../streams/progress.ts";
 import { checkExit, checkJson, checkText, withDatabase } from "./engine.ts";
 import { blocking } from "./interrupt.ts";
 import { bytes, EXIT, print, table } from "./output.ts";

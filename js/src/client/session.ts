@@ -1,6 +1,5 @@
 import { failed } from "./errors.ts";
-import type { Rows } from "./statement.ts";
-import { type D1Options, received } from "./values.ts";
+import { type D1Options, type Rows, received } from "./values.ts";
 import type { PagemarkBinding, WireFailure, WireQuery, WireReply } from "./wire.ts";
 
 /** Sends queries, and remembers of which state the newest answer was. */

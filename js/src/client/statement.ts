@@ -1,5 +1,6 @@
 import { d1Error } from "./errors.ts";
 import type { Session } from "./session.ts";
+import type { Rows } from "./values.ts";
 import { bound, type D1Meta, type Param, sent } from "./values.ts";
 import type { WireQuery } from "./wire.ts";
 
@@ -8,13 +9,6 @@ export interface D1Result<T = unknown> {
   success: true;
   meta: D1Meta;
   results: T[];
-}
-
-/** What a query gave, as arrays. */
-export interface Rows {
-  columns: string[];
-  rows: unknown[][];
-  meta: D1Meta;
 }
 
 /** A statement with what is bound to it; it never changes. */

@@ -73,3 +73,10 @@ export interface D1Meta extends Omit<Meta, "last_row_id"> {
   rounded_integers?: number;
   [other: string]: unknown;
 }
+
+/** What a query gave, as arrays. */
+export interface Rows {
+  columns: string[];
+  rows: unknown[][];
+  meta: D1Meta;
+}

@@ -1,6 +1,6 @@
 import { availableParallelism } from "node:os";
 import type { Worker } from "node:worker_threads";
-import type { DumpHelper, DumpRequest, WrittenPart } from "./dump-helper.ts";
+import type { DumpHelper, DumpRequest, WrittenPart } from "./platform.ts";
 import { startThread, type Thread } from "./threads.node.ts";
 
 /** What the thread starts with. */

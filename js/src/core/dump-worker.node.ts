@@ -1,9 +1,10 @@
 // The thread of dump-helper.node.ts: one part of a dump after the other.
+
 import { parentPort, workerData } from "node:worker_threads";
 import { initSync, PartWriter } from "../pkg/dump/pagemark.js";
 import type { HelperData, HelperRequest } from "./dump-helper.node.ts";
-import type { WrittenPart } from "./dump-helper.ts";
 import { readPageFiles } from "./page-files.node.ts";
+import type { WrittenPart } from "./platform.ts";
 
 const { request, wasm } = workerData as HelperData;
 const { files, dialect, tables, noData, noSchema } = request;

@@ -1,5 +1,5 @@
 import * as glue from "../pkg/dump/pagemark.js";
-import { currentPlatform } from "./core.ts";
+import { currentPlatform } from "./platform.ts";
 import { start } from "./start.ts";
 
 /** The exports of the wasm that makes SQL, a module of its own: who only backs up need not load it. */

@@ -1,6 +1,5 @@
-export { type Core, core, currentPlatform, type Platform, usePlatform } from "./core.ts";
+export { type Core, core, sha256 } from "./core.ts";
 export { type DumpCore, dumpCore } from "./dump.ts";
-export type { DumpHelper, DumpRequest, WrittenPart } from "./dump-helper.ts";
 export {
   type EngineCore,
   type EngineDatabase,
@@ -12,15 +11,20 @@ export {
 } from "./engine.ts";
 export { translateCoreError, translating } from "./errors.ts";
 export { free } from "./free.ts";
+export { BATCH, packPool, packWith } from "./packing.ts";
+export type { PageFiles } from "./page-files.ts";
 export {
-  BATCH,
+  currentPlatform,
+  type DumpHelper,
+  type DumpRequest,
+  type Hasher,
   type PackPool,
   type PackRequest,
   type PackResult,
   type PageRun,
-  packPool,
-  packWith,
-} from "./packing.ts";
-export type { PageFiles } from "./page-files.ts";
-export { type Restorer, restorer } from "./restoring.ts";
-export { type Hasher, sha256 } from "./sha256.ts";
+  type Platform,
+  type Restorer,
+  usePlatform,
+  type WrittenPart,
+} from "./platform.ts";
+export { restorer } from "./restoring.ts";

@@ -1,9 +1,11 @@
 // The packing thread of packing.node.ts: one packer, one batch after the other.
+
 import { constants, getPriority, setPriority } from "node:os";
 import { parentPort, workerData } from "node:worker_threads";
 import { initSync, Packer } from "../pkg/core/pagemark.js";
 import type { PackAnswer, PackData } from "./packing.node.ts";
-import { type PackRequest, packWith } from "./packing.ts";
+import { packWith } from "./packing.ts";
+import type { PackRequest } from "./platform.ts";
 
 const { pageSize, wasm, hurry } = workerData as PackData;
 if (!hurry) giveWay();

@@ -1,6 +1,7 @@
 import { availableParallelism } from "node:os";
 import { initSync, Packer } from "../pkg/core/pagemark.js";
-import { type PackPool, type PackRequest, type PackResult, packWith } from "./packing.ts";
+import { packWith } from "./packing.ts";
+import type { PackPool, PackRequest, PackResult } from "./platform.ts";
 import { startThread, type Thread } from "./threads.node.ts";
 
 /** What a packing thread starts with. */

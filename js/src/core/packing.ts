@@ -1,38 +1,5 @@
-import { type Core, core, currentPlatform } from "./core.ts";
-
-/** A run of whole pages that follow each other. */
-export interface PageRun {
-  /** Number of its first page. */
-  first: number;
-  count: number;
-}
-
-/** Pages to pack: the runs' pages one after the other. */
-export interface PackRequest {
-  runs: PageRun[];
-  /** The pages of all runs. May share its memory with workers (`SharedArrayBuffer`). */
-  pages: Uint8Array;
-  /** The pages' states at the last backup, 24 bytes a page; pages that are as they were are left out. */
-  previous?: Uint8Array;
-}
-
-/** Pages packed: the frames for the LTX file, and all else the core's `Writer` must know of them. */
-export interface PackResult {
-  frames: Uint8Array;
-  summary: Uint8Array;
-}
-
-/** Packs batches of pages, several at a time where the runtime has threads. */
-export interface PackPool {
-  /** How many batches to keep under way. */
-  readonly concurrency: number;
-  /** How large they are best, in bytes of pages. */
-  readonly batch: number;
-  /** Memory for one batch's pages, which `pack` reads without copying where it can. */
-  buffer(bytes: number): Uint8Array;
-  pack(request: PackRequest): Promise<PackResult>;
-  close(): Promise<void>;
-}
+import { type Core, core } from "./core.ts";
+import { currentPlatform, type PackPool, type PackRequest, type PackResult } from "./platform.ts";
 
 /** Bytes of pages that are read and packed at a time. */
 export const BATCH = 256 << 10;

@@ -2,9 +2,9 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { PagemarkError } from "../errors/index.ts";
-import type { Platform } from "./core.ts";
 import { dumpHelper } from "./dump-helper.node.ts";
 import { WorkerPool } from "./packing.node.ts";
+import type { Platform } from "./platform.ts";
 import { WorkerRestorer } from "./restoring.node.ts";
 import { here } from "./threads.node.ts";
 

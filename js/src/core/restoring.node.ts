@@ -1,7 +1,7 @@
 import { availableParallelism } from "node:os";
 import type { Worker } from "node:worker_threads";
 import { DamageError, PagemarkError } from "../errors/index.ts";
-import type { Restorer, RestoreStep } from "./restoring.ts";
+import type { Restorer, RestoreStep } from "./platform.ts";
 import { startThread } from "./threads.node.ts";
 
 /** So much output, half a MiB each, waits for whoever writes it. */

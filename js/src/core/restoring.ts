@@ -1,29 +1,5 @@
-import { type Core, core, currentPlatform } from "./core.ts";
-
-/** What a restore needs or gives next. */
-export type RestoreStep =
-  /** Feed this file. `spare` is memory of a chunk that was fed before, to read the next one into. */
-  | { kind: "need"; file: number; spare?: ArrayBuffer | undefined }
-  /** The next bytes of the database file, the caller's from now on. */
-  | { kind: "output"; bytes: Uint8Array }
-  /** All of it was given, and this is its database checksum: 16 hex digits. */
-  | { kind: "end"; checksum: string };
-
-/** Decodes a chain of LTX files to the database file, on another thread where the runtime has one. */
-export interface Restorer {
-  /** How many chunks of a file it may hold at a time. */
-  readonly ahead: number;
-  /** What comes next. @throws as the core does, after which {@link current} tells in which file. */
-  next(): Promise<RestoreStep>;
-  /**
-   * The next bytes of a file; none mean that it ends. With `mayTake` they are the restorer's from then on, otherwise
-   * they stay as they are until the call is over.
-   */
-  feed(file: number, bytes: Uint8Array, mayTake: boolean): void;
-  /** The file that was fed last. */
-  readonly current: number;
-  close(): Promise<void>;
-}
+import { type Core, core } from "./core.ts";
+import { currentPlatform, type Restorer, type RestoreStep } from "./platform.ts";
 
 /** Below this a thread costs more than it saves, in bytes. */
 const WORTH_A_THREAD = 8 << 20;

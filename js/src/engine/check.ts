@@ -1,7 +1,14 @@
 // Whether a database is whole, table by table: one that cannot be looked at here is no reason to leave out the others.
 import { SqlError } from "../errors/index.ts";
-import type { Database } from "./database.ts";
 import type { Check, CheckedObject } from "./results.ts";
+import type { Statement } from "./statement.ts";
+
+/** What a check asks of an open database. */
+interface Open {
+  prepare(sql: string): Statement;
+  exec(sql: string): unknown;
+  readonly inTransaction: boolean;
+}
 
 /** What the engine says of the whole database, or of one table with its indexes. */
 export interface Report {
@@ -27,7 +34,7 @@ interface Entry extends CheckedObject {
 }
 
 /** @internal */
-export function check(database: Database, inspect: Inspect): Check {
+export function check(database: Open, inspect: Inspect): Check {
   const whole = inspect();
   const found: Check = { ok: false, integrity: [], foreignKeys: [], objects: [], unchecked: [] };
   const entries = readEntries(database, found);
@@ -107,7 +114,7 @@ class Places {
   }
 }
 
-function readEntries(database: Database, found: Check): Entry[] {
+function readEntries(database: Open, found: Check): Entry[] {
   const sql =
     "SELECT type, name, tbl_name, rootpage, sql FROM sqlite_schema WHERE type IN ('table', 'index')";
   const read = () =>
@@ -136,7 +143,7 @@ function readEntries(database: Database, found: Check): Entry[] {
   }
 }
 
-function checkTable(database: Database, inspect: Inspect, table: Entry, places: Places): void {
+function checkTable(database: Open, inspect: Inspect, table: Entry, places: Places): void {
   let report = inspect(table.name);
   if (report.refused === undefined) {
     blameAll(report, table, places);
@@ -180,7 +187,7 @@ function linesOf({ integrity }: Report): string[] {
 }
 
 /** Does something as if the indexes were not there, and the constraints neither; nothing of that stays. */
-function without<T>(database: Database, indexes: Entry[], action: () => T, ignoreConstraints: boolean): T {
+function without<T>(database: Open, indexes: Entry[], action: () => T, ignoreConstraints: boolean): T {
   const canHide = indexes.length > 0 && !database.inTransaction;
   try {
     if (ignoreConstraints) database.exec("PRAGMA ignore_check_constraints = ON");
@@ -199,7 +206,7 @@ function without<T>(database: Database, indexes: Entry[], action: () => T, ignor
 }
 
 /** The pages of what cannot be read otherwise. */
-function checkPages(database: Database, entry: Entry, places: Places): void {
+function checkPages(database: Open, entry: Entry, places: Places): void {
   const sql = `SELECT pageno FROM dbstat WHERE name = ? AND pagetype = 'corrupted' LIMIT 1`;
   const rows = attempt(() => rowsOf(database, sql, entry.name));
   const [page] = rows?.[0] ?? [];
@@ -215,7 +222,7 @@ function checkPages(database: Database, entry: Entry, places: Places): void {
 }
 
 /** Whether every page is used by something, as `PRAGMA integrity_check` would say. */
-function countPages(database: Database, found: Check): void {
+function countPages(database: Open, found: Check): void {
   const counted = attempt(() => {
     const [[used], [free], [all], [size], [vacuum]] = [
       "SELECT count(*) FROM dbstat",
@@ -240,14 +247,14 @@ function countPages(database: Database, found: Check): void {
 }
 
 /** The modules that SQLite has here. */
-function isVirtualHere(database: Database, entries: Entry[]): Set<string> {
+function isVirtualHere(database: Open, entries: Entry[]): Set<string> {
   if (!entries.some(isVirtual)) return new Set();
   const rows = rowsOf(database, "SELECT name FROM pragma_module_list");
   return new Set(rows.map(([name]) => String(name).toLowerCase()));
 }
 
 function checkVirtual(
-  database: Database,
+  database: Open,
   inspect: Inspect,
   table: Entry,
   places: Places,
@@ -283,7 +290,7 @@ function checkVirtual(
 }
 
 /** Rows that refer to none; of the whole database at once where that could be read and was not too much. */
-function checkForeignKeys(database: Database, whole: Report, entries: Entry[], found: Check): void {
+function checkForeignKeys(database: Open, whole: Report, entries: Entry[], found: Check): void {
   if (whole.foreignKeysRefused === undefined && whole.foreignKeys.length < LIMIT) {
     found.foreignKeys = whole.foreignKeys;
     return;
@@ -307,7 +314,7 @@ function checkForeignKeys(database: Database, whole: Report, entries: Entry[], f
   }
 }
 
-function tentatively(database: Database, action: () => void): void {
+function tentatively(database: Open, action: () => void): void {
   const [begin, end] = database.inTransaction
     ? ["SAVEPOINT pagemark_check", "ROLLBACK TO pagemark_check; RELEASE pagemark_check"]
     : ["BEGIN", "ROLLBACK"];
@@ -320,7 +327,7 @@ function tentatively(database: Database, action: () => void): void {
 }
 
 /** What SQLite lacks for a statement, in its own words; nothing when it takes it. */
-function refusal(database: Database, sql: string): string | undefined {
+function refusal(database: Open, sql: string): string | undefined {
   try {
     database.prepare(sql)[Symbol.dispose]();
     return undefined;
@@ -359,7 +366,7 @@ function isDamage({ sqlite = 0 }: SqlError): boolean {
   return [11, 26].includes(sqlite & 0xff);
 }
 
-function rowsOf(database: Database, sql: string, ...parameters: string[]) {
+function rowsOf(database: Open, sql: string, ...parameters: string[]) {
   const statement = database.prepare(sql);
   try {
     return statement.values(...parameters);

@@ -1,9 +1,10 @@
+import { Backups } from "../backups/backups.ts";
 import { type EngineCore, type EngineDatabase, engineCore, free, translateCoreError } from "../core/index.ts";
+import { dumpMoment } from "../dump/dump.ts";
+import type { DumpOptions } from "../dump/options.ts";
 import { PagemarkError } from "../errors/index.ts";
-import type { BackupOptions, NewBackup } from "../jobs/backup.ts";
-import { Backups } from "../jobs/database.ts";
-import { type DumpOptions, dumpMoment } from "../jobs/dump.ts";
-import type { Moment, PageSource, PinOptions, ReplaceOptions } from "../sources/source.ts";
+import type { BackupOptions, NewBackup } from "../run/backup.ts";
+import type { Moment, PageSource, ReplaceOptions } from "../sources/source.ts";
 import type { Store } from "../stores/store.ts";
 import { runBatch } from "./batch.ts";
 import { check } from "./check.ts";
@@ -21,12 +22,10 @@ import {
   type Text,
 } from "./input.ts";
 import { EngineMoment } from "./moment.ts";
-import { type OpenOptions, settingsOf } from "./options.ts";
+import { type EnginePinOptions, type OpenOptions, settingsOf } from "./options.ts";
 import type { Check, Hold, Imported, State, StateAt } from "./results.ts";
 import { type Parameters, type Row, Statement } from "./statement.ts";
 import { type IntegerOptions, smallest } from "./values.ts";
-
-type EnginePinOptions = Omit<PinOptions, "at"> & { at?: StateAt | undefined };
 
 const UNDO_LEASE_MS = 24 * 3600 * 1000;
 /** What a compacted copy is handed over in, in bytes. */

@@ -1,6 +1,6 @@
+import { checksumIn, lineageIn, txidIn } from "../catalog/record.ts";
 import { translateCoreError } from "../core/index.ts";
 import { SourceError } from "../errors/index.ts";
-import { checksumIn, lineageIn, txidIn } from "../jobs/record.ts";
 import type { Moment, PinOptions, SourceIdentity } from "../sources/source.ts";
 import type { Handle } from "./handle.ts";
 

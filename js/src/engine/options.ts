@@ -1,6 +1,11 @@
 import type { EngineCore, PageStore } from "../core/index.ts";
+import type { PinOptions } from "../sources/source.ts";
 import { checkSizes } from "./input.ts";
+import type { StateAt } from "./results.ts";
 import type { IntegerOptions } from "./values.ts";
+
+/** Which state to pin. */
+export type EnginePinOptions = Omit<PinOptions, "at"> & { at?: StateAt | undefined };
 
 export interface OpenOptions extends IntegerOptions {
   /** Refuses a second open database of this name; backups and messages are under it. */

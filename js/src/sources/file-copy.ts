@@ -1,7 +1,6 @@
 import { TemporaryFile } from "../node/temporary-file.ts";
-import type { OpenDatabase } from "./file-database.ts";
+import type { OpenDatabase, Reader } from "./file-database.ts";
 import { FileMoment, type Pages } from "./file-moment.ts";
-import type { Reader } from "./file-reader.ts";
 
 /** In bytes. */
 const CHUNK = 1 << 20;

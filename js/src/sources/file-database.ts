@@ -94,3 +94,19 @@ export class OpenDatabase {
     }
   }
 }
+
+/**
+ * A connection for read transactions: in WAL mode they hold the log, in rollback mode the file. It opens the file
+ * read-only, and so cannot checkpoint when it is closed either.
+ */
+export interface Reader {
+  /**
+   * Begins a transaction, with a `pause` between two attempts. Throws SOURCE_BUSY when writers keep it out for longer
+   * than the database's timeout.
+   */
+  begin(signal?: AbortSignal, pause?: () => Promise<void>): Promise<void>;
+  /** Ends the transaction, if there is one. */
+  end(): void;
+  /** Ends the transaction and closes. Says whether the lock was there until now. Idempotent. */
+  close(): Promise<boolean>;
+}

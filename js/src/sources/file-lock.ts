@@ -1,9 +1,8 @@
 import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises";
-import type { OpenDatabase } from "./file-database.ts";
+import type { OpenDatabase, Reader } from "./file-database.ts";
 import { changed } from "./file-errors.ts";
 import type { Hold, Pages } from "./file-moment.ts";
 import type { Originals } from "./file-originals.ts";
-import type { Reader } from "./file-reader.ts";
 import { resultCode } from "./file-sqlite.ts";
 
 /** How often to look whether a writer has come. */

@@ -2,8 +2,7 @@ import type { ChildProcessByStdio } from "node:child_process";
 import { basename } from "node:path";
 import type { Interface } from "node:readline";
 import type { Readable, Writable } from "node:stream";
-import type { OpenDatabase } from "./file-database.ts";
-import type { Reader } from "./file-reader.ts";
+import type { OpenDatabase, Reader } from "./file-database.ts";
 import { whenFree } from "./file-sqlite.ts";
 
 /** SQLite's code for a database that it cannot open (https://www.sqlite.org/rescode.html). */

@@ -1,24 +1,8 @@
 import type { DatabaseSync } from "node:sqlite";
-import type { OpenDatabase } from "./file-database.ts";
+import type { OpenDatabase, Reader } from "./file-database.ts";
 import { hasOtherSqlite } from "./file-other-sqlite.ts";
 import { ReaderProcess } from "./file-reader-process.ts";
 import { type Sqlite, sqlite, whenFree } from "./file-sqlite.ts";
-
-/**
- * A connection for read transactions: in WAL mode they hold the log, in rollback mode the file. It opens the file
- * read-only, and so cannot checkpoint when it is closed either.
- */
-export interface Reader {
-  /**
-   * Begins a transaction, with a `pause` between two attempts. Throws SOURCE_BUSY when writers keep it out for longer
-   * than the database's timeout.
-   */
-  begin(signal?: AbortSignal, pause?: () => Promise<void>): Promise<void>;
-  /** Ends the transaction, if there is one. */
-  end(): void;
-  /** Ends the transaction and closes. Says whether the lock was there until now. Idempotent. */
-  close(): Promise<boolean>;
-}
 
 /**
  * Nothing where there is no SQLite to be had.

@@ -3,11 +3,10 @@ import { core } from "../core/index.ts";
 import { SourceError } from "../errors/index.ts";
 import { systemCode } from "../node/errno.ts";
 import { readFully } from "../node/fully.ts";
-import type { OpenDatabase } from "./file-database.ts";
+import type { OpenDatabase, Reader } from "./file-database.ts";
 import { changed, fileError } from "./file-errors.ts";
 import { type Bytes, LockableFile } from "./file-handle.ts";
 import { FileMoment, type Hold, type Overlay, type Pages } from "./file-moment.ts";
-import type { Reader } from "./file-reader.ts";
 import { readWalIndex, type WalIndex } from "./file-wal-index.ts";
 import type { PinOptions } from "./source.ts";
 

@@ -1,13 +1,13 @@
 import { parse } from "node:path";
 import { translateCoreError } from "../core/index.ts";
 import { pinCopy } from "./file-copy.ts";
-import { OpenDatabase } from "./file-database.ts";
+import { OpenDatabase, type Reader } from "./file-database.ts";
 import { changed, fileError } from "./file-errors.ts";
 import { realPath } from "./file-handle.ts";
 import { SharedLock } from "./file-lock.ts";
 import { FileMoment } from "./file-moment.ts";
 import { Originals } from "./file-originals.ts";
-import { openReader, type Reader } from "./file-reader.ts";
+import { openReader } from "./file-reader.ts";
 import { replaceFile } from "./file-replace.ts";
 import { isBusy, resultCode } from "./file-sqlite.ts";
 import { identityOf } from "./file-stamp.ts";

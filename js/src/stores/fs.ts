@@ -3,7 +3,7 @@ import { open, realpath, stat, unlink } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { ObjectMissingError } from "../errors/object-missing-error.ts";
 import { StoreError } from "../errors/store-error.ts";
-import { type Body, consume } from "./body.ts";
+import { type Body, consume } from "../streams/body.ts";
 import { absentOr, failed, notAFolder } from "./fs-errors.ts";
 import { Folders } from "./fs-folders.ts";
 import { describe, listKeys } from "./fs-list.ts";

@@ -1,9 +1,16 @@
 import { ObjectExistsError } from "../errors/object-exists-error.ts";
 import { checkKey } from "./keys.ts";
-import type { Entry } from "./memory.ts";
 import { checkTime } from "./options.ts";
 import type { PutOptions, StoreUploads, UploadState } from "./store.ts";
 import { checkPart, uploadGone } from "./uploads.ts";
+
+/** An object. */
+export interface Entry {
+  bytes: Uint8Array;
+  modified: Date;
+  /** The upload that made it. */
+  upload?: string;
+}
 
 interface State extends UploadState {
   readonly id: string;

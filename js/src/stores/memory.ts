@@ -1,21 +1,13 @@
 import { ObjectExistsError } from "../errors/object-exists-error.ts";
 import { ObjectMissingError } from "../errors/object-missing-error.ts";
-import { type Body, consume } from "./body.ts";
+import { type Body, consume } from "../streams/body.ts";
 import { checkKey, compareKeys } from "./keys.ts";
-import { MemoryUploads } from "./memory-uploads.ts";
+import { type Entry, MemoryUploads } from "./memory-uploads.ts";
 import { byteRange, checkRange, checkTime, pageLimit } from "./options.ts";
 import type { GetOptions, ListOptions, ListPage, PutOptions, Store, StoredObject } from "./store.ts";
 
 /** In bytes. */
 const CHUNK = 256 * 1024;
-
-/** An object. */
-export interface Entry {
-  bytes: Uint8Array;
-  modified: Date;
-  /** The upload that made it. */
-  upload?: string;
-}
 
 /** A store that lives as long as the program: for tests, demonstrations and small things. */
 export function memoryStore(): Store {

@@ -1,7 +1,7 @@
 import { ObjectExistsError } from "../errors/object-exists-error.ts";
 import { ObjectMissingError } from "../errors/object-missing-error.ts";
 import { StoreError } from "../errors/store-error.ts";
-import { type Body, consume } from "./body.ts";
+import { type Body, consume } from "../streams/body.ts";
 import { checkKey, isSegment } from "./keys.ts";
 import { byteRange, checkRange, checkTime, pageLimit } from "./options.ts";
 import type { R2Binding, R2Found, R2FoundBody, R2ListOptions } from "./r2-bucket.ts";

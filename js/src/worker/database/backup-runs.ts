@@ -7,7 +7,7 @@ import {
   type PagemarkError,
   type Store,
 } from "../../entry/workerd.ts";
-import { abortBackup } from "../../jobs/backup-run.ts";
+import { abortBackup } from "../../run/backup-run.ts";
 import type { Home } from "./home.ts";
 import { SavedState } from "./saved-state.ts";
 

@@ -1,5 +1,5 @@
 import { type Backup, type Dialect, type Moment, PagemarkError } from "../../entry/workerd.ts";
-import { momentStream } from "../../jobs/moment-stream.ts";
+import { momentStream } from "../../moments/moment-stream.ts";
 import { type ByteRange, type ByteSpan, spanOf } from "../byte-range.ts";
 import { BOOKMARK, ID } from "./at.ts";
 import type { Home } from "./home.ts";

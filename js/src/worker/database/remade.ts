@@ -1,5 +1,5 @@
 import { free } from "../../core/free.ts";
-import { streamOf } from "../../jobs/stream-of.ts";
+import { streamOf } from "../../streams/streams.ts";
 import type { ByteRange, ByteSpan } from "../byte-range.ts";
 import { type Download, spanIn } from "./downloads.ts";
 

@@ -1,6 +1,6 @@
 import { PagemarkError } from "../../errors/index.ts";
-import { streamOf } from "../../jobs/stream-of.ts";
 import { r2 } from "../../stores/r2.ts";
+import { streamOf } from "../../streams/streams.ts";
 import type { JobHost, Told } from "./exports.ts";
 import type { JobRow, JobTable } from "./job-table.ts";
 import type { Answer } from "./machine.ts";

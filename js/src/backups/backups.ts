@@ -1,0 +1,257 @@
+import { History, type Link, type Listed } from "../catalog/history.ts";
+import { KnownHistory } from "../catalog/known-history.ts";
+import { type Backup, toBackup } from "../catalog/record.ts";
+import { discard, removalKeys } from "../catalog/removal.ts";
+import { core, translateCoreError, translating } from "../core/index.ts";
+import { dumpMoment } from "../dump/dump.ts";
+import type { DumpOptions } from "../dump/options.ts";
+import { PagemarkError } from "../errors/index.ts";
+import { snapshotFile } from "../moments/snapshot-file.ts";
+import { readTables, type Table } from "../moments/tables.ts";
+import { type BackupOptions, backUp, type NewBackup } from "../run/backup.ts";
+import type { Moment, PageSource } from "../sources/source.ts";
+import { type Compared, findDifferences } from "../stored/differences.ts";
+import { isLostFingerprint, PreviousStates } from "../stored/page-states.ts";
+import { openProvedMoment } from "../stored/proved-moment.ts";
+import { historyFor, planRestore, type RestorePlan, restoreStream } from "../stored/restore.ts";
+import { StoredPages } from "../stored/stored-pages.ts";
+import type { Store } from "../stores/store.ts";
+import type { JobOptions } from "../streams/progress.ts";
+import { drain } from "../streams/streams.ts";
+import { type DownloadOptions, warningOfDamage } from "./damaged-tables.ts";
+import { type CompareOptions, comparePages, type Preview } from "./preview.ts";
+import { type Verification, type VerifyOptions, verify } from "./verify.ts";
+
+/** A moment: a backup's id (or the first eight digits or more of it), a bookmark, a TXID, a time, or an age such as `-1h`. */
+export type At = string | Date;
+
+export interface Shown {
+  backup: Backup;
+  /** The backups it is made of, oldest first; the last is itself. */
+  chain: Backup[];
+  tables: Table[];
+}
+
+/** The backups of one database. */
+export class Backups {
+  readonly name: string;
+  readonly store: Store;
+  readonly #folder: string;
+  readonly #known = new KnownHistory();
+
+  /** @throws PagemarkError `NAME_INVALID` */
+  static async open(name: string, store: Store): Promise<Backups> {
+    const { nameToSegment } = await core();
+    return translating(name, async () => new Backups(name, store, nameToSegment(name)));
+  }
+
+  private constructor(name: string, store: Store, folder: string) {
+    this.name = name;
+    this.store = store;
+    this.#folder = folder;
+  }
+
+  /** Backs `source` up; `safety` when a restore is about to replace it. */
+  create(source: PageSource, options?: BackupOptions, safety = false): Promise<NewBackup> {
+    const { name, store } = this;
+    return backUp({ source, store, name, folder: this.#folder, safety, known: this.#known }, options);
+  }
+
+  /** Every backup, newest first; one whose record is damaged is listed as such. */
+  list(options?: { signal?: AbortSignal }): Promise<Backup[]> {
+    return translating(this.name, async () => {
+      const history = await History.load(this.store, this.#folder, "all", options?.signal);
+      history.checkKind();
+      return history.list().map(toListed).reverse();
+    });
+  }
+
+  /** The backup that `at` means, the newest unless given. */
+  find(at?: At, options?: { signal?: AbortSignal | undefined }): Promise<Backup> {
+    return translating(this.name, async () => {
+      const wanted = formatAt(at);
+      const history = await historyFor(this.store, this.#folder, wanted, options?.signal);
+      return toBackup(history.find(wanted));
+    });
+  }
+
+  /**
+   * The database as it was, as a SQLite file; `note` says what else was found. The stream ends without an error only if every object and the
+   * database's checksum were right.
+   */
+  download(
+    at?: At,
+    options: DownloadOptions = {},
+  ): Promise<{ body: ReadableStream<Uint8Array>; backup?: Backup; note?: string }> {
+    return translating(this.name, async () => {
+      const plan = await planRestore(this.store, this.#folder, formatAt(at), options.signal);
+      const body = warningOfDamage(restoreStream(this.store, plan, options), this.store, plan, options);
+      const { record, note } = plan;
+      return { body, ...(record && { backup: toBackup(record) }), ...(note && { note }) };
+    });
+  }
+
+  /** What is in a backup; reads only the pages that say so, and the fingerprints that prove them. */
+  show(at?: At, options?: { signal?: AbortSignal }): Promise<Shown> {
+    return translating(this.name, async () => {
+      const plan = await planRestore(this.store, this.#folder, formatAt(at), options?.signal);
+      const { record, history } = plan;
+      if (!record || !history) {
+        const message = "a folder that Litestream wrote has no records to show; restore or verify it";
+        throw new PagemarkError("BACKUP_UNKNOWN", message);
+      }
+      const chain = history.chain(record).map(({ record }) => toBackup(record));
+      const pages = await StoredPages.open(this.store, plan, options?.signal);
+      try {
+        const tables = await readTables((pgno) => pages.read(pgno, options?.signal), record.pageCount, false);
+        await provePages(this.store, pages, history.fingerprints(record), plan, options?.signal);
+        return { backup: toBackup(record), chain, tables };
+      } finally {
+        pages.close();
+      }
+    });
+  }
+
+  /** A backup as SQL, read from the store page by page: nothing is restored first. */
+  dump(at?: At, options: DumpOptions = {}): Promise<ReadableStream<Uint8Array>> {
+    return translating(this.name, async () => {
+      const plan = await planRestore(this.store, this.#folder, formatAt(at), options.signal);
+      const moment = await openProvedMoment(this.store, plan, options.signal);
+      return dumpMoment(moment, this.name, options);
+    });
+  }
+
+  /** The pages of a backup, read from the store as they are asked for, and proved one by one. Release it at the end. */
+  pages(at?: At, options: { signal?: AbortSignal } = {}): Promise<Moment & { backup?: Backup }> {
+    return translating(this.name, async () => {
+      const plan = await planRestore(this.store, this.#folder, formatAt(at), options.signal);
+      const moment = await openProvedMoment(this.store, plan, options.signal);
+      return plan.record ? Object.assign(moment, { backup: toBackup(plan.record) }) : moment;
+    });
+  }
+
+  /** A backup as one LTX file, whatever chain it is stored as. */
+  async snapshot(at?: At, options?: { signal?: AbortSignal }): Promise<ReadableStream<Uint8Array>> {
+    const { txid, createdAt } = await this.find(at, options);
+    return snapshotFile(await this.pages(txid, options), txid, Date.parse(createdAt));
+  }
+
+  /**
+   * The keys of all that belongs to these backups, to be deleted in that order; see {@link removalKeys}.
+   *
+   * @throws PagemarkError `BACKUP_UNKNOWN`, `BACKUP_NEEDED`
+   */
+  removalKeys(ids: ReadonlySet<string>): Promise<string[]> {
+    return translating(this.name, () => removalKeys(this.store, this.#folder, ids));
+  }
+
+  /** Removes a backup that was just made, and of which there is no need after all, unless another was made on top of it. */
+  async takeBack({ id }: Backup): Promise<void> {
+    const keys = await this.removalKeys(new Set([id])).catch(() => []);
+    await discard(this.store, keys);
+  }
+
+  /**
+   * The pages of `file` whose fingerprints are not those recorded with the backup, ascending: none in what a restore
+   * gave. Nothing when no fingerprints were recorded, as by Litestream.
+   */
+  differences(file: Compared, at?: At, options: JobOptions = {}): Promise<number[] | undefined> {
+    return translating(this.name, async () => {
+      const { signal } = options;
+      const { record, history } = await planRestore(this.store, this.#folder, formatAt(at), signal);
+      if (!record || !history) return undefined;
+      const states = await PreviousStates.open(this.store, history.fingerprints(record), signal);
+      try {
+        return await findDifferences(file, states, options);
+      } finally {
+        await states.close();
+      }
+    });
+  }
+
+  /** What a restore to `at` would do to the tables of `now`, the database as it is; of none, where there is none yet. */
+  preview(now: Moment | undefined, at?: At, options: CompareOptions = {}): Promise<Preview> {
+    return translating(this.name, async () => {
+      const { signal } = options;
+      const plan = await planRestore(this.store, this.#folder, formatAt(at), signal);
+      const then = await openProvedMoment(this.store, plan, signal);
+      let states: PreviousStates | undefined;
+      try {
+        states = await this.#statesOf(plan, signal);
+        const compared = await comparePages(now, then, states, options);
+        return { ...(plan.record && { backup: toBackup(plan.record) }), ...compared };
+      } finally {
+        await states?.close();
+        await then.release();
+      }
+    });
+  }
+
+  /** The fingerprints of a backup's pages; nothing where there are none, or no more. */
+  async #statesOf(
+    { record, history }: RestorePlan,
+    signal?: AbortSignal,
+  ): Promise<PreviousStates | undefined> {
+    if (!record || !history) return undefined;
+    const links = history.fingerprints(record);
+    try {
+      return await PreviousStates.open(this.store, links, signal);
+    } catch (error) {
+      if (isLostFingerprint(translateCoreError(error), links)) return undefined;
+      throw error;
+    }
+  }
+
+  /** Proves what is stored; see {@link Verification}. */
+  verify(options: Omit<VerifyOptions, "at"> & { at?: At } = {}): Promise<Verification> {
+    const { at, ...rest } = options;
+    return translating(this.name, () =>
+      verify(this.store, this.#folder, at === undefined ? rest : { ...rest, at: formatAt(at) }),
+    );
+  }
+}
+
+/** By the fingerprints; where those are lost, by reading the whole chain as a restore does. */
+async function provePages(
+  store: Store,
+  pages: StoredPages,
+  links: Link[],
+  plan: RestorePlan,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  let states: PreviousStates | undefined;
+  try {
+    states = await PreviousStates.open(store, links, signal);
+    await pages.prove(states);
+  } catch (error) {
+    if (!isLostFingerprint(translateCoreError(error), links)) throw error;
+    await drain(restoreStream(store, plan, { signal }));
+  } finally {
+    await states?.close();
+  }
+}
+
+function toListed(entry: Listed): Backup {
+  if ("record" in entry) return toBackup(entry.record);
+  const unknown = {
+    id: "",
+    bookmark: "",
+    createdAt: "",
+    kind: "full",
+    taken: "start",
+    safety: false,
+  } as const;
+  const zero = { tables: 0, size: 0, storedSize: 0, pageSize: 0, pageCount: 0, changedPages: 0 };
+  return { ...unknown, ...zero, txid: entry.first, state: "damaged", error: entry.damage };
+}
+
+/** A time as text: the core compares with the microseconds that records have. */
+function formatAt(at: At | undefined): string {
+  if (at instanceof Date && Number.isFinite(at.getTime())) return at.toISOString();
+  const text = at ?? "";
+  if (typeof text === "string") return text;
+  throw new PagemarkError(
+    "USAGE",
+    `at must be text or a valid Date, not ${Array.isArray(text) ? "a list" : typeof text}`,
+  );
+}

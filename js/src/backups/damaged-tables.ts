@@ -1,0 +1,66 @@
+import { translateCoreError } from "../core/index.ts";
+import { PageHeads, withHeads } from "../moments/page-heads.ts";
+import { readTables, type Table } from "../moments/tables.ts";
+import type { RestorePlan } from "../stored/restore.ts";
+import { StoredPages } from "../stored/stored-pages.ts";
+import type { Store } from "../stores/store.ts";
+import type { JobOptions } from "../streams/progress.ts";
+import { endingWith } from "../streams/streams.ts";
+
+export interface DownloadOptions extends JobOptions {
+  /**
+   * Called before the stream ends, once for each table with a damaged page: the database had it when it was backed up, and
+   * what the backup holds is given all the same. With it, some pages are read from the store a second time.
+   */
+  onWarning?: ((message: string) => void) | undefined;
+}
+
+/** `body`, the database of `plan`; what is damaged in it is said to `onWarning`. */
+export function warningOfDamage(
+  body: ReadableStream<Uint8Array>,
+  store: Store,
+  plan: RestorePlan,
+  { signal, onWarning }: DownloadOptions,
+): ReadableStream<Uint8Array> {
+  if (!onWarning) return body;
+  const heads = new PageHeads();
+  return endingWith(heads.watch(body), async () => {
+    const warnings = await storedDamage(store, plan, heads, signal);
+    for (const warning of warnings) onWarning(warning);
+  });
+}
+
+/** A line for each table that has a damaged page. */
+export function damageIn(tables: Table[]): string[] {
+  return tables
+    .filter(({ damagedPage }) => damagedPage !== undefined)
+    .map(
+      ({ name, damagedPage }) =>
+        `table ${JSON.stringify(name)} has a damaged page (page ${damagedPage}), as it had when it was backed up`,
+    );
+}
+
+/** The pages are those that were backed up: that they cannot be read as tables undoes nothing. */
+export function unlisted(error: unknown, name: string): string {
+  return `its tables could not be listed: ${(translateCoreError(error, name) as Error).message}`;
+}
+
+async function storedDamage(
+  store: Store,
+  plan: RestorePlan,
+  heads: PageHeads,
+  signal: AbortSignal | undefined,
+): Promise<string[]> {
+  let pages: StoredPages | undefined;
+  try {
+    const stored = await StoredPages.open(store, plan, signal);
+    pages = stored;
+    const read = await withHeads((pgno) => stored.read(pgno, signal), heads, heads.pageCount);
+    return damageIn(await readTables(read, heads.pageCount, true));
+  } catch (error) {
+    signal?.throwIfAborted();
+    return [unlisted(error, plan.record?.name ?? "the database")];
+  } finally {
+    pages?.close();
+  }
+}

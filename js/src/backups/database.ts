@@ -1,0 +1,163 @@
+import type { Backup } from "../catalog/record.ts";
+import { dumpSource } from "../dump/dump.ts";
+import type { DumpOptions } from "../dump/options.ts";
+import { PagemarkError } from "../errors/index.ts";
+import type { BackupOptions, NewBackup } from "../run/backup.ts";
+import { type PagemarkOptions, subjectOf } from "../run/subject.ts";
+import type { PageSource } from "../sources/source.ts";
+import type { Store } from "../stores/store.ts";
+import { endingWith } from "../streams/streams.ts";
+import { type At, Backups, type Shown } from "./backups.ts";
+import type { DownloadOptions } from "./damaged-tables.ts";
+import type { CompareOptions, Preview } from "./preview.ts";
+import type { Verification, VerifyOptions } from "./verify.ts";
+
+export interface RestoreOptions extends DownloadOptions {
+  /** The newest backup unless given. */
+  at?: At;
+  /** Whether to back the database up first, so that the restore can be undone; true unless given. */
+  safety?: boolean;
+}
+
+export interface Restored {
+  /** The backup that is in place now; missing when it came from a folder that Litestream wrote. */
+  backup?: Backup;
+  /** Restoring this bookmark undoes the restore; missing when there was no database, or no safety backup was wanted. */
+  undo?: string;
+  /** What a user should know of the folder it came from. */
+  note?: string;
+}
+
+/** A database together with its backups. */
+export class Database {
+  readonly source: PageSource;
+  readonly name: string;
+  readonly store: Store;
+  #opened: Backups | undefined;
+
+  constructor(source: PageSource, name: string, store: Store) {
+    this.source = source;
+    this.name = name;
+    this.store = store;
+  }
+
+  /** Makes a backup: incremental when it can be. */
+  async backup(options?: BackupOptions): Promise<NewBackup> {
+    return (await this.#backups()).create(this.source, options);
+  }
+
+  /** Every backup, newest first. */
+  async *backups(options?: { signal?: AbortSignal }): AsyncGenerator<Backup, void, void> {
+    yield* await (await this.#backups()).list(options);
+  }
+
+  /** The bookmark of the backup that `at` means, the newest unless given. */
+  async bookmark(at?: At, options?: { signal?: AbortSignal }): Promise<string> {
+    return (await (await this.#backups()).find(at, options)).bookmark;
+  }
+
+  /** A backup as a SQLite file; see {@link Backups.download}. */
+  async download(at?: At, options?: DownloadOptions): Promise<ReadableStream<Uint8Array>> {
+    return (await (await this.#backups()).download(at, options)).body;
+  }
+
+  /**
+   * The database as SQL: as it is now, or with `at` as it was backed up, which is not restored for that.
+   *
+   * @throws PagemarkError `TABLE_UNKNOWN` from the stream when a table that was asked for is not there
+   */
+  async dump(options: DumpOptions & { at?: At } = {}): Promise<ReadableStream<Uint8Array>> {
+    const { at, ...rest } = options;
+    return at === undefined ? dumpSource(this.source, rest) : (await this.#backups()).dump(at, rest);
+  }
+
+  /** What is in a backup. */
+  async show(at?: At, options?: { signal?: AbortSignal }): Promise<Shown> {
+    return (await this.#backups()).show(at, options);
+  }
+
+  async verify(options?: Omit<VerifyOptions, "at"> & { at?: At }): Promise<Verification> {
+    return (await this.#backups()).verify(options);
+  }
+
+  /** What {@link Database.restore} would do to each table: its contents are compared, and nothing is changed. */
+  async preview({ at, ...options }: CompareOptions & { at?: At } = {}): Promise<Preview> {
+    const backups = await this.#backups();
+    const now = await this.source.pin({ signal: options.signal }).catch(nothingYet);
+    try {
+      return await backups.preview(now, at, options);
+    } finally {
+      await now?.release();
+    }
+  }
+
+  /**
+   * Puts a backup in the place of the database, after backing that up. A crash leaves the old database or the new.
+   *
+   * @throws SourceError `SOURCE_IN_USE` when another process has the database open
+   */
+  async restore(options: RestoreOptions = {}): Promise<Restored> {
+    const { at, safety = true, ...rest } = options;
+    const { signal } = rest;
+    if (!this.source.replace) {
+      const message = `${this.source.name} can only be read; download the backup instead`;
+      throw new PagemarkError("SOURCE_READ_ONLY", message);
+    }
+    const backups = await this.#backups();
+    const wanted = await backups.download(at, rest);
+    let before: NewBackup | undefined;
+    // As late as can be: what the database holds then, and only if all that replaces it was written.
+    const body = endingWith(wanted.body, async () => {
+      if (safety) before = await this.#safetyBackup(backups, signal);
+    });
+    try {
+      await this.source.replace(body, { signal, ownsChunks: true });
+    } catch (error) {
+      if (before && isRefusal(error, signal)) await backups.takeBack(before);
+      throw error;
+    }
+    const { backup, note } = wanted;
+    return { ...(note && { note }), ...(backup && { backup }), ...(before && { undo: before.bookmark }) };
+  }
+
+  async #safetyBackup(backups: Backups, signal: AbortSignal | undefined): Promise<NewBackup | undefined> {
+    try {
+      return await backups.create(this.source, { signal }, true);
+    } catch (error) {
+      // Nothing to undo.
+      return nothingYet(error);
+    }
+  }
+
+  async #backups(): Promise<Backups> {
+    this.#opened ??= await Backups.open(this.name, this.store);
+    return this.#opened;
+  }
+}
+
+/** Whether the database that was to be replaced is certainly still there. */
+function isRefusal(error: unknown, signal: AbortSignal | undefined): boolean {
+  if (signal?.aborted && error === signal.reason) return true;
+  return error instanceof PagemarkError && error.code === "SOURCE_IN_USE";
+}
+
+/** Nothing when there is no database yet, or else the error. */
+function nothingYet(error: unknown): undefined {
+  const { code } = error as { code?: string };
+  if (code !== "SOURCE_MISSING" && code !== "DATABASE_EMPTY") throw error;
+}
+
+/**
+ * A database and its backups.
+ *
+ * @example
+ * ```ts
+ * import { file, fs, pagemark } from "pagemark";
+ * const db = pagemark(file("app.db"), { store: fs("./backups") });
+ * const backup = await db.backup();
+ * ```
+ */
+export function pagemark(source: PageSource, options: PagemarkOptions): Database {
+  const { name, store } = subjectOf("pagemark", source, options);
+  return new Database(source, name, store);
+}

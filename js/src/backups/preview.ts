@@ -1,0 +1,132 @@
+import type { Backup } from "../catalog/record.ts";
+import { type Core, core, translateCoreError } from "../core/index.ts";
+import { pagesPerBatch } from "../moments/page-runs.ts";
+import type { Moment } from "../sources/source.ts";
+import type { PreviousStates } from "../stored/page-states.ts";
+import type { JobOptions } from "../streams/progress.ts";
+
+/** What a restore would do to a table. */
+export interface TableChange {
+  name: string;
+  /** `vanish`: only the database has it; `come`: only the backup has it; `changed`: its rows or its definition differ, or may. */
+  change: "vanish" | "come" | "changed" | "unchanged";
+  /** `null` where it has none of its own (a virtual table), or they could not be counted. */
+  rowsNow: number | null;
+  rowsThen: number | null;
+  /** How the rows of a table that both have differ; `null` where to find out would mean reading too much. */
+  rows: RowChanges | null;
+  /** Whether it is defined in other words. */
+  redefined: boolean;
+}
+
+export interface RowChanges {
+  /** Rows that only the backup has. */
+  back: number;
+  /** Rows that only the database has. */
+  gone: number;
+  /** Rows of the same rowid with other values; of a table WITHOUT ROWID these count as `back` and `gone`. */
+  updated: number;
+}
+
+/** What a restore of a backup would change. */
+export interface Preview {
+  /** Missing for a folder that Litestream wrote. */
+  backup?: Backup;
+  /** Whether contents were compared: else every table that both have is `changed`. */
+  compared: boolean;
+  /** Those that vanish first, then those that come back, change and stay. */
+  tables: TableChange[];
+  /** Why the database as it is now could not be read: all of it is replaced. */
+  unreadable?: string;
+}
+
+export interface CompareOptions extends JobOptions {
+  /** Databases larger than this are not compared, in bytes; all are unless given. */
+  most?: number;
+  /** About so many bytes are read to compare rows one by one; 256 MiB unless given. */
+  budget?: number;
+  /** Called before each read: lets others have their turn. */
+  pause?: () => Promise<unknown>;
+}
+
+type Comparison = InstanceType<Core["Comparison"]>;
+
+const BUDGET = 256 << 20;
+
+/** Compares what is there `now`, if anything, with what was `then`. Without `states` of that all of it is read. */
+export async function comparePages(
+  now: Moment | undefined,
+  then: Moment,
+  states: PreviousStates | undefined,
+  options: CompareOptions,
+): Promise<Omit<Preview, "backup">> {
+  const { most = Number.POSITIVE_INFINITY, budget = BUDGET } = options;
+  const { Comparison } = await core();
+  const first = now && (await readPages(now, 1, 1, options));
+  const comparison = new Comparison(
+    first,
+    now?.pageCount ?? 0,
+    await readPages(then, 1, 1, options),
+    then.pageCount,
+    budget,
+  );
+  try {
+    const compared = now === undefined || now.pageSize * now.pageCount <= most;
+    if (now && compared) await digest(comparison, now, then, states, options);
+    for (let asked = comparison.poll(); asked; asked = comparison.poll()) {
+      const [side = 0, ...runs] = asked;
+      const moment = side === 0 && now ? now : then;
+      for (let at = 0; at < runs.length; at += 2) {
+        const [first = 1, count = 0] = runs.slice(at, at + 2);
+        comparison.feed(side, first, await readPages(moment, first, count, options));
+      }
+    }
+    return { compared, tables: JSON.parse(comparison.tables()) };
+  } catch (error) {
+    const translated = translateCoreError(error);
+    const isCores = translated !== error;
+    if (!now || !isCores || !comparison.isAboutNow) throw translated;
+    const { message } = translated as Error;
+    return { ...(await comparePages(undefined, then, states, options)), unreadable: message };
+  } finally {
+    comparison.free();
+  }
+}
+
+/** Finds out which pages differ. */
+async function digest(
+  comparison: Comparison,
+  now: Moment,
+  then: Moment,
+  states: PreviousStates | undefined,
+  options: CompareOptions,
+): Promise<void> {
+  const { pageSize, pageCount } = now;
+  const perBatch = pagesPerBatch(pageSize);
+  const buffer = new Uint8Array(Math.min(perBatch, pageCount) * pageSize);
+  for (let first = 1; first <= pageCount; first += perBatch) {
+    const count = Math.min(perBatch, pageCount - first + 1);
+    const pages = buffer.subarray(0, count * pageSize);
+    await options.pause?.();
+    await now.read(first, pages, options.signal);
+    // Beyond its end the backup has none.
+    const both = Math.max(0, Math.min(count, then.pageCount - first + 1));
+    if (!comparison.sharesPages || both === 0) comparison.digest(first, pages, new Uint8Array());
+    else if (states) comparison.digest(first, pages, await states.next(both));
+    else comparison.digestPages(first, pages, await readPages(then, first, both, options));
+    const done = first + count - 1;
+    options.onProgress?.({ phase: "compare", done, total: pageCount, bytes: done * pageSize });
+  }
+}
+
+async function readPages(
+  moment: Moment,
+  first: number,
+  count: number,
+  { signal, pause }: CompareOptions,
+): Promise<Uint8Array> {
+  await pause?.();
+  const pages = new Uint8Array(count * moment.pageSize);
+  await moment.read(first, pages, signal);
+  return pages;
+}

@@ -1,0 +1,126 @@
+// What a runtime has of its own: where its wasm is, and what it does on other threads.
+import type { PageFiles } from "./page-files.ts";
+import type { Wasm } from "./start.ts";
+
+/** What a runtime has of its own. Set once, by its file in `entry/`. */
+export interface Platform {
+  /** Finds the wasm. */
+  wasm(): Promise<Wasm>;
+  /** Finds the wasm that makes SQL. */
+  dumpWasm(): Promise<Wasm>;
+  /** A SHA-256 faster than the core's, which works in steps. */
+  sha256?(): Hasher;
+  /** Packs pages on several threads, of low priority unless in a hurry. */
+  packPool?(pageSize: number, hurry: boolean): PackPool;
+  /** Decodes a chain of so many files on another thread; nothing where there is none to be had. */
+  restorer?(files: number): Promise<Restorer | undefined>;
+  /** Writes parts of a dump on another thread, if there is a core for it. */
+  dumpHelper?(request: DumpRequest): DumpHelper | undefined;
+}
+
+let platform: Platform | undefined;
+
+/** Names the runtime. */
+export function usePlatform(runtime: Platform): void {
+  platform ??= runtime;
+}
+
+export function currentPlatform(): Platform {
+  if (!platform) throw new Error("pagemark was imported past its entry points: import it as 'pagemark'");
+  return platform;
+}
+
+/** SHA-256 in steps. */
+export interface Hasher {
+  update(bytes: Uint8Array): void;
+  /** 64 hex digits; call it once. */
+  digest(): string;
+}
+
+/** A run of whole pages that follow each other. */
+export interface PageRun {
+  /** Number of its first page. */
+  first: number;
+  count: number;
+}
+
+/** Pages to pack: the runs' pages one after the other. */
+export interface PackRequest {
+  runs: PageRun[];
+  /** The pages of all runs. May share its memory with workers (`SharedArrayBuffer`). */
+  pages: Uint8Array;
+  /** The pages' states at the last backup, 24 bytes a page; pages that are as they were are left out. */
+  previous?: Uint8Array;
+}
+
+/** Pages packed: the frames for the LTX file, and all else the core's `Writer` must know of them. */
+export interface PackResult {
+  frames: Uint8Array;
+  summary: Uint8Array;
+}
+
+/** Packs batches of pages, several at a time where the runtime has threads. */
+export interface PackPool {
+  /** How many batches to keep under way. */
+  readonly concurrency: number;
+  /** How large they are best, in bytes of pages. */
+  readonly batch: number;
+  /** Memory for one batch's pages, which `pack` reads without copying where it can. */
+  buffer(bytes: number): Uint8Array;
+  pack(request: PackRequest): Promise<PackResult>;
+  close(): Promise<void>;
+}
+
+/** What a restore needs or gives next. */
+export type RestoreStep =
+  /** Feed this file. `spare` is memory of a chunk that was fed before, to read the next one into. */
+  | { kind: "need"; file: number; spare?: ArrayBuffer | undefined }
+  /** The next bytes of the database file, the caller's from now on. */
+  | { kind: "output"; bytes: Uint8Array }
+  /** All of it was given, and this is its database checksum: 16 hex digits. */
+  | { kind: "end"; checksum: string };
+
+/** Decodes a chain of LTX files to the database file, on another thread where the runtime has one. */
+export interface Restorer {
+  /** How many chunks of a file it may hold at a time. */
+  readonly ahead: number;
+  /** What comes next. @throws as the core does, after which {@link current} tells in which file. */
+  next(): Promise<RestoreStep>;
+  /**
+   * The next bytes of a file; none mean that it ends. With `mayTake` they are the restorer's from then on, otherwise
+   * they stay as they are until the call is over.
+   */
+  feed(file: number, bytes: Uint8Array, mayTake: boolean): void;
+  /** The file that was fed last. */
+  readonly current: number;
+  close(): Promise<void>;
+}
+
+/** Which dump is to be helped: what its `Dump` was made of. */
+export interface DumpRequest {
+  files: PageFiles;
+  dialect: string;
+  tables: string[];
+  noData: boolean;
+  noSchema: boolean;
+}
+
+/** A part of a dump's rows, written. */
+export interface WrittenPart {
+  /** Its SQL, in memory that is used again: see {@link DumpHelper.reuse}. */
+  text: Uint8Array<ArrayBuffer>;
+  /** What `Dump.paste` is to know of it. */
+  outcome: Uint32Array;
+}
+
+/** Writes parts of a dump on a thread of its own. */
+export interface DumpHelper {
+  /** Whether it takes another part. */
+  readonly isFree: boolean;
+  /** Writes what `Dump.give` gave away. Never fails: what cannot be written has an outcome that says so. */
+  write(part: Uint8Array): Promise<WrittenPart>;
+  /** A text is of no use any more. */
+  reuse(text: Uint8Array<ArrayBuffer>): void;
+  /** Ends the thread. Parts under way come back unwritten. Idempotent. */
+  close(): Promise<void>;
+}

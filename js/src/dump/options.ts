@@ -1,0 +1,36 @@
+import type { JobOptions } from "../streams/progress.ts";
+
+/**
+ * Where SQL is meant to go.
+ *
+ * - `sqlite`: any `sqlite3` of the last five years. Nothing is lost.
+ * - `d1`: D1 and Durable Objects.
+ * - `sqlite3-cli-3.40`, `sqlite3-cli-3.54`: byte for byte what that version of the sqlite3 shell prints for `.dump`,
+ *   with all that it loses; `sqlite3-cli` is the newer one.
+ */
+export type Dialect = (typeof DIALECTS)[number];
+
+export const DIALECTS = ["sqlite", "d1", "sqlite3-cli", "sqlite3-cli-3.40", "sqlite3-cli-3.54"] as const;
+
+export interface DumpOptions extends JobOptions {
+  /** `sqlite` unless given. */
+  dialect?: Dialect | undefined;
+  /** Only these tables, with their indexes, triggers and sequences, and these views; everything when it is empty. */
+  tables?: string[] | undefined;
+  /** No rows. With `noSchema` too, what is left are the statements around them. */
+  noData?: boolean | undefined;
+  /** Begins with `DROP … IF EXISTS` for whatever it makes, so that it can be loaded over what is there. */
+  drop?: boolean | undefined;
+  /** Only rows. */
+  noSchema?: boolean | undefined;
+  /**
+   * Gives what is left of a damaged database, and warns of what was left out: rows of pages that nothing points to go into
+   * the table that they are of, or into `lost_and_found`. Reads everything three times. See `damagedFile` for files whose
+   * header is damaged.
+   */
+  salvage?: boolean | undefined;
+  /** With `salvage`: looks for lost rows in free pages, too. What they hold was deleted, mostly. */
+  freePages?: boolean | undefined;
+  /** Called once for each thing that the SQL does not carry, before the stream ends. */
+  onWarning?: ((message: string) => void) | undefined;
+}

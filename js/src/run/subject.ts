@@ -1,0 +1,40 @@
+import type { KnownHistory } from "../catalog/known-history.ts";
+import { PagemarkError } from "../errors/index.ts";
+import type { PageSource } from "../sources/source.ts";
+import type { Store } from "../stores/store.ts";
+
+export interface PagemarkOptions {
+  /** Where backups go. */
+  store: Store;
+  /** The database's name in the store; the source's own unless given. */
+  name?: string;
+}
+
+/** What a job works on. */
+export interface Subject {
+  /** Whether a restore makes the backup, of what it is about to replace. */
+  safety: boolean;
+  source: PageSource;
+  store: Store;
+  /** The database's name. */
+  name: string;
+  /** Its folder in the store. */
+  folder: string;
+  /** Who makes one backup after the other remembers what there is. */
+  known?: KnownHistory;
+}
+
+/** What is backed up, and to where; callers without types may have passed anything. */
+export function subjectOf(
+  caller: string,
+  source: PageSource,
+  options: PagemarkOptions | undefined,
+): { source: PageSource; store: Store; name: string } {
+  if (typeof source?.pin !== "function" || typeof options?.store?.list !== "function") {
+    const message = `${caller}(source, { store }) needs both: file("app.db") and fs("./backups"), say`;
+    throw new PagemarkError("USAGE", message);
+  }
+  const { store, name = source.name } = options;
+  if (typeof name !== "string") throw new PagemarkError("USAGE", `name must be text, not ${name}`);
+  return { source, store, name };
+}

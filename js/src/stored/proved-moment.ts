@@ -1,0 +1,46 @@
+import { translateCoreError } from "../core/index.ts";
+import type { Moment } from "../sources/source.ts";
+import type { Store } from "../stores/store.ts";
+import { drain } from "../streams/streams.ts";
+import { PageProof } from "./page-proof.ts";
+import { isLostFingerprint, PreviousStates } from "./page-states.ts";
+import { type RestorePlan, restoreStream } from "./restore.ts";
+import { openStoredMoment } from "./stored-moment.ts";
+
+/**
+ * The pages of a stored backup, each proved: part of a stored file has no checksum of its own. Where there are no
+ * fingerprints, or no more, the whole chain is read once as a restore reads it.
+ */
+export async function openProvedMoment(
+  store: Store,
+  plan: RestorePlan,
+  signal?: AbortSignal,
+): Promise<Moment> {
+  const proof = await loadProof(store, plan, signal);
+  if (!proof) await drain(restoreStream(store, plan, { signal }));
+  try {
+    return await openStoredMoment(store, plan, { signal, proof });
+  } catch (error) {
+    proof?.free();
+    throw error;
+  }
+}
+
+async function loadProof(
+  store: Store,
+  { record, history }: RestorePlan,
+  signal: AbortSignal | undefined,
+): Promise<PageProof | undefined> {
+  if (!record || !history) return undefined;
+  const links = history.fingerprints(record);
+  let states: PreviousStates | undefined;
+  try {
+    states = await PreviousStates.open(store, links, signal);
+    return await PageProof.load(states, record.pageSize);
+  } catch (error) {
+    if (!isLostFingerprint(translateCoreError(error), links)) throw error;
+    return undefined;
+  } finally {
+    await states?.close();
+  }
+}

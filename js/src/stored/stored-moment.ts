@@ -1,0 +1,96 @@
+import { SourceError } from "../errors/index.ts";
+import { damaged } from "../objects/object-reader.ts";
+import type { Moment } from "../sources/source.ts";
+import type { Store } from "../stores/store.ts";
+import { ChainIndex, type Frame } from "./chain-index.ts";
+import { FrameReader } from "./frame-reader.ts";
+import type { PageProof } from "./page-proof.ts";
+import type { RestorePlan } from "./restore.ts";
+
+export interface StoredMomentOptions {
+  /** For opening, and for reads that are given none. */
+  signal?: AbortSignal | undefined;
+  /** Proves every page as it is read. Without, only damage that keeps a page from being unpacked is noticed. */
+  proof?: PageProof | undefined;
+}
+
+/** The page that holds this byte has no data, and is in no file. */
+const LOCK_BYTE = 2 ** 30;
+
+/**
+ * The pages of a stored backup, read from where they lie: nothing is restored for it.
+ *
+ * Pages that are read in roughly ascending order come about a MiB a request. Of a file whose pages are all replaced by
+ * newer ones, only the index is read. What that takes in memory, {@link ChainIndex} and {@link FrameReader} say.
+ *
+ * @throws DamageError also from reads; it names the object that is damaged, or the page that none holds
+ */
+export async function openStoredMoment(
+  store: Store,
+  plan: RestorePlan,
+  options: StoredMomentOptions = {},
+): Promise<Moment> {
+  options.signal?.throwIfAborted();
+  const chain = await ChainIndex.open(store, plan, options.signal);
+  return new StoredMoment(store, chain, plan.record?.name ?? "the backup", options);
+}
+
+class StoredMoment implements Moment {
+  readonly taken = "start";
+  readonly pageSize: number;
+  readonly pageCount: number;
+  readonly #chain: ChainIndex;
+  readonly #reader: FrameReader;
+  readonly #name: string;
+  readonly #options: StoredMomentOptions;
+  #released = false;
+
+  constructor(store: Store, chain: ChainIndex, name: string, options: StoredMomentOptions) {
+    this.pageSize = chain.pageSize;
+    this.pageCount = chain.pageCount;
+    this.#chain = chain;
+    this.#reader = new FrameReader(store, chain);
+    this.#name = name;
+    this.#options = options;
+  }
+
+  async read(first: number, into: Uint8Array, signal = this.#options.signal): Promise<void> {
+    signal?.throwIfAborted();
+    const { pageSize } = this;
+    const frames: Frame[] = [];
+    for (const pgno of this.#pages(first, into.length)) {
+      const isLockPage = pgno === LOCK_BYTE / pageSize + 1;
+      if (isLockPage) into.fill(0, (pgno - first) * pageSize, (pgno - first + 1) * pageSize);
+      else frames.push(this.#chain.find(pgno));
+    }
+    await this.#reader.read(frames, ({ pgno }, page) => into.set(page, (pgno - first) * pageSize), signal);
+    const changed = this.#options.proof?.findChanged(first, into);
+    if (changed === undefined) return;
+    const frame = frames.find(({ pgno }) => pgno === changed);
+    throw damaged(
+      frame ? this.#chain.keyOf(frame) : this.#name,
+      `does not hold page ${changed} as it was backed up`,
+    );
+  }
+
+  async release(): Promise<void> {
+    if (this.#released) return;
+    this.#released = true;
+    this.#chain.free();
+    this.#options.proof?.free();
+  }
+
+  *#pages(first: number, length: number): Generator<number, void, void> {
+    const at = { name: this.#name, page: first };
+    if (this.#released) {
+      throw new SourceError("SOURCE_RELEASED", `${this.#name}: the moment was already released`, at);
+    }
+    const count = length / this.pageSize;
+    const end = first + count;
+    if (!Number.isInteger(first) || !Number.isInteger(count) || first < 1 || end > this.pageCount + 1) {
+      const message = `${length} bytes from page ${first} are not whole pages of the ${this.pageCount} there are`;
+      throw new SourceError("SOURCE_RANGE", message, at);
+    }
+    for (let pgno = first; pgno < end; pgno++) yield pgno;
+  }
+}

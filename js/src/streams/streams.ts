@@ -1,0 +1,90 @@
+// Web streams: made from a generator, read to their end.
+import { free } from "../core/free.ts";
+/**
+ * Chunks as a stream that makes none before it is asked for.
+ *
+ * @param release is called when the stream is cancelled, also before the first chunk, when nothing of `chunks` has run
+ */
+export function streamOf(
+  chunks: AsyncGenerator<Uint8Array, void, void>,
+  release?: () => Promise<void>,
+): ReadableStream<Uint8Array> {
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        const { done, value } = await chunks.next();
+        if (done) controller.close();
+        else controller.enqueue(value);
+      },
+      async cancel() {
+        await chunks.return();
+        await release?.();
+      },
+    },
+    // Chunks are large; more would only lie in memory.
+    { highWaterMark: 0 },
+  );
+}
+
+/** `stream`, which ends only once `last` has. */
+export function endingWith(
+  stream: ReadableStream<Uint8Array>,
+  last: () => Promise<void>,
+): ReadableStream<Uint8Array> {
+  const reader = stream.getReader();
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        const { done, value } = await reader.read();
+        if (!done) return controller.enqueue(value);
+        await last();
+        controller.close();
+      },
+      cancel: (reason) => reader.cancel(reason),
+    },
+    { highWaterMark: 0 },
+  );
+}
+
+/** Reads `stream` to its end. */
+export async function drain(stream: ReadableStream<Uint8Array>): Promise<void> {
+  const reader = stream.getReader();
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    free(value);
+  }
+}
+
+/** All of a short stream, at most `length` bytes of it. */
+export async function collect(stream: ReadableStream<Uint8Array>, length: number): Promise<Uint8Array> {
+  const reader = stream.getReader();
+  let first: Uint8Array | undefined;
+  let all: Uint8Array | undefined;
+  let filled = 0;
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    if (first === undefined && value.length === length) first = value;
+    all ??= first === undefined ? new Uint8Array(length) : undefined;
+    all?.set(value.subarray(0, length - filled), filled);
+    filled = Math.min(filled + value.length, length);
+    if (filled === length) {
+      await reader.cancel();
+      break;
+    }
+  }
+  return first ?? all?.subarray(0, filled) ?? new Uint8Array();
+}
+
+/** All of a short stream as text. Bytes that are no UTF-8 become U+FFFD. */
+export async function collectText(stream: ReadableStream<Uint8Array>): Promise<string> {
+  const reader = stream.getReader();
+  const decoder = new TextDecoder();
+  let text = "";
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return text + decoder.decode();
+    text += decoder.decode(value, { stream: true });
+  }
+}
