@@ -49,7 +49,7 @@ function wanted() {
   }
 }
 
-/** The Worker's settings that the environment has; js/src/worker/env.ts lists them. */
+/** The Worker's settings that the environment has; js/src/worker/settings.ts lists them. */
 function settings() {
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => name.startsWith("PAGEMARK_")));
 }

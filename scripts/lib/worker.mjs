@@ -9,7 +9,7 @@ const TOKEN = "bench";
 const LONGEST_SAMPLE_MS = 5;
 const TIMED = "scripts/lib/timed-worker.mjs";
 
-/** Starts it, with its state in the folder `persist`; `vars` are settings (see `js/src/worker/env.ts`). */
+/** Starts it, with its state in the folder `persist`; `vars` are settings (see `js/src/worker/settings.ts`). */
 export async function startWorker({ persist, vars = {} }) {
   const port = await freePort();
   const settings = Object.entries({ PAGEMARK_TOKEN: TOKEN, PAGEMARK_SCHEDULE: "off", ...vars });

@@ -57,6 +57,40 @@ const INTERFACES_ONLY = [
   "engine",
 ];
 
+/**
+ * The rooms inside two folders, lowest first: a file imports lower rooms and its own, and rooms on one floor know nothing
+ * of each other. A room is a folder, or a file by itself.
+ */
+const ROOMS: Readonly<Record<string, { floors: readonly (readonly string[])[]; others?: number }>> = {
+  worker: {
+    floors: [
+      ["byte-range.ts", "identity.ts"],
+      ["arguments.ts", "registry.ts"],
+      ["settings.ts"],
+      ["jobs"],
+      ["object"],
+      ["bound.ts", "databases.ts"],
+      ["bound-database.ts", "dashboard"],
+      ["api"],
+      ["entrypoint.ts"],
+      ["index.ts"],
+    ],
+  },
+  // What is not named here is a command: one knows nothing of another.
+  cli: {
+    floors: [
+      ["standard-output.ts", "table.ts", "times.ts", "units.ts"],
+      ["input.ts", "interrupt.ts", "output.ts"],
+      ["engine.ts", "places.ts", "preview.ts", "progress-bar.ts"],
+      ["target.ts"],
+      [],
+      ["main.ts"],
+      ["start.ts"],
+    ],
+    others: 4,
+  },
+};
+
 const NODE_FILES =
   /\.node\.ts$|^entry\/node\.ts$|^node\/|^sources\/file[^/]*\.ts$|^stores\/fs[^/]*\.ts$|^cli\//;
 const WORKERD_FILES = /\.workerd\.ts$|^worker\//;
@@ -87,6 +121,7 @@ function fileProblem(from: string, to: string): string | undefined {
   if (ALLOWED.has(`${importer} -> ${imported}`)) return undefined;
   const [layer = 0, below] = [TS_LAYERS[importer], TS_LAYERS[imported]];
   if (below === undefined) return `imports ${to}, which is in no layer`;
+  if (importer === imported && importer in ROOMS) return roomProblem(importer, from, to);
   if (importer === imported) {
     const drivers = DRIVERS[importer];
     const file = posix.basename(to);
@@ -102,6 +137,22 @@ function fileProblem(from: string, to: string): string | undefined {
     return `imports ${to}: ${importer}/ knows the interface ${imported}/${only} only`;
   }
   return undefined;
+}
+
+/** Why the file `from` may not import `to`, in the same folder. */
+function roomProblem(folder: string, from: string, to: string): string | undefined {
+  const [room, other] = [from, to].map((path) => path.split("/")[1] ?? "") as [string, string];
+  if (room === other) return undefined;
+  const { floors, others = -1 } = ROOMS[folder] ?? { floors: [] };
+  const [floor, below] = [room, other].map((each) => {
+    const at = floors.findIndex((rooms) => rooms.includes(each));
+    return at < 0 ? others : at;
+  }) as [number, number];
+  for (const [each, at] of [[room, floor] as const, [other, below] as const]) {
+    if (at < 0) return `${folder}/${each} is on no floor: give it one in tests/layering/typescript.ts`;
+  }
+  if (below < floor) return undefined;
+  return `${folder}/${room} (floor ${floor}) imports ${to} (floor ${below})`;
 }
 
 /** Why the file `from` may not import the module `specifier`. */

@@ -75,6 +75,37 @@ export function uploadPart(
   return done;
 }
 
+/** How parts are sent, and what is thrown when there are more of them than `most`. */
+interface Sending {
+  send(number: number, part: Uint8Array): Promise<R2Part>;
+  tooLong(): StoreError;
+}
+
+/** Sends the parts of an upload, one while the next is made: two are in memory. Gives them, and their length in all. */
+export async function sendParts(
+  parts: AsyncIterable<Uint8Array>,
+  most: number,
+  { send, tooLong }: Sending,
+): Promise<{ parts: R2Part[]; size: number }> {
+  const sent: R2Part[] = [];
+  let size = 0;
+  let sending: Promise<R2Part> | undefined;
+  try {
+    for await (const part of parts) {
+      if (sending !== undefined) sent.push(await sending);
+      if (sent.length === most) throw tooLong();
+      size += part.length;
+      sending = send(sent.length + 1, part);
+      sending.catch(() => {}); // it is waited for when the next part is full
+    }
+    if (sending !== undefined) sent.push(await sending);
+  } catch (error) {
+    await sending?.catch(() => {});
+    throw error;
+  }
+  return { parts: sent, size };
+}
+
 /** @throws StoreError `STORE_UPLOAD` when there is no such upload, nor what it would have become */
 export async function complete(
   calls: Calls,

@@ -35,6 +35,12 @@ export class Parts {
     return part.subarray(0, at);
   }
 
+  /** Parts that were taken already, and those that follow. */
+  async *after(...taken: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
+    yield* taken;
+    for (let part = await this.next(); part.length > 0; part = await this.next()) yield part;
+  }
+
   /** Whether there is a byte left to take. */
   async #fill(): Promise<boolean> {
     while (this.#chunk.length === 0 && !this.#ended) {

@@ -1,14 +1,14 @@
 import { ObjectExistsError } from "../errors/object-exists-error.ts";
-import type { R2Found, R2Part } from "./r2-bucket.ts";
+import type { R2Found } from "./r2-bucket.ts";
 import type { Calls } from "./r2-calls.ts";
 import { BrokenAnswer } from "./r2-errors.ts";
 import {
   beginMultipart,
   complete,
   MOST_PARTS,
-  type Multipart,
   openTemporary,
   removeTemporary,
+  sendParts,
   temporaryKey,
   tooLong,
   uploadPart,
@@ -102,7 +102,10 @@ export async function putParts(
   const temporary = upload.key;
   let completed = false;
   try {
-    const { parts, size } = await uploadAll(calls, key, upload, first, second, rest, signal);
+    const { parts, size } = await sendParts(rest.after(first, second), MOST_PARTS, {
+      send: (number, part) => uploadPart(calls, upload, number, part, signal),
+      tooLong: () => tooLong(key),
+    });
     await complete(calls, upload, parts, size, signal);
     completed = true;
     signal?.throwIfAborted();
@@ -110,27 +113,4 @@ export async function putParts(
   } finally {
     await removeTemporary(calls, temporary, completed ? undefined : upload.uploadId);
   }
-}
-
-/** One part on its way while the next is filled: two are in memory at most. */
-async function uploadAll(
-  calls: Calls,
-  key: string,
-  upload: Multipart,
-  first: Uint8Array,
-  second: Uint8Array,
-  rest: Parts,
-  signal: AbortSignal | undefined,
-): Promise<{ parts: R2Part[]; size: number }> {
-  const parts: R2Part[] = [];
-  let size = first.length;
-  let pending = uploadPart(calls, upload, 1, first, signal);
-  for (let part = second; part.length > 0; part = await rest.next()) {
-    parts.push(await pending);
-    if (parts.length === MOST_PARTS) throw tooLong(key);
-    size += part.length;
-    pending = uploadPart(calls, upload, parts.length + 1, part, signal);
-  }
-  parts.push(await pending);
-  return { parts, size };
 }

@@ -1,19 +1,21 @@
-// What other Workers hand over: TypeScript has checked nothing of it.
-import { PagemarkError } from "../entry/workerd.ts";
-import type { CreateOptions } from "./database/backups.ts";
-import type { DownloadOptions, DumpOptions } from "./database/downloads.ts";
-import type { Query } from "./database/queries.ts";
-import type { RestoreOptions } from "./database/restores.ts";
+// What callers hand over, other Workers and clients over HTTP alike: TypeScript has checked nothing of it.
+import { z } from "@hono/zod-openapi";
+import { DIALECTS, type Dialect } from "../dump/options.ts";
+import type { SqlParameter } from "../engine/index.ts";
+import { PagemarkError } from "../errors/index.ts";
+import type { ByteRange } from "./byte-range.ts";
+
+/** A backup's id, or the first eight digits or more of it. */
+export const ID = /^[0-9a-f]{8}(-[0-9a-f-]{0,27}|[0-9a-f]?)$/;
+
+export const BOOKMARK = /^[0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{32}$/;
 
 /** Names are shown in lists, and part of files and paths: nothing in them may hide, turn round or lead elsewhere. */
 const NO_NAME =
   /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u2800/\\]|^\.{0,2}$|^\p{White_Space}|\p{White_Space}$/u;
 const LONGEST_NAME = 64;
-/** In the store it has nine more, and 128 at most. */
+/** In the store a name has nine bytes more, and 128 at most. */
 const LONGEST_NAME_BYTES = 119;
-
-/** Of one statement in SQLite. */
-const MOST_PARAMETERS = 32_766;
 
 /** @throws PagemarkError `NAME_INVALID` */
 export function checkName(name: unknown): string {
@@ -26,89 +28,137 @@ export function checkName(name: unknown): string {
   throw new PagemarkError("NAME_INVALID", message);
 }
 
-/** @throws PagemarkError `USAGE`, as all that follow */
-export function checkText(value: unknown, what: string): string {
-  return typeof value === "string" ? value : wrong(what, "a string");
+/** SQL with what is bound to it. Text with several statements takes no parameters. */
+export interface Query {
+  sql: string;
+  params?: readonly SqlParameter[] | undefined;
 }
 
-export function checkOptionalText(value: unknown, what: string): string | undefined {
-  return value === undefined || value === null ? undefined : checkText(value, what);
+export interface CreateOptions {
+  /** Makes a full backup even where an incremental one would do. */
+  full?: boolean | undefined;
+  /** Called after every step. */
+  onProgress?: ((progress: BackupProgress) => unknown) | undefined;
 }
 
-/** A list of statements with what is bound to them. */
-export function checkQueries(value: unknown): Query[] {
-  if (!Array.isArray(value)) return wrong("the statements", "an array");
-  return value.map((each) => {
-    const { sql, params } = checkObject(each, "a statement");
-    if (params !== undefined && params !== null && !Array.isArray(params)) return wrong("params", "an array");
-    if (params && params.length > MOST_PARAMETERS)
-      return wrong("params", `at most ${MOST_PARAMETERS} values, which is what SQLite takes`);
-    return { sql: checkText(sql, "sql"), params: params ?? undefined };
-  });
+/** How far a backup is. */
+export interface BackupProgress {
+  phase: string;
+  /** Pages. */
+  done: number;
+  total: number;
 }
 
+export interface RestoreOptions {
+  /** A backup's id or bookmark, or a bookmark or time that history still has; the newest backup unless given. */
+  at?: string | Date | undefined;
+  /** Whether to back up first what a backup replaces; true unless given. */
+  safety?: boolean | undefined;
+}
+
+export interface DownloadOptions {
+  range?: ByteRange | undefined;
+}
+
+export interface DumpOptions {
+  /** Only of a backup: what else the dump could be of may be gone before the next range is asked for. */
+  range?: ByteRange | undefined;
+  /** A backup, or a state that history has; the newest state unless given. */
+  at?: string | Date | undefined;
+  dialect?: Dialect | undefined;
+  tables?: string[] | undefined;
+  noData?: boolean | undefined;
+  noSchema?: boolean | undefined;
+}
+
+/** The most parameters that one statement takes in SQLite. */
+const MOST_PARAMETERS = 32_766;
+/** Where SQL is meant to go. */
+export const SqlDialect = z.enum(DIALECTS);
+/** Names of tables. */
+export const Tables = z.array(z.string().max(256)).max(1000);
+
+/** A statement whose parameters are as `parameter` says. */
+export function statement<T extends z.ZodType>(parameter: T) {
+  const params = z
+    .array(parameter)
+    .max(MOST_PARAMETERS, `params must be at most ${MOST_PARAMETERS} values, which is what SQLite takes`);
+  return z.object({ sql: z.string(), params: params.nullish() });
+}
+
+export const Text = z.string();
+export const OptionalText = optional(Text);
+const Queries = z.array(statement(z.custom<SqlParameter>()));
 /** A moment: text or a date. */
-export function checkAt(value: unknown): string | Date {
-  if (typeof value === "string" && value !== "") return value;
-  if (value instanceof Date && !Number.isNaN(value.getTime())) return value;
-  return wrong("the moment", "a bookmark, a backup's id, or a time");
+export const At = z.union([z.string().min(1), z.date()], "a moment is a bookmark, a backup's id, or a time");
+const Flag = z.boolean().optional();
+const Count = z.number().int().min(0);
+const Range = z.union(
+  [z.object({ suffix: Count }), z.object({ offset: Count, length: Count.optional() })],
+  "a range has an offset, with a length or to the end, or a suffix: whole numbers from 0",
+);
+type Listener = NonNullable<CreateOptions["onProgress"]>;
+const isFunction = (value: unknown) => typeof value === "function";
+
+export const Create = z.object({
+  full: Flag,
+  onProgress: z.custom<Listener>(isFunction, "onProgress must be a function").optional(),
+});
+export const Restore = z.object({ at: At.optional(), safety: Flag });
+export const Download = z.object({ range: Range.optional() });
+export const Dump = Download.extend({
+  at: At.optional(),
+  dialect: optional(SqlDialect),
+  tables: Tables.optional(),
+  noData: Flag,
+  noSchema: Flag,
+});
+
+/** `null` is taken for nothing, as in what comes from JSON. */
+function optional<T extends z.ZodType>(schema: T) {
+  return schema.nullish().transform((value) => value ?? undefined);
 }
 
-export function checkRestore(value: unknown): RestoreOptions {
-  const { at, safety } = checkObject(value, "the options");
-  return { at: at === undefined ? undefined : checkAt(at), safety: checkFlag(safety, "safety") };
+/** `value` as `schema` has it; `what` names it. @throws PagemarkError `USAGE` */
+export function checked<T extends z.ZodType>(schema: T, value: unknown, what: string): z.output<T> {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const { message, path } = problemIn(result.error, value);
+  throw new PagemarkError("USAGE", `${what}: ${message}${path.length > 0 ? ` (${path.join(".")})` : ""}`);
 }
 
-export function checkCreate(value: unknown): CreateOptions {
-  const { full, onProgress } = checkObject(value, "the options");
-  if (onProgress !== undefined && typeof onProgress !== "function") return wrong("onProgress", "a function");
-  return { full: checkFlag(full, "full"), onProgress: onProgress as CreateOptions["onProgress"] };
+/** A list of statements with what is bound to them. @throws PagemarkError `USAGE` */
+export function checkedQueries(value: unknown): Query[] {
+  const queries = checked(Queries, value, "the statements");
+  return queries.map(({ sql, params }) => ({ sql, params: params ?? undefined }));
 }
 
-export function checkDownload(value: unknown): DownloadOptions {
-  const { range } = checkObject(value, "the options");
-  if (range === undefined) return {};
-  const { offset, length, suffix } = checkObject(range, "range");
-  if (suffix !== undefined) return { range: { suffix: checkCount(suffix, "suffix") } };
-  return {
-    range: {
-      offset: checkCount(offset, "offset"),
-      length: length === undefined ? undefined : checkCount(length, "length"),
-    },
-  };
+type Issue = z.core.$ZodIssue;
+
+interface Problem {
+  message: string;
+  /** Where it is. */
+  path: PropertyKey[];
 }
 
-export function checkDump(value: unknown): DumpOptions {
-  const { at, dialect, tables, noData, noSchema } = checkObject(value, "the options");
-  if (tables !== undefined && !(Array.isArray(tables) && tables.every((each) => typeof each === "string")))
-    return wrong("tables", "an array of strings");
-  return {
-    ...checkDownload(value),
-    at: at === undefined ? undefined : checkAt(at),
-    // Which there are, the dump says.
-    dialect: checkOptionalText(dialect, "dialect") as DumpOptions["dialect"],
-    tables: tables as string[] | undefined,
-    noData: checkFlag(noData, "noData"),
-    noSchema: checkFlag(noSchema, "noSchema"),
-  };
+/** What is wrong first with `value`, which has not the form it should have. */
+export function problemIn({ issues }: z.ZodError, value: unknown): Problem {
+  return furthest(issues[0], value);
 }
 
-function checkFlag(value: unknown, what: string): boolean | undefined {
-  return value === undefined || typeof value === "boolean" ? value : wrong(what, "true or false");
-}
-
-function checkCount(value: unknown, what: string): number {
-  return Number.isSafeInteger(value) && (value as number) >= 0
-    ? (value as number)
-    : wrong(what, "a whole number from 0");
-}
-
-function checkObject(value: unknown, what: string): Record<string, unknown> {
-  if (typeof value === "object" && value !== null && !Array.isArray(value))
-    return value as Record<string, unknown>;
-  return wrong(what, "an object");
-}
-
-function wrong(what: string, form: string): never {
-  throw new PagemarkError("USAGE", `${what} must be ${form}`);
+/** Of several forms that it might have had, the one that it was most likely meant to have. */
+function furthest(issue: Issue | undefined, value: unknown): Problem & { isMissing: boolean } {
+  if (!issue) return { message: "it does not have the right form", path: [], isMissing: true };
+  const { message, path } = issue;
+  const there = path.reduce<unknown>((parent, key) => Object(parent)[key], value);
+  const isMissing = issue.code === "invalid_type" && there === undefined;
+  if (issue.code !== "invalid_union") return { message, path, isMissing };
+  const branches = issue.errors.map(([first]) => furthest(first, there));
+  // Of a form whose fields are not there at all, less is said than of one whose fields are wrong.
+  const [best] = branches.sort(
+    (a, b) => b.path.length - a.path.length || Number(a.isMissing) - Number(b.isMissing),
+  );
+  return best && best.path.length > 0
+    ? { ...best, path: [...path, ...best.path] }
+    : { message, path, isMissing };
 }

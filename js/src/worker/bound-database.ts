@@ -1,7 +1,16 @@
 import { RpcTarget } from "cloudflare:workers";
 import type { WireFailure, WireReply, WireRequest, WireResult } from "../client/wire.ts";
 import { PagemarkError, type Verification } from "../entry/workerd.ts";
-import { checkOptionalText } from "./arguments.ts";
+import type { Deletion, KeptBackup } from "../vault/kept-backups.ts";
+import {
+  type CreateOptions,
+  checked,
+  type DownloadOptions,
+  type DumpOptions,
+  OptionalText,
+  type Query,
+  type RestoreOptions,
+} from "./arguments.ts";
 import {
   type BatchItem,
   BoundSession,
@@ -10,16 +19,12 @@ import {
   d1Answer,
   describedAll,
 } from "./bound.ts";
-import type { CreateOptions } from "./database/backups.ts";
-import type { Download, DownloadOptions, DumpOptions } from "./database/downloads.ts";
-import type { Job } from "./database/jobs.ts";
-import type { Deletion, KeptBackup } from "./database/kept-backups.ts";
-import type { DatabaseInfo } from "./database/object.ts";
-import type { Query, QueryResult } from "./database/queries.ts";
-import type { Restored, RestoreOptions } from "./database/restores.ts";
-import { databaseObject, type Env } from "./env.ts";
-import { restoreToNew } from "./life.ts";
-import { onDatabase } from "./lookup.ts";
+import { databaseObject, type Env, onDatabase, restoreToNew } from "./databases.ts";
+import type { Job } from "./jobs/table.ts";
+import type { Download } from "./object/downloads.ts";
+import type { DatabaseInfo } from "./object/object.ts";
+import type { QueryResult } from "./object/queries.ts";
+import type { Restored } from "./object/restores.ts";
 
 /** A database, as another Worker has it: SQL in D1's shape, and what D1 has not. */
 export class BoundDatabase extends RpcTarget {
@@ -93,7 +98,7 @@ export class BoundDatabase extends RpcTarget {
   ): Promise<Restored & { uuid?: string; name?: string }> {
     const { to, ...inPlace } = Object(options) as typeof options;
     if (to === undefined) return (await this.#object()).restore(inPlace);
-    return restoreToNew(this.#env, await this.#uuid(), checkOptionalText(inPlace.at, "at"), to);
+    return restoreToNew(this.#env, await this.#uuid(), checked(OptionalText, inPlace.at, "at"), to);
   }
 
   /** A backup as a SQLite file; without an id the database as it is now. */

@@ -1,16 +1,10 @@
 import { type RpcTarget, WorkerEntrypoint } from "cloudflare:workers";
-import type { WireRequest } from "../client/wire.ts";
 import { PagemarkError } from "../entry/workerd.ts";
 import { app } from "./api/app.ts";
-import { checkText } from "./arguments.ts";
+import { checked, Text } from "./arguments.ts";
 import { BoundDatabase } from "./bound-database.ts";
-import type { CreateOptions } from "./database/backups.ts";
-import type { DownloadOptions, DumpOptions } from "./database/downloads.ts";
-import type { RestoreOptions } from "./database/restores.ts";
-import { type Env, registry } from "./env.ts";
-import { createDatabase } from "./life.ts";
-import { type OrphanedBackup, orphanedBackups } from "./orphans.ts";
-import type { Registered } from "./registry.ts";
+import { createDatabase, type Env, type OrphanedBackup, orphanedBackups } from "./databases.ts";
+import { type Registered, registry } from "./registry.ts";
 
 /** What the binding of another Worker says: `props = { database = "shop" }`. */
 export interface Props {
@@ -18,11 +12,23 @@ export interface Props {
   database?: string;
 }
 
-/** All that a database can do, a binding can. */
-type Bound = Omit<BoundDatabase, keyof RpcTarget>;
+export interface Entrypoint extends Omit<BoundDatabase, keyof RpcTarget> {}
 
 /** What other Workers bind, and what HTTP reaches. */
-export class Entrypoint extends WorkerEntrypoint<Env, Props> implements Bound {
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: its static block makes the methods that the interface has
+export class Entrypoint extends WorkerEntrypoint<Env, Props> {
+  // All that a database can do, a binding that names one can: `env.DB.backup()`.
+  static {
+    for (const name of Object.getOwnPropertyNames(BoundDatabase.prototype)) {
+      if (name === "constructor") continue;
+      const value = function (this: Entrypoint, ...args: unknown[]) {
+        const method = Reflect.get(BoundDatabase.prototype, name) as (...args: unknown[]) => unknown;
+        return method.apply(this.#bound, args);
+      };
+      Object.defineProperty(Entrypoint.prototype, name, { value, configurable: true, writable: true });
+    }
+  }
+
   override fetch(request: Request): Response | Promise<Response> {
     return app.fetch(request, this.env, this.ctx);
   }
@@ -30,7 +36,7 @@ export class Entrypoint extends WorkerEntrypoint<Env, Props> implements Bound {
   /** A database by its name or its UUID; of one that was deleted, by its UUID, there are the backups. */
   database(idOrName: string): BoundDatabase {
     return new BoundDatabase(this.env, idOrName, async () => {
-      const text = checkText(idOrName, "the name of a database");
+      const text = checked(Text, idOrName, "the name of a database");
       const found = await registry(this.env).findBackedUp(text);
       if (found) return found.uuid;
       const shown = JSON.stringify(text.slice(0, 100));
@@ -43,62 +49,6 @@ export class Entrypoint extends WorkerEntrypoint<Env, Props> implements Bound {
     const backups: OrphanedBackup[] = [];
     for await (const each of orphanedBackups(this.env)) backups.push(each);
     return backups;
-  }
-
-  // The rest is about the database that the binding names: `env.DB.backup()`.
-  prepare(sql: string) {
-    return this.#bound.prepare(sql);
-  }
-  batch(statements: Parameters<BoundDatabase["batch"]>[0]) {
-    return this.#bound.batch(statements);
-  }
-  exec(sql: string) {
-    return this.#bound.exec(sql);
-  }
-  withSession(constraintOrBookmark?: string) {
-    return this.#bound.withSession(constraintOrBookmark);
-  }
-  d1(request: WireRequest) {
-    return this.#bound.d1(request);
-  }
-  backup(options?: CreateOptions) {
-    return this.#bound.backup(options);
-  }
-  backups() {
-    return this.#bound.backups();
-  }
-  deleteBackup(id: string) {
-    return this.#bound.deleteBackup(id);
-  }
-  restore(options?: RestoreOptions & { to?: string }) {
-    return this.#bound.restore(options);
-  }
-  download(id?: string, options?: DownloadOptions) {
-    return this.#bound.download(id, options);
-  }
-  dump(options?: DumpOptions) {
-    return this.#bound.dump(options);
-  }
-  compact() {
-    return this.#bound.compact();
-  }
-  bookmark() {
-    return this.#bound.bookmark();
-  }
-  bookmarkAt(at: string | Date) {
-    return this.#bound.bookmarkAt(at);
-  }
-  verify(id?: string) {
-    return this.#bound.verify(id);
-  }
-  jobs() {
-    return this.#bound.jobs();
-  }
-  cancelJob(id: string) {
-    return this.#bound.cancelJob(id);
-  }
-  info() {
-    return this.#bound.info();
   }
 
   /** The database that the binding names. @throws PagemarkError `USAGE` when it names none */

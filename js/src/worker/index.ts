@@ -1,15 +1,19 @@
 export type { Backup, Verification } from "../entry/workerd.ts";
+export type { KeptBackup } from "../vault/kept-backups.ts";
+export type {
+  BackupProgress,
+  CreateOptions,
+  DownloadOptions,
+  DumpOptions,
+  Query,
+  RestoreOptions,
+} from "./arguments.ts";
 export type { BoundSession, BoundStatement, D1Answer } from "./bound.ts";
 export type { BoundDatabase } from "./bound-database.ts";
-export type { BackupProgress } from "./database/backup-runs.ts";
-export type { CreateOptions } from "./database/backups.ts";
-export type { DownloadOptions, DumpOptions } from "./database/downloads.ts";
-export type { Job } from "./database/jobs.ts";
-export type { KeptBackup } from "./database/kept-backups.ts";
-export { Database, type DatabaseInfo } from "./database/object.ts";
-export type { Query, QueryMeta } from "./database/queries.ts";
-export type { Restored, RestoreOptions } from "./database/restores.ts";
+export type { Env, OrphanedBackup } from "./databases.ts";
 export { Entrypoint, Entrypoint as default, type Props } from "./entrypoint.ts";
-export type { Env } from "./env.ts";
-export type { OrphanedBackup } from "./orphans.ts";
+export type { Job } from "./jobs/table.ts";
+export { Database, type DatabaseInfo } from "./object/object.ts";
+export type { QueryMeta } from "./object/queries.ts";
+export type { Restored } from "./object/restores.ts";
 export { Registry } from "./registry.ts";

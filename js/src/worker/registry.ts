@@ -1,8 +1,6 @@
 import { DurableObject } from "cloudflare:workers";
 import { PagemarkError } from "../entry/workerd.ts";
-import type { Identity } from "./database/home.ts";
-import type { Env } from "./env.ts";
-import { type Jurisdiction, jurisdictionOf, newUuid } from "./jurisdiction.ts";
+import { type Identity, type Jurisdiction, jurisdictionOf, newUuid } from "./identity.ts";
 
 /** A database, as the registry knows it. */
 export interface Registered extends Identity {
@@ -60,10 +58,10 @@ export async function* everyDatabase<T>(
 }
 
 /** Knows which databases there are. There is one object of this class. */
-export class Registry extends DurableObject<Env> {
+export class Registry extends DurableObject<object> {
   readonly #sql: SqlStorage;
 
-  constructor(ctx: DurableObjectState, env: Env) {
+  constructor(ctx: DurableObjectState, env: object) {
     super(ctx, env);
     this.#sql = ctx.storage.sql;
     for (const table of TABLES) this.#sql.exec(table);
@@ -177,4 +175,13 @@ export class Registry extends DurableObject<Env> {
 
 function exists(name: string): PagemarkError {
   return new PagemarkError("DATABASE_EXISTS", `A database with the name '${name}' already exists`, { name });
+}
+
+/** The one registry. */
+export function registry({
+  REGISTRY,
+}: {
+  REGISTRY: DurableObjectNamespace<Registry>;
+}): DurableObjectStub<Registry> {
+  return REGISTRY.get(REGISTRY.idFromName("registry"));
 }

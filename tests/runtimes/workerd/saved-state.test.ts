@@ -2,7 +2,7 @@
 import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { expect, test } from "vitest";
-import { SavedState } from "../../../js/dist/worker/database/saved-state.js";
+import { SavedState } from "../../../js/dist/worker/object/saved-state.js";
 
 interface State {
   step: number;

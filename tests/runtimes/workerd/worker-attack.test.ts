@@ -74,7 +74,7 @@ describe("a read token", () => {
     const kept = () =>
       runInDurableObject(object(), async (_, ctx) => {
         const sql =
-          "SELECT count(*) AS n, coalesce(max(length(label)), 0) AS longest FROM pagemark_polled_jobs";
+          "SELECT count(*) AS n, coalesce(max(length(label)), 0) AS longest FROM pagemark_jobs WHERE kind = 'export'";
         return ctx.storage.sql.exec<{ n: number; longest: number }>(sql).one();
       });
     const names = Array.from({ length: 1000 }, (_, i) => `${i}${"x".repeat(200)}`);

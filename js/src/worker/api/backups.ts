@@ -1,14 +1,13 @@
 import { createRoute, OpenAPIHono, z } from "@hono/zod-openapi";
 import type { Backup } from "../../entry/workerd.ts";
+import type { KeptBackup } from "../../vault/kept-backups.ts";
+import { SqlDialect } from "../arguments.ts";
 import { parseRange } from "../byte-range.ts";
-import type { KeptBackup } from "../database/kept-backups.ts";
-import { databaseObject } from "../env.ts";
-import { restoreToNew } from "../life.ts";
-import { type ApiContext, adminOnly } from "./auth.ts";
+import { databaseObject, restoreToNew } from "../databases.ts";
+import { type ApiContext, adminOnly, found, foundBackedUp } from "./access.ts";
 import { ApiError, success } from "./envelope.ts";
 import { fileAnswer } from "./files.ts";
-import { found, foundBackedUp } from "./found.ts";
-import { answers, BackupPath, DatabasePath, SqlDialect } from "./schemas.ts";
+import { answers, BackupPath, DatabasePath, SAFETY } from "./schemas.ts";
 
 /** Backups, as wrangler 3 makes them, and what it could not do. */
 export const backups = new OpenAPIHono<ApiContext>();
@@ -17,10 +16,7 @@ const PATH = "/accounts/{account_id}/d1/database/{database_id}/backup";
 const Restored = z.object({
   bookmark: z.string(),
   previous_bookmark: z.string().openapi({ description: "restoring it undoes this restore" }),
-  safety_backup: z
-    .string()
-    .optional()
-    .openapi({ description: "the backup of what was replaced; its origin is restore" }),
+  safety_backup: z.string().optional().openapi({ description: SAFETY }),
   database_id: z.string().optional().openapi({ description: "the new database" }),
   name: z.string().optional(),
 });
@@ -68,7 +64,7 @@ backups.openapi(
   async (c) => {
     const { uuid } = await found(c.env, c.req.valid("param").database_id);
     const full = c.req.valid("query").full === "true";
-    return success(c, shownBackup(await databaseObject(c.env, uuid).backup({ full }), uuid)) as never;
+    return success(c, shownBackup(await databaseObject(c.env, uuid).backup({ full }), uuid));
   },
 );
 
@@ -86,7 +82,7 @@ backups.openapi(
     return success(
       c,
       all.filter(({ state }) => state === "done").map((each) => shownBackup(each, uuid)),
-    ) as never;
+    );
   },
 );
 
@@ -103,7 +99,7 @@ backups.openapi(
     const { database_id, backup_id } = c.req.valid("param");
     const { uuid } = await foundBackedUp(c.env, database_id);
     const { stays } = await databaseObject(c.env, uuid).deleteBackup(backup_id);
-    return success(c, null, stays ? { messages: [STAYS] } : {}) as never;
+    return success(c, null, stays ? { messages: [STAYS] } : {});
   },
 );
 
@@ -114,7 +110,10 @@ backups.openapi(
     summary: "A backup as a file, whole or a range of it",
     request: {
       params: BackupPath,
-      query: z.object({ format: z.enum(["sqlite", "sql", "ltx"]).default("sqlite"), dialect: SqlDialect }),
+      query: z.object({
+        format: z.enum(["sqlite", "sql", "ltx"]).default("sqlite"),
+        dialect: SqlDialect.default("sqlite"),
+      }),
     },
     responses: { 200: { description: "The file", content: { "application/octet-stream": {} } } },
   }),
@@ -131,7 +130,7 @@ backups.openapi(
     }[format];
     const answer = fileAnswer(c, await download());
     answer.headers.set("accept-ranges", "bytes");
-    return answer as never;
+    return answer;
   },
 );
 
@@ -152,10 +151,10 @@ backups.openapi(
     if (to === undefined) {
       if ("deletedAt" in source) throw new ApiError(400, 7400, NEEDS_NAME, "/to");
       const { bookmark, undo, safety } = await databaseObject(c.env, source.uuid).restore({ at: backup_id });
-      return success(c, { bookmark, previous_bookmark: undo, safety_backup: safety?.id }) as never;
+      return success(c, { bookmark, previous_bookmark: undo, safety_backup: safety?.id });
     }
     const { bookmark, undo, uuid, name } = await restoreToNew(c.env, source.uuid, backup_id, to);
-    return success(c, { bookmark, previous_bookmark: undo, database_id: uuid, name }) as never;
+    return success(c, { bookmark, previous_bookmark: undo, database_id: uuid, name });
   },
 );
 

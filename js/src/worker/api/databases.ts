@@ -1,22 +1,13 @@
 import { createRoute, OpenAPIHono, z } from "@hono/zod-openapi";
+import { SqlDialect } from "../arguments.ts";
 import { parseRange } from "../byte-range.ts";
-import { databaseObject, registry } from "../env.ts";
-import { JURISDICTIONS, jurisdictionOf } from "../jurisdiction.ts";
-import { createDatabase, deleteDatabase } from "../life.ts";
-import type { Registered } from "../registry.ts";
-import { type ApiContext, adminOnly } from "./auth.ts";
+import { createDatabase, databaseObject, deleteDatabase } from "../databases.ts";
+import { JURISDICTIONS, jurisdictionOf } from "../identity.ts";
+import { type Registered, registry } from "../registry.ts";
+import { type ApiContext, adminOnly, found } from "./access.ts";
 import { success } from "./envelope.ts";
 import { fileAnswer } from "./files.ts";
-import { found } from "./found.ts";
-import {
-  AccountPath,
-  answers,
-  DatabaseInfo,
-  DatabaseOrNamePath,
-  DatabasePath,
-  jsonBody,
-  SqlDialect,
-} from "./schemas.ts";
+import { AccountPath, answers, DatabaseInfo, DatabaseOrNamePath, DatabasePath, jsonBody } from "./schemas.ts";
 
 /** Databases: to list, create, look at, and delete. */
 export const databases = new OpenAPIHono<ApiContext>();
@@ -62,7 +53,7 @@ databases.openapi(
       c,
       databases.map((each) => shown(each, c.req.header("user-agent"))),
       { result_info },
-    ) as never;
+    );
   },
 );
 
@@ -78,7 +69,7 @@ databases.openapi(
   async (c) => {
     const { name, jurisdiction, primary_location_hint: location } = c.req.valid("json");
     const made = await createDatabase(c.env, name, { jurisdiction, location });
-    return success(c, whole(made, c.req.header("user-agent"))) as never;
+    return success(c, whole(made, c.req.header("user-agent")));
   },
 );
 
@@ -88,7 +79,7 @@ databases.openapi(
     path: `${PATH}/{database_id}`,
     summary: "A database, by its id or its name",
     request: { params: DatabaseOrNamePath },
-    responses: answers(DatabaseInfo, "The database"),
+    responses: answers(DatabaseInfo.partial(), "The database, or those of its fields that are asked for"),
   }),
   async (c) => {
     const { uuid } = await found(c.env, c.req.valid("param").database_id);
@@ -96,7 +87,7 @@ databases.openapi(
     // The SDKs repeat the parameter, wrangler joins the names with commas.
     const fields = (c.req.queries("fields") ?? []).flatMap((names) => names.split(",")).filter(Boolean);
     const entries = Object.entries(info).filter(([name]) => fields.length === 0 || fields.includes(name));
-    return success(c, Object.fromEntries(entries)) as never;
+    return success(c, Object.fromEntries(entries) as Partial<typeof info>);
   },
 );
 
@@ -112,7 +103,7 @@ for (const method of ["put", "patch"] as const) {
     }),
     async (c) => {
       const { uuid } = await found(c.env, c.req.valid("param").database_id);
-      return success(c, whole(await databaseObject(c.env, uuid).info(), c.req.header("user-agent"))) as never;
+      return success(c, whole(await databaseObject(c.env, uuid).info(), c.req.header("user-agent")));
     },
   );
 }
@@ -128,7 +119,7 @@ databases.openapi(
   }),
   async (c) => {
     await deleteDatabase(c.env, await found(c.env, c.req.valid("param").database_id));
-    return success(c, null) as never;
+    return success(c, null);
   },
 );
 
@@ -142,7 +133,7 @@ databases.openapi(
       query: z.object({
         at: z.string().max(64).optional(),
         format: z.enum(["sqlite", "sql"]).default("sqlite"),
-        dialect: SqlDialect,
+        dialect: SqlDialect.default("sqlite"),
       }),
     },
     responses: { 200: { description: "The file", content: { "application/octet-stream": {} } } },
@@ -151,9 +142,9 @@ databases.openapi(
     const { uuid } = await found(c.env, c.req.valid("param").database_id);
     const { at, format, dialect } = c.req.valid("query");
     const object = databaseObject(c.env, uuid);
-    if (format === "sql") return fileAnswer(c, await object.dump({ at, dialect })) as never;
+    if (format === "sql") return fileAnswer(c, await object.dump({ at, dialect }));
     const range = parseRange(c.req.header("range"));
-    return fileAnswer(c, await object.download(at, { range })) as never;
+    return fileAnswer(c, await object.download(at, { range }));
   },
 );
 
@@ -177,7 +168,7 @@ function whole(database: Registered, client: string | undefined) {
     ...shown(database, client),
     ...(database.location && { running_in_region: database.location.toUpperCase() }),
     jurisdiction,
-    read_replication: { mode: "disabled" },
+    read_replication: { mode: "disabled" } as const,
   };
 }
 

@@ -1,9 +1,11 @@
 // The envelope that every answer of Cloudflare's API has.
-import type { Context } from "hono";
+import type { Context, TypedResponse } from "hono";
 import { HTTPException } from "hono/http-exception";
-import type { ContentfulStatusCode } from "hono/utils/http-status";
-import { short } from "../database/named-errors.ts";
-import { stringify } from "./json.ts";
+import type { ClientErrorStatusCode, ServerErrorStatusCode } from "hono/utils/http-status";
+import { short } from "../object/calls.ts";
+
+/** Of a refusal. */
+export type RefusedStatus = ClientErrorStatusCode | ServerErrorStatusCode;
 
 /** An error as the envelope has it. */
 export interface ApiProblem {
@@ -15,11 +17,11 @@ export interface ApiProblem {
 
 /** A refusal with its status and D1's code. */
 export class ApiError extends Error {
-  readonly status: ContentfulStatusCode;
+  readonly status: RefusedStatus;
   readonly code: number;
   readonly pointer: string | undefined;
 
-  constructor(status: ContentfulStatusCode, code: number, message: string, pointer?: string) {
+  constructor(status: RefusedStatus, code: number, message: string, pointer?: string) {
     super(message);
     this.status = status;
     this.code = code;
@@ -27,31 +29,58 @@ export class ApiError extends Error {
   }
 }
 
-/** What went well. */
-export function success(
+/** What a value is once it is JSON: {@link stringify} writes bytes as an array, and integers of 64 bits as they are. */
+export type Written<T> = T extends bigint
+  ? number
+  : T extends Uint8Array
+    ? number[]
+    : T extends object
+      ? { [Key in keyof T]: Written<T[Key]> }
+      : T;
+
+/** The envelope of what went well: what a route's schema describes. */
+export interface Envelope<T> {
+  result: Written<T>;
+  success: true;
+  errors: never[];
+  messages: string[];
+  result_info?: ResultInfo | undefined;
+}
+
+/** Where a page of a list is. */
+export interface ResultInfo {
+  page: number;
+  per_page: number;
+  count: number;
+  total_count: number;
+}
+
+/** What went well. Its type is that of what is sent, so a handler gives what its route's schema says. */
+export function success<T, Status extends 200 | 202 = 200>(
   c: Context,
-  result: unknown,
-  more: object = {},
-  status: ContentfulStatusCode = 200,
-): Response {
-  return answer(c, status, { result, success: true, errors: [], messages: [], ...more });
+  result: T,
+  more: Pick<Partial<Envelope<T>>, "messages" | "result_info"> = {},
+  status = 200 as Status,
+): Response & TypedResponse<Envelope<T>, Status, "json"> {
+  const sent = answer(c, status, { result, success: true, errors: [], messages: [], ...more });
+  return sent as Response & TypedResponse<Envelope<T>, Status, "json">;
 }
 
 /** What did not. */
-export function failure(c: Context, status: ContentfulStatusCode, errors: ApiProblem[]): Response {
+export function failure(c: Context, status: RefusedStatus, errors: ApiProblem[]): Response {
   // The SDKs would try again by themselves what never gets better.
   if (status === 429) c.header("retry-after", "1");
   if (status === 409 || status >= 500) c.header("x-should-retry", "false");
   return answer(c, status, { result: null, success: false, errors, messages: [] });
 }
 
-function answer(c: Context, status: ContentfulStatusCode, body: object): Response {
+function answer(c: Context, status: 200 | 202 | RefusedStatus, body: object): Response {
   c.header("content-type", "application/json");
   return c.body(stringify(body), status);
 }
 
 /** D1's codes: what is known, by the code that Pagemark gives it. */
-const KNOWN: Readonly<Record<string, [ContentfulStatusCode, number]>> = {
+const KNOWN: Readonly<Record<string, [RefusedStatus, number]>> = {
   DATABASE_UNKNOWN: [404, 7404],
   DATABASE_EXISTS: [400, 7502],
   BACKUP_UNKNOWN: [404, 7404],
@@ -77,13 +106,13 @@ const KNOWN: Readonly<Record<string, [ContentfulStatusCode, number]>> = {
 const CALLERS = /^(SQL|STATEMENT|IMPORT|BOOKMARK|HISTORY|TIME|AT|BACKUP|TABLE|LOAD|DATABASE)_/;
 
 /** What was thrown, as a status, D1's code and a sentence. Nothing that a defect says goes out. */
-export function problemOf(error: unknown): ApiProblem & { status: ContentfulStatusCode } {
+export function problemOf(error: unknown): ApiProblem & { status: RefusedStatus } {
   if (error instanceof ApiError) {
     const { status, code, message, pointer } = error;
     return { status, code, message: short(message), ...(pointer && { source: { pointer: short(pointer) } }) };
   }
   if (error instanceof HTTPException) {
-    return { status: error.status as ContentfulStatusCode, code: 7400, message: short(error.message) };
+    return { status: error.status as RefusedStatus, code: 7400, message: short(error.message) };
   }
   // It may have come from an object, as a plain error with a code.
   const { code, message } = Object(error) as { code?: unknown; message?: string };
@@ -100,4 +129,18 @@ export function problemOf(error: unknown): ApiProblem & { status: ContentfulStat
 export function refusal(error: unknown, c: Context): Response {
   const { status, ...problem } = problemOf(error);
   return failure(c, status, [problem]);
+}
+
+/** V8 has it; TypeScript does not know it yet. */
+const { rawJSON } = JSON as unknown as { rawJSON(text: string): unknown };
+
+/** As `JSON.stringify`; 64-bit integers and infinities are exact, bytes are an array of numbers, as D1 writes them. */
+export function stringify(value: unknown): string {
+  return JSON.stringify(value, (_, each: unknown) => {
+    if (typeof each === "bigint") return rawJSON(String(each));
+    if (each === Number.POSITIVE_INFINITY) return rawJSON("1e999");
+    if (each === Number.NEGATIVE_INFINITY) return rawJSON("-1e999");
+    if (each instanceof Uint8Array) return Array.from(each);
+    return each;
+  });
 }

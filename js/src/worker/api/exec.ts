@@ -1,12 +1,8 @@
 import { createRoute, OpenAPIHono, z } from "@hono/zod-openapi";
-import { databaseObject, type Env, registry } from "../env.ts";
-import { orphanedBackups } from "../orphans.ts";
-import { everyDatabase, type Registered } from "../registry.ts";
-import { type ApiContext, authenticate } from "./auth.ts";
-import { type Command, parseCommand } from "./commands.ts";
+import { databaseObject, type Env, orphanedBackups } from "../databases.ts";
+import { everyDatabase, type Registered, registry } from "../registry.ts";
+import { type ApiContext, authenticate, found } from "./access.ts";
 import { ApiError, problemOf } from "./envelope.ts";
-import { found } from "./found.ts";
-import { stringify } from "./json.ts";
 
 /** Commands in a URL, as QuestDB takes them: `GET /exec?query=BACKUP DATABASE;`. */
 export const exec = new OpenAPIHono<ApiContext>();
@@ -14,12 +10,14 @@ export const exec = new OpenAPIHono<ApiContext>();
 const HELP =
   "there are BACKUP DATABASE [name], SHOW DATABASES, SHOW BACKUPS [FROM name], SHOW ORPHANED BACKUPS, CHECKPOINT CREATE [name], CHECKPOINT RELEASE [name] and SHOW CHECKPOINTS [name]";
 
+const Value = z.union([z.string(), z.number(), z.boolean(), z.null()]);
 const Answer = z.object({
   query: z.string(),
   columns: z.array(z.object({ name: z.string(), type: z.string() })),
-  dataset: z.array(z.array(z.unknown())),
+  dataset: z.array(z.array(Value)),
   count: z.number().int(),
 });
+const Refusal = z.object({ query: z.string(), error: z.string(), position: z.number().int() });
 
 exec.openapi(
   createRoute({
@@ -28,7 +26,10 @@ exec.openapi(
     summary: `Runs a command: ${HELP}`,
     middleware: [authenticate] as const,
     request: { query: z.object({ query: z.string().max(1000), database: z.string().max(256).optional() }) },
-    responses: { 200: { description: "A table", content: { "application/json": { schema: Answer } } } },
+    responses: {
+      200: { description: "A table", content: { "application/json": { schema: Answer } } },
+      default: { description: "Why there is none", content: { "application/json": { schema: Refusal } } },
+    },
   }),
   async (c) => {
     const { query, database } = c.req.valid("query");
@@ -42,16 +43,15 @@ exec.openapi(
       const [first = {}] = rows;
       const columns = Object.entries(first).map(([name, value]) => ({ name, type: typeOf(value) }));
       const dataset = rows.map((row) => Object.values(row));
-      const answer = { query, columns, dataset, count: dataset.length };
-      return c.body(stringify(answer), 200, { "content-type": "application/json" }) as never;
+      return c.json({ query, columns, dataset, count: dataset.length }, 200);
     } catch (error) {
       const { status, message } = problemOf(error);
-      return c.json({ query, error: message, position: 0 }, status) as never;
+      return c.json({ query, error: message, position: 0 }, status);
     }
   },
 );
 
-type Row = Record<string, unknown>;
+type Row = Record<string, z.infer<typeof Value>>;
 
 async function run(env: Env, { action, database }: Command): Promise<Row[]> {
   if (action === "show-orphans") return showOrphans(env);
@@ -104,4 +104,42 @@ async function showOrphans(env: Env): Promise<Row[]> {
 function typeOf(value: unknown): string {
   if (typeof value === "number") return "LONG";
   return typeof value === "boolean" ? "BOOLEAN" : "STRING";
+}
+
+/** What `/exec` can be told, and of which database; of all of them when none is named. */
+interface Command {
+  action: "backup" | "show-databases" | "show-backups" | "show-orphans" | "create" | "release" | "status";
+  database: string | undefined;
+  /** Whether it changes something. */
+  writes: boolean;
+}
+
+const NAME = String.raw`(?:\s+(?:"((?:[^"]|"")+)"|'((?:[^']|'')+)'|([\w.-]+)))?`;
+const FORMS: readonly [RegExp, Command["action"], boolean][] = [
+  [form(String.raw`BACKUP\s+DATABASE${NAME}`), "backup", true],
+  [form(String.raw`SHOW\s+DATABASES`), "show-databases", false],
+  [form(String.raw`SHOW\s+ORPHANED\s+BACKUPS`), "show-orphans", false],
+  [form(String.raw`SHOW\s+BACKUPS(?:\s+FROM)?${NAME}`), "show-backups", false],
+  [form(String.raw`CHECKPOINT\s+CREATE${NAME}`), "create", true],
+  [form(String.raw`SNAPSHOT\s+PREPARE${NAME}`), "create", true],
+  [form(String.raw`CHECKPOINT\s+RELEASE${NAME}`), "release", true],
+  [form(String.raw`SNAPSHOT\s+COMPLETE${NAME}`), "release", true],
+  [form(String.raw`SELECT\s+\*\s+FROM\s+checkpoint_status\(\)`), "status", false],
+  [form(String.raw`SHOW\s+CHECKPOINTS?${NAME}`), "status", false],
+];
+
+/** Reads a command as QuestDB spells it; nothing for what is none. It is never SQL that reaches a database. */
+function parseCommand(text: string): Command | undefined {
+  for (const [pattern, action, writes] of FORMS) {
+    const match = pattern.exec(text);
+    if (!match) continue;
+    const [, double, single, bare] = match;
+    const database = double?.replaceAll('""', '"') ?? single?.replaceAll("''", "'") ?? bare;
+    return { action, database, writes };
+  }
+  return undefined;
+}
+
+function form(pattern: string): RegExp {
+  return new RegExp(String.raw`^\s*${pattern}\s*;?\s*$`, "i");
 }

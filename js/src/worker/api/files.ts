@@ -1,6 +1,7 @@
-// Files as answers, whole or in ranges.
+// Files over HTTP: whole, in ranges, and uploads.
 import type { Context } from "hono";
-import type { Download } from "../database/downloads.ts";
+import { parseRange, spanOf } from "../byte-range.ts";
+import type { Download } from "../object/downloads.ts";
 
 const TYPES: Readonly<Record<string, string>> = {
   ".sql": "application/sql; charset=utf-8",
@@ -34,4 +35,79 @@ function disposition(filename: string): string {
   const plain = filename.replace(/[^\w.-]/g, "_");
   const encoded = encodeURIComponent(filename).replace(/['()*]/g, (c) => `%${c.charCodeAt(0).toString(16)}`);
   return `attachment; filename="${plain}"; filename*=UTF-8''${encoded}`;
+}
+
+/** Answers GET and HEAD of an object: whole or a range, and 304 to who has it. */
+export async function serveFile(bucket: R2Bucket, key: string, request: Request): Promise<Response> {
+  const found = await bucket.head(key);
+  if (!found) return plain(404, "There is no such file any more: exports are there for an hour.");
+  const { size, httpEtag, etag } = found;
+  const headers = new Headers({
+    "accept-ranges": "bytes",
+    // Who keeps it would outlive the link.
+    "cache-control": "private, no-store",
+    "x-content-type-options": "nosniff",
+    etag: httpEtag,
+  });
+  found.writeHttpMetadata(headers);
+  if (hasTag(request.headers.get("if-none-match"), httpEtag))
+    return new Response(null, { status: 304, headers });
+  const ifRange = request.headers.get("if-range");
+  const range =
+    ifRange === null || ifRange === httpEtag ? parseRange(request.headers.get("range")) : undefined;
+  const span = range && spanOf(range, size);
+  if (range && !span) {
+    headers.set("content-range", `bytes */${size}`);
+    return new Response(null, { status: 416, headers });
+  }
+  const { offset, length } = span ?? { offset: 0, length: size };
+  headers.set("content-length", String(length));
+  if (span) headers.set("content-range", `bytes ${offset}-${offset + length - 1}/${size}`);
+  const status = span ? 206 : 200;
+  if (request.method === "HEAD" || size === 0) return new Response(null, { status, headers });
+  // Only what was looked at: the object may have been replaced since.
+  const object = await bucket.get(key, {
+    onlyIf: { etagMatches: etag },
+    ...(span && { range: span }),
+  });
+  if (!object || !("body" in object)) return plain(409, "The file has just changed; try again.");
+  return new Response(object.body, { status, headers });
+}
+
+/** Stores what is sent. An MD5 that is known is proved. Answers exactly 200, with the MD5 as its tag, as R2 does. */
+export async function storeFile(
+  bucket: R2Bucket,
+  key: string,
+  request: Request,
+  md5: string | undefined,
+): Promise<Response> {
+  const length = Number(request.headers.get("content-length") ?? Number.NaN);
+  if (!request.body || !Number.isSafeInteger(length)) {
+    // R2 stores nothing of unknown length, and an empty file is nothing to import.
+    return length === 0 ? plain(400, "The file is empty.") : plain(411, "Send a Content-Length.");
+  }
+  if (length > MOST_BYTES) return plain(413, "The file is larger than 5 GB; import it in several files.");
+  try {
+    const { etag } = await bucket.put(key, request.body, md5 === undefined ? {} : { md5 });
+    return new Response(null, { status: 200, headers: { etag: `"${etag}"` } });
+  } catch (error) {
+    // R2 counts the bytes, and has their MD5, at the end only.
+    if (error instanceof Error && /\(10037\)/.test(error.message)) {
+      return plain(400, "The file does not have the MD5 that was announced; upload it again.");
+    }
+    throw error;
+  }
+}
+
+/** The most that R2 takes in one put, less a little, in bytes. */
+const MOST_BYTES = 5_000_000_000;
+
+function hasTag(header: string | null, tag: string): boolean {
+  return (
+    header?.split(",").some((each) => each.trim() === "*" || each.trim().replace(/^W\//, "") === tag) ?? false
+  );
+}
+
+function plain(status: number, text: string): Response {
+  return new Response(`${text}\n`, { status, headers: { "content-type": "text/plain; charset=utf-8" } });
 }

@@ -1,138 +1,62 @@
 import { createRoute, OpenAPIHono, z } from "@hono/zod-openapi";
-import { databaseObject } from "../env.ts";
-import { type ExportOptions, exportOptions } from "../jobs/index.ts";
-import { type ApiContext, adminOnly } from "./auth.ts";
+import { databaseObject } from "../databases.ts";
+import { type ApiContext, adminOnly, found } from "./access.ts";
 import { success } from "./envelope.ts";
-import { found } from "./found.ts";
-import { exportToFile, shownExport, shownImport } from "./job-answers.ts";
-import { answers, DatabasePath, envelope, jsonBody } from "./schemas.ts";
+import { answers, DatabasePath, JobPath } from "./schemas.ts";
 
-/** Exports and imports, for clients that poll. */
+/** What is under way. */
 export const jobs = new OpenAPIHono<ApiContext>();
 
-const path = (name: string) => `/accounts/{account_id}/d1/database/{database_id}/${name}` as const;
-
-const Tables = z.array(z.string().max(256)).max(1000);
-const DumpOptions = z.object({
-  no_schema: z.boolean().optional(),
-  no_data: z.boolean().optional(),
-  tables: Tables.optional().openapi({ description: "None means all." }),
-  compatibility: z.enum(["d1", "sqlite3_cli_only"]).optional(),
-});
-/** As wrangler wrote it before 3.66. */
-const OldDumpOptions = z.object({
-  noSchema: z.boolean().optional(),
-  noData: z.boolean().optional(),
-  tables: Tables.optional(),
-});
-const Bookmark = z.string().max(256);
-const ExportBody = z
+const JobInfo = z
   .object({
-    output_format: z.literal("polling").optional(),
-    current_bookmark: Bookmark.optional(),
-    dump_options: DumpOptions.optional(),
-    outputFormat: z.enum(["polling", "file"]).optional(),
-    currentBookmark: Bookmark.optional(),
-    dumpOptions: OldDumpOptions.optional(),
+    id: z.string(),
+    kind: z.enum(["backup", "restore", "export", "import"]),
+    state: z.enum(["pending", "running", "canceling", "done", "failed", "canceled"]),
+    phase: z.string().openapi({
+      description: "`pages`: done and total count pages; others count bytes, and a total of 0 is not known",
+    }),
+    done: z.number().int(),
+    total: z.number().int(),
+    started_at: z.string(),
+    updated_at: z.string(),
+    error: z.object({ code: z.string(), message: z.string() }).optional(),
   })
-  .refine(
-    ({ output_format, outputFormat, current_bookmark, currentBookmark }) =>
-      output_format ?? outputFormat ?? current_bookmark ?? currentBookmark,
-    { error: 'the only one is "polling"', path: ["output_format"] },
-  )
-  .refine(
-    ({ dump_options: { compatibility, no_data, no_schema } = {} }) =>
-      compatibility !== "sqlite3_cli_only" || !(no_data || no_schema),
-    {
-      error: "sqlite3_cli_only is all of a database: leave no_data and no_schema out",
-      path: ["dump_options", "compatibility"],
-    },
-  );
+  .openapi("Job");
 
-const Md5 = z
-  .string()
-  .regex(/^[0-9a-f]{32}$/i, "an etag is an MD5: 32 hex digits")
-  .transform((etag) => etag.toLowerCase());
-const ImportBody = z.discriminatedUnion("action", [
-  z.object({ action: z.literal("init"), etag: Md5.optional() }),
-  z.object({ action: z.literal("ingest"), filename: z.string().max(256), etag: Md5.optional() }),
-  z.object({
-    action: z.literal("poll"),
-    current_bookmark: Bookmark.optional(),
-    currentBookmark: Bookmark.optional(),
-  }),
-]);
-
-const About = z.looseObject({ success: z.boolean() });
-const accepted = (description: string) => ({
-  202: { description, content: { "application/json": { schema: envelope(About) } } },
-});
+const PATH = "/accounts/{account_id}/d1/database/{database_id}/jobs";
 
 jobs.openapi(
   createRoute({
-    method: "post",
-    path: path("export"),
-    summary:
-      "Begins an export as SQL, or with current_bookmark polls it; it is cancelled 15 s after the last poll",
-    request: { params: DatabasePath, body: jsonBody(ExportBody) },
-    responses: { ...answers(About, "It has ended, or is not known"), ...accepted("Poll again") },
-  }),
-  async (c) => {
-    const body = c.req.valid("json");
-    const { uuid } = await found(c.env, c.req.valid("param").database_id);
-    const object = databaseObject(c.env, uuid);
-    const bookmark = body.current_bookmark ?? body.currentBookmark;
-    const options = optionsOf(body);
-    if (body.outputFormat === "file" && bookmark === undefined) {
-      return success(c, await exportToFile(c, object, options)) as never;
-    }
-    const shown = await shownExport(
-      c,
-      await object.export({ bookmark, options, readonly: c.get("scope") !== "admin" }),
-      isOld(body),
-    );
-    return success(c, shown, {}, shown.status === "active" ? 202 : 200) as never;
-  },
-);
-
-jobs.openapi(
-  createRoute({
-    method: "post",
-    path: path("import"),
-    summary: "Imports SQL in one transaction: init, PUT of the file, ingest, then polls",
+    method: "delete",
+    path: `${PATH}/{job_id}`,
+    summary: "Cancels a job that is under way: nothing half-done is left",
     middleware: [adminOnly] as const,
-    request: { params: DatabasePath, body: jsonBody(ImportBody) },
-    responses: { ...answers(About, "Where to upload to, or it has ended"), ...accepted("Poll again") },
+    request: { params: JobPath },
+    responses: answers(z.null(), "It ends soon, or has ended"),
   }),
   async (c) => {
-    const body = c.req.valid("json");
-    const { uuid } = await found(c.env, c.req.valid("param").database_id);
-    const object = databaseObject(c.env, uuid);
-    const told = await object.import(
-      body.action === "poll"
-        ? { action: "poll", bookmark: body.current_bookmark ?? body.currentBookmark }
-        : body,
-    );
-    const shown = await shownImport(c, told);
-    return success(c, shown, {}, shown.status === "active" ? 202 : 200) as never;
+    const { database_id, job_id } = c.req.valid("param");
+    const { uuid } = await found(c.env, database_id);
+    await databaseObject(c.env, uuid).cancelJob(job_id);
+    return success(c, null);
   },
 );
 
-type Export = z.infer<typeof ExportBody>;
-
-/** As they were given, in either way; nothing when there are none. */
-function optionsOf({ dump_options, dumpOptions }: Export): ExportOptions | undefined {
-  if (!dump_options && !dumpOptions) return undefined;
-  const { no_data, no_schema, tables, compatibility } = dump_options ?? {};
-  const { noData, noSchema, tables: oldTables } = dumpOptions ?? {};
-  return exportOptions({
-    tables: tables ?? oldTables,
-    noData: no_data ?? noData,
-    noSchema: no_schema ?? noSchema,
-    compatibility,
-  });
-}
-
-function isOld({ outputFormat, currentBookmark, dumpOptions }: Export): boolean {
-  return (outputFormat ?? currentBookmark ?? dumpOptions) !== undefined;
-}
+jobs.openapi(
+  createRoute({
+    method: "get",
+    path: PATH,
+    summary:
+      "Jobs under way, and those that ended: backups and restores of the last day, exports and imports of the last hour; newest first",
+    request: { params: DatabasePath },
+    responses: answers(z.array(JobInfo), "The jobs"),
+  }),
+  async (c) => {
+    const { uuid } = await found(c.env, c.req.valid("param").database_id);
+    const list = await databaseObject(c.env, uuid).jobs();
+    const shown = list.map(({ startedAt, updatedAt, ...job }) => {
+      return { ...job, started_at: startedAt, updated_at: updatedAt };
+    });
+    return success(c, shown);
+  },
+);

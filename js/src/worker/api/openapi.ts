@@ -1,5 +1,5 @@
 import { type OpenAPIHono, type RouteConfig, z } from "@hono/zod-openapi";
-import type { ApiContext } from "./auth.ts";
+import type { ApiContext } from "./access.ts";
 import { answers } from "./schemas.ts";
 
 /** What the document says besides the routes. */

@@ -1,7 +1,7 @@
 import { createRoute, OpenAPIHono, z } from "@hono/zod-openapi";
-import { registry } from "../env.ts";
-import { orphanedBackupsOf } from "../orphans.ts";
-import type { ApiContext } from "./auth.ts";
+import { orphanedBackupsOf } from "../databases.ts";
+import { registry } from "../registry.ts";
+import type { ApiContext } from "./access.ts";
 import { BackupInfo, shownBackup } from "./backups.ts";
 import { success } from "./envelope.ts";
 import { AccountPath, answers } from "./schemas.ts";
@@ -48,6 +48,6 @@ orphans.openapi(
       c,
       shown.filter(({ state }) => state === "done"),
       { result_info },
-    ) as never;
+    );
   },
 );

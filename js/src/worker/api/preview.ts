@@ -1,8 +1,7 @@
 import { createRoute, OpenAPIHono, z } from "@hono/zod-openapi";
-import { databaseObject } from "../env.ts";
-import type { ApiContext } from "./auth.ts";
+import { databaseObject } from "../databases.ts";
+import { type ApiContext, found } from "./access.ts";
 import { success } from "./envelope.ts";
-import { found } from "./found.ts";
 import { answers, BackupPath } from "./schemas.ts";
 
 /** What a restore would change, without doing it. */
@@ -63,6 +62,6 @@ preview.openapi(
     const shown = tables.map(({ rowsNow, rowsThen, ...each }) => {
       return { ...each, rows_now: rowsNow, rows_then: rowsThen };
     });
-    return success(c, { id, bookmark, created_at: createdAt, ...rest, tables: shown }) as never;
+    return success(c, { id, bookmark, created_at: createdAt, ...rest, tables: shown });
   },
 );

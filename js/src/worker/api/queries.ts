@@ -1,12 +1,11 @@
 import { createRoute, OpenAPIHono, z } from "@hono/zod-openapi";
+import { type Query, statement } from "../arguments.ts";
 import { d1Answer } from "../bound.ts";
-import type { Query, QueryResult } from "../database/queries.ts";
-import type { Env } from "../env.ts";
-import { onDatabase } from "../lookup.ts";
-import type { ApiContext, Scope } from "./auth.ts";
+import { type Env, onDatabase } from "../databases.ts";
+import type { QueryResult } from "../object/queries.ts";
+import { type ApiContext, found, type Scope } from "./access.ts";
 import { success } from "./envelope.ts";
-import { found } from "./found.ts";
-import { answers, DatabasePath, jsonBody } from "./schemas.ts";
+import { answers, DatabasePath, jsonBody, Meta } from "./schemas.ts";
 
 /** SQL over HTTP. */
 export const queries = new OpenAPIHono<ApiContext>();
@@ -24,17 +23,17 @@ const Parameter = z.union([
   z.string(),
   z.array(z.number().int().min(0).max(255)).openapi({ description: "bytes" }),
 ]);
-const Statement = z.object({ sql: z.string(), params: z.array(Parameter).nullish() });
+const Statement = statement(Parameter);
 const Body = z.union([Statement, z.object({ batch: z.array(Statement).min(1).max(1000) })]);
 
-const Meta = z.looseObject({ duration: z.number(), changes: z.number(), last_row_id: z.number() });
+const Value = z.union([z.null(), z.number(), z.string(), z.array(z.number())]);
 const Rows = z.object({
-  results: z.array(z.record(z.string(), z.unknown())),
+  results: z.array(z.record(z.string(), Value)),
   success: z.literal(true),
   meta: Meta,
 });
 const RawRows = z.object({
-  results: z.object({ columns: z.array(z.string()), rows: z.array(z.array(z.unknown())) }),
+  results: z.object({ columns: z.array(z.string()), rows: z.array(z.array(Value)) }),
   success: z.literal(true),
   meta: Meta,
 });
@@ -52,7 +51,7 @@ queries.openapi(
   }),
   async (c) => {
     const results = await run(c.env, c.req.valid("param").database_id, c.req.valid("json"), c.get("scope"));
-    return success(c, results.map(d1Answer), { messages: messagesOf(results) }) as never;
+    return success(c, results.map(d1Answer), { messages: messagesOf(results) });
   },
 );
 
@@ -68,10 +67,10 @@ queries.openapi(
     const results = await run(c.env, c.req.valid("param").database_id, c.req.valid("json"), c.get("scope"));
     const raw = results.map(({ columns, rows, meta }) => ({
       results: { columns, rows },
-      success: true,
+      success: true as const,
       meta,
     }));
-    return success(c, raw, { messages: messagesOf(results) }) as never;
+    return success(c, raw, { messages: messagesOf(results) });
   },
 );
 

@@ -1,6 +1,7 @@
 // What requests and answers look like; the OpenAPI document is made of it.
 import { z } from "@hono/zod-openapi";
-import { ID } from "../database/at.ts";
+import { ID } from "../arguments.ts";
+import { JURISDICTIONS } from "../identity.ts";
 
 /** An account's id and a database's, as they stand in paths. */
 export const AccountPath = z.object({
@@ -27,9 +28,34 @@ export const DatabaseInfo = z
     num_tables: z.number().int(),
     file_size: z.number().int(),
     last_backup_at: z.string().optional().openapi({ description: "in lists, where there is one" }),
-    last_backup_origin: z.string().optional().openapi({ description: "manual, automatic, or restore" }),
+    last_backup_origin: z.string().nullish().openapi({ description: "manual, automatic, or restore" }),
+    running_in_region: z.string().optional().openapi({ description: "where it was asked to be" }),
+    jurisdiction: z.enum(JURISDICTIONS).nullish(),
+    read_replication: z.object({ mode: z.literal("disabled") }).optional(),
   })
   .openapi("Database");
+
+const Count = z.number().int();
+/** What statements did, in D1's words. */
+export const Meta = z
+  .object({
+    served_by: z.string(),
+    served_by_primary: z.boolean(),
+    total_attempts: Count,
+    timings: z.object({ sql_duration_ms: z.number() }),
+    duration: z.number(),
+    changes: Count,
+    last_row_id: Count,
+    changed_db: z.boolean(),
+    size_after: Count.openapi({ description: "of the database, in bytes" }),
+    rows_read: Count,
+    rows_written: Count,
+    messages: z.array(z.string()).optional(),
+  })
+  .openapi("Meta");
+
+/** What `safety_backup` of a restore is. */
+export const SAFETY = "the backup of what was replaced; its origin is restore";
 
 const Problem = z
   .object({
@@ -39,6 +65,15 @@ const Problem = z
   })
   .openapi("Problem");
 
+const ResultInfo = z
+  .object({
+    page: z.number().int(),
+    per_page: z.number().int(),
+    count: z.number().int(),
+    total_count: z.number().int(),
+  })
+  .openapi({ description: "where the page is, in lists" });
+
 /** The envelope around a result. */
 export function envelope<T extends z.ZodType>(result: T) {
   return z.object({
@@ -46,6 +81,7 @@ export function envelope<T extends z.ZodType>(result: T) {
     success: z.literal(true),
     errors: z.array(Problem).max(0),
     messages: z.array(z.string()),
+    result_info: ResultInfo.optional(),
   });
 }
 
@@ -74,9 +110,6 @@ export function answers<T extends z.ZodType>(result: T, description: string) {
     429: refused("Too much is under way; it was not begun"),
   };
 }
-
-/** Where SQL is meant to go. */
-export const SqlDialect = z.enum(["sqlite", "d1", "sqlite3-cli"]).default("sqlite");
 
 /** A JSON body. */
 export function jsonBody<T extends z.ZodType>(schema: T) {

@@ -1,9 +1,10 @@
 import { type Context, Hono } from "hono";
-import { type Env, registry } from "../env.ts";
-import type { JobFile } from "../jobs/index.ts";
-import { serveFile, storeFile } from "../signed-file.ts";
-import { isSigned, signUrl, urlKey, VALID_MS } from "../signed-url.ts";
-import type { ApiContext } from "./auth.ts";
+import type { Env } from "../databases.ts";
+import type { JobFile } from "../jobs/exports.ts";
+import { registry } from "../registry.ts";
+import type { ApiContext } from "./access.ts";
+import { serveFile, storeFile } from "./files.ts";
+import { isSigned, signUrl, urlKey, VALID_MS } from "./signed-url.ts";
 
 /** Files in the bucket, for who has a signed URL. */
 export const signedFiles = new Hono<ApiContext>();

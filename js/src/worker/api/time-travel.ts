@@ -1,15 +1,18 @@
 import { createRoute, OpenAPIHono, z } from "@hono/zod-openapi";
-import { databaseObject } from "../env.ts";
-import { type ApiContext, adminOnly } from "./auth.ts";
+import { databaseObject } from "../databases.ts";
+import { type ApiContext, adminOnly, found } from "./access.ts";
 import { ApiError, success } from "./envelope.ts";
-import { found } from "./found.ts";
-import { answers, DatabasePath } from "./schemas.ts";
+import { answers, DatabasePath, SAFETY } from "./schemas.ts";
 
 /** Bookmarks, and going back to them. */
 export const timeTravel = new OpenAPIHono<ApiContext>();
 
 const Bookmark = z.object({ bookmark: z.string() });
-const Restored = Bookmark.extend({ previous_bookmark: z.string(), message: z.string() });
+const Restored = Bookmark.extend({
+  previous_bookmark: z.string().openapi({ description: "restoring it undoes this restore" }),
+  safety_backup: z.string().optional().openapi({ description: SAFETY }),
+  message: z.string(),
+});
 
 // wrangler before 3.25 writes a dash.
 for (const name of ["time_travel", "time-travel"]) {
@@ -28,7 +31,7 @@ for (const name of ["time_travel", "time-travel"]) {
       const { timestamp } = c.req.valid("query");
       const object = databaseObject(c.env, uuid);
       const bookmark = timestamp ? await object.bookmarkAt(timestamp) : await object.bookmark();
-      return success(c, { bookmark }) as never;
+      return success(c, { bookmark });
     },
   );
 
@@ -61,8 +64,9 @@ for (const name of ["time_travel", "time-travel"]) {
       return success(c, {
         bookmark: state,
         previous_bookmark: restored.undo,
+        safety_backup: restored.safety?.id,
         message,
-      }) as never;
+      });
     },
   );
 }

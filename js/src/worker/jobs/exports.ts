@@ -1,14 +1,15 @@
 import type { Database, Hold } from "../../engine/index.ts";
 import { PagemarkError } from "../../errors/index.ts";
-import type { JobRow, JobTable } from "./job-table.ts";
-import type { Answer } from "./machine.ts";
+import { PART } from "../../stores/r2-parts.ts";
+import { type JobContext, LeasedJobs } from "./leases.ts";
+import type { Answer, JobResult } from "./machine.ts";
 import { type StoredPart, writeOutput } from "./output.ts";
-import { Lanes, paced } from "./pace.ts";
-import type { ExportOptions } from "./requests.ts";
-import { JobRunner, type Run, type Shop } from "./runner.ts";
+import { paced, Semaphore } from "./pace.ts";
+import type { Run } from "./runner.ts";
+import type { JobRow, LeasedRow } from "./table.ts";
 
 /** What to tell a client, with the file to link to: a signed URL is for others to make. */
-export interface Told {
+export interface Reply {
   /** Left out when there is nothing but a place to upload to. */
   answer?: Answer;
   file?: JobFile;
@@ -30,8 +31,34 @@ export interface JobHost {
   readonly steps: number;
 }
 
-/** What the work of an export has to know. */
-interface Task {
+/** Of an export, in one form for all ways to say the same. */
+export interface ExportOptions {
+  /** Sorted, each once; none for all. */
+  tables: string[];
+  noData: boolean;
+  noSchema: boolean;
+  compatibility: "d1" | "sqlite3_cli_only";
+}
+
+/** The options as they are compared and remembered. */
+export function exportOptions(
+  given: { [Name in keyof ExportOptions]?: ExportOptions[Name] | undefined },
+): ExportOptions {
+  const { tables = [], noData = false, noSchema = false, compatibility = "d1" } = given;
+  return { tables: [...new Set(tables)].sort(), noData, noSchema, compatibility };
+}
+
+/** Begins an export, or with the bookmark of one polls it. */
+export interface ExportRequest {
+  bookmark?: string | undefined;
+  /** Of a poll: they tell apart two exports of one state. */
+  options?: ExportOptions | undefined;
+  /** Who may only read has fewer of them. */
+  readonly?: boolean | undefined;
+}
+
+/** All it takes to go on with an export after an eviction. */
+interface Request {
   options: ExportOptions;
   /** Of the output. */
   key?: string;
@@ -47,7 +74,7 @@ const MOST_KEPT = 64;
 /** How the label of an export begins, by who wants it. */
 const SCOPES = ["all:", "read:"] as const;
 /** So many run at once: each has two parts of 5 MiB in memory. */
-const LANES = 3;
+const MOST_WRITERS = 3;
 const MOST_ATTEMPTS = 20;
 /** Of the pin, which ends with the work; a lease only in case that it does not. */
 const HOLD_MS = 3_600_000;
@@ -55,100 +82,97 @@ const HOLD_MS = 3_600_000;
 /** Exports: each a dump of one pinned state, into an object that is there for an hour. */
 export class Exports {
   readonly #host: JobHost;
-  readonly #table: JobTable;
-  readonly #shop: Shop;
-  readonly #lanes = new Lanes(LANES);
-  readonly runner: JobRunner;
+  readonly #context: JobContext;
+  readonly #writers = new Semaphore(MOST_WRITERS);
+  readonly jobs: LeasedJobs;
 
-  constructor(host: JobHost, shop: Shop) {
+  constructor(host: JobHost, context: JobContext) {
     this.#host = host;
-    this.#table = shop.table;
-    this.#shop = shop;
-    this.runner = new JobRunner(shop, {
+    this.#context = context;
+    this.jobs = new LeasedJobs(context, {
       kind: "export",
       work: (row, run) => this.#work(row, run),
-      discard: (row) => discardExport(this.#table, row),
+      discard: (row) => discardExport(context, row),
     });
   }
 
   /** Exports the newest state, or tells of the job that does so already. */
-  start(options: ExportOptions, readonly: boolean): Told {
+  start(options: ExportOptions, readonly: boolean): Reply {
     const bookmark = this.#host.database.bookmark();
     const same = this.#find(bookmark, options);
-    if (same) return this.#told(same.id, this.runner.join(same));
-    if (this.#isFull(readonly)) return { answer: this.#shop.machine.refuse("export", "busy") };
+    if (same) return this.#reply(same.id, this.jobs.join(same));
+    if (this.#isFull(readonly)) return { answer: this.jobs.refuse("busy") };
     const unknown = unknownTable(this.#host.database, options.tables);
     if (unknown !== undefined) return { answer: noSuchTable(bookmark, unknown) };
-    const task: Task = { options };
-    const label = this.#label(options, readonly);
-    return { answer: this.runner.start({ bookmark, label, task: JSON.stringify(task) }) };
+    const request: Request = { options };
+    return { answer: this.jobs.begin({ bookmark, label: this.#label(options, readonly), request }) };
   }
 
   #isFull(readonly: boolean): boolean {
     const [all, read] = SCOPES;
-    const active = this.#table.active("export");
-    if (active.length >= MOST_ACTIVE || this.#table.count("export", "") >= MOST_KEPT) return true;
+    const active = this.#context.table.active("export");
+    if (active.length >= MOST_ACTIVE || this.#context.table.count("export", "") >= MOST_KEPT) return true;
     if (!readonly) return false;
     const own = active.filter(({ label }) => !label.startsWith(all));
-    return own.length >= MOST_ACTIVE / 2 || this.#table.count("export", read) >= MOST_KEPT / 2;
+    return own.length >= MOST_ACTIVE / 2 || this.#context.table.count("export", read) >= MOST_KEPT / 2;
   }
 
   /** What tells exports of one state apart. Short, whatever tables were named. */
   #label(options: ExportOptions, readonly: boolean): string {
-    return `${SCOPES[readonly ? 1 : 0]}${this.#shop.machine.digest(JSON.stringify(options))}`;
+    return `${SCOPES[readonly ? 1 : 0]}${this.#context.machine.digest(JSON.stringify(options))}`;
   }
 
   /** Polls the export of a state. Its options are remembered; they only tell apart two exports of one state. */
-  async poll(bookmark: string, options?: ExportOptions): Promise<Told> {
+  async poll(bookmark: string, options?: ExportOptions): Promise<Reply> {
     const own = options && this.#find(bookmark, options);
     const unknown = own ? undefined : unknownTable(this.#host.database, options?.tables ?? []);
     if (unknown !== undefined) return { answer: noSuchTable(bookmark, unknown) };
-    const row = own ?? this.#table.find("export", bookmark)[0];
-    if (!row) return { answer: this.#shop.machine.refuse("export", "unknown") };
-    return this.#told(row.id, await this.runner.poll(row.id));
+    const row = own ?? this.#context.table.at("export", bookmark)[0];
+    if (!row) return { answer: this.jobs.refuse("unknown") };
+    return this.#reply(row.id, await this.jobs.poll(row.id));
   }
 
-  #find(bookmark: string, options: ExportOptions): JobRow | undefined {
+  #find(bookmark: string, options: ExportOptions): LeasedRow | undefined {
     const labels = [false, true].map((readonly) => this.#label(options, readonly));
-    return this.#table.find("export", bookmark).find(({ label }) => labels.includes(label));
+    return this.#context.table.at("export", bookmark).find(({ label }) => labels.includes(label));
   }
 
-  #told(id: string, answer: Answer): Told {
-    const { key } = this.#task(id);
+  #reply(id: string, answer: Answer): Reply {
+    const { key } = this.#request(id);
     const isComplete = answer.success && answer.status === "complete";
     return isComplete && key
-      ? { answer, file: { key, filename: String(answer.result?.filename) } }
+      ? { answer, file: { key, filename: answer.result?.filename ?? "" } }
       : { answer };
   }
 
   /** Begins with pinning, in the same turn in which the bookmark was the newest. */
-  async #work({ id, bookmark }: JobRow, run: Run): Promise<Record<string, unknown>> {
+  async #work({ id, bookmark }: LeasedRow, run: Run): Promise<JobResult> {
     const { signal } = run;
     const { database, uuid } = this.#host;
     await using hold = database.hold({ at: bookmark, leaseMs: HOLD_MS });
     // At once, also when a call to the bucket takes its time to end.
     signal.addEventListener("abort", () => hold.release(), { once: true });
     const filename = `${uuid}-${bookmark}.sql`;
-    const attempts = (this.#task(id).attempts ?? 0) + 1;
+    const attempts = (this.#request(id).attempts ?? 0) + 1;
     if (attempts > MOST_ATTEMPTS) {
       throw new PagemarkError("JOB_INTERRUPTED", `the export was interrupted ${MOST_ATTEMPTS} times`);
     }
-    const key = this.#task(id).key ?? `exports/${uuid}-${bookmark}.${crypto.randomUUID().slice(0, 8)}.sql`;
+    const key = this.#request(id).key ?? `exports/${uuid}-${bookmark}.${crypto.randomUUID().slice(0, 8)}.sql`;
     this.#note(id, { key, attempts });
     try {
-      await this.#lanes.run(signal, () => this.#write(id, key, filename, hold, run));
+      await this.#writers.run(signal, () => this.#write(id, key, filename, hold, run));
       signal.throwIfAborted();
     } catch (error) {
       // Whoever stopped it may have looked before the last call had ended.
-      if (signal.aborted) this.#table.addTrash(key, this.#task(id).uploadId ?? null, Date.now());
+      if (signal.aborted) this.#context.bin.put(key, this.#request(id).uploadId ?? null, Date.now());
       throw error;
     }
     return { filename };
   }
 
   async #write(id: string, key: string, filename: string, hold: Hold, run: Run): Promise<void> {
-    const { options, uploadId } = this.#task(id);
-    const { tell, signal } = run;
+    const { options, uploadId } = this.#request(id);
+    const { tell, signal, progress } = run;
     if (uploadId === undefined) tell(`Generating ${filename}`);
     const sql = await this.#host.database.dump({
       at: hold.bookmark,
@@ -162,12 +186,13 @@ export class Exports {
     const chunks = paced(sql, signal);
     const notes = {
       uploadId,
-      parts: this.#table.parts(id),
+      parts: this.#context.table.parts(id),
       begun: (uploadId: string) => this.#note(id, { uploadId }),
-      stored: (part: StoredPart) => this.#table.savePart(id, part),
+      stored: (part: StoredPart) => this.#context.table.savePart(id, part),
       uploaded: (number: number) => {
         hold.renew();
         tell(`Uploaded part ${number}`);
+        progress("sql", number * PART, 0);
       },
     };
     try {
@@ -178,22 +203,22 @@ export class Exports {
     }
   }
 
-  #task(id: string): Task {
-    return JSON.parse(this.#table.row(id)?.task ?? "{}");
+  #request(id: string): Request {
+    return JSON.parse(this.#context.table.row(id)?.request ?? "{}");
   }
 
-  #note(id: string, more: Partial<Task>): void {
-    this.#table.saveTask(id, JSON.stringify({ ...this.#task(id), ...more }));
+  #note(id: string, more: Partial<Request>): void {
+    this.#context.table.setRequest(id, { ...this.#request(id), ...more });
   }
 }
 
-/** Has deleted what is in the bucket of an export. */
-export function discardExport(table: JobTable, row: JobRow): void {
-  const { key, uploadId, options } = JSON.parse(row.task) as Task;
+/** Schedules the objects of an export in the bucket for deletion. */
+export function discardExport({ table, bin }: Pick<JobContext, "table" | "bin">, row: JobRow): void {
+  const { key, uploadId, options } = JSON.parse(row.request) as Request;
   if (key === undefined) return;
-  table.addTrash(key, uploadId ?? null, Date.now());
+  bin.put(key, uploadId ?? null, Date.now());
   table.removeParts(row.id);
-  table.saveTask(row.id, JSON.stringify({ options }));
+  table.setRequest(row.id, { options } satisfies Request);
 }
 
 /** The first of the names that no table has. */

@@ -1,15 +1,26 @@
 import { PagemarkError } from "../../errors/index.ts";
 import { r2 } from "../../stores/r2.ts";
 import { streamOf } from "../../streams/streams.ts";
-import type { JobHost, Told } from "./exports.ts";
-import type { JobRow, JobTable } from "./job-table.ts";
-import type { Answer } from "./machine.ts";
+import type { JobHost, Reply } from "./exports.ts";
+import { type JobContext, LeasedJobs } from "./leases.ts";
+import type { Answer, JobResult } from "./machine.ts";
 import { paced } from "./pace.ts";
-import { JobRunner, type Run, type Shop } from "./runner.ts";
+import type { Run } from "./runner.ts";
+import type { JobRow, LeasedRow } from "./table.ts";
 
-/** What the work of an import has to know. */
-interface Task {
+/** What clients do one after the other. */
+export type ImportRequest =
+  /** Where to upload a file to, by its MD5. */
+  | { action: "init"; etag?: string | undefined }
+  /** Begins to import what was uploaded. */
+  | { action: "ingest"; filename: string; etag?: string | undefined }
+  | { action: "poll"; bookmark?: string | undefined };
+
+/** All it takes to go on with an import after an eviction. */
+interface Request {
   filename: string;
+  /** Of the upload, in bytes. */
+  size?: number;
   /** How often the work was begun: an object that it brings down each time must not try for ever. */
   attempts?: number;
   /** The state it began with, once it began: another one says that it, or somebody else, has written. */
@@ -23,22 +34,22 @@ interface Task {
 /** For how long an upload may be sent, and a little more: a URL is valid for an hour. In milliseconds. */
 export const UPLOAD_MS = 3_600_000 + 600_000;
 const MOST_ATTEMPTS = 3;
+/** How far an import is is said after so much; saying it takes a write. */
+const TELL_BYTES = 1 << 20;
 
 /** Imports: SQL that was uploaded is run in one transaction, one import at a time. */
 export class Imports {
   readonly #host: JobHost;
-  readonly #table: JobTable;
-  readonly #shop: Shop;
-  readonly runner: JobRunner;
+  readonly #context: JobContext;
+  readonly jobs: LeasedJobs;
 
-  constructor(host: JobHost, shop: Shop) {
+  constructor(host: JobHost, context: JobContext) {
     this.#host = host;
-    this.#table = shop.table;
-    this.#shop = shop;
-    this.runner = new JobRunner(shop, {
+    this.#context = context;
+    this.jobs = new LeasedJobs(context, {
       kind: "import",
       work: (row, run) => this.#work(row, run),
-      discard: (row) => discardImport(this.#table, row),
+      discard: (row) => discardImport(context, row),
     });
   }
 
@@ -46,19 +57,19 @@ export class Imports {
    * Where to upload the file to; or, when it is being imported, how that stands. Nothing begins here, so that a client may
    * ask again: a file that was imported is imported again when it is uploaded and ingested again.
    */
-  async init(etag: string | undefined): Promise<Told> {
+  async init(etag: string | undefined): Promise<Reply> {
     const filename = `${this.#host.uuid}.${etag ?? randomHex()}.sql`;
     const early = this.#underWay(filename);
     if (early) return early;
-    for (const { id } of this.#table.labelled("import", filename)) this.#note(id, { again: true });
+    for (const { id } of this.#context.table.labelled("import", filename)) this.#note(id, { again: true });
     const key = keyOf(filename);
-    this.#table.addTrash(key, null, Date.now() + UPLOAD_MS);
-    this.#shop.plan();
+    this.#context.bin.put(key, null, Date.now() + UPLOAD_MS);
+    this.#context.plan();
     return { file: { key, filename } };
   }
 
   /** Begins to import what was uploaded. */
-  async ingest(filename: string, etag: string | undefined): Promise<Told> {
+  async ingest(filename: string, etag: string | undefined): Promise<Reply> {
     // Of this database's uploads: another's begin with its own UUID.
     const { uuid } = this.#host;
     const [, hex = ""] = /\.([0-9a-f]{16,32})\.sql$/.exec(filename) ?? [];
@@ -73,49 +84,49 @@ export class Imports {
         `what was uploaded as ${filename} has the MD5 ${uploaded.etag}, not ${etag}; upload it again`,
       );
     }
-    return this.#known(filename) ?? { answer: this.#start(filename) };
+    return this.#known(filename) ?? { answer: this.#start(filename, uploaded.size) };
   }
 
-  async poll(bookmark: string | undefined): Promise<Told> {
-    const [active] = this.#table.active("import");
-    const row = bookmark === undefined ? active : this.#table.find("import", bookmark)[0];
-    if (row) return { answer: await this.runner.poll(row.id) };
+  async poll(bookmark: string | undefined): Promise<Reply> {
+    const [active] = this.#context.table.active("import");
+    const row = bookmark === undefined ? active : this.#context.table.at("import", bookmark)[0];
+    if (row) return { answer: await this.jobs.poll(row.id) };
     const refusal = active ? "elsewhere" : "unknown";
-    return { answer: this.#shop.machine.refuse("import", refusal, bookmark) };
+    return { answer: this.jobs.refuse(refusal, bookmark) };
   }
 
   /** What there is to say without beginning: the same import runs or has been done, or another one runs. */
-  #known(filename: string): Told | undefined {
+  #known(filename: string): Reply | undefined {
     const early = this.#underWay(filename);
     if (early) return early;
-    const [same] = this.#table.labelled("import", filename);
+    const [same] = this.#context.table.labelled("import", filename);
     // Done, and asked for once more by a client that has not heard so.
-    if (same && this.#task(same.id).isDone && !this.#task(same.id).again) {
-      return { answer: this.runner.join(same) };
+    if (same && this.#request(same.id).isDone && !this.#request(same.id).again) {
+      return { answer: this.jobs.join(same) };
     }
     return undefined;
   }
 
   /** That the same import runs, or another one. */
-  #underWay(filename: string): Told | undefined {
-    const [active] = this.#table.active("import");
+  #underWay(filename: string): Reply | undefined {
+    const [active] = this.#context.table.active("import");
     if (!active) return undefined;
-    if (active.label !== filename) return { answer: this.#shop.machine.refuse("import", "busy") };
-    return { answer: this.runner.join(active) };
+    if (active.label !== filename) return { answer: this.jobs.refuse("busy") };
+    return { answer: this.jobs.join(active) };
   }
 
-  #start(filename: string): Answer {
+  #start(filename: string, size: number): Answer {
     // From now on the upload belongs to the job.
-    this.#table.removeTrash(keyOf(filename));
-    for (const { id } of this.#table.labelled("import", filename)) this.#table.remove(id);
+    this.#context.bin.keep(keyOf(filename));
+    for (const { id } of this.#context.table.labelled("import", filename)) this.#context.table.remove(id);
     const bookmark = this.#host.database.bookmark();
-    const task: Task = { filename };
-    return this.runner.start({ bookmark, label: filename, task: JSON.stringify(task) });
+    const request: Request = { filename, size };
+    return this.jobs.begin({ bookmark, label: filename, request });
   }
 
-  async #work({ id }: JobRow, { signal, tell }: Run): Promise<Record<string, unknown>> {
+  async #work({ id }: LeasedRow, { signal, tell, progress }: Run): Promise<JobResult> {
     const { database, bucket, steps } = this.#host;
-    const { filename, before, attempts = 0 } = this.#task(id);
+    const { filename, size = 0, before, attempts = 0 } = this.#request(id);
     if (attempts >= MOST_ATTEMPTS || (before !== undefined && before !== database.bookmark())) {
       throw new PagemarkError(
         "JOB_INTERRUPTED",
@@ -128,10 +139,9 @@ export class Imports {
     const began = Date.now();
     const bookmark = database.bookmark();
     this.#note(id, { before: bookmark });
-    const { statements, changes, lastInsertRowid } = await database.import(streamOf(paced(upload, signal)), {
-      signal,
-      steps,
-    });
+    const chunks = counted(paced(upload, signal), (done) => progress("sql", done, size));
+    const imported = await database.import(streamOf(chunks), { signal, steps });
+    const { statements, changes, lastInsertRowid } = imported;
     // What follows is stored with the import: nothing is waited for.
     const final = database.bookmark();
     this.#note(id, { before: `done ${final}`, isDone: true });
@@ -150,19 +160,34 @@ export class Imports {
     return { final_bookmark: final, num_queries: statements, meta };
   }
 
-  #task(id: string): Task {
-    return JSON.parse(this.#table.row(id)?.task ?? "{}");
+  #request(id: string): Request {
+    return JSON.parse(this.#context.table.row(id)?.request ?? "{}");
   }
 
-  #note(id: string, more: Partial<Task>): void {
-    this.#table.saveTask(id, JSON.stringify({ ...this.#task(id), ...more }));
+  #note(id: string, more: Partial<Request>): void {
+    this.#context.table.setRequest(id, { ...this.#request(id), ...more });
   }
 }
 
-/** Has deleted what was uploaded for an import. */
-export function discardImport(table: JobTable, { task }: JobRow): void {
-  const { filename } = JSON.parse(task) as Task;
-  table.addTrash(keyOf(filename), null, Date.now());
+/** Schedules what was uploaded for an import for deletion. */
+export function discardImport({ bin }: Pick<JobContext, "bin">, { request }: JobRow): void {
+  const { filename } = JSON.parse(request) as Request;
+  bin.put(keyOf(filename), null, Date.now());
+}
+
+/** The same chunks; `tell` hears how many bytes there were, now and then. */
+async function* counted(
+  chunks: AsyncIterable<Uint8Array>,
+  tell: (bytes: number) => void,
+): AsyncGenerator<Uint8Array> {
+  let [bytes, told] = [0, 0];
+  for await (const chunk of chunks) {
+    bytes += chunk.length;
+    yield chunk;
+    if (bytes - told < TELL_BYTES) continue;
+    told = bytes;
+    tell(bytes);
+  }
 }
 
 function keyOf(filename: string): string {

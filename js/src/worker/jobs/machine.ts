@@ -1,6 +1,17 @@
+import type { Meta } from "../../client/wire.ts";
 import { type Core, core, translateCoreError } from "../../core/index.ts";
 
 export type JobKind = "export" | "import";
+
+/** What comes of a job that ended well. */
+export interface JobResult {
+  /** Of an export. */
+  filename?: string;
+  /** Of an import: the state it ends with, how many statements it had, and what they did in all. */
+  final_bookmark?: string;
+  num_queries?: number;
+  meta?: Partial<Meta & { last_row_id: number }>;
+}
 
 /** What happens to a job; what belongs to it is a bookmark, a text or JSON. */
 export type JobEvent = "started" | "polled" | "due" | "message" | "finished" | "failed" | "tick" | "resumed";
@@ -16,7 +27,7 @@ export interface JobAnswer {
   /** Of imports only. */
   errors?: string[];
   error?: string;
-  result?: Record<string, unknown>;
+  result?: JobResult;
 }
 
 /** Why there is no job to tell about. */

@@ -1,8 +1,9 @@
 import { free } from "../../core/free.ts";
 import { StoreError } from "../../errors/index.ts";
-import { NO_SUCH_UPLOAD, r2Code } from "../../stores/r2-errors.ts";
+import type { R2Part } from "../../stores/r2-bucket.ts";
+import { complete, sendParts, uploadPart } from "../../stores/r2-multipart.ts";
 import { PART, Parts } from "../../stores/r2-parts.ts";
-import { callsOf } from "./trash-bin.ts";
+import { callsOf } from "./bin.ts";
 
 /** A part that is in the bucket. */
 export interface StoredPart {
@@ -47,7 +48,6 @@ export async function writeOutput(
   const calls = callsOf(bucket);
   // What makes something that would stay is waited for, whatever the signal says.
   const write = { doing: "write", key, signal, finish: true } as const;
-  const sendPart = { doing: "write", key, signal } as const;
   if (first.length < PART) {
     await calls.run({ ...write, size: first.length }, () => bucket.put(key, first, { httpMetadata }));
     return;
@@ -56,45 +56,24 @@ export async function writeOutput(
   const begin = () => bucket.createMultipartUpload(key, { httpMetadata });
   const uploadId = notes.uploadId ?? (await calls.run(write, begin)).uploadId;
   if (notes.uploadId === undefined) notes.begun(uploadId);
-  const upload = bucket.resumeMultipartUpload(key, uploadId);
-  const send = async (number: number, bytes: Uint8Array): Promise<R2UploadedPart> => {
+  const upload = { key, uploadId };
+  const send = async (number: number, bytes: Uint8Array): Promise<R2Part> => {
     const sha256 = await digest(bytes);
     const stored = notes.parts.find((part) => part.number === number);
     if (stored?.sha256 === sha256) return { partNumber: number, etag: stored.etag };
-    const { etag } = await calls.run({ ...sendPart, size: bytes.length }, () =>
-      upload.uploadPart(number, bytes),
-    );
+    const part = await uploadPart(calls, upload, number, bytes, signal);
     free(bytes);
     signal.throwIfAborted();
-    notes.stored({ number, etag, sha256 });
+    notes.stored({ number, etag: part.etag, sha256 });
     notes.uploaded(number);
-    return { partNumber: number, etag };
+    return part;
   };
-  const sent: R2UploadedPart[] = [];
-  let size = 0;
-  let sending: Promise<R2UploadedPart> | undefined;
-  try {
-    // One part on its way while the next is made: two are in memory.
-    for (let part = first; part.length > 0; part = await parts.next()) {
-      if (sending !== undefined) sent.push(await sending);
-      if (sent.length === MOST_PARTS) throw tooLong(key);
-      size += part.length;
-      sending = send(sent.length + 1, part);
-      sending.catch(() => {}); // it is waited for when the next part is full
-    }
-    if (sending !== undefined) sent.push(await sending);
-  } catch (error) {
-    await sending?.catch(() => {});
-    throw error;
-  }
-  await calls.run({ ...write, size }, async () => {
-    try {
-      await upload.complete(sent);
-    } catch (error) {
-      // It was completed before, and who did it is gone, or the answer was lost.
-      if (r2Code(error) !== NO_SUCH_UPLOAD || (await bucket.head(key))?.size !== size) throw error;
-    }
+  const { parts: sent, size } = await sendParts(parts.after(first), MOST_PARTS, {
+    send,
+    tooLong: () => tooLong(key),
   });
+  signal.throwIfAborted();
+  await complete(calls, upload, sent, size, undefined);
 }
 
 async function digest(bytes: Uint8Array): Promise<string> {

@@ -36,7 +36,7 @@ export async function* paced(
 }
 
 /** Lets so many run at once; the others wait in line. */
-export class Lanes {
+export class Semaphore {
   readonly #waiting: (() => void)[] = [];
   #free: number;
 

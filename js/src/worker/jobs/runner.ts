@@ -1,197 +1,258 @@
 import { PagemarkError } from "../../errors/index.ts";
-import type { JobRow, JobTable } from "./job-table.ts";
-import type { Answer, JobEvent, JobKind, Machine } from "./machine.ts";
+import type { Agenda } from "./agenda.ts";
+import type { JobError, JobRow, JobTable, Kind } from "./table.ts";
+import { Turns } from "./turns.ts";
 
 /** What the work of a job is given. */
 export interface Run {
   /** Says when to stop. */
   readonly signal: AbortSignal;
-  /** Tells the client, at its next poll. */
+  /** How far it is. It takes a write. */
+  progress(phase: string, done: number, total: number): void;
+  /** Tells the client that polls for the job, at its next poll. */
   tell(message: string): void;
+  /** Of kinds that work in turns. */
+  readonly turns: Turns;
 }
 
 /** What jobs of a kind do. */
-export interface Trade {
-  readonly kind: JobKind;
-  /** Does it, and gives what an answer's `result` shall hold. Begins at once, in the turn in which it is called. */
-  work(row: JobRow, run: Run): Promise<Record<string, unknown>>;
-  /** Has deleted what is in the bucket of it. */
-  discard(row: JobRow): void;
+export interface JobKind<R = unknown> {
+  readonly kind: Kind;
+  /** Does it, and gives what whoever waits for the job gets. It begins at once, in the turn in which it is called. */
+  work(row: JobRow, run: Run): Promise<R>;
+  /** Asked to cancel one: what it waits for has to end, too. */
+  canceled?(row: JobRow): void;
+  /** There is nothing left to do of this kind; for those that work in turns. */
+  idle?(): Promise<void>;
+  /** How a message, and the end, are noted down; the table does it unless given. */
+  told?(row: JobRow, message: string): void;
+  ended?(row: JobRow, end: End<R>): void;
 }
 
-/** What a job's steps have in common with those of the others. */
-export interface Shop {
-  readonly table: JobTable;
-  readonly machine: Machine;
-  /** Something is to be done later than before, or earlier, or at once. */
-  plan(): void;
-}
+export type End<R = unknown> = { result: R } | { error: unknown };
 
 interface Running {
-  stop: AbortController;
-  done: Promise<void>;
+  readonly stop: AbortController;
+  readonly done: Promise<void>;
 }
 
-/** A job that is to begin. */
-export type NewJob = Omit<JobRow, "id" | "kind" | "state">;
+/** Kinds whose jobs come one after the other, each in as many turns as it takes. */
+export type Queued = "backup" | "restore";
 
-/** Runs jobs of one kind as the core's state machine says. Polls of one job share one run of its work. */
+interface Queue {
+  readonly turns: Turns;
+  running?: Promise<void> | undefined;
+}
+
+/** If an object is evicted in mid-turn, the next one goes on after so long, in milliseconds. */
+const LEASE_MS = 20_000;
+/** Of kinds that work by themselves, and never ask for the next one. */
+const NO_TURNS = new Turns(async () => {});
+
+/** Runs the jobs of one database: several requests for one job share one run of its work. */
 export class JobRunner {
-  readonly #shop: Shop;
-  readonly #trade: Trade;
+  readonly table: JobTable;
+  readonly #agenda: Agenda;
+  readonly #log: (what: string, error: JobError) => void;
+  readonly #kinds = new Map<Kind, JobKind>();
+  readonly #queues = new Map<Kind, Queue>();
   readonly #running = new Map<string, Running>();
   /** Who waits for the end of a job. */
-  readonly #waiting = new Map<string, Set<() => void>>();
+  readonly #waiting = new Map<string, Set<(end: End) => void>>();
+  #stopped: { error: unknown } | undefined;
 
-  constructor(shop: Shop, trade: Trade) {
-    this.#shop = shop;
-    this.#trade = trade;
+  /** `log` hears what failed with nobody waiting for it. */
+  constructor(table: JobTable, agenda: Agenda, log: (what: string, error: JobError) => void) {
+    this.table = table;
+    this.#agenda = agenda;
+    this.#log = log;
   }
 
-  /** Begins a job. */
-  start(job: NewJob): Answer {
-    const row = { id: crypto.randomUUID(), kind: this.#trade.kind, state: "", ...job };
-    return this.#answer(this.#step(row, "started", row.bookmark));
+  /** Makes a kind known. */
+  add(kind: JobKind): void {
+    this.#kinds.set(kind.kind, kind);
   }
 
-  /** The same, of a job that there is: one that runs goes on, one that ended well says so again. */
-  join(row: JobRow): Answer {
-    return this.#answer(this.#step(row, "started", row.bookmark));
+  /** The same for one whose jobs work in turns; goes on, at the next alarm, with what an object that is gone has left. */
+  addQueued(kind: JobKind & { kind: Queued }): void {
+    this.add(kind);
+    const turns = new Turns(() => this.#agenda.setNext(kind.kind));
+    this.#queues.set(kind.kind, { turns });
+    if (this.table.unfinished(kind.kind)) this.#agenda.setBy(kind.kind, Date.now()).catch(() => {});
   }
 
-  /** Holds the poll for about a second, or until the job has ended. */
-  async poll(id: string): Promise<Answer> {
-    const row = this.#shop.table.row(id);
-    if (!row) return this.#shop.machine.refuse(this.#trade.kind, "unknown");
-    const { answer, wait } = this.#step(row, "polled");
-    if (answer) return answer;
-    await this.#ended(id, (wait ?? 0) - Date.now());
-    const then = this.#shop.table.row(id);
-    return then
-      ? this.#answer(this.#step(then, "due"))
-      : this.#shop.machine.refuse(this.#trade.kind, "unknown");
+  /** Enters a job behind those of its kind; {@link goOn} begins with it. */
+  begin(kind: Queued, request: object): string {
+    const id = this.table.begin(kind, request);
+    this.#agenda.set(kind, Date.now()).catch(() => {});
+    return id;
   }
 
-  /** What an alarm does to a job. */
-  tick(row: JobRow): void {
-    this.#quietly(row, "tick");
-  }
-
-  /** Takes over what another instance of the object has left. */
-  resume(): void {
-    for (const row of this.#shop.table.active(this.#trade.kind)) this.#quietly(row, "resumed");
-  }
-
-  /** Stops all work, as if the object was gone. */
-  async close(): Promise<void> {
-    for (const { stop } of this.#running.values())
-      stop.abort(new PagemarkError("CANCELED", "it was stopped"));
-    await Promise.all(Array.from(this.#running.values(), ({ done }) => done));
-  }
-
-  #quietly(row: JobRow, event: JobEvent): void {
-    try {
-      this.#step(row, event);
-    } catch (error) {
-      // A damaged one has been given up; whoever polls is told that there is none.
-      if (!(error instanceof PagemarkError)) throw error;
-    }
-  }
-
-  #answer({ answer }: { answer?: Answer }): Answer {
-    return answer ?? this.#shop.machine.refuse(this.#trade.kind, "unknown");
-  }
-
-  /** Makes a step of the state machine, saves what comes of it, and does what it says. Nothing of it waits. */
-  #step(row: JobRow, event: JobEvent, detail = ""): { answer?: Answer; wait?: number } {
-    const { table } = this.#shop;
-    const { job, active, actions } = this.#decide(row, event, detail);
-    const said: { answer?: Answer; wait?: number } = {};
-    const alarms = actions.map((action) =>
-      typeof action === "object" && "alarm" in action ? action.alarm : 0,
-    );
-    // What is to be deleted may be noted with the job, and the job by who works on it, so it is saved first.
-    if (job !== null) table.save({ ...row, state: job }, active, Math.max(...alarms));
-    for (const action of actions) {
-      if (action === "work") this.#work({ ...row, state: job ?? "" });
-      else if (action === "release") this.#running.get(row.id)?.stop.abort(cancelled());
-      else if (action === "delete") this.#trade.discard(table.row(row.id) ?? row);
-      else if ("answer" in action) said.answer = action.answer;
-      else if ("wait" in action) said.wait = action.wait;
-    }
-    if (job === null) table.remove(row.id);
-    if (!active) for (const wake of this.#waiting.get(row.id) ?? []) wake();
-    this.#shop.plan();
-    return said;
-  }
-
-  #decide(row: JobRow, event: JobEvent, detail: string) {
-    try {
-      return this.#shop.machine.step(row.kind, row.state || undefined, event, detail, Date.now());
-    } catch (error) {
-      this.#running.get(row.id)?.stop.abort(error);
-      this.#trade.discard(row);
-      this.#shop.table.remove(row.id);
-      throw error;
-    }
-  }
-
-  #work(row: JobRow): void {
-    const running = this.#running.get(row.id);
-    if (running && !running.stop.signal.aborted) return;
-    const stop = new AbortController();
-    const done = this.#run(row, stop, running?.done).finally(() => {
-      if (this.#running.get(row.id)?.stop === stop) this.#running.delete(row.id);
+  /** What comes of a job that has not ended, however many turns it takes. Call it in the turn in which it was entered. */
+  result<R>(id: string): Promise<R> {
+    const result = new Promise<R>((resolve, reject) => {
+      this.#wait(id, (end) => ("error" in end ? reject(end.error) : resolve(end.result as R)));
     });
-    this.#running.set(row.id, { stop, done });
+    // It may fail before anybody waits for it.
+    result.catch(() => {});
+    return result;
   }
 
-  /** Works, and says how it went; never fails. */
-  async #run(row: JobRow, stop: AbortController, before: Promise<void> | undefined): Promise<void> {
-    const { signal } = stop;
-    const say = (event: JobEvent, detail: string) => {
-      const now = this.#shop.table.row(row.id);
-      if (now) this.#step(now, event, detail);
-    };
-    try {
-      // Two runs of one job would mix what they write: the one before, if there is one, ends first.
-      await before;
-      if (signal.aborted) return;
-      const tell = (message: string) => {
-        if (!signal.aborted) say("message", message);
-      };
-      const result = await this.#trade.work(row, { signal, tell });
-      say("finished", JSON.stringify(result));
-    } catch (error) {
-      if (!signal.aborted) say("failed", wordsOf(error));
-    }
-  }
-
-  /** Waits for the end of a job, but no longer than `time` milliseconds. */
-  async #ended(id: string, time: number): Promise<void> {
-    const waiting = this.#waiting.get(id) ?? new Set();
-    this.#waiting.set(id, waiting);
+  /** Resolves when a job has ended, or, whether it has or not, after so many milliseconds. */
+  async ended(id: string, ms: number): Promise<void> {
     await new Promise<void>((resolve) => {
       const end = () => {
         clearTimeout(timer);
-        waiting.delete(end);
+        forget();
         resolve();
       };
-      const timer = setTimeout(end, Math.max(time, 0));
-      waiting.add(end);
+      const timer = setTimeout(end, Math.max(ms, 0));
+      const forget = this.#wait(id, end);
     });
-    if (waiting.size === 0) this.#waiting.delete(id);
+  }
+
+  /** Goes on with what there is to do of a kind, for one turn; the next turn is for the next alarm. */
+  async goOn(kind: Queued): Promise<void> {
+    const queue = this.#queues.get(kind);
+    if (!queue) return;
+    if (this.table.unfinished(kind)) await this.#agenda.set(kind, Date.now() + LEASE_MS);
+    if (!queue.running) {
+      queue.turns.begin();
+      queue.running = this.#all(kind).finally(() => {
+        queue.running = undefined;
+        queue.turns.end();
+      });
+      queue.running.catch(() => {});
+    }
+    await queue.turns.give();
+  }
+
+  /** Runs a job of a kind that works by itself, unless it runs already. */
+  start(row: JobRow): void {
+    void this.#begin(row);
+  }
+
+  /** Stops the work of a job, and nothing else. */
+  release(id: string, reason: unknown): void {
+    this.#running.get(id)?.stop.abort(reason);
+  }
+
+  /**
+   * Asks a job to end: who waits for it gets an error with the code `CANCELED`. One that has ended stays as it is.
+   *
+   * @throws PagemarkError `JOB_UNKNOWN`
+   */
+  async cancel(id: string): Promise<void> {
+    const row = this.table.known(id);
+    if (this.#queues.has(row.kind)) {
+      this.table.cancel(id);
+      this.release(id, canceledError());
+      await this.#agenda.set(row.kind as Queued, Date.now());
+    }
+    this.#kinds.get(row.kind)?.canceled?.(row);
+  }
+
+  /** Stops all of it, with the database: who waits gets `error`. Nothing is done any more when this resolves. */
+  async stop(error: unknown): Promise<void> {
+    this.#stopped = { error };
+    for (const id of [...this.#waiting.keys()]) this.wake(id, { error });
+    for (const { turns } of this.#queues.values()) turns.stop(error);
+    for (const { stop } of this.#running.values()) stop.abort(error);
+    await Promise.all([
+      ...Array.from(this.#running.values(), ({ done }) => done),
+      ...Array.from(this.#queues.values(), ({ running }) => running?.catch(() => {})),
+    ]);
+  }
+
+  async #all(kind: Queued): Promise<void> {
+    for (;;) {
+      for (let row = this.table.unfinished(kind); row && !this.#stopped; row = this.table.unfinished(kind)) {
+        await this.#agenda.set(kind, Date.now() + LEASE_MS);
+        await this.#begin(row);
+      }
+      if (this.#stopped) return;
+      await this.#kinds.get(kind)?.idle?.();
+      // One may have come meanwhile, and waits.
+      if (!this.table.unfinished(kind)) break;
+    }
+    await this.#agenda.drop(kind);
+  }
+
+  #begin(row: JobRow): Promise<void> {
+    const running = this.#running.get(row.id);
+    if (running && !running.stop.signal.aborted) return running.done;
+    const stop = new AbortController();
+    if (this.#stopped) stop.abort(this.#stopped.error);
+    if (this.table.row(row.id)?.state === "canceling") stop.abort(canceledError());
+    const done = this.#run(row, stop.signal, running?.done).finally(() => {
+      if (this.#running.get(row.id)?.stop === stop) this.#running.delete(row.id);
+    });
+    this.#running.set(row.id, { stop, done });
+    return done;
+  }
+
+  /** Works, and says how it went; never fails. */
+  async #run(row: JobRow, signal: AbortSignal, before: Promise<void> | undefined): Promise<void> {
+    const kind = this.#kinds.get(row.kind);
+    const queue = this.#queues.get(row.kind);
+    try {
+      // Two runs of one job would mix what they write: the one before, if there is one, ends first.
+      await before;
+      if (signal.aborted && !queue) return;
+      const result = await kind?.work(row, {
+        signal,
+        turns: queue?.turns ?? NO_TURNS,
+        progress: (phase, done, total) => this.table.progress(row.id, phase, done, total),
+        tell: (message) => {
+          if (!signal.aborted) kind.told?.(row, message);
+        },
+      });
+      this.#end(row, { result });
+    } catch (error) {
+      // Whoever released it has noted down how it ended.
+      if (queue || !signal.aborted) this.#end(row, { error });
+    }
+  }
+
+  #end(row: JobRow, end: End): void {
+    const kind = this.#kinds.get(row.kind);
+    if (kind?.ended) kind.ended(row, end);
+    else {
+      const error = "error" in end ? shownError(end.error) : undefined;
+      this.table.end(row.id, error);
+      const isHeard = this.#waiting.has(row.id) || this.#stopped || error?.code === "CANCELED";
+      if (error && !isHeard) this.#log(`a ${row.kind}`, error);
+    }
+    this.wake(row.id, end);
+  }
+
+  /** Tells who waits for a job that it has ended. */
+  wake(id: string, end: End): void {
+    const waiting = this.#waiting.get(id);
+    this.#waiting.delete(id);
+    for (const tell of waiting ?? []) tell(end);
+  }
+
+  /** Gives what ends the waiting. */
+  #wait(id: string, tell: (end: End) => void): () => void {
+    const waiting = this.#waiting.get(id) ?? new Set();
+    this.#waiting.set(id, waiting.add(tell));
+    return () => {
+      waiting.delete(tell);
+      if (waiting.size === 0 && this.#waiting.get(id) === waiting) this.#waiting.delete(id);
+    };
   }
 }
 
-function cancelled(): PagemarkError {
-  return new PagemarkError("CANCELED", "the job was ended");
+/** What a job ends with that somebody has canceled. */
+export function canceledError(): PagemarkError {
+  return new PagemarkError("CANCELED", "it was canceled; nothing half-done is left");
 }
 
-/** What a client is told. A defect says nothing of itself. */
-function wordsOf(error: unknown): string {
-  if (error instanceof PagemarkError) return error.message;
+/** What is shown of an error. A defect says nothing of itself. */
+export function shownError(error: unknown): JobError {
+  if (error instanceof PagemarkError) return { code: error.code, message: error.message };
   // biome-ignore lint/suspicious/noConsole: what has no name is a defect, and this is a Worker's log
   console.error("a job failed", error);
-  return "internal error; the Worker's log says more";
+  return { code: "INTERNAL", message: "internal error; the Worker's log says more" };
 }

@@ -17,7 +17,7 @@ const ENDED = 3;
 /** Progress is read out in such steps, in percent. */
 const STEP = 25;
 
-const NAMES = { backup: "Backup", restore: "Restore" };
+const NAMES = { backup: "Backup", restore: "Restore", export: "Export", import: "Import" };
 
 export function isOver({ state }: Job): boolean {
   return state === "done" || state === "failed" || state === "canceled";
@@ -85,7 +85,8 @@ export class Activity {
 function runningRow(job: Job, cancel: ((job: Job) => unknown) | undefined): HTMLElement {
   const { id, kind, state, phase, done, total } = job;
   const unit = (count: number) => (phase === "pages" ? number(count) : bytes(count));
-  const far = total > 0 ? `${unit(done)} of ${unit(total)}${phase === "pages" ? " pages" : ""}` : "";
+  const ofAll = total > 0 ? ` of ${unit(total)}` : "";
+  const far = done + total > 0 ? `${unit(done)}${ofAll}${phase === "pages" ? " pages" : ""}` : "";
   return h(
     "li",
     {},

@@ -1,9 +1,8 @@
 import { Activity, isOver, type Transfer } from "./activity.ts";
-import { type Api, type Backup, type DatabaseInfo, type Job, Refusal } from "./api.ts";
+import { type Api, type Backup, type DatabaseInfo, type Job, Refusal, save } from "./api.ts";
 import { backupTable } from "./backup-table.ts";
 import { Chart } from "./chart.ts";
 import { h, swap } from "./dom.ts";
-import { save } from "./download.ts";
 import { bytes, exactTime, number } from "./format.ts";
 import { announce, complain } from "./notices.ts";
 import { openRestoreDialog } from "./restore-dialog.ts";

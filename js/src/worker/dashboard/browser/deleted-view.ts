@@ -1,11 +1,10 @@
 import type { Api, OrphanedBackup } from "./api.ts";
+import { save } from "./api.ts";
 import { backupTable } from "./backup-table.ts";
-import { cancelButton, openDialog } from "./dialog.ts";
 import { h, swap } from "./dom.ts";
-import { save } from "./download.ts";
 import { exactTime, moment, number } from "./format.ts";
 import { openNameDialog } from "./name-dialog.ts";
-import { announce, complain } from "./notices.ts";
+import { announce, cancelButton, complain, openDialog } from "./notices.ts";
 
 /** A database that was deleted: its backups, and what can be done with them. */
 export class DeletedView {

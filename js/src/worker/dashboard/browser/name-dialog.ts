@@ -1,6 +1,5 @@
-import { cancelButton, openDialog } from "./dialog.ts";
 import { h } from "./dom.ts";
-import { messageOf } from "./notices.ts";
+import { cancelButton, messageOf, openDialog } from "./notices.ts";
 
 export interface NameRequest {
   title: string;

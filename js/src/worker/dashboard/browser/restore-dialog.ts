@@ -1,8 +1,7 @@
 import type { Api, Backup, Preview, TableChange } from "./api.ts";
-import { cancelButton, openDialog } from "./dialog.ts";
 import { h, swap } from "./dom.ts";
 import { counted, moment, number } from "./format.ts";
-import { messageOf } from "./notices.ts";
+import { cancelButton, messageOf, openDialog } from "./notices.ts";
 
 export interface RestoreRequest {
   api: Api;

@@ -1,0 +1,110 @@
+import { Backups } from "../backups/backups.ts";
+import type { Backup } from "../catalog/record.ts";
+import { PagemarkError } from "../errors/index.ts";
+import type { Store } from "../stores/store.ts";
+import { type BackupNotes, byId, noteOf, type Removals, toKept } from "./notes.ts";
+import { isChainOld, type Origin, retention } from "./retention.ts";
+
+/** A backup, and why there is one. */
+export interface KeptBackup extends Backup {
+  /** Who wanted it: `automatic` by the schedule, `restore` before a restore replaced the database. */
+  origin: Origin;
+  /** How many periods of the schedule before it had no backup. */
+  missed: number;
+}
+
+/** What the deletion of a backup comes to. */
+export interface Deletion {
+  /** Whether it stays listed until another backup is made: the newest one, as that is made on top of it. */
+  stays: boolean;
+}
+
+/** Where a database's backups are, and what is known of them. */
+export interface BackupsPlace {
+  readonly store: Store;
+  /** The database's name in the store. */
+  readonly name: string;
+  readonly notes: BackupNotes;
+  readonly removals: Removals;
+  /** For how long automatic backups are kept, in milliseconds. */
+  readonly keepMs: number;
+  /** When the database was deleted, in milliseconds since 1970; missing while it is there. */
+  readonly endedMs?: number | undefined;
+}
+
+/** The backups of one database that must be kept: lists them, and deletes what nobody needs. It makes none. */
+export class KeptBackups {
+  readonly #place: BackupsPlace;
+
+  constructor(place: BackupsPlace) {
+    this.#place = place;
+  }
+
+  /** Every backup that is kept, newest first. */
+  async list(): Promise<KeptBackup[]> {
+    const all = await (await this.stored()).list();
+    const { gone } = this.#retention(all);
+    const notes = byId(this.#place.notes);
+    return all
+      .filter(({ id }) => !gone.has(id))
+      .map((backup) => {
+        const { origin, missed } = noteOf(backup.id, notes);
+        return { ...backup, origin, missed };
+      });
+  }
+
+  /**
+   * The one that an id means, or the first eight digits or more of it; the newest unless given.
+   *
+   * @throws PagemarkError `BACKUP_UNKNOWN`, `BACKUP_NONE`
+   */
+  async find(id: string | undefined): Promise<KeptBackup> {
+    const found = await (await this.stored()).find(id);
+    const kept = (await this.list()).find((each) => each.id === found.id);
+    if (kept) return kept;
+    throw new PagemarkError("BACKUP_UNKNOWN", `there is no backup ${found.id}; it may have been deleted`);
+  }
+
+  /** Deletes a backup; what others are made of it stays till they are gone. */
+  async delete(idOrPrefix: string): Promise<Deletion> {
+    const { id } = await (await this.stored()).find(idOrPrefix);
+    const { notes } = this.#place;
+    notes.put({ ...noteOf(id, byId(notes)), deleted: true });
+    await this.removeUnneeded();
+    return { stays: (await this.list()).some((each) => each.id === id) };
+  }
+
+  /** Notes who wanted a backup that was made, and how many periods before it had none. */
+  add(id: string, origin: Origin, missed: number): void {
+    this.#place.notes.put({ id, origin, missed, deleted: false });
+  }
+
+  /** All that is in the store. */
+  stored(): Promise<Backups> {
+    return Backups.open(this.#place.name, this.#place.store);
+  }
+
+  /** Deletes what is in the store and belongs to no backup that is kept. */
+  async removeUnneeded(): Promise<void> {
+    const { notes, removals } = this.#place;
+    const stored = await this.stored();
+    const { removable } = this.#retention(await stored.list());
+    if (removable.size > 0) {
+      removals.add(await stored.removalKeys(removable));
+      notes.forget(removable);
+    }
+    await removals.run();
+  }
+
+  /** Whether the next automatic backup should begin a chain. */
+  async isChainOld(nowMs: number): Promise<boolean> {
+    const { notes, keepMs } = this.#place;
+    return isChainOld(toKept(await (await this.stored()).list(), byId(notes)), keepMs, nowMs);
+  }
+
+  #retention(newestFirst: readonly Backup[]) {
+    const { notes, keepMs, endedMs } = this.#place;
+    // Of a database that was deleted, what was kept then stays.
+    return retention(toKept(newestFirst, byId(notes)), keepMs, endedMs ?? Date.now(), endedMs !== undefined);
+  }
+}

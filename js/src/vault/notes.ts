@@ -1,0 +1,73 @@
+// What is noted down of the backups of a database: who wanted them, and which objects must go.
+import type { Backup } from "../catalog/record.ts";
+import type { Store } from "../stores/store.ts";
+import type { Kept, Origin } from "./retention.ts";
+
+/** What is known of a backup beyond what the store says. */
+export interface BackupNote {
+  id: string;
+  /** Who wanted it. */
+  origin: Origin;
+  /** How many periods of the schedule before it had no backup. */
+  missed: number;
+  /** Whether somebody deleted it. */
+  deleted: boolean;
+}
+
+/** Where the notes of one database are kept: a table, a file, memory. */
+export interface BackupNotes {
+  all(): BackupNote[];
+  /** Takes the place of what was noted of that backup. */
+  put(note: BackupNote): void;
+  forget(ids: Iterable<string>): void;
+}
+
+/** Notes in memory, to be saved by whoever has made them. */
+export function memoryNotes(notes: Iterable<BackupNote> = []): BackupNotes {
+  const known = new Map(Array.from(notes, (note) => [note.id, note]));
+  return {
+    all: () => [...known.values()],
+    put: (note) => void known.set(note.id, note),
+    forget: (ids) => {
+      for (const id of ids) known.delete(id);
+    },
+  };
+}
+
+/** A backup that nobody noted down was wanted by somebody: it is kept. */
+export function noteOf(id: string, notes: ReadonlyMap<string, BackupNote>): BackupNote {
+  return notes.get(id) ?? { id, origin: "manual", missed: 0, deleted: false };
+}
+
+export function byId(notes: BackupNotes): Map<string, BackupNote> {
+  return new Map(notes.all().map((note) => [note.id, note]));
+}
+
+/** What retention goes by, oldest first. A backup whose record is damaged has no id, and nobody deletes it. */
+export function toKept(newestFirst: readonly Backup[], notes: ReadonlyMap<string, BackupNote>): Kept[] {
+  const done = newestFirst.filter(({ state }) => state === "done").reverse();
+  return done.map(({ id, kind, createdAt }) => {
+    const { origin, deleted } = noteOf(id, notes);
+    return { id, kind, createdMs: Date.parse(createdAt), origin, deleted };
+  });
+}
+
+/** Objects that must go, in order. They are noted down first: without their records nobody would find them again. */
+export interface Removals {
+  add(keys: readonly string[]): void;
+  /** Deletes them. @throws StoreError for the first one that stays; that one and what follows it stay noted down */
+  run(): Promise<void>;
+}
+
+/** Removals that are noted down in `left`, which its owner saves. */
+export function memoryRemovals(store: Store, left: string[] = []): Removals {
+  return {
+    add: (keys) => void left.push(...keys),
+    async run() {
+      for (let key = left[0]; key !== undefined; key = left[0]) {
+        await store.delete(key);
+        left.shift();
+      }
+    },
+  };
+}

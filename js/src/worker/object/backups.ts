@@ -1,0 +1,155 @@
+import type { Backups } from "../../entry/workerd.ts";
+import { type Deletion, type KeptBackup, KeptBackups } from "../../vault/kept-backups.ts";
+import type { Origin } from "../../vault/retention.ts";
+import { missedPeriods, nextBackup, period } from "../../vault/schedule.ts";
+import type { BackupProgress, CreateOptions } from "../arguments.ts";
+import type { Run } from "../jobs/runner.ts";
+import type { JobRow } from "../jobs/table.ts";
+import { registry } from "../registry.ts";
+import { BackupRuns } from "./backup-runs.ts";
+import type { Home } from "./home.ts";
+
+/** All it takes to go on with a backup after an eviction. */
+interface Request {
+  origin: Origin;
+  full: boolean;
+  /** Periods of the schedule before it that had none. */
+  missed: number;
+}
+
+/** After how long what could not be deleted is tried again, in milliseconds. */
+const AGAIN_MS = 60_000;
+
+/** The database's backups in R2: makes them one after the other, and keeps what must be kept. */
+export class DatabaseBackups {
+  readonly #home: Home;
+  readonly #kept: KeptBackups;
+  readonly #runs: BackupRuns;
+  /** Who hears how far a backup is, by its job. */
+  readonly #listeners = new Map<string, NonNullable<CreateOptions["onProgress"]>>();
+
+  constructor(home: Home) {
+    this.#home = home;
+    this.#runs = new BackupRuns(home);
+    this.#kept = new KeptBackups(home.place);
+    // What an alarm that was cut off took off the agenda.
+    this.schedule().catch(() => {});
+    home.runner.addQueued({
+      kind: "backup",
+      work: (row, run) => this.#work(row, run),
+      idle: () => this.#clear(),
+    });
+  }
+
+  /** Makes a backup of the database as it is now, after those that are under way. */
+  async create(origin: Origin, options: CreateOptions = {}): Promise<KeptBackup> {
+    return this.begin(origin, options).made;
+  }
+
+  /** Begins one: gives its job, entered already, and the backup that comes of it. */
+  begin(
+    origin: Origin,
+    { full = false, onProgress }: CreateOptions = {},
+  ): { id: string; made: Promise<KeptBackup> } {
+    const { runner } = this.#home;
+    const id = runner.begin("backup", { origin, full, missed: 0 } satisfies Request);
+    if (onProgress) this.#listeners.set(id, onProgress);
+    const made = runner.result<KeptBackup>(id);
+    runner.goOn("backup").catch(() => {}); // an alarm does, too
+    return { id, made };
+  }
+
+  /** Every backup that is kept, newest first. */
+  list(): Promise<KeptBackup[]> {
+    return this.#kept.list();
+  }
+
+  find(id: string | undefined): Promise<KeptBackup> {
+    return this.#kept.find(id);
+  }
+
+  /** Deletes a backup; what others are made of it stays till they are gone. */
+  async delete(idOrPrefix: string): Promise<Deletion> {
+    // It may be the one that has the present state.
+    this.#home.storage.kv.delete("backedUpBookmark");
+    const deletion = await this.#kept.delete(idOrPrefix);
+    this.#tell((await this.list()).find(({ state }) => state === "done"));
+    return deletion;
+  }
+
+  /** All that is in the store. */
+  stored(): Promise<Backups> {
+    return this.#kept.stored();
+  }
+
+  /** What is due by the schedule, for an alarm: it makes a slice of it, and leaves the others to the next alarms. */
+  async hourly(nowMs: number): Promise<void> {
+    const { env, agenda, storage, live, runner, identity } = this.#home;
+    const length = period(env.PAGEMARK_SCHEDULE);
+    if (length === undefined) return;
+    await agenda.set("hourly", nextBackup(identity.uuid, nowMs, length));
+    const { kv } = storage;
+    const last = kv.get<number>("backedUpMs");
+    const skipped = last === undefined ? 0 : missedPeriods(last, nowMs, length);
+    if (skipped < 0) return;
+    const database = await live.database();
+    // In one turn with the job: whatever ends this object before, the period has had no backup.
+    kv.put("backedUpMs", nowMs);
+    // The newest backup has the state of this period, too.
+    if (kv.get<string>("backedUpBookmark") === database.bookmark()) return;
+    const missed = skipped + (kv.get<number>("failedPeriods") ?? 0);
+    runner.begin("backup", { origin: "automatic", full: false, missed } satisfies Request);
+    await runner.goOn("backup");
+  }
+
+  /** Puts the schedule on the agenda, unless it is there. */
+  async schedule(): Promise<void> {
+    const { env, agenda, identity } = this.#home;
+    const length = period(env.PAGEMARK_SCHEDULE);
+    if (length === undefined) await agenda.drop("hourly");
+    else await agenda.setBy("hourly", nextBackup(identity.uuid, Date.now(), length));
+  }
+
+  async #work({ id, request }: JobRow, run: Run): Promise<KeptBackup> {
+    const { kv } = this.#home.storage;
+    const { origin, full, missed } = JSON.parse(request) as Request;
+    const isFull = async () => full || (origin === "automatic" && (await this.#kept.isChainOld(Date.now())));
+    const onProgress = ({ phase, done, total }: BackupProgress) => {
+      run.progress(phase, done, total);
+      this.#listeners.get(id)?.({ phase, done, total });
+    };
+    try {
+      const how = { full: isFull, safety: origin === "restore" };
+      const backup = await this.#runs.make(id, how, run, onProgress);
+      this.#kept.add(backup.id, origin, missed);
+      this.#tell({ ...backup, origin });
+      const { bookmark } = this.#runs;
+      if (bookmark !== undefined) kv.put("backedUpBookmark", bookmark);
+      if (origin === "automatic") kv.delete("failedPeriods");
+      return { ...backup, origin, missed };
+    } catch (error) {
+      // Reply by the next one that is made.
+      if (origin === "automatic") kv.put("failedPeriods", missed + 1);
+      throw error;
+    } finally {
+      this.#runs.end();
+      this.#listeners.delete(id);
+    }
+  }
+
+  /** What cannot be deleted now stays noted down, for the next time. */
+  async #clear(): Promise<void> {
+    try {
+      await this.#kept.removeUnneeded();
+    } catch {
+      await this.#home.agenda.setBy("polled", Date.now() + AGAIN_MS);
+    }
+  }
+
+  /** Tells the registry, whose list shows it. What is lost there the next backup makes good. */
+  #tell(newest: Pick<KeptBackup, "createdAt" | "origin"> | undefined): void {
+    const { env, identity } = this.#home;
+    const { createdAt = null, origin = null } = newest ?? {};
+    Promise.resolve(registry(env).reportBackup(identity.uuid, createdAt, origin)).catch(() => {});
+  }
+}

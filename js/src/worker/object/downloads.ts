@@ -1,0 +1,134 @@
+import { free } from "../../core/free.ts";
+import { type Backup, type Moment, PagemarkError } from "../../entry/workerd.ts";
+import { momentStream } from "../../moments/moment-stream.ts";
+import type { KeptBackups } from "../../vault/kept-backups.ts";
+import { BOOKMARK, type DownloadOptions, type DumpOptions, ID } from "../arguments.ts";
+import { type ByteRange, type ByteSpan, remade, spanIn } from "../byte-range.ts";
+import type { Home } from "./home.ts";
+
+/** What is downloaded, and what of it. */
+export interface Download {
+  /** `<database>.<first eight digits of the id>.sqlite3` for a backup. */
+  filename: string;
+  /** Of the whole file, in bytes; not known of a whole SQL or LTX file, which is made on the way. */
+  size?: number;
+  /** What of it `body` is; missing for all of it. */
+  span?: ByteSpan;
+  body: ReadableStream<Uint8Array>;
+}
+
+/** The database and its backups as files. */
+export class Downloads {
+  readonly #home: Pick<Home, "identity" | "database">;
+  readonly #backups: Pick<KeptBackups, "stored">;
+
+  constructor(home: Pick<Home, "identity" | "database">, backups: Pick<KeptBackups, "stored">) {
+    this.#home = home;
+    this.#backups = backups;
+  }
+
+  /** A backup, or a state that history has, as a database file; without `at` the newest state. Ranges of a backup are proved page by page. */
+  async file(at: string | Date | undefined, { range }: DownloadOptions = {}): Promise<Download> {
+    const { name } = this.#home.identity;
+    const backup = at === undefined ? undefined : await this.#find(at);
+    if (!backup) {
+      const database = await this.#home.database();
+      const moment = await database.pin({ at });
+      return { filename: `${name}.sqlite3`, ...fileOrRange(moment, range) };
+    }
+    const stored = await this.#backups.stored();
+    const filename = fileOf(name, backup, "sqlite3");
+    if (range) return { filename, ...fileOrRange(await stored.pages(backup.id), range) };
+    const { body } = await stored.download(backup.id);
+    return { filename, size: backup.size, body };
+  }
+
+  /** A backup as one LTX file: a snapshot of its state. */
+  async ltx(at: string, { range }: DownloadOptions = {}): Promise<Download> {
+    const stored = await this.#backups.stored();
+    const backup = await stored.find(at);
+    const filename = fileOf(this.#home.identity.name, backup, "ltx");
+    const make = () => stored.snapshot(backup.id);
+    return { filename, ...(range ? await remade(make, range) : { body: await make() }) };
+  }
+
+  /** A state as SQL. */
+  async sql({ at, range, ...options }: DumpOptions): Promise<Download> {
+    const { name } = this.#home.identity;
+    const backup = at === undefined ? undefined : await this.#find(at);
+    if (!backup) {
+      if (range)
+        throw new PagemarkError("USAGE", "SQL comes in ranges only of a backup: give its id as `at`");
+      const database = await this.#home.database();
+      return {
+        filename: `${name}.sql`,
+        body: await database.dump(at === undefined ? options : { ...options, at }),
+      };
+    }
+    const stored = await this.#backups.stored();
+    const filename = fileOf(name, backup, "sql");
+    const make = () => stored.dump(backup.id, options);
+    return { filename, ...(range ? await remade(make, range) : { body: await make() }) };
+  }
+
+  /** The backup that `at` means. Anything else means a state that history has: a time is not that of a backup. */
+  async #find(at: string | Date): Promise<Backup | undefined> {
+    if (typeof at !== "string" || !(ID.test(at) || BOOKMARK.test(at))) return undefined;
+    const stored = await this.#backups.stored();
+    return stored.find(at).catch((error) => {
+      if (ID.test(at)) throw error;
+      return undefined;
+    });
+  }
+}
+
+function fileOf(name: string, { id }: Backup, ending: string): string {
+  return `${name}.${id.slice(0, 8)}.${ending}`;
+}
+
+/** The file that the moment's pages are, or a range of it. The moment is released at the end. */
+function fileOrRange(moment: Moment, range?: ByteRange): Pick<Download, "size" | "span" | "body"> {
+  const size = moment.pageSize * moment.pageCount;
+  if (!range) return { size, body: momentStream(moment) };
+  try {
+    const span = spanIn(range, size);
+    return { size, span, body: momentStream(moment, { span }) };
+  } catch (error) {
+    moment.release().catch(() => {});
+    throw error;
+  }
+}
+
+/** After so much others have a turn: where who reads is quick, nothing else would wait, and nobody else would have one. */
+const TURN_BYTES = 1 << 19;
+
+/**
+ * A stream of workerd's own, which alone goes from one object to another. Chunks are freed when they are on their way:
+ * nobody else may look at them.
+ */
+export function streamed(body: ReadableStream<Uint8Array>): ReadableStream<Uint8Array> {
+  const { readable, writable } = new IdentityTransformStream();
+  pump(body, writable as WritableStream<Uint8Array>).catch(() => {}); // who reads it hears of an error there
+  return readable as ReadableStream<Uint8Array>;
+}
+
+async function pump(body: ReadableStream<Uint8Array>, to: WritableStream<Uint8Array>): Promise<void> {
+  const reader = body.getReader();
+  const writer = to.getWriter();
+  let sent = 0;
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return await writer.close();
+      await writer.write(value);
+      sent += value.length;
+      free(value);
+      if (sent < TURN_BYTES) continue;
+      await new Promise((resolve) => setTimeout(resolve));
+      sent = 0;
+    }
+  } catch (error) {
+    await writer.abort(error).catch(() => {});
+    await reader.cancel(error).catch(() => {});
+  }
+}

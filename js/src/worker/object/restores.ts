@@ -1,0 +1,191 @@
+import type { Database } from "../../entry/engine.workerd.ts";
+import { Backups, PagemarkError } from "../../entry/workerd.ts";
+import type { KeptBackup } from "../../vault/kept-backups.ts";
+import { BOOKMARK, type RestoreOptions } from "../arguments.ts";
+import type { Run } from "../jobs/runner.ts";
+import type { JobError, JobRow } from "../jobs/table.ts";
+import type { DatabaseBackups } from "./backups.ts";
+import type { Home } from "./home.ts";
+import { Undos } from "./undos.ts";
+
+export interface Restored {
+  /** The state that is in place now. */
+  bookmark: string;
+  /** Restoring it undoes this restore, for a day. */
+  undo: string;
+  /** The state that was gone back to, where the one that was asked for is thinned away: the one before it. */
+  instead?: string;
+  /** The backup of what was replaced; its `origin` is `restore`. */
+  safety?: KeptBackup;
+}
+
+/** All it takes to go on with a restore after an eviction. */
+interface Request {
+  /** Of the backup. */
+  id: string;
+  /** The name in the store of the database that the backup is of; this one unless given. */
+  from?: string;
+  attempts: number;
+  /** The job of the backup of what is replaced, which must have ended well before anything is. */
+  safetyJob?: string;
+}
+
+/** A restore that is evicted again and again is given up after so many attempts. */
+const ATTEMPTS = 5;
+/** In one invocation, whose processor time is bounded: some two seconds of work at most. */
+const TURN_BYTES = 32 << 20;
+/** How far it is is said after so much; saying it takes a write. */
+const TELL_BYTES = 1 << 20;
+
+/** Puts earlier states in the database's place. Requests that come meanwhile wait. */
+export class Restores {
+  readonly #home: Home;
+  readonly #backups: DatabaseBackups;
+  readonly #undos: Undos;
+
+  constructor(home: Home, backups: DatabaseBackups) {
+    this.#home = home;
+    this.#backups = backups;
+    this.#undos = new Undos(home);
+    // Begun before an eviction: nobody may see the database before it has ended.
+    if (home.jobs.unfinished("restore")) home.gate.close("being restored");
+    home.runner.addQueued({
+      kind: "restore",
+      work: (row, run) => this.#work(row, run),
+      canceled: (row) => this.#canceled(row),
+    });
+  }
+
+  /** Goes back, to a state that history has, or to a backup. */
+  async restore({ at, safety = true }: RestoreOptions): Promise<Restored> {
+    const database = await this.#home.database();
+    const found = at === undefined ? {} : inHistory(database, at);
+    const inPlace = (state: string, more = {}): Restored => {
+      const undo = database.restore({ at: state });
+      this.#undos.add(database, undo);
+      return { bookmark: database.bookmark(), undo, ...more };
+    };
+    if (found.bookmark !== undefined) return inPlace(found.bookmark);
+    const { instead } = found;
+    const stored = await this.#backups.stored();
+    const backup = await stored.find(at).catch((error) => {
+      // Of a bookmark, history says more than backups do.
+      if (instead === undefined) throw found.gone ?? error;
+    });
+    // That very state, rather than one before it.
+    if (backup) return this.#fromBackup({ id: backup.id, attempts: 0 }, safety);
+    return inPlace(instead ?? "", { instead });
+  }
+
+  /** Fills the database, which is new, from a backup of another one, by that one's name in the store. */
+  adopt(from: string, id: string): Promise<Restored> {
+    return this.#fromBackup({ id, from, attempts: 0 }, false);
+  }
+
+  async #fromBackup(request: Request, safety: boolean): Promise<Restored> {
+    const { jobs, gate, runner } = this.#home;
+    if (gate.closedFor !== undefined) {
+      throw new PagemarkError("OVERLOADED", "another restore is under way; try again when it has ended");
+    }
+    gate.close("being restored");
+    try {
+      // Entered before anything else is done, so that whatever ends this object leaves a trace, and is gone on with.
+      const id = runner.begin("restore", request);
+      if (safety) {
+        // In the same turn: there is no restore that has forgotten its safety.
+        const { id: safetyJob } = this.#backups.begin("restore");
+        jobs.setRequest(id, { ...request, safetyJob } satisfies Request);
+      }
+      const restored = runner.result<Restored>(id);
+      runner.goOn("restore").catch(() => {}); // an alarm does, too
+      return await restored;
+    } finally {
+      if (!jobs.unfinished("restore")) gate.open();
+    }
+  }
+
+  async #work({ id, request: text }: JobRow, run: Run): Promise<Restored> {
+    const request = JSON.parse(text) as Request;
+    const { gate, live } = this.#home;
+    try {
+      const safety = request.safetyJob && (await this.#secured(request.safetyJob, run));
+      run.signal.throwIfAborted();
+      const undo = await this.#holdPresent();
+      await this.#load(id, request, run);
+      return { bookmark: (await live.database()).bookmark(), undo, ...(safety && { safety }) };
+    } finally {
+      gate.open();
+    }
+  }
+
+  /** Waits for the backup of what is replaced. Of one that was made before an eviction nobody waits to hear. */
+  async #secured(safetyJob: string, { turns }: Run): Promise<KeptBackup | undefined> {
+    const { jobs, runner } = this.#home;
+    const job = jobs.row(safetyJob);
+    if (!job || job.state === "done") return undefined;
+    if (job.error !== null) {
+      const { code, message } = JSON.parse(job.error) as JobError;
+      throw new PagemarkError(code, message);
+    }
+    // Alarms after this one make it.
+    turns.end();
+    try {
+      return await runner.result<KeptBackup>(safetyJob);
+    } finally {
+      turns.begin();
+    }
+  }
+
+  #canceled({ request }: JobRow): void {
+    const { safetyJob } = JSON.parse(request) as Request;
+    if (safetyJob !== undefined) this.#home.runner.cancel(safetyJob).catch(() => {});
+  }
+
+  /** Holds the state that is replaced; its bookmark. */
+  async #holdPresent(): Promise<string> {
+    const database = await this.#home.live.database();
+    const undo = database.bookmark();
+    this.#undos.add(database, undo);
+    return undo;
+  }
+
+  async #load(id: string, request: Request, { signal, turns, progress }: Run): Promise<void> {
+    const { jobs, live } = this.#home;
+    if (request.attempts >= ATTEMPTS) {
+      const message = `the restore was interrupted ${ATTEMPTS} times; try again`;
+      throw new PagemarkError("RESTORE_EVICTED", message);
+    }
+    signal.throwIfAborted();
+    jobs.setRequest(id, { ...request, attempts: request.attempts + 1 } satisfies Request);
+    const { from = this.#home.backupName } = request;
+    const stored = await Backups.open(from, this.#home.store);
+    let told = 0;
+    const onProgress = ({ done, total }: { done: number; total: number }) => {
+      if (done - told < TELL_BYTES && done < total) return;
+      told = done;
+      signal.throwIfAborted();
+      progress("restore", done, total);
+    };
+    const { body } = await stored.download(request.id, { onProgress });
+    await (await live.database()).load(turns.slices(body, TURN_BYTES), { ownsChunks: true });
+  }
+}
+
+/** What `at` means in the database's own history, or what that has instead; nothing when it can only be a backup's. */
+function inHistory(
+  database: Database,
+  at: string | Date,
+): { bookmark?: string; instead?: string; gone?: unknown } {
+  try {
+    const bookmark = database.bookmarkAt(at);
+    const isOther = typeof at === "string" && BOOKMARK.test(at) && bookmark !== at;
+    return isOther ? { instead: bookmark } : { bookmark };
+  } catch (error) {
+    const { code } = error as PagemarkError;
+    if (code === "AT_SYNTAX") return {};
+    if (code === "BOOKMARK_LINEAGE") return { gone: error };
+    // A time that history no longer has is not the time of the last backup before it: that would be another state.
+    if (typeof at !== "string" || !BOOKMARK.test(at)) throw error;
+    return { gone: error };
+  }
+}
