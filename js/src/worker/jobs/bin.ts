@@ -2,6 +2,7 @@ import { PagemarkError } from "../../errors/index.ts";
 import { Calls } from "../../stores/r2-calls.ts";
 import { isTransient } from "../../stores/r2-errors.ts";
 import type { Removals } from "../../vault/notes.ts";
+import { upgrade } from "./table.ts";
 
 const TABLE = "CREATE TABLE IF NOT EXISTS pagemark_removals (at INTEGER PRIMARY KEY, key TEXT NOT NULL)";
 /** What came to the table later. Without them a row is one of those that go in order. */
@@ -40,16 +41,7 @@ export class Bin implements Removals {
     this.#sql = sql;
     this.#bucket = bucket;
     sql.exec(TABLE);
-    const columns = sql
-      .exec<{ name: string }>("SELECT name FROM pragma_table_info('pagemark_removals')")
-      .toArray();
-    for (const [column, type] of Object.entries(LATER)) {
-      if (columns.some(({ name }) => name === column)) continue;
-      sql.exec(`ALTER TABLE pagemark_removals ADD COLUMN ${column} ${type}`);
-    }
-    if (sql.exec("SELECT 1 FROM sqlite_master WHERE name = ?", OLD).toArray().length === 0) return;
-    sql.exec(TAKE_OVER);
-    sql.exec(`DROP TABLE ${OLD}`);
+    upgrade(sql, "pagemark_removals", LATER, OLD, TAKE_OVER);
   }
 
   /** Notes down objects that go one after the other. */

@@ -3,10 +3,10 @@ import { PagemarkError } from "../../errors/index.ts";
 import { PART } from "../../stores/r2-parts.ts";
 import { type JobContext, LeasedJobs } from "./leases.ts";
 import type { Answer, JobResult } from "./machine.ts";
-import { type StoredPart, writeOutput } from "./output.ts";
+import { writeOutput } from "./output.ts";
 import { paced, Semaphore } from "./pace.ts";
 import type { Run } from "./runner.ts";
-import type { JobRow, LeasedRow } from "./table.ts";
+import type { JobRow, LeasedRow, StoredPart } from "./table.ts";
 
 /** What to tell a client, with the file to link to: a signed URL is for others to make. */
 export interface Reply {
@@ -146,19 +146,19 @@ export class Exports {
   }
 
   /** Begins with pinning, in the same turn in which the bookmark was the newest. */
-  async #work({ id, bookmark }: LeasedRow, run: Run): Promise<JobResult> {
+  async #work({ id, bookmark, request }: LeasedRow, run: Run): Promise<JobResult> {
     const { signal } = run;
     const { database, uuid } = this.#host;
     await using hold = database.hold({ at: bookmark, leaseMs: HOLD_MS });
     // At once, also when a call to the bucket takes its time to end.
     signal.addEventListener("abort", () => hold.release(), { once: true });
     const filename = `${uuid}-${bookmark}.sql`;
-    const attempts = (this.#request(id).attempts ?? 0) + 1;
-    if (attempts > MOST_ATTEMPTS) {
+    const made = `exports/${uuid}-${bookmark}.${crypto.randomUUID().slice(0, 8)}.sql`;
+    const { key = made, attempts = 0 } = request as Request;
+    if (attempts >= MOST_ATTEMPTS) {
       throw new PagemarkError("JOB_INTERRUPTED", `the export was interrupted ${MOST_ATTEMPTS} times`);
     }
-    const key = this.#request(id).key ?? `exports/${uuid}-${bookmark}.${crypto.randomUUID().slice(0, 8)}.sql`;
-    this.#note(id, { key, attempts });
+    this.#context.table.note(id, { key, attempts: attempts + 1 });
     try {
       await this.#writers.run(signal, () => this.#write(id, key, filename, hold, run));
       signal.throwIfAborted();
@@ -187,7 +187,7 @@ export class Exports {
     const notes = {
       uploadId,
       parts: this.#context.table.parts(id),
-      begun: (uploadId: string) => this.#note(id, { uploadId }),
+      begun: (uploadId: string) => this.#context.table.note(id, { uploadId }),
       stored: (part: StoredPart) => this.#context.table.savePart(id, part),
       uploaded: (number: number) => {
         hold.renew();
@@ -204,21 +204,17 @@ export class Exports {
   }
 
   #request(id: string): Request {
-    return JSON.parse(this.#context.table.row(id)?.request ?? "{}");
-  }
-
-  #note(id: string, more: Partial<Request>): void {
-    this.#context.table.setRequest(id, { ...this.#request(id), ...more });
+    return (this.#context.table.row(id)?.request ?? {}) as Request;
   }
 }
 
 /** Schedules the objects of an export in the bucket for deletion. */
 export function discardExport({ table, bin }: Pick<JobContext, "table" | "bin">, row: JobRow): void {
-  const { key, uploadId, options } = JSON.parse(row.request) as Request;
+  const { key, uploadId } = row.request as Request;
   if (key === undefined) return;
   bin.put(key, uploadId ?? null, Date.now());
   table.removeParts(row.id);
-  table.setRequest(row.id, { options } satisfies Request);
+  table.note(row.id, { key: null, uploadId: null, attempts: null });
 }
 
 /** The first of the names that no table has. */

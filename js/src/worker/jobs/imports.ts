@@ -61,7 +61,8 @@ export class Imports {
     const filename = `${this.#host.uuid}.${etag ?? randomHex()}.sql`;
     const early = this.#underWay(filename);
     if (early) return early;
-    for (const { id } of this.#context.table.labelled("import", filename)) this.#note(id, { again: true });
+    for (const { id } of this.#context.table.labelled("import", filename))
+      this.#context.table.note(id, { again: true });
     const key = keyOf(filename);
     this.#context.bin.put(key, null, Date.now() + UPLOAD_MS);
     this.#context.plan();
@@ -101,10 +102,8 @@ export class Imports {
     if (early) return early;
     const [same] = this.#context.table.labelled("import", filename);
     // Done, and asked for once more by a client that has not heard so.
-    if (same && this.#request(same.id).isDone && !this.#request(same.id).again) {
-      return { answer: this.jobs.join(same) };
-    }
-    return undefined;
+    const { isDone, again } = (same?.request ?? {}) as Partial<Request>;
+    return same && isDone && !again ? { answer: this.jobs.join(same) } : undefined;
   }
 
   /** That the same import runs, or another one. */
@@ -124,9 +123,9 @@ export class Imports {
     return this.jobs.begin({ bookmark, label: filename, request });
   }
 
-  async #work({ id }: LeasedRow, { signal, tell, progress }: Run): Promise<JobResult> {
+  async #work({ id, request }: LeasedRow, { signal, tell, progress }: Run): Promise<JobResult> {
     const { database, bucket, steps } = this.#host;
-    const { filename, size = 0, before, attempts = 0 } = this.#request(id);
+    const { filename, size = 0, before, attempts = 0 } = request as Request;
     if (attempts >= MOST_ATTEMPTS || (before !== undefined && before !== database.bookmark())) {
       throw new PagemarkError(
         "JOB_INTERRUPTED",
@@ -134,17 +133,17 @@ export class Imports {
       );
     }
     if (attempts === 0) tell("Starting import...");
-    this.#note(id, { attempts: attempts + 1 });
+    this.#context.table.note(id, { attempts: attempts + 1 });
     const upload = await r2(bucket).get(keyOf(filename), { signal });
     const began = Date.now();
     const bookmark = database.bookmark();
-    this.#note(id, { before: bookmark });
+    this.#context.table.note(id, { before: bookmark });
     const chunks = counted(paced(upload, signal), (done) => progress("sql", done, size));
     const imported = await database.import(streamOf(chunks), { signal, steps });
     const { statements, changes, lastInsertRowid } = imported;
     // What follows is stored with the import: nothing is waited for.
     const final = database.bookmark();
-    this.#note(id, { before: `done ${final}`, isDone: true });
+    this.#context.table.note(id, { before: `done ${final}`, isDone: true });
     tell(`Processed ${statements} queries.`);
     const { pageSize = 0, pageCount = 0 } = database.states().at(-1) ?? {};
     const meta = {
@@ -159,19 +158,11 @@ export class Imports {
     };
     return { final_bookmark: final, num_queries: statements, meta };
   }
-
-  #request(id: string): Request {
-    return JSON.parse(this.#context.table.row(id)?.request ?? "{}");
-  }
-
-  #note(id: string, more: Partial<Request>): void {
-    this.#context.table.setRequest(id, { ...this.#request(id), ...more });
-  }
 }
 
 /** Schedules what was uploaded for an import for deletion. */
 export function discardImport({ bin }: Pick<JobContext, "bin">, { request }: JobRow): void {
-  const { filename } = JSON.parse(request) as Request;
+  const { filename } = request as Request;
   bin.put(keyOf(filename), null, Date.now());
 }
 

@@ -53,7 +53,7 @@ export class LeasedJobs implements JobKind<JobResult> {
       state: "pending",
       bookmark,
       label,
-      request: JSON.stringify(request),
+      request,
       lease: "",
       error: null,
     } as const;

@@ -4,14 +4,7 @@ import type { R2Part } from "../../stores/r2-bucket.ts";
 import { complete, sendParts, uploadPart } from "../../stores/r2-multipart.ts";
 import { PART, Parts } from "../../stores/r2-parts.ts";
 import { callsOf } from "./bin.ts";
-
-/** A part that is in the bucket. */
-export interface StoredPart {
-  number: number;
-  etag: string;
-  /** Of its bytes. */
-  sha256: string;
-}
+import type { StoredPart } from "./table.ts";
 
 /** What is known of an output that another instance of the object has begun, and takes note of how it goes on. */
 export interface OutputNotes {

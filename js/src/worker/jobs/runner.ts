@@ -199,7 +199,8 @@ export class JobRunner {
       // Two runs of one job would mix what they write: the one before, if there is one, ends first.
       await before;
       if (signal.aborted && !queue) return;
-      const result = await kind?.work(row, {
+      // What was noted since then counts, too.
+      const result = await kind?.work(this.table.row(row.id) ?? row, {
         signal,
         turns: queue?.turns ?? NO_TURNS,
         progress: (phase, done, total) => this.table.progress(row.id, phase, done, total),

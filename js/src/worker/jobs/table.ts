@@ -1,5 +1,4 @@
 import { PagemarkError } from "../../errors/index.ts";
-import type { StoredPart } from "./output.ts";
 
 export type Kind = "backup" | "restore" | "export" | "import";
 
@@ -32,20 +31,28 @@ export interface JobRow {
   id: string;
   kind: Kind;
   state: Job["state"];
-  /** JSON: all it takes to go on with the job after an eviction. */
-  request: string;
+  /** All it takes to go on with the job after an eviction. */
+  request: object;
   /** The state it began with, of jobs that clients poll. */
   bookmark: string;
   /** What tells jobs at one bookmark apart: an export's options, an import's upload. */
   label: string;
   /** Of the core's state machine; null for jobs that nobody polls. */
   lease: string | null;
-  /** JSON: why it did not end well. */
-  error: string | null;
+  /** Why it did not end well. */
+  error: JobError | null;
 }
 
 /** Of a job that clients poll. */
 export type LeasedRow = JobRow & { lease: string };
+
+/** A part of a job's output that is in the bucket. */
+export interface StoredPart {
+  number: number;
+  etag: string;
+  /** Of its bytes. */
+  sha256: string;
+}
 
 /** How a leased job stands after a step of its state machine. */
 export interface LeaseStep {
@@ -95,16 +102,7 @@ export class JobTable {
   constructor(sql: SqlStorage) {
     this.#sql = sql;
     for (const table of TABLES) sql.exec(table);
-    const columns = sql
-      .exec<{ name: string }>("SELECT name FROM pragma_table_info('pagemark_jobs')")
-      .toArray();
-    for (const [column, type] of Object.entries(LATER)) {
-      if (columns.some(({ name }) => name === column)) continue;
-      sql.exec(`ALTER TABLE pagemark_jobs ADD COLUMN ${column} ${type}`);
-    }
-    if (sql.exec("SELECT 1 FROM sqlite_master WHERE name = ?", OLD).toArray().length === 0) return;
-    sql.exec(TAKE_OVER);
-    sql.exec(`DROP TABLE ${OLD}`);
+    upgrade(sql, "pagemark_jobs", LATER, OLD, TAKE_OVER);
   }
 
   /** Enters a job; `request` is all it takes to go on with it after an eviction. */
@@ -114,7 +112,7 @@ export class JobTable {
       `DELETE FROM pagemark_jobs WHERE ${ENDED} AND lease IS NULL AND updated_ms < ?`,
       Date.now() - SHOWN_MS,
     );
-    this.#insert(id, kind, "pending", JSON.stringify(request), "", "", null, null);
+    this.#insert(id, kind, "pending", request, "", "", null, null);
     return id;
   }
 
@@ -138,7 +136,7 @@ export class JobTable {
     );
   }
 
-  #insert(id: string, kind: Kind, state: Job["state"], ...more: Value[]): void {
+  #insert(id: string, kind: Kind, state: Job["state"], request: object, ...more: Value[]): void {
     // Later than those before it, so that their order is that in which they began.
     this.#sql.exec(
       `INSERT INTO pagemark_jobs (id, kind, state, started_ms, updated_ms, request, bookmark, label, lease, alarm_ms)
@@ -147,6 +145,7 @@ export class JobTable {
       kind,
       state,
       Date.now(),
+      JSON.stringify(request),
       ...more,
     );
   }
@@ -169,8 +168,10 @@ export class JobTable {
     );
   }
 
-  setRequest(id: string, request: object): void {
-    this.#sql.exec("UPDATE pagemark_jobs SET request = ? WHERE id = ?", JSON.stringify(request), id);
+  /** Adds to the request of a job; null takes away. */
+  note(id: string, more: object): void {
+    const sql = "UPDATE pagemark_jobs SET request = json_patch(request, ?) WHERE id = ?";
+    this.#sql.exec(sql, JSON.stringify(more), id);
   }
 
   /** With an error it has failed, unless that says that it was canceled. */
@@ -192,8 +193,8 @@ export class JobTable {
 
   /** The oldest one of a kind that has not ended. */
   unfinished(kind: Kind): JobRow | undefined {
-    const sql = `SELECT ${ROW} FROM pagemark_jobs WHERE kind = ? AND NOT ${ENDED} ORDER BY started_ms, id LIMIT 1`;
-    return (this.#sql.exec(sql, kind).toArray() as unknown as JobRow[])[0];
+    const oldest = `SELECT id FROM pagemark_jobs WHERE kind = ? AND NOT ${ENDED} ORDER BY started_ms, id LIMIT 1`;
+    return this.#rows(`id = (${oldest})`, kind)[0];
   }
 
   /** Newest first, as all that follow. */
@@ -262,13 +263,39 @@ export class JobTable {
 
   #rows(where: string, ...bindings: Value[]): JobRow[] {
     const sql = `SELECT ${ROW} FROM pagemark_jobs WHERE ${where} ORDER BY started_ms DESC, id`;
-    return this.#sql.exec(sql, ...bindings).toArray() as unknown as JobRow[];
+    const rows = this.#sql.exec<Stored>(sql, ...bindings).toArray();
+    return rows.map(({ request, error, ...row }) => ({
+      ...row,
+      request: JSON.parse(request),
+      error: error === null ? null : JSON.parse(error),
+    }));
   }
 
   #leased(where: string, ...bindings: Value[]): LeasedRow[] {
     return this.#rows(`lease IS NOT NULL AND ${where}`, ...bindings) as LeasedRow[];
   }
 }
+
+/** Adds the columns that a table has got since it was made, and takes over the rows of a table that there was beside it. */
+export function upgrade(
+  sql: SqlStorage,
+  table: string,
+  later: Readonly<Record<string, string>>,
+  old: string,
+  takeOver: string,
+): void {
+  const columns = sql.exec<{ name: string }>("SELECT name FROM pragma_table_info(?)", table).toArray();
+  for (const [column, type] of Object.entries(later)) {
+    if (columns.some(({ name }) => name === column)) continue;
+    sql.exec(`ALTER TABLE ${table} ADD COLUMN ${column} ${type}`);
+  }
+  if (sql.exec("SELECT 1 FROM sqlite_master WHERE name = ?", old).toArray().length === 0) return;
+  sql.exec(takeOver);
+  sql.exec(`DROP TABLE ${old}`);
+}
+
+/** A row as it is stored, with JSON in two columns. */
+type Stored = Omit<JobRow, "request" | "error"> & { request: string; error: string | null };
 
 type Shown = Record<"id" | "kind" | "state" | "phase", string> &
   Record<"started_ms" | "updated_ms" | "done" | "total", number> & { error: string | null };

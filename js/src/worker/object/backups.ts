@@ -112,7 +112,7 @@ export class DatabaseBackups {
 
   async #work({ id, request }: JobRow, run: Run): Promise<KeptBackup> {
     const { kv } = this.#home.storage;
-    const { origin, full, missed } = JSON.parse(request) as Request;
+    const { origin, full, missed } = request as Request;
     const isFull = async () => full || (origin === "automatic" && (await this.#kept.isChainOld(Date.now())));
     const onProgress = ({ phase, done, total }: BackupProgress) => {
       run.progress(phase, done, total);

@@ -3,7 +3,6 @@ import { type Deletion, KeptBackups } from "../../vault/kept-backups.ts";
 import { backupName, type Identity, unknownDatabase } from "../identity.ts";
 import { Bin } from "../jobs/bin.ts";
 import { UPLOAD_MS } from "../jobs/imports.ts";
-import { discardAll } from "../jobs/polled.ts";
 import { JobTable } from "../jobs/table.ts";
 import { registry } from "../registry.ts";
 import type { ObjectEnv } from "../settings.ts";
@@ -11,6 +10,7 @@ import { abandonBackup } from "./backup-runs.ts";
 import { Downloads } from "./downloads.ts";
 import { closeLeft } from "./live.ts";
 import { backupsPlace, StoredNotes } from "./notes.ts";
+import { discardAll } from "./polled.ts";
 
 /** What the object of a deleted database knows of it. */
 export interface Ended extends Identity {

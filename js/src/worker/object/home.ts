@@ -4,7 +4,6 @@ import type { BackupsPlace } from "../../vault/kept-backups.ts";
 import { backupName, type Identity } from "../identity.ts";
 import { Agenda } from "../jobs/agenda.ts";
 import { Bin } from "../jobs/bin.ts";
-import type { JobsHome } from "../jobs/polled.ts";
 import { JobRunner } from "../jobs/runner.ts";
 import { type JobError, JobTable } from "../jobs/table.ts";
 import { type ObjectEnv, setting } from "../settings.ts";
@@ -17,7 +16,7 @@ const HOUR_MS = 3_600_000;
 const MOST_STEPS = 300_000_000;
 
 /** A database's object from the inside: what its parts share. */
-export class Home implements JobsHome {
+export class Home {
   readonly identity: Identity;
   readonly env: ObjectEnv;
   readonly storage: DurableObjectStorage;

@@ -3,7 +3,7 @@ import { Backups, PagemarkError } from "../../entry/workerd.ts";
 import type { KeptBackup } from "../../vault/kept-backups.ts";
 import { BOOKMARK, type RestoreOptions } from "../arguments.ts";
 import type { Run } from "../jobs/runner.ts";
-import type { JobError, JobRow } from "../jobs/table.ts";
+import type { JobRow } from "../jobs/table.ts";
 import type { DatabaseBackups } from "./backups.ts";
 import type { Home } from "./home.ts";
 import { Undos } from "./undos.ts";
@@ -94,7 +94,7 @@ export class Restores {
       if (safety) {
         // In the same turn: there is no restore that has forgotten its safety.
         const { id: safetyJob } = this.#backups.begin("restore");
-        jobs.setRequest(id, { ...request, safetyJob } satisfies Request);
+        jobs.note(id, { safetyJob } satisfies Partial<Request>);
       }
       const restored = runner.result<Restored>(id);
       runner.goOn("restore").catch(() => {}); // an alarm does, too
@@ -104,14 +104,14 @@ export class Restores {
     }
   }
 
-  async #work({ id, request: text }: JobRow, run: Run): Promise<Restored> {
-    const request = JSON.parse(text) as Request;
+  async #work(row: JobRow, run: Run): Promise<Restored> {
+    const request = row.request as Request;
     const { gate, live } = this.#home;
     try {
       const safety = request.safetyJob && (await this.#secured(request.safetyJob, run));
       run.signal.throwIfAborted();
       const undo = await this.#holdPresent();
-      await this.#load(id, request, run);
+      await this.#load(row.id, request, run);
       return { bookmark: (await live.database()).bookmark(), undo, ...(safety && { safety }) };
     } finally {
       gate.open();
@@ -123,10 +123,7 @@ export class Restores {
     const { jobs, runner } = this.#home;
     const job = jobs.row(safetyJob);
     if (!job || job.state === "done") return undefined;
-    if (job.error !== null) {
-      const { code, message } = JSON.parse(job.error) as JobError;
-      throw new PagemarkError(code, message);
-    }
+    if (job.error) throw new PagemarkError(job.error.code, job.error.message);
     // Alarms after this one make it.
     turns.end();
     try {
@@ -137,7 +134,7 @@ export class Restores {
   }
 
   #canceled({ request }: JobRow): void {
-    const { safetyJob } = JSON.parse(request) as Request;
+    const { safetyJob } = request as Request;
     if (safetyJob !== undefined) this.#home.runner.cancel(safetyJob).catch(() => {});
   }
 
@@ -156,7 +153,7 @@ export class Restores {
       throw new PagemarkError("RESTORE_EVICTED", message);
     }
     signal.throwIfAborted();
-    jobs.setRequest(id, { ...request, attempts: request.attempts + 1 } satisfies Request);
+    jobs.note(id, { attempts: request.attempts + 1 } satisfies Partial<Request>);
     const { from = this.#home.backupName } = request;
     const stored = await Backups.open(from, this.#home.store);
     let told = 0;

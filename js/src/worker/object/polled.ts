@@ -1,30 +1,11 @@
 import type { Database } from "../../engine/index.ts";
-import type { Agenda } from "./agenda.ts";
-import type { Bin } from "./bin.ts";
-import { discardExport, type ExportRequest, Exports, exportOptions, type Reply } from "./exports.ts";
-import { discardImport, type ImportRequest, Imports } from "./imports.ts";
-import type { JobContext } from "./leases.ts";
-import { Machine } from "./machine.ts";
-import type { JobRunner } from "./runner.ts";
-import type { JobTable } from "./table.ts";
-
-/** The object whose jobs they are. */
-export interface JobsHome {
-  readonly identity: { readonly uuid: string };
-  readonly env: { readonly BACKUPS: R2Bucket };
-  /** That 64 KiB of an import may take of SQLite's instructions; see `Database.limited`. */
-  readonly steps: number;
-  readonly live: {
-    database(): Promise<Database>;
-    onOpened(listener: (database: Database) => void | Promise<void>): void;
-  };
-  readonly agenda: Agenda;
-  readonly jobs: JobTable;
-  readonly runner: JobRunner;
-  readonly bin: Bin;
-  /** The open database, once nothing replaces it any more. */
-  database(): Promise<Database>;
-}
+import type { Bin } from "../jobs/bin.ts";
+import { discardExport, type ExportRequest, Exports, exportOptions, type Reply } from "../jobs/exports.ts";
+import { discardImport, type ImportRequest, Imports } from "../jobs/imports.ts";
+import type { JobContext } from "../jobs/leases.ts";
+import { Machine } from "../jobs/machine.ts";
+import type { JobTable } from "../jobs/table.ts";
+import type { Home } from "./home.ts";
 
 interface Opened {
   readonly exports: Exports;
@@ -36,12 +17,12 @@ const AGAIN_MS = 20_000;
 
 /** The exports and imports of clients that poll, opened when they are first needed. */
 export class PolledJobs {
-  readonly #home: JobsHome;
+  readonly #home: Home;
   #opening: Promise<Opened> | undefined;
   /** When the alarm rings for them, in milliseconds since 1970. */
   #planned: number | undefined;
 
-  constructor(home: JobsHome) {
+  constructor(home: Home) {
     this.#home = home;
     // What an object before this one has left under way comes before anything else: the next commit may drop the states
     // it reads, and no write may come between the two ends of an import.
