@@ -78,17 +78,20 @@ export const SqlDialect = z.enum(DIALECTS);
 /** Names of tables. */
 export const Tables = z.array(z.string().max(256)).max(1000);
 
-/** A statement whose parameters are as `parameter` says. */
-export function statement<T extends z.ZodType>(parameter: T) {
-  const params = z
-    .array(parameter)
-    .max(MOST_PARAMETERS, `params must be at most ${MOST_PARAMETERS} values, which is what SQLite takes`);
-  return z.object({ sql: z.string(), params: params.nullish() });
+/** A statement whose parameters are as `params` says. */
+export function statement<T extends z.ZodType<readonly unknown[]>>(params: T) {
+  const few = params.refine(
+    ({ length }) => length <= MOST_PARAMETERS,
+    `params must be at most ${MOST_PARAMETERS} values, which is what SQLite takes`,
+  );
+  return z.object({ sql: z.string(), params: few.nullish() });
 }
 
 export const Text = z.string();
 export const OptionalText = optional(Text);
-const Queries = z.array(statement(z.custom<SqlParameter>()));
+/** What each of the parameters may be the engine says when it binds them. */
+const Parameters = z.custom<readonly SqlParameter[]>(Array.isArray, "params must be an array");
+const Queries = z.array(statement(Parameters));
 /** A moment: text or a date. */
 export const At = z.union([z.string().min(1), z.date()], "a moment is a bookmark, a backup's id, or a time");
 const Flag = z.boolean().optional();

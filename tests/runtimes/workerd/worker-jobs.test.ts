@@ -131,9 +131,11 @@ describe("the list of jobs", () => {
   }, 60_000);
 });
 
-/** Makes of an object's tables those that objects had before there was one for all kinds. */
-function asBefore(uuid: string): Promise<void> {
-  return runInDurableObject(object(uuid), async (_, { storage: { sql } }) => {
+/** Evicts an object, and makes of its tables those that objects had before there was one for all kinds. */
+async function asBefore(uuid: string): Promise<void> {
+  await evictDurableObject(object(uuid));
+  // It has not opened its database yet, so nothing is under way.
+  await runInDurableObject(object(uuid), async (_, { storage: { sql } }) => {
     for (const statement of [
       `CREATE TABLE pagemark_polled_jobs (id TEXT PRIMARY KEY, kind TEXT NOT NULL, bookmark TEXT NOT NULL,
         label TEXT NOT NULL, state TEXT NOT NULL, task TEXT NOT NULL, active INTEGER NOT NULL, alarm_ms INTEGER NOT NULL)`,
@@ -153,6 +155,7 @@ function asBefore(uuid: string): Promise<void> {
       sql.exec(statement);
     }
   });
+  await evictDurableObject(object(uuid));
 }
 
 describe("an object that was deployed when there were two tables of jobs", () => {
@@ -164,7 +167,6 @@ describe("an object that was deployed when there were two tables of jobs", () =>
     await rows(uuid, "INSERT INTO t VALUES ('later')");
     const second = (await call(`/${uuid}/export`, START)).body.result;
     await asBefore(uuid);
-    await evictDurableObject(object(uuid));
     await rows(uuid, "INSERT INTO t VALUES ('latest')");
 
     expect((await jobsOf(uuid)).map(({ kind, state }) => `${kind} ${state}`)).toEqual([
@@ -191,7 +193,6 @@ describe("an object that was deployed when there were two tables of jobs", () =>
     await SELF.fetch(upload_url, { method: "PUT", body: "SELECT 1;" });
     expect(await keysOf(uuid)).toHaveLength(1);
     await asBefore(uuid);
-    await evictDurableObject(object(uuid));
     vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 2 * 3_600_000 });
     await runDurableObjectAlarm(object(uuid));
     expect(await keysOf(uuid)).toEqual([]);

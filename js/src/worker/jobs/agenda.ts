@@ -25,10 +25,11 @@ export class Agenda {
     await this.set(task, Date.now() + 1);
   }
 
-  /** Puts a task on the agenda unless it comes up earlier already. */
+  /** Puts a task on the agenda unless it comes up earlier already. One that should have come up has lost its alarm. */
   async setBy(task: Task, dueMs: number): Promise<void> {
     const due = this.due(task);
     if (due === undefined || due > dueMs) await this.set(task, dueMs);
+    else if (due <= Date.now()) await this.#setAlarm();
   }
 
   async drop(task: Task): Promise<void> {

@@ -110,7 +110,11 @@ export class LeasedJobs implements JobKind<JobResult> {
 
   canceled({ id }: JobRow): void {
     const row = this.#row(id);
-    if (row && isActive(row)) this.#failed(row, canceledError());
+    if (!row || !isActive(row)) return;
+    this.#failed(row, canceledError());
+    // Of one that failed there may be something left, for another attempt.
+    this.#of.discard(this.#row(id) ?? row);
+    this.#context.plan();
   }
 
   #failed(row: LeasedRow, error: unknown): void {

@@ -51,12 +51,20 @@ export class DatabaseBackups {
     origin: Origin,
     { full = false, onProgress }: CreateOptions = {},
   ): { id: string; made: Promise<KeptBackup> } {
-    const { runner } = this.#home;
-    const id = runner.begin("backup", { origin, full, missed: 0 } satisfies Request);
+    const id = this.#home.runner.begin("backup", { origin, full, missed: 0 } satisfies Request);
     if (onProgress) this.#listeners.set(id, onProgress);
-    const made = runner.result<KeptBackup>(id);
-    runner.goOn("backup").catch(() => {}); // an alarm does, too
+    const made = this.made(id);
+    // It may fail before anybody waits for it.
+    made.catch(() => {});
     return { id, made };
+  }
+
+  /** What comes of a backup that has not ended; where that takes one turn, what nobody needs any more is gone then. */
+  async made(id: string): Promise<KeptBackup> {
+    const { runner } = this.#home;
+    const result = runner.result<KeptBackup>(id);
+    await runner.goOn("backup").catch(() => {}); // an alarm does, too
+    return result;
   }
 
   /** Every backup that is kept, newest first. */

@@ -120,14 +120,13 @@ export class Restores {
 
   /** Waits for the backup of what is replaced. Of one that was made before an eviction nobody waits to hear. */
   async #secured(safetyJob: string, { turns }: Run): Promise<KeptBackup | undefined> {
-    const { jobs, runner } = this.#home;
-    const job = jobs.row(safetyJob);
+    const job = this.#home.jobs.row(safetyJob);
     if (!job || job.state === "done") return undefined;
     if (job.error) throw new PagemarkError(job.error.code, job.error.message);
     // Alarms after this one make it.
     turns.end();
     try {
-      return await runner.result<KeptBackup>(safetyJob);
+      return await this.#backups.made(safetyJob);
     } finally {
       turns.begin();
     }
