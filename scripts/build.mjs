@@ -20,7 +20,7 @@ import { modules, report } from "./lib/wasm.mjs";
 const TARGET = "wasm32-unknown-unknown";
 const dist = join(root, "js/dist");
 /** In js/dist, without a source of the same name in js/src. */
-const GENERATED = /^(core|dump|engine)\.d\.|^bin\/|^worker\/dashboard\/assets\.js$/;
+const GENERATED = /^(build|core|dump|engine)\.d\.|^bin\/|^worker\/dashboard\/assets\.js$/;
 
 // What Rust emits for this target by default, plus simd; said here so that wasm-opt accepts a stripped file as well.
 const FEATURES = [

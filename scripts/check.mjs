@@ -11,6 +11,7 @@ const checks = {
   "Rust lints, native": () => clippy(["--workspace", "--all-targets"]),
   "Rust lints, core.wasm": () => clippy(["--package", "pagemark", ...WASM, "--features", "bind-core"]),
   "Rust lints, dump.wasm": () => clippy(["--package", "pagemark", ...WASM, "--features", "bind-dump"]),
+  "Rust lints, build.wasm": () => clippy(["--package", "pagemark", ...WASM, "--features", "bind-build"]),
   "Rust lints, engine.wasm": () => clippy(["--package", "pagemark-engine", ...WASM]),
   "types of the tests": () => tryRun("tsc", ["--project", "tests"]),
   "types of worker-example": () => tryRun("tsc", ["--project", "worker-example"]),

@@ -31,7 +31,7 @@ const own = [
 
 const text = `# Error codes
 
-Match on \`code\`; messages may change. \`at\` says where: \`name\` (path or key), \`page\`, \`offset\` (bytes), \`txid\`.
+Match on \`code\`; messages may change. \`at\` says where: \`name\` (path or key), \`page\`, \`offset\` (bytes), \`txid\`, \`row\` (rowid).
 This page is made by \`node scripts/error-codes.mjs\`.
 
 ## Of the core

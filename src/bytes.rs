@@ -131,6 +131,8 @@ pub trait Writer {
     fn put_u64(&mut self, value: u64);
     /// An LEB128 unsigned integer (LTX page index).
     fn put_uvarint(&mut self, value: u64);
+    /// SQLite's variable-length integer; a negative one takes nine bytes.
+    fn put_sqlite_varint(&mut self, value: i64);
 }
 
 impl Writer for Vec<u8> {
@@ -152,6 +154,27 @@ impl Writer for Vec<u8> {
             value >>= 7;
         }
         self.push(value as u8);
+    }
+
+    fn put_sqlite_varint(&mut self, value: i64) {
+        let value = value as u64;
+        match value {
+            ..0x80 => self.push(value as u8),
+            0x80..0x4000 => self.extend_from_slice(&[(value >> 7) as u8 | 0x80, value as u8 & 0x7f]),
+            0x4000..0x0100_0000_0000_0000 => {
+                let groups = (u64::BITS - value.leading_zeros()).div_ceil(7);
+                for group in (1..groups).rev() {
+                    self.push((value >> (7 * group)) as u8 | 0x80);
+                }
+                self.push(value as u8 & 0x7f);
+            }
+            _ => {
+                for group in (0..8).rev() {
+                    self.push((value >> (7 * group + 8)) as u8 | 0x80);
+                }
+                self.push(value as u8);
+            }
+        }
     }
 }
 
@@ -181,6 +204,19 @@ mod tests {
         }
         let long = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02];
         assert!(Reader::new(&long, 0, ErrorKind::LtxIndex).uvarint().is_err());
+    }
+
+    #[test]
+    fn sqlite_varints_come_back_in_as_few_bytes_as_there_can_be() {
+        let edges = (0..64).flat_map(|bits| [(1u64 << bits) - 1, 1 << bits]);
+        for value in edges.chain([u64::MAX]) {
+            let mut bytes = Vec::new();
+            bytes.put_sqlite_varint(value as i64);
+            let mut reader = Reader::new(&bytes, 0, ErrorKind::BtreePage);
+            assert_eq!((reader.sqlite_varint(), reader.remaining()), (Ok(value as i64), 0));
+            let bits = (u64::BITS - value.leading_zeros()).max(1) as usize;
+            assert_eq!(bytes.len(), bits.div_ceil(7).min(9), "{value}");
+        }
     }
 
     #[test]

@@ -25,6 +25,8 @@ pub enum At {
     Page(u32),
     /// A TXID.
     Txid(u64),
+    /// The row of a table with this rowid.
+    Row(i64),
 }
 
 impl Error {
@@ -36,6 +38,11 @@ impl Error {
     /// A failure in page `pgno`.
     pub fn at_page(kind: ErrorKind, pgno: u32) -> Self {
         Self { kind, at: At::Page(pgno) }
+    }
+
+    /// A failure at the row with this rowid.
+    pub fn at_row(kind: ErrorKind, rowid: i64) -> Self {
+        Self { kind, at: At::Row(rowid) }
     }
 
     /// A failure at the committed state `txid`.
@@ -57,6 +64,7 @@ impl fmt::Display for Error {
             At::Offset(offset) => write!(f, "{} (at byte {offset})", self.kind.message()),
             At::Page(pgno) => write!(f, "{} (at page {pgno})", self.kind.message()),
             At::Txid(txid) => write!(f, "{} (at TXID {txid:016x})", self.kind.message()),
+            At::Row(rowid) => write!(f, "{} (at rowid {rowid})", self.kind.message()),
         }
     }
 }
@@ -187,6 +195,12 @@ error_kinds! {
     TextSize = "TEXT_SIZE": "a text is longer than 8 MiB, which Pagemark does not write as the sqlite3 shell does; use the sqlite dialect",
     /// A table was asked for that the database does not have.
     TableUnknown = "TABLE_UNKNOWN": "the database has no such table; leave the names out for all tables",
+    /// Rows to build a database from do not ascend.
+    BuildOrder = "BUILD_ORDER": "the rows of a table do not come in the order of their rowids, each once: the source changed while it was read; take the backup again",
+    /// A row to build a database from is longer than SQLite takes.
+    BuildRow = "BUILD_ROW": "a row is longer than 1,000,000,000 bytes, or has more than 32,767 values, which SQLite does not take",
+    /// The database to build needs too many pages.
+    BuildSize = "BUILD_SIZE": "the database needs more than 4,294,967,294 pages; use larger pages",
     /// A saved job does not parse.
     JobSyntax = "JOB_SYNTAX": "the saved state of an export or import is damaged; start it again",
     /// A call in an order or with a value the API does not allow.

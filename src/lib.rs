@@ -11,7 +11,7 @@
 //! | 0 | [`error`], [`bytes`], [`sql`] |
 //! | 1 | [`page`] |
 //! | 2 | [`btree`], [`ltx`], [`bookmark`] |
-//! | 3 | [`snapshot`], `salvage` (with the dump's feature) |
+//! | 3 | [`snapshot`], [`build`], `salvage` (with the dump's feature) |
 //! | 4 | [`catalog`], [`compare`], `dump` (with its feature) |
 //! | 5 | [`job`] |
 //! | 6 | `wasm` (on wasm32) |
@@ -20,6 +20,7 @@
 
 pub mod bookmark;
 pub mod btree;
+pub mod build;
 pub mod bytes;
 pub mod catalog;
 pub mod compare;

@@ -7,7 +7,6 @@ mod damage;
 mod drops;
 mod odd_names;
 mod parts;
-mod random;
 mod refused;
 mod round_trip;
 
@@ -15,6 +14,7 @@ use std::path::Path;
 use std::process::Command;
 
 use super::*;
+use crate::btree::sample::random;
 use crate::error::Result;
 use crate::page::DatabaseHeader;
 

@@ -5,6 +5,8 @@
 
 #![allow(unreachable_pub, reason = "JavaScript reaches what no Rust module does")]
 
+#[cfg(feature = "bind-build")]
+mod build;
 #[cfg(feature = "bind-core")]
 mod catalog;
 #[cfg(feature = "bind-core")]
@@ -29,7 +31,7 @@ use wasm_bindgen::prelude::*;
 use crate::error::{At, Error, ErrorKind};
 
 // The engine, which has modules of its own, uses what follows.
-#[cfg(any(feature = "bind-core", feature = "bind-dump"))]
+#[cfg(any(feature = "bind-build", feature = "bind-core", feature = "bind-dump"))]
 type JsResult<T> = Result<T, JsValue>;
 
 impl From<Error> for JsValue {
@@ -46,6 +48,7 @@ impl From<Error> for JsValue {
             At::Input => {}
             At::Offset(offset) => set("offset", (offset as f64).into()),
             At::Page(page) => set("page", page.into()),
+            At::Row(rowid) => set("row", rowid.to_string().into()),
             At::Txid(txid) => set("txid", format!("{txid:016x}").into()),
         }
         js.into()

@@ -11,6 +11,7 @@ export const RUST_LAYERS: Readonly<Record<string, number>> = {
   btree: 3,
   bookmark: 3,
   snapshot: 4,
+  build: 4,
   salvage: 4,
   dump: 5,
   catalog: 5,

@@ -83,9 +83,10 @@ test("the engine is imported by its own name, and has types", () => {
   expect(JSON.parse(run("node", ["engine.js"]))).toEqual([2, [{ a: 1 }, { a: "two" }], true, 1]);
 });
 
-test("nothing but the built package is in it: no sources, no tests, three wasm modules", () => {
+test("nothing but the built package is in it: no sources, no tests, four wasm modules", () => {
   const files = readdirSync(join(project, "node_modules/pagemark"), { recursive: true, encoding: "utf8" });
   expect(files.filter((name) => name.endsWith(".wasm"))).toEqual([
+    "dist/build.wasm",
     "dist/core.wasm",
     "dist/dump.wasm",
     "dist/engine.wasm",

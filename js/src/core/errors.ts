@@ -13,11 +13,12 @@ export function translateCoreError(error: unknown, name?: string): unknown {
   if (error.name === "EngineError") return engineError(error as ThrownByEngine);
   // Errors of the runtime and of callers may have a code too, but not that name.
   if (error.name !== "CoreError") return error;
-  const { code, offset, page, txid } = error as Error & Place & { code: string };
+  const { code, offset, page, txid, row } = error as Error & Place & { code: string };
   const at: Place = {};
   if (offset !== undefined) at.offset = offset;
   if (page !== undefined) at.page = page;
   if (txid !== undefined) at.txid = txid;
+  if (row !== undefined) at.row = row;
   // What `at` may be is about what was asked for, not about the database.
   const about = code.startsWith("AT_") ? undefined : name;
   if (about !== undefined) at.name = about;
@@ -46,9 +47,10 @@ function engineError({ code, message, sqlite, offset, line, cause }: ThrownByEng
   return new PagemarkError(code, message, at, options);
 }
 
-function describe({ offset, page, txid }: Place): string {
+function describe({ offset, page, txid, row }: Place): string {
   if (page !== undefined) return ` (page ${page})`;
   if (offset !== undefined) return ` (byte ${offset})`;
+  if (row !== undefined) return ` (rowid ${row})`;
   return txid === undefined ? "" : ` (TXID ${txid})`;
 }
 

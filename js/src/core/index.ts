@@ -1,3 +1,12 @@
+export {
+  type BuiltObject,
+  type BuiltShape,
+  type ColumnKind,
+  type PageBuilder,
+  type PagesOut,
+  pageBuilder,
+  RowBatch,
+} from "./building.ts";
 export { type Core, core, sha256 } from "./core.ts";
 export { type DumpCore, dumpCore } from "./dump.ts";
 export {

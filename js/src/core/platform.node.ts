@@ -11,7 +11,7 @@ import { here } from "./threads.node.ts";
 const modules = new Map<string, WebAssembly.Module>();
 
 /** One of the package's wasm files, compiled once, for this thread and its helpers. */
-export function compiled(name: "core" | "dump" | "engine"): WebAssembly.Module {
+export function compiled(name: "build" | "core" | "dump" | "engine"): WebAssembly.Module {
   const known = modules.get(name);
   if (known) return known;
   const made = new WebAssembly.Module(wasmFile(`${name}.wasm`));
@@ -43,6 +43,7 @@ function wasmFile(name: string): Uint8Array<ArrayBuffer> {
 export const nodePlatform: Platform = {
   wasm: async () => compiled("core"),
   dumpWasm: async () => compiled("dump"),
+  buildWasm: async () => compiled("build"),
   sha256() {
     const hash = createHash("sha256");
     return { update: (bytes) => void hash.update(bytes), digest: () => hash.digest("hex") };

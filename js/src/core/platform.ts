@@ -8,6 +8,8 @@ export interface Platform {
   wasm(): Promise<Wasm>;
   /** Finds the wasm that makes SQL. */
   dumpWasm(): Promise<Wasm>;
+  /** Finds the wasm that makes pages of rows. */
+  buildWasm(): Promise<Wasm>;
   /** A SHA-256 faster than the core's, which works in steps. */
   sha256?(): Hasher;
   /** Packs pages on several threads, of low priority unless in a hurry. */

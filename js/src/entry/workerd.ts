@@ -1,7 +1,8 @@
+import buildWasm from "../build.wasm";
 import { usePlatform } from "../core/index.ts";
 import wasm from "../core.wasm";
 import dumpWasm from "../dump.wasm";
 
-usePlatform({ wasm: async () => wasm, dumpWasm: async () => dumpWasm });
+usePlatform({ wasm: async () => wasm, dumpWasm: async () => dumpWasm, buildWasm: async () => buildWasm });
 
 export * from "../index.ts";

@@ -6,6 +6,8 @@ export interface Place {
   page?: number;
   /** TXID, as 16 hex digits. */
   txid?: string;
+  /** Rowid of a table's row, as decimal digits. */
+  row?: string;
   /** Line of the SQL, counted from 1. */
   line?: number;
   /** Path of the file or key of the object. */

@@ -7,8 +7,8 @@ use rusqlite::config::DbConfig;
 
 use super::against_the_shell::EVERYTHING;
 use super::random::{self, quote};
-use super::round_trip::show;
 use super::*;
+use crate::btree::sample::contents::show;
 use crate::btree::sample::{ENCODINGS, PAGE_SIZES, Random, Sample};
 
 pub(super) fn d1_options() -> Options {

@@ -2,9 +2,10 @@
 
 use super::against_the_shell::EVERYTHING;
 use super::d1::{contents as d1_contents, d1_dump, d1_options, load as load_d1, rows, run};
-use super::round_trip::{Loaded, contents, load, run as run_in};
+use super::round_trip::{Loaded, load, run as run_in};
 use super::*;
 use crate::btree::sample::Sample;
+use crate::btree::sample::contents::contents;
 
 /// The shells that have what makes full-text tables.
 fn with_full_text() -> Vec<(Shell, String)> {

@@ -4,11 +4,11 @@ use std::process::Stdio;
 
 use proptest::prelude::*;
 use rusqlite::Connection;
-use rusqlite::types::ValueRef;
 
 use super::against_the_shell::EVERYTHING;
-use super::random::{self, quote};
+use super::random;
 use super::*;
+use crate::btree::sample::contents::contents;
 use crate::btree::sample::{ENCODINGS, PAGE_SIZES, Random, Sample};
 
 /// A database that a shell made from SQL.
@@ -43,53 +43,6 @@ pub(super) fn run(program: &str, path: &Path, sql: &[u8]) {
     let output = child.wait_with_output().unwrap();
     let _ = writer.join();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-}
-
-/// Everything that SQL can see of a database, in order.
-pub(super) fn contents(db: &Connection) -> Vec<String> {
-    let mut lines = Vec::new();
-    for pragma in ["page_size", "encoding", "auto_vacuum", "user_version", "application_id"] {
-        let value: rusqlite::types::Value = db.query_row(&format!("PRAGMA {pragma}"), [], |row| row.get(0)).unwrap();
-        lines.push(format!("{pragma} {value:?}"));
-    }
-    let mut statement = db
-        .prepare(
-            "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE name <> 'sqlite_stat4' ORDER BY name LIKE 'sqlite!_%' ESCAPE '!', type, name",
-        )
-        .unwrap();
-    let objects: Vec<(String, String, String, Option<String>)> = statement
-        .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
-        .unwrap()
-        .map(Result::unwrap)
-        .collect();
-    for (kind, name, table, sql) in objects {
-        lines.push(format!("{kind} {name} on {table}: {sql:?}"));
-        if kind == "table" && !sql.is_some_and(|sql| sql.starts_with("CREATE VIRTUAL")) {
-            let query = format!("SELECT rowid AS \"the rowid\", * FROM {}", quote(&name));
-            // Not all have a rowid that can be asked for.
-            let mut rows =
-                db.prepare(&query).or_else(|_| db.prepare(&query.replace("rowid AS \"the rowid\", ", ""))).unwrap();
-            let count = rows.column_count();
-            let mut rows = rows.query([]).unwrap();
-            let from = lines.len();
-            while let Some(row) = rows.next().unwrap() {
-                lines.push((0..count).map(|index| show(row.get_ref(index).unwrap())).collect::<Vec<_>>().join(", "));
-            }
-            lines[from..].sort();
-        }
-    }
-    lines
-}
-
-pub(super) fn show(value: ValueRef<'_>) -> String {
-    match value {
-        ValueRef::Text(bytes) | ValueRef::Blob(bytes) if bytes.len() > 10_000 => {
-            format!("{:?} of {} bytes, {}", value.data_type(), bytes.len(), blake3::hash(bytes))
-        }
-        ValueRef::Real(real) => format!("real {real:e} {:016x}", real.to_bits()),
-        ValueRef::Text(text) => format!("text {:?}", String::from_utf8_lossy(text)) + &format!("{text:02x?}"),
-        other => format!("{other:?}"),
-    }
 }
 
 /// Dumps, loads with each shell, and compares; gives the warnings.

@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 use rusqlite::types::Value;
 
-use crate::btree::sample::Random;
+use super::Random;
 
 const NAMES: [&str; 12] =
     ["a", "b", "c d", "select", "E\"E", "it's", "Ünï", "_x1", "rowid", "oid", "9lives", "tab\tbed"];
@@ -44,7 +44,7 @@ const DEFAULTS: [&str; 16] = [
 ];
 
 /// A database of `tables` random tables.
-pub(super) fn fill(db: &Connection, random: &mut Random, tables: usize) {
+pub(crate) fn fill(db: &Connection, random: &mut Random, tables: usize) {
     for number in 0..tables {
         let name = format!("t{number} {}", pick(random, &NAMES));
         let columns = 1 + random.below(7);
@@ -171,6 +171,6 @@ fn pick(random: &mut Random, list: &[&'static str]) -> &'static str {
     list[random.below(list.len())]
 }
 
-pub(super) fn quote(name: &str) -> String {
+pub(crate) fn quote(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }

@@ -1,12 +1,15 @@
 //! For tests: databases that SQLite wrote, and what it says about them; repeatable randomness.
 
+pub(crate) mod contents;
+pub(crate) mod random;
+
 use std::fs;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use rusqlite::Connection;
 
-use super::Layout;
+use crate::btree::Layout;
 use crate::page::header::HEADER_SIZE;
 use crate::page::{DatabaseHeader, Pgno};
 

@@ -1,0 +1,154 @@
+import * as glue from "../pkg/build/pagemark.js";
+import { currentPlatform, type PageRun } from "./platform.ts";
+import { RowBatch } from "./row-batch.ts";
+import { start } from "./start.ts";
+
+export { RowBatch };
+
+/** What the header of a database says, besides its size. Equal rows and an equal shape give equal bytes. */
+export interface BuiltShape {
+  /** In bytes; 4,096 unless given. */
+  pageSize?: number;
+  /** Rises with every commit; 1 unless given. */
+  changeCounter?: number;
+  /** Rises with every change of the schema; 1 unless given. */
+  schemaCookie?: number;
+  /** `PRAGMA user_version`; 0 unless given. */
+  userVersion?: number;
+  /** `PRAGMA application_id`; 0 unless given. */
+  applicationId?: number;
+}
+
+/** A row of `sqlite_schema`. */
+export interface BuiltObject {
+  type: "table" | "index" | "view" | "trigger";
+  name: string;
+  /** The table that it belongs to. */
+  table: string;
+  /** Missing for an index that a constraint made. */
+  sql: string | null;
+  /** Whether it has a b-tree (`rootpage <> 0`): tables that are not virtual, and indexes. */
+  hasTree: boolean;
+}
+
+/**
+ * What a value's column is: any (`value`); of REAL affinity (`real`), where whole numbers are stored as integers; or the
+ * INTEGER PRIMARY KEY of a table with rowids (`rowid`), which has no value of its own.
+ */
+export type ColumnKind = "value" | "real" | "rowid";
+const COLUMN_KINDS: readonly ColumnKind[] = ["value", "real", "rowid"];
+
+/** Whole pages, one run after the other; the caller's from now on. */
+export interface PagesOut {
+  runs: readonly PageRun[];
+  bytes: Uint8Array;
+}
+
+let loading: Promise<typeof glue> | undefined;
+
+/** The wasm that makes pages of rows, loaded at the first call. */
+function buildCore(): Promise<typeof glue> {
+  loading ??= load();
+  return loading;
+}
+
+async function load(): Promise<typeof glue> {
+  try {
+    await start(glue, await currentPlatform().buildWasm());
+    return glue;
+  } catch (error) {
+    // A failed fetch may work the next time.
+    loading = undefined;
+    throw error;
+  }
+}
+
+/**
+ * For a database with this schema, whose objects are in the order of `sqlite_schema`. With `previous`, the file of a
+ * database that was built before, rows that are the same stay on the pages that they had.
+ */
+export async function pageBuilder(
+  shape: BuiltShape,
+  schema: readonly BuiltObject[],
+  previous?: AsyncIterable<Uint8Array>,
+): Promise<PageBuilder> {
+  const { pageSize = 4096, changeCounter = 1, schemaCookie = 1, userVersion = 0, applicationId = 0 } = shape;
+  const { Builder, Previous } = await buildCore();
+  const header = [pageSize, changeCounter, schemaCookie, userVersion, applicationId] as const;
+  let builder: glue.Builder;
+  if (previous) {
+    const before = new Previous(pageSize);
+    for await (const bytes of previous) before.feed(bytes);
+    builder = Builder.after(before, ...header);
+  } else {
+    builder = new Builder(...header);
+  }
+  for (const { type, name, table, sql, hasTree } of schema) {
+    builder.object(type, name, table, sql ?? undefined, hasTree);
+  }
+  return new PageBuilder(builder);
+}
+
+/**
+ * Makes the pages of a database of rows that come sorted: for each object with a b-tree, in any order, {@link begin},
+ * {@link add} with all of its rows, {@link end}; at last {@link finish}.
+ *
+ * Each page comes once, but the lock page; page 1 is the last of all. Without a database before they ascend from page 2
+ * on, and nothing of the size of the database is kept. What the core throws is not translated; after an error the builder is of no use.
+ */
+export class PageBuilder {
+  readonly #builder: glue.Builder;
+
+  constructor(builder: glue.Builder) {
+    this.#builder = builder;
+  }
+
+  /**
+   * Begins the b-tree of an object, by its place in the schema. `table` is one of rowids: its rows come by rowid.
+   * `index` is an index, or a table WITHOUT ROWID: its entries come in the order of the b-tree, which is not checked.
+   * `columns` are those of its records, in order.
+   */
+  begin(object: number, form: "table" | "index", columns: readonly ColumnKind[]): void {
+    const kinds = Uint8Array.from(columns, (column) => COLUMN_KINDS.indexOf(column));
+    this.#builder.begin(object, form === "table", kinds);
+  }
+
+  /** Adds the rows of a batch, which is empty afterwards. */
+  add(rows: RowBatch): PagesOut {
+    this.#builder.add(rows.take());
+    return this.#take();
+  }
+
+  /** Adds bytes of the long values of the row that was added last, in the order of its columns. */
+  piece(bytes: Uint8Array): PagesOut {
+    this.#builder.piece(bytes);
+    return this.#take();
+  }
+
+  /** Ends the b-tree. */
+  end(): PagesOut {
+    this.#builder.end();
+    return this.#take();
+  }
+
+  /** Ends the database, whose size in pages is known now. */
+  finish(): PagesOut & { pageCount: number } {
+    const pageCount = this.#builder.finish();
+    return { ...this.#take(), pageCount };
+  }
+
+  /** Frees its memory. */
+  free(): void {
+    this.#builder.free();
+  }
+
+  #take(): PagesOut {
+    const bytes = this.#builder.take();
+    const numbers = this.#builder.runs();
+    const runs: PageRun[] = [];
+    for (let at = 0; at < numbers.length; at += 2) {
+      runs.push({ first: numbers[at] ?? 0, count: numbers[at + 1] ?? 0 });
+    }
+    return { runs, bytes };
+  }
+}
