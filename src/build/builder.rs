@@ -104,7 +104,7 @@ impl Builder {
     }
 
     /// Of a database that keeps the pages of the one before, as far as rows are the same: for a backup of what changed.
-    /// The objects' names tell which b-tree is which. All pages are given, in any order, page 1 last.
+    /// The objects' names tell which b-tree is which. Only pages that differ are given, in any order, page 1 last.
     ///
     /// # Errors
     /// `Usage` when pages are of another size.
@@ -226,7 +226,8 @@ impl Builder {
     }
 
     /// The pages that were completed since the last call: which, and their bytes, one after the other. Each page comes
-    /// once, but the lock page. Without a database before they ascend from page 2 on; page 1 is the last of all.
+    /// once, but the lock page, and those that are as they were before. Without a database before they ascend from page 2
+    /// on; page 1 is the last of all.
     pub fn take(&mut self) -> (Vec<PageRange>, Vec<u8>) {
         self.out.take()
     }
@@ -270,7 +271,7 @@ impl Builder {
 
     /// Finds out which pages of the database before are those of objects that are still there: all others are free.
     fn learn(&mut self) {
-        let Some(previous) = self.previous.as_ref().filter(|_| self.roots_before.is_none()) else { return };
+        let Some(previous) = self.previous.as_mut().filter(|_| self.roots_before.is_none()) else { return };
         let mut roots = previous.roots();
         let names: HashSet<_> = self.objects.iter().map(|object| (&object.kind, &object.name)).collect();
         roots.retain(|(kind, name), _| names.contains(&(kind, name)));
@@ -280,7 +281,7 @@ impl Builder {
                 used.get_mut(pgno as usize).is_some_and(|used| !core::mem::replace(used, true))
             });
         }
-        self.out.reuse(previous.page_count(), |pgno| used.get(pgno as usize) == Some(&false));
+        self.out.reuse(previous.take_fingerprints(), |pgno| used.get(pgno as usize) == Some(&false));
         self.roots_before = Some(roots);
     }
 

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::guide::Chain;
 use super::pool::Pool;
+use super::previous::{Fingerprint, fingerprint};
 use crate::btree::PageRange;
 use crate::error::{ErrorKind, Result};
 use crate::page::{PageSize, Pgno};
@@ -21,6 +22,8 @@ pub(super) struct Output {
     pool: Pool,
     /// Where the overflow pages of the tree's rows were before.
     chains: HashMap<u64, Chain>,
+    /// The fingerprints of the pages of the database before.
+    before: Vec<Fingerprint>,
     runs: Vec<PageRange>,
     bytes: Vec<u8>,
 }
@@ -33,14 +36,17 @@ impl Output {
             page_count: 1,
             pool: Pool::default(),
             chains: HashMap::new(),
+            before: Vec::new(),
             runs: Vec::new(),
             bytes: Vec::new(),
         }
     }
 
-    /// The numbers of a database before, as many as it had pages. All can be asked for by number; others get only those
-    /// that are free.
-    pub(super) fn reuse(&mut self, page_count: u32, is_free: impl Fn(u32) -> bool) {
+    /// The numbers of a database before, of whose pages these are the fingerprints. All can be asked for by number; others
+    /// get only those that are free. Pages that are as they were are left out.
+    pub(super) fn reuse(&mut self, fingerprints: Vec<Fingerprint>, is_free: impl Fn(u32) -> bool) {
+        let page_count = fingerprints.len() as u32;
+        self.before = fingerprints;
         self.pool = Pool::new(page_count);
         self.page_count = page_count.max(1);
         let lock_page = self.page_size.lock_page().value();
@@ -126,6 +132,10 @@ impl Output {
 
     /// Takes a page, whole.
     pub(super) fn put(&mut self, pgno: Pgno, page: &[u8]) {
+        let before = self.before.get(pgno.value() as usize - 1);
+        if before.is_some_and(|before| *before == fingerprint(page)) {
+            return;
+        }
         self.bytes.extend_from_slice(page);
         match self.runs.last_mut() {
             Some(run) if run.first.value().checked_add(run.count) == Some(pgno.value()) => run.count += 1,

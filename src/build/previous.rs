@@ -13,16 +13,18 @@ const MOST_LEVELS: usize = 20;
 
 /// The database before, learnt from its file, which is fed from its beginning to its end.
 ///
-/// Keeps 16 bytes for each b-tree page, and as much for each row with overflow pages. It is a hint: whatever it says,
-/// the pages that are built of it are a valid database of the rows that are given.
+/// Keeps a fingerprint of 16 bytes for each page, as much for where it belongs, and as much for each row with overflow
+/// pages. It is a hint: whatever it says, the pages that are built of it are a valid database of the rows that are given.
 #[derive(Clone, Debug)]
 pub struct Previous {
     page_size: PageSize,
     layout: Option<Layout>,
     /// The start of a page that is not all there.
     rest: Vec<u8>,
-    /// How many pages were fed.
+    /// How many pages were fed,
     pages: u32,
+    /// and their fingerprints.
+    fingerprints: Vec<Fingerprint>,
     interiors: HashMap<u32, Interior>,
     /// By the page that has their cells.
     chains: HashMap<u32, Vec<Chain>>,
@@ -34,6 +36,13 @@ pub struct Previous {
 
 /// How much memory the names of objects take, in bytes: a table may hold any number of rows that look like them.
 const MOST_NAMES: usize = 16 << 20;
+
+/// The first half of a page's BLAKE3: whoever writes rows could forge less, and a change would go unnoticed.
+pub(super) type Fingerprint = [u8; 16];
+
+pub(super) fn fingerprint(page: &[u8]) -> Fingerprint {
+    blake3::hash(page).as_bytes().first_chunk().copied().unwrap_or_default()
+}
 
 /// Type and name of an object of the schema.
 type Name = (Vec<u8>, Vec<u8>);
@@ -54,6 +63,7 @@ impl Previous {
             layout: None,
             rest: Vec::new(),
             pages: 0,
+            fingerprints: Vec::new(),
             interiors: HashMap::new(),
             chains: HashMap::new(),
             objects: HashMap::new(),
@@ -85,6 +95,7 @@ impl Previous {
 
     fn page(&mut self, page: &[u8]) -> Result<()> {
         self.pages = self.pages.checked_add(1).ok_or(ErrorKind::BuildSize)?;
+        self.fingerprints.push(fingerprint(page));
         let layout = match self.layout {
             Some(layout) => layout,
             None => {
@@ -145,6 +156,11 @@ impl Previous {
     /// How many pages it has.
     pub(super) fn page_count(&self) -> u32 {
         self.pages
+    }
+
+    /// The fingerprints of its pages, in order; they are forgotten.
+    pub(super) fn take_fingerprints(&mut self) -> Vec<Fingerprint> {
+        core::mem::take(&mut self.fingerprints)
     }
 
     pub(super) fn page_size(&self) -> PageSize {

@@ -93,8 +93,8 @@ export async function pageBuilder(
  * Makes the pages of a database of rows that come sorted: for each object with a b-tree, in any order, {@link begin},
  * {@link add} with all of its rows, {@link end}; at last {@link finish}.
  *
- * Each page comes once, but the lock page; page 1 is the last of all. Without a database before they ascend from page 2
- * on, and nothing of the size of the database is kept. What the core throws is not translated; after an error the builder is of no use.
+ * Each page comes once, but the lock page, and those that are as they were before; page 1 is the last of all. Without a
+ * database before they ascend from page 2 on, and nothing of the size of the database is kept. What the core throws is not translated; after an error the builder is of no use.
  */
 export class PageBuilder {
   readonly #builder: glue.Builder;
