@@ -24,6 +24,7 @@ export default defineConfig({
             miniflare: {
               compatibilityDate: "2026-10-01",
               r2Buckets: ["BACKUPS"],
+              d1Databases: ["D1"],
               durableObjects: {
                 OBJECT: { className: "EmptyObject", useSQLite: true },
                 DATABASES: { className: "Database", useSQLite: true },

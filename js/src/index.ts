@@ -1,6 +1,7 @@
 export { type At, Backups, type Shown } from "./backups/backups.ts";
 export type { DownloadOptions } from "./backups/damaged-tables.ts";
 export { Database, pagemark, type Restored, type RestoreOptions } from "./backups/database.ts";
+export { importInto, type LoadOptions } from "./backups/load-rows.ts";
 export type { CompareOptions, Preview, RowChanges, TableChange } from "./backups/preview.ts";
 export type { Problem, Verification, VerifyOptions } from "./backups/verify.ts";
 export { databasesIn, type StoredDatabase } from "./catalog/databases.ts";
@@ -24,8 +25,23 @@ export type { BackupRunState } from "./run/backup-run-state.ts";
 export { BackupSteps, backupSteps } from "./run/backup-steps.ts";
 export type { StepOptions } from "./run/pack-step.ts";
 export type { PagemarkOptions } from "./run/subject.ts";
+export { type D1Binding, d1 } from "./sources/d1.ts";
+export { type DurableObjectSql, durableObject } from "./sources/durable-object.ts";
 export { memory } from "./sources/memory.ts";
-export type { Moment, PageSource, PinOptions, ReplaceOptions } from "./sources/source.ts";
+export { fromRows } from "./sources/row-pages.ts";
+export type {
+  Answers,
+  Bound,
+  Cell,
+  Moment,
+  PageSource,
+  PinOptions,
+  Query,
+  ReplaceOptions,
+  RowSource,
+  RowTarget,
+  Scratch,
+} from "./sources/source.ts";
 export { memoryStore } from "./stores/memory.ts";
 export { r2 } from "./stores/r2.ts";
 export type { R2Binding } from "./stores/r2-bucket.ts";

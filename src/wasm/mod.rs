@@ -25,6 +25,8 @@ mod page;
 mod salvage;
 #[cfg(feature = "bind-core")]
 mod snapshot;
+#[cfg(feature = "bind-dump")]
+mod statements;
 
 use wasm_bindgen::prelude::*;
 

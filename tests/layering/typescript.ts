@@ -40,7 +40,8 @@ const ALLOWED = new Set([
 
 /** Folders of drivers, which know nothing of one another: their interface, and what every driver in them shares. */
 const DRIVERS: Readonly<Record<string, { interface?: string; shared: readonly string[] }>> = {
-  sources: { interface: "source.ts", shared: [] },
+  // What answers SQL has its pages made of its rows by what the files `row-*.ts` share.
+  sources: { interface: "source.ts", shared: ["row-pages.ts"] },
   stores: { interface: "store.ts", shared: ["keys.ts", "options.ts", "uploads.ts"] },
 };
 

@@ -2,6 +2,7 @@ import { History, type Link, type Listed } from "../catalog/history.ts";
 import { KnownHistory } from "../catalog/known-history.ts";
 import { type Backup, toBackup } from "../catalog/record.ts";
 import { discard, removalKeys } from "../catalog/removal.ts";
+import { StoreScratch } from "../catalog/scratch.ts";
 import { core, translateCoreError, translating } from "../core/index.ts";
 import { dumpMoment } from "../dump/dump.ts";
 import type { DumpOptions } from "../dump/options.ts";
@@ -9,7 +10,7 @@ import { PagemarkError } from "../errors/index.ts";
 import { snapshotFile } from "../moments/snapshot-file.ts";
 import { readTables, type Table } from "../moments/tables.ts";
 import { type BackupOptions, backUp, type NewBackup } from "../run/backup.ts";
-import type { Moment, PageSource } from "../sources/source.ts";
+import type { Moment, PageSource, Scratch } from "../sources/source.ts";
 import { type Compared, findDifferences } from "../stored/differences.ts";
 import { isLostFingerprint, PreviousStates } from "../stored/page-states.ts";
 import { openProvedMoment } from "../stored/proved-moment.ts";
@@ -55,6 +56,11 @@ export class Backups {
   create(source: PageSource, options?: BackupOptions, safety = false): Promise<NewBackup> {
     const { name, store } = this;
     return backUp({ source, store, name, folder: this.#folder, safety, known: this.#known }, options);
+  }
+
+  /** Room in the store for a source that has to make its pages first. */
+  scratch(): Scratch {
+    return new StoreScratch(this.store, this.#folder);
   }
 
   /** Every backup, newest first; one whose record is damaged is listed as such. */
@@ -122,7 +128,7 @@ export class Backups {
   }
 
   /** The pages of a backup, read from the store as they are asked for, and proved one by one. Release it at the end. */
-  pages(at?: At, options: { signal?: AbortSignal } = {}): Promise<Moment & { backup?: Backup }> {
+  pages(at?: At, options: { signal?: AbortSignal | undefined } = {}): Promise<Moment & { backup?: Backup }> {
     return translating(this.name, async () => {
       const plan = await planRestore(this.store, this.#folder, formatAt(at), options.signal);
       const moment = await openProvedMoment(this.store, plan, options.signal);

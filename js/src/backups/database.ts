@@ -4,11 +4,13 @@ import type { DumpOptions } from "../dump/options.ts";
 import { PagemarkError } from "../errors/index.ts";
 import type { BackupOptions, NewBackup } from "../run/backup.ts";
 import { type PagemarkOptions, subjectOf } from "../run/subject.ts";
-import type { PageSource } from "../sources/source.ts";
+import type { PageSource, RowTarget } from "../sources/source.ts";
 import type { Store } from "../stores/store.ts";
 import { endingWith } from "../streams/streams.ts";
 import { type At, Backups, type Shown } from "./backups.ts";
 import type { DownloadOptions } from "./damaged-tables.ts";
+import { isRowTarget, loadRows } from "./load-rows.ts";
+import { targetState } from "./load-target.ts";
 import type { CompareOptions, Preview } from "./preview.ts";
 import type { Verification, VerifyOptions } from "./verify.ts";
 
@@ -68,7 +70,9 @@ export class Database {
    */
   async dump(options: DumpOptions & { at?: At } = {}): Promise<ReadableStream<Uint8Array>> {
     const { at, ...rest } = options;
-    return at === undefined ? dumpSource(this.source, rest) : (await this.#backups()).dump(at, rest);
+    const backups = await this.#backups();
+    if (at !== undefined) return backups.dump(at, rest);
+    return dumpSource(this.source, { ...rest, scratch: backups.scratch() });
   }
 
   /** What is in a backup. */
@@ -83,7 +87,8 @@ export class Database {
   /** What {@link Database.restore} would do to each table: its contents are compared, and nothing is changed. */
   async preview({ at, ...options }: CompareOptions & { at?: At } = {}): Promise<Preview> {
     const backups = await this.#backups();
-    const now = await this.source.pin({ signal: options.signal }).catch(nothingYet);
+    const pin = { signal: options.signal, scratch: backups.scratch() };
+    const now = await this.source.pin(pin).catch(nothingYet);
     try {
       return await backups.preview(now, at, options);
     } finally {
@@ -99,6 +104,7 @@ export class Database {
   async restore(options: RestoreOptions = {}): Promise<Restored> {
     const { at, safety = true, ...rest } = options;
     const { signal } = rest;
+    if (isRowTarget(this.source)) return this.#restoreRows(this.source, options);
     if (!this.source.replace) {
       const message = `${this.source.name} can only be read; download the backup instead`;
       throw new PagemarkError("SOURCE_READ_ONLY", message);
@@ -118,6 +124,24 @@ export class Database {
     }
     const { backup, note } = wanted;
     return { ...(note && { note }), ...(backup && { backup }), ...(before && { undo: before.bookmark }) };
+  }
+
+  /** As {@link Database.restore}, by SQL. */
+  async #restoreRows(
+    target: RowTarget,
+    { at, safety = true, signal, onProgress }: RestoreOptions,
+  ): Promise<Restored> {
+    const backups = await this.#backups();
+    const moment = await backups.pages(at, { signal });
+    try {
+      const { backup } = moment;
+      const { isEmpty } = await targetState(target, signal);
+      const before = safety && !isEmpty ? await this.#safetyBackup(backups, signal) : undefined;
+      await loadRows(target, moment, backup?.bookmark, { signal, onProgress, replace: true });
+      return { ...(backup && { backup }), ...(before && { undo: before.bookmark }) };
+    } finally {
+      await moment.release().catch(() => {});
+    }
   }
 
   async #safetyBackup(backups: Backups, signal: AbortSignal | undefined): Promise<NewBackup | undefined> {
@@ -141,10 +165,13 @@ function isRefusal(error: unknown, signal: AbortSignal | undefined): boolean {
   return error instanceof PagemarkError && error.code === "SOURCE_IN_USE";
 }
 
+/** A database of which only a part was restored is none, either. */
+const NOTHING = new Set(["SOURCE_MISSING", "DATABASE_EMPTY", "SOURCE_HALF_LOADED"]);
+
 /** Nothing when there is no database yet, or else the error. */
 function nothingYet(error: unknown): undefined {
   const { code } = error as { code?: string };
-  if (code !== "SOURCE_MISSING" && code !== "DATABASE_EMPTY") throw error;
+  if (!NOTHING.has(code ?? "")) throw error;
 }
 
 /**

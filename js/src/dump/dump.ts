@@ -1,7 +1,7 @@
 import { type DumpCore, dumpCore, translateCoreError } from "../core/index.ts";
 import { PagemarkError } from "../errors/index.ts";
 import { AheadReader, type PageRange } from "../moments/ahead-reader.ts";
-import type { Moment, PageSource } from "../sources/source.ts";
+import type { Moment, PageSource, Scratch } from "../sources/source.ts";
 import { DumpParts, OUTPUT_CHUNK, takeOutput } from "./dump-parts.ts";
 import { DIALECTS, type Dialect, type DumpOptions } from "./options.ts";
 import { sqlStream } from "./sql-stream.ts";
@@ -18,9 +18,10 @@ const GIVEN = 3;
  */
 export async function dumpSource(
   source: PageSource,
-  options: DumpOptions = {},
+  options: DumpOptions & { scratch?: Scratch } = {},
 ): Promise<ReadableStream<Uint8Array>> {
-  const moment = await source.pin({ signal: options.signal });
+  const { signal, scratch } = options;
+  const moment = await source.pin({ signal, scratch });
   try {
     return await dumpMoment(moment, source.name, options);
   } catch (error) {

@@ -1,6 +1,7 @@
 import type { EncodedRecord, History, Link, NextBackup } from "../catalog/history.ts";
 import { type Backup, type BackupRecord, toBackup } from "../catalog/record.ts";
 import { discard, sweep } from "../catalog/removal.ts";
+import { StoreScratch } from "../catalog/scratch.ts";
 import { core, translateCoreError } from "../core/index.ts";
 import { ConflictError, ObjectExistsError, PagemarkError } from "../errors/index.ts";
 import { Upload } from "../objects/upload.ts";
@@ -55,11 +56,12 @@ export async function backUp(subject: Subject, options: BackupOptions = {}): Pro
 }
 
 async function attemptBackup(subject: Subject, options: BackupOptions): Promise<NewBackup> {
-  const { source } = subject;
+  const { source, store, folder } = subject;
   const { signal } = options;
   signal?.throwIfAborted();
   const plan = await planBackup(subject, signal);
-  const moment = await source.pin({ since: plan.head?.mark, signal });
+  const scratch = new StoreScratch(store, folder);
+  const moment = await source.pin({ since: plan.head?.mark, scratch, signal });
   try {
     const { history, next, head } = plan;
     const { sameDatabase: isSame } = options;

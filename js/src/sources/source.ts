@@ -5,7 +5,17 @@ export interface PinOptions {
   since?: string | undefined;
   /** The state wanted, as {@link Moment.bookmark} named it; the newest unless given. A source without names has that only. */
   at?: string | undefined;
+  /** Room for a source that has to make its pages first. */
+  scratch?: Scratch | undefined;
   signal?: AbortSignal | undefined;
+}
+
+/** Blocks of bytes that are put away for a while, by number. */
+export interface Scratch {
+  put(block: number, bytes: Uint8Array): Promise<void>;
+  get(block: number, signal?: AbortSignal): Promise<Uint8Array>;
+  /** Removes all of them. */
+  drop(): Promise<void>;
 }
 
 export interface ReplaceOptions {
@@ -91,3 +101,63 @@ export interface Moment {
   /** Lets go. Idempotent. When the moment did not hold (another process changed the file), this throws. */
   release(): Promise<void>;
 }
+
+/** The table that is in a database, of one row, as long as only a part of what is loaded into it is there. */
+export const HALF_LOADED = "pagemark_half_loaded";
+
+/** A value as a database that answers SQL gives it: not what is stored, where a JavaScript value cannot say it. */
+export type Cell = null | number | string | ArrayBuffer | Uint8Array | readonly number[];
+
+/** A value that every such database takes as a parameter. */
+export type Bound = number | string | Uint8Array<ArrayBuffer>;
+
+export interface Query {
+  /** One statement that only reads, with parameters named `?1`, `?2` … */
+  sql: string;
+  values?: readonly Bound[];
+}
+
+export interface Answers {
+  /** Of each query its rows, as arrays. */
+  rows: Cell[][][];
+  /** What the database takes, in bytes. */
+  size: number;
+  /** By how much this call raises `total_changes()` itself, once it is answered. */
+  ownChanges?: number;
+}
+
+/**
+ * A database that answers SQL and gives no pages: D1, the storage of a Durable Object.
+ *
+ * Every driver passes the suite in `tests/contracts/row-source.ts`.
+ */
+export interface RowSource {
+  /** What the database is called unless the user names it. */
+  readonly name: string;
+  /** Whether BLOBs come as bytes. Otherwise they come as lists of numbers, and shorter ones are asked for as hex digits. */
+  readonly carriesBlobs: boolean;
+  /** Whether infinite reals, and the sign of zero, come through. */
+  readonly carriesReals: boolean;
+  /** How much to ask for at once, in bytes. */
+  readonly answerBytes: number;
+  /** Lets others have their turn: for a source that answers at once, in the thread of those who write. */
+  pause?(): Promise<void>;
+
+  /**
+   * Runs the queries as one transaction: what they answer is of one moment.
+   *
+   * @throws SourceError
+   */
+  ask(queries: readonly Query[], signal?: AbortSignal): Promise<Answers>;
+
+  /**
+   * Runs statements as one transaction; missing where the database can only be read. When it fails, whether they were run
+   * may be unknown.
+   *
+   * @throws SourceError `SOURCE_REFUSED` when the database did not take a statement, and none of them was run
+   */
+  write?(statements: readonly string[], signal?: AbortSignal): Promise<void>;
+}
+
+/** A database that takes SQL, too. */
+export type RowTarget = RowSource & Required<Pick<RowSource, "write">>;

@@ -36,6 +36,7 @@ declare global {
   namespace Cloudflare {
     interface Env extends PagemarkEnv {
       OBJECT: DurableObjectNamespace<EmptyObject>;
+      D1: D1Database;
     }
   }
 }

@@ -1,0 +1,56 @@
+import type { Scratch } from "../sources/source.ts";
+import type { Store } from "../stores/store.ts";
+import { collect } from "../streams/streams.ts";
+import { discard } from "./removal.ts";
+
+/** A run that puts blocks away has ended after so long. */
+const OLD_MS = 24 * 3_600_000;
+
+/** Blocks in a store, beside a database's backups, where neither a listing nor Litestream looks. */
+export class StoreScratch implements Scratch {
+  readonly #store: Store;
+  /** Where those of all runs are, and those of this one. */
+  readonly #all: string;
+  readonly #own: string;
+  readonly #sizes = new Map<number, number>();
+
+  /** @param folder of the database's backups */
+  constructor(store: Store, folder: string) {
+    this.#store = store;
+    this.#all = `${folder}/scratch`;
+    this.#own = `${this.#all}/${crypto.randomUUID()}`;
+  }
+
+  async put(block: number, bytes: Uint8Array): Promise<void> {
+    if (this.#sizes.size === 0) await this.#sweep();
+    this.#sizes.set(block, bytes.length);
+    await this.#store.put(this.#key(block), bytes);
+  }
+
+  async get(block: number, signal?: AbortSignal): Promise<Uint8Array> {
+    const stream = await this.#store.get(this.#key(block), { signal });
+    return collect(stream, this.#sizes.get(block) ?? 0);
+  }
+
+  async drop(): Promise<void> {
+    await discard(
+      this.#store,
+      [...this.#sizes.keys()].map((block) => this.#key(block)),
+    );
+    this.#sizes.clear();
+  }
+
+  /** Deletes what runs that died have left. */
+  async #sweep(): Promise<void> {
+    const { objects } = await this.#store.list(`${this.#all}/`);
+    const old = objects.filter(({ modified }) => modified.getTime() < Date.now() - OLD_MS);
+    await discard(
+      this.#store,
+      old.map(({ key }) => key),
+    );
+  }
+
+  #key(block: number): string {
+    return `${this.#own}/${block}`;
+  }
+}

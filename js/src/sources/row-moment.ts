@@ -1,0 +1,214 @@
+// Reads one moment of a database that answers SQL, though it holds none: everything in one transaction where that is
+// little, or slice by slice, each with the count of changes, which must be the same in all of them.
+import { PagemarkError, SourceError } from "../errors/index.ts";
+import { ANYTHING, ColumnForm, sizeOf } from "./row-forms.ts";
+import { averageOf, heldIn, profileFrom, profileQueries, type TableProfile } from "./row-profile.ts";
+import { type EntrySink, TreeReader } from "./row-reader.ts";
+import { type Schema, schemaOf, schemaQueries, type Tree } from "./row-schema.ts";
+import { type Answers, type Cell, HALF_LOADED, type Query, type RowSource } from "./source.ts";
+
+/** Takes all of a database. */
+export interface RowTaker {
+  readonly sink: EntrySink;
+  schema(objects: Schema["objects"]): Promise<void>;
+  begin(tree: Tree): void;
+  /** Before each entry. */
+  next(): void;
+  /** After some entries: passes on what they gave. */
+  flush(): Promise<void>;
+  end(): Promise<void>;
+}
+
+/** How a moment is read. */
+export type Way =
+  /** All in one transaction, without a look at what the tables hold. */
+  | "whole"
+  /** Slice by slice; writers come in between, and then the moment is lost. */
+  | "slices"
+  /** Slice by slice, without giving way where it need not be given. */
+  | "hurried";
+
+/**
+ * The count rises with every row that a statement inserts, updates or deletes, and begins anew with the connection. It does
+ * not count what changes the schema, which is compared by itself.
+ */
+const CHANGES: Query = { sql: "SELECT total_changes() AS a, last_insert_rowid() AS b" };
+/** Entries that are asked for at once at most. */
+const MOST_ENTRIES = 5_000;
+
+/**
+ * Reads the schema and all entries of all trees.
+ *
+ * @throws SourceError `SOURCE_CHANGED` when a writer came in between
+ */
+export async function readMoment(
+  source: RowSource,
+  taker: RowTaker,
+  way: Way,
+  signal?: AbortSignal,
+): Promise<void> {
+  const reading = await Reading.begin(source, way, signal);
+  try {
+    await (way === "whole" ? reading.whole(taker) : reading.slices(taker));
+  } catch (error) {
+    // A statement may fail because its table is another by now.
+    const isSql = error instanceof PagemarkError && error.code === "SOURCE_UNREADABLE";
+    if (isSql) await reading.checkSchema();
+    throw error;
+  }
+}
+
+/** What the database takes, in bytes. */
+export async function sizeOfDatabase(source: RowSource, signal?: AbortSignal): Promise<number> {
+  return (await source.ask([CHANGES], signal)).size;
+}
+
+class Reading {
+  readonly #source: RowSource;
+  readonly #signal: AbortSignal | undefined;
+  readonly #schema: Schema;
+  /** What the count of changes is, as long as nobody else changes anything; and the rowid inserted last. */
+  #count: number;
+  readonly #inserted: Cell;
+  readonly #isHurried: boolean;
+
+  static async begin(source: RowSource, way: Way, signal: AbortSignal | undefined): Promise<Reading> {
+    return new Reading(source, await source.ask([CHANGES, ...schemaQueries], signal), way, signal);
+  }
+
+  private constructor(source: RowSource, answers: Answers, way: Way, signal: AbortSignal | undefined) {
+    this.#source = source;
+    const [count, inserted] = changesIn(answers);
+    this.#count = count + (answers.ownChanges ?? 0);
+    this.#inserted = inserted;
+    this.#schema = schemaOf(answers.rows.slice(1), source.name);
+    this.#isHurried = way === "hurried";
+    this.#signal = signal;
+    if (!this.#schema.objects.some(({ name }) => name === HALF_LOADED)) return;
+    const { name } = source;
+    const message = `${name}: a restore into it did not end, so that it holds a part only; run the restore again`;
+    throw new SourceError("SOURCE_HALF_LOADED", message, { name });
+  }
+
+  async whole(taker: RowTaker): Promise<void> {
+    const { tables, objects } = this.#schema;
+    const readers = tables.flat().map((tree) => new TreeReader(tree, this.#forms(tree, undefined)));
+    let parts: Cell[][][][];
+    do {
+      const queries = readers.map((reader) => reader.queries());
+      const { rows } = await this.#source.ask([...schemaQueries, ...queries.flat()], this.#signal);
+      this.#compare(rows.splice(0, schemaQueries.length));
+      parts = queries.map((some) => rows.splice(0, some.length));
+    } while (readers.filter((reader, index) => reader.distrusts(parts[index] ?? [])).length > 0);
+    await taker.schema(objects);
+    for (const [index, reader] of readers.entries()) {
+      taker.begin(reader.tree);
+      reader.take(parts[index] ?? [], taker.sink, () => taker.next());
+      parts[index] = [];
+      await taker.end();
+    }
+  }
+
+  async slices(taker: RowTaker): Promise<void> {
+    const { tables, objects } = this.#schema;
+    await taker.schema(objects);
+    for (const trees of tables) {
+      const profile = profileFrom(trees, await this.#slice(profileQueries(trees)));
+      for (const tree of trees) await this.#tree(tree, profile, taker);
+    }
+    this.#compare(await this.#slice(schemaQueries));
+  }
+
+  /** @throws SourceError `SOURCE_CHANGED` when the schema is another by now */
+  async checkSchema(): Promise<void> {
+    this.#compare((await this.#source.ask(schemaQueries, this.#signal)).rows);
+  }
+
+  #compare(answers: Cell[][][]): void {
+    if (schemaOf(answers, this.#source.name).digest !== this.#schema.digest) this.#changed();
+  }
+
+  async #tree(tree: Tree, profile: TableProfile, taker: RowTaker): Promise<void> {
+    const reader = new TreeReader(tree, this.#forms(tree, profile));
+    const limits = new Limits(this.#source, profile, reader);
+    taker.begin(tree);
+    for (let limit = 0, taken = 0; taken === limit; ) {
+      limit = await limits.next((query) => this.#slice([query]));
+      const answers = await this.#slice(reader.queries(limit));
+      // The same entries are asked for again, otherwise.
+      taken = limit;
+      if (reader.distrusts(answers)) continue;
+      taken = reader.take(answers, taker.sink, () => taker.next());
+      limits.took(taken);
+      await taker.flush();
+      if (!this.#isHurried) await this.#source.pause?.();
+    }
+    // An emptied and dropped table leaves no trace in the count of changes.
+    if (!tree.where && reader.count !== profile.rows) this.#changed();
+    await taker.end();
+  }
+
+  #forms(tree: Tree, profile: TableProfile | undefined): ColumnForm[] {
+    return tree.exprs.map((expr, at) => {
+      const held = profile ? heldIn(profile, expr) : ANYTHING;
+      return new ColumnForm(`c${at}`, held, this.#source);
+    });
+  }
+
+  /** Asks within the moment. */
+  async #slice(queries: readonly Query[]): Promise<Cell[][][]> {
+    const answers = await this.#source.ask([CHANGES, ...queries], this.#signal);
+    const [count, inserted] = changesIn(answers);
+    if (count !== this.#count || inserted !== this.#inserted) this.#changed();
+    this.#count += answers.ownChanges ?? 0;
+    return answers.rows.slice(1);
+  }
+
+  #changed(): never {
+    const { name } = this.#source;
+    const message = `${name}: a writer came in between while it was read; try again when there is less to write`;
+    throw new SourceError("SOURCE_CHANGED", message, { name });
+  }
+}
+
+function changesIn({ rows }: Answers): [count: number, inserted: Cell] {
+  const [count = 0, inserted = null] = rows[0]?.[0] ?? [];
+  return [Number(count), inserted];
+}
+
+/** How many entries to ask for at once. */
+class Limits {
+  readonly #source: RowSource;
+  readonly #reader: TreeReader;
+  readonly #usual: number;
+  /** Whether so many of the longest rows were too much, so that it takes a look at the sizes first. */
+  readonly #isUneven: boolean;
+  #sizes: number[] = [];
+
+  constructor(source: RowSource, profile: TableProfile, reader: TreeReader) {
+    this.#source = source;
+    this.#reader = reader;
+    const usual = Math.floor(source.answerBytes / averageOf(profile, reader.tree.exprs));
+    this.#usual = Math.min(MOST_ENTRIES, Math.max(1, usual));
+    this.#isUneven = this.#usual * profile.longest > 8 * source.answerBytes;
+  }
+
+  async next(ask: (query: Query) => Promise<Cell[][][]>): Promise<number> {
+    if (!this.#isUneven) return this.#usual;
+    if (this.#sizes.length === 0) {
+      const [rows = []] = await ask(this.#reader.sizesQuery(4 * this.#usual, sizeOf));
+      this.#sizes = rows.map(([size]) => Number(size));
+    }
+    let [count, bytes] = [0, 0];
+    while (count < this.#sizes.length) {
+      bytes += this.#sizes[count] ?? 0;
+      if (bytes > this.#source.answerBytes && count > 0) break;
+      count++;
+    }
+    return Math.max(1, count);
+  }
+
+  took(count: number): void {
+    this.#sizes.splice(0, count);
+  }
+}

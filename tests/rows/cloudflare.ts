@@ -1,0 +1,140 @@
+// Real local D1 databases and real Durable Objects, backed up to R2 by a Worker that has the package: workerd, run by
+// miniflare, as wrangler runs it.
+import { readFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import { build } from "esbuild";
+import { convertV4MiniflareOptions, Miniflare } from "miniflare";
+import type { BackupOptions, DumpOptions, NewBackup, Restored, RestoreOptions } from "pagemark";
+import { afterAll, beforeAll, vi } from "vitest";
+import type { Place } from "../peers/d1/place.ts";
+
+/** They have to be named before workerd starts; one that nobody uses costs nothing. */
+const USUAL = 60;
+const dist = join(import.meta.dirname, "../../js/dist");
+
+export interface BackedUpPlace extends Place {
+  backup(options?: BackupOptions & { store?: "r2" | "memory" }): Promise<NewBackup>;
+  download(at?: string): Promise<Uint8Array>;
+  dump(options?: DumpOptions): Promise<string>;
+  /** Restores what another place was backed up as, or this one. */
+  restore(from?: BackedUpPlace, options?: RestoreOptions): Promise<Restored>;
+  /** Imports a database file; from the write `failAt` on, none works. */
+  import(file: Uint8Array, options?: { replace?: boolean; failAt?: number }): Promise<Imported>;
+  /** What its backups are stored as. */
+  database: string;
+  /** The pages of the database, read in slices of so many bytes. */
+  pages(options: { sliceBytes: number }): Promise<Uint8Array>;
+  /** A backup, in slices of so many bytes. After so many answers a writer comes in between, once or so many times. */
+  backupInSlices(options: {
+    sliceBytes: number;
+    statements?: string[];
+    after?: number;
+    times?: number;
+  }): Promise<{ taken: string; answers: number }>;
+  /** The answers to queries, as the source gives them; bytes and odd numbers as objects. */
+  ask(queries: { sql: string; values?: unknown[] }[]): Promise<unknown[][][]>;
+}
+
+export interface Imported {
+  warnings: string[];
+  writes: number;
+}
+
+/** The Cloudflare of a test file: every database that it gives is a new, empty one. */
+export class Cloudflare {
+  #miniflare: Miniflare | undefined;
+  #used = 0;
+
+  /** @param most how many databases there may be */
+  constructor(most = USUAL) {
+    // A second is more than enough, but not where other tests run at the same time.
+    vi.setConfig({ testTimeout: 60_000 });
+    beforeAll(async () => {
+      const names = Array.from({ length: most }, (_, index) => `DB${index}`);
+      this.#miniflare = new Miniflare(
+        convertV4MiniflareOptions({
+          modules: await modulesOf(join(import.meta.dirname, "worker.mjs")),
+          compatibilityDate: "2026-10-01",
+          d1Databases: Object.fromEntries(names.map((name) => [name, name])),
+          durableObjects: { HOLDER: { className: "Holder", useSQLite: true } },
+          r2Buckets: ["BACKUPS"],
+        }),
+      );
+      await this.#miniflare.ready;
+    }, 60_000);
+    afterAll(() => this.#miniflare?.dispose());
+  }
+
+  d1(): BackedUpPlace {
+    return this.#place("d1", "D1");
+  }
+
+  durableObject(): BackedUpPlace {
+    return this.#place("object", "a Durable Object");
+  }
+
+  /** One of each. */
+  both(): BackedUpPlace[] {
+    return [this.d1(), this.durableObject()];
+  }
+
+  #place(place: "d1" | "object", called: string): BackedUpPlace {
+    const name = `DB${this.#used++}`;
+    const send = async (action: string, argument?: unknown) => {
+      if (this.#miniflare === undefined) throw new Error("Cloudflare is not up");
+      const body = JSON.stringify({ place, name, action, argument });
+      const answer = await this.#miniflare.dispatchFetch("http://worker/", { method: "POST", body });
+      if (answer.ok) return answer;
+      const { code, message } = (await answer.json()) as { code?: string; message: string };
+      throw Object.assign(new Error(message), { code });
+    };
+    const json = async <T>(action: string, argument?: unknown) =>
+      (await (await send(action, argument)).json()) as T;
+    return {
+      name: called,
+      database: name,
+      restore: (from, options) => json("restore", { from: from?.database ?? name, ...options }),
+      import: (file, options) => json("import", { file: Buffer.from(file).toString("base64"), ...options }),
+      run: (statements) => json("run", statements),
+      rows: (sql) => json("rows", sql),
+      ask: (queries) => json("ask", queries),
+      backup: (options) => json("backup", options),
+      download: async (at) => new Uint8Array(await (await send("download", at)).arrayBuffer()),
+      pages: async (options) => new Uint8Array(await (await send("pages", options)).arrayBuffer()),
+      backupInSlices: (options) => json("sliced", options),
+      dump: async (options) => (await send("dump", options)).text(),
+    };
+  }
+}
+
+/** A Worker that has the package, in one file, and the wasm modules beside it. */
+export async function modulesOf(entry: string) {
+  const wasm = new Set<string>();
+  const { outputFiles } = await build({
+    entryPoints: [entry],
+    alias: { pagemark: join(dist, "entry/workerd.js") },
+    bundle: true,
+    format: "esm",
+    target: "esnext",
+    external: ["cloudflare:*"],
+    write: false,
+    logLevel: "error",
+    plugins: [
+      {
+        name: "wasm modules stay files",
+        setup: ({ onResolve }) =>
+          onResolve({ filter: /\.wasm$/ }, ({ path }) => {
+            wasm.add(basename(path));
+            return { path: `./${basename(path)}`, external: true };
+          }),
+      },
+    ],
+  });
+  const script = { type: "ESModule" as const, path: "worker.js", contents: outputFiles[0]?.text ?? "" };
+  const beside = [...wasm].map((path) => ({
+    type: "CompiledWasm" as const,
+    path,
+    contents: readFileSync(join(dist, path)),
+  }));
+  return [script, ...beside];
+}

@@ -1,0 +1,37 @@
+// Random databases in D1 and in Durable Objects, read at once and slice by slice, to the last bit.
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { expect, test } from "vitest";
+import { d1Dump } from "../peers/d1/dump.ts";
+import { contents, differences, fileAt } from "../peers/d1/place.ts";
+import { makeRandom } from "../peers/d1/random-database.ts";
+import { tempFolder } from "../support/temp.ts";
+import { Cloudflare } from "./cloudflare.ts";
+
+/** Each takes about a second. */
+const RUNS = Number(process.env.PAGEMARK_RANDOM_RUNS ?? 20);
+const SEED = Number(process.env.PAGEMARK_RANDOM_SEED ?? 1);
+
+const folder = tempFolder();
+const cloudflare = new Cloudflare(2 * RUNS);
+
+test.each(Array.from({ length: RUNS }, (_, run) => SEED + run))("seed %i", async (seed) => {
+  const path = join(folder, `${seed}.db`);
+  makeRandom(path, seed);
+  const { statements } = await d1Dump(path);
+  for (const place of cloudflare.both()) {
+    await place.run(statements);
+    const expected = await contents(place);
+    await place.backup();
+    const images = [await place.download(), await place.pages({ sliceBytes: 50 + (seed % 7) * 300 })];
+    for (const [index, image] of images.entries()) {
+      const made = join(folder, `${seed}.${place.database}.${index}.db`);
+      writeFileSync(made, image);
+      const db = new DatabaseSync(made, { readOnly: true });
+      expect(db.prepare("PRAGMA integrity_check").all(), place.name).toEqual([{ integrity_check: "ok" }]);
+      db.close();
+      expect(differences(await contents(fileAt(made)), expected), place.name).toEqual([]);
+    }
+  }
+});

@@ -1,0 +1,129 @@
+// What a user's Worker does with D1 and with a Durable Object's database, and how it backs them up; runs in workerd.
+import { DurableObject } from "cloudflare:workers";
+import { d1, durableObject, fromRows, importInto, memory, memoryStore, pagemark, r2 } from "pagemark";
+
+export class Holder extends DurableObject {
+  fetch(request) {
+    const { storage } = this.ctx;
+    return answer(request, this.env, {
+      source: (options) => durableObject(storage, options),
+      /** Statement by statement in one transaction: each has the limit on its length for itself. */
+      run: async (statements) =>
+        storage.transactionSync(() => {
+          for (const sql of statements) storage.sql.exec(sql);
+        }),
+      /** A row is an array: columns may have the same name. */
+      rows: async (sql) => [...storage.sql.exec(sql).raw()],
+    });
+  }
+}
+
+function d1Place(db) {
+  return {
+    source: (options) => d1(db, options),
+    /** As `wrangler d1 execute --local --file` does it: a batch is one transaction. */
+    run: (statements) => db.batch(statements.map((sql) => db.prepare(sql))),
+    rows: (sql) => db.prepare(sql).raw(),
+  };
+}
+
+async function answer(request, env, place) {
+  const { name, action, argument } = await request.json();
+  try {
+    return await actions[action](place, { name, env, argument });
+  } catch (error) {
+    const { code, message, stack } = error;
+    return Response.json({ code, message: code ? message : stack }, { status: 500 });
+  }
+}
+
+const actions = {
+  async run(place, { argument }) {
+    await place.run(argument);
+    return Response.json([]);
+  },
+  async rows(place, { argument }) {
+    return Response.json(await place.rows(argument));
+  },
+  /** What the queries give, bytes and odd numbers as text. */
+  async ask(place, { argument }) {
+    const { rows } = await place.source().ask(argument);
+    return new Response(JSON.stringify(rows, shown));
+  },
+  /** Backs up to R2, or to memory, where nothing is kept. */
+  async backup(place, { name, env, argument: { store = "r2", ...options } = {} }) {
+    const db = pagemark(place.source(), { name, store: store === "r2" ? r2(env.BACKUPS) : memoryStore() });
+    return Response.json(await db.backup(options));
+  },
+  async download(place, { name, env, argument: at }) {
+    const db = pagemark(place.source(), { name, store: r2(env.BACKUPS) });
+    return new Response(await db.download(at));
+  },
+  async dump(place, { name, env, argument: options }) {
+    const warnings = [];
+    const onWarning = (text) => warnings.push(text);
+    const db = pagemark(place.source(), { name, store: r2(env.BACKUPS) });
+    return new Response(await db.dump({ ...options, onWarning }));
+  },
+  /** Restores what was backed up under `from`. */
+  async restore(place, { env, argument: { from, ...options } }) {
+    const db = pagemark(place.source(), { name: from, store: r2(env.BACKUPS) });
+    return Response.json(await db.restore(options));
+  },
+  /** Imports a database file, in base64; with `failAt`, that write and all after it fail. */
+  async import(place, { argument: { file, failAt = Number.POSITIVE_INFINITY, ...options } }) {
+    const warnings = [];
+    const source = place.source();
+    let writes = 0;
+    const write = async (...args) => {
+      if (++writes >= failAt) throw new Error("the network is gone");
+      return source.write(...args);
+    };
+    const onWarning = (text) => warnings.push(text);
+    await importInto({ ...source, write }, memory(Uint8Array.fromBase64(file)), { ...options, onWarning });
+    return Response.json({ warnings, writes });
+  },
+  /** The pages, read in slices of so many bytes. */
+  async pages(place, { argument: { sliceBytes } }) {
+    const moment = await sliced(place, sliceBytes).pin();
+    const pages = new Uint8Array(moment.pageCount * moment.pageSize);
+    await moment.read(1, pages);
+    await moment.release();
+    return new Response(pages);
+  },
+  /** Backs up, in slices of so many bytes; after so many answers a writer comes in between, so many times. */
+  async sliced(place, { name, env, argument: { sliceBytes, statements, after, times = 1 } }) {
+    const source = sliced(place, sliceBytes);
+    let [answers, written] = [0, 0];
+    const ask = async (...args) => {
+      const answer = await source.ask(...args);
+      if (statements && ++answers % after === 0 && written++ < times) await place.run(statements);
+      return answer;
+    };
+    const db = pagemark(fromRows({ ...source, ask }), { name, store: r2(env.BACKUPS) });
+    const { taken } = await db.backup();
+    return Response.json({ taken, answers });
+  },
+};
+
+/** What is too large to be read at once, or says so. */
+function sliced(place, sliceBytes) {
+  const source = place.source();
+  const ask = async (...args) => ({ ...(await source.ask(...args)), size: 1 << 30 });
+  return fromRows({ ...source, answerBytes: sliceBytes, ask });
+}
+
+function shown(_, value) {
+  if (value instanceof ArrayBuffer) return { bytes: [...new Uint8Array(value)] };
+  if (Object.is(value, -0) || (typeof value === "number" && !Number.isFinite(value)))
+    return { number: `${value}` };
+  return value;
+}
+
+export default {
+  async fetch(request, env) {
+    const { place, name } = await request.clone().json();
+    if (place === "object") return env.HOLDER.getByName(name).fetch(request);
+    return answer(request, env, d1Place(env[name]));
+  },
+};
