@@ -11,7 +11,7 @@ import { unprivileged } from "./lib/unprivileged.mjs";
 
 const PROJECTS = ["node", "workerd", "browser"];
 /** Folders of tests that work with files of the system. */
-const WITHOUT_PRIVILEGES = ["tests/cli/", "tests/sources/file", "tests/stores/fs"];
+const WITHOUT_PRIVILEGES = ["tests/cli/", "tests/sources/file", "tests/stores/folder"];
 if (process.argv.includes("quick")) process.env.QUICK = "1"; // for vitest.config.ts
 const wanted = process.argv.slice(2).filter((name) => name !== "quick");
 const total = { passed: 0, failed: 0, skipped: 0 };

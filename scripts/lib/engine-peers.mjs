@@ -31,8 +31,8 @@ async function openPagemark(dist = join(root, "js/dist")) {
     load: (bytes) => db.load(bytes),
     /** Ways to have the database elsewhere; the first full backup of each is made here. */
     async backups(folder) {
-      const { fs, memoryStore } = await import(join(dist, "entry/node.js"));
-      const ways = { "backup to memory": memoryStore(), "backup to files": fs(folder) };
+      const { folder: folderStore, memoryStore } = await import(join(dist, "entry/node.js"));
+      const ways = { "backup to memory": memoryStore(), "backup to files": folderStore(folder) };
       const made = Object.entries(ways).map(async ([name, store]) => {
         await db.backup({ store });
         return [name, () => db.backup({ store })];

@@ -1,6 +1,6 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { file, fs, pagemark } from "pagemark";
+import { file, folder as folderStore, pagemark } from "pagemark";
 import { afterAll, describe, expect, test } from "vitest";
 import { createBank, markerOf } from "../sources/bank.ts";
 import { contents, killAll, startWriter } from "../sources/processes.ts";
@@ -16,7 +16,7 @@ describe.each(["wal", "delete"] as const)(
   (journal) => {
     const home = join(folder, journal);
     const path = join(home, "bank.db");
-    const db = pagemark(file(path), { name: journal, store: fs(join(folder, "store")) });
+    const db = pagemark(file(path), { name: journal, store: folderStore(join(folder, "store")) });
 
     test("C1 E4 each is the state after one transaction, current when it began, and ends in time", async () => {
       mkdirSync(home);

@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { file, fs, pagemark, readTables } from "pagemark";
+import { file, folder as folderStore, pagemark, readTables } from "pagemark";
 import { Database } from "pagemark/engine";
 import { expect, test } from "vitest";
 import { tempFolder } from "../support/temp.ts";
@@ -28,7 +28,7 @@ function damaged(path: string): Buffer {
 test("it is restored, in place and elsewhere, downloaded and previewed, and the restore is undone", async () => {
   const path = join(folder, "app.db");
   const bytes = damaged(path);
-  const store = fs(join(folder, "store"));
+  const store = folderStore(join(folder, "store"));
   const db = pagemark(file(path), { name: "app", store });
   const { id } = await db.backup();
 
@@ -67,7 +67,7 @@ test("whoever restores or downloads it is told which table is damaged, and of a 
   const bytes = damaged(path);
   const sound = join(folder, "sound.db");
   new DatabaseSync(sound).exec("CREATE TABLE t (a); INSERT INTO t VALUES (1)");
-  const store = fs(join(folder, "telling"));
+  const store = folderStore(join(folder, "telling"));
   for (const [name, source] of [
     ["told", path],
     ["sound", sound],
@@ -90,7 +90,7 @@ test("whoever restores or downloads it is told which table is damaged, and of a 
 
 test("a live database takes it, and its backup is restored", async () => {
   const bytes = damaged(join(folder, "live.db"));
-  const store = fs(join(folder, "live"));
+  const store = folderStore(join(folder, "live"));
   using live = await Database.open({ name: "live" });
   await live.load(new Blob([Uint8Array.from(bytes)]));
   const db = pagemark(live, { name: "live", store });

@@ -1,5 +1,5 @@
 // A restore of more than a few megabytes decodes on a thread of its own: it gives the same, and the same errors.
-import { fs, memory, pagemark, type Store } from "pagemark";
+import { folder, memory, pagemark, type Store } from "pagemark";
 import { beforeAll, describe, expect, test } from "vitest";
 import { copyOf, objectsOf, storeOf } from "../faults/prove.ts";
 import { bytesOf, equal } from "../faults/states.ts";
@@ -41,7 +41,7 @@ describe("B1 a large database is restored", () => {
   });
 
   test("from a folder, and from many files", async () => {
-    const store = fs(tempFolder());
+    const store = folder(tempFolder());
     let last = image;
     for (let seed = 0; seed < 12; seed++) {
       if (seed > 0) last = withPages(last, pages(2 + seed, image.length / PAGE_SIZE, 40), seed);

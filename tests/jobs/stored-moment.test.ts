@@ -2,7 +2,7 @@ import { join } from "node:path";
 import {
   DamageError,
   file,
-  fs,
+  folder,
   type Moment,
   memoryStore,
   type PageSource,
@@ -74,7 +74,7 @@ describe("the pages of a stored backup", () => {
   });
 
   test("are those that Litestream stored, in either encoding of frames", async () => {
-    const replica = fs(LITESTREAM);
+    const replica = folder(LITESTREAM);
     const plan = await planOf(replica);
     expect(plan.record).toBeUndefined();
     await expectRestored(replica, plan);

@@ -20,9 +20,9 @@ describe("layers of the TypeScript package", () => {
   });
 
   test("what drivers and the command line share of Node knows nothing above it", () => {
-    expect(violations("stores/fs-put.ts", "../node/new-file.ts")).toEqual([]);
+    expect(violations("stores/folder-put.ts", "../node/new-file.ts")).toEqual([]);
     expect(violations("node/temporary-file.ts", "../errors/source-error.ts")).toEqual([]);
-    expect(violations("node/new-file.ts", "../stores/fs.ts")).toHaveLength(1);
+    expect(violations("node/new-file.ts", "../stores/folder.ts")).toHaveLength(1);
     expect(violations("node/new-file.ts", "../core/free.ts")).toHaveLength(1);
   });
 
@@ -46,13 +46,13 @@ describe("layers of the TypeScript package", () => {
 
   test("a driver imports its folder's interface and its own parts, not another driver", () => {
     expect(violations("stores/s3.ts", "./store.ts", "./s3-sign.ts")).toEqual([]);
-    expect(violations("stores/s3.ts", "./fs.ts")).toHaveLength(1);
+    expect(violations("stores/s3.ts", "./folder.ts")).toHaveLength(1);
   });
 
   test("what is above the drivers knows interfaces only", () => {
-    expect(violations("run/backup.ts", "../stores/fs.ts")).toHaveLength(1);
-    expect(violations("cli/places.ts", "../stores/fs.ts")).toEqual([]);
-    expect(violations("engine/database.ts", "../stores/fs.ts")).toHaveLength(1);
+    expect(violations("run/backup.ts", "../stores/folder.ts")).toHaveLength(1);
+    expect(violations("cli/places.ts", "../stores/folder.ts")).toEqual([]);
+    expect(violations("engine/database.ts", "../stores/folder.ts")).toHaveLength(1);
   });
 
   test("the engine uses backups, and nothing but its users uses the engine", () => {
@@ -102,7 +102,7 @@ describe("layers of the TypeScript package", () => {
       "entry/engine.node.ts",
       "sources/file-lock.ts",
       "node/errno.ts",
-      "stores/fs.ts",
+      "stores/folder.ts",
       "cli/main.ts",
     ]) {
       expect(violations(path, "node:fs"), path).toEqual([]);

@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { build } from "esbuild";
-import { file, fs, pagemark } from "pagemark";
+import { file, folder as folderStore, pagemark } from "pagemark";
 import { expect, test } from "vitest";
 import { runSql, tempFolder } from "../support/temp.ts";
 
@@ -32,7 +32,7 @@ test('a Worker that imports "pagemark" gets three wasm modules, and SQLite only 
 /** Says what a restored backup of a database, and a dump of it, hash to. */
 const PROGRAM = `
 import { createHash } from "node:crypto";
-import { file, fs, pagemark } from "pagemark";
+import { file, folder as folderStore, pagemark } from "pagemark";
 const [path, store] = process.argv.slice(2);
 const hash = async (stream) => {
   const hash = createHash("sha256");
@@ -40,7 +40,7 @@ const hash = async (stream) => {
   return hash.digest("hex");
 };
 async function main() {
-  const db = pagemark(file(path), { name: "app", store: fs(store) });
+  const db = pagemark(file(path), { name: "app", store: folderStore(store) });
   const { id } = await db.backup();
   console.log(JSON.stringify([await hash(await db.download(id)), await hash(await db.dump())]));
 }
@@ -80,7 +80,7 @@ test.each([["esm" as const], ["cjs" as const]])(
     const { status, stdout, stderr } = run("backups");
     expect([status, stderr]).toEqual([0, ""]);
     const sql: Buffer[] = [];
-    const db = pagemark(file(path), { name: "app", store: fs(join(project, "again")) });
+    const db = pagemark(file(path), { name: "app", store: folderStore(join(project, "again")) });
     for await (const chunk of await db.dump()) sql.push(Buffer.from(chunk));
     const hash = (bytes: Buffer) => createHash("sha256").update(bytes).digest("hex");
     expect(JSON.parse(stdout)).toEqual([hash(readFileSync(path)), hash(Buffer.concat(sql))]);

@@ -24,8 +24,8 @@ afterAll(() => rmSync(project, { recursive: true, force: true }));
 test("the library is imported by its name and backs a database up", () => {
   writeFileSync(
     join(project, "run.js"),
-    `import { file, fs, pagemark } from "pagemark";
-     const db = pagemark(file("app.db"), { store: fs("library") });
+    `import { file, folder, pagemark } from "pagemark";
+     const db = pagemark(file("app.db"), { store: folder("library") });
      const backup = await db.backup();
      console.log(JSON.stringify([backup.tables, backup.kind, await db.bookmark() === backup.bookmark]));`,
   );

@@ -1,6 +1,6 @@
 import { statSync } from "node:fs";
 import { join } from "node:path";
-import { file, fs, pagemark } from "pagemark";
+import { file, folder as folderStore, pagemark } from "pagemark";
 import { expect, test } from "vitest";
 import { runSql, tempFolder } from "../support/temp.ts";
 
@@ -17,7 +17,7 @@ test("B3 a hundred changed rows of a database of 500 MB take at most 0.5 MB", as
        INSERT INTO t SELECT i, i, randomblob(3800) FROM n`,
   );
   expect(statSync(path).size).toBeGreaterThan(500 * MB);
-  const db = pagemark(file(path), { name: "large", store: fs(join(folder, "store")) });
+  const db = pagemark(file(path), { name: "large", store: folderStore(join(folder, "store")) });
   await db.backup();
   runSql(path, "UPDATE t SET n = n + 1 WHERE id % 1330 = 0");
   const { kind, storedSize, changedPages } = await db.backup();

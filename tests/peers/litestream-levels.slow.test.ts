@@ -4,7 +4,7 @@ import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { setTimeout as sleep } from "node:timers/promises";
-import { Backups, fs } from "pagemark";
+import { Backups, folder as folderStore } from "pagemark";
 import { beforeAll, expect, test } from "vitest";
 import { tempFolder } from "../support/temp.ts";
 
@@ -46,7 +46,7 @@ test("B17 levels 0 to 9, after compaction, at the latest state and at every TXID
   const files = levels.flatMap((level) => readdirSync(join(replica, "ltx", level)));
   const txids = [...new Set(files.map((name) => name.slice(17, 33)))];
   expect(txids.length).toBeGreaterThan(10);
-  const backups = await Backups.open("app", fs(join(folder, "replica")));
+  const backups = await Backups.open("app", folderStore(join(folder, "replica")));
   for (const txid of [undefined, ...txids]) {
     const { body } = await backups.download(txid);
     const ours = Buffer.from(await new Response(body).arrayBuffer());

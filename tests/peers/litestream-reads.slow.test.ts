@@ -3,7 +3,7 @@ import { copyFileSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Database, file, fs, type NewBackup, pagemark } from "pagemark";
+import { type Database, file, folder as folderStore, type NewBackup, pagemark } from "pagemark";
 import { describe, expect, test } from "vitest";
 import { SHAPES } from "../support/databases.ts";
 import { litestreamRestore } from "../support/litestream.ts";
@@ -22,7 +22,7 @@ describe("B4 litestream restores every TXID, byte for byte, of a database with",
   test.each(SHAPES)("$name", async ({ name, make, changes }) => {
     const path = join(folder, `${name.replaceAll(" ", "-")}.db`);
     make(path);
-    const db = pagemark(file(path), { store: fs(store) });
+    const db = pagemark(file(path), { store: folderStore(store) });
     const states = [{ backup: await db.backup(), bytes: readFileSync(path) }];
     for (const change of changes) {
       runSql(path, change);
@@ -60,7 +60,7 @@ test("the shapes are what their names say", () => {
 test("B4 litestream restores every TXID of proj.db, which nobody here wrote", async () => {
   const path = join(folder, "proj.db");
   copyFileSync(join(import.meta.dirname, "../../.cache/proj.db"), path);
-  const db = pagemark(file(path), { store: fs(store) });
+  const db = pagemark(file(path), { store: folderStore(store) });
   const states = [{ backup: await db.backup(), bytes: readFileSync(path) }];
   for (const change of [
     "UPDATE usage SET object_auth_name = 'CHANGED' WHERE rowid % 100 = 0",
@@ -78,7 +78,7 @@ test("B4 litestream restores commits that were in the WAL alone, as a checkpoint
   const path = join(folder, "hot.db");
   const writer = new DatabaseSync(path);
   writer.exec(`PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0; ${tableSql("a", 300)}`);
-  const db = pagemark(file(path), { store: fs(store) });
+  const db = pagemark(file(path), { store: folderStore(store) });
   const states: State[] = [];
   for (const change of [
     "SELECT 1",
@@ -96,7 +96,7 @@ test("B4 litestream restores commits that were in the WAL alone, as a checkpoint
 test("B11 litestream restores the newest backup before a -timestamp, as Pagemark restores the newest before a time", async () => {
   const path = join(folder, "times.db");
   runSql(path, tableSql("a", 100));
-  const db = pagemark(file(path), { store: fs(store) });
+  const db = pagemark(file(path), { store: folderStore(store) });
   const states: State[] = [];
   for (let n = 0; n < 4; n++) {
     runSql(path, `UPDATE a SET note = 'state ${n}' WHERE id % 3 = 0`);

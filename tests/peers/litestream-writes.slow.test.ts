@@ -1,7 +1,7 @@
 // Pagemark restores every state in a folder that litestream wrote, as litestream itself does.
 import { cpSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { Backups, fs } from "pagemark";
+import { Backups, folder as folderStore } from "pagemark";
 import { describe, expect, test } from "vitest";
 import { SHAPES } from "../support/databases.ts";
 import { litestreamOnce, litestreamRestore, litestreamRestoreIfItCan } from "../support/litestream.ts";
@@ -48,14 +48,14 @@ test("B17 a TXID that litestream cannot restore is refused by Pagemark too", asy
   litestreamOnce(path, replica);
   const past = "00000000000000ff";
   expect(litestreamRestoreIfItCan(replica, "-txid", past)).toBeUndefined();
-  const backups = await Backups.open("few", fs(join(folder, "replicas")));
+  const backups = await Backups.open("few", folderStore(join(folder, "replicas")));
   await expect(backups.download(past)).rejects.toMatchObject({ code: "BACKUP_UNKNOWN" });
 });
 
 /** Pagemark's restore and litestream's are the same, at each TXID and at the latest. */
 async function proveAll(replica: string): Promise<void> {
   const [, name = ""] = /([^/]+)$/.exec(replica) ?? [];
-  const backups = await Backups.open(name, fs(join(folder, "replicas")));
+  const backups = await Backups.open(name, folderStore(join(folder, "replicas")));
   for (const txid of [undefined, ...txidsOf(replica)]) {
     const stock = litestreamRestore(replica, ...(txid === undefined ? [] : ["-txid", txid]));
     const { body } = await backups.download(txid);

@@ -2,7 +2,7 @@
 import { execFileSync } from "node:child_process";
 import { openSync, readSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { Backups, file, fs, pagemark } from "pagemark";
+import { Backups, file, folder as folderStore, pagemark } from "pagemark";
 import { expect, test } from "vitest";
 import { runSql, tempFolder } from "../support/temp.ts";
 
@@ -24,14 +24,14 @@ test.each([4096, 65536])(
     );
     expect(statSync(path).size).toBeGreaterThan(LOCK_BYTE);
     const store = join(folder, "store");
-    const db = pagemark(file(path), { name: "large", store: fs(store) });
+    const db = pagemark(file(path), { name: "large", store: folderStore(store) });
     const { kind } = await db.backup();
     runSql(path, "UPDATE t SET data = randomblob(1999999) WHERE id IN (1, 539)");
     const incremental = await db.backup();
     expect([kind, incremental.kind]).toEqual(["full", "incremental"]);
 
     const [ours, stock] = [join(folder, "ours.db"), join(folder, "stock.db")];
-    const { body } = await (await Backups.open("large", fs(store))).download();
+    const { body } = await (await Backups.open("large", folderStore(store))).download();
     await file(ours).replace?.(body);
     same(path, ours);
     rmSync(ours);

@@ -4,7 +4,7 @@ import { createReadStream } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { Readable } from "node:stream";
 import { file } from "pagemark";
-import { watch } from "../stores/fs-calls.ts";
+import { watch } from "../stores/folder-calls.ts";
 
 const [, , path = "", replacement = "", last, when] = process.argv;
 let calls = 0;

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { file, fs, pagemark, r2, type Store } from "pagemark";
+import { file, folder as folderStore, pagemark, r2, type Store } from "pagemark";
 import { expect, test } from "vitest";
 import { listed, readAll } from "../contracts/store-cases/bytes.ts";
 import { tempFolder } from "../support/temp.ts";
@@ -27,7 +27,7 @@ test.each(["folder", "bucket"])(
   "backups that were copied out of a %s are restored, verified and added to",
   async (from) => {
     const bucket = await newBucket();
-    const stores = { folder: fs(join(folder, `from-${from}`)), bucket: r2(bucket) };
+    const stores = { folder: folderStore(join(folder, `from-${from}`)), bucket: r2(bucket) };
     const [old, moved] = from === "folder" ? [stores.folder, stores.bucket] : [stores.bucket, stores.folder];
     const path = join(folder, `${from}.db`);
     const states: Buffer[] = [];

@@ -179,8 +179,8 @@ function nothingYet(error: unknown): undefined {
  *
  * @example
  * ```ts
- * import { file, fs, pagemark } from "pagemark";
- * const db = pagemark(file("app.db"), { store: fs("./backups") });
+ * import { file, folder, pagemark } from "pagemark";
+ * const db = pagemark(file("app.db"), { store: folder("./backups") });
  * const backup = await db.backup();
  * ```
  */

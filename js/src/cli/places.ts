@@ -12,7 +12,7 @@ import { file } from "../sources/file.ts";
 import { damagedFile, damagedStream } from "../sources/file-damaged.ts";
 import { spooled } from "../sources/file-spooled.ts";
 import type { PageSource } from "../sources/source.ts";
-import { fs } from "../stores/fs.ts";
+import { folder } from "../stores/folder.ts";
 import type { Store } from "../stores/store.ts";
 import { openStandardInput } from "./input.ts";
 import { STANDARD } from "./standard-output.ts";
@@ -35,7 +35,7 @@ export function openDamaged(path: string, pageSize: number | undefined): PageSou
 /** A folder, as a path or a `file:` URL. */
 export function openStore(place: string): Store {
   const path = folderPath(place);
-  if (path !== undefined) return fs(path);
+  if (path !== undefined) return folder(path);
   const message = `no store is known for ${schemeOf(place)}: yet; give a folder, such as ./backups`;
   throw new PagemarkError("PLACE_UNKNOWN", message);
 }

@@ -7,4 +7,4 @@ usePlatform(nodePlatform);
 export * from "../index.ts";
 export { file } from "../sources/file.ts";
 export { type DamagedFileOptions, damagedFile } from "../sources/file-damaged.ts";
-export { fs } from "../stores/fs.ts";
+export { folder, fs } from "../stores/folder.ts";

@@ -31,7 +31,7 @@ export function subjectOf(
   options: PagemarkOptions | undefined,
 ): { source: PageSource; store: Store; name: string } {
   if (typeof source?.pin !== "function" || typeof options?.store?.list !== "function") {
-    const message = `${caller}(source, { store }) needs both: file("app.db") and fs("./backups"), say`;
+    const message = `${caller}(source, { store }) needs both: file("app.db") and folder("./backups"), say`;
     throw new PagemarkError("USAGE", message);
   }
   const { store, name = source.name } = options;

@@ -3,7 +3,7 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { chmod, mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fs, StoreError } from "pagemark";
+import { folder as folderStore, StoreError } from "pagemark";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { bodyOf, bytes, cut, listed, readAll } from "../contracts/store-cases/bytes.ts";
 
@@ -34,7 +34,7 @@ describe("F8 the folder is none", () => {
   test("but a file", async () => {
     const file = join(root, "file");
     await writeFile(file, "text");
-    const store = fs(file);
+    const store = folderStore(file);
     await expect(store.put("a", bytes(1))).rejects.toMatchObject({
       code: "STORE_NOT_A_FOLDER",
       at: { name: file },
@@ -54,7 +54,7 @@ describe("F8 the folder is none", () => {
   test("but below a file", async () => {
     const file = join(root, "file");
     await writeFile(file, "text");
-    const error = await refusal(fs(join(file, "store")).put("a", bytes(1)), file);
+    const error = await refusal(folderStore(join(file, "store")).put("a", bytes(1)), file);
     expect(error.code).toBe("STORE_NOT_A_FOLDER");
   });
 });
@@ -65,15 +65,15 @@ describe("F8 a name longer than the file system takes", () => {
   test("cannot be put, which is said before the body is read", async () => {
     let asked = 0;
     const body = new ReadableStream<Uint8Array>({ pull: () => void asked++ }, { highWaterMark: 0 });
-    expect((await refusal(fs(root).put(key, body), key)).code).toBe("STORE_NAME_TOO_LONG");
-    expect((await refusal(fs(root).put(`${key}/a`, bytes(1)), key)).code).toBe("STORE_NAME_TOO_LONG");
+    expect((await refusal(folderStore(root).put(key, body), key)).code).toBe("STORE_NAME_TOO_LONG");
+    expect((await refusal(folderStore(root).put(`${key}/a`, bytes(1)), key)).code).toBe("STORE_NAME_TOO_LONG");
     expect(asked).toBe(0);
   });
 
   test("is not there", async () => {
-    expect(await fs(root).head(key)).toBeUndefined();
-    await expect(fs(root).get(key)).rejects.toMatchObject({ code: "OBJECT_MISSING" });
-    await fs(root).delete(key);
+    expect(await folderStore(root).head(key)).toBeUndefined();
+    await expect(folderStore(root).get(key)).rejects.toMatchObject({ code: "OBJECT_MISSING" });
+    await folderStore(root).delete(key);
   });
 });
 
@@ -85,7 +85,7 @@ describe("F11 on a file system of its own", () => {
     "a full disk: the error says so, nothing is left, and a smaller object fits",
     async () => {
       await mounted("size=64k", async (folder) => {
-        const store = fs(join(folder, "store"));
+        const store = folderStore(join(folder, "store"));
         const error = await refusal(store.put("db/a", bodyOf(cut(bytes(200_000), [10_000])).stream), "db/a");
         expect(error.code).toBe("STORE_FULL");
         expect(await readdir(join(folder, "store/.pagemark/tmp"))).toEqual([]);
@@ -98,20 +98,20 @@ describe("F11 on a file system of its own", () => {
 
   test.skipIf(refused)("no room for one more name: the same", async () => {
     await mounted("size=64k,nr_inodes=5", async (folder) => {
-      const error = await refusal(fs(folder).put("db/ltx/0/a", bytes(1)), folder);
+      const error = await refusal(folderStore(folder).put("db/ltx/0/a", bytes(1)), folder);
       expect(error.code).toBe("STORE_FULL");
-      expect(await listed(fs(folder))).toEqual([]);
+      expect(await listed(folderStore(folder))).toEqual([]);
     });
   });
 
   test.skipIf(refused)("mounted read-only: objects are read, and neither put nor deleted", async () => {
     await mounted("size=64k", async (folder) => {
-      const store = fs(folder);
+      const store = folderStore(folder);
       await store.put("db/a", bytes(10));
       execFileSync("mount", ["-o", "remount,ro", folder]);
       expect((await refusal(store.put("db/b", bytes(1)), "db/b")).code).toBe("STORE_READ_ONLY");
-      expect((await refusal(fs(folder).put("new/b", bytes(1)), folder)).code).toBe("STORE_READ_ONLY");
-      expect((await refusal(fs(join(folder, "new")).put("b", bytes(1)), folder)).code).toBe(
+      expect((await refusal(folderStore(folder).put("new/b", bytes(1)), folder)).code).toBe("STORE_READ_ONLY");
+      expect((await refusal(folderStore(join(folder, "new")).put("b", bytes(1)), folder)).code).toBe(
         "STORE_READ_ONLY",
       );
       expect((await refusal(store.delete("db/a"), "db/a")).code).toBe("STORE_READ_ONLY");
@@ -124,7 +124,7 @@ describe("F11 on a file system of its own", () => {
   test.skipIf(refused)(
     "another one mounted inside the store: the error says to make it a store",
     async () => {
-      const store = fs(root);
+      const store = folderStore(root);
       await mkdir(join(root, "db"));
       await mounted(
         "size=64k",
@@ -155,7 +155,7 @@ describe("a user without the rights", () => {
     await chmod(root, 0o555);
     becomeNobody();
     try {
-      const store = fs(root);
+      const store = folderStore(root);
       expect((await refusal(store.put("db/b", bytes(1)), root)).code).toBe("STORE_READ_ONLY");
       expect((await refusal(store.delete("db/a"), root)).code).toBe("STORE_READ_ONLY");
       expect(await readAll(await store.get("db/a"))).toEqual(bytes(10));
@@ -176,7 +176,7 @@ describe("a user without the rights", () => {
     await chmod(join(root, "db"), 0);
     becomeNobody();
     try {
-      const store = fs(root);
+      const store = folderStore(root);
       for (const call of [
         () => store.get("b"),
         () => store.get("db/a"),

@@ -1,7 +1,7 @@
 // Puts two objects in the folder of argv[2], and is killed after the argv[3]th call to the file system: of a write half
 // is done. Ends with 0 when it did fewer calls. argv[4] says whether there are hard links.
-import { fs } from "pagemark";
-import { putTwo, systemError, watch } from "./fs-calls.ts";
+import { folder as folderStore } from "pagemark";
+import { putTwo, systemError, watch } from "./folder-calls.ts";
 
 const [, , folder = "", last, links] = process.argv;
 let calls = 0;
@@ -16,4 +16,4 @@ await watch(async ({ name, args }, next) => {
     if (now) process.kill(process.pid, "SIGKILL");
   }
 });
-await putTwo(fs(folder));
+await putTwo(folderStore(folder));

@@ -3,12 +3,12 @@ import { spawnSync } from "node:child_process";
 import { mkdir, mkdtemp, readdir, rm, utimes } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
-import { fs } from "pagemark";
+import { folder as folderStore } from "pagemark";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { storeContract } from "../contracts/store.ts";
 import { bodyOf, bytes, cut, listed, readAll } from "../contracts/store-cases/bytes.ts";
 import { sameBytes } from "../contracts/store-cases/check.ts";
-import { putTwo, systemError, TWO, type Watcher, watch } from "./fs-calls.ts";
+import { putTwo, systemError, TWO, type Watcher, watch } from "./folder-calls.ts";
 
 vi.setConfig({ testTimeout: 120_000 });
 
@@ -48,7 +48,7 @@ describe("a put is flushed before it is done", () => {
   const TEMP = "store/.pagemark/tmp/TEMP";
 
   test("the file before it has its name, the folder after", async () => {
-    const store = fs(root);
+    const store = folderStore(root);
     await store.put("db/a", bytes(1));
     const seen = await changes(() =>
       store.put("db/b", bodyOf(cut(bytes(20), [10])).stream, { modified: new Date(5) }),
@@ -65,7 +65,7 @@ describe("a put is flushed before it is done", () => {
   });
 
   test("the folder above every new folder too", async () => {
-    const seen = await changes(() => fs(join(root, "deep")).put("db/ltx/a", bytes(1)));
+    const seen = await changes(() => folderStore(join(root, "deep")).put("db/ltx/a", bytes(1)));
     for (const folder of ["store", "store/deep", "store/deep/db", "store/deep/db/ltx"]) {
       const above = join(folder, "..");
       const made = seen.indexOf(`mkdir ${folder}`);
@@ -77,7 +77,7 @@ describe("a put is flushed before it is done", () => {
 
   test("folders that another process made and may not have flushed too, once", async () => {
     await mkdir(join(root, "db/ltx"), { recursive: true });
-    const store = fs(root);
+    const store = folderStore(root);
     const first = await changes(() => store.put("db/ltx/a", bytes(1)));
     for (const folder of [".", "store", "store/db"]) expect(first).toContain(`sync ${folder}`);
     const second = await changes(() => store.put("db/ltx/b", bytes(1)));
@@ -87,7 +87,7 @@ describe("a put is flushed before it is done", () => {
   test("a large object from early on, so that little is left for the end", async () => {
     const chunk = bytes(1024 * 1024);
     const chunks = Array.from({ length: 40 }, () => chunk);
-    const seen = await changes(() => fs(root).put("a", bodyOf(chunks).stream));
+    const seen = await changes(() => folderStore(root).put("a", bodyOf(chunks).stream));
     expect(seen.filter((line) => line === `datasync ${TEMP}`).length).toBeGreaterThanOrEqual(1);
   });
 
@@ -96,7 +96,7 @@ describe("a put is flushed before it is done", () => {
     async (name) => {
       const chunk = bytes(1024 * 1024);
       const chunks = Array.from({ length: 40 }, () => chunk);
-      const store = fs(root);
+      const store = folderStore(root);
       await store.put("first", bytes(1));
       const put = watching(
         async (call, next) => {
@@ -122,9 +122,9 @@ describe("a put is flushed before it is done", () => {
         if (call.name === "handle.write") call.args[2] = Math.min(Number(call.args[2]), 7001);
         return next();
       },
-      () => fs(root).put("a", bodyOf(cut(object, [30_000])).stream),
+      () => folderStore(root).put("a", bodyOf(cut(object, [30_000])).stream),
     );
-    expect(await readAll(await fs(root).get("a"))).toEqual(object);
+    expect(await readAll(await folderStore(root).get("a"))).toEqual(object);
   });
 });
 
@@ -132,7 +132,7 @@ describe("F1 killed after any call", () => {
   test.each(["with hard links", "without hard links"])(
     "%s: whole objects only, and the next run works",
     async (links) => {
-      const child = join(import.meta.dirname, "fs-crash.child.ts");
+      const child = join(import.meta.dirname, "folder-crash.child.ts");
       for (let last = 1; ; last++) {
         const folder = join(outside, String(last));
         const { signal, status, stderr } = spawnSync(process.execPath, [child, folder, String(last), links]);
@@ -143,7 +143,7 @@ describe("F1 killed after any call", () => {
           break;
         }
         await outdate(join(folder, ".pagemark/claims"));
-        await putTwo(fs(folder));
+        await putTwo(folderStore(folder));
         expect(await allWhole(folder), `after call ${last}`).toBe(TWO.length);
       }
     },
@@ -152,11 +152,11 @@ describe("F1 killed after any call", () => {
 
 /** How many objects are listed, each of which is as it was put. */
 async function allWhole(folder: string): Promise<number> {
-  const found = (await fs(folder).list("")).objects;
+  const found = (await folderStore(folder).list("")).objects;
   for (const { key, size, modified } of found) {
     const put = TWO.find((one) => one.key === key);
     expect({ key, size, modified }).toEqual({ key, size: put?.object.length, modified: put?.modified });
-    sameBytes(await readAll(await fs(folder).get(key)), put?.object ?? new Uint8Array(), key);
+    sameBytes(await readAll(await folderStore(folder).get(key)), put?.object ?? new Uint8Array(), key);
   }
   return found.length;
 }
@@ -178,14 +178,14 @@ describe("without hard links", () => {
 
   afterEach(() => stop());
 
-  storeContract("fs()", async () => {
+  storeContract("folder()", async () => {
     const folder = await mkdtemp(join(outside, "contract-"));
-    return { store: fs(join(folder, "store")) };
+    return { store: folderStore(join(folder, "store")) };
   });
 
   test("nothing is left of the claims", async () => {
-    await fs(root).put("db/a", bytes(1));
-    await expect(fs(root).put("db/a", bytes(1))).rejects.toMatchObject({ code: "OBJECT_EXISTS" });
+    await folderStore(root).put("db/a", bytes(1));
+    await expect(folderStore(root).put("db/a", bytes(1))).rejects.toMatchObject({ code: "OBJECT_EXISTS" });
     expect(await readdir(join(root, ".pagemark/claims"))).toEqual([]);
   });
 
@@ -193,19 +193,19 @@ describe("without hard links", () => {
     await watching(
       (call, next) =>
         call.name === "rename" || call.name === "rmdir" ? Promise.reject(systemError("EIO")) : next(),
-      () => expect(fs(root).put("a", bytes(1))).rejects.toMatchObject({ code: "STORE_IO" }),
+      () => expect(folderStore(root).put("a", bytes(1))).rejects.toMatchObject({ code: "STORE_IO" }),
     );
-    await expect(fs(root).put("a", bytes(2))).rejects.toMatchObject({ code: "OBJECT_EXISTS" });
-    expect(await listed(fs(root))).toEqual([]);
+    await expect(folderStore(root).put("a", bytes(2))).rejects.toMatchObject({ code: "OBJECT_EXISTS" });
+    expect(await listed(folderStore(root))).toEqual([]);
     await outdate(join(root, ".pagemark/claims"));
-    await fs(root).put("a", bytes(2));
-    expect(await listed(fs(root))).toEqual(["a"]);
+    await folderStore(root).put("a", bytes(2));
+    expect(await listed(folderStore(root))).toEqual(["a"]);
   });
 
   test("a folder where renaming is not allowed either is read-only", async () => {
     const put = watching(
       (call, next) => (call.name === "rename" ? Promise.reject(systemError("EPERM")) : next()),
-      () => fs(root).put("a", bytes(1)),
+      () => folderStore(root).put("a", bytes(1)),
     );
     await expect(put).rejects.toMatchObject({ code: "STORE_READ_ONLY" });
   });
@@ -213,7 +213,7 @@ describe("without hard links", () => {
 
 test("F6 of many processes that put one key exactly one wins", async () => {
   // Each puts its own 1 MB; the watcher holds them all back until the last is about to give the file its name.
-  const stores = Array.from({ length: 12 }, () => fs(root));
+  const stores = Array.from({ length: 12 }, () => folderStore(root));
   let waiting = 0;
   let release = () => {};
   const all = new Promise<void>((resolve) => {
@@ -230,7 +230,7 @@ test("F6 of many processes that put one key exactly one wins", async () => {
   );
   const winners = results.flatMap(({ status }, i) => (status === "fulfilled" ? [i] : []));
   expect(winners).toHaveLength(1);
-  const object = await readAll(await fs(root).get("db/race"));
+  const object = await readAll(await folderStore(root).get("db/race"));
   expect(Buffer.compare(object, bytes(1_000_000, winners[0]))).toBe(0);
   for (const result of results) {
     if (result.status === "rejected") expect(result.reason).toMatchObject({ code: "OBJECT_EXISTS" });

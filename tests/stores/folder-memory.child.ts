@@ -1,13 +1,13 @@
 // Puts an object of argv[3] MiB in the folder of argv[2] and reads it in two ways. Prints, as JSON, by how many MiB the
 // memory of the process grew at most meanwhile.
-import { fs } from "pagemark";
+import { folder as folderStore } from "pagemark";
 import { bytes } from "../contracts/store-cases/bytes.ts";
 
 const MiB = 1024 * 1024;
 const CHUNK = MiB / 2;
 const [, , folder = "", size = "0"] = process.argv;
 const total = Number(size) * MiB;
-const store = fs(folder);
+const store = folderStore(folder);
 const chunk = bytes(CHUNK);
 let before = 0;
 let most = 0;

@@ -1,0 +1,136 @@
+import { constants } from "node:fs";
+import { open, realpath, stat, unlink } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
+import { ObjectMissingError } from "../errors/object-missing-error.ts";
+import { StoreError } from "../errors/store-error.ts";
+import { type Body, consume } from "../streams/body.ts";
+import { absentOr, failed, notAFolder } from "./folder-errors.ts";
+import { Folders } from "./folder-tree.ts";
+import { describe, listKeys } from "./folder-list.ts";
+import { putFile, sweep } from "./folder-put.ts";
+import { streamFile } from "./folder-read.ts";
+import { checkKey, isSegment } from "./keys.ts";
+import { byteRange, checkRange, checkTime, pageLimit } from "./options.ts";
+import type { GetOptions, ListOptions, ListPage, PutOptions, Store } from "./store.ts";
+
+/** A link in the object's place is not followed; what is not a file (a pipe, say) does not make us wait. */
+const OPEN = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
+
+/**
+ * A store in a folder, one file an object, in Node, Deno and Bun. The folder is made when the first object is put, as
+ * are the folders in it, all of them private to the user (modes 700 and 600) as far as they are not there yet.
+ *
+ * A relative path counts from the working directory of now; `~` is a name like any other. The folder may be a symbolic
+ * link. Inside, links are not followed: what they lead to is not listed, missing when read, and refused when written.
+ *
+ * Other files may lie in the folder: those whose names are no keys are ignored.
+ */
+export function folder(path: string): Store {
+  if (path === "" || path.includes("\0")) {
+    const message = `${JSON.stringify(path)} cannot name a folder; give its path, "." for the current one`;
+    throw new StoreError("STORE_NOT_A_FOLDER", message, { name: path });
+  }
+  return new FolderStore(resolve(path));
+}
+
+/** @deprecated Call it {@link folder}: this name is that of Node's own module. */
+export const fs = folder;
+
+class FolderStore implements Store {
+  readonly layout = "folder";
+  readonly description: string;
+  readonly #root: string;
+  readonly #folders: Folders;
+  #swept: Promise<void> | undefined;
+  /** Folders that are being looked at: whoever asks meanwhile gets the same answer. */
+  readonly #looking = new Map<string, Promise<string | undefined>>();
+
+  constructor(root: string) {
+    this.#root = root;
+    this.#folders = new Folders(root);
+    this.description = `the folder ${root}`;
+  }
+
+  async put(key: string, body: Body, options: PutOptions = {}) {
+    await consume(body, options.signal, async (chunks) => {
+      checkKey(key);
+      checkTime(options);
+      this.#swept ??= sweep(this.#folders).catch(() => {}); // if it matters, it comes up below
+      await this.#swept;
+      await putFile(this.#folders, key, join(this.#root, key), chunks, options);
+    });
+  }
+
+  async get(key: string, options: GetOptions = {}) {
+    checkKey(key);
+    checkRange(options);
+    options.signal?.throwIfAborted();
+    const path = await this.#find(key);
+    const handle = path && (await open(path, OPEN).catch(absentOr("read", path)));
+    if (!handle) throw new ObjectMissingError(key);
+    try {
+      const found = await handle.stat().catch(failed("read", path));
+      if (!found.isFile()) throw new ObjectMissingError(key);
+      options.signal?.throwIfAborted();
+      return streamFile(handle, path, byteRange(found.size, options), options.signal);
+    } catch (error) {
+      await handle.close().catch(() => {}); // what went wrong first says more
+      throw error;
+    }
+  }
+
+  async head(key: string, options: { signal?: AbortSignal | undefined } = {}) {
+    checkKey(key);
+    options.signal?.throwIfAborted();
+    const path = await this.#find(key);
+    return path === undefined ? undefined : describe(path, key);
+  }
+
+  async list(prefix: string, options: ListOptions = {}): Promise<ListPage> {
+    const { cursor, signal } = options;
+    const limit = pageLimit(options);
+    signal?.throwIfAborted();
+    const folders = prefix.split("/").slice(0, -1); // what is left of the prefix begins a name
+    if (!folders.every(isSegment)) return { objects: [] };
+    const root = await this.#rootOf(folders.join("/"));
+    if (root === undefined) return { objects: [] };
+    const start = folders.map((folder) => `${folder}/`).join("");
+    // One more than asked for tells whether there are more.
+    const keys = await listKeys(root, start, { prefix, cursor, limit: limit + 1, signal });
+    const page = keys.slice(0, limit);
+    const found = await Promise.all(page.map((key) => describe(join(root, key), key)));
+    const objects = found.filter((object) => object !== undefined);
+    const last = page.at(-1);
+    return keys.length > limit && last !== undefined ? { objects, cursor: last } : { objects };
+  }
+
+  async delete(key: string, options: { signal?: AbortSignal | undefined } = {}) {
+    if (await this.head(key, options)) {
+      const path = join(this.#root, key);
+      await unlink(path).catch(absentOr("delete", path));
+    }
+  }
+
+  /** The path of an object that may be there; `undefined` when it cannot be. */
+  async #find(key: string): Promise<string | undefined> {
+    const root = await this.#rootOf(dirname(key));
+    return root === undefined ? undefined : join(root, key);
+  }
+
+  /** The real path of the root, if `folder` is in it, and not by way of a link. */
+  #rootOf(folder: string): Promise<string | undefined> {
+    const looking =
+      this.#looking.get(folder) ?? this.#look(folder).finally(() => this.#looking.delete(folder));
+    this.#looking.set(folder, looking);
+    return looking;
+  }
+
+  async #look(folder: string): Promise<string | undefined> {
+    const root = await realpath(this.#root).catch(absentOr("read", this.#root));
+    if (root === undefined) return undefined;
+    const found = await stat(root).catch(absentOr("read", root));
+    if (found && !found.isDirectory()) throw notAFolder(this.#root);
+    const path = join(root, folder);
+    return (await realpath(path).catch(absentOr("read", path))) === path ? root : undefined;
+  }
+}
