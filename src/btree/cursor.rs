@@ -4,11 +4,10 @@ use core::mem;
 use std::collections::VecDeque;
 
 use super::ahead::Ahead;
-use super::page::{BtreePage, Cell, Kind};
+use super::page::{BtreePage, Cell};
 use super::pages::Pages;
-use super::parts::Given;
 use super::payload::Payload;
-use super::{Layout, damaged};
+use super::layout::{Kind, Layout, damaged};
 use crate::error::{Error, ErrorKind, Result};
 use crate::page::Pgno;
 
@@ -59,6 +58,25 @@ pub(super) struct Step {
     after: Option<i64>,
     /// and not larger than this. So no page can have rows that are of another.
     pub(super) up_to: i64,
+}
+
+/// What a cursor has given away: children of a page on its way.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Given {
+    /// That page's place on the way.
+    pub(super) step: usize,
+    /// The first of them.
+    pub(super) first: usize,
+    /// Behind the last of them.
+    pub(super) end: usize,
+    /// Whether they are leaves; else it is one child, the page above the leaves.
+    pub(super) are_leaves: bool,
+}
+
+impl Given {
+    pub(super) fn has(&self, step: usize, child: usize) -> bool {
+        self.step == step && (self.first..self.end).contains(&child)
+    }
 }
 
 /// Where a cursor stands.

@@ -5,7 +5,7 @@ use super::cursor::{Cursor, Entry, Stand};
 use super::pages::{PageRange, Pages};
 use super::parts::Part;
 use super::payload::Overflow;
-use super::{Layout, damaged};
+use super::layout::{Layout, damaged};
 use crate::error::{Error, ErrorKind, Result};
 use crate::page::Pgno;
 

@@ -7,7 +7,7 @@ use super::payload::Overflow;
 use super::record::Encoding;
 use super::schema::{self, SchemaTable};
 use super::walk::Walk;
-use super::{Layout, damaged};
+use super::layout::{Layout, damaged};
 use crate::error::{Error, ErrorKind, Result};
 use crate::page::{DatabaseHeader, Pgno};
 

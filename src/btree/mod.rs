@@ -6,6 +6,7 @@ mod ahead;
 pub mod cursor;
 pub mod entries;
 pub mod inventory;
+mod layout;
 pub mod page;
 pub mod pages;
 pub mod parts;
@@ -20,82 +21,9 @@ pub use ahead::read_ahead;
 pub use cursor::{Cursor, Entry, Stand};
 pub use entries::{Budget, Entries, Next, Row};
 pub use inventory::{Inventory, InventoryStep, TableInfo};
-pub use page::{BtreePage, Cell, Kind};
+pub use layout::{Kind, Layout};
+pub use page::{BtreePage, Cell};
 pub use pages::{PageRange, Pages};
 pub use parts::Part;
 pub use payload::{Overflow, Payload};
 pub use record::{Encoding, Record, Slot, Storage, Value};
-
-use crate::error::{Error, ErrorKind, Result};
-use crate::page::{DatabaseHeader, PageSize, Pgno};
-
-/// What the pages of one database have in common: their size, the part in use, and how many there are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Layout {
-    page_size: PageSize,
-    usable: usize,
-    page_count: u32,
-}
-
-impl Layout {
-    /// The layout of a database of `page_count` pages with this header.
-    pub fn new(header: &DatabaseHeader, page_count: u32) -> Self {
-        Self::of(header.page_size, header.reserved, page_count)
-    }
-
-    /// The same, where each page has so many reserved bytes at its end.
-    pub fn of(page_size: PageSize, reserved: u8, page_count: u32) -> Self {
-        // The smallest page is 512 bytes and `reserved` at most 255, so the difference is positive.
-        Self { page_size, usable: page_size.bytes() - usize::from(reserved), page_count }
-    }
-
-    /// Bytes of a page that b-trees may use: the page size less the reserved bytes at its end (section 1.3.4).
-    pub fn usable(self) -> usize {
-        self.usable
-    }
-
-    /// Size of a page, in bytes.
-    pub fn page_size(self) -> usize {
-        self.page_size.bytes()
-    }
-
-    /// More than any payload that fits in the database, in bytes: one that claims more is damaged.
-    pub fn largest_payload(self) -> usize {
-        (self.page_count as usize).saturating_mul(self.usable)
-    }
-
-    /// The page that holds no data.
-    pub fn lock_page(self) -> Pgno {
-        self.page_size.lock_page()
-    }
-
-    /// Size of the database, in pages.
-    pub fn page_count(self) -> u32 {
-        self.page_count
-    }
-
-    /// The usable part of a whole page.
-    ///
-    /// # Errors
-    /// `Usage` when `page` is not one page long.
-    pub fn content(self, page: &[u8]) -> Result<&[u8]> {
-        if page.len() != self.page_size.bytes() {
-            return Err(ErrorKind::Usage.into());
-        }
-        page.get(..self.usable).ok_or(ErrorKind::Usage.into())
-    }
-
-    /// The page that a page number stored in page `from` points to.
-    ///
-    /// # Errors
-    /// `BtreePage`, naming `from`, when there is no such page or it is the lock page, which holds no data.
-    pub fn pointer(self, pgno: u32, from: Pgno) -> Result<Pgno> {
-        let page = Pgno::new(pgno).filter(|&page| pgno <= self.page_count && page != self.page_size.lock_page());
-        page.ok_or(damaged(from))
-    }
-}
-
-/// Page `pgno` has bytes that SQLite never writes.
-fn damaged(pgno: Pgno) -> Error {
-    Error::at_page(ErrorKind::BtreePage, pgno.value())
-}

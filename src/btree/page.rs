@@ -1,7 +1,7 @@
 //! One page of a b-tree: its header, its cell pointers and its cells (file format, section 1.6).
 
 use super::payload::Payload;
-use super::{Layout, damaged};
+use super::layout::{Kind, Layout, damaged};
 use crate::bytes::Reader;
 use crate::error::{ErrorKind, Result};
 use crate::page::Pgno;
@@ -146,42 +146,6 @@ impl<'a> BtreePage<'a> {
         let offset = usize::from(u16::from_be_bytes(pointer));
         let bytes = self.content.get(offset..).filter(|_| offset >= self.cells_start).ok_or(damaged(self.pgno))?;
         Ok(Reader::new(bytes, 0, ErrorKind::BtreePage))
-    }
-}
-
-/// The four kinds of b-tree page.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// Children of an index, or of a table WITHOUT ROWID, and the keys between them.
-    IndexInterior,
-    /// Children of a table, and the rowids between them.
-    TableInterior,
-    /// Keys of an index, or rows of a table WITHOUT ROWID.
-    IndexLeaf,
-    /// Rows of a table.
-    TableLeaf,
-}
-
-impl Kind {
-    /// Reads a page's first byte; `None` for one that no b-tree page has.
-    pub fn new(flag: u8) -> Option<Self> {
-        match flag {
-            2 => Some(Self::IndexInterior),
-            5 => Some(Self::TableInterior),
-            10 => Some(Self::IndexLeaf),
-            13 => Some(Self::TableLeaf),
-            _ => None,
-        }
-    }
-
-    /// Whether the page has no children.
-    pub fn is_leaf(self) -> bool {
-        matches!(self, Self::IndexLeaf | Self::TableLeaf)
-    }
-
-    /// Whether the keys are rowids, not records.
-    pub fn is_table(self) -> bool {
-        matches!(self, Self::TableInterior | Self::TableLeaf)
     }
 }
 

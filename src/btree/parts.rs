@@ -6,7 +6,7 @@ use crate::bytes::Reader;
 use crate::error::{ErrorKind, Result};
 use crate::page::Pgno;
 
-use super::cursor::Step;
+use super::cursor::{Given, Step};
 
 /// How many bytes of leaves make a part, about.
 const PART: usize = 1 << 20;
@@ -29,25 +29,6 @@ pub struct Part {
     up_to: i64,
     /// The pages above, from the root.
     above: Vec<Pgno>,
-}
-
-/// What a cursor has given away: children of a page on its way.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Given {
-    /// That page's place on the way.
-    pub(super) step: usize,
-    /// The first of them.
-    pub(super) first: usize,
-    /// Behind the last of them.
-    end: usize,
-    /// Whether they are leaves; else it is one child, the page above the leaves.
-    are_leaves: bool,
-}
-
-impl Given {
-    pub(super) fn has(&self, step: usize, child: usize) -> bool {
-        self.step == step && (self.first..self.end).contains(&child)
-    }
 }
 
 impl Cursor {

@@ -1,7 +1,6 @@
 //! The payload of a cell: the part in the cell, and the overflow pages that hold the rest (file format, section 1.6).
 
-use super::page::Kind;
-use super::{Layout, damaged};
+use super::layout::{Kind, Layout, damaged};
 use crate::bytes::Reader;
 use crate::error::{ErrorKind, Result};
 use crate::page::Pgno;

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::damaged;
+use super::layout::damaged;
 use crate::bytes::Reader;
 use crate::error::{ErrorKind, Result};
 use crate::page::Pgno;

@@ -16,7 +16,7 @@ mod tree;
 mod view;
 
 use crate::btree::PageRange;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::page::{DatabaseHeader, Pgno};
 use crate::snapshot::PageState;
 use change::pair;
@@ -24,16 +24,8 @@ pub use change::{Change, RowChanges, TableChange};
 use objects::{Object, SchemaReader};
 use rows::RowDiff;
 use tree::{Leaf, Tree};
-use view::View;
-
-/// One of the two databases.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Side {
-    /// As it is now.
-    Now,
-    /// As it was backed up.
-    Then,
-}
+pub use view::Side;
+use view::{Stop, View};
 
 /// The step machine; see the [module](self).
 pub struct Comparison {
@@ -86,18 +78,6 @@ enum Phase {
     },
     Done,
     Failed(Error),
-}
-
-/// What stops a step.
-pub(crate) enum Stop {
-    Need(Side, Vec<PageRange>),
-    Damage(Error),
-}
-
-impl From<Error> for Stop {
-    fn from(error: Error) -> Self {
-        Self::Damage(error)
-    }
 }
 
 impl Comparison {
@@ -315,12 +295,12 @@ impl Comparison {
             return self.trees(at + 1, false);
         }
         if now.is_table() != then.is_table() || now.is_damaged() || then.is_damaged() {
-            let is_same = now.is_damaged() && then.is_damaged() && self.view.are_equal(&now, &then);
+            let is_same = now.is_damaged() && then.is_damaged() && tree::are_equal(&self.view, &now, &then);
             result.change = if is_same { result.change } else { Change::Changed };
             return self.trees(at + 1, false);
         }
         let is_table = now.is_table();
-        let (left, right) = self.view.leftovers(now, then);
+        let (left, right) = tree::only_in_one(&self.view, now, then);
         Phase::Rows { at, diff: RowDiff::new(is_table, left, right) }
     }
 
@@ -342,17 +322,12 @@ impl Comparison {
             return self.trees(at + 1, true);
         }
         let is_table = now.is_table();
-        let common = self.view.common_with_chains(&now, &then);
+        let common = tree::common_with_chains(&self.view, &now, &then);
         if common.is_empty() {
             return self.trees(at + 1, true);
         }
         Phase::Chains { at, diff: RowDiff::of_common(is_table, common) }
     }
-}
-
-/// A call that the caller must not make.
-fn usage() -> Error {
-    ErrorKind::Usage.into()
 }
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
 //! What a schema has: tables, indexes, views and triggers.
 
-use super::view::View;
-use super::{Side, Stop};
+use super::view::{Side, Stop, View};
 use crate::btree::{Budget, Encoding, Entries, Next, Record, Value};
 use crate::error::{Error, ErrorKind};
 use crate::page::Pgno;

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use super::change::RowChanges;
 use super::tree::Leaf;
-use super::view::View;
-use super::{RowChanges, Side, Stop};
+use super::view::{Side, Stop, View};
 use crate::btree::{BtreePage, Entry, Overflow, Payload};
 use crate::error::{Error, ErrorKind, Result};
 use crate::snapshot::Sha256;

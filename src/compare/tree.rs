@@ -1,8 +1,7 @@
 //! The pages of one b-tree that have rows, in the order of their keys.
 
 use super::heads::Head;
-use super::view::View;
-use super::{Side, Stop};
+use super::view::{Side, Stop, View};
 use crate::btree::{BtreePage, Kind};
 use crate::page::Pgno;
 
@@ -152,4 +151,32 @@ impl Tree {
 /// How many rows are on all of them.
 pub(super) fn sum(leaves: &[Leaf]) -> Option<u64> {
     leaves.iter().map(|leaf| leaf.cells.map(u64::from)).sum()
+}
+
+/// The leaves of either that the other does not have.
+pub(super) fn only_in_one(view: &View, now: Tree, then: Tree) -> (Vec<Leaf>, Vec<Leaf>) {
+    let (in_now, in_then) = (now.members(), then.members());
+    let has = |members: &[u32], pgno: u32| members.binary_search(&pgno).is_ok();
+    let is_common = |leaf: &Leaf| {
+        let pgno = leaf.pgno.value();
+        view.is_same(pgno) && has(&in_now, pgno) && has(&in_then, pgno)
+    };
+    let left = now.into_entries().into_iter().filter(|leaf| !is_common(leaf)).collect();
+    (left, then.into_entries().into_iter().filter(|leaf| !is_common(leaf)).collect())
+}
+
+/// The leaves that both have, with rows that go on in overflow pages.
+pub(super) fn common_with_chains(view: &View, now: &Tree, then: &Tree) -> Vec<Leaf> {
+    let in_then = then.members();
+    let leaves = now.entries().iter().filter(|leaf| {
+        let pgno = leaf.pgno.value();
+        view.is_same(pgno) && view.is_long(pgno) && in_then.binary_search(&pgno).is_ok()
+    });
+    leaves.copied().collect()
+}
+
+/// Whether both have the same pages, none of which differs.
+pub(super) fn are_equal(view: &View, now: &Tree, then: &Tree) -> bool {
+    let numbers = |tree: &Tree| tree.entries().iter().map(|leaf| leaf.pgno).collect::<Vec<_>>();
+    numbers(now) == numbers(then) && now.entries().iter().all(|leaf| view.is_same(leaf.pgno.value()))
 }

@@ -1,14 +1,33 @@
 //! Pages of both sides: those that are the same are read from the database as it is now.
 
 use super::heads::{Head, PageSet};
-use super::tree::{Leaf, Tree};
-use super::{Side, Stop, usage};
 use crate::btree::{BtreePage, Layout, PageRange, Pages};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::page::{AutoVacuum, DatabaseHeader, Pgno};
 
 /// Where the first page says which page the list of free ones begins with; how many there are comes after it.
 const FREELIST: usize = 32;
+
+/// One of the two databases.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// As it is now.
+    Now,
+    /// As it was backed up.
+    Then,
+}
+
+/// What stops a step.
+pub(crate) enum Stop {
+    Need(Side, Vec<PageRange>),
+    Damage(Error),
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Self {
+        Self::Damage(error)
+    }
+}
 
 pub(super) struct View {
     layouts: [Layout; 2],
@@ -71,6 +90,11 @@ impl View {
 
     pub(super) fn add(&mut self, side: Side, first: Pgno, pages: Vec<u8>) {
         self.pages[side as usize].add(first, pages);
+    }
+
+    /// Whether a cell of a page goes on in overflow pages.
+    pub(super) fn is_long(&self, pgno: u32) -> bool {
+        self.long.has(pgno)
     }
 
     pub(super) fn is_same(&self, pgno: u32) -> bool {
@@ -171,32 +195,9 @@ impl View {
         let mut pages = 1..=now.page_count().min(then.page_count());
         pages.any(|p| !self.is_same(p) && !self.is_claimed(p) && p != lock_page && !is_map(p))
     }
+}
 
-    /// The leaves of either that the other does not have.
-    pub(super) fn leftovers(&self, now: Tree, then: Tree) -> (Vec<Leaf>, Vec<Leaf>) {
-        let (in_now, in_then) = (now.members(), then.members());
-        let has = |members: &[u32], pgno: u32| members.binary_search(&pgno).is_ok();
-        let is_common = |leaf: &Leaf| {
-            let pgno = leaf.pgno.value();
-            self.is_same(pgno) && has(&in_now, pgno) && has(&in_then, pgno)
-        };
-        let left = now.into_entries().into_iter().filter(|leaf| !is_common(leaf)).collect();
-        (left, then.into_entries().into_iter().filter(|leaf| !is_common(leaf)).collect())
-    }
-
-    /// The leaves that both have, with rows that go on in overflow pages.
-    pub(super) fn common_with_chains(&self, now: &Tree, then: &Tree) -> Vec<Leaf> {
-        let in_then = then.members();
-        let leaves = now.entries().iter().filter(|leaf| {
-            let pgno = leaf.pgno.value();
-            self.is_same(pgno) && self.long.has(pgno) && in_then.binary_search(&pgno).is_ok()
-        });
-        leaves.copied().collect()
-    }
-
-    /// Whether both have the same pages, none of which differs.
-    pub(super) fn are_equal(&self, now: &Tree, then: &Tree) -> bool {
-        let numbers = |tree: &Tree| tree.entries().iter().map(|leaf| leaf.pgno).collect::<Vec<_>>();
-        numbers(now) == numbers(then) && now.entries().iter().all(|leaf| self.is_same(leaf.pgno.value()))
-    }
+/// A call that the caller must not make.
+fn usage() -> Error {
+    ErrorKind::Usage.into()
 }

@@ -1,7 +1,6 @@
 //! Column affinity: what SQLite turns a value into when it is stored (datatypes, section 3).
 
-use super::constant::Constant;
-use super::number;
+use super::constant::{Constant, as_integer, number_in};
 use crate::btree::{Encoding, Value};
 
 /// The affinity of a column.
@@ -45,11 +44,11 @@ impl Affinity {
             // SQLite reads an integer in a REAL column as the number it was made from.
             (Self::Real, Value::Integer(_) | Value::Real(_)) => true,
             (_, Value::Integer(_)) => true,
-            (Self::Numeric | Self::Integer, Value::Real(real)) => number::as_integer(real).is_none(),
+            (Self::Numeric | Self::Integer, Value::Real(real)) => as_integer(real).is_none(),
             (_, Value::Text(text)) => {
                 let text = encoding.decode_lossy(text);
                 // Newer SQLites, D1's too, take what stands before a NUL for all of it.
-                number::parse(text.split('\0').next().unwrap_or_default().as_bytes()).is_none()
+                number_in(text.split('\0').next().unwrap_or_default().as_bytes()).is_none()
             }
         }
     }
@@ -62,10 +61,10 @@ impl Affinity {
             (Self::Text, Constant::Decimal(text)) => Constant::Text(text.into_bytes()),
             (Self::Real, Constant::Integer(number)) => Constant::Real(number as f64),
             (Self::Numeric | Self::Integer, Constant::Real(real)) => {
-                number::as_integer(real).map_or(Constant::Real(real), Constant::Integer)
+                as_integer(real).map_or(Constant::Real(real), Constant::Integer)
             }
-            (_, Constant::Decimal(text)) => self.apply(number::parse(text.as_bytes()).unwrap_or(Constant::Unknown)),
-            (Self::Numeric | Self::Integer | Self::Real, Constant::Text(text)) => match number::parse(&text) {
+            (_, Constant::Decimal(text)) => self.apply(number_in(text.as_bytes()).unwrap_or(Constant::Unknown)),
+            (Self::Numeric | Self::Integer | Self::Real, Constant::Text(text)) => match number_in(&text) {
                 Some(number) => self.apply(number),
                 None => Constant::Text(text),
             },

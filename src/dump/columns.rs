@@ -10,7 +10,8 @@ use sqlite3_parser::lexer::Scanner;
 use sqlite3_parser::lexer::sql::{Parser, TokenType, Tokenizer};
 
 use super::affinity::Affinity;
-use super::constant::{self, Constant, Reader};
+use super::constant::Constant;
+use super::default::{self, Reader};
 use super::guard::Insists;
 use super::identifier::unquote;
 use super::statement;
@@ -192,7 +193,7 @@ fn table(
                     key.push((index, None));
                 }
                 ColumnConstraint::Default(expression) => {
-                    column.default = constant::evaluate(expression, affinity, reader);
+                    column.default = default::evaluate(expression, affinity, reader);
                 }
                 ColumnConstraint::NotNull { nullable, .. } => column.insists.not_null |= !nullable,
                 ColumnConstraint::Collate { collation_name } => collation = unquote(collation_name.0),

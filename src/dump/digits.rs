@@ -1,4 +1,4 @@
-//! The digits of whole numbers, eight at a time.
+//! Numbers taken apart: whole ones into digits, eight at a time; real ones into a whole number and a power of two.
 
 pub(super) const TEN_8: u64 = 10_u64.pow(8);
 pub(super) const TEN_16: u64 = 10_u64.pow(16);
@@ -25,4 +25,13 @@ pub(super) fn eight_digits(number: u64) -> [u8; 8] {
     let tens = ((twos * 103) >> 10) & 0xf_000f_000f_000f;
     let ones = tens | (twos - tens * 10) << 8;
     (ones | 0x3030_3030_3030_3030).to_le_bytes()
+}
+
+/// A number above 0 as a whole number times a power of two.
+pub(super) fn mantissa_and_exponent(real: f64) -> (u64, i32) {
+    let bits = real.to_bits();
+    let stored = (bits >> 52 & 0x7ff) as i32;
+    let fraction = bits & ((1 << 52) - 1);
+    // A stored exponent of 0 means a number without the leading bit.
+    if stored == 0 { (fraction, -1074) } else { (fraction | 1 << 52, stored - 1075) }
 }

@@ -12,7 +12,7 @@ use core::cell::RefCell;
 use core::mem;
 use std::collections::VecDeque;
 
-use super::limits::Limits;
+use super::limits::{Limits, OUTPUT};
 use super::long_row::LongRow;
 use super::notes::{Notes, short};
 use super::options::{Dialect, Options};
@@ -32,9 +32,6 @@ use crate::page::{DatabaseHeader, Pgno};
 use row_output::{LongOutput, RowOutput, Wait};
 
 pub use part_writer::{PartStep, PartWriter};
-
-/// SQL is handed out in pieces of about this many bytes, or of one long row.
-pub(super) const OUTPUT: usize = 256 << 10;
 
 /// Turns a database into SQL.
 #[derive(Debug)]

@@ -4,8 +4,7 @@
 use sqlite3_parser::lexer::sql::TokenType;
 
 use super::affinity::Affinity;
-use super::constant::Constant;
-use super::number;
+use super::constant::{Constant, as_integer, number_in};
 use super::tokens::tokens;
 use crate::btree::{Encoding, Slot, Storage, Value};
 use crate::page::Pgno;
@@ -134,12 +133,12 @@ impl Insists {
             (Affinity::Integer | Affinity::Real, Value::Integer(_)) | (Affinity::Real, Value::Real(_)) => Fit::Kept,
             (Affinity::Text, Value::Text(_)) | (Affinity::Blob, Value::Blob(_)) => Fit::Kept,
             (Affinity::Text, Value::Integer(_) | Value::Real(_)) => Fit::Changed,
-            (Affinity::Integer, Value::Real(real)) => changed(number::as_integer(real).is_some()),
+            (Affinity::Integer, Value::Real(real)) => changed(as_integer(real).is_some()),
             (Affinity::Integer | Affinity::Real, Value::Text(text)) => {
                 let text = encoding.decode_lossy(text);
-                changed(match number::parse(text.as_bytes()) {
+                changed(match number_in(text.as_bytes()) {
                     Some(Constant::Integer(_)) => true,
-                    Some(Constant::Real(real)) => kind == Affinity::Real || number::as_integer(real).is_some(),
+                    Some(Constant::Real(real)) => kind == Affinity::Real || as_integer(real).is_some(),
                     _ => false,
                 })
             }

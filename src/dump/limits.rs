@@ -1,7 +1,16 @@
-//! How long statements are.
+//! How long statements are, and what stands between the rows in them.
 
 use super::options::Dialect;
-use super::rows::END;
+
+/// SQL is handed out in pieces of about this many bytes, or of one long row.
+pub(super) const OUTPUT: usize = 256 << 10;
+
+/// What stands between the prefix and the first value.
+pub(super) const BEGIN: &[u8] = b" VALUES\n(";
+/// What stands between two rows.
+pub(super) const JOIN: &[u8] = b",\n(";
+/// Length of a statement's end, in bytes.
+pub(super) const END: usize = 2;
 
 /// How much goes into a statement, in bytes.
 #[derive(Clone, Copy, Debug)]

@@ -6,14 +6,14 @@
 
 use core::ops::Range;
 
-use super::dumper::OUTPUT;
 use super::guard::Watch;
+use super::limits::{BEGIN, OUTPUT};
 use super::literal::{self, longest, write_hex};
 use super::long_record::{Got, LongRecord};
 use super::notes::{Loss, Notes};
 use super::pieces::{Pieces, Whole};
 use super::row_plan::{RowPlan, Style};
-use super::rows::{BEGIN, RowWriter};
+use super::rows::RowWriter;
 use super::shell;
 use crate::btree::entries::{Budget, MAX_WHOLE, Row};
 use crate::btree::{self, Encoding, Layout, PageRange, Slot, Value};

@@ -4,7 +4,7 @@ use core::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 
 use super::columns::{self, Shape, TableShape};
-use super::constant::Reader;
+use super::default::Reader;
 use super::dumper::refill::Refill;
 use super::guard::{Guard, Remedy, has_check};
 use super::identifier::{write_doubling, write_quoted};

@@ -8,7 +8,7 @@
 
 use core::fmt::Write;
 
-use super::digits::digits_of;
+use super::digits::{digits_of, mantissa_and_exponent};
 use super::scientific::write_scientific;
 
 /// Whole numbers up to here are floating-point numbers, too.
@@ -175,15 +175,6 @@ fn power_of_ten(power: u32) -> u128 {
 /// `number` times a power of two, if that fits.
 fn shifted(number: u128, by: i32) -> Option<u128> {
     (number.leading_zeros() >= by.unsigned_abs()).then_some(number << by)
-}
-
-/// A number above 0 as a whole number times a power of two.
-pub(super) fn mantissa_and_exponent(real: f64) -> (u64, i32) {
-    let bits = real.to_bits();
-    let stored = (bits >> 52 & 0x7ff) as i32;
-    let fraction = bits & ((1 << 52) - 1);
-    // A stored exponent of 0 means a number without the leading bit.
-    if stored == 0 { (fraction, -1074) } else { (fraction | 1 << 52, stored - 1075) }
 }
 
 /// Appends a number so small that it is below the reach of decimals: `(m.0/2^62/2^62/…)`.

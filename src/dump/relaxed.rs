@@ -120,7 +120,7 @@ fn push(sql: &mut String, token: &str) {
 mod tests {
     use super::*;
     use crate::dump::columns::{Shape, parse};
-    use crate::dump::constant::Reader;
+    use crate::dump::default::Reader;
 
     #[test]
     fn what_rows_can_break_goes_and_what_stores_them_stays() {

@@ -3,8 +3,8 @@
 
 use core::ops::Range;
 
+use super::limits::{BEGIN, END, JOIN, Limits};
 use super::row_plan::RowPlan;
-use super::rows::{BEGIN, END, JOIN, RowWriter};
 
 /// A row in the text of a part: its length, in bytes, from behind its opening parenthesis on; and whether it begins a
 /// statement.
@@ -65,17 +65,26 @@ pub(super) fn places(plan: &RowPlan, rows: &[PackedRow]) -> impl Iterator<Item =
     })
 }
 
+/// What the text of a part follows.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Before {
+    pub(super) limits: Limits,
+    /// Length of the statement that has no end yet, if there is one, in bytes.
+    pub(super) statement: Option<u64>,
+    /// Length of the last row, in bytes.
+    pub(super) last_row: usize,
+}
+
 impl Repacking {
-    /// Of a text of `length` bytes with these rows, so that it follows what `writer` wrote, `position` bytes.
-    pub(super) fn new(writer: &RowWriter, position: u64, plan: &RowPlan, rows: Vec<PackedRow>, length: usize) -> Self {
-        let mut statement = writer.statement.map(|start| position - start);
-        let mut last_row = writer.last_row;
+    /// Of a text of `length` bytes with these rows, so that it follows what was written `before`.
+    pub(super) fn new(before: Before, plan: &RowPlan, rows: Vec<PackedRow>, length: usize) -> Self {
+        let Before { limits, mut statement, mut last_row } = before;
         let mut same = None;
         for (index, (&row, (start, _))) in rows.iter().zip(places(plan, &rows)).enumerate() {
             let goes_on = statement
-                .filter(|&length| writer.limits.expect_room(length, last_row))
+                .filter(|&length| limits.expect_room(length, last_row))
                 .map(|length| length + (JOIN.len() + row.length()) as u64)
-                .filter(|&length| writer.limits.have_room(length));
+                .filter(|&length| limits.have_room(length));
             if goes_on.is_none() && row.begins() {
                 same = Some((index, start));
                 break;
@@ -92,6 +101,7 @@ impl Repacking {
         moved_rows.truncate(moved);
         Self { rows: moved_rows, done: 0, bytes, rest: length.saturating_sub(bytes), last_statement, last_row }
     }
+
     /// The next rows, of some text together: how many, and where in the text of the part that begins and ends.
     pub(super) fn next(&self, plan: &RowPlan) -> (usize, Range<usize>) {
         let mut starts = places(plan, &self.rows).map(|(start, _)| start).skip(self.done);

@@ -4,7 +4,7 @@ use core::cell::Cell;
 
 use super::affinity::Affinity;
 use super::guard::{Remedy, Watch};
-use super::limits::Limits;
+use super::limits::{BEGIN, END, JOIN, Limits};
 use super::literal::{self, write_integer};
 use super::notes::{Loss, Notes};
 use super::repack::PackedRow;
@@ -358,13 +358,6 @@ impl RowWriter {
         })
     }
 }
-
-/// What stands between the prefix and the first value.
-pub(super) const BEGIN: &[u8] = b" VALUES\n(";
-/// What stands between two rows.
-pub(super) const JOIN: &[u8] = b",\n(";
-/// Length of a statement's end, in bytes.
-pub(super) const END: usize = 2;
 
 fn damaged(pgno: Pgno) -> Error {
     Error::at_page(ErrorKind::BtreePage, pgno.value())

@@ -4,8 +4,7 @@
 //! whole one of eighteen digits and a fraction. Powers of ten are known to 128 bits, so the product is, too, but for
 //! some of the last ones: where those matter to the rounding, the standard library is asked.
 
-use super::digits::digits_of;
-use super::real::mantissa_and_exponent;
+use super::digits::{digits_of, mantissa_and_exponent};
 
 /// Powers of 10^16, from 10^-304 to 10^304: each is its mantissa, whose first bit is set, times 2^exponent.
 const POWERS: [Power; 39] = powers();

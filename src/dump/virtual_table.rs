@@ -146,7 +146,7 @@ fn first_word(argument: &str) -> (&str, &str) {
 mod tests {
     use super::*;
     use crate::dump::columns::{Shape, parse};
-    use crate::dump::constant::Reader;
+    use crate::dump::default::Reader;
 
     fn shape(sql: &str) -> VirtualTable {
         match parse(sql, Reader::Current).unwrap() {

@@ -2,7 +2,7 @@
 
 use super::cell::types;
 use super::page::LoosePage;
-use crate::btree::page::Kind;
+use crate::btree::Kind;
 use crate::btree::{Layout, Record, Value};
 use crate::bytes::Reader;
 use crate::error::{ErrorKind, Result};

@@ -1,6 +1,6 @@
 //! What each page of the file is, in a byte.
 
-use crate::btree::page::Kind;
+use crate::btree::Kind;
 
 /// A byte a page: its kind, and what became of it.
 #[derive(Clone, Debug, Default)]

@@ -2,7 +2,7 @@
 
 use super::cell::LooseCell;
 use crate::btree::Layout;
-use crate::btree::page::Kind;
+use crate::btree::Kind;
 use crate::bytes::Reader;
 use crate::error::ErrorKind;
 

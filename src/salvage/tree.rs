@@ -8,7 +8,7 @@ use super::map::{Mark, PageMap};
 use super::page::LoosePage;
 use super::shorten::shorten;
 use crate::btree::entries::{MAX_WHOLE, Row, chain_pages};
-use crate::btree::page::Kind;
+use crate::btree::Kind;
 use crate::btree::{Layout, Overflow, PageRange, Pages, read_ahead};
 use crate::page::Pgno;
 use crate::page::header::HEADER_SIZE;

@@ -92,7 +92,7 @@ function groupNames(text: string): string[] {
 }
 
 /** The text without comments, literals and `#[cfg(test)]` items: test code may use what it likes. */
-function productionCode(text: string): string {
+export function productionCode(text: string): string {
   const code = text
     .replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, "")
     .replace(/b?r(#+)"[\s\S]*?"\1|b?"(?:\\[\s\S]|[^"\\])*"|b?'(?:\\[^\n]{1,8}?|[^\\'\n])'/g, "0");

@@ -1,5 +1,6 @@
 // Which files of the package import which: the layers of js/src, and what each runtime's files may import.
 import { posix } from "node:path";
+import { circlesOf } from "./circles.ts";
 import type { Sources } from "./files.ts";
 
 /** Every folder of js/src and its layer: a folder imports lower layers and itself. */
@@ -41,8 +42,8 @@ const ALLOWED = new Set([
 /** Folders of drivers, which know nothing of one another: their interface, and what every driver in them shares. */
 const DRIVERS: Readonly<Record<string, { interface?: string; shared: readonly string[] }>> = {
   // What answers SQL has its pages made of its rows by what the files `row-*.ts` share.
-  sources: { interface: "source.ts", shared: ["row-pages.ts"] },
-  stores: { interface: "store.ts", shared: ["keys.ts", "options.ts", "uploads.ts"] },
+  sources: { interface: "source.ts", shared: ["row-pages.ts", "source-from.ts"] },
+  stores: { interface: "store.ts", shared: ["keys.ts", "options.ts", "store-from.ts", "uploads.ts"] },
 };
 
 /** Know the interfaces of drivers only: the CLI and the Worker build the drivers. */
@@ -93,7 +94,7 @@ const ROOMS: Readonly<Record<string, { floors: readonly (readonly string[])[]; o
 };
 
 const NODE_FILES =
-  /\.node\.ts$|^entry\/node\.ts$|^node\/|^sources\/file[^/]*\.ts$|^stores\/fs[^/]*\.ts$|^cli\//;
+  /\.node\.ts$|^entry\/node\.ts$|^node\/|^sources\/file[^/]*\.ts$|^stores\/folder[^/]*\.ts$|^cli\//;
 const WORKERD_FILES = /\.workerd\.ts$|^worker\//;
 
 /** What breaks the layers in `sources` (paths below js/src), as sentences. */
@@ -176,29 +177,6 @@ export function importCircles(sources: Sources): string[][] {
     imports.set(path, paths);
   }
   return circlesOf(imports);
-}
-
-/** Tarjan's strongly connected components of more than one file. */
-function circlesOf(graph: ReadonlyMap<string, readonly string[]>): string[][] {
-  const found: string[][] = [];
-  const order = new Map<string, number>();
-  const path: string[] = [];
-  const visit = (file: string): number => {
-    let low = order.size;
-    order.set(file, low);
-    const start = path.push(file) - 1;
-    for (const next of graph.get(file) ?? []) {
-      if (!order.has(next) && graph.has(next)) low = Math.min(low, visit(next));
-      else if (path.includes(next)) low = Math.min(low, order.get(next) ?? low);
-    }
-    if (low === order.get(file)) {
-      const circle = path.splice(start);
-      if (circle.length > 1) found.push(circle.sort());
-    }
-    return low;
-  };
-  for (const file of graph.keys()) if (!order.has(file)) visit(file);
-  return found;
 }
 
 function folderOf(path: string): string {

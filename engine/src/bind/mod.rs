@@ -13,6 +13,7 @@ mod reserve;
 mod scratch;
 mod states;
 mod store;
+mod values;
 mod whole;
 
 use std::cell::RefCell;

@@ -4,7 +4,7 @@ use js_sys::{Array, Reflect, Uint8Array, Uint32Array};
 use pagemark::page::{Pgno, Txid};
 use wasm_bindgen::prelude::*;
 
-use super::store::{JsStore, copies, number, thrown, thrown_beside, wrong};
+use super::values::{copies, number, thrown, thrown_beside, wrong};
 use crate::store::{Scratch, StoreError};
 
 #[wasm_bindgen(typescript_custom_section)]
@@ -58,7 +58,7 @@ pub(super) struct HostScratch(JsScratch);
 
 impl HostScratch {
     /// That of a store, if it has one.
-    pub(super) fn of(store: &JsStore) -> Option<Self> {
+    pub(super) fn of(store: &JsValue) -> Option<Self> {
         let scratch = Reflect::get(store, &"scratch".into()).ok().filter(JsValue::is_object);
         scratch.map(|scratch| Self(scratch.unchecked_into()))
     }

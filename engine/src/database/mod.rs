@@ -1,5 +1,6 @@
 //! A database: SQL in, rows and states out.
 
+mod held;
 mod import;
 mod names;
 mod sql;
@@ -14,11 +15,11 @@ use pagemark::bookmark::Lineage;
 use pagemark::page::PageSize;
 
 pub use import::{Import, Imported};
-pub use sql::{Fetched, StatementId};
+pub use held::{Fetched, StatementId};
 pub use whole::{Compacted, ForeignKeyProblem, Loading, Report};
 
+use self::held::Held;
 use self::names::Name;
-use self::sql::Held;
 use crate::error::{ErrorKind, Result};
 use crate::history::{History, Window};
 use crate::scratch::Blocks;

@@ -1,55 +1,10 @@
 //! Statements.
 
 use super::Database;
+use super::held::{Fetched, Held, StatementId};
 use crate::error::{Error, ErrorKind, Result};
 use crate::rows::encode;
 use crate::sqlite::{Connection, Statement, Step};
-
-/// A statement of one database.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct StatementId(pub u32);
-
-/// Rows that were fetched.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fetched {
-    /// How many.
-    pub rows: u32,
-    /// Whether these were the last; the statement has been reset then.
-    pub done: bool,
-    /// Another number than before when the statement's columns may have changed, with the schema.
-    pub shape: u32,
-}
-
-/// A statement by its text, so that it outlives its connection.
-pub(super) struct Held {
-    sql: Box<str>,
-    compiled: Option<Statement>,
-    /// How often it was compiled, without what `compiled` counts.
-    compilations: u32,
-}
-
-impl Held {
-    pub(super) fn drop_compiled(&mut self) {
-        self.compilations = self.shape();
-        self.compiled = None;
-    }
-
-    /// See [`Fetched::shape`].
-    fn shape(&self) -> u32 {
-        self.compilations.wrapping_add(self.compiled.as_ref().map_or(0, Statement::compilations))
-    }
-
-    fn compiled(&mut self, connection: &Connection) -> Result<&mut Statement> {
-        let statement = match self.compiled.take() {
-            Some(statement) => statement,
-            None => {
-                let mut sql = self.sql.as_bytes();
-                connection.prepare(&mut sql, true)?.ok_or(ErrorKind::StatementUnknown)?
-            }
-        };
-        Ok(self.compiled.insert(statement))
-    }
-}
 
 impl Database {
     /// Runs a script of any number of statements. Rows are stepped over.

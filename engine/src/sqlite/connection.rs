@@ -1,16 +1,15 @@
 //! A connection: SQLite's handle, its VFS, and errors with all that SQLite says of them.
 
 use std::cell::RefCell;
-use std::ffi::{CStr, c_char, c_int};
+use std::ffi::{CStr, c_int};
 use std::ptr;
 use std::rc::Rc;
 
+use super::budget::Budget;
 use super::ffi;
-use super::limits::Budget;
-use super::statement::Statement;
-use super::vfs::{COMPACTED, DATABASE, Registration};
+use super::files::{COMPACTED, DATABASE};
+use super::vfs::Registration;
 use crate::error::{Error, ErrorKind, Result};
-use crate::rows::Value;
 use crate::scratch::{Blocks, ScratchFile};
 use crate::store::StoreError;
 use crate::volume::Volume;
@@ -62,46 +61,6 @@ impl Connection {
         Ok(connection)
     }
 
-    /// Runs every statement of a script, which need not be UTF-8 throughout, without looking at rows.
-    pub(crate) fn exec(&self, sql: impl AsRef<[u8]>) -> Result<()> {
-        let sql = sql.as_ref();
-        let mut rest = sql;
-        while let Some(mut statement) = self.prepare(&mut rest, false).map_err(|error| error.within(sql, rest))? {
-            while let super::Step::Row = statement.step()? {}
-        }
-        Ok(())
-    }
-
-    /// Compiles the first statement of `sql` and leaves what follows it there; `None` when nothing but space and
-    /// comments is left. `lasting` says that it will be run many times.
-    pub(crate) fn prepare(&self, sql: &mut &[u8], lasting: bool) -> Result<Option<Statement>> {
-        self.trust();
-        loop {
-            let len = c_int::try_from(sql.len()).map_err(|_| self.error(ffi::SQLITE_TOOBIG))?;
-            let flags = if lasting { ffi::SQLITE_PREPARE_PERSISTENT } else { 0 };
-            let start: *const c_char = sql.as_ptr().cast();
-            let (mut statement, mut tail) = (ptr::null_mut(), start);
-            // SAFETY: SQLite reads `len` bytes, no NUL needed, and `tail` then points into or behind them.
-            let (code, used) = unsafe {
-                let code = ffi::sqlite3_prepare_v3(self.0.db, start, len, flags, &raw mut statement, &raw mut tail);
-                (code, if tail.is_null() { 0 } else { tail.offset_from(start) })
-            };
-            if code != ffi::SQLITE_OK {
-                return Err(self.error(code));
-            }
-            let used = usize::try_from(used).unwrap_or(0);
-            *sql = sql.get(used..).unwrap_or_default();
-            let statement = (!statement.is_null()).then(|| Statement::new(self.clone(), statement));
-            // SQLite takes a NUL for the end, and what follows it would be passed over in silence.
-            if sql.starts_with(&[0]) {
-                return Err(Error::with_detail(ErrorKind::Sql, "there is a NUL character in the SQL"));
-            }
-            if statement.is_some() || sql.is_empty() || used == 0 {
-                return Ok(statement);
-            }
-        }
-    }
-
     /// Rows that the last INSERT, UPDATE or DELETE changed.
     pub(crate) fn changes(&self) -> i64 {
         // SAFETY: the connection is open.
@@ -134,13 +93,6 @@ impl Connection {
     /// Has foreign keys enforced from now on, or not, within a transaction, too.
     pub(crate) fn set_foreign_keys(&self, enforced: bool) {
         self.configure(ffi::SQLITE_DBCONFIG_ENABLE_FKEY as c_int, Some(enforced));
-    }
-
-    /// Whether foreign keys are looked at when the transaction ends.
-    pub(crate) fn defers_foreign_keys(&self) -> Result<bool> {
-        let mut sql = &b"PRAGMA defer_foreign_keys"[..];
-        let Some(mut statement) = self.prepare(&mut sql, false)? else { return Ok(false) };
-        Ok(statement.step()? == super::Step::Row && statement.column(0)? == Value::Integer(1))
     }
 
     /// Whether the transaction has rows that refer to none, which are looked at when it ends.
@@ -255,15 +207,6 @@ fn shortened(message: &[u8]) -> Box<str> {
     let text = String::from_utf8_lossy(message);
     let cut = text.char_indices().nth(LONGEST_MESSAGE).and_then(|(at, _)| text.get(..at));
     cut.map_or_else(|| text.as_ref().into(), |start| format!("{start}…").into())
-}
-
-impl Error {
-    /// Makes an offset in the rest of a script one in the whole.
-    fn within(mut self, whole: &[u8], rest: &[u8]) -> Self {
-        let before = u32::try_from(whole.len().saturating_sub(rest.len())).unwrap_or(0);
-        self.offset = self.offset.map(|offset| offset.saturating_add(before));
-        self
-    }
 }
 
 /// What a compaction wrote, to be read once from front to back.

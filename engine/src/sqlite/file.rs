@@ -15,20 +15,11 @@ use std::ptr;
 use std::rc::Rc;
 
 use super::ffi;
-use super::vfs::{close_database, forget_journal};
+use super::files::{Opened, close_database, forget_journal};
 use crate::journal::Journal;
 use crate::scratch::ScratchFile;
 use crate::store::StoreError;
 use crate::volume::Volume;
-
-/// What an open file is.
-pub(super) enum Opened {
-    Database(Rc<RefCell<Volume>>),
-    /// The database's rollback journal.
-    Journal(Rc<RefCell<Journal>>, Rc<RefCell<Volume>>),
-    /// Another journal or a temporary file; the volume says why the store failed.
-    Scratch(Rc<RefCell<ScratchFile>>, Rc<RefCell<Volume>>),
-}
 
 /// SQLite's file with ours behind it.
 #[repr(C)]

@@ -7,9 +7,9 @@ use std::{ptr, slice};
 
 use memchr::memmem;
 
+use super::budget::Budget;
 use super::connection::Connection;
 use super::ffi::{self, sqlite3_context as Context, sqlite3_value as Value};
-use super::limits::Budget;
 use crate::error::Result;
 
 /// Bytes that are searched in a unit of work; see [`Budget::has_left_after`].

@@ -1,10 +1,9 @@
 //! What statements of strangers may take. Nothing here limits those of the program itself.
 
-use std::cell::Cell;
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ptr;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::budget::Budget;
 use super::connection::Connection;
 use super::ffi;
 use crate::error::{Error, ErrorKind, Result};
@@ -12,10 +11,6 @@ use crate::error::{Error, ErrorKind, Result};
 /// SQLite asks whether to go on after so many of its virtual machine's instructions. Each may be the call of a
 /// function that makes [`LONGEST`] bytes, so these are not many.
 const TURN: u32 = 100;
-/// About what takes as long to fill as an instruction; `randomblob`, the slowest, takes ten times as long.
-const BYTES_A_STEP: usize = 4;
-/// What SQLite's C does in about the time of an instruction; see [`work_done`].
-const WORK_A_STEP: u64 = 14;
 /// Of a text, a BLOB or a row, in bytes.
 const LONGEST: c_int = 16 << 20;
 /// Of a pattern of LIKE or GLOB, in bytes: each of them is looked for from every place of the text.
@@ -37,85 +32,6 @@ const D1: [(u32, c_int); 9] = [
 ];
 /// Functions that D1 refuses.
 const NOT_IN_D1: [&CStr; 4] = [c"sqlite_version", c"sqlite_source_id", c"unistr", c"unistr_quote"];
-
-/// Bytes in large pieces that SQLite allocated, for whatever it was.
-static ALLOCATED: AtomicUsize = AtomicUsize::new(0);
-
-/// Takes note of memory that SQLite allocated in a large piece: it takes time to fill, which no instruction counts.
-#[cfg_attr(not(target_arch = "wasm32"), expect(dead_code, reason = "only the wasm's allocator knows"))]
-pub(crate) fn count_allocated(bytes: usize) {
-    ALLOCATED.store(ALLOCATED.load(Ordering::Relaxed).wrapping_add(bytes), Ordering::Relaxed);
-}
-
-/// What SQLite's C has done by now, in units of about a nanosecond; see scripts/build-wasm/src/work.rs.
-#[cfg(target_arch = "wasm32")]
-fn work_done() -> u64 {
-    #[link(wasm_import_module = "work")]
-    unsafe extern "C" {
-        safe fn done() -> u64;
-    }
-    done()
-}
-
-/// Only the wasm counts.
-#[cfg(not(target_arch = "wasm32"))]
-fn work_done() -> u64 {
-    0
-}
-
-/// How much more statements may take.
-#[derive(Debug, Default)]
-pub(super) struct Budget {
-    limited: Cell<bool>,
-    /// Whether nothing may change, either.
-    read_only: Cell<bool>,
-    /// Whether what D1 refuses is refused, too.
-    as_d1: Cell<bool>,
-    /// Whether all compiled statements are such as a stranger may run, who may only read or may write; and as D1 has it.
-    checked: Cell<Option<bool>>,
-    checked_as_d1: Cell<bool>,
-    /// Whether nothing reaches past SQL into the database file.
-    defensive: Cell<bool>,
-    steps: Cell<u64>,
-    allocated: Cell<usize>,
-    worked: Cell<u64>,
-    /// The limit of SQLite's memory that there was before.
-    heap: Cell<Option<i64>>,
-    /// Whether the connection is that of an import.
-    importing: Cell<bool>,
-    /// See [`Connection::entering`].
-    entering: Cell<bool>,
-}
-
-impl Budget {
-    /// Runs a step of a statement, which takes what it allocates off this. What is allocated between steps is not its.
-    pub(super) fn charging(&self, step: impl FnOnce() -> c_int) -> c_int {
-        self.allocated.set(ALLOCATED.load(Ordering::Relaxed));
-        self.worked.set(work_done());
-        let code = step();
-        self.take(0);
-        code
-    }
-
-    /// Takes so many units of work (see [`work_done`]) off it; whether anything is left.
-    pub(super) fn has_left_after(&self, work: u64) -> bool {
-        if self.limited.get() {
-            self.steps.set(self.steps.get().saturating_sub(work / WORK_A_STEP));
-        }
-        !self.limited.get() || self.take(0)
-    }
-
-    /// Takes so many instructions off it, and what was allocated meanwhile; whether anything is left.
-    fn take(&self, steps: u32) -> bool {
-        let allocated = ALLOCATED.load(Ordering::Relaxed);
-        let bytes = (allocated.wrapping_sub(self.allocated.replace(allocated)) / BYTES_A_STEP) as u64;
-        let done = work_done();
-        let work = done.wrapping_sub(self.worked.replace(done)) / WORK_A_STEP;
-        let left = self.steps.get().saturating_sub(u64::from(steps)).saturating_sub(bytes).saturating_sub(work);
-        self.steps.set(left);
-        left > 0
-    }
-}
 
 type Ask = unsafe extern "C" fn(*mut c_void) -> c_int;
 
@@ -278,7 +194,7 @@ impl Connection {
     }
 
     /// From now on statements are a stranger's. Whatever takes more than about `steps` of SQLite's instructions, or
-    /// of [`BYTES_A_STEP`] that it allocates, all statements counted together, is interrupted: a host whose clock stands still while
+    /// of four bytes that it allocates, all statements counted together, is interrupted: a host whose clock stands still while
     /// it computes has no other way to stop it. Values, patterns and memory have bounds of their own, and nothing
     /// reaches past SQL into the database file (`SQLITE_DBCONFIG_DEFENSIVE`), into others, or stays on the connection as
     /// temporary tables would. Who may only read changes nothing besides. 0 steps end all of that.

@@ -6,9 +6,11 @@
 
 #![allow(unsafe_code, reason = "SQLite's interface is C; every use says why it is sound")]
 
+mod budget;
 mod connection;
 mod ffi;
 mod file;
+mod files;
 mod functions;
 #[cfg(target_arch = "wasm32")]
 pub(crate) mod host;
@@ -18,5 +20,5 @@ mod vfs;
 
 pub(crate) use connection::{CONSTRAINT_FOREIGN_KEY, Compacted, Connection, ERROR, set_heap_limit};
 #[cfg(target_arch = "wasm32")]
-pub(crate) use limits::count_allocated;
+pub(crate) use budget::count_allocated;
 pub(crate) use statement::{Statement, Step};

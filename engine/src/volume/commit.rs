@@ -2,7 +2,7 @@
 
 use pagemark::page::{Checksum, PageSize, Pgno};
 
-use super::staging::{Draft, Owner, Staged, Staging};
+use super::staged::{Draft, Owner, Staged, Staging};
 use super::{HEADER, Volume};
 use crate::store::{Commit, CommitRecord, Pages, StoreError, zeroed};
 

@@ -5,16 +5,8 @@
 //! its pages were written cannot be told from what was there before it: then all of it has to be given up.
 
 use super::Volume;
+use super::overlay::Hold;
 use crate::error::{ErrorKind, Result};
-
-/// What is held back.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Hold {
-    /// Whether something was written since SQLite's last commit.
-    is_dirty: bool,
-    /// Whether something that was written is to be there no more.
-    is_broken: bool,
-}
 
 impl Volume {
     /// Holds back what SQLite commits from now on.

@@ -15,6 +15,7 @@ mod commit;
 mod hold;
 mod overlay;
 mod replace;
+mod staged;
 mod staging;
 
 use pagemark::bookmark::Bookmark;
@@ -23,17 +24,14 @@ use pagemark::page::{PageSize, Pgno, Txid};
 pub(crate) use self::replace::Loader;
 
 use self::checksums::Checksums;
-use self::hold::Hold;
-use self::overlay::Overlay;
-use self::staging::{Owner, Staging};
+use self::overlay::{DEFAULT_PAGE_SIZE, Hold, Overlay};
+use self::staged::{Owner, Staging};
 use crate::error::{Error, ErrorKind, Result};
 use crate::history::History;
 use crate::store::{CommitRecord, SharedStore, StoreError, copied, zeroed};
 
 /// Length of the database header, in bytes.
 const HEADER: usize = 100;
-/// SQLite's default page size, for a database that has none yet.
-const DEFAULT_PAGE_SIZE: usize = 4096;
 /// A transaction that writes as many pages is a large one; in tests many are.
 const MANY_PAGES: usize = if cfg!(test) { 8 } else { 1024 };
 

@@ -5,8 +5,11 @@ use std::collections::TryReserveError;
 use pagemark::page::Pgno;
 use rustc_hash::FxHashMap;
 
-use super::staging::Staged;
+use super::staged::Staged;
 use crate::store::Pages;
+
+/// SQLite's default page size, for a database that has none yet.
+pub(super) const DEFAULT_PAGE_SIZE: usize = 4096;
 
 /// Pages written and the size of the file, over a committed state.
 #[derive(Debug, Default)]
@@ -28,7 +31,7 @@ impl Overlay {
     }
 
     pub(crate) fn chunk(&self) -> usize {
-        if self.chunk == 0 { super::DEFAULT_PAGE_SIZE } else { self.chunk }
+        if self.chunk == 0 { DEFAULT_PAGE_SIZE } else { self.chunk }
     }
 
     pub(crate) fn set_chunk(&mut self, chunk: usize) {
@@ -119,4 +122,13 @@ impl Overlay {
         pages.sort_unstable_by_key(|&(pgno, _)| pgno);
         Ok(pages)
     }
+}
+
+/// What is held back of several transactions that become one commit.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Hold {
+    /// Whether something was written since SQLite's last commit.
+    pub(super) is_dirty: bool,
+    /// Whether something that was written is to be there no more.
+    pub(super) is_broken: bool,
 }

@@ -9,7 +9,7 @@
 use pagemark::page::{DatabaseHeader, Pgno};
 
 use super::commit::Change;
-use super::staging::{Draft, Owner};
+use super::staged::{Draft, Owner};
 use super::{HEADER, Volume};
 use crate::error::{ErrorKind, Result};
 use crate::store::{CommitRecord, StoreError, copied, zeroed};

@@ -4,8 +4,9 @@ use super::{Dump, Phase};
 use crate::btree::Part;
 use crate::btree::entries::Entries;
 use crate::dump::plan::Item;
-use crate::dump::repack::{self, PackedRow, Repacking};
+use crate::dump::repack::{self, Before, PackedRow, Repacking};
 use crate::dump::row_plan::{Filter, Style};
+use crate::dump::rows::RowWriter;
 use crate::error::{ErrorKind, Result};
 
 /// What a [`super::PartWriter`] made of a part, without the text.
@@ -141,7 +142,9 @@ impl Dump {
         }
         let position = self.writer.position(&self.out);
         let Outcome { rows, length, .. } = outcome;
-        self.repacking = Repacking::new(&self.writer, position, plan, rows, length);
+        let RowWriter { limits, statement, last_row, .. } = self.writer;
+        let before = Before { limits, statement: statement.map(|start| position - start), last_row };
+        self.repacking = Repacking::new(before, plan, rows, length);
         self.end_repacking();
         Ok(true)
     }

@@ -1,7 +1,7 @@
 //! Rows that their own table refuses.
 
 use crate::dump::columns::{self, Shape};
-use crate::dump::constant::Reader;
+use crate::dump::default::Reader;
 use crate::dump::guard::{Remedy, Watch};
 use crate::dump::notes::{Loss, Notes};
 use crate::dump::plan::sql_of;

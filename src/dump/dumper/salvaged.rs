@@ -2,7 +2,8 @@
 
 use core::mem;
 
-use super::{Dump, DumpStep, LongOutput, OUTPUT, RowOutput, Wait, skipped};
+use super::{Dump, DumpStep, LongOutput, RowOutput, Wait, skipped};
+use crate::dump::limits::OUTPUT;
 use crate::dump::guard::Watch;
 use crate::dump::plan::Item;
 use crate::dump::salvage::{Step, plan_of};

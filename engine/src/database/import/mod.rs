@@ -8,12 +8,13 @@
 //! It is ended before what SQLite does not take, or takes differently, within one.
 
 mod keys;
+mod problems;
 mod virtual_tables;
 mod wording;
 
 use pagemark::sql::{Input, Statement, Statements, keywords, pragma};
 
-use self::keys::Keys;
+use self::problems::Keys;
 use self::wording::{foreign, located};
 use super::Database;
 use crate::error::{Error, ErrorKind, Result};

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::*;
 use crate::btree::sample::Sample;
 use crate::dump::columns::{self, Shape};
-use crate::dump::constant::Reader;
+use crate::dump::default::Reader;
 use crate::dump::virtual_table::{FullText, SpatialIndex, has_shadow};
 
 /// A database in which the SQL of an object is another.
