@@ -12,7 +12,7 @@ export default defineConfig({
           name: "node",
           // Two cores may have much else to do.
           testTimeout: 30_000,
-          include: ["tests/**/*.test.ts"],
+          include: ["tests/**/*.test.ts", "examples/**/*.test.ts"],
           exclude: [...RUNTIMES, ...(process.env.QUICK ? ["tests/**/*.slow.test.ts"] : [])],
         },
       },

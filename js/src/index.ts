@@ -42,6 +42,7 @@ export type {
   RowTarget,
   Scratch,
 } from "./sources/source.ts";
+export { type OpenImage, type SourceOperations, sourceFrom } from "./sources/source-from.ts";
 export { memoryStore } from "./stores/memory.ts";
 export { r2 } from "./stores/r2.ts";
 export type { R2Binding } from "./stores/r2-bucket.ts";
@@ -55,4 +56,5 @@ export type {
   StoreUploads,
   UploadState,
 } from "./stores/store.ts";
+export { type StoreOperations, storeFrom } from "./stores/store-from.ts";
 export type { JobOptions, Progress } from "./streams/progress.ts";

@@ -1,7 +1,7 @@
 // What README and docs show is typed as it stands there, in a folder with a real database. A block that cannot be run has
-// a comment before it that says why: <!-- not run: … -->
+// a comment before it that says why, <!-- not run: … -->; one that is typed in the repository has <!-- in the repository -->.
 import { spawnSync } from "node:child_process";
-import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { runSql, tableSql, tempFolder } from "../support/temp.ts";
@@ -19,19 +19,31 @@ interface Block {
   code: string;
   /** Why it is not run. */
   reason: string | undefined;
+  isInRepository: boolean;
 }
 
 function blocksOf(page: string): Block[] {
   const text = readFileSync(join(root, page), "utf8");
-  return [...text.matchAll(/(?:<!-- not run: (.+?) -->\n+)?^```(\w+)\n(.*?)^```$/gms)].map((match) => {
-    const [, reason, language = "", code = ""] = match;
+  return [...text.matchAll(/(?:<!-- (?:not run: (.+?)|(in the repository)) -->\n+)?^```(\w+)\n(.*?)^```$/gms)].map((match) => {
+    const [, reason, place, language = "", code = ""] = match;
     const line = text.slice(0, match.index).split("\n").length;
-    return { place: `${page}:${line}`, language, code, reason };
+    const isInRepository = place !== undefined;
+    return { place: `${page}:${line}`, language, code, reason, isInRepository };
   });
 }
 
 const blocks = pages.flatMap(blocksOf).filter(({ language }) => language === "sh" || language === "ts");
 const folder = tempFolder();
+
+/** What of the repository a newcomer needs: copied, so that it can be written to, but for what is built or installed. */
+function repository(place: string): { cwd: string; env: NodeJS.ProcessEnv } {
+  const cwd = join(folder, place.replace(/\W/g, "-"));
+  for (const name of ["examples", "tests/contracts"])
+    cpSync(join(root, name), join(cwd, name), { recursive: true });
+  for (const name of ["package.json", "vitest.config.ts"]) cpSync(join(root, name), join(cwd, name));
+  for (const name of ["node_modules", "js"]) symlinkSync(join(root, name), join(cwd, name));
+  return { cwd, env: { ...process.env, PATH: [dirname(process.execPath), process.env.PATH].join(delimiter) } };
+}
 
 /** A folder with a database in it, in which `pagemark` is a command and a package. */
 function workplace(place: string): { cwd: string; env: NodeJS.ProcessEnv } {
@@ -53,8 +65,8 @@ describe("what the pages show works as typed", () => {
 
   test.each(typed)(
     "$place ($language)",
-    ({ place, language, code }) => {
-      const { cwd, env } = workplace(place);
+    ({ place, language, code, isInRepository }) => {
+      const { cwd, env } = isInRepository ? repository(place) : workplace(place);
       if (language === "ts") writeFileSync(join(cwd, "shown.mts"), code);
       const [command, args] =
         language === "ts"

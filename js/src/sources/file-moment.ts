@@ -1,8 +1,8 @@
 import type { PageFiles } from "../core/index.ts";
-import { DamageError, SourceError } from "../errors/index.ts";
+import { DamageError } from "../errors/index.ts";
 import { changed, fileError } from "./file-errors.ts";
 import type { Bytes } from "./file-handle.ts";
-import type { Moment, SourceIdentity } from "./source.ts";
+import { checkRead, type Moment, type SourceIdentity } from "./source.ts";
 
 /** Which pages lie in the side file, and where. */
 export interface Overlay {
@@ -93,7 +93,9 @@ export class FileMoment implements Moment {
 
   async read(first: number, into: Uint8Array, signal?: AbortSignal): Promise<void> {
     signal?.throwIfAborted();
-    this.#check(first, into);
+    const { pageSize, pageCount } = this;
+    const isReleased = this.#released !== undefined;
+    checkRead({ name: this.#pages.path, pageSize, pageCount, isReleased }, first, into);
     const read = () => readPages(this.#pages, first, into);
     const reading = this.#hold.during ? this.#hold.during(read, signal) : read();
     this.#reading.add(reading);
@@ -121,26 +123,6 @@ export class FileMoment implements Moment {
     } catch (error) {
       throw fileError(error, this.#pages.path);
     }
-  }
-
-  #check(first: number, into: Uint8Array): void {
-    const at = { name: this.#pages.path, page: first };
-    if (this.#released !== undefined)
-      throw new SourceError("SOURCE_RELEASED", `${at.name}: the moment was already released`, at);
-    const count = into.length / this.pageSize;
-    if (
-      Number.isInteger(count) &&
-      Number.isInteger(first) &&
-      first >= 1 &&
-      first + count - 1 <= this.pageCount
-    )
-      return;
-    const range = `${into.length} bytes from page ${first}`;
-    throw new SourceError(
-      "SOURCE_RANGE",
-      `${range} are not whole pages of the ${this.pageCount} there are`,
-      at,
-    );
   }
 }
 

@@ -1,6 +1,5 @@
-import { type Core, core, translateCoreError } from "../core/index.ts";
-import { SourceError } from "../errors/index.ts";
-import type { Moment, PageSource } from "./source.ts";
+import type { PageSource } from "./source.ts";
+import { checkHeader, type OpenImage, sourceFrom } from "./source-from.ts";
 
 /** A database in memory. */
 export interface MemorySource extends PageSource {
@@ -14,15 +13,9 @@ export interface MemorySource extends PageSource {
  */
 export function memory(image: Uint8Array | ArrayBuffer | Blob, { name = "memory" } = {}): MemorySource {
   let database: Uint8Array | Blob = image instanceof ArrayBuffer ? new Uint8Array(image) : image;
-  return {
+  const source = sourceFrom({
     name,
-    get database() {
-      return database instanceof Blob ? database : new Blob([database as Uint8Array<ArrayBuffer>]);
-    },
-    async pin({ signal } = {}) {
-      signal?.throwIfAborted();
-      return pinImage(database, name);
-    },
+    open: async () => opened(database),
     async replace(body, { signal, ownsChunks = false } = {}) {
       const parts: Uint8Array<ArrayBuffer>[] = [];
       const collecting = new WritableStream<Uint8Array>({
@@ -33,77 +26,28 @@ export function memory(image: Uint8Array | ArrayBuffer | Blob, { name = "memory"
       });
       await body.pipeTo(collecting, signal && { signal });
       const next = new Blob(parts);
-      await checkHeader(next, name);
+      // Only a database may take a database's place.
+      await checkHeader(await slice(next, 0, 512), name);
       database = next;
     },
-  };
-}
-
-async function pinImage(image: Uint8Array | Blob, name: string): Promise<Moment> {
-  const { pageSize, pageCount } = await shapeOf(image, name);
-  let released = false;
+  });
   return {
-    pageSize,
-    pageCount,
-    taken: "start",
-    async read(first, into, signal) {
-      signal?.throwIfAborted();
-      const at = { name, page: first };
-      if (released) throw new SourceError("SOURCE_RELEASED", `${name}: the moment was already released`, at);
-      const count = into.length / pageSize;
-      if (
-        !Number.isInteger(first) ||
-        !Number.isInteger(count) ||
-        first < 1 ||
-        first + count - 1 > pageCount
-      ) {
-        const range = `${into.length} bytes from page ${first}`;
-        throw new SourceError(
-          "SOURCE_RANGE",
-          `${range} are not whole pages of the ${pageCount} there are`,
-          at,
-        );
-      }
-      const bytes = await slice(image, (first - 1) * pageSize, into.length);
-      if (bytes.length < into.length) {
-        throw new SourceError("SOURCE_CHANGED", `${name} has become shorter; take the backup again`, at);
-      }
-      into.set(bytes);
-      signal?.throwIfAborted();
-    },
-    async release() {
-      released = true;
+    ...source,
+    get database() {
+      return database instanceof Blob ? database : new Blob([database as Uint8Array<ArrayBuffer>]);
     },
   };
 }
 
-async function shapeOf(image: Uint8Array | Blob, name: string) {
-  const size = image instanceof Blob ? image.size : image.length;
-  return withHeader(image, name, (header) => ({
-    pageSize: header.pageSize,
-    pageCount: header.pagesIn(size),
-  }));
-}
-
-/** Whatever is put in a database's place is a database. */
-async function checkHeader(image: Blob, name: string): Promise<void> {
-  await withHeader(image, name, () => {});
-}
-
-type Header = ReturnType<Core["DatabaseHeader"]["parse"]>;
-
-async function withHeader<T>(image: Uint8Array | Blob, name: string, use: (header: Header) => T): Promise<T> {
-  const { DatabaseHeader } = await core();
-  try {
-    const header = DatabaseHeader.parse(await slice(image, 0, 512));
-    try {
-      return use(header);
-    } finally {
-      header.free();
-    }
-  } catch (error) {
-    throw translateCoreError(error, name);
-  }
+function opened(image: Uint8Array | Blob): OpenImage {
+  return {
+    size: image instanceof Blob ? image.size : image.length,
+    async read(offset, into) {
+      const bytes = await slice(image, offset, into.length);
+      into.set(bytes);
+      return bytes.length;
+    },
+  };
 }
 
 async function slice(image: Uint8Array | Blob, offset: number, length: number): Promise<Uint8Array> {

@@ -1,4 +1,5 @@
 import type { PageFiles } from "../core/index.ts";
+import { SourceError } from "../errors/index.ts";
 
 export interface PinOptions {
   /** What {@link Moment.mark} was at the last backup; lets a source say which pages changed since. */
@@ -161,3 +162,26 @@ export interface RowSource {
 
 /** A database that takes SQL, too. */
 export type RowTarget = RowSource & Required<Pick<RowSource, "write">>;
+
+/** What {@link checkRead} must know of a moment. */
+export interface Readable extends Pick<Moment, "pageSize" | "pageCount"> {
+  /** Of the source, for errors. */
+  name: string;
+  isReleased: boolean;
+}
+
+/**
+ * Refuses what no {@link Moment.read} may do. Every driver's begins with it.
+ *
+ * @throws SourceError `SOURCE_RELEASED`, or `SOURCE_RANGE` when `into` is not filled by whole pages from `first` on
+ */
+export function checkRead(moment: Readable, first: number, into: Uint8Array): void {
+  const { name, pageSize, pageCount, isReleased } = moment;
+  const at = { name, page: first };
+  if (isReleased) throw new SourceError("SOURCE_RELEASED", `${name}: the moment was already released`, at);
+  const count = into.length / pageSize;
+  const isWhole = Number.isInteger(first) && Number.isInteger(count);
+  if (isWhole && first >= 1 && first + count - 1 <= pageCount) return;
+  const message = `${into.length} bytes from page ${first} are not whole pages of the ${pageCount} there are`;
+  throw new SourceError("SOURCE_RANGE", message, at);
+}

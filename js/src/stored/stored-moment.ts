@@ -1,6 +1,5 @@
-import { SourceError } from "../errors/index.ts";
 import { damaged } from "../objects/object-reader.ts";
-import type { Moment } from "../sources/source.ts";
+import { checkRead, type Moment } from "../sources/source.ts";
 import type { Store } from "../stores/store.ts";
 import { ChainIndex, type Frame } from "./chain-index.ts";
 import { FrameReader } from "./frame-reader.ts";
@@ -58,7 +57,7 @@ class StoredMoment implements Moment {
     signal?.throwIfAborted();
     const { pageSize } = this;
     const frames: Frame[] = [];
-    for (const pgno of this.#pages(first, into.length)) {
+    for (const pgno of this.#pages(first, into)) {
       const isLockPage = pgno === LOCK_BYTE / pageSize + 1;
       if (isLockPage) into.fill(0, (pgno - first) * pageSize, (pgno - first + 1) * pageSize);
       else frames.push(this.#chain.find(pgno));
@@ -80,17 +79,11 @@ class StoredMoment implements Moment {
     this.#options.proof?.free();
   }
 
-  *#pages(first: number, length: number): Generator<number, void, void> {
-    const at = { name: this.#name, page: first };
-    if (this.#released) {
-      throw new SourceError("SOURCE_RELEASED", `${this.#name}: the moment was already released`, at);
-    }
-    const count = length / this.pageSize;
-    const end = first + count;
-    if (!Number.isInteger(first) || !Number.isInteger(count) || first < 1 || end > this.pageCount + 1) {
-      const message = `${length} bytes from page ${first} are not whole pages of the ${this.pageCount} there are`;
-      throw new SourceError("SOURCE_RANGE", message, at);
-    }
+  *#pages(first: number, into: Uint8Array): Generator<number, void, void> {
+    const { pageSize, pageCount } = this;
+    const moment = { name: this.#name, pageSize, pageCount, isReleased: this.#released };
+    checkRead(moment, first, into);
+    const end = first + into.length / pageSize;
     for (let pgno = first; pgno < end; pgno++) yield pgno;
   }
 }
