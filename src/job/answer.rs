@@ -51,7 +51,7 @@ pub enum Status {
     Active,
     /// Done: `result` is there.
     Complete,
-    /// Failed or cancelled: `error` is there.
+    /// Failed or canceled: `error` is there.
     Error,
 }
 
@@ -88,7 +88,7 @@ impl Answer {
             State::Active { .. } => (Status::Active, None, None),
             State::Complete { result, .. } => (Status::Complete, None, Some(result.clone())),
             State::Failed { error, .. } => (Status::Error, Some(error.clone()), None),
-            State::Cancelled { .. } => {
+            State::Canceled { .. } => {
                 (Status::Error, Some(format!("Cancelled due to no poll() received in {LEASE_MS}ms.")), None)
             }
         };

@@ -33,7 +33,7 @@ pub struct Job {
 #[derive(Clone, Debug)]
 pub(super) enum State {
     Active {
-        /// When it is cancelled unless a poll comes.
+        /// When it is canceled unless a poll comes.
         lease_ms: i64,
     },
     Complete {
@@ -47,7 +47,7 @@ pub(super) enum State {
         error: String,
         until_ms: i64,
     },
-    Cancelled {
+    Canceled {
         until_ms: i64,
     },
 }
@@ -77,7 +77,7 @@ impl Job {
         &self.at_bookmark
     }
 
-    /// Whether it is neither ended nor cancelled.
+    /// Whether it is neither ended nor canceled.
     pub fn is_active(&self) -> bool {
         matches!(self.state, State::Active { .. })
     }
@@ -91,7 +91,7 @@ impl Job {
             State::Active { lease_ms } => (lease_ms, None, None, None),
             State::Complete { result, until_ms, output_ms } => (until_ms, Some(output_ms), None, Some(result)),
             State::Failed { error, until_ms } => (until_ms, None, Some(error), None),
-            State::Cancelled { until_ms } => (until_ms, None, None, None),
+            State::Canceled { until_ms } => (until_ms, None, None, None),
         };
         let saved = Saved {
             version: VERSION,
@@ -119,7 +119,7 @@ impl Job {
             (true, None, None, None) => State::Active { lease_ms: until_ms },
             (false, Some(output_ms), None, Some(result)) => State::Complete { result, until_ms, output_ms },
             (false, None, Some(error), None) => State::Failed { error, until_ms },
-            (false, None, None, None) => State::Cancelled { until_ms },
+            (false, None, None, None) => State::Canceled { until_ms },
             _ => return Err(ErrorKind::JobSyntax.into()),
         };
         if version == VERSION {

@@ -82,7 +82,7 @@ impl Job {
                 if is_late && self.kind.leaves_nothing() {
                     actions.push(Action::Delete);
                 } else {
-                    // An import that was cancelled too late has happened all the same.
+                    // An import that was canceled too late has happened all the same.
                     let until_ms = after(now_ms, REMEMBER_MS);
                     self.state = State::Complete { result, until_ms, output_ms: now_ms };
                     actions.push(Action::Release);
@@ -118,7 +118,7 @@ impl Job {
                 }
                 is_remembered
             }
-            State::Failed { until_ms, .. } | State::Cancelled { until_ms } => now_ms < *until_ms,
+            State::Failed { until_ms, .. } | State::Canceled { until_ms } => now_ms < *until_ms,
         };
         let answer = if is_remembered { Answer::about(self) } else { Answer::refused(self.kind, Refusal::Unknown, "") };
         actions.push(Action::Answer(answer));
@@ -127,7 +127,7 @@ impl Job {
     /// Cancels it if nobody polled.
     fn expire(&mut self, now_ms: i64, actions: &mut Vec<Action>) {
         if matches!(self.state, State::Active { lease_ms } if lease_ms <= now_ms) {
-            self.state = State::Cancelled { until_ms: after(now_ms, REMEMBER_MS) };
+            self.state = State::Canceled { until_ms: after(now_ms, REMEMBER_MS) };
             self.give_up(actions);
         }
     }
@@ -143,7 +143,7 @@ impl Job {
         match &mut self.state {
             State::Active { lease_ms } => *lease_ms = after(now_ms, LEASE_MS).max(*lease_ms),
             State::Complete { until_ms, .. } => *until_ms = after(now_ms, REMEMBER_MS).max(*until_ms),
-            State::Failed { .. } | State::Cancelled { .. } => {}
+            State::Failed { .. } | State::Canceled { .. } => {}
         }
     }
 
@@ -152,7 +152,7 @@ impl Job {
         match self.state {
             State::Active { .. } => None,
             State::Complete { until_ms, output_ms, .. } => Some(until_ms.max(output_ms)),
-            State::Failed { until_ms, .. } | State::Cancelled { until_ms } => Some(until_ms),
+            State::Failed { until_ms, .. } | State::Canceled { until_ms } => Some(until_ms),
         }
     }
 

@@ -135,7 +135,7 @@ fn a_failure_is_told_in_the_words_of_both_clients() {
 }
 
 #[test]
-fn d5_without_a_poll_it_is_cancelled_and_says_so() {
+fn d5_without_a_poll_it_is_canceled_and_says_so() {
     let mut life = Life::start(Kind::Export, 0);
     life.step(Event::Polled, 10_000);
     assert_eq!(life.step(Event::Tick, 24_999).actions(), (vec![], Some(25_000)));
@@ -150,7 +150,7 @@ fn d5_without_a_poll_it_is_cancelled_and_says_so() {
 }
 
 #[test]
-fn a_poll_that_comes_before_a_late_alarm_finds_it_cancelled_too() {
+fn a_poll_that_comes_before_a_late_alarm_finds_it_canceled_too() {
     let mut life = Life::start(Kind::Export, 0);
     assert_eq!(life.step(Event::Polled, 15_000).answer()["status"], "error");
     assert_eq!(life.actions().0, names(["release", "delete", "answer"]));
@@ -160,7 +160,7 @@ fn a_poll_that_comes_before_a_late_alarm_finds_it_cancelled_too() {
 }
 
 #[test]
-fn an_import_that_was_cancelled_too_late_has_happened() {
+fn an_import_that_was_canceled_too_late_has_happened() {
     let mut life = Life::start(Kind::Import, 0);
     life.step(Event::Tick, 20_000);
     life.step(Event::Finished(result(json!({"num_queries": 1}))), 20_001);

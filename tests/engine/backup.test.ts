@@ -303,7 +303,7 @@ describe("while a writer commits 1,000 transactions", () => {
     expect(db.states()).toHaveLength(1);
   });
 
-  test("of a dump that nobody reads to its end nothing is kept once it is cancelled", async () => {
+  test("of a dump that nobody reads to its end nothing is kept once it is canceled", async () => {
     const { db, store } = await watchedDatabase();
     using _ = db;
     db.exec(tableSql("a", 600));

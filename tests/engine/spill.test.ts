@@ -99,9 +99,9 @@ describe.each(stores)("over %s", (_, make) => {
     expect(calls.get("writeBlock")).toBeGreaterThan(50);
     const copy = await bytesOf(db.compact());
     expect(held()).toEqual([0, 0]);
-    const cancelled = db.compact();
+    const canceled = db.compact();
     expect(held()).not.toEqual([0, 0]);
-    await cancelled.cancel();
+    await canceled.cancel();
     expect(held()).toEqual([0, 0]);
     await db.load(copy);
     expect([count(db), db.check().ok, held()]).toEqual([500, true, [0, 0]]);

@@ -69,7 +69,7 @@ const reasons = () => [
   new DOMException("x", "AbortError"),
 ];
 
-describe("F12 a job that is cancelled rejects with the caller's reason", () => {
+describe("F12 a job that is canceled rejects with the caller's reason", () => {
   test.each(NAMES)("%s, at every operation on the store", async (job) => {
     for (const reason of reasons()) {
       const tally = { done: 0, ended: 0 };
@@ -154,11 +154,11 @@ describe("F12 progress", () => {
     expect(seen.at(-1)?.done).toBe(seen.at(-1)?.total);
   });
 
-  test("a backup held back to a byte a second ends at once when it is cancelled", async () => {
+  test("a backup held back to a byte a second ends at once when it is canceled", async () => {
     let stop = new AbortController();
     const reason = new Error("too slow");
     const started = performance.now();
-    // Cancelled while it waits, and before it begins to.
+    // Canceled while it waits, and before it begins to.
     for (const abort of [() => setTimeout(() => stop.abort(reason), 20), () => stop.abort(reason)]) {
       stop = new AbortController();
       const { signal } = stop;

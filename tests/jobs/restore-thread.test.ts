@@ -103,7 +103,7 @@ describe("F2 damage in a large file is told as in a small one", () => {
   });
 });
 
-test("F12 a restore that is cancelled, or left, ends its thread", async () => {
+test("F12 a restore that is canceled, or left, ends its thread", async () => {
   const enough = new Error("enough");
   const stop = new AbortController();
   const body = await download(stored, stop.signal);

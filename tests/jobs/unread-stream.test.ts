@@ -10,7 +10,7 @@ const STREAMS = {
   "an LTX file": (moment: Parameters<typeof snapshotFile>[0]) => snapshotFile(moment, "0000000000000001", 0),
 };
 
-test.each(Object.entries(STREAMS))("%s that is cancelled unread releases its moment", async (_, streamOf) => {
+test.each(Object.entries(STREAMS))("%s that is canceled unread releases its moment", async (_, streamOf) => {
   using db = await Database.open();
   db.exec("CREATE TABLE t (a)");
   const moment = await memory(db.serialize()).pin();

@@ -143,7 +143,7 @@ describe("F5 a bucket that fails for good", () => {
   });
 
   test.each(["put", "uploadPart", "complete", "get"] as const)(
-    "at every %s of a long put: nothing is left, and the body is cancelled",
+    "at every %s of a long put: nothing is left, and the body is canceled",
     async (name) => {
       const bucket = await newBucket();
       const { bucket: failing, calls } = faulty(bucket, first(name, 100, { how: "before" }));

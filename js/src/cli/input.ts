@@ -58,7 +58,7 @@ function shown(path: string): string {
   return path === STANDARD ? "standard input" : path;
 }
 
-/** Not `Readable.toWeb`, whose streams throw beside everything when they are cancelled while more comes. */
+/** Not `Readable.toWeb`, whose streams throw beside everything when they are canceled while more comes. */
 function streamOf(input: Readable, map: (error: unknown) => unknown): ReadableStream<Uint8Array> {
   const chunks = input[Symbol.asyncIterator]();
   return new ReadableStream<Uint8Array>(

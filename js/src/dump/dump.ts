@@ -31,7 +31,7 @@ export async function dumpSource(
 }
 
 /**
- * The database of `moment` as SQL. The moment is released when the stream ends, fails or is cancelled.
+ * The database of `moment` as SQL. The moment is released when the stream ends, fails or is canceled.
  *
  * @throws PagemarkError `USAGE` for a dialect that does not exist; the stream fails with `TABLE_UNKNOWN`, or with a
  * DamageError that names a page

@@ -4,7 +4,7 @@ const CHUNK = 256 << 10;
 /**
  * Chunks that are of no use any more once the next is asked for, as a stream: what it gives is a copy.
  *
- * @param release is called when the stream is cancelled, also before the first chunk, when nothing of `chunks` has run
+ * @param release is called when the stream is canceled, also before the first chunk, when nothing of `chunks` has run
  */
 export function sqlStream(
   chunks: AsyncGenerator<Uint8Array, void, void>,

@@ -10,7 +10,7 @@ export interface MomentStreamOptions extends JobOptions {
 /** What is read at once, in bytes. */
 const CHUNK = 1 << 20;
 
-/** The pages of a moment as a database file. The moment is released when the stream ends, fails or is cancelled. */
+/** The pages of a moment as a database file. The moment is released when the stream ends, fails or is canceled. */
 export function momentStream(moment: Moment, options: MomentStreamOptions = {}): ReadableStream<Uint8Array> {
   return streamOf(momentChunks(moment, options), () => moment.release());
 }

@@ -81,7 +81,7 @@ class Streamed {
       await this.#writer.ready;
       this.#writer.write(bytes).catch(() => {});
     } catch (error) {
-      // The stream only says that it was cancelled; the store knows why.
+      // The stream only says that it was canceled; the store knows why.
       await this.#stored;
       throw error;
     }

@@ -6,7 +6,7 @@ import { failed } from "./folder-errors.ts";
 const CHUNK = 512 * 1024;
 
 /**
- * Streams `start` up to `end` of an open file, read as it is asked for. Closes the file at the end, when cancelled and
+ * Streams `start` up to `end` of an open file, read as it is asked for. Closes the file at the end, when canceled and
  * when aborted. `path` names the file in errors.
  *
  * It is a byte stream because a reader that brings its buffer (`getReader({ mode: "byob" })`) then needs no other
@@ -60,7 +60,7 @@ export function streamFile(
       try {
         reading = readInto(view);
         const count = await reading;
-        if (ended !== undefined) return; // cancelled or aborted meanwhile
+        if (ended !== undefined) return; // canceled or aborted meanwhile
         at += count;
         if (own) controller.enqueue(own.subarray(0, count));
         else request?.respond(count);

@@ -77,7 +77,7 @@ export function streamObject(calls: Calls, body: Bytes, reading: Reading): Bytes
       async pull(controller) {
         try {
           const chunk = await read();
-          if (ended) return; // cancelled or aborted meanwhile
+          if (ended) return; // canceled or aborted meanwhile
           at += chunk.length;
           controller.enqueue(chunk);
         } catch (error) {

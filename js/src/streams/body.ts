@@ -2,7 +2,7 @@
 export type Body = ReadableStream<Uint8Array> | Uint8Array;
 
 /**
- * Gives the chunks of `body` to `use`. When anything fails, or `signal` aborts, a stream is cancelled, so that what
+ * Gives the chunks of `body` to `use`. When anything fails, or `signal` aborts, a stream is canceled, so that what
  * makes it stops. The error of a stream is thrown as it is; an abort throws the signal's reason.
  */
 export async function consume<T>(
@@ -32,7 +32,7 @@ async function* chunksOf(body: Body, signal: AbortSignal | undefined): AsyncGene
     for (;;) {
       signal?.throwIfAborted();
       const { done, value } = await reader.read();
-      signal?.throwIfAborted(); // first: a cancelled stream looks like one that came to its end
+      signal?.throwIfAborted(); // first: a canceled stream looks like one that came to its end
       if (done) return;
       yield value;
     }

@@ -3,7 +3,7 @@ import { free } from "../core/free.ts";
 /**
  * Chunks as a stream that makes none before it is asked for.
  *
- * @param release is called when the stream is cancelled, also before the first chunk, when nothing of `chunks` has run
+ * @param release is called when the stream is canceled, also before the first chunk, when nothing of `chunks` has run
  */
 export function streamOf(
   chunks: AsyncGenerator<Uint8Array, void, void>,

@@ -56,7 +56,7 @@ impl Model {
 
     fn expire(&mut self, now: i64) {
         if self.is_active() && now - self.contact >= LEASE_MS {
-            self.end(now, "cancelled");
+            self.end(now, "canceled");
         }
     }
 

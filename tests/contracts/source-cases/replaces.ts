@@ -51,9 +51,9 @@ export const replaces: Case[] = [
   }),
   replacing("an abort changes nothing, and gives up on the body", async (source) => {
     const aborter = new AbortController();
-    const { stream, cancelled } = bodyOf([imageOf(4096, 30, 2)], () => aborter.abort(reason));
+    const { stream, canceled } = bodyOf([imageOf(4096, 30, 2)], () => aborter.abort(reason));
     await rejectsWith(source.replace(stream, { signal: aborter.signal }), reason);
-    same(await cancelled, reason);
+    same(await canceled, reason);
     await rejectsWith(source.replace(bodyOf([]).stream, { signal: AbortSignal.abort(reason) }), reason);
     await holds(source, old(), "the old database");
   }),

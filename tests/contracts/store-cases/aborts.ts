@@ -14,7 +14,7 @@ export const aborts: Case[] = [
       await store.put("a", bytes(10));
       const body = bodyOf([bytes(10)], () => {});
       await rejectsWith(store.put("b", body.stream, { signal }), reason, "put of a stream");
-      await body.cancelled;
+      await body.canceled;
       await rejectsWith(store.put("b", bytes(10), { signal }), reason, "put of an array");
       await rejectsWith(store.get("a", { signal }), reason, "get");
       await rejectsWith(store.head("a", { signal }), reason, "head");
@@ -44,15 +44,15 @@ export const aborts: Case[] = [
     },
   ],
   [
-    "a body whose put was aborted is cancelled with the reason",
+    "a body whose put was aborted is canceled with the reason",
     async (store) => {
       const controller = new AbortController();
       const body = bodyOf([bytes(10)], () => forever(() => controller.abort(reason)));
       await rejectsWith(store.put("a", body.stream, { signal: controller.signal }), reason);
       await rejectsWith(
-        body.cancelled.then((given) => Promise.reject(given)),
+        body.canceled.then((given) => Promise.reject(given)),
         reason,
-        "cancelled",
+        "canceled",
       );
     },
   ],

@@ -17,7 +17,7 @@ export function bytes(length: number, seed = 1): Uint8Array {
 export interface Body {
   stream: ReadableStream<Uint8Array>;
   /** Resolves with the reason when the store gives up on it. */
-  cancelled: Promise<unknown>;
+  canceled: Promise<unknown>;
 }
 
 /** A body of these chunks; after them `end` decides: close, fail, or do nothing, which never ends. */
@@ -27,7 +27,7 @@ export function bodyOf(
 ): Body {
   let at = 0;
   let onCancel: (reason: unknown) => void = () => {};
-  const cancelled = new Promise<unknown>((resolve) => {
+  const canceled = new Promise<unknown>((resolve) => {
     onCancel = resolve;
   });
   const stream = new ReadableStream<Uint8Array>({
@@ -38,7 +38,7 @@ export function bodyOf(
     },
     cancel: (reason) => onCancel(reason),
   });
-  return { stream, cancelled };
+  return { stream, canceled };
 }
 
 /** Cuts `whole` into pieces of these sizes, over and over. Copies: each piece is a stream's own. */

@@ -167,7 +167,7 @@ const failing: Case[] = [
     },
   ],
   [
-    "a body of a put that is refused is cancelled",
+    "a body of a put that is refused is canceled",
     async (store) => {
       await store.put("a", bytes(1));
       for (const [key, code] of [
@@ -176,7 +176,7 @@ const failing: Case[] = [
       ] as const) {
         const body = bodyOf([bytes(10)], () => {});
         await rejectsAs(store.put(key, body.stream), code, key);
-        await body.cancelled;
+        await body.canceled;
       }
     },
   ],
