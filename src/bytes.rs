@@ -1,8 +1,11 @@
-//! Bounds-checked reading and writing of integers: the only file that indexes raw bytes.
+//! Bounds-checked reading and writing of integers: the only file that indexes raw bytes. Units of a known length out of
+//! chunks of any length.
 //!
 //! SQLite and LTX write fixed integers big-endian. Variable-length integers come in two kinds:
 //! LTX's page index uses LEB128 ([`Reader::uvarint`]), SQLite's records use its own
 //! ([`Reader::sqlite_varint`], file format section 1.6).
+
+use core::mem;
 
 use crate::error::{Error, ErrorKind, Result};
 
@@ -182,6 +185,37 @@ impl Writer for Vec<u8> {
 pub fn words(bytes: &[u8]) -> (impl Iterator<Item = u64>, &[u8]) {
     let (chunks, tail) = bytes.as_chunks::<8>();
     (chunks.iter().map(|chunk| u64::from_le_bytes(*chunk)), tail)
+}
+
+/// Holds the part of a unit that has come so far; copies nothing when a whole unit lies in one chunk.
+#[derive(Clone, Debug, Default)]
+pub struct Gather {
+    /// Shorter than a unit, except from the return of a gathered unit until the next call.
+    held: Vec<u8>,
+    /// Whether `held` is a unit that has been returned.
+    returned: bool,
+}
+
+impl Gather {
+    /// The next `len` bytes, taken from the front of `input`; `None` when they have not all come, and then `input` is
+    /// used up. Ask for the same `len` until it is there.
+    pub fn next<'g, 'i: 'g>(&'g mut self, input: &mut &'i [u8], len: usize) -> Option<&'g [u8]> {
+        if mem::take(&mut self.returned) {
+            self.held.clear();
+        }
+        if self.held.is_empty()
+            && let Some((unit, rest)) = input.split_at_checked(len)
+        {
+            *input = rest;
+            return Some(unit);
+        }
+        let missing = len.saturating_sub(self.held.len());
+        let (more, rest) = input.split_at_checked(missing).unwrap_or((*input, &[]));
+        self.held.extend_from_slice(more);
+        *input = rest;
+        self.returned = self.held.len() == len;
+        self.returned.then_some(&self.held)
+    }
 }
 
 #[cfg(test)]

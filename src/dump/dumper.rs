@@ -1,7 +1,6 @@
 //! A dump as a step machine: pages in, SQL out.
 
 mod given;
-mod header;
 mod part_writer;
 pub(super) mod refill;
 mod refused;
@@ -226,7 +225,7 @@ impl Dump {
         self.plan()?;
         self.phase = if self.options.salvage { Phase::Scan } else { Phase::Write };
         if self.phase == Phase::Write {
-            self.write_header();
+            self.notes.write_header(&mut self.out, self.options.dialect);
         }
         Ok(None)
     }
@@ -361,7 +360,7 @@ impl Dump {
             self.budget = Budget::new(self.layout);
             self.current = 0;
             self.phase = Phase::Write;
-            self.write_header();
+            self.notes.write_header(&mut self.out, self.options.dialect);
         } else {
             self.phase = Phase::Done;
         }

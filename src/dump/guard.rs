@@ -5,7 +5,7 @@ use sqlite3_parser::lexer::sql::TokenType;
 
 use super::affinity::Affinity;
 use super::constant::{Constant, as_integer, number_in};
-use super::tokens::tokens;
+use super::identifier::tokens;
 use crate::btree::{Encoding, Slot, Storage, Value};
 use crate::page::Pgno;
 

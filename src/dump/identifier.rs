@@ -1,4 +1,7 @@
-//! Names in SQL.
+//! Names and tokens of SQL.
+
+use sqlite3_parser::lexer::Scanner;
+use sqlite3_parser::lexer::sql::{TokenType, Tokenizer};
 
 /// The name that a token stands for: without its quotes, if it has any.
 pub(super) fn unquote(token: &str) -> String {
@@ -31,6 +34,15 @@ pub(super) fn write_doubling(out: &mut Vec<u8>, bytes: &[u8], quote: u8) {
     }
     out.extend_from_slice(rest);
     out.push(quote);
+}
+
+/// The tokens of SQL up to the first that is none, comments left out.
+pub(super) fn tokens(sql: &str) -> impl Iterator<Item = (&str, TokenType)> {
+    let mut scanner = Scanner::new(Tokenizer::new());
+    core::iter::from_fn(move || match scanner.scan(sql.as_bytes()) {
+        Ok((start, Some((_, kind)), end)) => Some((sql.get(start..end)?, kind)),
+        _ => None,
+    })
 }
 
 #[cfg(test)]

@@ -48,14 +48,12 @@ mod rtree;
 mod salvage;
 mod schema;
 mod schema_check;
-mod scientific;
 mod shell;
 mod shell_order;
 mod sqlite;
 mod statement;
 #[cfg(test)]
 mod tests;
-mod tokens;
 mod virtual_table;
 
 pub use dumper::{Dump, DumpStep, PartStep, PartWriter};

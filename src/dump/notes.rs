@@ -1,11 +1,15 @@
 //! What a dump does not carry.
 
+use super::options::Dialect;
+
 /// Tables with more to say than this are counted together.
 const MOST: usize = 1000;
 /// What all sentences may take, in bytes.
 const ROOM: usize = 1 << 20;
 /// Names are cut to so many bytes, or a few less. A hostile one can be as long as the schema, and is said often.
 const NAME: usize = 1000;
+/// How much of the SQL may be warnings at its start, in bytes: with the first statement it has to be one that D1 takes.
+const HEADER: usize = 32 << 10;
 
 /// Sentences about the whole, and counts of rows by table and reason.
 #[derive(Clone, Debug, Default)]
@@ -102,6 +106,28 @@ impl Notes {
     /// All was said: what is gone through again has nothing to add.
     pub(super) fn complete(&mut self) {
         self.is_complete = true;
+    }
+
+    /// Appends the comment that SQL begins with: what it is, and what it lacks. The shell's dialects have none.
+    pub(super) fn write_header(&self, out: &mut Vec<u8>, dialect: Dialect) {
+        let what = match dialect {
+            Dialect::Shell(_) => return,
+            Dialect::Sqlite => "SQL for any sqlite3 since 3.37",
+            Dialect::D1 => "SQL for D1 and Durable Objects",
+        };
+        out.extend_from_slice(format!("-- Dumped by Pagemark: {what}.\n").as_bytes());
+        let mut room = HEADER;
+        for line in self.lines() {
+            let line = format!("-- WARNING: {line}\n");
+            match room.checked_sub(line.len()) {
+                Some(left) => room = left,
+                None => {
+                    out.extend_from_slice(b"-- WARNING: there are more, which have no room here\n");
+                    break;
+                }
+            }
+            out.extend_from_slice(line.as_bytes());
+        }
     }
 
     /// One a line, without an end.

@@ -8,8 +8,7 @@
 
 use core::fmt::Write;
 
-use super::digits::{digits_of, mantissa_and_exponent};
-use super::scientific::write_scientific;
+use super::digits::{digits_of, mantissa_and_exponent, write_scientific};
 
 /// Whole numbers up to here are floating-point numbers, too.
 const MOST_EXACT: u64 = 1 << 53;

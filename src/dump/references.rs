@@ -4,8 +4,7 @@ use std::collections::HashSet;
 
 use sqlite3_parser::lexer::sql::TokenType;
 
-use super::identifier::unquote;
-use super::tokens::tokens;
+use super::identifier::{tokens, unquote};
 
 /// What a parenthesis, or the statement around all of them, has come to.
 #[derive(Clone, Copy, Default)]

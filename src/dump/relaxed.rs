@@ -5,7 +5,7 @@ use sqlite3_parser::lexer::sql::TokenType;
 
 use super::columns::TableShape;
 use super::literal::write_value;
-use super::tokens::tokens;
+use super::identifier::tokens;
 use crate::btree::{Encoding, Value};
 
 /// Appends what makes the schema say `sql` of a table.

@@ -14,9 +14,8 @@ mod tests;
 
 use core::ops::RangeInclusive;
 
-use super::wal::gather::Gather;
 use super::{Overlay, PageSize, Pgno};
-use crate::bytes::Reader;
+use crate::bytes::{Gather, Reader};
 use crate::error::{Error, ErrorKind, Result};
 
 const MAGIC: [u8; 8] = [0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7];

@@ -12,18 +12,16 @@
 //! | frame with other salts, page 0, a checksum that does not match, or cut off | the end of the log |
 //! | frames after the last commit frame | not there |
 
-pub(in crate::page) mod gather;
 mod newest;
 #[cfg(test)]
 pub(in crate::page) mod oracle;
 #[cfg(test)]
 mod tests;
 
-use gather::Gather;
 use newest::Newest;
 
 use super::{Overlay, PageSize, Pgno};
-use crate::bytes::{Reader, words};
+use crate::bytes::{Gather, Reader, words};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Length of the file's header, in bytes.

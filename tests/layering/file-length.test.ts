@@ -1,22 +1,48 @@
 import { expect, test } from "vitest";
 import { read } from "./files.ts";
 
-const LIMIT = 400;
+/** In lines: what is longer tells more than one story. */
+const MOST = 400;
+/** What is shorter belongs to its noun: a file costs its reader a name, and a way to it. */
+const LEAST = 40;
 
-/** Longer all the same, and why: `["src/page/wal.rs", "one table of cases"]`. */
-const REASONS: ReadonlyMap<string, string> = new Map([]);
+/** Longer or shorter all the same, and why: `["src/page/wal.rs", "one table of cases"]`. */
+const REASONS: ReadonlyMap<string, string> = new Map([
+  ["js/src/core/node-version.node.ts", "read by versions of Node that read nothing else"],
+  ["js/src/core/require-runtime.node.ts", "imported first, for what it does"],
+  ["src/wasm/job.rs", "one file of bindings for a module of the core"],
+]);
+
+/** Entries, indexes, error classes, what threads begin with, and tests. */
+const MAY_BE_SHORT =
+  /(^|\/)(entry\/|errors\/|index\.ts$|start\.ts$|mod\.rs$|lib\.rs$|tests\/|[^/]*-worker\.node\.ts$)/;
+
+/** Not looked at yet for what is short. */
+const LATER = /^js\/src\/(worker|run|core)\//;
 
 const FOLDERS = { src: ".rs", "engine/src": ".rs", "js/src": ".ts", scripts: ".mjs", tests: ".ts" };
 
-test(`no file is over ${LIMIT} lines without a reason`, () => {
+function lengthsIn(folder: string, ending: string): { path: string; lines: number }[] {
+  const files = [...read(folder, ending)];
+  return files
+    .map(([path, text]) => ({ path: `${folder}/${path}`, lines: text.split("\n").length - 1 }))
+    .filter(({ path }) => !REASONS.has(path));
+}
+
+test(`no file is over ${MOST} lines without a reason`, () => {
   const long = Object.entries(FOLDERS).flatMap(([folder, ending]) =>
-    [...read(folder, ending)]
-      .map(([path, text]) => ({ path: `${folder}/${path}`, lines: text.split("\n").length - 1 }))
-      .filter(({ path, lines }) => lines > LIMIT && !REASONS.has(path))
-      .map(
-        ({ path, lines }) =>
-          `${path} has ${lines} lines: split it, or give the reason in file-length.test.ts`,
-      ),
+    lengthsIn(folder, ending)
+      .filter(({ lines }) => lines > MOST)
+      .map(({ path, lines }) => `${path} has ${lines} lines: split it, or give a reason in this test`),
   );
   expect(long).toEqual([]);
+});
+
+test(`no file of the core and the package is under ${LEAST} lines, unless it begins, lists or names something`, () => {
+  const short = ["src", "js/src"].flatMap((folder) =>
+    lengthsIn(folder, folder === "src" ? ".rs" : ".ts")
+      .filter(({ path, lines }) => lines < LEAST && !MAY_BE_SHORT.test(path) && !LATER.test(path))
+      .map(({ path, lines }) => `${path} has ${lines} lines: put it where it is used, or give a reason here`),
+  );
+  expect(short).toEqual([]);
 });

@@ -43,7 +43,7 @@ const ALLOWED = new Set([
 const DRIVERS: Readonly<Record<string, { interface?: string; shared: readonly string[] }>> = {
   // What answers SQL has its pages made of its rows by what the files `row-*.ts` share.
   sources: { interface: "source.ts", shared: ["row-pages.ts", "source-from.ts"] },
-  stores: { interface: "store.ts", shared: ["keys.ts", "options.ts", "store-from.ts", "uploads.ts"] },
+  stores: { interface: "store.ts", shared: ["checks.ts", "store-from.ts"] },
 };
 
 /** Know the interfaces of drivers only: the CLI and the Worker build the drivers. */

@@ -1,12 +1,10 @@
 import type { Command } from "commander";
 import { pagemark } from "../backups/database.ts";
 import { PagemarkError } from "../errors/index.ts";
-import { backupJson, bytes, EXIT, note, print, table, warn } from "./output.ts";
+import { backupJson, bytes, EXIT, note, print, table, warn, withBar } from "./output.ts";
 import { nameOf, openSource, openStore } from "./places.ts";
-import { withBar } from "./progress-bar.ts";
 import { STANDARD } from "./standard-output.ts";
-import { timeText } from "./times.ts";
-import { number, rate } from "./units.ts";
+import { number, rate, timeText } from "./values.ts";
 
 interface Options {
   to: string;

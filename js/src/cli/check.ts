@@ -1,10 +1,10 @@
 import type { Command } from "commander";
+import type { Check, CheckedObject } from "../engine/results.ts";
 import { momentStream } from "../moments/moment-stream.ts";
-import { checkExit, checkJson, checkText, withDatabase } from "./engine.ts";
+import { withDatabase } from "./engine.ts";
 import { blocking } from "./interrupt.ts";
-import { print } from "./output.ts";
+import { EXIT, print, table, withBar } from "./output.ts";
 import { openSource } from "./places.ts";
-import { withBar } from "./progress-bar.ts";
 
 export function addCheck(program: Command, signal: AbortSignal): void {
   program
@@ -24,4 +24,49 @@ export function addCheck(program: Command, signal: AbortSignal): void {
       print(json, checkJson(check), () => checkText(check));
       process.exitCode = checkExit(check);
     });
+}
+
+/** What a check found, for people. */
+export function checkText({ ok, integrity, foreignKeys, objects, unchecked }: Check): string {
+  const passed = unchecked.map((text) => `not checked: ${text}`);
+  if (ok && passed.length === 0) return "the database is whole, and every foreign key refers to a row";
+  const sound = objects.filter(({ state }) => state === "sound").length;
+  const rest = `${objects.length > 0 ? `${sound} of ${objects.length} tables and indexes are sound` : ""}`;
+  if (ok) return [...passed, `nothing is wrong with what was checked; ${rest}`].join("\n");
+  const rows = [
+    ...integrity.map((text) => [placeOf(text, objects), text]).sort(pagesLast),
+    ...foreignKeys.map(({ table, rowid, parent }) => {
+      return [
+        "foreign key",
+        `${table}${rowid === undefined ? "" : `, row ${rowid},`} refers to no row of ${parent}`,
+      ];
+    }),
+  ];
+  return [table(["where", "what is wrong"], rows), ...passed, ...(rest ? [rest] : [])].join("\n");
+}
+
+/** What belongs to no table mostly follows from what is wrong with one. */
+function pagesLast([one]: string[], [other]: string[]): number {
+  return Number(one === PAGES) - Number(other === PAGES);
+}
+
+const PAGES = "pages";
+
+function placeOf(text: string, objects: CheckedObject[]): string {
+  const found = objects.find(({ details }) => details.includes(text));
+  return found ? `${found.type} ${found.name}` : PAGES;
+}
+
+/** The same for programs. */
+export function checkJson({ ok, integrity, foreignKeys, objects, unchecked }: Check) {
+  const problems = foreignKeys.map(({ table, rowid, parent }) => {
+    return { table, rowid: rowid === undefined ? null : String(rowid), parent };
+  });
+  return { ok, integrity, foreign_keys: problems, unchecked, objects };
+}
+
+/** Damage fails a command; what could not be looked at is a warning. */
+export function checkExit({ ok, unchecked }: Check): number {
+  if (!ok) return EXIT.failed;
+  return unchecked.length > 0 ? EXIT.warnings : EXIT.done;
 }

@@ -5,9 +5,8 @@ import { SqlError } from "../errors/index.ts";
 import { momentStream } from "../moments/moment-stream.ts";
 import { withDatabase } from "./engine.ts";
 import { blocking } from "./interrupt.ts";
-import { bytes, print } from "./output.ts";
+import { bytes, print, withBar } from "./output.ts";
 import { openSource } from "./places.ts";
-import { withBar } from "./progress-bar.ts";
 import { STANDARD } from "./standard-output.ts";
 import { checkTarget, writeTarget } from "./target.ts";
 

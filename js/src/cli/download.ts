@@ -1,11 +1,10 @@
 import type { Command } from "commander";
 import { PageHeads } from "../moments/page-heads.ts";
-import { backupJson, describeBackup, print, tableJson, tablesTable, warnAll } from "./output.ts";
+import { backupJson, describeBackup, print, tableJson, tablesTable, warnAll, withBar } from "./output.ts";
 import { fileName, openBackups, withBackups } from "./places.ts";
-import { withBar } from "./progress-bar.ts";
 import { STANDARD } from "./standard-output.ts";
 import { checkTarget, inspect, notesOn, writeTarget } from "./target.ts";
-import { momentText } from "./times.ts";
+import { momentText } from "./values.ts";
 
 interface Options {
   from: string;

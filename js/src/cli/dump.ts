@@ -3,12 +3,11 @@ import { dumpChunks } from "../dump/dump.ts";
 import { DIALECTS, type DumpOptions } from "../dump/options.ts";
 import { sqlStream } from "../dump/sql-stream.ts";
 import { PagemarkError } from "../errors/index.ts";
-import { bytes, EXIT, print, warn } from "./output.ts";
+import { bytes, EXIT, print, warn, withBar } from "./output.ts";
 import { nameOf, openBackups, openDamaged, openSource, withBackups } from "./places.ts";
-import { withBar } from "./progress-bar.ts";
 import { STANDARD } from "./standard-output.ts";
 import { checkTarget, writeTarget } from "./target.ts";
-import { momentText } from "./times.ts";
+import { momentText } from "./values.ts";
 
 interface Options {
   from?: string;

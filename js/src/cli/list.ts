@@ -4,7 +4,7 @@ import type { Backup } from "../catalog/record.ts";
 import { backupJson, bytes, counted, EXIT, print, table } from "./output.ts";
 import { noBackup, openBackups, openStore, refuseMissing } from "./places.ts";
 import { layOutText } from "./table.ts";
-import { timeText } from "./times.ts";
+import { timeText } from "./values.ts";
 
 interface Options {
   from: string;

@@ -4,9 +4,10 @@ import type { Backup } from "../catalog/record.ts";
 import { PagemarkError } from "../errors/index.ts";
 import type { Table } from "../moments/tables.ts";
 import { fileError } from "../sources/file-errors.ts";
+import type { Progress } from "../streams/progress.ts";
 import { writeText } from "./standard-output.ts";
 import { type Align, layOut } from "./table.ts";
-import { isTime, spokenTime, timeText } from "./times.ts";
+import { isTime, spokenTime, timeText } from "./values.ts";
 
 export const EXIT = { done: 0, failed: 1, usage: 2, warnings: 3 } as const;
 
@@ -140,4 +141,26 @@ export function printable(text: string): string {
     /(?!\n)[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu,
     (char) => `\\u{${char.codePointAt(0)?.toString(16)}}`,
   );
+}
+
+/** A bar on stderr while `work` runs, where stderr is a terminal. */
+export async function withBar<T>(
+  label: string,
+  json: boolean,
+  work: (onProgress: ((progress: Progress) => void) | undefined) => Promise<T>,
+): Promise<T> {
+  if (json || !process.stderr.isTTY) return work(undefined);
+  const { Presets, SingleBar } = (await import("cli-progress")).default;
+  const format = `${label} {bar} {percentage}% | {read} | {duration_formatted}`;
+  const bar = new SingleBar({ format, clearOnComplete: true, hideCursor: true }, Presets.shades_classic);
+  let phase: string | undefined;
+  try {
+    return await work((progress) => {
+      if (phase !== progress.phase) bar.start(progress.total, 0, { read: bytes(0) });
+      phase = progress.phase;
+      bar.update(progress.done, { read: bytes(progress.bytes) });
+    });
+  } finally {
+    bar.stop();
+  }
 }

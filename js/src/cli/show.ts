@@ -3,7 +3,7 @@ import type { Backup } from "../catalog/record.ts";
 import { ago, backupJson, bytes, counted, print, printable, table } from "./output.ts";
 import { openBackups, withBackups } from "./places.ts";
 import { layOutFacts } from "./table.ts";
-import { momentText, timeText } from "./times.ts";
+import { momentText, timeText } from "./values.ts";
 
 interface Options {
   from: string;

@@ -4,12 +4,12 @@ import type { Database } from "../engine/database.ts";
 import type { Check } from "../engine/results.ts";
 import type { SqlValue } from "../engine/values.ts";
 import type { JobOptions } from "../streams/progress.ts";
-import { checkExit, checkJson, checkText, withDatabase } from "./engine.ts";
+import { checkExit, checkJson, checkText } from "./check.ts";
+import { withDatabase } from "./engine.ts";
 import { blocking } from "./interrupt.ts";
-import { bytes, EXIT, print, table } from "./output.ts";
+import { bytes, EXIT, print, table, withBar } from "./output.ts";
 import { openBackups, withBackups } from "./places.ts";
-import { withBar } from "./progress-bar.ts";
-import { momentText } from "./times.ts";
+import { momentText } from "./values.ts";
 
 interface Options {
   from: string;

@@ -21,7 +21,6 @@ export {
 export { translateCoreError, translating } from "./errors.ts";
 export { free } from "./free.ts";
 export { BATCH, packPool, packWith } from "./packing.ts";
-export type { PageFiles } from "./page-files.ts";
 export {
   currentPlatform,
   type DumpHelper,
@@ -30,6 +29,7 @@ export {
   type PackPool,
   type PackRequest,
   type PackResult,
+  type PageFiles,
   type PageRun,
   type Platform,
   type Restorer,

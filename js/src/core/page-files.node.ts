@@ -1,5 +1,5 @@
 import { readSync } from "node:fs";
-import type { PageFiles } from "./page-files.ts";
+import type { PageFiles } from "./platform.ts";
 
 /** Reads the pages from `first` on into `into`, which holds whole pages; `false` when they are not where they were. */
 export function readPageFiles(files: PageFiles, first: number, into: Uint8Array): boolean {

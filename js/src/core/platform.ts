@@ -1,5 +1,4 @@
 // What a runtime has of its own: where its wasm is, and what it does on other threads.
-import type { PageFiles } from "./page-files.ts";
 import type { Wasm } from "./start.ts";
 
 /** What a runtime has of its own. Set once, by its file in `entry/`. */
@@ -96,6 +95,24 @@ export interface Restorer {
   /** The file that was fed last. */
   readonly current: number;
   close(): Promise<void>;
+}
+
+/**
+ * Where the pages of one moment lie in files that this process has open: what another thread of it needs to read them.
+ * Descriptors stay open until the moment is released.
+ */
+export interface PageFiles {
+  /** In bytes. */
+  pageSize: number;
+  pageCount: number;
+  /** Descriptor of the database. */
+  main: number;
+  /** How many pages lie in it. */
+  mainPages: number;
+  /** Descriptor of the file in which some pages lie instead, the WAL or the journal. */
+  side?: number;
+  /** Which, ascending, and where: page number, byte offset, page number, … */
+  beside: Float64Array;
 }
 
 /** Which dump is to be helped: what its `Dump` was made of. */

@@ -3,7 +3,7 @@ import { PagemarkError } from "../errors/index.ts";
 import { AheadReader, type PageRange } from "../moments/ahead-reader.ts";
 import type { Moment, PageSource, Scratch } from "../sources/source.ts";
 import { DumpParts, OUTPUT_CHUNK, takeOutput } from "./dump-parts.ts";
-import { DIALECTS, type Dialect, type DumpOptions } from "./options.ts";
+import { checked, type Dialect, type DumpOptions } from "./options.ts";
 import { sqlStream } from "./sql-stream.ts";
 
 const NEED_PAGES = 0;
@@ -55,20 +55,6 @@ export async function dumpChunks(
   options: DumpOptions,
 ): Promise<AsyncGenerator<Uint8Array, void, void>> {
   return dumpSteps(moment, name, checked(options), await dumpCore());
-}
-
-function checked(options: DumpOptions): DumpOptions & { dialect: Dialect } {
-  const { dialect = "sqlite" } = options;
-  if (!DIALECTS.includes(dialect)) {
-    throw new PagemarkError("USAGE", `${dialect} is no dialect; there are ${DIALECTS.join(", ")}`);
-  }
-  if (options.drop && options.noSchema) {
-    throw new PagemarkError(
-      "USAGE",
-      "drop makes tables anew, for which noSchema leaves nothing: leave one of them out",
-    );
-  }
-  return { ...options, dialect: dialect === "sqlite3-cli" ? "sqlite3-cli-3.54" : dialect };
 }
 
 async function* dumpSteps(

@@ -1,3 +1,4 @@
+import { PagemarkError } from "../errors/index.ts";
 import type { JobOptions } from "../streams/progress.ts";
 
 /**
@@ -33,4 +34,23 @@ export interface DumpOptions extends JobOptions {
   freePages?: boolean | undefined;
   /** Called once for each thing that the SQL does not carry, before the stream ends. */
   onWarning?: ((message: string) => void) | undefined;
+}
+
+/**
+ * The options with the dialect that is meant.
+ *
+ * @throws PagemarkError `USAGE`
+ */
+export function checked(options: DumpOptions): DumpOptions & { dialect: Dialect } {
+  const { dialect = "sqlite" } = options;
+  if (!DIALECTS.includes(dialect)) {
+    throw new PagemarkError("USAGE", `${dialect} is no dialect; there are ${DIALECTS.join(", ")}`);
+  }
+  if (options.drop && options.noSchema) {
+    throw new PagemarkError(
+      "USAGE",
+      "drop makes tables anew, for which noSchema leaves nothing: leave one of them out",
+    );
+  }
+  return { ...options, dialect: dialect === "sqlite3-cli" ? "sqlite3-cli-3.54" : dialect };
 }

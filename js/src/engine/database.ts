@@ -6,7 +6,6 @@ import { PagemarkError } from "../errors/index.ts";
 import type { BackupOptions, NewBackup } from "../run/backup.ts";
 import type { Moment, PageSource, ReplaceOptions } from "../sources/source.ts";
 import type { Store } from "../stores/store.ts";
-import { runBatch } from "./batch.ts";
 import { check } from "./check.ts";
 import { CheckedStore } from "./checked-store.ts";
 import { Handle } from "./handle.ts";
@@ -24,7 +23,7 @@ import {
 import { EngineMoment } from "./moment.ts";
 import { type EnginePinOptions, type OpenOptions, settingsOf } from "./options.ts";
 import type { Check, Hold, Imported, State, StateAt } from "./results.ts";
-import { type Parameters, type Row, Statement } from "./statement.ts";
+import { type Parameters, type Row, runBatch, Statement } from "./statement.ts";
 import { type IntegerOptions, smallest } from "./values.ts";
 
 const UNDO_LEASE_MS = 24 * 3600 * 1000;

@@ -3,11 +3,10 @@ import { setImmediate as turn } from "node:timers/promises";
 import { readFully } from "../node/fully.ts";
 import { TemporaryFile } from "../node/temporary-file.ts";
 import type { OpenDatabase } from "./file-database.ts";
-import { FREELIST_HEAD, freeLeaves } from "./file-freelist.ts";
 import type { Bytes } from "./file-handle.ts";
 import { readJournal } from "./file-journal.ts";
 import { type Overlay, type Pages, readBeside } from "./file-moment.ts";
-import { PageSet } from "./file-page-set.ts";
+import { FREELIST_HEAD, freeLeaves, PageSet } from "./file-page-set.ts";
 
 /** Byte offset of the change counter in page 1 (https://www.sqlite.org/fileformat2.html, section 1.3.7). */
 const CHANGE_COUNTER = 24;

@@ -2,7 +2,7 @@ import type { Dirent } from "node:fs";
 import { lstat, opendir } from "node:fs/promises";
 import { join } from "node:path";
 import { absentOr, failed, isAbsent } from "./folder-errors.ts";
-import { compareKeys, isSegment } from "./keys.ts";
+import { compareKeys, isSegment } from "./checks.ts";
 import type { StoredObject } from "./store.ts";
 
 export interface Wanted {

@@ -9,8 +9,7 @@ import { Folders } from "./folder-tree.ts";
 import { describe, listKeys } from "./folder-list.ts";
 import { putFile, sweep } from "./folder-put.ts";
 import { streamFile } from "./folder-read.ts";
-import { checkKey, isSegment } from "./keys.ts";
-import { byteRange, checkRange, checkTime, pageLimit } from "./options.ts";
+import { byteRange, checkKey, checkRange, checkTime, isSegment, pageLimit } from "./checks.ts";
 import type { GetOptions, ListOptions, ListPage, PutOptions, Store } from "./store.ts";
 
 /** A link in the object's place is not followed; what is not a file (a pipe, say) does not make us wait. */

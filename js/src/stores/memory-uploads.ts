@@ -1,8 +1,6 @@
 import { ObjectExistsError } from "../errors/object-exists-error.ts";
-import { checkKey } from "./keys.ts";
-import { checkTime } from "./options.ts";
+import { checkKey, checkPart, checkTime, uploadGone } from "./checks.ts";
 import type { PutOptions, StoreUploads, UploadState } from "./store.ts";
-import { checkPart, uploadGone } from "./uploads.ts";
 
 /** An object. */
 export interface Entry {

@@ -1,9 +1,8 @@
 import { ObjectExistsError } from "../errors/object-exists-error.ts";
 import { ObjectMissingError } from "../errors/object-missing-error.ts";
 import { type Body, consume } from "../streams/body.ts";
-import { checkKey, compareKeys } from "./keys.ts";
+import { byteRange, checkKey, checkRange, checkTime, compareKeys, pageLimit } from "./checks.ts";
 import { type Entry, MemoryUploads } from "./memory-uploads.ts";
-import { byteRange, checkRange, checkTime, pageLimit } from "./options.ts";
 import type { GetOptions, ListOptions, ListPage, PutOptions, Store, StoredObject } from "./store.ts";
 
 /** In bytes. */

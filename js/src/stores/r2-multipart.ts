@@ -1,9 +1,9 @@
 import { StoreError } from "../errors/store-error.ts";
-import type { R2Part } from "./r2-bucket.ts";
+import { uploadGone } from "./checks.ts";
+import type { R2Found, R2Part } from "./r2-bucket.ts";
 import type { Calls } from "./r2-calls.ts";
 import { NO_SUCH_UPLOAD, r2Code } from "./r2-errors.ts";
 import { PART } from "./r2-parts.ts";
-import { uploadGone } from "./uploads.ts";
 
 /** Where objects are put together. No key begins with it; the sweep knows it. */
 export const TEMPORARY = ".pagemark/tmp/";
@@ -13,6 +13,9 @@ export const UPLOAD = "pagemark-upload";
 
 /** R2 takes 5 GiB less one part in one put, which is the last step of every object. */
 export const MOST_PARTS = 1023;
+
+/** In milliseconds. */
+const DAY = 24 * 60 * 60 * 1000;
 
 /** A multipart upload: its temporary key, and R2's name for it. */
 export interface Multipart {
@@ -25,7 +28,7 @@ export function temporaryKey(): string {
   return `${TEMPORARY}${crypto.randomUUID()}~`; // "~" is in no key
 }
 
-/** Begins an upload. R2 lists no unfinished uploads: who sweeps after a crash learns of this one from its mark. */
+/** Begins an upload. R2 lists no unfinished uploads: a sweep after a crash finds this one by its mark. */
 export async function beginMultipart(
   calls: Calls,
   key: string,
@@ -155,4 +158,32 @@ export function tooLong(key: string): StoreError {
 function changed(key: string): StoreError {
   const message = `${JSON.stringify(key)} in the bucket was changed while it was put; see who writes there, then try again`;
   return new StoreError("STORE_IO", message, { name: key });
+}
+
+/** Removes what dead processes left: temporary objects, and the uploads they stand for, that began more than a day ago. */
+export async function sweep(calls: Calls): Promise<void> {
+  const call = { doing: "list", key: TEMPORARY } as const;
+  let cursor: string | undefined;
+  do {
+    const options = {
+      prefix: TEMPORARY,
+      include: ["customMetadata" as const],
+      ...(cursor !== undefined && { cursor }),
+    };
+    const page = await calls.run(call, (bucket) => bucket.list(options));
+    for (const each of page.objects) await sweepOne(calls, each);
+    // R2 gives fewer objects in a page where metadata is included.
+    cursor = page.truncated && page.cursor !== cursor ? page.cursor : undefined;
+  } while (cursor !== undefined);
+}
+
+async function sweepOne(calls: Calls, { key, uploaded, customMetadata }: R2Found): Promise<void> {
+  if (uploaded.getTime() > Date.now() - DAY) return;
+  const upload = customMetadata?.[UPLOAD];
+  const call = { doing: "delete", key } as const;
+  // Ends it, should its process live after all: that put fails then, and leaves nothing.
+  if (upload) {
+    await calls.run(call, (bucket) => bucket.resumeMultipartUpload(key, upload).abort()).catch(() => {});
+  }
+  await calls.run(call, (bucket) => bucket.delete(key));
 }

@@ -1,6 +1,5 @@
 import { StoreError } from "../errors/store-error.ts";
-import { checkKey } from "./keys.ts";
-import { checkTime } from "./options.ts";
+import { checkKey, checkPart, checkTime } from "./checks.ts";
 import type { Calls } from "./r2-calls.ts";
 import {
   beginMultipart,
@@ -18,7 +17,6 @@ import {
 import { PART } from "./r2-parts.ts";
 import { isOf, putWhole, removeOwn } from "./r2-put.ts";
 import type { PutOptions, StoreUploads, UploadState } from "./store.ts";
-import { checkPart } from "./uploads.ts";
 
 interface State extends UploadState {
   /** Of the put, whose object is told from others' by it. */

@@ -2,14 +2,13 @@ import { ObjectExistsError } from "../errors/object-exists-error.ts";
 import { ObjectMissingError } from "../errors/object-missing-error.ts";
 import { StoreError } from "../errors/store-error.ts";
 import { type Body, consume } from "../streams/body.ts";
-import { checkKey, isSegment } from "./keys.ts";
-import { byteRange, checkRange, checkTime, pageLimit } from "./options.ts";
+import { byteRange, checkKey, checkRange, checkTime, isSegment, pageLimit } from "./checks.ts";
 import type { R2Binding, R2Found, R2FoundBody, R2ListOptions } from "./r2-bucket.ts";
 import { Calls, type Patience } from "./r2-calls.ts";
+import { sweep } from "./r2-multipart.ts";
 import { PART, Parts } from "./r2-parts.ts";
 import { putParts, putWhole, TIMESTAMP } from "./r2-put.ts";
 import { streamObject } from "./r2-read.ts";
-import { sweep } from "./r2-sweep.ts";
 import { R2Uploads } from "./r2-uploads.ts";
 import type {
   GetOptions,

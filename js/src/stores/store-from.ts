@@ -2,8 +2,7 @@ import { ObjectExistsError } from "../errors/object-exists-error.ts";
 import { ObjectMissingError } from "../errors/object-missing-error.ts";
 import { consume } from "../streams/body.ts";
 import { streamOf } from "../streams/streams.ts";
-import { checkKey } from "./keys.ts";
-import { byteRange, checkRange, checkTime, pageLimit } from "./options.ts";
+import { byteRange, checkKey, checkRange, checkTime, pageLimit } from "./checks.ts";
 import type { Store, StoredObject } from "./store.ts";
 
 /**
