@@ -20,7 +20,7 @@ pub(super) enum Staging {
     Nothing,
     Of(Owner),
     /// What nobody wants any more, and the store failed to forget.
-    Leftover,
+    Unwanted,
 }
 
 /// Which pages are staged.

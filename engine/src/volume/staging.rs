@@ -101,7 +101,7 @@ impl Volume {
     /// Forgets what is staged.
     pub(super) fn unstage(&mut self) -> Result<(), StoreError> {
         if self.staging != Staging::Nothing {
-            self.staging = Staging::Leftover;
+            self.staging = Staging::Unwanted;
             self.store.scratch(|scratch| scratch.unstage())?;
             self.staging = Staging::Nothing;
         }

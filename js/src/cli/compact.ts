@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { Database } from "../engine/database.ts";
+import type { LiveDatabase } from "../engine/database.ts";
 import type { FilePages } from "../engine/file-pages.node.ts";
 import { SqlError } from "../errors/index.ts";
 import { momentStream } from "../moments/moment-stream.ts";
@@ -51,7 +51,7 @@ export function addCompact(program: Command, signal: AbortSignal): void {
 }
 
 /** Where SQLite lacks something to put the rows in order anew, such as a collation, the pages are copied as they are. */
-function compactOrCopy(database: Database, file: FilePages["raw"]) {
+function compactOrCopy(database: LiveDatabase, file: FilePages["raw"]) {
   try {
     return { body: database.compact(), lacks: undefined };
   } catch (error) {

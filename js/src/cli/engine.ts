@@ -3,7 +3,7 @@ import { fstatSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { useEngine } from "../core/index.ts";
 import { compiled } from "../core/platform.node.ts";
-import { Database } from "../engine/database.ts";
+import { LiveDatabase } from "../engine/database.ts";
 import { type FilePages, filePages } from "../engine/file-pages.node.ts";
 import { newFilePages } from "../engine/new-file-pages.node.ts";
 import { TemporaryFile } from "../node/temporary-file.ts";
@@ -18,7 +18,7 @@ const CHUNK = 1 << 20;
 /** Writes `body` to a temporary file, and opens the database in it for reading while `use` runs; `file` is its pages. */
 export async function withDatabase<T>(
   body: ReadableStream<Uint8Array>,
-  use: (database: Database, file: FilePages["raw"]) => Promise<T> | T,
+  use: (database: LiveDatabase, file: FilePages["raw"]) => Promise<T> | T,
 ): Promise<T> {
   try {
     return await withTemporaryFiles(async (copy, scratch) => {
@@ -29,7 +29,7 @@ export async function withDatabase<T>(
       }
       const pages = filePages(copy.fd, "the copy", scratch.fd);
       try {
-        using database = await Database.open({ store: pages });
+        using database = await LiveDatabase.open({ store: pages });
         const result = await use(database, pages.raw);
         if (!pages.failure) return result;
       } catch (error) {
@@ -45,12 +45,12 @@ export async function withDatabase<T>(
 
 /** A new database, which `make` fills in one commit, as a stream of its file for `use`. */
 export async function withNewDatabase<T>(
-  make: (database: Database) => Promise<T>,
+  make: (database: LiveDatabase) => Promise<T>,
   use: (file: ReadableStream<Uint8Array>, size: number) => Promise<void>,
 ): Promise<T> {
   return withTemporaryFiles(async (file, scratch) => {
     // As the shell's: foreign keys are enforced when the SQL says so.
-    using database = await Database.open({ store: newFilePages(file.fd, scratch.fd), foreignKeys: false });
+    using database = await LiveDatabase.open({ store: newFilePages(file.fd, scratch.fd), foreignKeys: false });
     const made = await make(database);
     const { size } = fstatSync(file.fd);
     await use(streamOf(chunksOf(file, size)), size);

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { Database } from "../engine/database.ts";
+import type { LiveDatabase } from "../engine/database.ts";
 import { withNewDatabase } from "./engine.ts";
 import { openInput, plain } from "./input.ts";
 import { bytes, counted, print } from "./output.ts";
@@ -43,6 +43,6 @@ export function addImport(program: Command, signal: AbortSignal): void {
     });
 }
 
-function isEmpty(database: Database): boolean {
+function isEmpty(database: LiveDatabase): boolean {
   return database.states().length === 0;
 }

@@ -1,6 +1,6 @@
 // What becomes of a command that is asked to end: it stops at its next step, cleans up, and says by its exit code why.
 import { PagemarkError } from "../errors/index.ts";
-import { removeAllNow } from "../node/leftovers.ts";
+import { removeAllNow } from "../node/sweep.ts";
 import { isWriting } from "./standard-output.ts";
 
 /** Ctrl-C, `kill` and `timeout`, and the end of the terminal; 128 and the signal's number are what shells say, too. */

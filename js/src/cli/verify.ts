@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import type { Backups } from "../backups/backups.ts";
-import type { Database } from "../engine/database.ts";
+import type { LiveDatabase } from "../engine/database.ts";
 import type { Check } from "../engine/results.ts";
 import type { SqlValue } from "../engine/values.ts";
 import type { JobOptions } from "../streams/progress.ts";
@@ -104,7 +104,7 @@ function isRight({ check, differing = [] }: Restored): boolean {
 }
 
 /** What the pages belong to: a table, an index, or where SQLite cannot tell, their numbers. */
-export function placesOf(database: Database, pages: readonly number[]): string[] {
+export function placesOf(database: LiveDatabase, pages: readonly number[]): string[] {
   if (pages.length === 0) return [];
   const places = new Map<number, string>();
   try {

@@ -46,7 +46,7 @@ const CHUNK = 256 << 10;
  * db.restore({ at: before });
  * ```
  */
-export class Database implements PageSource, Disposable {
+export class LiveDatabase implements PageSource, Disposable {
   readonly name: string;
   readonly #core: EngineCore;
   readonly #options: OpenOptions;
@@ -61,8 +61,8 @@ export class Database implements PageSource, Disposable {
    *
    * @throws PagemarkError `ENGINE_IN_USE` when one of that name is open already, and what the store throws
    */
-  static async open(options: OpenOptions = {}): Promise<Database> {
-    return new Database(await engineCore(), options);
+  static async open(options: OpenOptions = {}): Promise<LiveDatabase> {
+    return new LiveDatabase(await engineCore(), options);
   }
 
   private constructor(core: EngineCore, options: OpenOptions) {

@@ -1,6 +1,6 @@
 export type { PageStore, Scratch } from "../core/index.ts";
 export { SqlError } from "../errors/index.ts";
-export { Database } from "./database.ts";
+export { LiveDatabase as Database } from "./database.ts";
 export { type DurableObjectStore, durableObjectStore } from "./durable-object-store.ts";
 export type { Bytes, Text } from "./input.ts";
 export type { OpenOptions } from "./options.ts";

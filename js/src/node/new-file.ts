@@ -1,7 +1,7 @@
 import { type FileHandle, open } from "node:fs/promises";
 import { systemCode } from "./errno.ts";
 import { writeFully } from "./fully.ts";
-import { isGone, removeTemporary, willRemove } from "./leftovers.ts";
+import { isGone, removeTemporary, willRemove } from "./sweep.ts";
 
 /** In bytes: so often the disk is set to work while more comes in, which leaves little for the end to wait for. */
 const FLUSH = 16 << 20;

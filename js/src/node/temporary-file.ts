@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { SourceError } from "../errors/source-error.ts";
 import { faultOf } from "./errno.ts";
 import { readFully, writeFully } from "./fully.ts";
-import { isGone, removeTemporary, sweepLeftovers, willRemove } from "./leftovers.ts";
+import { isGone, removeTemporary, sweepFolder, willRemove } from "./sweep.ts";
 import { isTag, processTag } from "./process-tag.ts";
 
 /** So begins the name of everything that Pagemark puts into the folder for temporary files. */
@@ -23,7 +23,7 @@ export class TemporaryFile {
   /** @throws SourceError `SOURCE_TEMP_FULL` and others */
   static async create(): Promise<TemporaryFile> {
     const folder = tmpdir();
-    swept ??= sweepLeftovers(folder, { tagOf });
+    swept ??= sweepFolder(folder, { tagOf });
     await swept;
     const path = join(folder, PREFIX + processTag());
     willRemove(path);

@@ -1,7 +1,7 @@
 import { chmod, chown, type FileHandle, rename } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { core, free, translateCoreError } from "../core/index.ts";
-import { sweepLeftovers } from "../node/leftovers.ts";
+import { sweepFolder } from "../node/sweep.ts";
 import { NewFile, syncFolder } from "../node/new-file.ts";
 import { isTag, processTag } from "../node/process-tag.ts";
 import { fileError } from "./file-errors.ts";
@@ -115,5 +115,5 @@ async function sweepBeside(target: string): Promise<void> {
     const tag = name.startsWith(".") ? name.slice(name.lastIndexOf(MARK) + MARK.length) : "";
     return isTag(tag) ? tag : undefined;
   };
-  await sweepLeftovers(dirname(target), { tagOf });
+  await sweepFolder(dirname(target), { tagOf });
 }

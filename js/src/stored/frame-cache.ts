@@ -11,7 +11,7 @@ export interface Range {
   next: Frame | undefined;
 }
 
-export interface Kept extends Range {
+export interface CachedRange extends Range {
   bytes: Uint8Array;
   /** How much of them was of use so far. */
   used: number;
@@ -21,12 +21,12 @@ export interface Kept extends Range {
 const MOST_RANGES = 1024;
 
 /** What was read, each range until others need its room more: those go first that were not used for longest. */
-export class KeptRanges {
+export class FrameCache {
   readonly #capacity: number;
   #size = 0;
   /** In the order in which they were last used. */
-  readonly #ranges = new Set<Kept>();
-  readonly #byFile = new Map<number, Kept[]>();
+  readonly #ranges = new Set<CachedRange>();
+  readonly #byFile = new Map<number, CachedRange[]>();
 
   /** Keeps `capacity` bytes at most. */
   constructor(capacity: number) {
@@ -34,7 +34,7 @@ export class KeptRanges {
   }
 
   /** The range that holds a frame. */
-  holding(frame: Frame): Kept | undefined {
+  holding(frame: Frame): CachedRange | undefined {
     const kept = this.#byFile.get(frame.file)?.find((kept) => holds(kept, frame));
     if (kept) {
       this.#ranges.delete(kept);
@@ -44,7 +44,7 @@ export class KeptRanges {
   }
 
   /** A range after which one may want a frame, having left out at most `gap` bytes of what was to be wanted. */
-  before(frame: Frame, gap: number): Kept | undefined {
+  before(frame: Frame, gap: number): CachedRange | undefined {
     return this.#byFile.get(frame.file)?.find((kept) => leadsTo(kept, frame, gap));
   }
 
@@ -54,8 +54,8 @@ export class KeptRanges {
   }
 
   /** Adds a range; gives those that had to make room. */
-  add(kept: Kept): Kept[] {
-    const dropped: Kept[] = [];
+  add(kept: CachedRange): CachedRange[] {
+    const dropped: CachedRange[] = [];
     this.#ranges.add(kept);
     this.#byFile.set(kept.file, [...(this.#byFile.get(kept.file) ?? []), kept]);
     this.#size += kept.bytes.length;
@@ -67,7 +67,7 @@ export class KeptRanges {
     return dropped;
   }
 
-  drop(kept: Kept): void {
+  drop(kept: CachedRange): void {
     if (!this.#ranges.delete(kept)) return;
     this.#size -= kept.bytes.length;
     const others = this.#byFile.get(kept.file)?.filter((other) => other !== kept) ?? [];

@@ -1,6 +1,6 @@
 import type { Store } from "../stores/store.ts";
 import { type ChainIndex, CONNECTIONS, type Frame, readRange } from "./chain-index.ts";
-import { holds, type Kept, KeptRanges, leadsTo, type Range } from "./frame-cache.ts";
+import { type CachedRange, FrameCache, holds, leadsTo, type Range } from "./frame-cache.ts";
 
 /** Bytes between two wanted frames that are read along with them: they cost less than a request of their own. */
 const LARGEST_GAP = 64 << 10;
@@ -23,7 +23,7 @@ const SCATTERED = 2;
 interface Request {
   range: Range;
   /** What it reads on from. */
-  after: Kept | undefined;
+  after: CachedRange | undefined;
   frames: Frame[];
 }
 
@@ -38,7 +38,7 @@ export class FrameReader {
   readonly #chain: ChainIndex;
   /** What a request asks for at most, by file, in bytes. */
   readonly #shares: number[];
-  readonly #kept = new KeptRanges(KEPT);
+  readonly #kept = new FrameCache(KEPT);
   /** How many requests for pages here and there there were, by file and MiB. */
   readonly #scattered = new Map<number, number[]>();
   /** From how many on the whole MiB is read, by file. */
@@ -63,7 +63,7 @@ export class FrameReader {
     use: (frame: Frame, page: Uint8Array) => void,
     signal?: AbortSignal,
   ): Promise<void> {
-    const unpack = (frame: Frame, kept: Kept) => {
+    const unpack = (frame: Frame, kept: CachedRange) => {
       const at = frame.offset - kept.start;
       kept.used += frame.length;
       use(frame, this.#chain.unpack(frame, kept.bytes.subarray(at, at + frame.length)));
@@ -92,7 +92,7 @@ export class FrameReader {
     }
   }
 
-  #keep(kept: Kept): void {
+  #keep(kept: CachedRange): void {
     for (const { file, aim, used, bytes } of this.#kept.add(kept)) {
       // Read for pages to come, of which few did while there was room for it.
       if (aim === this.#shares[file] && used < bytes.length / 4)

@@ -5,7 +5,7 @@ import { free } from "../core/free.ts";
 import { ObjectExistsError } from "../errors/object-exists-error.ts";
 import { StoreError } from "../errors/store-error.ts";
 import { systemCode } from "../node/errno.ts";
-import { sweepLeftovers } from "../node/leftovers.ts";
+import { sweepFolder } from "../node/sweep.ts";
 import { NewFile, syncFolder } from "../node/new-file.ts";
 import { processTag } from "../node/process-tag.ts";
 import { failed } from "./folder-errors.ts";
@@ -63,7 +63,7 @@ export async function putFile(
 /** Removes what processes that have ended left. The modification time of a file may be that of an old backup. */
 export async function sweep(folders: Folders): Promise<void> {
   const tagOf = (name: string) => (name.endsWith(ENDING) ? name.slice(0, -ENDING.length) : undefined);
-  await folders.within(TEMPORARY, (folder) => sweepLeftovers(folder, { tagOf, touched: "ctimeMs" }));
+  await folders.within(TEMPORARY, (folder) => sweepFolder(folder, { tagOf, touched: "ctimeMs" }));
   await folders.within(".", (root) => sweepClaims(join(root, CLAIMS)));
 }
 

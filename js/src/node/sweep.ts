@@ -47,7 +47,7 @@ export async function removeTemporary(path: string): Promise<void> {
   }
 }
 
-export interface Leftovers {
+export interface Swept {
   /** The part of a temporary file's name that names its process; nothing for another file. */
   tagOf(name: string): string | undefined;
   /** When a file was last touched, in milliseconds since 1970; missing for when it was last written. */
@@ -55,7 +55,7 @@ export interface Leftovers {
 }
 
 /** Removes what processes that have ended left in `folder`. What cannot be looked at or removed now stays. */
-export async function sweepLeftovers(folder: string, { tagOf, touched }: Leftovers): Promise<void> {
+export async function sweepFolder(folder: string, { tagOf, touched }: Swept): Promise<void> {
   try {
     for await (const { name } of await opendir(folder)) {
       const tag = tagOf(name);
