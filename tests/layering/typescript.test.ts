@@ -1,6 +1,9 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { read } from "./files.ts";
-import { importCircles, tsViolations } from "./typescript.ts";
+import { read, root } from "./files.ts";
+import { ENGINE_LAYERS, RUST_LAYERS } from "./rust.ts";
+import { importCircles, TS_LAYERS, tsViolations } from "./typescript.ts";
 
 const violations = (path: string, ...specifiers: string[]) =>
   tsViolations(new Map([[path, specifiers.map((from) => `import { a } from "${from}";`).join("\n")]]));
@@ -8,6 +11,18 @@ const violations = (path: string, ...specifiers: string[]) =>
 describe("layers of the TypeScript package", () => {
   test("every file in js/src keeps to the layers", () => {
     expect(tsViolations(read("js/src", ".ts"))).toEqual([]);
+  });
+
+  test("the picture in docs/architecture.md has every room", () => {
+    const page = readFileSync(join(root, "docs/architecture.md"), "utf8");
+    const [, picture = ""] = /```text\n([\s\S]*?)```/.exec(page) ?? [];
+    const [typescript = "", rust = ""] = picture.split("pkg:");
+    const lacks = (text: string, rooms: object) =>
+      Object.keys(rooms).filter((room) => !new RegExp(`\\b${room}\\b`).test(text));
+    expect(lacks(typescript, TS_LAYERS)).toEqual([]);
+    const { component: _, engine: __, ...core } = RUST_LAYERS;
+    const { tests: ___, ...engine } = ENGINE_LAYERS;
+    expect(lacks(rust, { ...core, ...engine })).toEqual([]);
   });
 
   test("lower layers are allowed, higher ones are not", () => {
