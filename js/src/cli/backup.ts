@@ -20,21 +20,21 @@ interface Options {
 export function addBackup(program: Command, signal: AbortSignal): void {
   program
     .command("backup")
-    .description("back a database up, while it is in use; incrementally where a backup is there already")
+    .description("back a database up while it is in use; after the first backup, only what changed")
     .argument("<file>", "the database, or - for standard input")
     .requiredOption("--to <store>", "where backups go: a folder")
     .option(
       "--name <name>",
-      "what the database is called there (default: the file's name without its ending)",
+      "the database's name in the store (default: the file's name without its ending)",
     )
-    .option("--full", "a full backup, even where an incremental one would do")
+    .option("--full", "make a full backup, even where an incremental one would do")
     .option(
       "--same-database",
-      "it is the one whose backups go by that name, though it looks like another; once is enough",
+      "this is the database whose backups have that name, though it looks like another one; needed once",
     )
-    .option("--pages <n>", "pages a step; -1 leaves it to pagemark", number)
-    .option("--max-rate <bytes>", "read no more than so many bytes a second, such as 5MB", rate)
-    .option("--hurry", "let no thread give way to other processes")
+    .option("--pages <n>", "pages to read in a step; -1 lets pagemark decide", number)
+    .option("--max-rate <bytes>", "read at most so many bytes a second, such as 5MB", rate)
+    .option("--hurry", "run all threads at normal priority: quicker on a busy machine, and in the way of others")
     .action(async (path: string, _options, command: Command) => {
       const {
         to,
@@ -49,7 +49,7 @@ export function addBackup(program: Command, signal: AbortSignal): void {
       if (path === STANDARD && name === nameOf(path))
         throw new PagemarkError(
           "USAGE",
-          "standard input has no name: say with --name what the database is called",
+          "standard input has no name: give the database one with --name",
         );
       const database = pagemark(openSource(path), { store: openStore(to), name });
       const backup = await withBar(`backing up ${name}`, json, (onProgress) =>
@@ -81,7 +81,7 @@ export function addBackup(program: Command, signal: AbortSignal): void {
       );
       if (pages !== undefined && mostPages !== undefined && pages > mostPages)
         note(
-          `--pages ${pages}: a step took ${mostPages} pages, which is the most of ${backup.pageSize} bytes each`,
+          `--pages ${pages}: steps took ${mostPages} pages, the most there may be of ${backup.pageSize} bytes each`,
         );
       for (const warning of backup.warnings) warn(warning);
       if (backup.warnings.length > 0) process.exitCode = EXIT.warnings;

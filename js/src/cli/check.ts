@@ -10,7 +10,7 @@ export function addCheck(program: Command, signal: AbortSignal): void {
   program
     .command("check")
     .description(
-      "look whether each table and index is whole and foreign keys refer to rows, on a copy of one moment of it",
+      "check that every table and index is whole and every foreign key refers to a row, on a copy of the database",
     )
     .argument("<file>", "the database file, or - for standard input")
     .action(async (path: string, _options, command: Command) => {
@@ -26,7 +26,7 @@ export function addCheck(program: Command, signal: AbortSignal): void {
     });
 }
 
-/** What a check found, for people. */
+/** A check's result, for people. */
 export function checkText({ ok, integrity, foreignKeys, objects, unchecked }: Check): string {
   const passed = unchecked.map((text) => `not checked: ${text}`);
   if (ok && passed.length === 0) return "the database is whole, and every foreign key refers to a row";
@@ -45,7 +45,7 @@ export function checkText({ ok, integrity, foreignKeys, objects, unchecked }: Ch
   return [table(["where", "what is wrong"], rows), ...passed, ...(rest ? [rest] : [])].join("\n");
 }
 
-/** What belongs to no table mostly follows from what is wrong with one. */
+/** Orders problems of no table last: they mostly follow from those of one. */
 function pagesLast([one]: string[], [other]: string[]): number {
   return Number(one === PAGES) - Number(other === PAGES);
 }
@@ -57,7 +57,7 @@ function placeOf(text: string, objects: CheckedObject[]): string {
   return found ? `${found.type} ${found.name}` : PAGES;
 }
 
-/** The same for programs. */
+/** A check's result, for programs. */
 export function checkJson({ ok, integrity, foreignKeys, objects, unchecked }: Check) {
   const problems = foreignKeys.map(({ table, rowid, parent }) => {
     return { table, rowid: rowid === undefined ? null : String(rowid), parent };
@@ -65,7 +65,7 @@ export function checkJson({ ok, integrity, foreignKeys, objects, unchecked }: Ch
   return { ok, integrity, foreign_keys: problems, unchecked, objects };
 }
 
-/** Damage fails a command; what could not be looked at is a warning. */
+/** The exit code: damage fails the command, what could not be checked is a warning. */
 export function checkExit({ ok, unchecked }: Check): number {
   if (!ok) return EXIT.failed;
   return unchecked.length > 0 ? EXIT.warnings : EXIT.done;

@@ -45,17 +45,17 @@ export function addCompact(program: Command, signal: AbortSignal): void {
       if (output === STANDARD) return;
       print(json, { file: output, size_before: before, size: after, is_copy: lacks !== undefined }, () => {
         if (lacks === undefined) return `wrote ${output} (${bytes(after)}, from ${bytes(before)})`;
-        return `wrote ${output} (${bytes(after)}) page by page, with its free space: SQLite cannot rebuild it here (${lacks})`;
+        return `wrote ${output} (${bytes(after)}) page by page, free space included: SQLite cannot rebuild it here (${lacks})`;
       });
     });
 }
 
-/** Where SQLite lacks something to put the rows in order anew, such as a collation, the pages are copied as they are. */
+/** The compacted database; its pages as they are where SQLite lacks what it needs to sort the rows, such as a collation. */
 function compactOrCopy(database: LiveDatabase, file: FilePages["raw"]) {
   try {
     return { body: database.compact(), lacks: undefined };
   } catch (error) {
-    // SQLITE_ERROR: what the schema names is not here. Damage, a full disk and such have codes of their own.
+    // SQLITE_ERROR: the schema names something that is not here. Damage and a full disk have codes of their own.
     if (!(error instanceof SqlError) || ((error.sqlite ?? 0) & 0xff) !== 1) throw error;
     const moment = { ...file, taken: "start", release: async () => {} } as const;
     return { body: momentStream(moment), lacks: error.message };

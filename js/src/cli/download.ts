@@ -20,7 +20,7 @@ export function addDownload(program: Command, signal: AbortSignal): void {
     .argument("<name>", "the database")
     .argument(
       "[backup]",
-      "its id or the first eight digits of it, a bookmark, a TXID or a time (default: the newest that no restore made)",
+      "its id or the id's first eight digits, a bookmark, a TXID or a time (default: the newest that no restore made)",
     )
     .requiredOption("--from <store>", "where its backups are: a folder")
     .option(

@@ -1,4 +1,4 @@
-// SQLite for the commands that need it: on a copy of the database's pages, read as they are needed.
+// SQLite for the commands that need it, on a temporary copy of the database.
 import { fstatSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { useEngine } from "../core/index.ts";
@@ -12,7 +12,7 @@ import { streamOf } from "../streams/streams.ts";
 
 useEngine(async () => compiled("engine"));
 
-/** What a file is read in, in bytes. */
+/** Bytes of a file that are read at once. */
 const CHUNK = 1 << 20;
 
 /** Writes `body` to a temporary file, and opens the database in it for reading while `use` runs; `file` is its pages. */
@@ -43,13 +43,13 @@ export async function withDatabase<T>(
   }
 }
 
-/** A new database, which `make` fills in one commit, as a stream of its file for `use`. */
+/** Hands the file of a new database, which `make` fills in one commit, to `use` as a stream. */
 export async function withNewDatabase<T>(
   make: (database: LiveDatabase) => Promise<T>,
   use: (file: ReadableStream<Uint8Array>, size: number) => Promise<void>,
 ): Promise<T> {
   return withTemporaryFiles(async (file, scratch) => {
-    // As the shell's: foreign keys are enforced when the SQL says so.
+    // As in the sqlite3 shell, foreign keys are enforced only when the SQL says so.
     using database = await LiveDatabase.open({ store: newFilePages(file.fd, scratch.fd), foreignKeys: false });
     const made = await make(database);
     const { size } = fstatSync(file.fd);
@@ -65,7 +65,7 @@ async function withTemporaryFiles<T>(use: (one: TemporaryFile, other: TemporaryF
     try {
       return await use(one, other);
     } catch (error) {
-      // What the system refuses about files without a name.
+      // These files have no name of their own to tell the user.
       throw fileError(error, tmpdir());
     } finally {
       await other.close();

@@ -15,8 +15,8 @@ interface Options {
 export function addImport(program: Command, signal: AbortSignal): void {
   program
     .command("import")
-    .description("make a database file of SQL: what .dump prints, D1's exports, dumps of Pagemark, scripts")
-    .argument("<file>", "the SQL, or - for standard input; compressed with gzip or not")
+    .description("make a database file from SQL: .dump's output, D1's exports, Pagemark's dumps, scripts")
+    .argument("<file>", "the SQL, plain or gzipped, or - for standard input")
     .requiredOption("-o, --output <file>", "the database file, or - for standard output")
     .option("--force", "replace the file if it exists")
     .action(async (path: string, _options, command: Command) => {
@@ -27,7 +27,7 @@ export function addImport(program: Command, signal: AbortSignal): void {
       const { statements } = await withNewDatabase(
         async (database) => {
           const imported = await database.import(sql, { signal });
-          // SQL that makes nothing makes a database of nothing, which is more than a file of nothing.
+          // SQL that makes no table still makes a database: an empty file would be none.
           if (isEmpty(database)) database.exec("PRAGMA user_version = 0");
           return imported;
         },

@@ -1,26 +1,26 @@
-// What commands read from start to end: files, and standard input for "-".
+// Files that commands read from start to end, and standard input for "-".
 import { createReadStream } from "node:fs";
 import { pipeline, Readable } from "node:stream";
 import { DamageError, PagemarkError } from "../errors/index.ts";
 import { fileError } from "../sources/file-errors.ts";
 import { STANDARD } from "./standard-output.ts";
 
-/** The bytes of a file, or of standard input. Errors are typed, and name it. */
+/** Streams a file, or standard input. Errors are typed and name the file. */
 export function openInput(path: string): ReadableStream<Uint8Array> {
   const input = path === STANDARD ? process.stdin : createReadStream(path);
   return streamOf(input, (error) => fileError(error, shown(path)));
 }
 
-/** A database in standard input; a person at a terminal has none to type. */
+/** Streams a database from standard input, unless that is a terminal. */
 export function openStandardInput(): ReadableStream<Uint8Array> {
   if (!process.stdin.isTTY) return openInput(STANDARD);
   throw new PagemarkError(
     "USAGE",
-    "- is standard input, and that is a terminal: give a file, or redirect the input",
+    "- means standard input, which is a terminal here: give a file, or redirect the input",
   );
 }
 
-/** The stream, decompressed if it begins as gzip does. `path` names it in errors. */
+/** Decompresses a stream that begins as gzip does; others pass through. `path` names the stream in errors. */
 export async function plain(
   stream: ReadableStream<Uint8Array>,
   path: string,
@@ -37,14 +37,14 @@ export async function plain(
   if (first[0] !== 0x1f || first[1] !== 0x8b) return streamOf(whole, (error) => error);
   const { createGunzip } = await import("node:zlib");
   const unzip = createGunzip();
-  // What goes wrong is found at its end.
+  // Errors come out at the end of `unzip`.
   pipeline(whole, unzip, () => {});
-  // Also when nobody reads yet; whoever does hears of it.
+  // An error before anybody reads must not end the process; the reader gets it later.
   unzip.on("error", () => {});
   return streamOf(unzip, (error) => {
     // Errors of the input itself pass through.
     if (!(error as NodeJS.ErrnoException).code?.startsWith("Z_")) return error;
-    const message = `${shown(path)}: is gzip that is damaged or ends too early; get a whole copy of it`;
+    const message = `${shown(path)}: the gzip data is damaged or ends too early; get a complete copy of the file`;
     return new DamageError("GZIP_DAMAGED", message, { name: path }, { cause: error });
   });
 }
@@ -58,7 +58,7 @@ function shown(path: string): string {
   return path === STANDARD ? "standard input" : path;
 }
 
-/** Not `Readable.toWeb`, whose streams throw beside everything when they are canceled while more comes. */
+/** Makes a web stream. `Readable.toWeb` is no help: its streams throw into the void when they are canceled while data comes. */
 function streamOf(input: Readable, map: (error: unknown) => unknown): ReadableStream<Uint8Array> {
   const chunks = input[Symbol.asyncIterator]();
   return new ReadableStream<Uint8Array>(

@@ -1,29 +1,29 @@
-// What becomes of a command that is asked to end: it stops at its next step, cleans up, and says by its exit code why.
+// Ending a command by a signal: it stops at its next step, cleans up, and its exit code says why.
 import { PagemarkError } from "../errors/index.ts";
 import { removeAllNow } from "../node/sweep.ts";
 import { isWriting } from "./standard-output.ts";
 
-/** Ctrl-C, `kill` and `timeout`, and the end of the terminal; 128 and the signal's number are what shells say, too. */
+/** Exit codes for Ctrl-C, `kill` or `timeout`, and the end of the terminal: as in shells, 128 and the signal's number. */
 const EXIT_CODES = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 type Signal = keyof typeof EXIT_CODES;
 const SIGNALS = Object.keys(EXIT_CODES) as Signal[];
 
-/** How long a command may take to stop, in milliseconds: a network file system may never answer. */
+/** How long a command may take to stop, in milliseconds; a network file system may never answer. */
 const PATIENCE_MS = 10_000;
 
 const stopping = new AbortController();
 let received: Signal | undefined;
 
-/** Aborted once the command is asked to end. */
+/** Aborts when a signal asks the command to end. */
 export const interrupt: AbortSignal = stopping.signal;
 
-/** To call once, at the start. */
+/** Listens to the signals. Call it once, at the start. */
 export function heedSignals(): void {
   for (const signal of SIGNALS) process.on(signal, heed);
 }
 
 function heed(signal: Signal): void {
-  // Whoever asks again will not wait.
+  // A second signal means: now.
   if (received !== undefined) leave(signal);
   received = signal;
   stopping.abort(new PagemarkError("CANCELED", "canceled; nothing half-done is left"));
@@ -31,8 +31,8 @@ function heed(signal: Signal): void {
 }
 
 /**
- * Runs `work`, which keeps everything else waiting: no signal would be heard, so each ends the process at once, as is its
- * way. Only while there is nothing to clean up.
+ * Runs `work`, which blocks the event loop. No handler would run meanwhile, so a signal ends the process at once, as it
+ * does by default. Use it only while there is nothing to clean up.
  */
 export function blocking<T>(work: () => T): T {
   for (const signal of SIGNALS) process.off(signal, heed);
@@ -43,14 +43,14 @@ export function blocking<T>(work: () => T): T {
   }
 }
 
-/** Ends the process, if it was asked to; to call when the command has stopped. */
+/** Ends the process if a signal came. Call it when the command has stopped. */
 export function leaveIfAsked(): void {
   if (received === undefined) return;
   if (isWriting()) leave(received);
   process.exit(EXIT_CODES[received]);
 }
 
-/** At once: to exit in the usual way would wait for reads and writes that may never end. */
+/** Ends the process at once: an ordinary exit waits for reads and writes that may never end. */
 function leave(signal: Signal): void {
   removeAllNow();
   for (const each of SIGNALS) process.off(each, heed);

@@ -18,7 +18,7 @@ export function addList(program: Command, signal: AbortSignal): void {
     .description("list a database's backups, newest first; without a name, the databases of a store")
     .argument("[name]", "the database")
     .requiredOption("--from <store>", "where the backups are: a folder")
-    .option("--utc", "times in UTC, and not in this machine's zone")
+    .option("--utc", "show times in UTC instead of this machine's zone")
     .action(async (name: string | undefined, _options, command: Command) => {
       const options = command.optsWithGlobals<Options>();
       if (name === undefined) return listDatabases(options, signal);
@@ -64,9 +64,9 @@ function backupTable(backups: Backup[], utc?: boolean): string {
     ]),
   ];
   if (backups.some(({ safety }) => safety))
-    lines.push(layOutText("safety: made by a restore, of what it then replaced"));
+    lines.push(layOutText("safety: made by a restore, of the database that it replaced"));
   const free = backups.find(({ state }) => state === "done")?.freePages ?? 0;
-  // A column of its own would not fit into 80.
+  // A further column would not fit into 80 characters.
   if (free > 0) lines.push(layOutText(`free: ${counted(free)} pages of the newest hold nothing`));
   return lines.join("\n");
 }

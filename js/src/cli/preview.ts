@@ -2,7 +2,7 @@ import type { Preview, RowChanges, TableChange } from "../backups/preview.ts";
 import { backupJson, counted, describeBackup, table } from "./output.ts";
 import { layOutText } from "./table.ts";
 
-/** What a restore would do, for people. */
+/** A preview of a restore, for people. */
 export function previewText(
   output: string,
   { backup, compared, tables, unreadable }: Preview,
@@ -16,12 +16,12 @@ export function previewText(
       : table(["table", "rows now", "then", "change"], rows, ["left", "right", "right", "left"]),
   ];
   if (unreadable !== undefined)
-    lines.push(layOutText(`what is there now cannot be read, and is replaced whole: ${unreadable}`));
-  if (!compared) lines.push("the contents were not compared: that takes too long for its size");
+    lines.push(layOutText(`the existing file cannot be read and would be replaced as a whole: ${unreadable}`));
+  if (!compared) lines.push("the contents were not compared: the database is too large for that");
   return lines.join("\n");
 }
 
-/** The same for programs. */
+/** A preview of a restore, for programs. */
 export function previewJson(output: string, { backup, compared, tables, unreadable }: Preview) {
   return {
     file: output,
@@ -44,7 +44,7 @@ function effect({ change, rows, redefined }: TableChange): string {
   if (change === "vanish") return "vanishes";
   if (change === "come") return "comes back";
   if (change === "unchanged") return "unchanged";
-  const what = [...(rows ? rowsText(rows) : []), ...(redefined ? ["defined otherwise"] : [])];
+  const what = [...(rows ? rowsText(rows) : []), ...(redefined ? ["defined differently"] : [])];
   return what.length === 0 ? "changed" : `changed: ${what.join(", ")}`;
 }
 

@@ -21,7 +21,7 @@ interface Options {
 export function addRestore(program: Command, signal: AbortSignal): void {
   program
     .command("restore")
-    .description("restore a database to a file; an existing one is backed up first and replaced at once")
+    .description("restore a database to a file; an existing file is backed up first, then replaced in one step")
     .argument("<name>", "the database")
     .requiredOption("--from <store>", "where its backups are: a folder")
     .option(
@@ -30,8 +30,8 @@ export function addRestore(program: Command, signal: AbortSignal): void {
     )
     .option("-o, --output <file>", "the file, or - for standard output (default: <name>.db)")
     .option("--force", "replace the file if it exists")
-    .option("--no-safety", "do not back the existing file up first")
-    .option("--dry-run", "only say which tables would come back, change and vanish")
+    .option("--no-safety", "do not back up the existing file first")
+    .option("--dry-run", "change nothing; say which tables would come back, change and vanish")
     .action(async (name: string, _options, command: Command) => {
       const options = command.optsWithGlobals<Options>();
       const output = options.output ?? `${await fileName(name)}.db`;
@@ -69,13 +69,13 @@ async function restore(name: string, output: string, options: Options, signal: A
       `restored ${output}${backup ? ` to ${describeBackup(backup, at)}` : ""}`,
       ...(tables.length > 0 || warnings.length === 0 ? [tablesTable(tables)] : []),
       ...notes,
-      ...(undo ? [`the database before is bookmark ${undo}; restore --at it to undo this`] : []),
+      ...(undo ? [`to undo this, restore --at ${undo}`] : []),
     ].join("\n"),
   );
   warnAll(warnings);
 }
 
-/** What a restore would do to the tables of an existing file. */
+/** Prints what a restore would do to the tables of an existing file. */
 async function dryRun(name: string, output: string, options: Options, signal: AbortSignal): Promise<void> {
   const { from, at = "", json = false } = options;
   const database = pagemark(openSource(output), { store: openStore(from), name });

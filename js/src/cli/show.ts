@@ -18,10 +18,10 @@ export function addShow(program: Command, signal: AbortSignal): void {
     .argument("<name>", "the database")
     .argument(
       "[backup]",
-      "its id or the first eight digits of it, a bookmark, a TXID or a time (default: the newest that no restore made)",
+      "its id or the id's first eight digits, a bookmark, a TXID or a time (default: the newest that no restore made)",
     )
     .requiredOption("--from <store>", "where its backups are: a folder")
-    .option("--utc", "times in UTC, and not in this machine's zone")
+    .option("--utc", "show times in UTC instead of this machine's zone")
     .action(async (name: string, at: string | undefined, _options, command: Command) => {
       const { from, utc, json = false } = command.optsWithGlobals<Options>();
       const { backup, chain, tables } = await withBackups(name, from, async () =>

@@ -5,30 +5,30 @@ import { systemCode } from "../node/errno.ts";
 import { writeFully } from "../node/fully.ts";
 import { fileError } from "../sources/file-errors.ts";
 
-/** As a path: standard output, or standard input. */
+/** The path that means standard output, or standard input. */
 export const STANDARD = "-";
 
 const FD = 1;
-/** Between two attempts to write to a pipe that is full and whose other end does not want us to wait, in milliseconds. */
+/** Between two attempts to write to a full pipe that does not block, in milliseconds. */
 const PAUSE_MS = 5;
 
 let writing = false;
 
-/** Whether a write waits for the reader of a pipe, who may never read. */
+/** Whether a write waits for the reader of a pipe, which may never read. */
 export function isWriting(): boolean {
   return writing;
 }
 
-/** Refuses to write what no person can read to a terminal. */
+/** Refuses to write what people cannot read to a terminal. */
 export function refuseTerminal(what: string): void {
   if (!process.stdout.isTTY) return;
   throw new PagemarkError(
     "USAGE",
-    `${what} is nothing for a terminal: give -o a file, or redirect the output`,
+    `${what} cannot be shown on a terminal: give -o a file, or redirect the output`,
   );
 }
 
-/** Each chunk has been written when the next is asked for. Returns how many bytes. */
+/** Writes all of `body`; each chunk is written before the next is asked for. Returns how many bytes there were. */
 export async function writeToStandardOutput(
   body: AsyncIterable<Uint8Array>,
   signal: AbortSignal,
@@ -49,7 +49,7 @@ export async function writeToStandardOutput(
 async function writeChunk(chunk: Uint8Array): Promise<void> {
   writing = true;
   try {
-    // Not `process.stdout`: it stops everything until a pipe is read, and takes for written what a full disk took half of.
+    // Not `process.stdout`: it blocks until a pipe is read, and takes what a full disk took half of for written.
     await writeWhole(chunk);
   } catch (error) {
     outputFailed(error);
@@ -71,9 +71,9 @@ async function writeWhole(chunk: Uint8Array): Promise<void> {
   }
 }
 
-/** Writes all of `text`, or fails: `process.stdout` passes over what a disk that has become full did not take. */
+/** Writes all of `text`, or fails; `process.stdout` would not notice that the disk is full. */
 export function writeText(text: string): void {
-  // On Windows it knows how a terminal writes letters.
+  // On Windows it knows the terminal's encoding.
   if (process.stdout.isTTY) {
     process.stdout.write(text);
     return;
@@ -96,7 +96,7 @@ function writeSome(bytes: Uint8Array, at: number): number {
   }
 }
 
-/** A reader who leaves (`| head`) has what it wants. */
+/** Ends the process when the reader has left (`| head`): it has what it wants. */
 export function outputFailed(error: unknown): never {
   if (systemCode(error) === "EPIPE") process.exit(0);
   throw fileError(error, "standard output", "write");

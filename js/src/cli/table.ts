@@ -1,20 +1,20 @@
-// Rows for people: as wide as the terminal at most, whatever script their texts are in.
+// Tables for people: at most as wide as the terminal, whatever script their texts are in.
 import { createRequire } from "node:module";
 
 export type Align = "left" | "right";
 
 const GAP = "  ";
-/** A column is not made narrower than its longest word, up to this; then each row becomes a block of lines. */
+/** A column does not become narrower than its longest word, up to this. If that is too wide, each row becomes a block of lines. */
 const LONGEST_WORD = 16;
 const NARROWEST = 8;
 
-/** As many columns as the terminal has; where there is none, as COLUMNS says, or 80. */
+/** Columns of the terminal; without one, as COLUMNS says, or 80. */
 export function terminalWidth(): number {
   const { columns = Number(process.env.COLUMNS) } = process.stdout;
   return columns > 0 ? columns : 80;
 }
 
-/** Rows under a head, right-aligned where `align` says so. Every text is printable; what is too long is wrapped. */
+/** Lays rows out under a head, right-aligned where `align` says so. Texts must be printable; long ones are wrapped. */
 export function layOut(
   head: string[],
   rows: string[][],
@@ -29,19 +29,19 @@ export function layOut(
   return [head, ...rows].map((row) => line(row, widths, align)).join("\n");
 }
 
-/** Names and what they are, a line each; what is too long is wrapped. */
+/** Lays out names and their values, a line each; long ones are wrapped. */
 export function layOutFacts(facts: [name: string, value: string][], width = terminalWidth()): string {
   const names = Math.max(...facts.map(([name]) => widthOf(name)));
   const room = Math.max(NARROWEST, width - names - GAP.length);
   return facts.map((fact) => line(fact, [names, room], [])).join("\n");
 }
 
-/** Text as wide as the terminal at most. */
+/** Wraps text to the terminal's width. */
 export function layOutText(text: string, width = terminalWidth()): string {
   return wrap(text, width).join("\n");
 }
 
-/** Takes from the widest columns of texts until all of them fit; whether they do. */
+/** Narrows the widest columns of text until all columns fit. Returns whether they do. */
 function shrink(widths: number[], least: number[], align: Align[], width: number): boolean {
   let over = widths.reduce((sum, each) => sum + each, (widths.length - 1) * GAP.length) - width;
   for (; over > 0; over--) {
@@ -75,13 +75,13 @@ function line(row: string[], widths: number[], align: Align[]): string {
   return lines.join("\n");
 }
 
-/** Where there is no room for columns. */
+/** Lays rows out as blocks of lines, where there is no room for columns. */
 function blocks(head: string[], rows: string[][], width: number): string {
   const facts = (row: string[]) => head.map((name, at): [string, string] => [name, row[at] ?? ""]);
   return rows.map((row) => layOutFacts(facts(row), width)).join("\n\n");
 }
 
-/** The text in lines of `width` columns: cut at spaces where there are any. */
+/** Cuts text into lines of `width` columns, at spaces where there are any. */
 function wrap(text: string, width: number): string[] {
   return text.split("\n").flatMap((line) => wrapLine(line, width));
 }
@@ -107,13 +107,13 @@ function wrapLine(text: string, width: number): string[] {
 
 let graphemes: Intl.Segmenter | undefined;
 
-/** What a reader takes for single letters. */
+/** Splits a word into what a reader takes for single letters. */
 function letters(word: string): Iterable<{ segment: string }> {
   graphemes ??= new Intl.Segmenter("en", { granularity: "grapheme" });
   return graphemes.segment(word);
 }
 
-/** In columns of a terminal. */
+/** Width in columns of a terminal. */
 function widthOf(text: string): number {
   return /^[ -~]*$/.test(text) ? text.length : wideWidth(text);
 }

@@ -12,19 +12,19 @@ import { refuseTerminal, STANDARD, writeToStandardOutput } from "./standard-outp
 export interface TargetOptions {
   force: boolean;
   json: boolean;
-  /** Files that are read meanwhile. */
+  /** Files that the command reads. */
   reads?: string[];
-  /** The store that is read meanwhile. */
+  /** The store that the command reads. */
   from?: string | undefined;
-  /** What is written, where no person can read it. */
+  /** Names what is written, when people cannot read it. */
   binary?: string;
 }
 
-/** Refuses, before anything is done, a target that is there, is no file, or is part of what is read. */
+/** Refuses, before anything is done, a target that exists, is no file, or is part of what is read. */
 export async function checkTarget(path: string, options: TargetOptions): Promise<void> {
   const { force, json, reads = [], from, binary } = options;
   if (path === STANDARD) return checkStandardOutput(json, binary);
-  if (path === "") throw new PagemarkError("USAGE", "-o is empty: give it a file, or - for standard output");
+  if (path === "") throw new PagemarkError("USAGE", "-o is empty: give a file, or - for standard output");
   for (const read of reads) {
     if (await isPartOf(path, read)) throw isSource(path, `the command reads ${read}`);
   }
@@ -41,13 +41,13 @@ export async function checkTarget(path: string, options: TargetOptions): Promise
 export function checkStandardOutput(json: boolean, binary: string | undefined): void {
   if (json) {
     const message =
-      "--json prints what was done, where the output itself goes: give -o a file, or leave --json out";
+      "--json and the output itself would both go to standard output: give -o a file, or leave --json out";
     throw new PagemarkError("USAGE", message);
   }
   if (binary !== undefined) refuseTerminal(binary);
 }
 
-/** Writes a file whole, or not at all; {@link checkTarget} comes first. Returns how many bytes. */
+/** Writes a file completely or not at all. Call {@link checkTarget} before. Returns how many bytes there were. */
 export function writeTarget(
   path: string,
   body: ReadableStream<Uint8Array> | AsyncGenerator<Uint8Array, void, void>,
@@ -59,7 +59,7 @@ export function writeTarget(
   return replaceFile(path, body, { signal, ownsChunks, isDatabase });
 }
 
-/** Whether two paths lead to one file, or the first to what belongs to the database at the second. */
+/** Whether two paths lead to one file, or the first leads to a file beside the database at the second. */
 async function isPartOf(path: string, read: string): Promise<boolean> {
   if (read === STANDARD) return false;
   const target = await identify(path);
@@ -75,7 +75,7 @@ async function identify(path: string): Promise<string | undefined> {
   return found && `${found.dev}:${found.ino}`;
 }
 
-/** Whether a path is below a database's folder in a store; other files may lie beside those. */
+/** Whether a path is inside a database's folder in a store. Other files may lie beside those folders. */
 async function isObject(target: string, store: string): Promise<boolean> {
   const root = await realpath(store).catch(() => undefined);
   const [folder = "", ...rest] = root === undefined ? [] : relative(root, target).split(sep);
@@ -84,7 +84,7 @@ async function isObject(target: string, store: string): Promise<boolean> {
 }
 
 function isSource(path: string, why: string): PagemarkError {
-  const message = `${path}: would be replaced, but ${why}; give another -o; nothing was changed`;
+  const message = `${path}: must not be replaced, because ${why}; give another -o; nothing was changed`;
   return new PagemarkError("TARGET_IS_SOURCE", message, { name: path });
 }
 
@@ -95,7 +95,7 @@ export function exists(path: string): Promise<boolean> {
   );
 }
 
-/** The tables of a file that was put in place, and what kept them from being counted: that undoes nothing of it. */
+/** The tables of a file that was put in place. What keeps them from being read is a warning: the file stays. */
 export async function inspect(
   path: string,
   heads: PageHeads,
@@ -109,9 +109,9 @@ export async function inspect(
   }
 }
 
-/** The tables of a database file, with their rows. What passed by in `heads` is not read again. */
+/** The tables of a database file, with their rows. Pages whose heads passed through `heads` are not read again. */
 async function tablesOf(path: string, heads: PageHeads): Promise<Table[]> {
-  /** Leaves lie side by side mostly, so one read serves many; what is above them does not. */
+  /** In bytes. Leaves mostly lie side by side, so one read serves many of them. */
   const WINDOW = 16 << 10;
   const moment = await openSource(path).pin();
   const perWindow = Math.max(1, Math.floor(WINDOW / moment.pageSize));
@@ -133,7 +133,7 @@ async function tablesOf(path: string, heads: PageHeads): Promise<Table[]> {
   }
 }
 
-/** What else is to be said of a database that was written, a line each; `note` says where it came from. */
+/** Further notes on a database that was written, a line each; `note` says where it came from. */
 export async function notesOn(path: string, note: string | undefined): Promise<string[]> {
   const handle = await open(path);
   try {

@@ -1,7 +1,7 @@
 // Numbers, rates and times as people type and read them: times in the zone of this machine, which is always said.
 import { InvalidArgumentError } from "commander";
 
-/** As sizes are printed: MB for 1,000,000 bytes, MiB for 1,048,576. */
+/** Units as sizes are printed: MB for 1,000,000 bytes, MiB for 1,048,576. */
 const UNITS: Readonly<Record<string, number>> = {
   "": 1,
   b: 1,
@@ -22,7 +22,7 @@ export function number(text: string): number {
   return value;
 }
 
-/** Bytes a second: `5000000`, `5MB`, `4.5 MiB/s`. */
+/** Reads bytes a second: `5000000`, `5MB`, `4.5 MiB/s`. */
 export function rate(text: string): number {
   const [, count = "", unit = ""] = /^\s*(\d+(?:\.\d+)?|\.\d+)\s*([a-z]*)(?:\/s|ps)?\s*$/i.exec(text) ?? [];
   const bytes = Number(count) * (UNITS[unit.toLowerCase().replace(/ps$/, "")] ?? Number.NaN);
@@ -35,7 +35,7 @@ const WITHOUT_ZONE = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)
 /** The same with the name of a zone, such as Europe/Berlin, behind it. */
 const NAMED_ZONE = /^(.*\d) ?\[?([A-Za-z]+(?:\/[A-Za-z_+-]+)+)\]?$/;
 
-/** What `--at` or `show` was given, for the library, to which a time without a zone is one of UTC. */
+/** Translates an `--at` for the library, which takes a time without a zone for UTC: to a user it is of this machine's zone. */
 export function momentText(text: string): string {
   const trimmed = text.trim();
   const [, before = "", zone] = NAMED_ZONE.exec(trimmed) ?? [];
@@ -47,12 +47,12 @@ export function momentText(text: string): string {
   return Number.isNaN(local.getTime()) ? trimmed : local.toISOString();
 }
 
-/** Whether that is a time or an age: many moments may fit, and the newest before it is taken. */
+/** Whether an `--at` is a time or an age, for which the newest backup before is taken. */
 export function isTime(at: string): boolean {
   return /^-\d+[smhd]$|^\d{10}$|^\d{13}$|^\d{4}-\d\d-\d\d($|[Tt ])/.test(at);
 }
 
-/** 2026-11-20 11:00:00 +01:00, or with `utc` 2026-11-20 10:00:00 UTC. */
+/** Writes a time: 2026-11-20 11:00:00 +01:00, or with `utc` 2026-11-20 10:00:00 UTC. */
 export function timeText(time: string | number | Date, utc = false): string {
   const date = new Date(time);
   const minutes = utc ? 0 : -date.getTimezoneOffset();
@@ -60,7 +60,7 @@ export function timeText(time: string | number | Date, utc = false): string {
   return `${shifted.slice(0, 10)} ${shifted.slice(11, 19)} ${offsetText(minutes)}`;
 }
 
-/** A time or an age as it was typed, the zone said where it was not. */
+/** Repeats a time or an age as it was typed, with the zone where it was left out. */
 export function spokenTime(at: string): string {
   const text = momentText(at);
   return text === at.trim() ? text : `${at.trim()} (${timeText(text)})`;
@@ -72,7 +72,7 @@ function offsetText(minutes: number): string {
   return `${minutes < 0 ? "-" : "+"}${two(minutes / 60)}:${two(minutes % 60)}`;
 }
 
-/** A time in a zone of that name as one of UTC; nothing where there is no such zone. */
+/** Translates a time in a named zone to UTC; `undefined` when there is no such zone. */
 function inZone(text: string, zone: string): string | undefined {
   const [, date, time = "00:00"] = WITHOUT_ZONE.exec(text) ?? [];
   const asUtc = Date.parse(`${date}T${time}Z`);

@@ -23,16 +23,16 @@ export function addVerify(program: Command, signal: AbortSignal): void {
   program
     .command("verify")
     .description(
-      "read every stored object against its digest, and put the newest backup together as a restore would",
+      "read every stored object and compare it with its digest; assemble the newest backup as a restore would",
     )
     .argument("<name>", "the database")
     .requiredOption("--from <store>", "where its backups are: a folder")
-    .option("--at <moment>", "verify one backup alone: its id, a bookmark, a TXID or a time")
+    .option("--at <moment>", "verify one backup only: its id, a bookmark, a TXID or a time")
     .option(
       "--restore",
-      "put the backup into SQLite as well, and check it there: pages, indexes, foreign keys, and every table's fingerprints",
+      "also open the backup in SQLite and check it there: pages, indexes, foreign keys, and every table's fingerprints",
     )
-    .option("--query <sql...>", "run queries of your own on it, and print their rows; implies --restore")
+    .option("--query <sql...>", "run queries on it and print their rows; implies --restore")
     .action(async (name: string, _options, command: Command) => {
       const { from, restore, query = [], json = false, ...options } = command.optsWithGlobals<Options>();
       const at = options.at && momentText(options.at);
@@ -71,13 +71,13 @@ export function addVerify(program: Command, signal: AbortSignal): void {
 
 interface Restored {
   check: Check;
-  /** The tables and indexes in which a page's fingerprint is not the one recorded at the backup; missing where none was. */
+  /** Tables and indexes with a page whose fingerprint is not the recorded one; missing when none was recorded. */
   differing?: string[];
   /** The rows of each query. */
   answers: { sql: string; columns: string[]; rows: SqlValue[][] }[];
 }
 
-/** An untested backup is a hope: what SQLite says of it. */
+/** Restores a backup into SQLite, checks it there and runs the queries: an untested backup is a hope. */
 async function tryRestore(
   backups: Backups,
   at: string | undefined,
@@ -103,7 +103,7 @@ function isRight({ check, differing = [] }: Restored): boolean {
   return check.ok && differing.length === 0;
 }
 
-/** What the pages belong to: a table, an index, or where SQLite cannot tell, their numbers. */
+/** Names of the tables and indexes that pages belong to; the page's number where SQLite cannot tell. */
 export function placesOf(database: LiveDatabase, pages: readonly number[]): string[] {
   if (pages.length === 0) return [];
   const places = new Map<number, string>();
@@ -131,7 +131,7 @@ function asText({ check, differing, answers }: Restored): string {
     differing &&
     (differing.length === 0
       ? "every table has the fingerprints that were recorded when it was backed up"
-      : `not as they were backed up: ${differing.join(", ")}`);
+      : `these differ from what was backed up: ${differing.join(", ")}`);
   return [`restored: ${checkText(check)}`, ...(fingerprints ? [fingerprints] : []), ...tables].join("\n");
 }
 

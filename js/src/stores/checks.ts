@@ -1,4 +1,4 @@
-// What every store refuses, and what it takes instead of what was left out.
+// Checks that every store makes before it does anything.
 import { StoreError } from "../errors/store-error.ts";
 import type { GetOptions, ListOptions, PutOptions } from "./store.ts";
 
@@ -6,14 +6,14 @@ import type { GetOptions, ListOptions, PutOptions } from "./store.ts";
 const MOST_BYTES = 1024;
 const SEGMENT = /^[A-Za-z0-9._%-]+$/;
 
-/** Not to be used as a segment. `.pagemark`, in any case, is where a folder keeps what is not an object. */
+/** Names that no segment may have. A folder keeps what is no object in `.pagemark`, in upper or lower case. */
 const RESERVED = new Set([".", "..", ".pagemark"]);
 
 /** In a page of a list. */
 const MOST_OBJECTS = 1000;
 
 /**
- * Refuses what is no key. Every operation of every driver starts with it, so no name leaves a store's root.
+ * Refuses what is no key. Every operation of every driver begins with it, so no key leads out of a store.
  *
  * @throws StoreError `STORE_KEY`
  */
@@ -32,7 +32,7 @@ export function isSegment(name: string): boolean {
   return SEGMENT.test(name) && !RESERVED.has(name.toLowerCase());
 }
 
-/** The order of a list: that of the bytes, as keys are ASCII. */
+/** Orders keys as lists do: by their bytes, as keys are ASCII. */
 export function compareKeys(a: string, b: string): number {
   if (a === b) return 0;
   return a < b ? -1 : 1;
@@ -40,33 +40,33 @@ export function compareKeys(a: string, b: string): number {
 
 function problemOf(key: string): string | undefined {
   if (typeof key !== "string") return "it is not text";
-  if (key.length > MOST_BYTES) return `it is longer than ${MOST_BYTES} bytes`; // as all of a valid one is ASCII
+  if (key.length > MOST_BYTES) return `it is longer than ${MOST_BYTES} bytes`; // all of a valid key is ASCII
   const wrong = key.split("/").find((segment) => !isSegment(segment));
   if (wrong === undefined) return undefined;
   return wrong === "" ? "a segment is empty" : `${shown(wrong)} cannot be a segment`;
 }
 
-/** Quoted, short, and harmless on a terminal: no control characters, nothing that turns the text around. */
+/** Quotes and shortens text, without control characters or characters that change the direction of writing. */
 function shown(text: unknown): string {
   const quoted = JSON.stringify(String(text).slice(0, 80));
   return quoted.replace(/[^ -~]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
-/** How many objects a page of a list has at most. */
+/** Most objects in a page of a list. */
 export function pageLimit({ limit = MOST_OBJECTS }: ListOptions): number {
   if (!Number.isInteger(limit) || limit < 1)
     throw new RangeError(`limit must be a whole number from 1, not ${limit}`);
   return Math.min(limit, MOST_OBJECTS);
 }
 
-/** The part of an object of `size` bytes that is wanted: `start` up to, not including, `end`. */
+/** The wanted part of an object of `size` bytes: from `start` up to, not including, `end`. */
 export function byteRange(size: number, options: GetOptions): { start: number; end: number } {
   const { offset, length } = checkRange(options);
   const start = Math.min(offset, size);
   return { start, end: Math.min(start + length, size) };
 }
 
-/** Refuses a range that is none, before anything is opened. */
+/** Refuses an invalid range, before anything is opened. */
 export function checkRange({ offset = 0, length = Number.POSITIVE_INFINITY }: GetOptions) {
   if (!Number.isInteger(offset) || offset < 0) {
     throw new RangeError(`offset must be a whole number from 0, not ${offset}`);
@@ -77,19 +77,19 @@ export function checkRange({ offset = 0, length = Number.POSITIVE_INFINITY }: Ge
   return { offset, length };
 }
 
-/** Refuses a time that is none, which a file would keep as some other. */
+/** Refuses an invalid time, which a file would keep as some other time. */
 export function checkTime({ modified }: PutOptions): void {
   if (modified && Number.isNaN(modified.getTime())) throw new RangeError("modified is not a valid date");
 }
 
-/** Refuses a part of another length than every part but the last has; the last one is shorter. */
+/** Refuses a part of the wrong length: every part has `partSize` bytes, the last one fewer. */
 export function checkPart(part: Uint8Array, partSize: number, isLast: boolean): void {
   if (isLast ? part.length < partSize : part.length === partSize) return;
   const wanted = isLast ? "less than" : "exactly";
-  throw new RangeError(`a part has ${part.length} bytes, where ${wanted} ${partSize} are wanted`);
+  throw new RangeError(`a part has ${part.length} bytes; it must have ${wanted} ${partSize}`);
 }
 
-/** An upload that the store no longer has. */
+/** The error for an upload that the store no longer has. */
 export function uploadGone(key: string, options?: ErrorOptions): StoreError {
   const upload = `the unfinished upload of ${JSON.stringify(key)} no longer exists`;
   const message = `${upload} (unfinished uploads are removed after a day); start it again`;

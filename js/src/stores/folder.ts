@@ -12,17 +12,18 @@ import { streamFile } from "./folder-read.ts";
 import { byteRange, checkKey, checkRange, checkTime, isSegment, pageLimit } from "./checks.ts";
 import type { GetOptions, ListOptions, ListPage, PutOptions, Store } from "./store.ts";
 
-/** A link in the object's place is not followed; what is not a file (a pipe, say) does not make us wait. */
+/** Does not follow a link in the object's place, and does not wait for what is no file, such as a pipe. */
 const OPEN = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
 
 /**
- * A store in a folder, one file an object, in Node, Deno and Bun. The folder is made when the first object is put, as
- * are the folders in it, all of them private to the user (modes 700 and 600) as far as they are not there yet.
+ * A store in a folder, one file an object, in Node, Deno and Bun. The folder, and the folders in it, are made when the
+ * first object is put; what is made is private to the user (modes 700 and 600).
  *
- * A relative path counts from the working directory of now; `~` is a name like any other. The folder may be a symbolic
- * link. Inside, links are not followed: what they lead to is not listed, missing when read, and refused when written.
+ * A relative path counts from the present working directory; `~` is a name like any other. The folder itself may be a
+ * symbolic link. Links inside it are not followed: what they lead to is not listed, missing when read, and refused when
+ * written.
  *
- * Other files may lie in the folder: those whose names are no keys are ignored.
+ * Files whose names are no keys are ignored.
  */
 export function folder(path: string): Store {
   if (path === "" || path.includes("\0")) {
@@ -32,7 +33,7 @@ export function folder(path: string): Store {
   return new FolderStore(resolve(path));
 }
 
-/** @deprecated Call it {@link folder}: this name is that of Node's own module. */
+/** @deprecated Use {@link folder}; `fs` is the name of a module of Node. */
 export const fs = folder;
 
 class FolderStore implements Store {
@@ -54,7 +55,7 @@ class FolderStore implements Store {
     await consume(body, options.signal, async (chunks) => {
       checkKey(key);
       checkTime(options);
-      this.#swept ??= sweep(this.#folders).catch(() => {}); // if it matters, it comes up below
+      this.#swept ??= sweep(this.#folders).catch(() => {}); // if its failure matters, the put fails, too
       await this.#swept;
       await putFile(this.#folders, key, join(this.#root, key), chunks, options);
     });
@@ -94,7 +95,7 @@ class FolderStore implements Store {
     const root = await this.#rootOf(folders.join("/"));
     if (root === undefined) return { objects: [] };
     const start = folders.map((folder) => `${folder}/`).join("");
-    // One more than asked for tells whether there are more.
+    // One more key than asked for tells whether there are more.
     const keys = await listKeys(root, start, { prefix, cursor, limit: limit + 1, signal });
     const page = keys.slice(0, limit);
     const found = await Promise.all(page.map((key) => describe(join(root, key), key)));
@@ -110,13 +111,13 @@ class FolderStore implements Store {
     }
   }
 
-  /** The path of an object that may be there; `undefined` when it cannot be. */
+  /** The path at which an object may be; `undefined` when there cannot be one. */
   async #find(key: string): Promise<string | undefined> {
     const root = await this.#rootOf(dirname(key));
     return root === undefined ? undefined : join(root, key);
   }
 
-  /** The real path of the root, if `folder` is in it, and not by way of a link. */
+  /** The real path of the root, if `folder` is in it without a link on the way. */
   #rootOf(folder: string): Promise<string | undefined> {
     const looking =
       this.#looking.get(folder) ?? this.#look(folder).finally(() => this.#looking.delete(folder));

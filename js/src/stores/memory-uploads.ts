@@ -6,7 +6,7 @@ import type { PutOptions, StoreUploads, UploadState } from "./store.ts";
 export interface Entry {
   bytes: Uint8Array;
   modified: Date;
-  /** The upload that made it. */
+  /** Id of the upload that made the object. */
   upload?: string;
 }
 
@@ -16,12 +16,12 @@ interface State extends UploadState {
   readonly modified?: number;
 }
 
-/** Objects put in parts into memory. */
+/** Puts objects into memory part by part. */
 export class MemoryUploads implements StoreUploads {
-  /** As a bucket has it. */
+  /** The smallest that a bucket takes. */
   readonly partSize = 5 << 20;
   readonly #entries: Map<string, Entry>;
-  /** By upload, then by part. */
+  /** Parts in their order, by upload. */
   readonly #parts = new Map<string, Uint8Array[]>();
 
   constructor(entries: Map<string, Entry>) {
@@ -44,7 +44,7 @@ export class MemoryUploads implements StoreUploads {
     const { id, size, key } = state as State;
     checkPart(part, this.partSize, false);
     const next = { ...(state as State), size: size + part.length };
-    // A process that ended was further than the state says.
+    // The process that ended was further than this state says: the object is made.
     if (this.#entries.get(key)?.upload === id) return next;
     const parts = this.#parts.get(id) ?? [];
     if (parts.length < size / this.partSize) throw uploadGone(key);

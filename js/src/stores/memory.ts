@@ -8,7 +8,7 @@ import type { GetOptions, ListOptions, ListPage, PutOptions, Store, StoredObject
 /** In bytes. */
 const CHUNK = 256 * 1024;
 
-/** A store that lives as long as the program: for tests, demonstrations and small things. */
+/** A store in memory, which ends with the program: for tests, demonstrations and small things. */
 export function memoryStore(): Store {
   return new MemoryStore();
 }
@@ -72,7 +72,7 @@ class MemoryStore implements Store {
   }
 }
 
-/** Bytes that nobody else has: a copy, unless the caller gives them away. */
+/** Bytes of the store's own: a copy, unless the caller gives them away. */
 function ours(bytes: Uint8Array, { ownsChunks }: PutOptions): Uint8Array {
   const { buffer, length } = bytes;
   const isAll = buffer instanceof ArrayBuffer && buffer.byteLength === length;
@@ -80,7 +80,7 @@ function ours(bytes: Uint8Array, { ownsChunks }: PutOptions): Uint8Array {
   return ownsChunks && isAll ? new Uint8Array(buffer) : new Uint8Array(bytes);
 }
 
-/** Copies: the bytes that were put remain the caller's. */
+/** Copies all chunks into one array: the chunks remain the caller's. */
 async function collect(chunks: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   const parts: Uint8Array[] = [];
   let size = 0;
@@ -97,7 +97,7 @@ async function collect(chunks: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   return bytes;
 }
 
-/** Gives copies: what a reader does to a chunk must not reach the object. */
+/** Streams copies: what a reader does to a chunk must not reach the object. */
 function read(bytes: Uint8Array, options: GetOptions): ReadableStream<Uint8Array> {
   const { signal } = options;
   const { start, end } = byteRange(bytes.length, options);

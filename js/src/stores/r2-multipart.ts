@@ -5,16 +5,16 @@ import type { Calls } from "./r2-calls.ts";
 import { NO_SUCH_UPLOAD, r2Code } from "./r2-errors.ts";
 import { PART } from "./r2-parts.ts";
 
-/** Where objects are put together. No key begins with it; the sweep knows it. */
+/** Prefix of objects that are being put together. No key begins with it; the sweep looks there. */
 export const TEMPORARY = ".pagemark/tmp/";
 
 /** The upload that a temporary object stands for, until the object itself takes its place. */
 export const UPLOAD = "pagemark-upload";
 
-/** R2 takes 5 GiB less one part in one put, which is the last step of every object. */
+/** R2 takes less than 5 GiB in one put, and a put is the last step of every object. */
 export const MOST_PARTS = 1023;
 
-/** In milliseconds. */
+/** Uploads are swept after this time, in milliseconds. */
 const DAY = 24 * 60 * 60 * 1000;
 
 /** A multipart upload: its temporary key, and R2's name for it. */
@@ -23,7 +23,7 @@ export interface Multipart {
   uploadId: string;
 }
 
-/** A key for an object that is put together. */
+/** A new key for an object that is being put together. */
 export function temporaryKey(): string {
   return `${TEMPORARY}${crypto.randomUUID()}~`; // "~" is in no key
 }
@@ -45,7 +45,7 @@ export async function beginMultipart(
   return { key, uploadId };
 }
 
-/** Puts, or renews, what tells of the upload. */
+/** Puts or renews the mark: the object that tells of the upload. */
 export async function mark(
   calls: Calls,
   { key, uploadId }: Multipart,
@@ -160,7 +160,7 @@ function changed(key: string): StoreError {
   return new StoreError("STORE_IO", message, { name: key });
 }
 
-/** Removes what dead processes left: temporary objects, and the uploads they stand for, that began more than a day ago. */
+/** Removes what dead processes left: temporary objects of more than a day ago, and the uploads that they stand for. */
 export async function sweep(calls: Calls): Promise<void> {
   const call = { doing: "list", key: TEMPORARY } as const;
   let cursor: string | undefined;
@@ -181,7 +181,7 @@ async function sweepOne(calls: Calls, { key, uploaded, customMetadata }: R2Found
   if (uploaded.getTime() > Date.now() - DAY) return;
   const upload = customMetadata?.[UPLOAD];
   const call = { doing: "delete", key } as const;
-  // Ends it, should its process live after all: that put fails then, and leaves nothing.
+  // If the process lives after all, its put fails now and leaves nothing.
   if (upload) {
     await calls.run(call, (bucket) => bucket.resumeMultipartUpload(key, upload).abort()).catch(() => {});
   }

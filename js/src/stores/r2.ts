@@ -20,18 +20,18 @@ import type {
   StoreUploads,
 } from "./store.ts";
 
-/** In bytes: of a key, and so of a prefix. */
+/** Longest key, and so longest prefix, in bytes. */
 const LONGEST = 1024;
 
-/** Five attempts within some three seconds, which is also longer than R2's one write a second to a key. */
+/** Five attempts within some three seconds: longer than the second in which R2 takes one write of a key. */
 const PATIENCE: Patience = { attempts: 5, delay: 200, timeout: 30_000 };
 
 /**
- * A store in an R2 bucket, given as a Worker's binding: `r2(env.BACKUPS)`. It is laid out as Litestream lays out a
+ * A store in an R2 bucket, given as a Worker's binding: `r2(env.BACKUPS)`. LTX files are named as Litestream names them in a
  * bucket. Other objects may lie in the bucket: those whose names are no keys are ignored.
  *
- * What fails for a moment (429, 500, a lost connection, no answer) is tried again, five times in all unless `patience`
- * says otherwise, then is a StoreError. An object may have up to 5,115 MiB.
+ * A call that fails for a moment (429, 500, a lost connection, no answer) is tried again, five times in all unless `patience`
+ * says otherwise; then it fails with a StoreError. An object may have up to 5,115 MiB.
  */
 export function r2(bucket: R2Binding, patience: Partial<Patience> = {}): Store {
   return new R2Store(new Calls(bucket, { ...PATIENCE, ...patience }));
@@ -55,7 +55,7 @@ class R2Store implements Store {
       checkKey(key);
       checkTime(options);
       if (body instanceof Uint8Array) return this.#putBytes(key, body, options);
-      if (await this.#find("write", key, options.signal)) throw new ObjectExistsError(key); // before all of it came
+      if (await this.#find("write", key, options.signal)) throw new ObjectExistsError(key); // before the body is read
       const parts = new Parts(chunks);
       const first = await parts.next();
       const second = first.length < PART ? new Uint8Array() : await parts.next();
@@ -110,7 +110,7 @@ class R2Store implements Store {
     if (!beginsKey(prefix)) return { objects: [] };
     const objects: StoredObject[] = [];
     let last = options.cursor;
-    // After a key, not at a cursor of R2's: that one may expire, and belongs to the limit it was given for.
+    // After a key, not at R2's own cursor, which may expire and is bound to the limit it was given for.
     let from: R2ListOptions = last === undefined ? {} : { startAfter: last };
     for (;;) {
       const wanted: R2ListOptions = {
@@ -130,7 +130,7 @@ class R2Store implements Store {
       }
       if (!page.truncated) return { objects };
       if (objects.length >= limit && last !== undefined) return { objects, cursor: last };
-      // What is no key, and R2's own reasons, leave a page short, or empty.
+      // Objects whose names are no keys, and reasons of R2's own, leave a page short or empty.
       if (page.cursor === undefined || page.cursor === from.cursor) throw disorder(last ?? prefix);
       from = { cursor: page.cursor };
     }
@@ -146,14 +146,14 @@ class R2Store implements Store {
     return this.#calls.run({ doing, key, signal }, (bucket) => bucket.head(key));
   }
 
-  /** Once; if it fails and that matters, it comes up in what follows. */
+  /** Sweeps once. If its failure matters, the put fails, too. */
   #sweep(): Promise<void> {
     this.#swept ??= sweep(this.#calls).catch(() => {});
     return this.#swept;
   }
 
   #putBytes(key: string, bytes: Uint8Array, options: PutOptions): Promise<void> {
-    options.signal?.throwIfAborted(); // for the last time
+    options.signal?.throwIfAborted(); // the put itself cannot be aborted
     return putWhole(this.#calls, key, { size: bytes.length, open: async () => bytes }, options);
   }
 }
@@ -167,7 +167,7 @@ function isKey(name: string): boolean {
   return name.length <= LONGEST && name.split("/").every(isSegment);
 }
 
-/** Whether a key may begin with it. R2 answers what is longer than any key with an error. */
+/** Whether a key may begin with `prefix`. R2 refuses prefixes longer than any key. */
 function beginsKey(prefix: string): boolean {
   if (prefix.length > LONGEST) return false;
   const segments = prefix.split("/");

@@ -8,9 +8,9 @@ export interface StoredObject {
 }
 
 export interface PutOptions {
-  /** The time the object stands for: the modification time in a folder, metadata in a bucket. */
+  /** The object's time: the modification time in a folder, metadata in a bucket. */
   modified?: Date;
-  /** No one else looks at the body's chunks again: a store may detach each once it is written, to free its memory. */
+  /** The store owns the body's chunks: it may detach each once it is written, to free its memory. */
   ownsChunks?: boolean;
   signal?: AbortSignal | undefined;
 }
@@ -18,15 +18,15 @@ export interface PutOptions {
 export interface GetOptions {
   /** First byte wanted; 0 unless given. */
   offset?: number;
-  /** How many bytes; all that follow unless given. Fewer come when the object ends earlier. */
+  /** Number of bytes; all that follow unless given. Fewer come when the object ends earlier. */
   length?: number;
   signal?: AbortSignal | undefined;
 }
 
 export interface ListOptions {
-  /** From the page before. */
+  /** {@link ListPage.cursor} of the page before. */
   cursor?: string | undefined;
-  /** Most objects a page; at most 1,000, which is also what is taken unless given. */
+  /** Most objects in a page; at most 1,000, which is also the default. */
   limit?: number;
   signal?: AbortSignal | undefined;
 }
@@ -34,11 +34,11 @@ export interface ListOptions {
 export interface ListPage {
   /** In ascending order of the keys' UTF-8 bytes. */
   objects: StoredObject[];
-  /** There are more: ask again with it. */
+  /** Present when there are more objects: ask again with it. */
   cursor?: string;
 }
 
-/** An object that is put in parts, as plain data: any process may go on from it. What it says is the store's own. */
+/** The state of an object that is put in parts: plain data, from which any process may go on. Only the store reads it. */
 export interface UploadState {
   readonly key: string;
   /** In bytes, so far. */
@@ -47,14 +47,14 @@ export interface UploadState {
 }
 
 /**
- * Objects put part by part, by processes each of which may end at any moment, also between a call and keeping the state
- * that it gave. So every call may come again with the state it was made with before, and then does no harm: with the same
- * bytes, it is as if it had come once. One process at a time goes on with an upload.
+ * Puts objects part by part. The calling process may end at any moment, also after a call and before it has kept the
+ * state that the call returned. So every call may come again with an older state and does no harm: with the same bytes, it
+ * is as if it had come once. Only one process at a time goes on with an upload.
  *
- * What is begun and not finished within a day or more may be swept.
+ * A store may sweep an upload that is not finished within a day.
  */
 export interface StoreUploads {
-  /** In bytes: of every part but the last. */
+  /** Size of every part but the last, in bytes. */
   readonly partSize: number;
 
   /** Begins an object; nothing is stored yet. */
@@ -72,15 +72,15 @@ export interface StoreUploads {
   ): Promise<UploadState>;
 
   /**
-   * Stores what remains, fewer bytes than a part or none, and makes the object, as {@link Store.put} does. When it comes
-   * again and the object that it made is there, it is done.
+   * Stores the rest, which is shorter than a part and may be empty, and makes the object, as {@link Store.put} does. Called
+   * again after it made the object, it does nothing.
    *
    * @throws ObjectExistsError when the key has another object
    * @throws StoreError `STORE_UPLOAD` when the upload is gone
    */
   finish(state: UploadState, rest: Uint8Array): Promise<void>;
 
-  /** Gives it up: nothing of it stays, nor the object, if it made one. Another's object under its key does. */
+  /** Gives the upload up. Nothing of it stays, and if it made an object, that goes, too; any other object under its key stays. */
   abort(state: UploadState): Promise<void>;
 }
 
@@ -91,17 +91,17 @@ export interface StoreUploads {
  * Every driver passes the suite in `tests/contracts/store.ts`.
  */
 export interface Store {
-  /** Whether the chunks of what {@link Store.get} streams are the reader's alone, who may free them. */
+  /** Whether the reader owns the chunks that {@link Store.get} streams, and may free them. */
   readonly givesChunksAway?: boolean;
-  /** How LTX files are named here: as Litestream does in a folder, or as it does in a bucket. */
+  /** How LTX files are named: as Litestream names them in a folder, or in a bucket. */
   readonly layout: "folder" | "bucket";
   /** Names the store in messages; holds no secret. */
   readonly description: string;
-  /** Missing where objects can only be put by one process from start to end. */
+  /** Missing when an object must be put by one process from start to end. */
   readonly uploads?: StoreUploads;
 
   /**
-   * Stores an object that must not be there yet. It is visible whole or not at all, and once this resolves it
+   * Stores an object under a key that must be free. The object is visible whole or not at all, and once this resolves it
    * outlives a crash. When `body` fails or `signal` aborts, nothing is left, and that error is thrown.
    *
    * @throws ObjectExistsError
@@ -110,19 +110,19 @@ export interface Store {
   put(key: string, body: ReadableStream<Uint8Array> | Uint8Array, options?: PutOptions): Promise<void>;
 
   /**
-   * An object's bytes, or a range of them.
+   * Streams an object's bytes, or a range of them.
    *
    * @throws ObjectMissingError
    * @throws StoreError
    */
   get(key: string, options?: GetOptions): Promise<ReadableStream<Uint8Array>>;
 
-  /** An object without its bytes; `undefined` when it is not there. */
+  /** Describes an object; `undefined` when there is none. */
   head(key: string, options?: { signal?: AbortSignal | undefined }): Promise<StoredObject | undefined>;
 
-  /** The objects whose keys begin with `prefix` (any string, not only whole segments), a page at a time. */
+  /** Lists the objects whose keys begin with `prefix` (any string, not only whole segments), a page at a time. */
   list(prefix: string, options?: ListOptions): Promise<ListPage>;
 
-  /** Removes an object; it is no error when it is not there. */
+  /** Removes an object; does nothing when there is none. */
   delete(key: string, options?: { signal?: AbortSignal | undefined }): Promise<void>;
 }
