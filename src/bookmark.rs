@@ -42,7 +42,7 @@ pub struct Bookmark {
 }
 
 impl Bookmark {
-    /// Of the state `txid` seen at `now_ms` milliseconds since 1970.
+    /// The bookmark of the state `txid`, seen at `now_ms` milliseconds since 1970.
     pub fn new(txid: Txid, now_ms: i64, checksum: Checksum, lineage: Lineage) -> Self {
         let day = u32::try_from(now_ms.div_euclid(MS_PER_DAY)).unwrap_or(0);
         Self { txid, day, checksum, lineage }

@@ -59,7 +59,7 @@ pub struct History {
 }
 
 impl History {
-    /// Of a store; `new_lineage` is used if it has none.
+    /// The history that a store has; `new_lineage` is used if it has none.
     pub fn new(state: StoreState, new_lineage: Lineage, window: Window) -> Self {
         let StoreState { lineage, commits, keep } = state;
         let lineage = lineage.unwrap_or(new_lineage);

@@ -70,7 +70,7 @@ fn put(out: &mut Vec<u8>, tag: u8, fixed: &[u8], bytes: &[u8]) -> Result<(), Try
 pub struct Values<'a>(&'a [u8]);
 
 impl<'a> Values<'a> {
-    /// Of encoded bytes.
+    /// Values in encoded bytes.
     pub fn new(bytes: &'a [u8]) -> Self {
         Self(bytes)
     }

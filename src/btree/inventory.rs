@@ -52,7 +52,7 @@ pub struct TableInfo {
     pub damage: Option<Error>,
 }
 
-/// What is to be done next.
+/// What must be done next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InventoryStep {
     /// Hand in this page with [`Inventory::feed`].
@@ -79,7 +79,7 @@ enum Phase {
     Rows(usize),
 }
 
-/// A row of the schema table of which the end of the columns is not in hand yet.
+/// A row of the schema table whose columns are not all in hand yet.
 #[derive(Clone, Copy, Debug)]
 struct HeldRow {
     /// The leaf it is on.
@@ -120,7 +120,7 @@ impl Inventory {
         inventory
     }
 
-    /// What is to be done next. It stays the same until [`Inventory::feed`] is called.
+    /// What must be done next. It stays the same until [`Inventory::feed`] is called.
     ///
     /// # Errors
     /// `DatabaseHeader` when the header names no encoding; or the error that `feed` ended with.

@@ -152,7 +152,7 @@ impl<'a> BtreePage<'a> {
 /// One cell of a page.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Cell<'a> {
-    /// Of an interior page of a table.
+    /// A cell of an interior page of a table.
     TableInterior {
         /// The page with the rowids up to and including `key`.
         child: Pgno,
@@ -166,7 +166,7 @@ pub enum Cell<'a> {
         /// The row's record.
         payload: Payload<'a>,
     },
-    /// Of an interior page of an index or a table WITHOUT ROWID: here it is an entry as those of the leaves are.
+    /// A cell of an interior page of an index or a table WITHOUT ROWID: it is an entry, as those of the leaves are.
     IndexInterior {
         /// The page with the entries before this one.
         child: Pgno,

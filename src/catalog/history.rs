@@ -33,7 +33,7 @@ struct Entry {
     digest: String,
 }
 
-/// What the next backup is to be.
+/// What the next backup will be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Next {
     /// The record's name: whoever stores it first wins.
@@ -199,7 +199,7 @@ impl History {
         self.back_to(record, |record| record.complete)
     }
 
-    /// What the next backup is to be.
+    /// What the next backup will be.
     pub fn next(&self) -> Next {
         let lineage = self.entries.values().rev().find_map(|entry| entry.as_ref().ok()).map(|e| e.record.lineage());
         let Some(Ok(head)) = self.entries.values().next_back() else {

@@ -60,7 +60,7 @@ pub struct Contents {
 pub struct Times {
     /// Not known on every file system.
     pub born_ms: Option<i64>,
-    /// Of the last backup.
+    /// When the last backup was made, in milliseconds since 1970.
     pub backup_ms: i64,
 }
 
@@ -141,7 +141,7 @@ impl Identity {
     fn shares_tables(&self, other: &Self) -> Option<bool> {
         let (ours, theirs) = (&self.tables, &other.tables);
         let fewer = ours.len().min(theirs.len());
-        // Of more names than are kept, only those are a fair sample that are not past the last of either.
+        // When there are more names than are kept, only names up to the last one of both lists are a fair sample.
         let last = |names: &[String]| if names.len() < SKETCH { None } else { names.last().cloned() };
         let is_sampled =
             |name: &&String| [ours, theirs].iter().all(|names| last(names).is_none_or(|end| **name <= end));

@@ -22,7 +22,7 @@ const VERSION: u32 = 1;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Record {
-    /// Of the format, 1.
+    /// Version of the format: 1.
     pub version: u32,
     /// UUID.
     pub id: String,
@@ -42,7 +42,7 @@ pub struct Record {
     pub previous: Option<Previous>,
     /// In bytes.
     pub page_size: u32,
-    /// Of the database.
+    /// Pages of the database.
     pub page_count: u32,
     /// User tables in it.
     pub tables: u32,

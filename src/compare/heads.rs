@@ -33,7 +33,7 @@ impl Head {
     /// Not one of a b-tree.
     pub(super) const OTHER: Self = Self(u16::MAX);
 
-    /// Of a page; and whether any of its cells goes on in overflow pages.
+    /// The head of a page; and whether any of its cells goes on in overflow pages.
     pub(super) fn of(page: &[u8], pgno: Pgno, layout: Layout) -> (Self, bool) {
         let Ok(page) = BtreePage::parse(page, pgno, layout) else { return (Self::OTHER, false) };
         let kind = match page.kind() {

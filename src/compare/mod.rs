@@ -81,7 +81,7 @@ enum Phase {
 }
 
 impl Comparison {
-    /// Of databases with these headers and sizes in pages; one that is not there has no pages. About `budget` bytes of
+    /// A comparison of databases with these headers and sizes in pages; one that does not exist has no pages. About `budget` bytes of
     /// leaves are read to compare rows one by one.
     pub fn new(now: (&DatabaseHeader, u32), then: (&DatabaseHeader, u32), budget: u64) -> Self {
         let view = View::new(now, then);

@@ -14,7 +14,7 @@ const AHEAD: usize = 64;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Leaf {
     pub(super) pgno: Pgno,
-    /// How many; `None` until it was read.
+    /// How many rows it has; `None` until it was read.
     pub(super) cells: Option<u16>,
 }
 
@@ -76,7 +76,7 @@ impl Tree {
         Ok(())
     }
 
-    /// Whether a page is to be read on the way: one above the leaves.
+    /// Whether a page must be read on the way: one above the leaves.
     fn is_above(&self, view: &View, pgno: Pgno, depth: u8) -> bool {
         match view.head(self.side, pgno) {
             Some(head) => !head.is_leaf() && !head.is_other(),

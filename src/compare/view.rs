@@ -5,7 +5,7 @@ use crate::btree::{BtreePage, Layout, PageRange, Pages};
 use crate::error::{Error, ErrorKind, Result};
 use crate::page::{AutoVacuum, DatabaseHeader, Pgno};
 
-/// Where the first page says which page the list of free ones begins with; how many there are comes after it.
+/// Offset in page 1 of the number of the freelist's first page; the count of free pages follows it.
 const FREELIST: usize = 32;
 
 /// One of the two databases.
@@ -35,9 +35,9 @@ pub(super) struct View {
     pages: [Pages; 2],
     /// Pages of the same number and content on both sides.
     same: PageSet,
-    /// Of the pages as they are now, by page number.
+    /// How the pages begin as they are now, by page number.
     heads: Vec<Head>,
-    /// Those of which a cell goes on in overflow pages.
+    /// Pages with a cell that goes on in overflow pages.
     long: PageSet,
     /// Pages as they are now that are known to be no overflow page of a row on a leaf that is the same.
     claimed: PageSet,

@@ -112,7 +112,7 @@ fn digits_in_x87(value: f64) -> ([[u8; 8]; 3], i32) {
     let fraction = value.mantissa.unbounded_shl(64_u32.saturating_sub(shift));
 
     // Each multiplication by ten leaves one more zero bit at the end. Rounding clears four at most, for the digits 8
-    // and 9, hence it ends after two steps: what is left has an exact expansion, of which any number of digits may be
+    // and 9, hence it ends after two steps: what is left has an exact expansion, any number of whose digits may be
     // taken at once.
     let (second, fraction) = times_ten(fraction);
     let (third, fraction) = times_ten(fraction);

@@ -19,7 +19,7 @@ impl<'a> Planner<'a> {
         let own: Vec<_> = tables.iter().chain(&views).filter(is_own).copied().collect();
         let mut left_out: HashSet<String> =
             own.into_iter().filter(|object| self.is_left_out(object)).map(|object| lower(&object.name)).collect();
-        // Of SQLite's own tables, D1 has two.
+        // D1 has two of SQLite's own tables.
         let is_lacking = |name: &str| is_internal(name) && !["sqlite_sequence", "sqlite_stat1"].contains(&name);
         left_out.extend(tables.iter().filter(|table| is_lacking(&table.name)).map(|table| lower(&table.name)));
         let kept =

@@ -41,7 +41,7 @@ pub(super) fn is_for_inserts(sql: &str) -> bool {
 
 /// The most SELECTs that are put together anywhere in `sql`.
 fn most_terms(sql: &str) -> usize {
-    // Of the statement, and of each parenthesis around the token.
+    // Counts for the statement, and for each parenthesis around the token.
     let mut terms = vec![1];
     let mut most = 1;
     for (_, kind) in tokens(sql) {

@@ -8,7 +8,7 @@ use super::schema::{Kind, Object};
 use super::virtual_table::shadows;
 
 impl Planner<'_> {
-    /// Appends statements that drop `tables`, of which parents come first, and `others`, where they are there.
+    /// Appends statements that drop `tables`, given parents first, and `others`, where they exist.
     pub(super) fn drops(&mut self, tables: &[&Object], others: &[&Object]) -> Vec<u8> {
         let mut out = Vec::new();
         if !self.options.drop {

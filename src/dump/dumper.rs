@@ -55,7 +55,7 @@ pub struct Dump {
     weight: (u64, u64),
     /// Items that were given away whole, in order, all of them still to come.
     given: VecDeque<usize>,
-    /// What is to be done with the text of a part that was given away.
+    /// What must be done with the text of a part that was given away.
     repacking: Repacking,
     writer: RowWriter,
     /// A row of the item that is being written, if it is a long one.
@@ -83,7 +83,7 @@ enum Phase {
     Failed(Error),
 }
 
-/// What is to be done next.
+/// What must be done next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DumpStep {
     /// Hand in these pages with [`Dump::feed`].
@@ -133,11 +133,11 @@ impl Dump {
         })
     }
 
-    /// What is to be done next.
+    /// What must be done next.
     ///
     /// # Errors
     /// `TableUnknown`, see [`Dump::unknown_tables`]; `SchemaSql`, `SchemaSize`; `BtreePage` or `BtreeDepth`, naming a
-    /// page, unless it is to be salvaged. They end it.
+    /// page, unless the dump is a salvage. They end it.
     pub fn poll(&mut self) -> Result<DumpStep> {
         loop {
             let stepped = match self.phase {

@@ -13,7 +13,7 @@ use crate::page::Pgno;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Insists {
     pub(super) not_null: bool,
-    /// Of a STRICT table: the affinity that stands for the only type it takes.
+    /// In a STRICT table, the affinity that stands for the only type that the column takes.
     pub(super) kind: Option<Affinity>,
 }
 

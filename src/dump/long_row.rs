@@ -76,9 +76,9 @@ pub(super) struct Context<'a> {
 /// What comes next.
 #[derive(Debug)]
 pub(super) enum LongStep {
-    /// These pages are to be handed in.
+    /// These pages must be handed in.
     Need(Vec<PageRange>),
-    /// SQL is to be taken.
+    /// SQL must be taken.
     Output,
     /// Its table does not take it. If it is to go in all the same, go on.
     Refused,
@@ -87,7 +87,7 @@ pub(super) enum LongStep {
 }
 
 impl LongRow {
-    /// Of a row that [`RowWriter::write`] found too long. With `check` all of it is read before any of it is written.
+    /// A row that [`RowWriter::write`] found too long. With `check` all of it is read before any of it is written.
     pub(super) fn new(row: Row<'_>, layout: Layout, check: bool) -> Self {
         Self {
             record: LongRecord::new(row, layout),
@@ -301,7 +301,7 @@ impl LongRow {
     }
 }
 
-/// What is next of the value in `range`, of which `offset` bytes are done: at most `most` bytes.
+/// The next bytes of the value in `range`, at most `most`, when `offset` bytes of it are done.
 fn rest_of(range: &Range<usize>, offset: usize, most: usize) -> Range<usize> {
     let start = range.start + offset;
     start..range.end.min(start + most)

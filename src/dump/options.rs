@@ -1,4 +1,4 @@
-//! What a dump is to be like.
+//! Options of a dump.
 
 pub use super::cli_real::Shell;
 

@@ -11,9 +11,9 @@ const FAN_IN: usize = 32;
 pub(super) struct Pieces {
     name: String,
     is_made: bool,
-    /// Of the next piece.
+    /// Id of the next piece.
     id: u32,
-    /// Those of the value that is being written, in order.
+    /// Pieces of the value that is being written, in order.
     held: Vec<Piece>,
 }
 
@@ -29,7 +29,7 @@ struct Piece {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Whole {
     Text,
-    /// Of so many bytes, without what was added to the last piece.
+    /// A BLOB of so many bytes, without what was added to the last piece.
     Blob(usize),
 }
 
@@ -99,7 +99,7 @@ impl Pieces {
         self.select(Piece { id: u32::MAX, level: 0 }).len()
     }
 
-    /// The level of the last pieces, if there are so many of it that they are to be put together.
+    /// The level of the last pieces, if there are so many that they must be joined.
     fn full_level(&self) -> Option<u32> {
         let level = self.held.last()?.level;
         let last = self.held.len().checked_sub(FAN_IN).and_then(|from| self.held.get(from..))?;

@@ -75,7 +75,7 @@ impl<'a> Planner<'a> {
     /// Plans the dialect that the options name.
     ///
     /// # Errors
-    /// `SchemaSql` when a table's SQL does not parse, unless it is to be salvaged.
+    /// `SchemaSql` when a table's SQL does not parse, unless the dump is a salvage.
     pub(super) fn plan(mut self) -> Result<Vec<Item>> {
         match self.options.dialect {
             Dialect::Shell(shell) => self.shell(shell)?,
@@ -148,7 +148,7 @@ impl<'a> Planner<'a> {
     ) -> Result<()> {
         let (Some(root), false) = (table.root, self.options.no_data) else { return Ok(()) };
         let Some(shape) = self.shape(table)? else { return Ok(()) };
-        // What is damaged can be there twice, or break a constraint: then the rest is to be loaded all the same.
+        // A damaged row can be there twice, or break a constraint: the rest must load all the same.
         let is_salvage = self.options.salvage && !matches!(self.options.dialect, Dialect::Shell(_));
         let mut prefix = Vec::from(if is_salvage { "INSERT OR IGNORE INTO " } else { "INSERT INTO " });
         let style = style(&mut prefix, &shape, self.notes);

@@ -76,7 +76,7 @@ pub(super) struct Before {
 }
 
 impl Repacking {
-    /// Of a text of `length` bytes with these rows, so that it follows what was written `before`.
+    /// Plans how a text of `length` bytes with these rows follows what was written `before`.
     pub(super) fn new(before: Before, plan: &RowPlan, rows: Vec<PackedRow>, length: usize) -> Self {
         let Before { limits, mut statement, mut last_row } = before;
         let mut same = None;

@@ -7,7 +7,7 @@ use super::options::Shell;
 use super::rtree::NodeFormat;
 use crate::page::Pgno;
 
-/// What is to be written of one b-tree.
+/// How the rows of one b-tree are written.
 #[derive(Clone, Debug)]
 pub(super) struct RowPlan {
     /// For messages.

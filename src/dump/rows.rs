@@ -32,10 +32,10 @@ pub(super) struct RowWriter {
     /// Length of the last row, in bytes.
     pub(super) last_row: usize,
     parents: Parents,
-    /// Each row of a statement of several that was written, for who puts them into other statements.
+    /// Each row of a statement of several that was written, for whoever puts them into other statements.
     pub(super) log: Option<Vec<PackedRow>>,
     pub(super) watch: Watch,
-    /// Of the rows, where the plan says that they are kept.
+    /// Rowids of the rows, where the plan keeps them.
     pub(super) rowids: Rowids,
     /// Whether a value of the row would be changed, and something can be done against that.
     changed: Cell<bool>,
@@ -139,7 +139,7 @@ impl RowWriter {
         }
     }
 
-    /// What others wrote comes behind this: so many bytes, of which so many are a statement without its end.
+    /// Appends what others wrote: so many bytes, the last so many of which are a statement without its end.
     pub(super) fn went_on(&mut self, out: &mut Vec<u8>, bytes: usize, statement: usize, last_row: usize) {
         self.end_statement(out);
         self.taken(bytes);

@@ -34,7 +34,7 @@ pub struct About {
     status: Status,
     /// Since the last answer.
     messages: Vec<String>,
-    /// Of imports only, whose clients differ in which of the two they read.
+    /// Present for imports only, whose clients read either this or `error`.
     #[serde(skip_serializing_if = "Option::is_none")]
     errors: Option<Vec<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -22,7 +22,7 @@ pub enum Kind {
 #[derive(Clone, Debug)]
 pub struct Job {
     pub(super) kind: Kind,
-    /// Of the state that is exported, or that the import began with. Never changes.
+    /// Bookmark of the state that is exported, or that the import began with. Never changes.
     pub(super) at_bookmark: String,
     /// Not yet delivered.
     pub(super) messages: Vec<String>,
@@ -60,7 +60,7 @@ struct Saved {
     at_bookmark: String,
     messages: Vec<String>,
     active: bool,
-    /// Of the lease, or of the memory.
+    /// End of the lease, or of the time for which an ended job is remembered, in milliseconds since 1970.
     until_ms: i64,
     output_ms: Option<i64>,
     error: Option<String>,

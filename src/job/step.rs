@@ -49,7 +49,7 @@ fn started(kind: Kind, at_bookmark: String, now_ms: i64, actions: &mut Vec<Actio
 impl Job {
     fn happen(&mut self, event: Event, now_ms: i64, actions: &mut Vec<Action>) {
         match event {
-            // Asked for again: who ended well is told so, who ended otherwise is tried again.
+            // Asked for again: a job that ended well says so, and one that did not is tried again.
             Event::Started(_) if !matches!(self.state, State::Active { .. } | State::Complete { .. }) => {
                 *self = started(self.kind, core::mem::take(&mut self.at_bookmark), now_ms, actions);
             }

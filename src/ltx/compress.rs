@@ -1,6 +1,6 @@
 //! Compressing pages to LZ4 blocks (lz4_Block_format.md, 1.6.4).
 //!
-//! Made for speed where little is to be gained: the more places had no match, the more are passed over, and a match
+//! Made for speed where there is little to gain: the more places had no match, the more are passed over, and a match
 //! takes back only some of that.
 
 /// Four bytes that begin alike are found by these many bits of a hash of them.

@@ -212,7 +212,7 @@ impl Decoder {
 struct Input {
     buffer: Vec<u8>,
     start: usize,
-    /// Of the next unread byte in the file.
+    /// Offset of the next unread byte in the file.
     offset: u64,
     closed: bool,
 }

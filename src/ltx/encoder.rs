@@ -27,7 +27,7 @@ impl Encoder {
         Self { header, index: IndexBuilder::default(), crc: Crc64::of(&header.encode()) }
     }
 
-    /// Goes on with a file of which these frames were appended, and whose CRC-64 so far is `crc`.
+    /// Continues a file to which these frames were appended, and whose CRC-64 so far is `crc`.
     ///
     /// # Errors
     /// `LtxPageOrder`.
@@ -42,7 +42,7 @@ impl Encoder {
         &self.index
     }
 
-    /// Of the file so far, with the pages uncompressed.
+    /// CRC-64 of the file so far, with the pages uncompressed.
     pub fn crc(&self) -> Crc64 {
         self.crc
     }
@@ -90,9 +90,9 @@ pub struct Tail {
     crc: Crc64,
     index: IndexBuilder,
     state: State,
-    /// Of the next frame in the file, in bytes.
+    /// Offset of the next frame in the file, in bytes.
     offset: u64,
-    /// Of the index so far, in bytes.
+    /// Length of the index so far, in bytes.
     len: u64,
 }
 

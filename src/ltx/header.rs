@@ -13,7 +13,7 @@ const MAGIC: &[u8; 4] = b"LTX1";
 /// The only valid flag: the file carries no database checksums.
 const NO_CHECKSUM: u32 = 1 << 1;
 
-/// The first 100 bytes: which states of which database size the pages lead from and to.
+/// The first 100 bytes: from which state to which the pages lead, and the size of the database then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
     /// In bytes.
@@ -37,7 +37,7 @@ pub struct Header {
 }
 
 impl Header {
-    /// Of a file as Pagemark writes it: without database checksums.
+    /// The header of a file as Pagemark writes it: without database checksums.
     pub fn new(page_size: PageSize, commit: u32, min: Txid, max: Txid, timestamp_ms: i64) -> Self {
         let wal = (0, 0, 0, 0);
         Self { page_size, commit, min, max, timestamp_ms, pre_apply: None, tracked: false, wal, node_id: 0 }

@@ -31,7 +31,7 @@ pub(super) fn decompress(block: &[u8], out: &mut [u8]) -> Option<usize> {
     }
 }
 
-/// A length of which `nibble` is the start.
+/// Reads a length that begins with `nibble`.
 fn length(nibble: u8, block: &[u8], at: &mut usize) -> Option<usize> {
     let mut length = usize::from(nibble);
     if nibble == 0xf {

@@ -47,7 +47,7 @@ pub enum MergeEvent {
 }
 
 impl Merge {
-    /// Of `inputs` files, oldest first.
+    /// A merge of `inputs` files, oldest first.
     pub fn new(inputs: usize) -> Self {
         let input = || Input {
             decoder: Decoder::default(),
@@ -113,7 +113,7 @@ impl Merge {
             let kept = pgno.value() <= input.limit;
             let target: &mut [u8] = if kept { page } else { &mut self.scratch };
             let crc = input.decoder.page(target)?;
-            // Of a file that does not tell it, nobody asks for it; and it takes a third of the time.
+            // A file that does not state the checksum needs none computed: that would take a third of the time.
             if input.header.is_some_and(|header| header.tracked) {
                 input.rolling.toggle(Checksum::of_page(pgno, crc));
             }

@@ -29,7 +29,7 @@ impl Default for Crc64 {
 }
 
 impl Crc64 {
-    /// Of `bytes`.
+    /// The CRC-64 of `bytes`.
     pub fn of(bytes: &[u8]) -> Self {
         let mut crc = Self::default();
         crc.update(bytes);
@@ -160,7 +160,7 @@ fn x_to_the_bits_of(len: u64) -> u64 {
 pub struct Checksum(u64);
 
 impl Checksum {
-    /// Of a database without pages.
+    /// The checksum of a database without pages.
     pub const EMPTY: Self = Self(CHECKSUM_FLAG);
 
     /// From a stored integer; `None` when bit 63 is not set.
@@ -168,7 +168,7 @@ impl Checksum {
         (value & CHECKSUM_FLAG != 0).then_some(Self(value))
     }
 
-    /// Of page `pgno`, whose content has the checksum `data`: CRC-64 of the number in four bytes, then the content.
+    /// The checksum of page `pgno`, whose content has the checksum `data`: CRC-64 of the number in four bytes, then the content.
     pub fn of_page(pgno: Pgno, data: Crc64) -> Self {
         let mut crc = Crc64::of(&pgno.value().to_be_bytes());
         crc.join(data);

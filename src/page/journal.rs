@@ -258,7 +258,7 @@ fn checksum(nonce: u32, page: &[u8]) -> u32 {
     bytes.fold(nonce, |sum, &byte| sum.wrapping_add(u32::from(byte)))
 }
 
-/// The name of the super-journal at the end of the file, of which `tail` is the end, as in `readSuperJournal`. A longer
+/// The name of the super-journal, which stands at the end of the file, in `tail`, as in `readSuperJournal`. A longer
 /// name than `tail` holds is none.
 fn super_journal(tail: &[u8]) -> Option<&[u8]> {
     let (rest, trailer) = tail.split_last_chunk::<SUPER_TRAILER_SIZE>()?;

@@ -1,4 +1,4 @@
-//! Keys that should be in ascending order, and of which some are damaged.
+//! Keys that should ascend, some of which are damaged.
 
 /// Which of the keys are in ascending order, leaving out as few as possible.
 pub(super) fn ascending(keys: &[Option<i64>]) -> Vec<bool> {

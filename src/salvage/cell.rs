@@ -20,7 +20,7 @@ pub struct LooseCell<'a> {
     pub payload: Option<LoosePayload<'a>>,
 }
 
-/// A record, of which the first bytes are sound.
+/// A record whose first bytes are sound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LoosePayload<'a> {
     /// Where it begins in the cell.

@@ -53,7 +53,7 @@ pub struct Detected {
 }
 
 impl Detect {
-    /// Of a file of `size` bytes, whose pages may be known to have a size.
+    /// For a file of `size` bytes; `page_size` where it is known.
     pub fn new(size: u64, page_size: Option<PageSize>) -> Self {
         let count = size.div_ceil(WINDOW);
         let step = count.div_ceil(MOST).max(1);

@@ -22,7 +22,7 @@ pub enum Mark {
 const KIND: u8 = 7;
 
 impl PageMap {
-    /// Of pages of which nothing is known.
+    /// The mark of pages of which nothing is known.
     pub fn new(page_count: u32) -> Self {
         Self(vec![0; page_count as usize])
     }

@@ -14,7 +14,7 @@ pub struct Marker {
 }
 
 impl Marker {
-    /// Of the tree with this root.
+    /// A marker of the tree with this root.
     pub fn new(root: u32, map: &mut PageMap) -> Self {
         let mut marker = Self::default();
         match map.kind(root) {

@@ -103,7 +103,7 @@ impl<'a> LoosePage<'a> {
             let is_empty = stated == 0 && has_child && cells_start(content, start) == Some(content.len());
             // How many it states may be what is damaged: then the sound ones come first.
             let is_half = sound * 2 >= stated || page.leading * 2 >= sound;
-            // Of bytes that are none, fewer than one in a hundred look like cells.
+            // Fewer than one in a hundred random places look like a cell.
             let is_plausible = sound > 0 && is_half || sound >= 4 && sound * 8 >= stated;
             return (is_empty || is_plausible).then_some(kind);
         }

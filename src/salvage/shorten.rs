@@ -4,7 +4,7 @@ use super::cell::{size_of, types};
 use crate::bytes::Reader;
 use crate::error::ErrorKind;
 
-/// The record of which only `bytes` are left: the value in which they end is shortened, and those behind it are NULL.
+/// Repairs a record of which only `bytes` are left: the value in which they end is shortened, and those behind it are NULL.
 /// `None` when not even its header is there.
 pub(super) fn shorten(bytes: &[u8]) -> Option<Vec<u8>> {
     let header = Reader::new(bytes, 0, ErrorKind::BtreePage).sqlite_varint().ok()?;

@@ -37,7 +37,7 @@ pub struct Surveyed {
 }
 
 impl Survey {
-    /// Of a file in which nothing was looked at.
+    /// A survey that has not looked at any page.
     pub fn new(layout: Layout, encoding: Encoding) -> Self {
         let found = Surveyed { map: PageMap::new(layout.page_count()), ..Surveyed::default() };
         Self { layout, encoding, next: 1, found }
@@ -90,7 +90,7 @@ impl Survey {
             kind = LoosePage::classify(content, start, self.layout).filter(|kind| kind.is_table());
             if kind.is_some() && self.found.first.is_none() {
                 self.found.first = Some(pgno);
-                // Of a header in which these are left, the rest mostly is, too (file format, section 1.3.5).
+                // A header in which these three bytes are sound is mostly sound altogether (file format, section 1.3.5).
                 let header = content.get(..HEADER_SIZE).filter(|header| header.get(21..24) == Some(&[64, 32, 32]));
                 self.found.header = header.unwrap_or_default().to_vec();
             }

@@ -104,7 +104,7 @@ pub enum TreeStep {
         /// Whether its end is lost: a value is cut off, and those behind it are NULL.
         is_cut: bool,
     },
-    /// A row of which not even the start can be read.
+    /// A row whose start cannot be read either.
     LostRow(Pgno),
     /// What is at this number is no page of this tree, as far as can be seen.
     LostPage {
@@ -121,7 +121,7 @@ pub enum TreeStep {
 
 /// What a tree is read with.
 pub struct Context<'a> {
-    /// Of the database.
+    /// Layout of the database.
     pub layout: Layout,
     /// What each page is.
     pub map: &'a mut PageMap,

@@ -22,7 +22,7 @@ use crate::page::{Checksum, PageSize};
 const MAGIC: &[u8; 4] = b"PMFP";
 const VERSION: u32 = 1;
 const HEADER_SIZE: usize = 16;
-/// Of a [`PageState`], in bytes.
+/// Size of an encoded [`PageState`], in bytes.
 pub const STATE_SIZE: usize = 24;
 
 /// The first half of a page's BLAKE3. A CRC would not do: whoever writes rows can forge it.
@@ -30,7 +30,7 @@ pub const STATE_SIZE: usize = 24;
 pub struct Fingerprint([u8; 16]);
 
 impl Fingerprint {
-    /// Of one page.
+    /// The fingerprint of a page.
     pub fn of(page: &[u8]) -> Self {
         let mut half = [0; 16];
         half.iter_mut().zip(blake3::hash(page).as_bytes()).for_each(|(to, from)| *to = *from);
@@ -107,7 +107,7 @@ impl Previous {
     /// How many changed pages are kept in memory at most.
     pub const MOST_CHANGES: usize = 1 << 18;
 
-    /// Of a backup of `page_count` pages with the database checksum `checksum`.
+    /// The fingerprints of a backup of `page_count` pages with the database checksum `checksum`.
     pub fn new(page_size: PageSize, page_count: u32, checksum: Checksum) -> Self {
         Self {
             page_size,

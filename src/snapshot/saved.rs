@@ -1,4 +1,4 @@
-//! A [`Writer`] saved in the middle of a backup, and continued: in another process, say, of which each does a little.
+//! A [`Writer`] saved in the middle of a backup, and continued, in another process for example.
 //!
 //! | bytes | field |
 //! | --- | --- |

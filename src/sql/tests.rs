@@ -109,7 +109,7 @@ fn random_text_is_complete_when_sqlite_says_so() {
         "temporaryx ",
         "ü",
     ];
-    // Of text without a semicolon SQLite says that it is not complete, and we that there is nothing to complete.
+    // Text without a semicolon is incomplete to SQLite; to us there is nothing to complete.
     let text = vec(select(&PARTS), 1..15).prop_map(|parts| format!("SELECT 1;{}", parts.concat()));
     let mut runner = TestRunner::deterministic();
     let texts: Vec<String> = (0..20_000).map(|_| text.new_tree(&mut runner).unwrap().current()).collect();

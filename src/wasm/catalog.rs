@@ -56,7 +56,7 @@ pub fn prove_bookmark(bookmark: &str, checksum: &str) -> JsResult<()> {
     Ok(bookmark.prove(bookmark.lineage, parse_checksum(checksum)?)?)
 }
 
-/// A record as it is to be stored.
+/// A record as it is stored.
 #[wasm_bindgen]
 pub struct EncodedRecord {
     record: Record,
@@ -80,7 +80,7 @@ impl EncodedRecord {
         self.text.clone()
     }
 
-    /// Of that, in bytes.
+    /// Size of the text, in bytes.
     #[wasm_bindgen(getter)]
     pub fn size(&self) -> usize {
         self.text.len()
@@ -134,7 +134,7 @@ struct Link<'a> {
 
 #[wasm_bindgen]
 impl History {
-    /// Of no backup yet.
+    /// A history without backups.
     #[wasm_bindgen(constructor)]
     pub fn new() -> History {
         Self::default()
@@ -233,7 +233,7 @@ impl History {
         Ok(self.0.wants_complete_fingerprints(record, changed))
     }
 
-    /// What the next backup is to be, as JSON.
+    /// What the next backup will be, as JSON.
     pub fn next(&self) -> JsResult<String> {
         let next = self.0.next();
         json(&NextBackup {

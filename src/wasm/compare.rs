@@ -33,7 +33,7 @@ struct RowChanges {
 
 #[wasm_bindgen]
 impl Comparison {
-    /// Of the database with that first page as it is now, if there is one, and the one backed up; `budget` in bytes.
+    /// A comparison of the database as it is now, by its first page if there is one, with the one backed up; `budget` in bytes.
     #[wasm_bindgen(constructor)]
     pub fn new(
         now: Option<Vec<u8>>,

@@ -50,15 +50,15 @@ pub struct Dump {
 
 #[wasm_bindgen]
 impl Dump {
-    /// Of the database of `page_count` pages that begins with `header`.
+    /// A dump of the database of `page_count` pages that begins with `header`.
     #[wasm_bindgen(constructor)]
     pub fn new(header: &[u8], page_count: u32, options: DumpOptions) -> JsResult<Dump> {
         let dump = dump::Dump::new(DatabaseHeader::parse(header)?, page_count, options.0)?;
         Ok(Self { dump, needed: Vec::new() })
     }
 
-    /// What is to be done next: 0 pages, see [`Dump::needed`]; 1 SQL can be taken; 2 nothing; 3 a part
-    /// that was given away is to be pasted, when all SQL was taken.
+    /// What must be done next: 0 pages, see [`Dump::needed`]; 1 SQL can be taken; 2 nothing; 3 a part
+    /// that was given away must be pasted, when all SQL was taken.
     pub fn poll(&mut self) -> JsResult<u32> {
         Ok(match self.dump.poll()? {
             DumpStep::NeedPages(ranges) => {

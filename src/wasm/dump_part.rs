@@ -39,7 +39,7 @@ impl PartWriter {
         Ok(self.writer.start(part)?)
     }
 
-    /// What is to be done next: 0 pages, see [`PartWriter::needed`]; 1 text is to be taken; 2 nothing, when the last of
+    /// What must be done next: 0 pages, see [`PartWriter::needed`]; 1 text must be taken; 2 nothing, when the last of
     /// the text was taken.
     pub fn poll(&mut self) -> JsResult<u32> {
         Ok(match self.writer.poll()? {

@@ -56,7 +56,7 @@ pub struct RowSearch(identity::RowSearch);
 
 #[wasm_bindgen]
 impl RowSearch {
-    /// Of no page yet.
+    /// A search that has seen no page.
     #[wasm_bindgen(constructor)]
     pub fn new() -> RowSearch {
         Self::default()

@@ -9,7 +9,7 @@ use crate::job::{Action, Answer, Event, Job, Kind, Refusal, Step, step};
 
 #[derive(Serialize)]
 struct Stepped {
-    /// As it is to be saved.
+    /// The job as it must be saved.
     job: Option<String>,
     active: bool,
     actions: Vec<Action>,

@@ -206,7 +206,7 @@ impl JournalReader {
 
 #[wasm_bindgen]
 impl Journal {
-    /// Of the database before the transaction, in bytes.
+    /// Page size of the database before the transaction, in bytes.
     #[wasm_bindgen(getter, js_name = pageSize)]
     pub fn page_size(&self) -> u32 {
         self.page_size
@@ -243,7 +243,7 @@ pub struct TableInventory(Inventory);
 
 #[wasm_bindgen]
 impl TableInventory {
-    /// Of a database whose first page begins with `header`.
+    /// An inventory of the database whose first page begins with `header`.
     #[wasm_bindgen(constructor)]
     pub fn new(header: &DatabaseHeader, page_count: u32, count_rows: bool) -> TableInventory {
         Self(Inventory::new(&header.0, page_count, count_rows))
@@ -273,7 +273,7 @@ impl TableInventory {
         self.0.tables().iter().map(|table| table.name.clone()).collect()
     }
 
-    /// Of each, the page that kept its rows from being counted; 0 where none did.
+    /// For each table, the page that kept its rows from being counted; 0 where none did.
     #[wasm_bindgen(js_name = damagedPages)]
     pub fn damaged_pages(&self) -> Vec<u32> {
         let page = |at| if let At::Page(page) = at { page } else { 0 };

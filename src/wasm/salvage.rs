@@ -29,7 +29,7 @@ pub struct Detected {
 
 #[wasm_bindgen]
 impl Detect {
-    /// Of a file of `size` bytes, whose pages may be known to have a size.
+    /// For a file of `size` bytes; `page_size` where it is known.
     #[wasm_bindgen(constructor)]
     pub fn new(size: f64, page_size: Option<u32>) -> JsResult<Detect> {
         let page_size = page_size.map(|size| PageSize::new(size).ok_or(ErrorKind::Usage)).transpose()?;

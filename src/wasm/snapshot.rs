@@ -98,7 +98,7 @@ pub struct Previous(snapshot::Previous);
 
 #[wasm_bindgen]
 impl Previous {
-    /// Of a backup with that database checksum (16 hex digits).
+    /// The fingerprints of a backup with that database checksum (16 hex digits).
     #[wasm_bindgen(constructor)]
     pub fn new(page_size: u32, page_count: u32, checksum: &str) -> JsResult<Previous> {
         let page_size = PageSize::new(page_size).ok_or(ErrorKind::Usage)?;
@@ -135,7 +135,7 @@ pub struct LtxTail {
 
 #[wasm_bindgen]
 impl Writer {
-    /// Of a backup that leads from TXID `min` to `max` (hex), on top of a state with checksum `before` (hex; nothing
+    /// The writer of a backup that leads from TXID `min` to `max` (hex), on top of a state with checksum `before` (hex; nothing
     /// for a full backup).
     #[wasm_bindgen(constructor)]
     pub fn new(
@@ -335,7 +335,7 @@ pub struct Sha256(snapshot::Sha256);
 
 #[wasm_bindgen]
 impl Sha256 {
-    /// Of nothing yet.
+    /// The hash of nothing yet.
     #[wasm_bindgen(constructor)]
     pub fn new() -> Sha256 {
         Self::default()

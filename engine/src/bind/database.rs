@@ -52,7 +52,7 @@ impl OpenOptions {
         self.page_size = Some(bytes);
     }
 
-    /// Of SQLite's page cache, in KiB.
+    /// Sets the size of SQLite's page cache, in KiB.
     #[wasm_bindgen(setter, js_name = cacheKib)]
     pub fn set_cache_kib(&mut self, kib: u32) {
         self.cache_kib = Some(kib);
@@ -82,7 +82,7 @@ impl OpenOptions {
         self.window.age_ms = ms as i64;
     }
 
-    /// Of the pages that the built-in memory store keeps, in bytes.
+    /// Limits the pages that the built-in memory store keeps, in bytes.
     #[wasm_bindgen(setter, js_name = memoryLimit)]
     pub fn set_memory_limit(&mut self, bytes: f64) {
         self.memory_limit = Some(bytes);
@@ -340,7 +340,7 @@ impl Database {
 thread_local! {
     /// See [`Database::room`]; JavaScript writes to it between calls.
     static ROOM: RefCell<Box<[u8]>> = RefCell::new(vec![0; 4096].into());
-    /// Of the last [`Database::run`].
+    /// The failure of the last [`Database::run`].
     static FAILURE: RefCell<Option<Error>> = const { RefCell::new(None) };
 }
 

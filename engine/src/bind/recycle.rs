@@ -1,4 +1,4 @@
-//! Memory that was just freed, for who wants as much next.
+//! Keeps memory that was just freed for the next allocation of that size.
 //!
 //! Every commit takes and frees the same few sizes: pieces of SQLite's journal, pages. The system allocator looks for
 //! what fits best among all that is free, and joins what it gets back with its neighbours; here the last block of the
@@ -23,7 +23,7 @@ static SHELVES: [Shelf; COUNT] = [const { Shelf::new() }; COUNT];
 
 /// Free blocks of one size. There is one thread: atomics are how a `static` may change.
 struct Shelf {
-    /// Of its blocks, in bytes.
+    /// Size of its blocks, in bytes.
     size: AtomicUsize,
     /// The bytes of all of them.
     held: AtomicUsize,

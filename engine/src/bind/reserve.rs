@@ -19,7 +19,7 @@ use crate::sqlite::count_allocated;
 const RESERVE: Layout = Layout::new::<[u8; 128 * 1024]>();
 /// Smaller than any page, so that pages never take from the reserve.
 const SMALL: usize = 512;
-/// Of SQLite's, it takes time to fill: see [`count_allocated`].
+/// An allocation of SQLite from this size on takes time to fill: see [`count_allocated`].
 const LARGE: usize = 256;
 /// That of SQLite's allocations, which may fail.
 const ALIGN_OF_SQLITE: usize = 2 * size_of::<usize>();
@@ -48,7 +48,7 @@ impl WithReserve {
 
     /// The system allocator grows the memory by no more than it needs, and each time JavaScript has to look at the
     /// memory anew, which costs more than all the allocations in between. So it is given an eighth more, at most 16
-    /// MiB, if that is to be had; memory that is not yet written takes no place.
+    /// MiB, if there is so much; memory that is not yet written takes no place.
     #[cold]
     fn grow_ahead() {
         let size = (memory_size(0) << 13).min(16 << 20);

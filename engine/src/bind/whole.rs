@@ -34,7 +34,7 @@ pub struct Loading(database::Loading);
 
 #[wasm_bindgen]
 impl Loading {
-    /// Of nothing yet.
+    /// A load that has no bytes yet.
     #[wasm_bindgen(constructor)]
     pub fn new() -> Self {
         Self::default()
@@ -71,7 +71,7 @@ pub struct Import(database::Import);
 
 #[wasm_bindgen]
 impl Import {
-    /// Of nothing yet. When `steps` is not 0, the SQL is a stranger's: see `Database.limitSteps`, for each piece of it.
+    /// An import that has no SQL yet. When `steps` is not 0, the SQL is a stranger's: see `Database.limitSteps`, for each piece of it.
     #[wasm_bindgen(constructor)]
     pub fn new(steps: f64) -> Self {
         Self(database::Import::limited(steps as u64))
@@ -126,7 +126,7 @@ impl Database {
         Ok(self.0.serialize()?)
     }
 
-    /// Takes the next bytes of a file to load, as many as there are. After an error it is to be aborted.
+    /// Takes the next bytes of a file to load, however many. After an error the load must be aborted.
     #[wasm_bindgen(js_name = loadFeed)]
     pub fn load_feed(
         &mut self,
@@ -138,7 +138,7 @@ impl Database {
         Ok(self.0.load_feed(&mut loading.0, bytes, now_ms as i64)?)
     }
 
-    /// Gives a file up that was to be loaded.
+    /// Gives up a file that was being loaded.
     #[wasm_bindgen(js_name = loadAbort)]
     pub fn load_abort(&mut self, loading: Loading) {
         self.0.load_abort(loading.0);

@@ -34,7 +34,7 @@ pub struct Options {
     pub name: Option<String>,
     /// Random bits that tell this database from any other, for a store that holds none yet.
     pub lineage: Lineage,
-    /// Of a database that holds nothing yet.
+    /// Page size of a database that holds nothing yet.
     pub page_size: Option<PageSize>,
     /// Limit of SQLite's page cache, in KiB. Over a store without [`crate::store::Scratch`] a transaction that changes
     /// more pages than fit takes more.
@@ -173,7 +173,7 @@ impl Database {
     fn note(&self, now_ms: i64) -> Result<()> {
         self.volume(|volume| {
             volume.now_ms = now_ms;
-            // Of an earlier call that nobody asked why it failed.
+            // The failure of an earlier call is forgotten if nobody asked for it.
             volume.take_failure();
             Ok(())
         })

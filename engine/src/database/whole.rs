@@ -89,19 +89,19 @@ impl Database {
         })
     }
 
-    /// Takes the next bytes of a file that is to be loaded, as many as there are. When it is large, the store takes its
+    /// Takes the next bytes of a file to load, however many. When it is large, the store takes its
     /// pages meanwhile, out of sight. The database may be read; once something is committed, or written in a large
     /// transaction, the file has to come anew.
     ///
     /// # Errors
     /// `DatabaseNotSqlite`, `DatabaseEncrypted`, `DatabaseHeader`, `LoadStale`, `Busy` within a large transaction, what
-    /// the store says, `Memory`. The file is to be given up then ([`Database::load_abort`]).
+    /// the store says, `Memory`. The file must be given up then ([`Database::load_abort`]).
     pub fn load_feed(&mut self, loading: &mut Loading, bytes: &[u8], now_ms: i64) -> Result<()> {
         self.at(now_ms)?;
         self.volume(|volume| loading.0.feed(volume, bytes))
     }
 
-    /// Gives a file up that was to be loaded.
+    /// Gives up a file that was being loaded.
     pub fn load_abort(&mut self, loading: Loading) {
         let _ = self.volume(|volume| {
             loading.0.owner().into_iter().for_each(|owner| volume.abandon(owner));

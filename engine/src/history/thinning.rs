@@ -1,7 +1,7 @@
 //! As states age fewer of them are kept, and fewer still where history takes too much room.
 //!
 //! A state that is thinned away is one between the first and the newest of its minute (or hour). The newest is kept, and
-//! so is the one before that minute: who asks for a state that is gone gets that one, which is at most a minute older.
+//! so is the one before that minute: whoever asks for a state that is gone gets that one, which is at most a minute older.
 
 use pagemark::page::Txid;
 
@@ -46,7 +46,7 @@ impl History {
         }
         let oldest = self.since(self.window.age_ms, now_ms);
         let end = self.commits.partition_point(|record| record.txid < from);
-        // Of those before the window the last one was the state when the window began, unless `from` was.
+        // The last state before the window was the state when the window began, unless that is `from`.
         let mut first = None;
         for (at, pair) in self.commits.windows(2).take(end).enumerate() {
             let [record, next] = pair else { continue };
@@ -107,7 +107,7 @@ impl History {
     }
 }
 
-/// The minute or the hour of which one state is kept.
+/// The minute or the hour for which one state is kept.
 fn slot(record: &CommitRecord, now_ms: i64) -> i64 {
     slot_beside(record, record, now_ms)
 }

@@ -42,7 +42,7 @@ pub(super) struct Budget {
     pub(super) read_only: Cell<bool>,
     /// Whether what D1 refuses is refused, too.
     pub(super) as_d1: Cell<bool>,
-    /// Whether all compiled statements are such as a stranger may run, who may only read or may write; and as D1 has it.
+    /// Set once every compiled statement was checked for a stranger: `true` for one who may only read.
     pub(super) checked: Cell<Option<bool>>,
     pub(super) checked_as_d1: Cell<bool>,
     /// Whether nothing reaches past SQL into the database file.

@@ -18,7 +18,7 @@ use crate::volume::Volume;
 pub(crate) const CONSTRAINT_FOREIGN_KEY: i32 = ffi::SQLITE_CONSTRAINT_FOREIGNKEY;
 /// SQLite's code for a statement that does not compile.
 pub(crate) const ERROR: i32 = ffi::SQLITE_ERROR;
-/// Of a message of SQLite, in characters.
+/// Longest message of SQLite that is passed on, in characters.
 const LONGEST_MESSAGE: usize = 1000;
 
 /// An open connection; statements keep it open.

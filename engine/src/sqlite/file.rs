@@ -214,7 +214,7 @@ unsafe extern "C" fn lock(file: *mut ffi::sqlite3_file, level: c_int) -> c_int {
     // SAFETY: SQLite passes an open file.
     match unsafe { opened(file) } {
         Opened::Database(volume) => with_volume(volume, |volume| {
-            // There is one connection, so every lock is to be had.
+            // There is one connection, so every lock is free.
             let level = volume.lock().max(level);
             volume.set_lock(level, ffi::SQLITE_LOCK_NONE);
             Ok(ffi::SQLITE_OK)

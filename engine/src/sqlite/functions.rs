@@ -68,7 +68,7 @@ unsafe extern "C" fn instr(context: *mut Context, count: c_int, values: *mut *mu
         return;
     }
     let blobs = [hay_type, needle_type].map(|kind| kind == ffi::SQLITE_BLOB);
-    // Of a BLOB beside a text, the bytes are taken for text: of a copy, since that changes the value itself.
+    // The bytes of a BLOB beside a text count as text. They are copied, because reading them as text changes the value.
     let copies = (blobs[0] != blobs[1]).then(|| [Copied::of(hay), Copied::of(needle)]);
     let place = match (&copies, blobs) {
         (Some([hay, needle]), _) => match (hay.text(), needle.text()) {
@@ -266,7 +266,7 @@ impl Call<'_> {
         }
     }
 
-    /// Of a text, in bytes.
+    /// Longest text, in bytes.
     fn longest(&self) -> u64 {
         // SAFETY: SQLite is in this call; -1 changes nothing.
         let limit = unsafe {
@@ -299,7 +299,7 @@ fn kind(value: *mut Value) -> c_int {
 /// A value as UTF-8; `None` for NULL, and when memory runs out.
 fn text<'a>(value: *mut Value) -> Option<&'a [u8]> {
     // SAFETY: the value is one of a call that is under way, and nothing converts it again while the text is looked at.
-    // The size is asked after the text, of which it is then.
+    // The size is asked for after the text, because it is then that of the text.
     unsafe {
         let start = ffi::sqlite3_value_text(value);
         let size = usize::try_from(ffi::sqlite3_value_bytes(value)).ok()?;

@@ -11,11 +11,11 @@ use crate::error::{Error, ErrorKind, Result};
 /// SQLite asks whether to go on after so many of its virtual machine's instructions. Each may be the call of a
 /// function that makes [`LONGEST`] bytes, so these are not many.
 const TURN: u32 = 100;
-/// Of a text, a BLOB or a row, in bytes.
+/// Longest text, BLOB or row, in bytes.
 const LONGEST: c_int = 16 << 20;
-/// Of a pattern of LIKE or GLOB, in bytes: each of them is looked for from every place of the text.
+/// Longest pattern of LIKE or GLOB, in bytes: a pattern is tried at every place of the text.
 const LONGEST_PATTERN: c_int = 250;
-/// More memory than was in use before, in bytes, that SQLite may have.
+/// Memory that SQLite may take beyond what was in use before, in bytes.
 const MEMORY: i64 = 64 << 20;
 
 /// What D1 allows, where it is less, for [`Connection::limit_as_d1`].
@@ -64,8 +64,8 @@ const PASSED_OVER: [&str; 14] = [
     "wal_checkpoint",
 ];
 
-/// Refuses what would outlive the request on the connection, or reach other files, however it is spelled; and to who may
-/// only read, all that is not known to be a look.
+/// Refuses what would outlive the request on the connection, or reach other files, however it is spelled. Strangers who may
+/// only read are refused whatever is not known to change nothing.
 unsafe extern "C" fn authorize(
     budget: *mut c_void,
     action: c_int,
@@ -197,7 +197,7 @@ impl Connection {
     /// of four bytes that it allocates, all statements counted together, is interrupted: a host whose clock stands still while
     /// it computes has no other way to stop it. Values, patterns and memory have bounds of their own, and nothing
     /// reaches past SQL into the database file (`SQLITE_DBCONFIG_DEFENSIVE`), into others, or stays on the connection as
-    /// temporary tables would. Who may only read changes nothing besides. 0 steps end all of that.
+    /// temporary tables would. With `read_only` nothing can be changed, either. 0 steps end all of that.
     ///
     /// To switch the authorizer, or `SQLITE_DBCONFIG_DEFENSIVE`, has SQLite compile every statement again. So both stay as
     /// they are when the limit ends, until something is compiled that is no stranger's ([`Self::trust`]).

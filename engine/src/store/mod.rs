@@ -78,7 +78,7 @@ pub struct Commit {
 /// What a store holds when it is opened.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct StoreState {
-    /// Of the database, once it has a commit.
+    /// Lineage of the database, once it has a commit.
     pub lineage: Option<Lineage>,
     /// Ascending by TXID; at least the newest, those that `keep` holds, and the one after each of these.
     pub commits: Vec<CommitRecord>,

@@ -12,7 +12,7 @@ use crate::store::CommitRecord;
 /// Checksums of the newest commit's pages, as far as known.
 #[derive(Debug, Default)]
 pub(crate) struct Checksums {
-    /// Of page N at index N - 1; 0, which is no checksum, for those not known.
+    /// Checksum of page N at index N - 1; 0, which is no checksum, where it is not known.
     known: Vec<u64>,
     checksummer: Option<(PageSize, PageChecksummer)>,
 }

@@ -7,7 +7,7 @@
 //! shows half a transaction, and no journal has to outlive the process. When the store refuses, SQLite takes it for an
 //! I/O error, drops its page cache and reads the state before.
 //!
-//! Of a large transaction the overlay is in the store as well, where nobody sees it (see `staging`). What several
+//! In a large transaction the store takes part of the overlay, where nobody sees it (see `staging`). What several
 //! transactions make can be held back, to become one commit or none (see `hold`).
 
 mod checksums;
@@ -43,9 +43,9 @@ pub(crate) struct Volume {
     staging: Staging,
     /// Set while commits are held back.
     hold: Option<Hold>,
-    /// Of the draft begun last.
+    /// Number of the draft begun last.
     next_draft: u32,
-    /// How much of what is not committed memory is to hold, in bytes; `None` for all of it.
+    /// Bytes that memory holds of what is not committed; `None` for all of it.
     spill_after: Option<u64>,
     sums: Checksums,
     /// The first bytes of page 1 of the newest commit: SQLite looks at them in every transaction.
@@ -65,7 +65,7 @@ pub(crate) struct Volume {
 }
 
 impl Volume {
-    /// Of what is not committed, memory is to hold `spill_after` bytes, if the store takes the rest.
+    /// A volume that keeps `spill_after` bytes of what is not committed in memory, if the store takes the rest.
     pub(crate) fn new(store: SharedStore, history: History, spill_after: u64, now_ms: i64) -> Self {
         Self {
             spill_after: store.spills().then_some(spill_after),

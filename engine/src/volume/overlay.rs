@@ -129,6 +129,6 @@ impl Overlay {
 pub(super) struct Hold {
     /// Whether something was written since SQLite's last commit.
     pub(super) is_dirty: bool,
-    /// Whether something that was written is to be there no more.
+    /// Whether something that was written was rolled back.
     pub(super) is_broken: bool,
 }

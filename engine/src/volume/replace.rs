@@ -121,7 +121,7 @@ impl Volume {
 pub(crate) struct Loader {
     /// What does not make a page yet.
     rest: Vec<u8>,
-    /// Of the page read last.
+    /// Number of the page read last.
     last: u32,
     /// How many pages the header says there are, if it says so.
     stated: Option<u32>,

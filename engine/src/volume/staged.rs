@@ -79,7 +79,7 @@ pub(crate) struct Draft {
     /// What is in memory of it.
     pub(super) pages: Pages,
     pub(super) staged: Staged,
-    /// The state of which it leaves pages as they are, if it does.
+    /// The state whose pages it leaves as they are, if it leaves any.
     pub(super) base: Option<Txid>,
 }
 

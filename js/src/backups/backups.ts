@@ -151,7 +151,7 @@ export class Backups {
     return translating(this.name, () => removalKeys(this.store, this.#folder, ids));
   }
 
-  /** Removes a backup that was just made, and of which there is no need after all, unless another was made on top of it. */
+  /** Removes a backup that was just made and is not needed after all, unless another was made on top of it. */
   async takeBack({ id }: Backup): Promise<void> {
     const keys = await this.removalKeys(new Set([id])).catch(() => []);
     await discard(this.store, keys);

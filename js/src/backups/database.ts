@@ -159,7 +159,7 @@ export class Database {
   }
 }
 
-/** Whether the database that was to be replaced is certainly still there. */
+/** Whether the database that should have been replaced is certainly still there. */
 function isRefusal(error: unknown, signal: AbortSignal | undefined): boolean {
   if (signal?.aborted && error === signal.reason) return true;
   return error instanceof PagemarkError && error.code === "SOURCE_IN_USE";

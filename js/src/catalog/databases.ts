@@ -10,7 +10,7 @@ export interface StoredDatabase {
   backups: number;
   /** The newest one; missing where there is none, or its record is damaged. */
   newest?: Backup;
-  /** Of all its objects, in bytes. */
+  /** Size of all its objects, in bytes. */
   storedSize: number;
 }
 

@@ -19,7 +19,7 @@ export interface Link {
   fingerprints: string;
 }
 
-/** What the next backup is to be; see the core's `catalog::Next`. */
+/** What the next backup will be; see the core's `catalog::Next`. */
 export interface NextBackup {
   first: string;
   txid: string;

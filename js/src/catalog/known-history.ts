@@ -61,7 +61,7 @@ export class KnownHistory {
   }
 }
 
-/** Of many objects only those that a backup on top of `head` rests on. */
+/** Forgets objects that no backup on top of `head` needs, when there are many. */
 function narrowed(
   history: History,
   head: BackupRecord,

@@ -47,7 +47,7 @@ export interface Backup {
   kind: "full" | "incremental";
   /** User tables. */
   tables: number;
-  /** Of the database, in bytes. */
+  /** Size of the database, in bytes. */
   size: number;
   /** What was stored for it, in bytes. */
   storedSize: number;

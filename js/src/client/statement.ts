@@ -71,7 +71,7 @@ export function queryOf({ statement, params }: Pick<D1PreparedStatement, "statem
   return { sql: statement, params: params.map(sent) };
 }
 
-/** Of columns of the same name the last one counts. */
+/** Makes an object of a row; of columns with the same name the last one counts. */
 export function asObjects<T>({ columns, rows, meta }: Rows): D1Result<T> {
   const results = rows.map((row) => Object.fromEntries(columns.map((column, at) => [column, row[at]])) as T);
   return { success: true, meta, results };

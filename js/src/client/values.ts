@@ -36,7 +36,7 @@ export function sent(param: Param): WireValue {
   return Array.isArray(param) ? Uint8Array.from(param) : (param as WireValue);
 }
 
-/** Of a number that is no byte, D1 takes the rest. */
+/** Whether D1 takes a value of an array for a byte; it drops the fraction. */
 function isByte(value: unknown): boolean {
   return typeof value === "number" && value >= 0 && value < 256;
 }

@@ -39,7 +39,7 @@ export interface Meta {
   changes: number;
   last_row_id: number | bigint;
   changed_db: boolean;
-  /** Of the database, in bytes. */
+  /** Size of the database, in bytes. */
   size_after: number;
   /** Rows of tables and indexes that were looked at. */
   rows_read: number;
@@ -53,14 +53,14 @@ export interface Meta {
 export interface WireFailure {
   message: string;
   code: string;
-  /** Of SQLite, an extended result code. */
+  /** SQLite's extended result code. */
   sqlite?: number | undefined;
   at?: object | undefined;
   /** Which of the queries, counted from 0. */
   query?: number | undefined;
 }
 
-/** Of the state after the request, `bookmark`. */
+/** With the `bookmark` of the state after the request. */
 export type WireReply = { results: WireResult[]; bookmark: string } | { failure: WireFailure };
 
 /** What a binding to the Pagemark Worker has that this needs: `env.DB`, or what `env.DB.database(name)` gives. */

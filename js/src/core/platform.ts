@@ -115,7 +115,7 @@ export interface PageFiles {
   beside: Float64Array;
 }
 
-/** Which dump is to be helped: what its `Dump` was made of. */
+/** The dump to help with: what its `Dump` was made of. */
 export interface DumpRequest {
   files: PageFiles;
   dialect: string;

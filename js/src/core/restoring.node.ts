@@ -78,7 +78,7 @@ export class WorkerRestorer implements Restorer {
     await this.#worker.terminate();
   }
 
-  /** Of use at once is only that a chunk was used up: the thread wants the next. */
+  /** The only message that needs an answer at once: the thread used a chunk up, and wants the next one. */
   #take(answer: RestoreAnswer): void {
     if (answer.kind === "need") {
       const held = this.#held[answer.file] ?? 0;

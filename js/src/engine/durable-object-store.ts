@@ -18,7 +18,7 @@ type Keep = Parameters<PageStore["retain"]>[0];
 export interface DurableObjectStore extends PageStore {
   /**
    * Drops some of what is not needed any more; whether there may be more of it. Commits do that as well: it is for
-   * who wants the room back sooner, one call an alarm, say.
+   * whoever wants the room back sooner, one call for each alarm, for example.
    */
   sweep(): boolean;
 }
@@ -114,7 +114,7 @@ class SqlStore implements DurableObjectStore {
         );
       }
       const kept = keptOf(keep);
-      // Of a large transaction most pages are there already, and none of them is to come here again.
+      // Most pages of a large transaction are staged already, and do not come again.
       const ended = this.scratch.claim()
         ? this.#endStaged(commit, pgnos, pages, before, kept)
         : this.#end(commit, pgnos, pages, before, kept);

@@ -3,7 +3,7 @@ import type { Kept, Replaced } from "./page-versions.ts";
 
 type Value = number | string | null | ArrayBuffer | Uint8Array;
 
-/** Of a Durable Object's `ctx.storage` (SQLite-backed), what the store needs. */
+/** The part of a Durable Object's `ctx.storage` (SQLite-backed) that the store needs. */
 export interface DurableObjectStorageLike {
   readonly sql: {
     exec(sql: string, ...bindings: Value[]): { raw(): Iterable<unknown[]> };
@@ -45,7 +45,7 @@ const TABLES = [
     bytes BLOB NOT NULL, PRIMARY KEY (owner, file, block)) WITHOUT ROWID`,
 ];
 
-/** Pages that go into one statement: of three parameters each, of which it takes 100. */
+/** Pages that one statement takes: each has three parameters, and a statement at most 100. */
 const PAGES_A_STATEMENT = 33;
 const INTO_VERSIONS = "INTO pagemark_versions VALUES (?, ?, ?)";
 const MORE_VERSIONS = ", (?, ?, ?)";
@@ -54,7 +54,7 @@ const PAGES_ENDED_AT_A_TIME = 1 << 16;
 
 /** Neither the pages nor what is beside them in the table's b-tree is read then, which is most of the database. */
 const BY_TXID = "INDEXED BY pagemark_versions_by_txid";
-/** Of a version `old`: whether the commit of TXID 1 has another one of the page, or shrinks it away. */
+/** SQL: whether the commit of TXID ?1, with ?2 pages, replaces the page of version `old` or is too short for it. */
 const IS_ENDED = `(pgno > ?2
   OR EXISTS (SELECT 1 FROM pagemark_versions AS new ${BY_TXID} WHERE new.pgno = old.pgno AND new.txid = ?1))`;
 
@@ -206,7 +206,7 @@ export class DurableObjectTables {
     return changed;
   }
 
-  /** Who has staged versions above the newest commit's. */
+  /** Which Database has staged versions above the newest commit's. */
   stagedBy(): number | undefined {
     return this.#one("SELECT owner FROM pagemark_staging")?.[0] as number | undefined;
   }

@@ -6,7 +6,7 @@ export class Handle {
   readonly name: string;
   /** While it is, SQL of others would become part of the import. */
   isImporting = false;
-  /** Of this opening: from here on, TXIDs count what came after each other. */
+  /** Id of this opening: within one, TXIDs count commits that follow each other. */
   readonly session = crypto.getRandomValues(new Uint32Array(4)).join("-");
   readonly #opened: string | undefined;
   #engine: EngineDatabase | undefined;

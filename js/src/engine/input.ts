@@ -23,7 +23,7 @@ export function isThenable(value: unknown): value is PromiseLike<unknown> {
 export function checkSizes(sizes: Readonly<Record<string, number | undefined>>): void {
   for (const [name, size] of Object.entries(sizes)) {
     if (size === undefined || size >= 0) continue;
-    throw new PagemarkError("USAGE", `${name} is to be a number from 0 on, not ${String(size)}`);
+    throw new PagemarkError("USAGE", `${name} must be a number from 0, not ${String(size)}`);
   }
 }
 

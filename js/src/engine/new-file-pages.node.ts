@@ -18,7 +18,7 @@ export function newFilePages(fd: number, scratch: number): PageStore {
 class NewFilePages extends FileScratch implements PageStore {
   readonly #fd: number;
   #pageSize = 0;
-  /** Of pages of another size: VACUUM can change it, and pages of both are there while the commit cuts them anew. */
+  /** Pages of another size. VACUUM can change the size, and until its commit is done there are pages of both sizes. */
   readonly #otherSizes = new Map<number, number>();
   /** The page that was read last: the engine has copied it before it reads another. */
   #page = new Uint8Array();

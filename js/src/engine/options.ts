@@ -12,9 +12,9 @@ export interface OpenOptions extends IntegerOptions {
   name?: string;
   /** Where its pages are kept; memory unless given. */
   store?: PageStore;
-  /** Of a database that holds nothing yet, in bytes; 4096 unless given. */
+  /** Page size of a database that holds nothing yet, in bytes; 4096 unless given. */
   pageSize?: number;
-  /** Of SQLite's page cache, in bytes; 16 MiB unless given, or 8 MiB over a store with `scratch`. */
+  /** Size of SQLite's page cache, in bytes; 16 MiB unless given, or 8 MiB over a store with `scratch`. */
   cacheSize?: number;
   /**
    * What memory holds beside the cache of transactions, loads and temporary files, in bytes, roughly; the store takes
@@ -55,7 +55,7 @@ export function settingsOf(core: EngineCore, options: OpenOptions): InstanceType
   if (spillAfter !== undefined) settings.spillAfter = spillAfter;
   if (memoryLimit !== undefined) settings.memoryLimit = memoryLimit;
   settings.foreignKeys = foreignKeys;
-  // All there can be, of which Infinity is one way to say it.
+  // Infinity means: as many as there can be.
   settings.historyCommits = Math.min(history.commits ?? 0, 2 ** 32 - 1);
   settings.historyMs = history.ageMs ?? 0;
   return settings;

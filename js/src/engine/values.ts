@@ -30,7 +30,7 @@ const ROOM = 4096;
 /** Fewer bytes than these have their views kept. */
 const VIEWS = 256;
 
-/** Of the last call, to be used again. */
+/** Buffer of the last call, which the next one uses again. */
 let spare: ValueWriter | undefined;
 
 /**

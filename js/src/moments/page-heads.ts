@@ -1,7 +1,7 @@
 import type { PageSource } from "../sources/source.ts";
 import { type ReadPage, readTables } from "./tables.ts";
 
-/** Of so many pages the heads are kept, which takes 8 MiB at the most. Those of later pages are read again. */
+/** Pages whose heads are kept, which takes at most 8 MiB. Heads of later pages are read again. */
 const MOST = 1 << 21;
 /** Kinds of b-tree pages without children (file format, section 1.6). */
 const LEAVES = new Set([0x0a, 0x0d]);
@@ -46,7 +46,7 @@ export class PageHeads {
     );
   }
 
-  /** Of what passed by so far. */
+  /** Pages that passed by so far. */
   get pageCount(): number {
     return this.#pageSize ? Math.floor(this.#position / this.#pageSize) : 0;
   }

@@ -37,7 +37,7 @@ export async function readTables(
 
 /** What a database's first page and its schema say. */
 export interface Schema {
-  /** Of the user tables. */
+  /** Names of the user tables. */
   names: string[];
   /** The change counter. */
   changes: number;

@@ -1,21 +1,21 @@
 import { createHash, randomBytes } from "node:crypto";
 import { readFileSync, readlinkSync } from "node:fs";
 
-/** A machine and the processes that it numbers, a process of it, and when that began. */
+/** A process: its machine (or container), its number there, and when it began. */
 interface Owner {
   host: string;
   pid: number;
-  /** In the clock ticks of the machine since it was started: a number that was used again has another. */
+  /** Clock ticks of the machine since its start: a number that is used again has another. */
   began: string;
 }
 
-/** Of a process about which nothing can be found out. */
+/** Host of a process about which nothing can be found out. */
 const UNKNOWN = "0".repeat(12);
 
 let own: Owner | undefined;
 
 /**
- * A name for something temporary, which nothing else has, and from which others on this machine can tell whether the
+ * A unique name for something temporary. From it, others on this machine can tell whether the
  * process that made it still runs: see {@link isAbandoned}. Letters, digits and dots, 50 at the most.
  */
 export function processTag(): string {
@@ -29,8 +29,8 @@ export function isTag(tag: string): boolean {
 }
 
 /**
- * Whether the process that made something under this tag has certainly ended. Processes of another machine, or of
- * another container, are not known here: two of them may share a folder.
+ * Whether the process that made something under this tag has certainly ended. Nothing is known about processes of another
+ * machine or container that shares the folder.
  */
 export function isAbandoned(tag: string): boolean {
   own ??= thisProcess();
@@ -51,7 +51,7 @@ function ownerOf(tag: string): Owner | undefined {
   return host && pid && began ? { host, pid: Number(pid), began } : undefined;
 }
 
-/** Only Linux tells enough: when the machine was started, and which numbers of processes are the same here and there. */
+/** Only Linux tells enough: when the machine was started, and within which container process numbers hold. */
 function thisProcess(): Owner {
   const { pid } = process;
   try {
@@ -72,7 +72,7 @@ function statOf(pid: number): { began: string; hasEnded: boolean } | undefined {
       .replace(/^.*\) /s, "")
       .split(" ");
     const [state = "", began] = [fields[0], fields[19]];
-    // Z: nobody has asked yet what became of it.
+    // Z: it has ended, and its parent has not asked how.
     return began === undefined ? undefined : { began, hasEnded: "ZX".includes(state) };
   } catch {
     return undefined;

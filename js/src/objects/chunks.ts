@@ -5,7 +5,7 @@ const PIECE = 512 << 10;
 
 /**
  * Bytes that are appended, kept as pieces of at most 512 KiB. All pieces but the last are always the same objects, so
- * that who keeps them need only write the last one again.
+ * that whoever keeps them needs to write only the last one again.
  */
 export class Pieces {
   #whole: Uint8Array[] = [];

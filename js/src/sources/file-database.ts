@@ -4,7 +4,7 @@ import { LockableFile } from "./file-handle.ts";
 
 type Header = ReturnType<Core["DatabaseHeader"]["parse"]>;
 
-/** Enough for the header, and to tell ciphertext from text. In bytes. */
+/** Bytes that show the header, and tell ciphertext from text. */
 const START = 512;
 
 /** A database file that was opened to pin a moment of it, before anything is locked. */
@@ -66,7 +66,7 @@ export class OpenDatabase {
     return this.#header((header) => `${header.changeCounter}:${size}:${header.pageSize}:${header.wal}`);
   }
 
-  /** Of page 1; every transaction adds one to it in rollback mode. */
+  /** Change counter in page 1: in rollback mode every transaction adds one. */
   get changeCounter(): number {
     return this.#header((header) => header.changeCounter);
   }

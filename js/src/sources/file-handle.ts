@@ -13,11 +13,11 @@ import { systemCode } from "../node/errno.ts";
 import { readFully } from "../node/fully.ts";
 import { changed, fileError, noFolder, notAFile } from "./file-errors.ts";
 
-/** Where bytes come from: a file, from any position. */
+/** A file that is read at any position. */
 export interface Bytes {
-  /** The descriptor, if it may be read through on other threads, too. */
+  /** The descriptor, if other threads may read through it. */
   readonly fd?: number;
-  /** Fills `into` from `position` on; at the end of the file with less. Returns how many bytes. */
+  /** Fills `into` from `position` on, as far as the file goes. Returns how many bytes were read. */
   read(into: Uint8Array, position: number): Promise<number>;
 }
 
@@ -32,11 +32,11 @@ export interface Bytes {
  */
 const descriptors = new Map<string, { fd: number; users: number }>();
 
-/** So many bytes are read on the spot: to have another thread read a page takes ten times as long. */
+/** Reads of up to so many bytes are synchronous: to have another thread read a page takes ten times as long. */
 const READ_NOW = 32 << 10;
-/** But whoever waits for the event loop, as for the end of a lock, waits no longer than this, in milliseconds. */
+/** Synchronous reads block the event loop no longer than this at a stretch, in milliseconds. */
 const LONGEST_TURN_MS = 2;
-/** When the event loop last had its turn, as far as is known here. */
+/** When the event loop last had its turn, as far as this file knows. */
 let turnedAt = 0;
 
 const CLOSES_WHEN_READING = process.versions.deno !== undefined;
@@ -85,7 +85,7 @@ export class LockableFile implements Bytes {
     return count;
   }
 
-  /** The same, on the spot. For the few bytes that must be read between two others. */
+  /** Reads synchronously: for a few bytes that must be read between two other steps. */
   readNow(into: Uint8Array, position: number): number {
     return readSync(this.fd, into, 0, into.length, position);
   }
@@ -95,7 +95,7 @@ export class LockableFile implements Bytes {
     return fstatSync(this.fd).size;
   }
 
-  /** Whether somebody else in this process has it open, as far as that can be known. */
+  /** Whether something else in this process has the file open, as far as the system tells. */
   get isOpenElsewhere(): boolean {
     return mayHoldLocks(this.fd, this.#key);
   }
@@ -131,13 +131,13 @@ function closeUnlessLocked(fd: number, key: string): void {
   closeSync(fd);
 }
 
-/** Whether somebody else in this process has the file open, as far as that can be known. */
+/** Whether something else in this process has the file open, as far as the system tells. */
 function mayHoldLocks(fd: number, key: string): boolean {
   if (process.platform === "win32") return false;
   return descriptorsOn(key)?.some((other) => other !== fd) ?? true;
 }
 
-/** Descriptors of this process on the file of that {@link keyOf}; nothing where the system does not tell. */
+/** Descriptors of this process on the file with that {@link keyOf}; `undefined` where the system does not tell. */
 export function descriptorsOn(key: string): number[] | undefined {
   let names: string[];
   try {
@@ -155,12 +155,12 @@ export function descriptorsOn(key: string): number[] | undefined {
   });
 }
 
-/** As many links as Linux follows (path_resolution(7)). */
+/** Links that Linux follows at most (path_resolution(7)). */
 const MOST_LINKS = 40;
 
 /**
- * The path without symbolic links: SQLite, too, keeps the WAL beside the file that a link leads to. A file that is not
- * there yet will be where its folder is, or where the link leads to that has its name.
+ * Resolves symbolic links: SQLite, too, keeps the WAL beside the file that a link leads to. For a file that does not
+ * exist yet, its folder is resolved, and a link with its name.
  */
 export function realPath(path: string, missing: "or fail" | "or where it will be" = "or fail"): string {
   let at = path;
@@ -186,7 +186,7 @@ function realFolder(path: string): string {
   }
 }
 
-/** What the symbolic link at `path` says; nothing when there is none. */
+/** The target of the symbolic link at `path`; `undefined` when there is none. */
 function linkAt(path: string): string | undefined {
   try {
     return readlinkSync(path);
@@ -195,7 +195,7 @@ function linkAt(path: string): string | undefined {
   }
 }
 
-/** Tells files apart. */
+/** A key that no other file has. */
 export function keyOf({ dev, ino }: { dev: bigint; ino: bigint }): string {
   return `${dev}:${ino}`;
 }

@@ -5,36 +5,36 @@ import type { Hold, Pages } from "./file-moment.ts";
 import type { Originals } from "./file-originals.ts";
 import { resultCode } from "./file-sqlite.ts";
 
-/** How often to look whether a writer has come. */
+/** Time between two looks for a writer, in milliseconds. */
 const LOOK_MS = 2;
 /**
- * How long the lock is held when writers come, so that the backup gets on. SQLite's busy handler tries again 18 ms after a writer
- * came, and not before if it came more than 8 ms ago (`sqliteDefaultBusyCallback`).
+ * Time that the lock is held at least while writers wait, so that the backup makes progress. SQLite's busy handler tries again 18 ms
+ * after a writer came, and if more than 8 ms have passed not before (`sqliteDefaultBusyCallback`).
  */
 const LEAST_MS = 15;
-/** How long writers have the database to themselves where none may be missed, in this process say, that cannot wait. */
+/** Time that writers get when their journals are not followed: a writer in this process, for example, cannot wait. */
 const GAP_MS = 20;
-/** How long to look for journals before other work has its turn, in which whole transactions might pass. */
+/** Time to look for journals before other work has its turn; whole transactions might pass meanwhile. */
 const WATCH_MS = 10;
-/** Who never sleeps is kept waiting by the scheduler when somebody else wakes, for longer than a transaction takes. */
+/** A nap while looking. The scheduler suspends a thread that never sleeps for longer than a transaction takes. */
 const NAP_MS = 0.05;
 const NOBODY_WAKES_IT = new Int32Array(new SharedArrayBuffer(4));
 /**
- * How many times as long as the longest nap the lock is held after it. Where others want the processor as well, a nap can
- * take as long as a transaction, which is missed then: so the lock is let go less often.
+ * After a nap the lock is held this many times as long as the longest nap. On a busy machine a nap can take as long as a
+ * transaction, which is then missed: so the lock is let go less often.
  */
 const PER_NAP = 20;
-/** Few transactions take longer than this; then others want the processor, too. */
+/** A transaction that takes longer gets the processor, too; few do. */
 const SLOW_MS = 200;
 
 export interface LockOptions {
   database: OpenDatabase;
-  /** Those of the database in the transaction that `reader` has begun. */
+  /** Pages of the database in the transaction that `reader` has begun. */
   pages: Pages;
   reader: Reader;
   /** Missing where journals cannot be followed. */
   originals: Originals | undefined;
-  /** How long to hold the lock at a stretch at most, in milliseconds: not everything tells whether a writer has come. */
+  /** Longest time to hold the lock at a stretch, in milliseconds: not every writer is noticed. */
   lockMs: number;
   onLost: () => void;
 }
@@ -55,13 +55,13 @@ export class SharedLock implements Hold {
   readonly #stop = new AbortController();
   #version: string;
   #counter: number;
-  /** The same, but no less than they had the database to themselves. */
+  /** {@link LEAST_MS}, or the time that writers last had the database, whichever is longer. */
   #leastMs = LEAST_MS;
   #lookUntil = 0;
   #longestNapMs = 0;
   #reading = 0;
   #watch: NodeJS.Timeout | undefined;
-  /** Under way while the lock is about to be let go, or is not there. */
+  /** Pending from when the lock is about to be let go until it is held again. */
   #gap: Promise<void> | undefined;
   #nobodyReads = Promise.withResolvers<void>();
 
@@ -115,15 +115,15 @@ export class SharedLock implements Hold {
   #letThrough(): void {
     clearInterval(this.#watch);
     this.#gap = this.#takeAgain();
-    // Whoever reads next hears of it.
+    // The next read reports a failure.
     this.#gap.catch(() => {});
   }
 
   async #takeAgain(): Promise<void> {
-    // Who is reading reads to the end.
+    // Reads under way are completed first.
     this.#nobodyReads = Promise.withResolvers();
     if (this.#reading > 0) await this.#nobodyReads.promise;
-    // And does what it has to do with that now, rather than when there are journals to look at.
+    // Their callers continue now, not when there are journals to look at.
     await turn();
     const began = performance.now();
     const originals = this.#originals;
@@ -142,7 +142,7 @@ export class SharedLock implements Hold {
         return this.#hold();
       }
     } catch (error) {
-      // Somebody was killed in the middle of a commit, say.
+      // A writer may have been killed in the middle of a commit.
       if (resultCode(error) === undefined) throw error;
     }
     this.#reader.end();
@@ -150,9 +150,9 @@ export class SharedLock implements Hold {
     throw changed(this.#database.path);
   }
 
-  /** Until there is no journal. */
+  /** Looks at journals until there are none. */
   async #lookOn(originals: Originals, began: number): Promise<void> {
-    // Of who is in the way.
+    // A journal of the transaction that is in the way.
     originals.look();
     do {
       const now = performance.now();

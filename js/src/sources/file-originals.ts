@@ -67,7 +67,7 @@ export class Originals implements Overlay {
     return false;
   }
 
-  /** Of `pages`, into which they are put when there are any. */
+  /** Originals for `pages`, whose side they become when there are any. */
   constructor(pages: Pages) {
     this.#path = `${pages.path}-journal`;
     this.#pages = pages;

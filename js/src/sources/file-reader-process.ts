@@ -112,7 +112,7 @@ export class ReaderProcess implements Reader {
   }
 
   async #close(): Promise<boolean> {
-    // Who has been ended by somebody else has no answer.
+    // A process that something else ended gives no answer.
     const wasThere = (await this.#ask("end")) !== undefined;
     this.#keepAlive(true);
     this.#child.stdin.end();

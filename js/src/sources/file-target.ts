@@ -4,18 +4,18 @@ import { systemCode } from "../node/errno.ts";
 import { fileError } from "./file-errors.ts";
 import { LockableFile, realPath } from "./file-handle.ts";
 
-/** What a file that replaces another takes after. */
+/** What a file takes over from the one it replaces. */
 export interface OldFile {
   mode: number;
   uid: number;
   gid: number;
 }
 
-/** What belongs to a database beside its file. */
+/** Endings of the files that belong to a database. */
 export const SIDECARS = ["-wal", "-shm", "-journal"];
 
 /**
- * Where a file that is to be written to `path` will be, by way of symbolic links, and the one that is there.
+ * Finds where a file written to `path` would be, through symbolic links, and describes the file that is there now.
  *
  * @throws SourceError for what is no file, and for what belongs to a database beside it
  */

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
 
-/** Who has the file at `path` open, as far as the system tells: Linux does, of processes of the same user. */
+/** Names a process that has the file at `path` open. Only Linux tells, and only of processes of the same user. */
 export function userOf(path: string): string | undefined {
   const file = statSync(path, { bigint: true, throwIfNoEntry: false });
   if (!file) return undefined;
@@ -18,7 +18,7 @@ function list(folder: string): string[] {
   try {
     return readdirSync(folder);
   } catch {
-    // Another user's process, or one that has ended.
+    // The process is another user's, or has ended.
     return [];
   }
 }

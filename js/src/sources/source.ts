@@ -165,7 +165,7 @@ export type RowTarget = RowSource & Required<Pick<RowSource, "write">>;
 
 /** What {@link checkRead} must know of a moment. */
 export interface Readable extends Pick<Moment, "pageSize" | "pageCount"> {
-  /** Of the source, for errors. */
+  /** The source's name, for errors. */
   name: string;
   isReleased: boolean;
 }

@@ -5,22 +5,22 @@ export interface Range {
   file: number;
   start: number;
   end: number;
-  /** What the request was meant to ask for, in bytes; it is less where a gap or the file's end comes first. */
+  /** Bytes that the request was meant to have; it has fewer where a gap or the file's end comes first. */
   aim: number;
-  /** The frame that whoever reads on will want next. */
+  /** The frame that follows, for a reader that goes on. */
   next: Frame | undefined;
 }
 
 export interface CachedRange extends Range {
   bytes: Uint8Array;
-  /** How much of them was of use so far. */
+  /** How many of them were used so far. */
   used: number;
 }
 
-/** So many at most, that one is found fast. */
+/** Few enough that one is found fast. */
 const MOST_RANGES = 1024;
 
-/** What was read, each range until others need its room more: those go first that were not used for longest. */
+/** Ranges that were read, each until others need its room: the least recently used goes first. */
 export class FrameCache {
   readonly #capacity: number;
   #size = 0;
@@ -43,7 +43,7 @@ export class FrameCache {
     return kept;
   }
 
-  /** A range after which one may want a frame, having left out at most `gap` bytes of what was to be wanted. */
+  /** A range after which `frame` is read, leaving out at most `gap` bytes of what was expected next. */
   before(frame: Frame, gap: number): CachedRange | undefined {
     return this.#byFile.get(frame.file)?.find((kept) => leadsTo(kept, frame, gap));
   }

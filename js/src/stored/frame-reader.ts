@@ -94,7 +94,7 @@ export class FrameReader {
 
   #keep(kept: CachedRange): void {
     for (const { file, aim, used, bytes } of this.#kept.add(kept)) {
-      // Read for pages to come, of which few did while there was room for it.
+      // It was read for later pages, but few of them came while there was room for it.
       if (aim === this.#shares[file] && used < bytes.length / 4)
         this.#limits[file] = (this.#limits[file] ?? 0) * 2;
     }

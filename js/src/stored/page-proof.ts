@@ -1,7 +1,7 @@
 import { type Core, core } from "../core/index.ts";
 import { type PreviousStates, STATE_SIZE } from "./page-states.ts";
 
-/** Of its checksum, which the fingerprint follows. */
+/** Bytes of the checksum, before the fingerprint. */
 const CHECKSUM_SIZE = 8;
 const STATES_AT_ONCE = 4096;
 /** Pages that are compared at a time, in bytes. */
@@ -51,7 +51,7 @@ export class PageProof {
     return undefined;
   }
 
-  /** Of all pages but the lock page. The states of what the core packed end what it says of them. */
+  /** States of all pages but the lock page. In a summary of the core they come last. */
   #fingerprints(first: number, pages: Uint8Array): Uint32Array {
     this.#packer.add(first, pages);
     const packed = this.#packer.take();

@@ -3,7 +3,7 @@ import { type Doing, faultOf, systemCode } from "../node/errno.ts";
 
 const NOT_A_FOLDER = "STORE_NOT_A_FOLDER";
 
-/** The codes of what the system reports, and of what it reports while something is read. */
+/** Codes for what the system reports; those for reading differ in one. */
 const CODES = {
   missing: "STORE_IO",
   folder: "STORE_IO",
@@ -16,7 +16,7 @@ const CODES = {
 } as const;
 const READING = { ...CODES, denied: "STORE_DENIED" } as const;
 
-/** The object cannot be there: what leads to it is missing, no folder, a link, a socket, or longer than any name. */
+/** Codes of the system that mean that there is no object: its path is missing, no folder, a link, a socket, or too long. */
 const ABSENT = new Set(["ENOENT", "ENOTDIR", "ELOOP", "ENXIO", "ENAMETOOLONG"]);
 
 /** For `.catch()`: throws what the system reported as a StoreError, and anything else as it is. */
@@ -39,7 +39,7 @@ export function isAbsent(error: unknown): boolean {
   return ABSENT.has(systemCode(error) ?? "");
 }
 
-/** Something that is no folder, a symbolic link included, stands where a folder of the store must be. */
+/** The error for something that stands where a folder of the store must be; a symbolic link is such a thing. */
 export function notAFolder(path: string, cause?: unknown): StoreError {
   const message = `cannot use ${JSON.stringify(path)}: it is not a folder; move it away, or use another folder`;
   return new StoreError(NOT_A_FOLDER, message, { name: path }, { cause });

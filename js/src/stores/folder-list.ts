@@ -16,10 +16,10 @@ export interface Wanted {
 /** In bytes. */
 const LONGEST_KEY = 1024;
 
-/** How many names of one folder are kept at a time, however many it has. */
+/** Names of one folder that are kept at a time, however many it has. */
 const MOST_NAMES = 1001;
 
-/** The wanted keys in ascending order, from `folder` on: a key and a slash, or "" for the whole of `root`. */
+/** Lists the wanted keys in ascending order, in `folder`: a key and a slash, or "" for all of `root`. */
 export async function listKeys(root: string, folder: string, wanted: Wanted): Promise<string[]> {
   const keys: string[] = [];
   for await (const key of walk(root, folder, wanted)) {
@@ -28,7 +28,7 @@ export async function listKeys(root: string, folder: string, wanted: Wanted): Pr
   return keys;
 }
 
-/** What is known of the file at `path`; `undefined` when it is gone, or is no file. */
+/** Describes the file at `path`; `undefined` when it is gone, or is no file. */
 export async function describe(path: string, key: string): Promise<StoredObject | undefined> {
   const found = await lstat(path).catch(absentOr("read", path));
   if (!found?.isFile()) return undefined;
@@ -81,14 +81,14 @@ async function firstNames(root: string, folder: string, after: string, wanted: W
   return { names, more };
 }
 
-/** Symbolic links, sockets and the like are no objects; neither is what has a name that is no key. */
+/** The key of a folder's entry, if it may be one: symbolic links, sockets and the like are no objects. */
 function nameOf(folder: string, entry: Dirent): string | undefined {
   if (!isSegment(entry.name) || folder.length + entry.name.length > LONGEST_KEY) return undefined;
   if (entry.isDirectory()) return `${folder}${entry.name}/`;
   return entry.isFile() ? folder + entry.name : undefined;
 }
 
-/** Whether it is a wanted key, or a folder in which there may be one. */
+/** Whether `name` is a wanted key, or a folder that may hold one. */
 function mayHold(name: string, { prefix, cursor }: Wanted): boolean {
   const isFolder = name.endsWith("/");
   const inPrefix = name.startsWith(prefix) || (isFolder && prefix.startsWith(name));

@@ -12,21 +12,21 @@ import { failed } from "./folder-errors.ts";
 import type { Folders } from "./folder-tree.ts";
 import type { PutOptions } from "./store.ts";
 
-/** Below the root, so on the file system of the objects. No key has such a segment. */
+/** Folders for temporary files, on the file system of the objects. No key has such a segment. */
 const TEMPORARY = ".pagemark/tmp";
 const CLAIMS = ".pagemark/claims";
 
-/** A backup holds all of a database: it is for its owner's eyes. */
+/** A backup holds a whole database, so only its owner may read it. */
 const MODE = 0o600;
 
-/** "~" is in no key: a store of a folder above this one does not take the file for an object. */
+/** Ending of temporary files. "~" is in no key, so a store in a folder above this one does not take the file for an object. */
 const ENDING = "~";
 
 /** In milliseconds. */
 const MINUTE = 60_000;
 const DAY = 1440 * MINUTE;
 
-/** What file systems without hard links answer. */
+/** Error codes of file systems without hard links. */
 const NO_LINKS = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"]);
 
 /**
@@ -45,7 +45,7 @@ export async function putFile(
   const inItsFolder = (use: (place: string) => Promise<void>) =>
     folders.within(dirname(key), (folder) => use(join(folder, basename(key)))).catch(failed("write", path));
 
-  await inItsFolder((place) => mustBeFree(place, key)); // sooner than after a gigabyte
+  await inItsFolder((place) => mustBeFree(place, key)); // before the body is written
   const file = await create(folders).catch(failed("write", path));
   try {
     for await (const chunk of chunks) {
@@ -53,21 +53,21 @@ export async function putFile(
       if (options.ownsChunks) free(chunk);
     }
     await file.finish(options.modified).catch(failed("write", path));
-    options.signal?.throwIfAborted(); // for the last time: what comes now cannot be taken back
+    options.signal?.throwIfAborted(); // from here on the put cannot be undone
     await inItsFolder((place) => name(file.path, place, key, folders));
   } finally {
     await file.end();
   }
 }
 
-/** Removes what processes that have ended left. The modification time of a file may be that of an old backup. */
+/** Removes what processes that have ended left. It goes by the change time: the modification time may be an old backup's. */
 export async function sweep(folders: Folders): Promise<void> {
   const tagOf = (name: string) => (name.endsWith(ENDING) ? name.slice(0, -ENDING.length) : undefined);
   await folders.within(TEMPORARY, (folder) => sweepFolder(folder, { tagOf, touched: "ctimeMs" }));
   await folders.within(".", (root) => sweepClaims(join(root, CLAIMS)));
 }
 
-/** Removes claims that nobody makes use of any more. That of a key which is never put again would stay for ever. */
+/** Removes old claims: the claim of a key that is never put again would stay for ever. */
 async function sweepClaims(folder: string): Promise<void> {
   const look = (path: string) => lstat(path).catch(() => undefined);
   if (!(await look(folder))?.isDirectory()) return;
@@ -98,8 +98,8 @@ async function name(temporary: string, place: string, key: string, folders: Fold
 }
 
 /**
- * For file systems without hard links, such as exFAT and some network mounts. Renaming would replace what is there;
- * making a folder is atomic and exclusive everywhere, so the one who makes the key's folder may look and rename.
+ * Names the file on file systems without hard links, such as exFAT and some network mounts. Renaming would replace an
+ * existing file; making a folder is atomic and exclusive everywhere, so whichever process makes the key's folder may look and rename.
  *
  * What remains: a crash in these few microseconds leaves the claim, which refuses the key for a minute; and two
  * processes that find such a claim outdated in the same instant may both go on, the later one replacing the object.

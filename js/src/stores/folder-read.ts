@@ -2,7 +2,7 @@ import type { FileHandle } from "node:fs/promises";
 import { StoreError } from "../errors/store-error.ts";
 import { failed } from "./folder-errors.ts";
 
-/** In bytes, for readers that do not bring a buffer of their own. */
+/** Bytes at a time, for readers that do not bring a buffer. */
 const CHUNK = 512 * 1024;
 
 /**

@@ -4,10 +4,10 @@ import { systemCode } from "../node/errno.ts";
 import { syncFolder } from "../node/new-file.ts";
 import { failed, notAFolder } from "./folder-errors.ts";
 
-/** A backup holds all of a database: it is for its owner's eyes. A folder that is already there keeps its mode. */
+/** A backup holds a whole database, so only its owner may read it. A folder that exists keeps its mode. */
 const MODE = 0o700;
 
-/** Makes the folders of a store when the first object is put, so that they outlive a crash, each once. */
+/** Makes the folders of a store when an object needs them, each once, so that they outlive a crash. */
 export class Folders {
   readonly #root: string;
   readonly #made = new Map<string, Promise<string>>();
@@ -17,8 +17,8 @@ export class Folders {
   }
 
   /**
-   * Calls `use` with the real path of `folder`, which is relative to the root; "." is the root. Once more when the
-   * folder turns out to have been removed or replaced since it was made here.
+   * Calls `use` with the real path of `folder`, which is relative to the root; "." is the root. Calls it again when the
+   * folder turns out to have been removed or replaced meanwhile.
    */
   async within<T>(folder: string, use: (path: string) => Promise<T>): Promise<T> {
     const path = await this.#make(folder);
@@ -48,13 +48,13 @@ export class Folders {
       // Not stat: through a symbolic link we would write outside of the root.
       if (!(await lstat(path)).isDirectory()) throw notAFolder(path, error);
     });
-    // Also when it was there: who made it may have died before doing this.
+    // Also when it existed: the process that made it may have died before doing this.
     await syncFolder(parent).catch(failed("write", parent));
     return path;
   }
 }
 
-/** Makes the root, which may be a symbolic link to a folder, unlike what is below it. Returns its real path. */
+/** Makes the root. Unlike the folders in it, the root may be a symbolic link. Returns its real path. */
 async function makeRoot(root: string): Promise<string> {
   await makeAll(root);
   const path = await realpath(root).catch(failed("write", root));
@@ -62,7 +62,7 @@ async function makeRoot(root: string): Promise<string> {
   return path;
 }
 
-/** Folder by folder: when it fails, `mkdir` with `recursive` does not say why. */
+/** Makes folders one by one: when `mkdir` with `recursive` fails, it does not say why. */
 async function makeAll(path: string): Promise<void> {
   if (await isFolder(path)) return;
   await makeAll(dirname(path));
@@ -73,7 +73,7 @@ async function makeAll(path: string): Promise<void> {
   await syncFolder(dirname(path)).catch(failed("write", path));
 }
 
-/** Throws when it is something else. */
+/** Whether a folder is there. Throws when something else is. */
 async function isFolder(path: string): Promise<boolean> {
   const found = await stat(path).catch((error) => {
     if (systemCode(error) !== "ENOENT" || dirname(path) === path) failed("write", path)(error);

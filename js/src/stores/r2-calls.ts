@@ -1,27 +1,27 @@
 import type { R2Binding } from "./r2-bucket.ts";
 import { BrokenAnswer, type Doing, isTransient, meaningOf } from "./r2-errors.ts";
 
-/** How long, and how often, to try. */
+/** How often and how long to try. */
 export interface Patience {
-  /** How often a call is made at most. */
+  /** Most attempts of a call. */
   attempts: number;
-  /** In milliseconds: about so long a pause after the first failure, and twice as long after each further one. */
+  /** Pause after the first failure, in milliseconds, about; it doubles after each further one. */
   delay: number;
-  /** In milliseconds: a call that takes longer, and longer than its bytes need at 1 MB a second, has failed. */
+  /** A call that takes longer than this, and the time that its bytes need at 1 MB a second, has failed. In milliseconds. */
   timeout: number;
 }
 
 export interface Call {
   doing: Doing;
   key: string;
-  /** How many bytes it moves. */
+  /** Bytes that the call moves. */
   size?: number;
   signal?: AbortSignal | undefined;
-  /** A call that is under way is waited for, whatever `signal` says; the pauses are not. */
+  /** Waits for a call that is under way, whatever `signal` says; an abort ends pauses only. */
   finish?: boolean;
 }
 
-/** Makes the calls to a bucket: again, after a pause, when trying again may help, and not for ever. */
+/** Makes calls to a bucket, and tries again after a pause when that may help, but not for ever. */
 export class Calls {
   readonly bucket: R2Binding;
   readonly patience: Patience;
@@ -32,7 +32,7 @@ export class Calls {
   }
 
   /**
-   * What `attempt` gives, at the first time that it does. It may run again while an earlier time that took too long is
+   * The result of `attempt`, the first time that it succeeds. A further attempt may start while one that took too long is
    * still under way: R2's bindings cannot be told to stop.
    *
    * @throws StoreError
@@ -54,7 +54,7 @@ export class Calls {
     }
   }
 
-  /** After so many failures. Not the same for all who failed at the same moment. */
+  /** Waits after so many failures, for a random time, so that callers that failed together do not try again together. */
   async pause(failures: number, signal: AbortSignal | undefined): Promise<void> {
     const time = this.patience.delay * 2 ** (failures - 1) * (0.5 + Math.random());
     await new Promise<void>((resolve, reject) => {

@@ -6,7 +6,7 @@ export type Doing = "read" | "list" | "write" | "delete";
 // https://developers.cloudflare.com/r2/api/error-codes/
 export const NO_SUCH_UPLOAD = 10024;
 
-/** An internal error, unavailable, the connection was lost on the way, too many requests (429). */
+/** Internal error, unavailable, connection lost, too many requests (429). */
 const TRANSIENT = new Set([10001, 10043, 10054, 10058]);
 
 const DENIED = [
@@ -31,20 +31,20 @@ export class BrokenAnswer extends Error {
   override readonly name = "BrokenAnswer" as const;
 }
 
-/** Whether trying again may help. What has no code of R2's is the way to it: a lost connection, say. */
+/** Whether trying again may help. An error without a code of R2 is one of the connection. */
 export function isTransient(error: unknown): boolean {
   if (error instanceof PagemarkError) return false;
   const code = r2Code(error);
   return code === undefined || TRANSIENT.has(code);
 }
 
-/** What `error` means, after as many `attempts`, to who uses the store. */
+/** The error that the user of a store gets for `error`, after so many `attempts`. */
 export function meaningOf(error: unknown, doing: Doing, key: string, attempts: number): Error {
   if (error instanceof PagemarkError) return error;
   const [code, meaning] = isTransient(error)
     ? ([
         "STORE_UNAVAILABLE",
-        `R2 did not do it in ${attempts} attempts; try again later, and see the cause`,
+        `R2 failed in ${attempts} attempts; try again later, and see the cause`,
       ] as const)
     : (MEANINGS[r2Code(error) ?? 0] ??
       (["STORE_IO", `R2 reports its error ${r2Code(error)}; see the cause`] as const));
@@ -56,7 +56,7 @@ export function meaningOf(error: unknown, doing: Doing, key: string, attempts: n
   );
 }
 
-/** The number of an error of R2's. A binding gives it at the end of the message only, as documented. */
+/** The number of an error of R2. As documented, a binding gives it only at the end of the message. */
 export function r2Code(error: unknown): number | undefined {
   const [, digits] = (error instanceof Error && /\((\d{5,6})\)$/.exec(error.message)) || [];
   return digits === undefined ? undefined : Number(digits);

@@ -122,7 +122,7 @@ export async function complete(
       return await bucket.resumeMultipartUpload(key, uploadId).complete(parts);
     } catch (error) {
       if (r2Code(error) !== NO_SUCH_UPLOAD) throw error;
-      const found = await bucket.head(key); // the answer of a time before may have been lost
+      const found = await bucket.head(key); // the answer to an earlier attempt may have been lost
       if (found?.size !== size) throw uploadGone(key, { cause: error });
       return found;
     }
@@ -136,7 +136,7 @@ export async function openTemporary(calls: Calls, temporary: string, size: numbe
   return found.body;
 }
 
-/** As far as it goes: what remains is never listed, and the sweep's. */
+/** Removes a temporary object and its upload, if that works: what remains is never listed, and is swept later. */
 export async function removeTemporary(
   calls: Calls,
   key: string,
@@ -156,7 +156,7 @@ export function tooLong(key: string): StoreError {
 }
 
 function changed(key: string): StoreError {
-  const message = `${JSON.stringify(key)} in the bucket was changed while it was put; see who writes there, then try again`;
+  const message = `${JSON.stringify(key)} in the bucket was changed while it was put; check what else writes to the bucket, then try again`;
   return new StoreError("STORE_IO", message, { name: key });
 }
 

@@ -1,7 +1,7 @@
-/** In bytes: the least that R2 takes, and so the least memory. All parts but the last must have the same length. */
+/** Size of a part in bytes, the smallest that R2 takes. All parts but the last must have the same length. */
 export const PART = 5 * 1024 * 1024;
 
-/** A buffer that holds all of a small object, in bytes. */
+/** Size of a buffer that holds a small object, in bytes. */
 const SMALL = 64 * 1024;
 
 /** Cuts a stream of chunks into parts: all of {@link PART} bytes but the last, which may be empty if it is the first. */
@@ -17,7 +17,7 @@ export class Parts {
 
   /** The next part, in memory of its own; empty at the end. */
   async next(): Promise<Uint8Array> {
-    // Grows with the first part only: what is longer than one part has many.
+    // Grows during the first part only: later parts are full.
     let part = new Uint8Array(this.#length);
     let at = 0;
     while (at < PART && (await this.#fill())) {

@@ -16,18 +16,18 @@ import {
 import type { Parts } from "./r2-parts.ts";
 import type { PutOptions } from "./store.ts";
 
-/** Under which Litestream, too, keeps the time that an object stands for. */
+/** Metadata in which Litestream, too, keeps the time of an object. */
 export const TIMESTAMP = "litestream-timestamp";
 
-/** Says which put an object is of: a put whose answer was lost must tell its own object from another's. */
+/** Metadata that names the put of an object: a put whose answer was lost must tell its own object from others. */
 const PUT = "pagemark-put";
 
-/** Whether an object is that of the put `id`. */
+/** Whether the put `id` made an object. */
 export function isOf(id: string, found: R2Found | null): boolean {
   return found?.customMetadata?.[PUT] === id;
 }
 
-/** What is to be put: how many bytes, and the bytes, as often as they are asked for. */
+/** An object to put: its size, and its bytes, as often as they are asked for. */
 export interface Whole {
   size: number;
   open(): Promise<ReadableStream<Uint8Array> | Uint8Array>;
@@ -37,7 +37,7 @@ export interface Whole {
  * Puts an object in one call. That call is the only one that ever makes an object, and R2 refuses it when the key is
  * taken: of any number of puts of one key at once, by whatever processes, one stores its object, and none replaces one.
  *
- * From here on an abort comes too late, unless the call fails: then what it may have stored is removed.
+ * From here on an abort comes too late, unless the call fails: then the object that it may have stored is removed.
  */
 export async function putWhole(
   calls: Calls,
@@ -60,7 +60,7 @@ export async function putWhole(
       }
       if (found === null) {
         found = await calls.run({ doing: "write", key }, () => bucket.head(key));
-        // Ours, of a time before, whose answer was lost. Gone since: as if it had not been there.
+        // The object may be of an earlier attempt whose answer was lost. If it is gone by now, it does not matter.
         if (found !== null && !isOf(id, found)) throw new ObjectExistsError(key);
       }
       if (found?.size === size) return;
@@ -73,7 +73,7 @@ export async function putWhole(
   }
 }
 
-/** Removes the object of the put `id`, as far as it goes; another's stays. */
+/** Removes the object of the put `id`, if that works; another put's object stays. */
 export async function removeOwn(calls: Calls, key: string, id: string): Promise<void> {
   await calls
     .run({ doing: "delete", key }, async (bucket) => {
@@ -83,11 +83,11 @@ export async function removeOwn(calls: Calls, key: string, id: string): Promise<
 }
 
 /**
- * Puts an object of unknown length, of which two parts are here already.
+ * Puts an object of unknown length; its first two parts are here already.
  *
  * R2 makes an upload of several parts an object whether its key is taken or not. So the upload is made under a temporary
- * key, and its object is then put under the key, unless that is taken, as every other: R2 copies it from itself, and
- * its bytes pass by this program's memory. It costs a second way for the bytes; it never costs an object.
+ * key, and its object is then put under the key, unless that is taken, like every other object. Its bytes
+ * go through this program's memory a second time; but no object is ever replaced.
  */
 export async function putParts(
   calls: Calls,

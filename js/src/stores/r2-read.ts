@@ -6,7 +6,7 @@ type Bytes = ReadableStream<Uint8Array>;
 
 export interface Reading {
   key: string;
-  /** Of the object: what is read after a failure must be the same one. */
+  /** ETag of the object: what is read after a failure must be the same object. */
   etag: string;
   /** The part of it that is wanted. */
   start: number;
@@ -14,12 +14,12 @@ export interface Reading {
   signal: AbortSignal | undefined;
 }
 
-/** The most that is read at once, in bytes. By themselves R2's streams give 4 KiB. */
+/** Most bytes read at once. By themselves R2's streams give 4 KiB. */
 const CHUNK = 64 << 10;
 
 /**
- * Streams `start` up to `end` of an object, from `body`, as it is asked for. Where the stream breaks off, it is taken
- * up again at that byte; it fails when that fails as often in a row as a call may, so that no reader gets less.
+ * Streams `start` up to `end` of an object, from `body`. Where the stream breaks off, it is opened again at that byte.
+ * It fails when that fails as often in a row as a call may, so a reader never gets less than it asked for.
  */
 export function streamObject(calls: Calls, body: Bytes, reading: Reading): Bytes {
   const { key, etag, end, signal } = reading;
@@ -96,13 +96,13 @@ export function streamObject(calls: Calls, body: Bytes, reading: Reading): Bytes
   );
 }
 
-/** Reads a body: in large pieces, where it can fill memory of ours. */
+/** Reads a body, in large chunks where the body can fill a buffer. */
 class BodyReader {
   readonly #filling: ReadableStreamBYOBReader | undefined;
   readonly #giving: ReadableStreamDefaultReader<Uint8Array> | undefined;
   #memory = new ArrayBuffer(0);
 
-  /** `length` bytes are to be read of it. */
+  /** Prepares to read `length` bytes. */
   constructor(body: Bytes, length: number) {
     try {
       this.#filling = body.getReader({ mode: "byob" });
@@ -112,12 +112,12 @@ class BodyReader {
     }
   }
 
-  /** What comes next, in memory of its own; nothing at the end. */
+  /** The next chunk, in memory of its own; `undefined` at the end. */
   async read(): Promise<Uint8Array | undefined> {
     if (this.#filling === undefined) return (await this.#giving?.read())?.value;
     const { done, value } = await this.#filling.read(new Uint8Array(this.#memory));
     if (done || value === undefined) return undefined;
-    // As large as what was read: whoever holds it holds no more, and this memory is filled again.
+    // A copy of just what was read: the buffer is filled again.
     const chunk = value.slice();
     this.#memory = value.buffer;
     return chunk;

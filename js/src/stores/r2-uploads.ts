@@ -19,23 +19,23 @@ import { isOf, putWhole, removeOwn } from "./r2-put.ts";
 import type { PutOptions, StoreUploads, UploadState } from "./store.ts";
 
 interface State extends UploadState {
-  /** Of the put, whose object is told from others' by it. */
+  /** Id of the put, by which its object is told from others. */
   readonly id: string;
   readonly temporary: string;
-  /** R2's, once there is a part. */
+  /** R2's name for the upload, once there is a part. */
   readonly uploadId?: string;
   /** When the temporary object was put, in milliseconds since 1970. */
   readonly markedAt?: number;
-  /** Of the parts; empty for one that turned out to be stored when its upload had been completed already. */
+  /** ETags of the parts; empty for a part that was found stored in an upload that had been completed already. */
   readonly etags: readonly string[];
   /** In milliseconds since 1970. */
   readonly modified?: number;
 }
 
-/** After so long, in milliseconds, a mark is renewed: the sweep takes those of a day. */
+/** A mark is renewed after this time, in milliseconds: the sweep takes marks of a day. */
 const RENEWED_AFTER = 6 * 60 * 60 * 1000;
 
-/** Objects put in parts into a bucket, as {@link putParts} does, by any number of processes. */
+/** Puts objects into a bucket part by part, as `putParts` does, but in any number of processes. */
 export class R2Uploads implements StoreUploads {
   readonly partSize = PART;
   readonly #calls: Calls;
@@ -46,7 +46,7 @@ export class R2Uploads implements StoreUploads {
     this.#sweep = sweep;
   }
 
-  /** The temporary key is settled before anything lies under it, so that nothing of a process that ends is lost. */
+  /** Chooses the temporary key before anything lies under it, so that nothing is lost when the process ends. */
   async start(key: string, options: Pick<PutOptions, "modified"> = {}): Promise<State> {
     checkKey(key);
     checkTime(options);
@@ -74,7 +74,7 @@ export class R2Uploads implements StoreUploads {
       return { ...next, etags: [...etags, etag] };
     } catch (error) {
       if (!isGone(error)) throw error;
-      // A process that ended was further than the state says.
+      // The process that ended was further than this state says.
       if (!(await this.#isComplete(before, size)) && !(await this.#hasMade(before))) throw error;
       return { ...next, etags: [...etags, ""] };
     }
@@ -114,7 +114,7 @@ export class R2Uploads implements StoreUploads {
     await removeOwn(this.#calls, key, id);
   }
 
-  /** The upload, begun now unless the state, or what a process that ended has left, tells of one. */
+  /** Finds the upload, by the state or by the mark that a process left, or begins one. */
   async #begun(
     { temporary, uploadId, markedAt = 0 }: State,
     signal: AbortSignal | undefined,
@@ -134,13 +134,13 @@ export class R2Uploads implements StoreUploads {
     return uploadId === undefined ? undefined : { key, uploadId };
   }
 
-  /** Whether the parts have been put together, to `size` bytes or more. */
+  /** Whether the parts have become an object of `size` bytes or more. */
   async #isComplete({ temporary: key }: State, size: number): Promise<boolean> {
     const found = await this.#calls.run({ doing: "read", key }, (bucket) => bucket.head(key));
     return found !== null && found.size >= size;
   }
 
-  /** Whether the object is there already, and of this upload. */
+  /** Whether this upload has made its object already. */
   async #hasMade({ key, id }: State): Promise<boolean> {
     return isOf(id, await this.#calls.run({ doing: "read", key }, (bucket) => bucket.head(key)));
   }

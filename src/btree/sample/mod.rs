@@ -25,7 +25,7 @@ pub(crate) struct Sample {
 }
 
 impl Sample {
-    /// A database with pages of `page_size` bytes of which `reserved` are left alone.
+    /// A database with pages of `page_size` bytes, `reserved` of which are left alone.
     pub(crate) fn new(page_size: u32, reserved: u8, set_up: impl FnOnce(&Connection)) -> Self {
         let file = TempFile::new();
         if reserved > 0 {

@@ -24,7 +24,7 @@ const PIECE: usize = 128 << 10;
 const MOST: usize = 4 << 20;
 
 /// Writes parts of the rows of a dump, which [`Dump::give`] names, each as if it were at the start of its table. It stops
-/// before whatever is not as usual: its giver comes to it, too, and does what is to be done.
+/// before whatever is unusual: its giver comes there, too, and handles it.
 #[derive(Debug)]
 pub struct PartWriter {
     /// Knows the schema, and what becomes of it.
@@ -102,7 +102,7 @@ impl PartWriter {
         Ok(())
     }
 
-    /// What is to be done next.
+    /// What must be done next.
     ///
     /// # Errors
     /// Those of the schema, as [`Dump::poll`].

@@ -35,7 +35,7 @@ pub(super) struct Form {
 #[derive(Clone, Copy, Debug)]
 struct Column {
     affinity: Affinity,
-    /// Whether it is the rowid by another name, of which the record has NULL.
+    /// Whether it is another name of the rowid, for which the record has NULL.
     is_rowid: bool,
 }
 

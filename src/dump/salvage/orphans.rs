@@ -198,7 +198,7 @@ impl Salvage {
         }
     }
 
-    /// Takes note of a row; whether it is to be written.
+    /// Takes note of a row. Returns whether it must be written.
     fn count(&mut self, is_cut: bool) -> bool {
         let Some(row) = self.tree.as_ref().and_then(Tree::row) else { return false };
         match self.place {

@@ -30,12 +30,12 @@ pub(super) enum Place {
 pub(super) struct Gaps {
     /// By root, in the order of the rowids.
     of: HashMap<u32, Vec<Gap>>,
-    /// Trees of which single rows are lost, or their ends.
+    /// Trees that have lost single rows, or the ends of some.
     rows: HashSet<u32>,
     count: usize,
     /// Which tree pointed to a page that has no rows of it, as far as can be seen.
     hints: HashMap<u32, u32>,
-    /// Whether part of the schema is missing, so that there can be indexes of which nothing is known.
+    /// Whether part of the schema is missing, so that there can be unknown indexes.
     pub(super) is_schema_lost: bool,
     /// How many tables were looked at for all pages of this pass.
     work: u64,
@@ -65,7 +65,7 @@ impl Gaps {
         gaps.push(Gap { pgno, range, found: 0 });
     }
 
-    /// Pages that were missing, of which rows were found.
+    /// Pages that were missing, and whose rows were found.
     pub(super) fn pages_found(&self, root: u32) -> Vec<u32> {
         self.of(root).iter().filter(|gap| gap.found > 0).map(|gap| gap.pgno).collect()
     }

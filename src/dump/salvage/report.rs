@@ -36,7 +36,7 @@ impl Report {
     pub(super) fn damaged(&mut self, table: &str, pgno: u32, cells: usize) {
         if self.damaged.len() < MOST || self.damaged.contains_key(table) {
             let pages = self.damaged.entry(table.to_owned()).or_default();
-            // Of more it says how many cells, but not on which pages.
+            // Beyond so many pages the report counts cells, but does not name pages.
             let pgno = if pages.len() <= NAMED { pgno } else { u32::MAX };
             *pages.entry(pgno).or_default() += cells;
         }
@@ -56,7 +56,7 @@ impl Report {
         self.found.entry(root).or_default().0 += 1;
     }
 
-    /// Whether the table of lost rows is to be made now.
+    /// Whether the table of lost rows must be made now.
     pub(super) fn make_lost(&mut self) -> bool {
         !core::mem::replace(&mut self.is_lost_made, true)
     }

@@ -15,7 +15,7 @@ impl Folder {
     pub(in crate::page) fn new() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        // In memory where that is to be had: SQLite syncs thousands of times here, which proves nothing.
+        // In memory where there is such a folder: SQLite syncs thousands of times here, which proves nothing.
         let memory = Path::new("/dev/shm");
         let parent = if memory.is_dir() { memory.to_path_buf() } else { std::env::temp_dir() };
         let path = parent.join(format!("pagemark-page-{}-{number}", std::process::id()));

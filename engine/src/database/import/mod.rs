@@ -89,7 +89,7 @@ enum Way {
 }
 
 impl Import {
-    /// Of a stranger's SQL: each piece of it may take as much as [`Database::limit_steps`] says; 0 is no limit.
+    /// An import of a stranger's SQL: each piece of it may take as much as [`Database::limit_steps`] says; 0 is no limit.
     pub fn limited(steps: u64) -> Self {
         Self { steps, ..Self::default() }
     }

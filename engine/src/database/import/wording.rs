@@ -37,7 +37,7 @@ pub(super) fn of_import(error: Error) -> Error {
     Error { kind, ..error }
 }
 
-/// Of a line for the shell.
+/// The error for a line that is a command of the shell.
 pub(super) fn shell_command(sql: &[u8]) -> Error {
     let text = String::from_utf8_lossy(sql);
     let name = text.trim().split_ascii_whitespace().next().unwrap_or_default();
