@@ -12,7 +12,10 @@ export function makeSource(url: string, name = nameIn(url)): PageSource {
       const { headers } = await ask("HEAD", {}, signal);
       const etag = headers.get("ETag");
       if (etag === null || etag.startsWith("W/")) {
-        throw refusal("SOURCE_UNREADABLE", "the server gives no strong ETag, which would tell whether the file changes");
+        throw refusal(
+          "SOURCE_UNREADABLE",
+          "the server gives no strong ETag, which would tell whether the file changes",
+        );
       }
       return {
         size: Number(headers.get("Content-Length")),
@@ -31,12 +34,17 @@ export function makeSource(url: string, name = nameIn(url)): PageSource {
     },
   });
 
-  async function ask(method: string, headers: HeadersInit, signal: AbortSignal | undefined): Promise<Response> {
+  async function ask(
+    method: string,
+    headers: HeadersInit,
+    signal: AbortSignal | undefined,
+  ): Promise<Response> {
     const response = await fetch(url, { method, headers, ...(signal && { signal }) });
     if (response.ok) return response;
     await response.body?.cancel();
     if (response.status === 404) throw refusal("SOURCE_MISSING", "there is no such file; check the address");
-    if (response.status === 412) throw refusal("SOURCE_CHANGED", "was replaced while it was read; take the backup again");
+    if (response.status === 412)
+      throw refusal("SOURCE_CHANGED", "was replaced while it was read; take the backup again");
     throw refusal("SOURCE_UNREADABLE", `the server answered ${response.status}; try again later`);
   }
 

@@ -22,7 +22,8 @@ export function makeStore(path: string): Store {
   db.exec(`PRAGMA busy_timeout = 10000; ${SCHEMA}`);
   const abandoned = "DELETE FROM pieces WHERE id < ? AND id NOT IN (SELECT id FROM objects)";
   db.prepare(abandoned).run(String(Date.now() - ABANDONED));
-  const found = (row: object) => ({ ...row, modified: new Date((row as { modified: number }).modified) }) as Found;
+  const found = (row: object) =>
+    ({ ...row, modified: new Date((row as { modified: number }).modified) }) as Found;
 
   return storeFrom<Found>({
     layout: "folder",
@@ -55,7 +56,9 @@ export function makeStore(path: string): Store {
     },
 
     async *read({ key, id }, start, end) {
-      const select = db.prepare("SELECT start, bytes FROM pieces WHERE id = ? AND start <= ? ORDER BY 1 DESC LIMIT 1");
+      const select = db.prepare(
+        "SELECT start, bytes FROM pieces WHERE id = ? AND start <= ? ORDER BY 1 DESC LIMIT 1",
+      );
       for (let at = start; at < end; ) {
         const piece = select.get(id, at) as { start: number; bytes: Uint8Array } | undefined;
         if (!piece) throw new ObjectMissingError(key); // it was deleted meanwhile

@@ -4,10 +4,10 @@ use core::mem;
 use std::collections::VecDeque;
 
 use super::ahead::Ahead;
+use super::layout::{Kind, Layout, damaged};
 use super::page::{BtreePage, Cell};
 use super::pages::Pages;
 use super::payload::Payload;
-use super::layout::{Kind, Layout, damaged};
 use crate::error::{Error, ErrorKind, Result};
 use crate::page::Pgno;
 

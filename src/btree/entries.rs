@@ -2,10 +2,10 @@
 
 use super::ahead::{pages_at_once, ranges};
 use super::cursor::{Cursor, Entry, Stand};
+use super::layout::{Layout, damaged};
 use super::pages::{PageRange, Pages};
 use super::parts::Part;
 use super::payload::Overflow;
-use super::layout::{Layout, damaged};
 use crate::error::{Error, ErrorKind, Result};
 use crate::page::Pgno;
 

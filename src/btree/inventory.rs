@@ -2,12 +2,12 @@
 
 use core::mem;
 
+use super::layout::{Layout, damaged};
 use super::page::{BtreePage, Cell};
 use super::payload::Overflow;
 use super::record::Encoding;
 use super::schema::{self, SchemaTable};
 use super::walk::Walk;
-use super::layout::{Layout, damaged};
 use crate::error::{Error, ErrorKind, Result};
 use crate::page::{DatabaseHeader, Pgno};
 

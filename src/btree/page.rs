@@ -1,7 +1,7 @@
 //! One page of a b-tree: its header, its cell pointers and its cells (file format, section 1.6).
 
-use super::payload::Payload;
 use super::layout::{Kind, Layout, damaged};
+use super::payload::Payload;
 use crate::bytes::Reader;
 use crate::error::{ErrorKind, Result};
 use crate::page::Pgno;

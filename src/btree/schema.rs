@@ -1,7 +1,7 @@
 //! Rows of the schema table (file format, section 2.6).
 
-use super::record::{self, Encoding, Record, Value};
 use super::layout::{Layout, damaged};
+use super::record::{self, Encoding, Record, Value};
 use crate::error::Result;
 use crate::page::Pgno;
 

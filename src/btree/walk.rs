@@ -1,7 +1,7 @@
 //! Visiting every page of a b-tree, without the pages.
 
-use super::page::BtreePage;
 use super::layout::{Layout, damaged};
+use super::page::BtreePage;
 use crate::error::{Error, ErrorKind, Result};
 use crate::page::Pgno;
 

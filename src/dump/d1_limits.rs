@@ -2,9 +2,9 @@
 
 use sqlite3_parser::lexer::sql::TokenType;
 
+use super::identifier::{tokens, unquote};
 use super::plan::sql_of;
 use super::schema::{Kind, Object};
-use super::identifier::{tokens, unquote};
 
 /// The longest statement, in bytes.
 const MAX_STATEMENT: usize = 100_000;

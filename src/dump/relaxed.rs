@@ -4,8 +4,8 @@
 use sqlite3_parser::lexer::sql::TokenType;
 
 use super::columns::TableShape;
-use super::literal::write_value;
 use super::identifier::tokens;
+use super::literal::write_value;
 use crate::btree::{Encoding, Value};
 
 /// Appends what makes the schema say `sql` of a table.

@@ -1,7 +1,7 @@
 //! One cell, and whether it is one that SQLite wrote.
 
-use crate::btree::Layout;
 use crate::btree::Kind;
+use crate::btree::Layout;
 use crate::btree::payload::local_size;
 use crate::bytes::Reader;
 use crate::error::ErrorKind;

@@ -1,8 +1,8 @@
 //! The sound cells of a page.
 
 use super::cell::LooseCell;
-use crate::btree::Layout;
 use crate::btree::Kind;
+use crate::btree::Layout;
 use crate::bytes::Reader;
 use crate::error::ErrorKind;
 

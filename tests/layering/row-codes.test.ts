@@ -10,7 +10,9 @@ test("every code in a test's title is explained in tests/README.md", () => {
   const names = ["src", "engine/src"].flatMap((folder) =>
     [...read(folder, ".rs").values()].flatMap((text) => [...text.matchAll(/fn ([a-f]\d{1,2})_/g)]),
   );
-  const used = [...titles, ...names].flatMap(([, codes = ""]) => codes.toUpperCase().match(/[A-F]\d+/g) ?? []);
+  const used = [...titles, ...names].flatMap(
+    ([, codes = ""]) => codes.toUpperCase().match(/[A-F]\d+/g) ?? [],
+  );
   const page = readFileSync(join(root, "tests/README.md"), "utf8");
   const rows = [...page.matchAll(/^\| ([A-F]\d.*?) \|/gm)].map(([, codes = ""]) => codes);
   const explained = new Set(rows.flatMap(codesOf));

@@ -46,7 +46,9 @@ function moduleOf(file: string, text: string): [string, Module] {
 /** Reads the module's `use` declarations; gives the paths that it uses itself. */
 function readUses(module: Module, crate: Crate): string[][] {
   const used: string[][] = [];
-  for (const [, isPublic, tree = ""] of module.code.matchAll(/(\bpub\b\s*(?:\([^)]*\))?\s*)?\buse\s([^;]*);/g)) {
+  for (const [, isPublic, tree = ""] of module.code.matchAll(
+    /(\bpub\b\s*(?:\([^)]*\))?\s*)?\buse\s([^;]*);/g,
+  )) {
     for (const { path, name } of leavesOf(tree)) {
       const segments = absolute(path, module, crate);
       if (!segments) continue;
@@ -94,7 +96,9 @@ function partsOf(text: string): string[] {
 function pathsIn(module: Module, crate: Crate): string[][] {
   const code = module.code.replace(/\buse\s[^;]*;/g, "");
   const paths = [...code.matchAll(/(?<![\w:])[a-z_]\w*(?:\s*::\s*\w+)+/g)];
-  return paths.map(([path]) => absolute(segmentsOf(path), module, crate)).filter((path) => path !== undefined);
+  return paths
+    .map(([path]) => absolute(segmentsOf(path), module, crate))
+    .filter((path) => path !== undefined);
 }
 
 /** A path from the crate's root; nothing when it leads to another crate, or to a name that `use` brought in. */

@@ -24,7 +24,9 @@ interface Block {
 
 function blocksOf(page: string): Block[] {
   const text = readFileSync(join(root, page), "utf8");
-  return [...text.matchAll(/(?:<!-- (?:not run: (.+?)|(in the repository)) -->\n+)?^```(\w+)\n(.*?)^```$/gms)].map((match) => {
+  return [
+    ...text.matchAll(/(?:<!-- (?:not run: (.+?)|(in the repository)) -->\n+)?^```(\w+)\n(.*?)^```$/gms),
+  ].map((match) => {
     const [, reason, place, language = "", code = ""] = match;
     const line = text.slice(0, match.index).split("\n").length;
     const isInRepository = place !== undefined;
@@ -42,7 +44,10 @@ function repository(place: string): { cwd: string; env: NodeJS.ProcessEnv } {
     cpSync(join(root, name), join(cwd, name), { recursive: true });
   for (const name of ["package.json", "vitest.config.ts"]) cpSync(join(root, name), join(cwd, name));
   for (const name of ["node_modules", "js"]) symlinkSync(join(root, name), join(cwd, name));
-  return { cwd, env: { ...process.env, PATH: [dirname(process.execPath), process.env.PATH].join(delimiter) } };
+  return {
+    cwd,
+    env: { ...process.env, PATH: [dirname(process.execPath), process.env.PATH].join(delimiter) },
+  };
 }
 
 /** A folder with a database in it, in which `pagemark` is a command and a package. */

@@ -66,7 +66,9 @@ describe("F8 a name longer than the file system takes", () => {
     let asked = 0;
     const body = new ReadableStream<Uint8Array>({ pull: () => void asked++ }, { highWaterMark: 0 });
     expect((await refusal(folderStore(root).put(key, body), key)).code).toBe("STORE_NAME_TOO_LONG");
-    expect((await refusal(folderStore(root).put(`${key}/a`, bytes(1)), key)).code).toBe("STORE_NAME_TOO_LONG");
+    expect((await refusal(folderStore(root).put(`${key}/a`, bytes(1)), key)).code).toBe(
+      "STORE_NAME_TOO_LONG",
+    );
     expect(asked).toBe(0);
   });
 
@@ -110,7 +112,9 @@ describe("F11 on a file system of its own", () => {
       await store.put("db/a", bytes(10));
       execFileSync("mount", ["-o", "remount,ro", folder]);
       expect((await refusal(store.put("db/b", bytes(1)), "db/b")).code).toBe("STORE_READ_ONLY");
-      expect((await refusal(folderStore(folder).put("new/b", bytes(1)), folder)).code).toBe("STORE_READ_ONLY");
+      expect((await refusal(folderStore(folder).put("new/b", bytes(1)), folder)).code).toBe(
+        "STORE_READ_ONLY",
+      );
       expect((await refusal(folderStore(join(folder, "new")).put("b", bytes(1)), folder)).code).toBe(
         "STORE_READ_ONLY",
       );

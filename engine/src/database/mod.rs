@@ -14,8 +14,8 @@ use std::rc::Rc;
 use pagemark::bookmark::Lineage;
 use pagemark::page::PageSize;
 
-pub use import::{Import, Imported};
 pub use held::{Fetched, StatementId};
+pub use import::{Import, Imported};
 pub use whole::{Compacted, ForeignKeyProblem, Loading, Report};
 
 use self::held::Held;

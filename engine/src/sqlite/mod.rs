@@ -18,7 +18,7 @@ mod limits;
 mod statement;
 mod vfs;
 
-pub(crate) use connection::{CONSTRAINT_FOREIGN_KEY, Compacted, Connection, ERROR, set_heap_limit};
 #[cfg(target_arch = "wasm32")]
 pub(crate) use budget::count_allocated;
+pub(crate) use connection::{CONSTRAINT_FOREIGN_KEY, Compacted, Connection, ERROR, set_heap_limit};
 pub(crate) use statement::{Statement, Step};

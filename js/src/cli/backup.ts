@@ -23,10 +23,7 @@ export function addBackup(program: Command, signal: AbortSignal): void {
     .description("back a database up while it is in use; after the first backup, only what changed")
     .argument("<file>", "the database, or - for standard input")
     .requiredOption("--to <store>", "where backups go: a folder")
-    .option(
-      "--name <name>",
-      "the database's name in the store (default: the file's name without its ending)",
-    )
+    .option("--name <name>", "the database's name in the store (default: the file's name without its ending)")
     .option("--full", "make a full backup, even where an incremental one would do")
     .option(
       "--same-database",
@@ -34,7 +31,10 @@ export function addBackup(program: Command, signal: AbortSignal): void {
     )
     .option("--pages <n>", "pages to read in a step; -1 lets pagemark decide", number)
     .option("--max-rate <bytes>", "read at most so many bytes a second, such as 5MB", rate)
-    .option("--hurry", "run all threads at normal priority: quicker on a busy machine, and in the way of others")
+    .option(
+      "--hurry",
+      "run all threads at normal priority: quicker on a busy machine, and in the way of others",
+    )
     .action(async (path: string, _options, command: Command) => {
       const {
         to,
@@ -47,10 +47,7 @@ export function addBackup(program: Command, signal: AbortSignal): void {
         json = false,
       } = command.optsWithGlobals<Options>();
       if (path === STANDARD && name === nameOf(path))
-        throw new PagemarkError(
-          "USAGE",
-          "standard input has no name: give the database one with --name",
-        );
+        throw new PagemarkError("USAGE", "standard input has no name: give the database one with --name");
       const database = pagemark(openSource(path), { store: openStore(to), name });
       const backup = await withBar(`backing up ${name}`, json, (onProgress) =>
         database.backup({

@@ -50,7 +50,10 @@ export async function withNewDatabase<T>(
 ): Promise<T> {
   return withTemporaryFiles(async (file, scratch) => {
     // As in the sqlite3 shell, foreign keys are enforced only when the SQL says so.
-    using database = await LiveDatabase.open({ store: newFilePages(file.fd, scratch.fd), foreignKeys: false });
+    using database = await LiveDatabase.open({
+      store: newFilePages(file.fd, scratch.fd),
+      foreignKeys: false,
+    });
     const made = await make(database);
     const { size } = fstatSync(file.fd);
     await use(streamOf(chunksOf(file, size)), size);

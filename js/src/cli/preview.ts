@@ -16,7 +16,9 @@ export function previewText(
       : table(["table", "rows now", "then", "change"], rows, ["left", "right", "right", "left"]),
   ];
   if (unreadable !== undefined)
-    lines.push(layOutText(`the existing file cannot be read and would be replaced as a whole: ${unreadable}`));
+    lines.push(
+      layOutText(`the existing file cannot be read and would be replaced as a whole: ${unreadable}`),
+    );
   if (!compared) lines.push("the contents were not compared: the database is too large for that");
   return lines.join("\n");
 }

@@ -21,7 +21,9 @@ interface Options {
 export function addRestore(program: Command, signal: AbortSignal): void {
   program
     .command("restore")
-    .description("restore a database to a file; an existing file is backed up first, then replaced in one step")
+    .description(
+      "restore a database to a file; an existing file is backed up first, then replaced in one step",
+    )
     .argument("<name>", "the database")
     .requiredOption("--from <store>", "where its backups are: a folder")
     .option(

@@ -45,7 +45,7 @@ const WRITING: Readonly<Record<string, readonly [Kind, string]>> = {
   ETIMEDOUT: ["io", "the network file system did not answer; see whether it is there, then try again"],
 };
 
-/** Met while reading, these say nothing about writing. */
+/** Meanings while reading, where they differ. */
 const READING: typeof WRITING = {
   EACCES: ["denied", "permission denied; change its owner or mode, or those of its folder"],
   EPERM: ["denied", "reading it is not permitted; change its owner or mode"],
@@ -54,7 +54,7 @@ const READING: typeof WRITING = {
   EFBIG: ["io", "the system cannot read it (EFBIG); see whether the disk is well, then try again"],
 };
 
-/** What the system reported; nothing for an error that is not the system's. */
+/** What an error of the system means; `undefined` for other errors. */
 export function faultOf(error: unknown, doing: Doing): Fault | undefined {
   const code = systemCode(error);
   if (code === undefined) return undefined;
@@ -64,12 +64,12 @@ export function faultOf(error: unknown, doing: Doing): Fault | undefined {
   return { kind, meaning };
 }
 
-/** The code of an error of the system, such as `ENOENT`; nothing for one that is not the system's. */
+/** The code of an error of the system, such as `ENOENT`; `undefined` for other errors. */
 export function systemCode(error: unknown): string | undefined {
   if (!(error instanceof Error) || !("code" in error) || typeof error.code !== "string") return undefined;
   if (error.code === "ERR_INVALID_ARG_VALUE") return error.code;
   if (!("syscall" in error)) return undefined;
-  // EDQUOT and ESTALE, say, are numbers to Node.
+  // Node does not know the names of some, such as EDQUOT and ESTALE.
   const [, number] = /^Unknown system error -(\d+)$/.exec(error.code) ?? [];
   return (number !== undefined && nameOf(Number(number))) || error.code;
 }

@@ -13,7 +13,7 @@ export async function readFully(fd: number, into: Uint8Array, position: number):
   return done;
 }
 
-/** Writes all of `bytes` at `position`, or where the last write ended. What it throws has in `written` how many it did. */
+/** Writes all of `bytes` at `position`, or where the last write ended. A thrown error has `written`: the bytes before it. */
 export async function writeFully(
   file: FileHandle | number,
   bytes: Uint8Array,
@@ -33,7 +33,7 @@ export async function writeFully(
   }
 }
 
-/** As {@link readFully}, at once. */
+/** As {@link readFully}, synchronously. */
 export function readFullySync(fd: number, into: Uint8Array, position: number): number {
   let done = 0;
   while (done < into.length) {
@@ -44,7 +44,7 @@ export function readFullySync(fd: number, into: Uint8Array, position: number): n
   return done;
 }
 
-/** As {@link writeFully}, at once. */
+/** As {@link writeFully}, synchronously. */
 export function writeFullySync(fd: number, bytes: Uint8Array, position: number): void {
   for (let done = 0; done < bytes.length; )
     done += writeSync(fd, bytes, done, bytes.length - done, position + done);

@@ -3,12 +3,12 @@ import { systemCode } from "./errno.ts";
 import { writeFully } from "./fully.ts";
 import { isGone, removeTemporary, willRemove } from "./sweep.ts";
 
-/** In bytes: so often the disk is set to work while more comes in, which leaves little for the end to wait for. */
+/** The file is flushed to the disk after so many bytes, so that there is little to wait for at the end. */
 const FLUSH = 16 << 20;
 
 /**
- * A file that is written under a temporary name, is on the disk before it is given its own, and is removed unless it was.
- * Errors are the system's.
+ * A file that is written under a temporary name. It is on the disk before it gets its own name, and is removed if it never
+ * does. Errors are the system's.
  */
 export class NewFile {
   readonly path: string;
@@ -45,12 +45,12 @@ export class NewFile {
     if (this.#unflushed >= FLUSH && this.#flushing === undefined) this.#flush();
   }
 
-  /** Brings all of it to the disk, with `time` as when it was modified, and closes it. */
+  /** Flushes the file to the disk, with `time` as its modification time, and closes it. */
   async finish(time?: Date): Promise<void> {
     await this.#flushing;
     if (this.#failure) throw this.#failure.error;
     if (time) await setTime(this.handle, time);
-    // Not datasync: the time must last, too.
+    // `datasync` would not keep the time.
     await this.handle.sync();
     await this.#close();
   }
@@ -61,7 +61,7 @@ export class NewFile {
     if (!this.#isNamed) await removeTemporary(this.path);
   }
 
-  /** To call once it was renamed. */
+  /** Call it when the file was renamed. */
   isNamed(): void {
     this.#isNamed = true;
     isGone(this.path);
@@ -87,13 +87,13 @@ export class NewFile {
   }
 }
 
-/** Half a microsecond more, as the way through seconds in floating point ends up to a microsecond short. */
+/** Sets a file's time, with half a microsecond more: seconds in floating point end up to a microsecond short. */
 async function setTime(file: FileHandle, time: Date): Promise<void> {
   const seconds = (time.getTime() + 0.0005) / 1000;
   await file.utimes(seconds, seconds);
 }
 
-/** What systems answer that cannot sync a folder (Windows, some network mounts): they need not. EACCES: it may not be read. */
+/** Errors of systems that cannot sync a folder, and need not (Windows, some network mounts). EACCES: it may not be read. */
 const CANNOT_SYNC = new Set(["EACCES", "EINVAL", "EISDIR", "ENOTSUP", "EOPNOTSUPP", "EPERM"]);
 
 /** Makes the names in a folder outlast a power cut, those that `change` makes there included. */

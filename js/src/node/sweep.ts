@@ -1,18 +1,18 @@
-// Temporary files: their names, and what becomes of those that somebody who was killed has left.
+// Temporary files: removing those of this process, and those that killed processes left.
 import { unlinkSync } from "node:fs";
 import { opendir, stat, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { systemCode } from "./errno.ts";
 import { isAbandoned } from "./process-tag.ts";
 
-/** What nobody has touched for so long is nobody's: of processes of other machines, only the age tells. */
+/** Files not touched for so long are abandoned. For processes of other machines only the age tells. */
 const DAY_MS = 86_400_000;
 
 /** Temporary files of this process that are there now. */
 const present = new Set<string>();
 let isWatching = false;
 
-/** Has a temporary file removed when the process ends by itself, in the middle of a job. */
+/** Registers a temporary file for removal when the process exits. */
 export function willRemove(path: string): void {
   present.add(path);
   if (isWatching) return;
@@ -20,18 +20,18 @@ export function willRemove(path: string): void {
   process.on("exit", removeAllNow);
 }
 
-/** Removes every temporary file of this process: it is about to end. */
+/** Removes every temporary file of this process, which is about to end. */
 export function removeAllNow(): void {
   for (const path of present) {
     try {
       unlinkSync(path);
     } catch {
-      // It is gone, or the next run's.
+      // It is gone, or the next run sweeps it.
     }
   }
 }
 
-/** A temporary file has another name now, or none. */
+/** Forgets a temporary file that was renamed or removed. */
 export function isGone(path: string): void {
   present.delete(path);
 }
@@ -42,11 +42,12 @@ export async function removeTemporary(path: string): Promise<void> {
     await unlink(path);
     isGone(path);
   } catch (error) {
-    // What cannot be removed now is a nuisance at most, and the next run's.
+    // If it cannot be removed now, the next run sweeps it.
     if (systemCode(error) === "ENOENT") isGone(path);
   }
 }
 
+/** Which files of a folder a sweep is about. */
 export interface Swept {
   /** The part of a temporary file's name that names its process; nothing for another file. */
   tagOf(name: string): string | undefined;
@@ -54,7 +55,7 @@ export interface Swept {
   touched?: "ctimeMs";
 }
 
-/** Removes what processes that have ended left in `folder`. What cannot be looked at or removed now stays. */
+/** Removes temporary files that processes which have ended left in `folder`. Files that cannot be removed now stay. */
 export async function sweepFolder(folder: string, { tagOf, touched }: Swept): Promise<void> {
   try {
     for await (const { name } of await opendir(folder)) {

@@ -4,17 +4,17 @@ import { join } from "node:path";
 import { SourceError } from "../errors/source-error.ts";
 import { faultOf } from "./errno.ts";
 import { readFully, writeFully } from "./fully.ts";
-import { isGone, removeTemporary, sweepFolder, willRemove } from "./sweep.ts";
 import { isTag, processTag } from "./process-tag.ts";
+import { isGone, removeTemporary, sweepFolder, willRemove } from "./sweep.ts";
 
-/** So begins the name of everything that Pagemark puts into the folder for temporary files. */
+/** Beginning of the names of all files that Pagemark puts into the folder for temporary files. */
 const PREFIX = "pagemark-";
 
 let swept: Promise<void> | undefined;
 
 /**
- * A file in the folder for temporary files, for its owner's eyes. It has no name: its bytes are gone when it is closed,
- * whatever happens. On Windows, which cannot do that, it is removed when it is closed.
+ * A file in the folder for temporary files, which only its owner may read. It has no name: its bytes are gone when it is
+ * closed, whatever happens. On Windows, which cannot do that, closing removes it.
  */
 export class TemporaryFile {
   readonly #handle: FileHandle;

@@ -9,7 +9,7 @@ const CHUNK = 1 << 20;
  * A moment in a private copy, of a database in rollback mode that others write to without pause: copied as it stands,
  * torn as that may be; then, under one short lock, compared with the original and mended where that has moved on.
  *
- * Not with `fs.copyFile`, which closes a descriptor of the database: see {@link LockableFile}.
+ * `fs.copyFile` is not used: it closes a descriptor of the database, see {@link LockableFile}.
  */
 export async function pinCopy(
   database: OpenDatabase,

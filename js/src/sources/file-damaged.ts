@@ -12,7 +12,7 @@ import { openSide, readWal } from "./file-wal.ts";
 import type { Moment, PageSource, PinOptions } from "./source.ts";
 
 export interface DamagedFileOptions {
-  /** In bytes; found out from the file unless given. */
+  /** Page size in bytes; found from the file unless given. */
   pageSize?: number | undefined;
 }
 
@@ -21,17 +21,17 @@ const WAL_HEADER = 32;
 const WAL_MAGIC = 0x377f0682;
 
 /**
- * A file that was a SQLite database, for a dump with `salvage`: all of it, up to its last byte, whatever its header says.
- * Where the header does not say, page size, reserve and encoding are found from the pages. Committed pages in a WAL beside
- * it count; bytes that cannot be read are zeros.
+ * A file that was a SQLite database, for a dump with `salvage`: the whole file, whatever its header says. Page size, reserve
+ * and encoding are found from the pages where the header does not say them. Committed pages of a WAL beside the file
+ * count; bytes that cannot be read are zeros.
  *
- * A database that is sound is pinned as {@link file} does.
+ * A sound database is pinned as {@link file} pins it.
  */
 export function damagedFile(path: string, options: DamagedFileOptions = {}): PageSource {
   return { name: parse(path).name, pin: (pin) => pinFile(path, options, pin) };
 }
 
-/** The same of a stream, which can be read once. */
+/** As {@link damagedFile}, for a stream, which can be read once. */
 export function damagedStream(
   open: () => ReadableStream<Uint8Array>,
   name: string,
@@ -93,7 +93,7 @@ async function pinFile(
   }
 }
 
-/** As any source pins it, if that is all of the file. */
+/** Pins the file as a sound database, if that covers the whole file. */
 async function pinSound(
   path: string,
   pageSize: number,
@@ -225,7 +225,7 @@ class DamagedMoment implements Moment {
   }
 }
 
-/** Fills `into`, with zeros where the file has no bytes or does not give them; which of its pieces that are. */
+/** Fills `into`, with zeros where the file ends or cannot be read. Returns the pieces that could not be read. */
 async function readWhatCan(
   main: Bytes,
   into: Uint8Array,

@@ -17,7 +17,7 @@ export class OpenDatabase {
   /** In bytes. */
   readonly pageSize: number;
   readonly isWal: boolean;
-  /** Whether this process had it open before, as far as that can be known. */
+  /** Whether this process had the file open before, as far as the system tells. */
   readonly isUsedHere: boolean;
   readonly #core: Core;
 
@@ -44,7 +44,7 @@ export class OpenDatabase {
     this.isWal = wal;
   }
 
-  /** Whether the path still leads to this file, and its header says the same as when it was opened. To ask under a lock. */
+  /** Whether the path still leads to this file, and its header is as it was when opened. Ask under a lock. */
   isAsOpened(): boolean {
     if (!this.main.isInPlace) return false;
     return this.#header((header) => header.pageSize === this.pageSize && header.wal === this.isWal);
@@ -60,7 +60,7 @@ export class OpenDatabase {
     return Math.floor(this.main.size / this.pageSize);
   }
 
-  /** Differs after every commit in rollback mode: what SQLite itself looks at to know whether its cache still holds. */
+  /** A text that differs after every commit in rollback mode; SQLite looks at the same to know whether its cache is valid. */
   version(): string {
     const size = this.main.size;
     return this.#header((header) => `${header.changeCounter}:${size}:${header.pageSize}:${header.wal}`);
@@ -75,7 +75,7 @@ export class OpenDatabase {
     return existsSync(this.path + ending);
   }
 
-  /** How long ago the main file or its journal was written. */
+  /** Time since the main file or its journal was written, in milliseconds. */
   get quietMs(): number {
     const times = [this.path, `${this.path}-journal`].map(
       (path) => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0,

@@ -1,12 +1,12 @@
 import { SourceError } from "../errors/index.ts";
 import { type Doing, faultOf } from "../node/errno.ts";
 
-/** What an error of the system about the file or folder at `path` means, and what to do. Other errors as they are. */
+/** Makes a SourceError, which says what to do, of a system error about the file or folder at `path`. Other errors pass. */
 export function fileError(error: unknown, path: string, doing: Doing = "read"): unknown {
   const fault = faultOf(error, doing);
   if (!fault) return error;
   const { kind, meaning } = fault;
-  // A NUL would end what is printed, in some places.
+  // A NUL would cut the message off, in some places.
   const shown = path.includes("\0") ? JSON.stringify(path) : path;
   const name = kind === "too long" ? `${shown.slice(0, 80)}…` : shown;
   const text = kind === "no folder" ? "there is no such file; check the path" : meaning;
@@ -34,9 +34,9 @@ export function noFolder(path: string): SourceError {
   return new SourceError("SOURCE_MISSING", message, { name: path });
 }
 
-/** Another process changed the database while it was read without a lock, or between two. */
+/** The error for a database that another process changed while it was read. */
 export function changed(path: string): SourceError {
-  const message = `${path}: was changed while it was read; try again, best when nobody writes to it`;
+  const message = `${path}: was changed while it was read; try again, preferably when nobody writes to it`;
   return new SourceError("SOURCE_CHANGED", message, { name: path });
 }
 

@@ -29,16 +29,16 @@ export interface Pages {
   zeroFilled?: boolean;
 }
 
-/** What keeps the pages of a moment as they are. */
+/** Keeps the pages of a moment as they are. */
 export interface Hold {
   readonly taken: Moment["taken"];
   /** Runs `read` while the pages cannot change. */
   during?(read: () => Promise<void>, signal?: AbortSignal): Promise<void>;
-  /** Lets go; throws SOURCE_CHANGED when the pages have changed all the same. */
+  /** Lets go. Throws SOURCE_CHANGED when the pages have changed all the same. */
   release(): Promise<void>;
 }
 
-/** What the source knows about its changes. */
+/** What a source knows about its changes. */
 export interface Progress {
   mark?: string | undefined;
   changed?: Uint32Array | undefined;
@@ -48,7 +48,7 @@ export interface Progress {
 const GAP = 1024;
 const MOST_AT_ONCE = 1 << 20;
 
-/** More pages beside the main file than this are not worth telling another thread. */
+/** With more pages beside the main file, other threads are not told where they lie. */
 const MOST_BESIDE = 1 << 17;
 
 /** A moment of a database in files. */

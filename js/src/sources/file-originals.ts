@@ -10,53 +10,53 @@ import { FREELIST_HEAD, freeLeaves, PageSet } from "./file-page-set.ts";
 
 /** Byte offset of the change counter in page 1 (https://www.sqlite.org/fileformat2.html, section 1.3.7). */
 const CHANGE_COUNTER = 24;
-/** Most pages that are copied at a time, in bytes. */
+/** Pages that are copied at a time, in bytes. */
 const MOST_AT_ONCE = 1 << 20;
-/** How many pages to ask a journal for at once. */
+/** Pages that a journal is asked for at once. */
 const STRETCH = 1 << 16;
-/** In journal modes TRUNCATE and PERSIST there is a journal for longer than this, unless there is none at all. */
+/** A journal that exists for longer than this is of the modes TRUNCATE or PERSIST. */
 const GONE_MS = 50;
-/** Whoever makes transactions faster than they can be followed makes more than this. */
+/** More journals than this mean that transactions come faster than they can be followed. */
 const MOST_JOURNALS = 64;
 
-/** A journal that stays open: what a commit deletes can still be read. */
+/** A journal that stays open: it can still be read after a commit deleted it. */
 interface OpenJournal extends Bytes {
   readonly fd: number;
   readonly ino: bigint;
 }
 
-/** What a journal tells about a transaction. */
+/** A transaction, by its journal. */
 interface Transaction {
-  /** Size of the database before it. */
+  /** Size of the database before the transaction. */
   pageCount: number;
-  /** The freelist's first page before it; 0 if there was none. */
+  /** The freelist's first page before the transaction; 0 if there was none. */
   head: number;
-  /** Whether it changed that page: it may have freed pages. */
+  /** Whether the transaction changed that page: it may have freed pages. */
   changesHead: boolean;
 }
 
 /**
- * The pages that transactions have replaced since a moment, as they were at it. SQLite keeps them in the journal until
- * it commits, so that it can undo the transaction; here they are copied to a temporary file.
+ * The pages that transactions have replaced since a moment, as they were at that moment. Until SQLite commits, it keeps
+ * them in the journal, so that it can undo the transaction; from there they are copied to a temporary file.
  */
 export class Originals implements Overlay {
   readonly #path: string;
   readonly #pages: Pages;
   readonly #journals: OpenJournal[] = [];
-  /** Pages that are in the copy, where they would be in the database. */
+  /** Pages in the copy, where each lies as it would in the database. */
   readonly #copied: PageSet;
   /** Pages that were free at the moment. */
   #free: PageSet | undefined;
   #copy: TemporaryFile | undefined;
 
   /**
-   * Whether the journals of a database can be followed: in journal mode DELETE, when one is there it is gone soon. To ask
-   * while it is not locked.
+   * Whether the journals of a database can be followed. They can in journal mode DELETE, in which a journal is soon gone. Call
+   * it while the database is not locked.
    */
   static async canBeKept({ path, isUsedHere }: OpenDatabase, signal?: AbortSignal): Promise<boolean> {
-    // A writer in this process stops it: journals come and go unseen.
+    // While a writer in this process runs, this code does not: journals come and go unseen.
     if (isUsedHere) return false;
-    // Windows deletes a file when the last one closes it, and SQLite could not make the next journal before.
+    // Windows deletes a file only when its last handle is closed: SQLite could not make the next journal before.
     if (process.platform === "win32") return false;
     const began = performance.now();
     while (performance.now() - began < GONE_MS) {
@@ -74,13 +74,13 @@ export class Originals implements Overlay {
     this.#copied = new PageSet(pages.pageCount);
   }
 
-  /** Whether a transaction is under way that has changed pages: sooner or later it waits for those who read. */
+  /** Whether a transaction that has changed pages is under way: sooner or later it waits for readers. */
   get areComing(): boolean {
     return statSync(this.#path, { throwIfNoEntry: false })?.isFile() ?? false;
   }
 
   /**
-   * Keeps the journal that lies there, and says whether there is one. To call again and again, as fast as possible, while
+   * Keeps the journal that lies there, and says whether there is one. Call it again and again, as fast as possible, while
    * the database is not locked.
    */
   look(): boolean {
@@ -92,12 +92,12 @@ export class Originals implements Overlay {
       const read = (into: Uint8Array, position: number) => readFully(fd, into, position);
       this.#journals.push({ fd, ino: fstatSync(fd, { bigint: true }).ino, read });
     } catch {
-      // It is gone, or not ours to read: the commit will have been missed.
+      // It is gone, or may not be read: the commit counts as missed.
     }
     return true;
   }
 
-  /** To call while the database is still locked, before the first transaction is let through. */
+  /** Prepares; call it while the database is still locked, before the first transaction is let through. */
   async prepare(): Promise<void> {
     const { main, pageSize, mainPages } = this.#pages;
     this.#free ??= await freeLeaves(main, pageSize, mainPages);
@@ -105,14 +105,14 @@ export class Originals implements Overlay {
 
   /**
    * Takes the originals from the journals of all transactions between two values of the database's change counter.
-   * Says whether none of them was missed. To call while the database is locked again.
+   * Says whether none of them was missed. Call it while the database is locked again.
    *
    * @throws SourceError
    */
   async take(database: OpenDatabase, from: number, to: number): Promise<boolean> {
     const committed: Transaction[] = [];
     let isLast = true;
-    // Only the last can be of a transaction that is still under way.
+    // Only the last journal can be of a transaction that is still under way.
     for (let journal = this.#journals[0]; journal && isDeleted(journal); journal = this.#journals[0]) {
       const transaction = await this.#takeFrom(journal, (from + committed.length) >>> 0);
       if (transaction) committed.push(transaction);
@@ -134,7 +134,7 @@ export class Originals implements Overlay {
     return freeing === committed.length - 1 && isLast && (await this.#keepFreed(database.wholePages));
   }
 
-  /** The pages of a transaction that was committed when the change counter was `counter`; nothing if it was not. */
+  /** The transaction of a journal, if it was committed when the change counter was `counter`. */
   async #takeFrom(file: Bytes, counter: number): Promise<Transaction | undefined> {
     const { pageSize } = this.#pages;
     const journal = await readJournal(file, pageSize).catch(() => undefined);
@@ -157,13 +157,13 @@ export class Originals implements Overlay {
     }
   }
 
-  /** Whether those pages are there. `VACUUM` and `auto_vacuum` cut pages off that no journal has. */
+  /** Whether all pages are there: `VACUUM` and `auto_vacuum` cut off pages that no journal has. */
   #hasPagesFrom(first: number): boolean {
     for (let page = first; page <= this.#pages.pageCount; page++) if (this.#isWanted(page)) return false;
     return true;
   }
 
-  /** Copies the pages that are free by now, in a database of so many, and were not at the moment. */
+  /** Copies the pages that are free now and were not at the moment, in a database of so many pages. */
   async #keepFreed(pageCount: number): Promise<boolean> {
     const { main, pageSize } = this.#pages;
     const free = await freeLeaves(main, pageSize, pageCount);
@@ -212,7 +212,7 @@ export class Originals implements Overlay {
     return this.#copied.range(first, count, this.#pages.pageSize);
   }
 
-  /** Not before {@link close}: other pages may still come. */
+  /** Does nothing: other pages may still come. {@link close} frees them. */
   free(): void {}
 
   async close(): Promise<void> {
@@ -222,7 +222,7 @@ export class Originals implements Overlay {
   }
 }
 
-/** Cuts page number, byte offset, page number, … where it goes over more than so many pages. */
+/** Cuts page number, byte offset, page number, … into stretches of at most so many pages. */
 function* runsOf(pages: Float64Array, most: number): Iterable<Float64Array> {
   for (let start = 0, end = 0; start < pages.length; start = end) {
     while ((pages[end] ?? Infinity) < (pages[start] ?? 0) + most) end += 2;

@@ -1,15 +1,15 @@
 import { readFileSync, realpathSync } from "node:fs";
 
-/** What every copy of SQLite has in it: the first bytes of the files it writes. */
+/** Bytes that every copy of SQLite contains: the first ones of the files it writes. */
 const MAGIC = Buffer.from("SQLite format 3\0");
 
-/** The C and C++ runtime's libraries, which are megabytes to read: they bring no SQLite. */
+/** Libraries of the C and C++ runtimes, which are large and contain no SQLite. */
 const RUNTIME = /\/(ld-|lib(c|m|dl|rt|pthread|gcc_s|stdc\+\+)[.-])[^/]*$/;
 
-/** Libraries that were looked through. */
+/** Libraries that were searched, and whether they contain SQLite. */
 const known = new Map<string, boolean>();
 
-/** Whether a library in this process brings a SQLite of its own, or might, for all that the system tells. */
+/** Whether a library in this process contains a SQLite of its own, or may contain one. */
 export function hasOtherSqlite(): boolean {
   // Windows keeps locks by handle rather than by process.
   if (process.platform === "win32") return false;

@@ -8,7 +8,7 @@ import { whenFree } from "./file-sqlite.ts";
 /** SQLite's code for a database that it cannot open (https://www.sqlite.org/rescode.html). */
 const CANTOPEN = 14;
 
-/** What the other process runs. It answers each line by a line, and ends when its input does: with us, that is. */
+/** The program of the other process. It answers each line by a line, and ends when its input does: when this process ends. */
 const PROGRAM = `
 const { DatabaseSync } = process.getBuiltinModule("node:sqlite");
 const { createInterface } = process.getBuiltinModule("node:readline");
@@ -34,7 +34,7 @@ createInterface({ input: process.stdin }).on("line", (command) => {
   process.stdout.write(JSON.stringify(answer) + "\\n");
 });`;
 
-/** Empty when all went well. */
+/** Empty when there was no error. */
 interface Answer {
   message?: string;
   errcode?: number;
@@ -49,7 +49,7 @@ export class ReaderProcess implements Reader {
   #closed: Promise<boolean> | undefined;
   readonly #waiting: ((answer: string | undefined) => void)[] = [];
 
-  /** Nothing where no other process can be started. */
+  /** Starts the process; `undefined` where none can be started. */
   static async start({ path, busyTimeoutMs }: OpenDatabase): Promise<ReaderProcess | undefined> {
     const args = argumentsOf(path);
     if (!args) return undefined;
@@ -58,7 +58,7 @@ export class ReaderProcess implements Reader {
       import("node:child_process"),
       import("node:readline"),
     ]);
-    // In Electron, the runtime is an application unless told otherwise.
+    // In Electron, the executable is an application unless told to be Node.
     const env = { ...process.env, ELECTRON_RUN_AS_NODE: "1" };
     const child = spawn(process.execPath, args, {
       env,
@@ -89,7 +89,7 @@ export class ReaderProcess implements Reader {
       });
     });
     answers.on("line", (line) => this.#waiting.shift()?.(line));
-    // Writing to a process that has ended fails here; whoever waits for its answer hears of it.
+    // Writing to a process that has ended fails here; the wait for its answer fails, too.
     child.stdin.on("error", () => {});
     this.#keepAlive(false);
   }
@@ -134,7 +134,7 @@ export class ReaderProcess implements Reader {
     return answer === undefined ? undefined : JSON.parse(answer);
   }
 
-  /** A moment that was forgotten does not keep this process from ending. */
+  /** Lets this process end although a moment was forgotten. */
   #keepAlive(keep: boolean): void {
     for (const part of [this.#child, this.#child.stdin, this.#child.stdout]) {
       const handle = part as { ref?(): void; unref?(): void };
@@ -144,7 +144,7 @@ export class ReaderProcess implements Reader {
   }
 }
 
-/** Nothing where the executable is not the runtime but a program made with it, which would start once more. */
+/** The runtime's executable; `undefined` when that is a program made with the runtime, which would only start again. */
 function argumentsOf(path: string): string[] | undefined {
   const { versions, execPath } = process;
   if (

@@ -5,7 +5,7 @@ import { ReaderProcess } from "./file-reader-process.ts";
 import { type Sqlite, sqlite, whenFree } from "./file-sqlite.ts";
 
 /**
- * Nothing where there is no SQLite to be had.
+ * Opens a connection for read transactions; `undefined` where there is no SQLite.
  *
  * Where the application has another copy of SQLite in this process (better-sqlite3, say), ours runs in a process of its
  * own. One copy knows nothing of the other's locks, and POSIX locks are a process's: they would not keep each other out,

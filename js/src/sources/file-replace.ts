@@ -1,28 +1,28 @@
 import { chmod, chown, type FileHandle, rename } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { core, free, translateCoreError } from "../core/index.ts";
-import { sweepFolder } from "../node/sweep.ts";
 import { NewFile, syncFolder } from "../node/new-file.ts";
 import { isTag, processTag } from "../node/process-tag.ts";
+import { sweepFolder } from "../node/sweep.ts";
 import { fileError } from "./file-errors.ts";
 import { refuseIfOpen, takeOver } from "./file-takeover.ts";
 import { type OldFile, targetOf } from "./file-target.ts";
 import type { ReplaceOptions } from "./source.ts";
 
-/** Names are this long at most, in bytes, on every file system that is common. */
+/** Longest name on all common file systems, in bytes. */
 const LONGEST_NAME = 255;
-/** A temporary file's name has this between the name of the file it will be, and the tag of its process. */
+/** Stands in a temporary file's name between the name of the target and the tag of the process. */
 const MARK = ".pagemark-";
 
 export interface ReplaceFileOptions extends ReplaceOptions {
-  /** Whether it must be a database; it must unless said otherwise. */
+  /** Whether `body` must be a database; `true` unless given. */
   isDatabase?: boolean;
 }
 
 /**
- * Writes the file in `body` beside `path`, and gives it its name in one step once all of it is on the disk and the
- * old file, if that is a database, is out of use. Killed anywhere, what is there is the old file or the new. Returns how
- * many bytes it has.
+ * Writes the file in `body` beside `path`, and gives it that name in one step, once all of it is on the disk and the
+ * old file, if it is a database, is out of use. A crash leaves the old file or the new one. Returns how many bytes the
+ * new file has.
  */
 export async function replaceFile(
   path: string,
@@ -33,10 +33,10 @@ export async function replaceFile(
   try {
     const { target, old } = await targetOf(path);
     const folder = dirname(target);
-    // Sooner than after a gigabyte.
+    // Refuse a busy database before the body is written.
     refuseIfOpen(target);
     await sweepBeside(target);
-    // What replaces a file may not be read by more people than the file, not even while it is made.
+    // No more people may read the new file than the old one, also while it is being written.
     file = await NewFile.create(join(folder, besideName(target) + processTag()), old ? 0o600 : 0o666);
     if (body instanceof ReadableStream) {
       const sink = new WritableStream(writingTo(file, ownsChunks), { highWaterMark: ownsChunks ? 2 : 1 });
@@ -80,7 +80,7 @@ function writingTo(file: NewFile, ownsChunks: boolean): UnderlyingSink<Uint8Arra
   };
 }
 
-/** Whatever is put in a database's place is a database. */
+/** Refuses a body that is no database. */
 async function checkHeader(file: FileHandle, path: string): Promise<void> {
   const { DatabaseHeader } = await core();
   const start = new Uint8Array(512);
@@ -100,14 +100,14 @@ async function takeAfter({ path }: NewFile, old: OldFile) {
   await chmod(path, old.mode & 0o777).catch(() => {});
 }
 
-/** What the name of a temporary file begins with that will be the one at `target`. */
+/** Beginning of the names of temporary files for `target`. */
 function besideName(target: string): string {
   const name = `.${basename(target)}${MARK}`;
   const most = LONGEST_NAME - processTag().length;
   return Buffer.byteLength(name) > most ? MARK : name;
 }
 
-/** Removes what was never finished, also of files of other names; those whose process is unknown when they are old. */
+/** Removes unfinished files beside `target`, also those for other targets; when their process is unknown, only old ones. */
 async function sweepBeside(target: string): Promise<void> {
   const own = besideName(target);
   const tagOf = (name: string) => {

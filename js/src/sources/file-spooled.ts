@@ -7,7 +7,7 @@ import type { Moment, PageSource, PinOptions } from "./source.ts";
 /** Enough for the header, in bytes. */
 const START = 512;
 
-/** A database that comes as a stream, which can be read once: its pages lie in a temporary file meanwhile. */
+/** A database that comes as a stream, which can be read once: it is kept in a temporary file. */
 export function spooled(open: () => ReadableStream<Uint8Array>, name: string): PageSource {
   let isPinned = false;
   return {
@@ -35,7 +35,7 @@ async function pinStream(
   }
 }
 
-/** All of a stream in a temporary file, which goes when it is closed. */
+/** Writes all of a stream to a temporary file, which is deleted when it is closed. */
 export async function spool(
   body: ReadableStream<Uint8Array>,
   signal?: AbortSignal,

@@ -3,10 +3,10 @@ import { busy } from "./file-errors.ts";
 
 export type Sqlite = typeof import("node:sqlite");
 
-/** The runtime's own SQLite, for its locks; nothing where there is none, as in Node before 22.13. */
+/** The runtime's own SQLite, for its locks; `undefined` where there is none. */
 export function sqlite(): Sqlite | undefined {
   const { emitWarning } = process;
-  // It warns that it is experimental, once a process. Other warnings pass, and none can come between: nothing waits here.
+  // Loading it warns once that it is experimental. Nothing else can warn meanwhile, because nothing waits here.
   process.emitWarning = ((warning: string | Error, ...rest: unknown[]) => {
     if (String(warning).startsWith("SQLite is an experimental feature")) return;
     Reflect.apply(emitWarning, process, [warning, ...rest]);
@@ -26,14 +26,14 @@ const CORRUPT = 11;
 const PROTOCOL = 15;
 const NOTADB = 26;
 
-/** SQLite's primary result code, when `error` is one of SQLite's. */
+/** SQLite's primary result code, if `error` is an error of SQLite. */
 export function resultCode(error: unknown): number | undefined {
   if (!(error instanceof Error) || !("errcode" in error) || typeof error.errcode !== "number")
     return undefined;
   return error.errcode & 0xff;
 }
 
-/** Whether another connection is in the way. PROTOCOL: too many of them, for ten seconds, at the start of a WAL. */
+/** Whether another connection is in the way. PROTOCOL: too many were, for ten seconds, at the start of a WAL. */
 export function isBusy(error: unknown): boolean {
   return [BUSY, PROTOCOL].includes(resultCode(error) ?? 0);
 }
@@ -44,7 +44,7 @@ export function isNoDatabase(error: unknown): boolean {
 }
 
 /**
- * Runs `attempt` until no other connection is in the way, without blocking the event loop, with a `pause` between two.
+ * Runs `attempt` until no other connection is in the way, without blocking the event loop, with a `pause` between two attempts.
  *
  * @throws SourceError `SOURCE_BUSY` after `waitMs`
  */
@@ -68,7 +68,7 @@ export async function whenFree(
   }
 }
 
-/** Not in step with a writer that commits at regular intervals. */
+/** Waits for a random time, so as not to keep step with a writer that commits at regular intervals. */
 function outOfStep(): Promise<void> {
   return sleep(1 + 4 * Math.random());
 }

@@ -3,12 +3,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { busy } from "./file-errors.ts";
 import type { SourceIdentity } from "./source.ts";
 
-/** File times move in steps of a few ms: what was written twice within one looks as if it was written once. */
+/** File times move in steps of a few milliseconds: two writes within a step look like one. */
 const STEP_MS = 20;
 
 const ABSENT = "absent";
 
-/** Names the content of a file, as far as that can be told without reading it. A file that is not there has one too. */
+/** A stamp that changes with a file's content, as far as that shows without reading. A missing file has a stamp, too. */
 export function stampOf(path: string): string {
   const stat = statSync(path, { bigint: true, throwIfNoEntry: false });
   if (!stat) return ABSENT;
@@ -16,7 +16,7 @@ export function stampOf(path: string): string {
   return [dev, ino, size, mtimeNs, ctimeNs].join(":");
 }
 
-/** What tells the file at a real path from others. Not the device: its number may change when the machine is started. */
+/** Tells the file at a real path from others. The device is not in it: its number may change when the machine restarts. */
 export function identityOf(path: string): SourceIdentity {
   const stat = statSync(path, { bigint: true, throwIfNoEntry: false });
   // Where the file system keeps no time of creation, another file may get the inode.
@@ -32,7 +32,7 @@ export function isAbsent(stamp: string): boolean {
   return stamp === ABSENT;
 }
 
-/** Stamps of files that will differ once a file is written again: waits until none was written just now. */
+/** Stamps of files, taken when none was written just now: so the next write changes them. */
 export async function settledStamps(
   paths: string[],
   waitMs: number,

@@ -8,17 +8,17 @@ import { isBusy, isNoDatabase, resultCode, sqlite, whenFree } from "./file-sqlit
 import { SIDECARS } from "./file-target.ts";
 import { userOf } from "./file-users.ts";
 
-/** How long to wait for others to let go of the database. */
+/** Time to wait for other processes to let go of the database. */
 const WAIT_MS = 2000;
 
-/** What keeps others out of the old database until the new one has its name. */
+/** Keeps other processes out of the old database until the new one has its name. */
 export interface Taken {
   close(): void;
 }
 
 /**
- * Locks the database at `target` against everyone, and leaves it without a `-wal`, `-shm` or `-journal`: SQLite would
- * apply those to the file that is about to take its name.
+ * Locks the database at `target` against all others, and leaves it without a `-wal`, `-shm` or `-journal`: SQLite would
+ * apply those to the new file.
  *
  * @throws SourceError `SOURCE_IN_USE`
  */
@@ -31,7 +31,7 @@ export async function takeOver(target: string, signal: AbortSignal | undefined):
     }
     refuseIfOpen(target);
     const connection = await lock(target, signal);
-    // Another restore may have been waiting for the same lock, or may have had it.
+    // Another restore may have waited for the lock, too, and have replaced the file.
     if ((await identify(target)) === before) return connection ?? { close() {} };
     connection?.close();
   }
@@ -42,7 +42,7 @@ async function identify(path: string): Promise<string | undefined> {
   return found && `${found.dev}:${found.ino}`;
 }
 
-/** Nothing is returned for a file that is no database: there is nothing to lock. */
+/** Opens the database to lock it; `undefined` for a file that is no database. */
 async function lock(target: string, signal: AbortSignal | undefined): Promise<DatabaseSync | undefined> {
   const { DatabaseSync } = sqlite() ?? {};
   if (!DatabaseSync) return refuseIfUnfinished(target);
@@ -69,8 +69,8 @@ async function lock(target: string, signal: AbortSignal | undefined): Promise<Da
 }
 
 /**
- * Locks the database and brings all of it into its one file: a hot journal is rolled back, a WAL is checkpointed, which
- * endangers nothing where nobody else is.
+ * Locks the database and brings all of it into its main file: a hot journal is rolled back, a WAL is checkpointed, which
+ * is safe when nobody else uses the database.
  *
  * In exclusive locking mode SQLite keeps its journal open, and would delete whatever has the journal's name when the
  * connection is closed. That may then be another process's journal for the new database. In journal mode MEMORY it
@@ -80,19 +80,19 @@ function foldIn(connection: DatabaseSync): void {
   connection.exec(
     "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = DELETE; PRAGMA journal_mode = MEMORY",
   );
-  // It says so in its answer, not by an error, when the mode could not be changed.
+  // A mode that could not be changed is told by the answer, not by an error.
   const { journal_mode: mode } = connection.prepare("PRAGMA journal_mode").get() ?? {};
   if (mode !== "memory") throw new Error(`the journal mode is still ${mode}`);
   connection.exec("BEGIN EXCLUSIVE");
 }
 
-/** What is left holds nothing: a journal that was emptied, a WAL index without a WAL. */
+/** Removes sidecars that hold nothing: an emptied journal, a WAL index without a WAL. */
 async function removeSidecars(target: string): Promise<void> {
   for (const ending of SIDECARS) await unlink(target + ending).catch(() => {});
   await setAside(target);
 }
 
-/** Moves sidecars that no database has dealt with out of the way: kept, under names that SQLite does not look for. */
+/** Moves sidecars without a database out of the way: they are kept under names that SQLite does not look for. */
 async function setAside(target: string): Promise<void> {
   for (const ending of SIDECARS) {
     const sidecar = target + ending;
@@ -101,7 +101,7 @@ async function setAside(target: string): Promise<void> {
   await syncFolder(dirname(target));
 }
 
-/** Without SQLite nobody can bring in what a WAL or a journal holds. */
+/** Refuses sidecars that hold something, where there is no SQLite to bring it into the database. */
 async function refuseIfUnfinished(target: string): Promise<undefined> {
   for (const ending of SIDECARS) {
     const { size } = (await stat(target + ending).catch(() => undefined)) ?? { size: 0 };
@@ -112,12 +112,12 @@ async function refuseIfUnfinished(target: string): Promise<undefined> {
 }
 
 /**
- * Some programs have a database open without a lock.
+ * Refuses a database that another process has open without a lock.
  *
  * @throws SourceError `SOURCE_IN_USE`
  */
 export function refuseIfOpen(target: string): void {
-  // Our own descriptors may have outlived their use.
+  // Descriptors of this process may have outlived their use.
   closeIdle();
   for (const ending of ["", ...SIDECARS]) {
     const user = userOf(target + ending);

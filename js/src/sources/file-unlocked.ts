@@ -7,15 +7,15 @@ import { isAbsent, settledStamps, stampOf } from "./file-stamp.ts";
 import { openSide, readWal } from "./file-wal.ts";
 import type { PinOptions } from "./source.ts";
 
-/** In bytes. */
+/** Bytes of the WAL that are compared. */
 const WAL_HEADER_SIZE = 32;
 
 /**
- * Takes a moment without a lock, and proves at the end that nothing has changed meanwhile: for a database that nobody
- * has open and that SQLite could not open without writing (in WAL mode without a WAL, or with a hot journal), and where
- * there is no SQLite to lock with.
+ * Takes a moment without a lock, and proves at the end that nothing changed meanwhile. It is for a database that nobody has
+ * open and that SQLite could not open without writing (in WAL mode without a WAL, or with a hot journal), and for runtimes
+ * without SQLite.
  *
- * Returns nothing when the database is no longer what it was when it was opened.
+ * Returns `undefined` when the database is no longer what it was when it was opened.
  */
 export async function pinUnlocked(
   database: OpenDatabase,
@@ -51,7 +51,7 @@ export async function pinUnlocked(
 
   const isUnchanged = async () => {
     const now = paths.map(stampOf);
-    // A WAL may grow, which harms no earlier commit. Its first bytes change when it starts over.
+    // A WAL may grow, which harms no earlier commit. When it starts over, its first bytes change.
     const isWalGrown = side && walStart !== undefined && (await startOf(side)) === walStart;
     return now.every((stamp, i) => stamp === stamps[i] || (i === 1 && isWalGrown));
   };
@@ -66,7 +66,7 @@ export async function pinUnlocked(
   return new FileMoment(pages, { taken: "start", release }, progress);
 }
 
-/** The header of a WAL, with the salts. */
+/** Reads the header of a WAL, with the salts. */
 async function startOf(wal: Bytes): Promise<string> {
   const header = new Uint8Array(WAL_HEADER_SIZE);
   return header.subarray(0, await wal.read(header, 0)).join();

@@ -1,15 +1,15 @@
 import { changed } from "./file-errors.ts";
 import type { LockableFile } from "./file-handle.ts";
 
-/** What the WAL index says, a file of shared memory with the ending `-shm`. */
+/** The content of the WAL index, a file of shared memory with the ending `-shm`. */
 export interface WalIndex {
   /** Frames of the WAL up to the last commit. */
   frames: number;
   /** Frames that checkpoints have moved to the main file. */
   moved: number;
-  /** Size of the database after the last commit, in pages; 0 when the main file says. */
+  /** Size of the database after the last commit, in pages; 0 when the main file's header says it. */
   pageCount: number;
-  /** As the core names this place in a WAL; missing when the WAL holds no frame. */
+  /** The core's name for this place in the WAL; missing when the WAL holds no frame. */
   mark: string | undefined;
 }
 
@@ -17,7 +17,7 @@ export interface WalIndex {
 const HEADER_SIZE = 48;
 const SIZE = 2 * HEADER_SIZE + 4;
 
-/** Whoever writes it needs microseconds. */
+/** Attempts to read the index while it is being written, which takes microseconds. */
 const ATTEMPTS = 10_000;
 
 /** Reads the index as it was between two commits. */
@@ -28,7 +28,7 @@ export function readWalIndex(shm: LockableFile): WalIndex {
     const isInit = once[12];
     if (whole && isInit === 1) return parse(once);
   }
-  // A writer died while it wrote the index. Whoever locks the database next repairs it.
+  // A writer died while it wrote the index. The next connection that locks the database repairs it.
   throw changed(shm.path);
 }
 
@@ -43,11 +43,11 @@ function equal(a: Uint8Array, b: Uint8Array): boolean {
 }
 
 function parse(bytes: Uint8Array): WalIndex {
-  // In the byte order of the machine, as typed arrays are.
+  // The index is in the byte order of the machine, as typed arrays are.
   const words = new Uint32Array(bytes.buffer, 0, SIZE / 4);
   const word = (offset: number) => words[offset / 4] ?? 0;
   const frames = word(16);
-  // The salts lie there as in the WAL itself, whose numbers are big-endian.
+  // The salts are as in the WAL itself, whose numbers are big-endian.
   const salts = hex(bytes.subarray(32, 40));
   const checksum = [word(24), word(28)].map((sum) => sum.toString(16).padStart(8, "0")).join("");
   return {

@@ -13,13 +13,13 @@ import type { PinOptions } from "./source.ts";
 /** The committed pages of a WAL. */
 export interface WalPages {
   overlay: Overlay;
-  /** Missing when it holds no commit. */
+  /** Missing when the WAL holds no commit. */
   pageCount: number | undefined;
   mark: string | undefined;
   changed: Uint32Array | undefined;
 }
 
-/** What is fed to the core at a time, in bytes. */
+/** Bytes that the core is fed at a time. */
 const CHUNK = 1 << 20;
 
 /**
@@ -33,7 +33,7 @@ const CHUNK = 1 << 20;
  *   that were not moved, they cannot be, and a WAL with such frames does not start over. If it names none, the main file
  *   alone is the commit, and what becomes of the WAL does not matter.
  *
- * Returns nothing when the database is no longer in WAL mode, or is another file by now.
+ * Returns `undefined` when the database is no longer in WAL mode, or is another file by now.
  */
 export async function pinWal(
   database: OpenDatabase,

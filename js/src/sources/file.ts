@@ -26,17 +26,17 @@ export interface FileOptions {
   lockMs?: number;
 }
 
-/** What a backup reads of a database in a millisecond, in bytes. */
+/** Bytes of a database that a backup reads in a millisecond. */
 const BYTES_PER_MS = 400_000;
-/** A database that was written within this time is taken for one that will be written again. */
+/** A database that was written within this time will probably be written again. In milliseconds. */
 const RECENT_MS = 2000;
-/** What is looked at behind the stated end of a database, in bytes. */
+/** Bytes that are looked at behind the stated end of a database. */
 const BEHIND = 256 << 10;
-/** For a database that changes its journal mode, or is replaced, every time. */
+/** Attempts to pin a database that changes its journal mode, or is replaced, every time. */
 const ATTEMPTS = 10;
 
 /**
- * A SQLite file in Node, Deno or Bun, whoever else is reading or writing it. A backup never changes the file, its WAL
+ * A SQLite file in Node, Deno or Bun, also while others read or write it. A backup never changes the file, its WAL
  * or its journal, and never checkpoints.
  *
  * SQLite's own locks hold the moment, through `node:sqlite`. Where the runtime lacks that, a database that is written
@@ -51,7 +51,7 @@ class FileSource implements PageSource {
   readonly #path: string;
   readonly #busyTimeoutMs: number;
   readonly #lockMs: number;
-  /** Writers were faster than the last attempt: the next one takes a copy at once. */
+  /** Set when writers were faster than the last attempt: the next one takes a copy at once. */
   #copyNext = false;
 
   constructor(path: string, { busyTimeoutMs = 10_000, lockMs = 500 }: FileOptions) {
@@ -65,7 +65,7 @@ class FileSource implements PageSource {
     try {
       for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
         options.signal?.throwIfAborted();
-        // SQLite, too, keeps the WAL beside the file that a link leads to.
+        // SQLite, too, looks for the WAL beside the file that a link leads to.
         const database = await OpenDatabase.open(realPath(this.#path), this.#busyTimeoutMs);
         const identity = identityOf(database.path);
         const moment = await this.#pinOpen(database, options);
@@ -82,7 +82,7 @@ class FileSource implements PageSource {
     await replaceFile(this.#path, body, { signal, ownsChunks });
   }
 
-  /** Pins a moment, which closes `database` when released. Nothing when it is no longer what it was when opened. */
+  /** Pins a moment, whose release closes `database`; `undefined` when the database is no longer what it was when opened. */
   async #pinOpen(database: OpenDatabase, options: PinOptions): Promise<FileMoment | undefined> {
     let moment: FileMoment | undefined;
     try {
@@ -93,9 +93,9 @@ class FileSource implements PageSource {
     }
   }
 
-  /** Nothing where SQLite cannot lock the database, or could not without writing to it. */
+  /** Pins a moment under a lock of SQLite; `undefined` where SQLite cannot lock the database without writing to it. */
   async #pinLocked(database: OpenDatabase, options: PinOptions): Promise<FileMoment | undefined> {
-    // Without both files nobody uses it in WAL mode, and SQLite would make them.
+    // Without both files nobody uses the database in WAL mode, and SQLite would make them.
     if (database.isWal && !(database.hasFile("-wal") && database.hasFile("-shm"))) return undefined;
     let reader: Reader | undefined;
     let moment: FileMoment | undefined;
@@ -141,7 +141,7 @@ class FileSource implements PageSource {
   }
 }
 
-/** Pages behind the stated end are room that was made in advance, and zeros, unless the header is wrong. */
+/** Counts pages behind the stated end that hold something: unless the header is wrong, they are zeros. */
 async function behind({ main, pageSize }: OpenDatabase, moment: FileMoment): Promise<{ beyond?: number }> {
   const { pagesBehind: beyond, pageCount } = moment;
   if (beyond === 0) return {};

@@ -1,8 +1,8 @@
 import type { Dirent } from "node:fs";
 import { lstat, opendir } from "node:fs/promises";
 import { join } from "node:path";
-import { absentOr, failed, isAbsent } from "./folder-errors.ts";
 import { compareKeys, isSegment } from "./checks.ts";
+import { absentOr, failed, isAbsent } from "./folder-errors.ts";
 import type { StoredObject } from "./store.ts";
 
 export interface Wanted {

@@ -4,12 +4,12 @@ import { dirname, join, resolve } from "node:path";
 import { ObjectMissingError } from "../errors/object-missing-error.ts";
 import { StoreError } from "../errors/store-error.ts";
 import { type Body, consume } from "../streams/body.ts";
+import { byteRange, checkKey, checkRange, checkTime, isSegment, pageLimit } from "./checks.ts";
 import { absentOr, failed, notAFolder } from "./folder-errors.ts";
-import { Folders } from "./folder-tree.ts";
 import { describe, listKeys } from "./folder-list.ts";
 import { putFile, sweep } from "./folder-put.ts";
 import { streamFile } from "./folder-read.ts";
-import { byteRange, checkKey, checkRange, checkTime, isSegment, pageLimit } from "./checks.ts";
+import { Folders } from "./folder-tree.ts";
 import type { GetOptions, ListOptions, ListPage, PutOptions, Store } from "./store.ts";
 
 /** Does not follow a link in the object's place, and does not wait for what is no file, such as a pipe. */

@@ -3,8 +3,8 @@
 use core::mem;
 
 use super::{Dump, DumpStep, LongOutput, RowOutput, Wait, skipped};
-use crate::dump::limits::OUTPUT;
 use crate::dump::guard::Watch;
+use crate::dump::limits::OUTPUT;
 use crate::dump::plan::Item;
 use crate::dump::salvage::{Step, plan_of};
 use crate::error::Result;
