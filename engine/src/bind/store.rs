@@ -1,14 +1,14 @@
 //! A store of JavaScript's: an object whose methods are the calls of [`PageStore`].
 
-use js_sys::{Array, Float64Array, Reflect, Uint8Array, Uint32Array};
+use js_sys::{Array, Float64Array, Uint8Array, Uint32Array};
 use pagemark::bookmark::Lineage;
-use pagemark::page::{Checksum, PageSize, Pgno, Txid};
+use pagemark::page::{Pgno, Txid};
 use wasm_bindgen::prelude::*;
 
 use super::object;
 use super::scratch::HostScratch;
 use super::values::{copies, get, number, record, thrown, txid, txids, wrong};
-use crate::store::{Commit, CommitRecord, Keep, PageStore, Scratch, StoreError, StoreState};
+use crate::store::{Commit, Keep, PageStore, Scratch, StoreError, StoreState};
 
 #[wasm_bindgen(typescript_custom_section)]
 const TYPES: &str = r#"

@@ -12,7 +12,6 @@
 use std::cell::RefCell;
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ptr;
-use std::rc::Rc;
 
 use super::ffi;
 use super::files::{Opened, close_database, forget_journal};

@@ -28,7 +28,7 @@ pub(super) enum Opened {
 
 /// The files of one connection.
 pub(super) struct Files {
-    volume: Rc<RefCell<Volume>>,
+    pub(super) volume: Rc<RefCell<Volume>>,
     blocks: Blocks,
     /// Whether the database is open.
     open: Cell<bool>,
