@@ -19,7 +19,7 @@ interface Found extends StoredObject {
 
 export function makeStore(path: string): Store {
   const db = new DatabaseSync(path);
-  db.exec(`PRAGMA busy_timeout = 10000; ${SCHEMA}`);
+  db.exec(`PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; ${SCHEMA}`);
   const abandoned = "DELETE FROM pieces WHERE id < ? AND id NOT IN (SELECT id FROM objects)";
   db.prepare(abandoned).run(String(Date.now() - ABANDONED));
   const found = (row: object) =>

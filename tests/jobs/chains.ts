@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type GetOptions, memory, memoryStore, pagemark, type Store } from "pagemark";
 import { core } from "../../js/dist/core/index.js";
-import { planRestore, type RestorePlan } from "../../js/dist/jobs/restore.js";
+import { planRestore, type RestorePlan } from "../../js/dist/stored/restore.js";
 import { bytes } from "../contracts/store-cases/bytes.ts";
 import { runSql, tableSql, tempFolder } from "../support/temp.ts";
 

@@ -2,8 +2,8 @@
 import { memory, memoryStore, pagemark } from "pagemark";
 import { Database } from "pagemark/engine";
 import { expect, test } from "vitest";
+import { Backups } from "../../js/dist/backups/backups.js";
 import { placesOf } from "../../js/dist/cli/verify.js";
-import { Backups } from "../../js/dist/jobs/database.js";
 
 const PAGE = 4096;
 

@@ -10,11 +10,11 @@ import {
   type Store,
 } from "pagemark";
 import { beforeAll, describe, expect, test } from "vitest";
-import { History } from "../../js/dist/jobs/history.js";
-import { PageProof } from "../../js/dist/jobs/page-proof.js";
-import { PreviousStates } from "../../js/dist/jobs/previous-states.js";
-import { type RestorePlan, restoreStream } from "../../js/dist/jobs/restore.js";
-import { openStoredMoment } from "../../js/dist/jobs/stored-moment.js";
+import { History } from "../../js/dist/catalog/history.js";
+import { PageProof } from "../../js/dist/stored/page-proof.js";
+import { PreviousStates } from "../../js/dist/stored/page-states.js";
+import { type RestorePlan, restoreStream } from "../../js/dist/stored/restore.js";
+import { openStoredMoment } from "../../js/dist/stored/stored-moment.js";
 import { allPages } from "../contracts/source-cases/image.ts";
 import { moments } from "../contracts/source-cases/moments.ts";
 import { pages as pagesOfSources } from "../contracts/source-cases/pages.ts";

@@ -2,8 +2,8 @@
 import { memory } from "pagemark";
 import { Database } from "pagemark/engine";
 import { expect, test } from "vitest";
-import { momentStream } from "../../js/dist/jobs/moment-stream.js";
-import { snapshotFile } from "../../js/dist/jobs/snapshot-file.js";
+import { momentStream } from "../../js/dist/moments/moment-stream.js";
+import { snapshotFile } from "../../js/dist/moments/snapshot-file.js";
 
 const STREAMS = {
   "a database file": momentStream,
