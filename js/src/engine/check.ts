@@ -1,9 +1,9 @@
-// Whether a database is whole, table by table: one that cannot be looked at here is no reason to leave out the others.
+// Checks whether a database is whole, table by table: one that cannot be checked does not keep the others from being checked.
 import { SqlError } from "../errors/index.ts";
 import type { Check, CheckedObject } from "./results.ts";
 import type { Statement } from "./statement.ts";
 
-/** What a check asks of an open database. */
+/** The part of an open database that a check needs. */
 interface Open {
   prepare(sql: string): Statement;
   exec(sql: string): unknown;
@@ -13,16 +13,16 @@ interface Open {
 /** What the engine says of the whole database, or of one table with its indexes. */
 export interface Report {
   integrity: string[];
-  /** Why SQLite could not look. */
+  /** Why SQLite could not check. */
   refused: string | undefined;
   foreignKeys: Check["foreignKeys"];
   foreignKeysRefused: string | undefined;
 }
 
-/** How many problems SQLite gives at most. */
+/** Most problems that SQLite reports. */
 const LIMIT = 100;
 
-/** What SQLite says where it cannot go on. */
+/** SQLite's messages when it cannot go on. */
 const MALFORMED = "database disk image is malformed";
 
 type Inspect = (table?: string) => Report;
@@ -61,7 +61,7 @@ export function check(database: Open, inspect: Inspect): Check {
   return found;
 }
 
-/** Where what is found belongs to. */
+/** Assigns problems to the tables and indexes they are in. */
 class Places {
   readonly #entries: Entry[];
   readonly #found: Check;
@@ -98,7 +98,7 @@ class Places {
     }
   }
 
-  /** Cannot be looked at: `reason` in SQLite's words. */
+  /** Notes that something cannot be checked; `reason` in SQLite's words. */
   pass(entry: Entry, reason: string, what = ""): void {
     if (entry.state === "damaged") return;
     const needs = need(reason);
@@ -135,7 +135,7 @@ function readEntries(database: Open, found: Check): Entry[] {
   } catch (error) {
     if (!isOfSql(error)) throw error;
     found.integrity.push(error.message);
-    // So SQLite passes over what it cannot parse.
+    // Then SQLite skips what it cannot parse.
     attempt(() => database.exec("PRAGMA writable_schema = ON"));
     return attempt(read) ?? [];
   } finally {
@@ -186,7 +186,7 @@ function linesOf({ integrity }: Report): string[] {
   return integrity.flatMap((text) => text.split("\n")).filter((line) => !line.startsWith("*** in database"));
 }
 
-/** Does something as if the indexes were not there, and the constraints neither; nothing of that stays. */
+/** Runs an action without indexes and constraints, and undoes that. */
 function without<T>(database: Open, indexes: Entry[], action: () => T, ignoreConstraints: boolean): T {
   const canHide = indexes.length > 0 && !database.inTransaction;
   try {
@@ -246,7 +246,7 @@ function countPages(database: Open, found: Check): void {
     found.integrity.push(`${counted} pages are used by nothing and are not in the list of free pages`);
 }
 
-/** The modules that SQLite has here. */
+/** Names of the modules that this SQLite has. */
 function isVirtualHere(database: Open, entries: Entry[]): Set<string> {
   if (!entries.some(isVirtual)) return new Set();
   const rows = rowsOf(database, "SELECT name FROM pragma_module_list");
@@ -289,7 +289,7 @@ function checkVirtual(
   }
 }
 
-/** Rows that refer to none; of the whole database at once where that could be read and was not too much. */
+/** Rows whose foreign key refers to no row; of the whole database at once, where that can be read and is not too much. */
 function checkForeignKeys(database: Open, whole: Report, entries: Entry[], found: Check): void {
   if (whole.foreignKeysRefused === undefined && whole.foreignKeys.length < LIMIT) {
     found.foreignKeys = whole.foreignKeys;
@@ -326,7 +326,7 @@ function tentatively(database: Open, action: () => void): void {
   }
 }
 
-/** What SQLite lacks for a statement, in its own words; nothing when it takes it. */
+/** What SQLite lacks for a statement, in its own words; `undefined` when the statement compiles. */
 function refusal(database: Open, sql: string): string | undefined {
   try {
     database.prepare(sql)[Symbol.dispose]();

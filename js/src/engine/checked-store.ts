@@ -3,8 +3,8 @@ import type { PageStore, Scratch } from "../core/index.ts";
 type Opened = NonNullable<ReturnType<PageStore["open"]>>;
 
 /**
- * A store whose answers have the types they are to have; what they say is for the engine to judge. The engine reads
- * them in the middle of its work, and would be left there by an exception that the answer itself causes.
+ * Checks the types of a store's answers; the engine judges what they say. The engine reads answers in the middle of its
+ * work, and an exception that an answer itself causes would leave it there.
  */
 export class CheckedStore implements PageStore {
   readonly #store: PageStore;

@@ -27,13 +27,13 @@ import { type Parameters, type Row, runBatch, Statement } from "./statement.ts";
 import { type IntegerOptions, smallest } from "./values.ts";
 
 const UNDO_LEASE_MS = 24 * 3600 * 1000;
-/** What a compacted copy is handed over in, in bytes. */
+/** Size of the chunks in which a compacted copy is read, in bytes. */
 const CHUNK = 256 << 10;
 
 /**
- * A live SQLite database: every commit has a bookmark, and can be read and gone back to while history holds it.
+ * A live SQLite database. Every commit has a bookmark, and can be read and restored as long as history keeps it.
  *
- * Statements run at once and block, as SQLite does. A backup or dump reads a pinned state, while writes go on.
+ * Statements run at once and block, as SQLite's do. A backup or dump reads a pinned state, while writes go on.
  *
  * @example
  * ```ts
@@ -51,9 +51,9 @@ export class LiveDatabase implements PageSource, Disposable {
   readonly #core: EngineCore;
   readonly #options: OpenOptions;
   readonly #handle: Handle;
-  /** Its backups in each store, with what is known of them. */
+  /** The database's backups in each store, with what is known of them. */
   readonly #backups = new WeakMap<Store, Backups>();
-  /** How many transactions are begun within each other. */
+  /** Depth of nested transactions. */
   #depth = 0;
 
   /**
@@ -91,7 +91,7 @@ export class LiveDatabase implements PageSource, Disposable {
   }
 
   /**
-   * Compiles the first statement of a text with several; `rest` is what follows it. Nothing when there is none left.
+   * Compiles the first statement of a text with several; `rest` is what follows it. `undefined` when there is none left.
    * Later ones may need what earlier ones make, so each is compiled when those before it have run.
    */
   prepareNext(
@@ -101,7 +101,7 @@ export class LiveDatabase implements PageSource, Disposable {
     return this.#run(() => Statement.next(this.#handle, sql, options));
   }
 
-  /** Runs statements in one transaction; gives the rows of each. All of them take effect, or none does. */
+  /** Runs statements in one transaction and returns the rows of each. All of them take effect, or none does. */
   batch(statements: readonly (Statement | readonly [Statement, ...Parameters])[]): Row[][] {
     const bound = statements.map(
       (each) => (each instanceof Statement ? [each] : each) as [Statement, ...Parameters],
@@ -120,7 +120,7 @@ export class LiveDatabase implements PageSource, Disposable {
   /**
    * Runs `action` in a transaction, which is rolled back if it throws. Within another one it is a savepoint.
    *
-   * `action` is not asynchronous: other code would run within the transaction while it waits.
+   * `action` must not be asynchronous: while it waits, other code would run within the transaction.
    */
   transaction<T>(action: () => T): T {
     const [begin, commit, rollback] =
@@ -132,7 +132,7 @@ export class LiveDatabase implements PageSource, Disposable {
     try {
       const result = action();
       if (isThenable(result)) {
-        // Nobody will look at how it ends.
+        // Nobody awaits this promise.
         result.then(undefined, () => {});
         throw new PagemarkError("USAGE", "the action of a transaction cannot be asynchronous");
       }
@@ -151,7 +151,7 @@ export class LiveDatabase implements PageSource, Disposable {
     return this.#run((engine) => engine.inTransaction);
   }
 
-  /** How many rows were inserted, updated or deleted since it was opened. */
+  /** Number of rows that were inserted, updated or deleted since the database was opened. */
   get totalChanges(): number {
     return this.#run((engine) => engine.totalChanges);
   }
@@ -165,13 +165,13 @@ export class LiveDatabase implements PageSource, Disposable {
   }
 
   /**
-   * Runs `action`, in which statements are a stranger's. All of them together may take about so many of SQLite's
-   * instructions (some 50 to 100 million a second), or of four bytes of memory that they fill, or of 14 ns of work in a
-   * function; beyond, the one that runs then fails. Where clocks stand still while a program computes, as in Workers,
-   * nothing else can stop it. A value has 16 MiB at most, a pattern of LIKE or GLOB 250 bytes, SQLite 64 MiB more than
-   * it had; there are no temporary tables, and nothing reaches past SQL into the database file, as
-   * `PRAGMA writable_schema` would. With `readonly` nothing is authorized but what is known to change nothing; `asD1`
-   * allows no more than D1 does, such as statements of 100,000 bytes and tables of 100 columns.
+   * Runs `action`, in which statements are a stranger's. Together they may take about so many steps: an instruction of
+   * SQLite (some 50 to 100 million a second), four bytes of memory filled, or 14 ns of work in a function. When the steps
+   * are used up, the running statement fails. Where clocks stand still while a program computes, as in Workers, nothing
+   * else can stop it. A value may have 16 MiB, a pattern of LIKE or GLOB 250 bytes, and SQLite 64 MiB more memory than it
+   * had. There are no temporary tables, and nothing reaches past SQL into the database file, as `PRAGMA writable_schema`
+   * would. With `readonly`, only statements that are known to change nothing are authorized. `asD1` allows no more than
+   * D1 does, such as statements of 100,000 bytes and tables of 100 columns.
    *
    * @throws SqlError with `sqlite` 9 when it took too long, PagemarkError `READ_ONLY`
    */
@@ -196,8 +196,8 @@ export class LiveDatabase implements PageSource, Disposable {
   }
 
   /**
-   * The bookmark of the state that the database was in at a time. Where that was thinned away, of the state before it;
-   * so it is of a bookmark.
+   * The bookmark of the state that the database was in at a time. When that state was thinned away, it is the bookmark of
+   * the state before. The same holds when a bookmark is given.
    *
    * @throws PagemarkError `TIME_BEFORE_FIRST`, `TIME_AFTER_LAST`, `HISTORY_GONE`, `AT_SYNTAX`
    */
@@ -213,15 +213,15 @@ export class LiveDatabase implements PageSource, Disposable {
   }
 
   /**
-   * Goes back to an earlier state, as a commit like any other; of one that was thinned away to the one before it, which
-   * `bookmarkAt` names. Gives the bookmark that undoes it, which is kept for a day. Statements see the restored rows when
-   * they are next run.
+   * Goes back to an earlier state, in a commit like any other. When the state was thinned away, it goes to the state before,
+   * which `bookmarkAt` names. Returns the bookmark that undoes it, which is kept for a day. Statements see the restored rows
+   * when they are next run.
    */
   restore({ at }: { at: StateAt }): string {
     return this.#run((engine) => engine.restore(momentText(at), UNDO_LEASE_MS, Date.now()));
   }
 
-  /** Lets go of what `history` and holds keep no more. Commits do, too; it is for a database that is only read. */
+  /** Lets go of states that neither `history` nor holds keep. Commits do that, too; call it for a database that is only read. */
   sweep(): void {
     this.#run((engine) => engine.sweep(Date.now()));
   }
@@ -237,18 +237,18 @@ export class LiveDatabase implements PageSource, Disposable {
       bookmark,
       renew: () => this.#look((engine) => engine.renew(id, leaseMs, Date.now())),
       release,
-      // With the database its holds have ended.
+      // Holds end with the database.
       [Symbol.asyncDispose]: async () => void (this.#handle.isClosed || release()),
     };
   }
 
-  /** Pins a state, the newest unless `at` is given. What it takes to read it is prolonged by reading. */
+  /** Pins a state, the newest unless `at` is given. Reading it prolongs its lease. */
   async pin({ at = "latest", ...options }: EnginePinOptions = {}): Promise<Moment> {
     options.signal?.throwIfAborted();
     return this.#look(() => new EngineMoment(this.#handle, momentText(at), options));
   }
 
-  /** Backs the newest state up, page by page: what changed since the last backup, or everything. */
+  /** Backs up the newest state, page by page: what changed since the last backup, or everything. */
   async backup({ store, ...options }: BackupOptions & { store: Store }): Promise<NewBackup> {
     if (!store) throw new PagemarkError("USAGE", "backup({ store }) needs a store");
     const backups = this.#backups.get(store) ?? (await Backups.open(this.name, store));
@@ -256,7 +256,7 @@ export class LiveDatabase implements PageSource, Disposable {
     return backups.create(this, options);
   }
 
-  /** A state as SQL, the newest unless `at` is given; writes go on meanwhile. */
+  /** Dumps a state as SQL, the newest unless `at` is given. Writes go on meanwhile. */
   async dump({
     at = "latest",
     ...options
@@ -270,14 +270,14 @@ export class LiveDatabase implements PageSource, Disposable {
     }
   }
 
-  /** The newest commit as a database file, whole in memory. */
+  /** The newest commit as a database file, all of it in memory. */
   serialize(): Uint8Array {
     return this.#run((engine) => engine.serialize());
   }
 
   /**
-   * Makes the content that of a database file, as one commit. While a large one comes in, the database may be read; what
-   * is committed meanwhile makes it fail, and stays.
+   * Replaces the content by that of a database file, in one commit. While the file comes in, the database may be read. A
+   * commit meanwhile makes the load fail, and stays.
    *
    * @throws PagemarkError `LOAD_STALE`, `LOAD_SIZE`, `ENGINE_BUSY`, those of the header; nothing of the file stays then
    */
@@ -305,10 +305,10 @@ export class LiveDatabase implements PageSource, Disposable {
   }
 
   /**
-   * Does with SQL from outside what the `sqlite3` shell does with a file, as one commit: what `.dump` prints, D1's
-   * exports, our own dumps, scripts. It runs on a connection of its own, so nothing that it sets there stays. Foreign keys
-   * are enforced as in the database; dumps turn them off, and are checked when all rows are there. Meanwhile the database
-   * takes no other statements. Into one that holds nothing yet, page size and encoding come along.
+   * Runs SQL from outside as the `sqlite3` shell runs a file, in one commit: `.dump`'s output, D1's exports, our own dumps,
+   * scripts. It runs on a connection of its own, so none of its settings stays. Foreign keys are enforced as in the
+   * database; dumps turn them off, and are checked when all rows are there. Meanwhile the database takes no other
+   * statements. A database that holds nothing yet takes over page size and encoding.
    *
    * @throws SqlError `IMPORT_STATEMENT`, `IMPORT_FOREIGN_KEY`, `IMPORT_CUT_OFF`, `IMPORT_FORMAT` and others, with the line;
    * nothing of the import stays then
@@ -340,7 +340,7 @@ export class LiveDatabase implements PageSource, Disposable {
     return { statements, changes, lastInsertRowid: smallest(lastInsertRowid) };
   }
 
-  /** In the place of the content that of a database file: what a restore does. */
+  /** Replaces the content by that of a database file: a restore of a stored backup does that. */
   replace(body: ReadableStream<Uint8Array>, options?: ReplaceOptions): Promise<void> {
     return this.load(body, options);
   }
@@ -360,14 +360,14 @@ export class LiveDatabase implements PageSource, Disposable {
   }
 
   /**
-   * Looks whether each table and index is whole, and whether foreign keys refer to rows. What needs a collation, function,
-   * tokenizer or module that is not here is said to be unchecked; the rest is looked at all the same.
+   * Checks whether each table and index is whole, and whether foreign keys refer to rows. What needs a collation, function,
+   * tokenizer or module that is not here is reported as unchecked; everything else is checked.
    */
   check(): Check {
     return check(this, (table) => this.#run((engine) => engine.check(table, Date.now())));
   }
 
-  /** Closes it. What was not committed is rolled back. */
+  /** Closes the database. What was not committed is rolled back. */
   close(): void {
     const engine = this.#handle.take();
     if (engine) translating(() => engine.close(), this.name);
@@ -377,7 +377,7 @@ export class LiveDatabase implements PageSource, Disposable {
     this.close();
   }
 
-  /** What looks at committed states only, also while an import is under way. */
+  /** Runs what only looks at committed states, also while an import is under way. */
   #look<T>(action: (engine: EngineDatabase) => T): T {
     const { engine } = this.#handle;
     return translating(() => action(engine), this.name);

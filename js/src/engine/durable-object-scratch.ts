@@ -2,10 +2,10 @@ import type { Scratch } from "../core/index.ts";
 import type { DurableObjectTables } from "./durable-object-tables.ts";
 
 /**
- * What is not committed, in the tables of a Durable Object's store: staged pages are versions whose TXID is the next
- * one, so that a commit has nothing to copy; blocks of temporary files are rows of their own.
+ * Keeps what is not committed in the tables of a Durable Object's store. Staged pages are versions whose TXID is the next
+ * one, so that a commit copies nothing; blocks of temporary files are rows of their own.
  *
- * Whoever opened the storage last, or stages, puts out what others staged; they find out when they go on.
+ * The Database that opened the storage last, or that stages, drops what others staged; they notice when they go on.
  */
 export class DurableObjectScratch implements Scratch {
   readonly #tables: DurableObjectTables;
@@ -18,9 +18,9 @@ export class DurableObjectScratch implements Scratch {
     this.#write = write;
   }
 
-  /** Whoever had something here has ended. */
+  /** Drops what others had here: they have ended. */
   open(): void {
-    // Not all bits of a double: SQLite takes it for an integer.
+    // Fewer bits than a double has: SQLite takes it for an integer.
     this.#owner = crypto.getRandomValues(new Uint32Array(1))[0] ?? 0;
     this.#isStaging = false;
     const tables = this.#tables;
@@ -49,20 +49,20 @@ export class DurableObjectScratch implements Scratch {
 
   unstage(): void {
     this.#write(() => {
-      // What others have staged is not this one's to drop.
+      // Pages that others have staged stay.
       if (this.#tables.exist() && this.#tables.stagedBy() === this.#owner) this.#dropStaged();
     });
     this.#isStaging = false;
   }
 
-  /** Before a commit, within its transaction: whether it has staged pages. Those of others are dropped. */
+  /** Prepares a commit, within its transaction: drops pages that others staged. Returns whether this one has staged pages. */
   claim(): boolean {
     const isOwn = this.#isOwn();
     if (!isOwn) this.#dropStaged();
     return isOwn;
   }
 
-  /** After a commit. */
+  /** Forgets staged pages: they are committed. */
   committed(): void {
     this.#isStaging = false;
   }

@@ -17,33 +17,33 @@ type Keep = Parameters<PageStore["retain"]>[0];
 
 export interface DurableObjectStore extends PageStore {
   /**
-   * Drops some of what is not needed any more; whether there may be more of it. Commits do that as well: it is for
-   * whoever wants the room back sooner, one call for each alarm, for example.
+   * Deletes some of what is no longer needed. Returns whether there may be more. Commits do that as well: call it to get
+   * room back sooner, once in each alarm, for example.
    */
   sweep(): boolean;
 }
 
-/** How many replaced versions a release looks at; and a commit, beside twice those that it replaces itself. */
+/** Replaced versions that a release looks at; a commit looks at these and at twice the number that it replaces. */
 const SLICE = 4096;
 const SLICE_OF_COMMIT = 256;
-/** What an object's storage takes, in bytes. */
+/** Size of an object's storage, in bytes. */
 const MOST_BYTES = 10e9;
 
 export interface DurableObjectStoreOptions {
   /**
-   * What history may take beside the newest state, in bytes, roughly; beyond, every commit is kept for less than an hour,
-   * and then the oldest states go. It never takes more than half of what the newest state leaves of the object's 10 GB,
-   * in which all that is not this database counts as history.
+   * Bytes, roughly, that history may take beside the newest state. Beyond, every commit is kept for less than an hour, then
+   * the oldest states go. History never takes more than half of what the newest state leaves of the object's 10 GB;
+   * everything in the object that is not this database counts as history.
    */
   historyBytes?: number | undefined;
 }
 
 /**
- * Keeps a database in a Durable Object's SQLite storage, in tables whose names begin with `pagemark_`: for
+ * Keeps a database in a Durable Object's SQLite storage, in tables whose names begin with `pagemark_`. Use it as
  * `Database.open({ store: durableObjectStore(ctx.storage) })`.
  *
  * Opening reads the records of the commits that are kept, and no pages. A commit is durable when the object's output
- * gate says so: before any answer leaves the object. One Database at a time, and no statements of it inside a
+ * gate says so: before any answer leaves the object. Open one Database at a time, and run none of its statements inside a
  * `transactionSync` of your own that may be rolled back: the next commit would be refused.
  *
  * @example
@@ -69,9 +69,9 @@ class SqlStore implements DurableObjectStore {
   readonly #storage: DurableObjectStorageLike;
   readonly #tables: DurableObjectTables;
   readonly #historyBytes: number;
-  /** What was read last. */
+  /** The page that was read last. */
   #read: Uint8Array = new Uint8Array();
-  /** What the storage holds of the last `keep` that it was told. Nothing after a failure: it may hold another then. */
+  /** The storage's record of the last `keep` that it was told; `undefined` after a failure, when it may have another. */
   #told: { keep: Keep; meta: Meta } | undefined;
   readonly scratch: DurableObjectScratch;
 
@@ -119,7 +119,7 @@ class SqlStore implements DurableObjectStore {
         ? this.#endStaged(commit, pgnos, pages, before, kept)
         : this.#end(commit, pgnos, pages, before, kept);
       tables.addCommit([txid, timeMs, pageSize, pageCount, checksum]);
-      // Most commits find that nothing is to go.
+      // Most commits find nothing to delete.
       if (this.#metaOf(keep) && isSwept(meta)) return meta;
       return letGo(tables, meta, kept, SLICE_OF_COMMIT + 2 * ended);
     });
@@ -159,7 +159,7 @@ class SqlStore implements DurableObjectStore {
   }
 
   isCrowded(): boolean {
-    // What was let go and is still there is on its way.
+    // What was let go and is still there will be deleted.
     if (!this.#told || !isSwept(this.#told.meta)) return false;
     const [, pageCount, pageSize] = this.#tables.newest() ?? [0, 0, 0];
     const newest = pageCount * storedSize(pageSize);
@@ -171,21 +171,21 @@ class SqlStore implements DurableObjectStore {
     return this.#tables.exist() ? this.#tables.changed(after, upto) : [];
   }
 
-  /** The versions that a commit ends. */
+  /** Finds the versions that a commit ends. */
   #replacedBy({ txid, pageCount }: StoredCommit, pgnos: Uint32Array, before: number): Replaced[] {
-    // What lies beyond the database as it was has been ended by the commit that shrank it.
+    // Versions beyond the end of the database before were ended by the commit that shrank it.
     const ended = [...pgnos].filter((pgno) => pgno <= before);
     for (let pgno = pageCount + 1; pgno <= before; pgno++) ended.push(pgno);
     return this.#tables.newestVersions(ended).map(([pgno, from]) => ({ replacedAt: txid, pgno, txid: from }));
   }
 
-  /** Takes note of what to keep, if that is said, and drops a slice of the rest; whether there may be more. */
+  /** Takes note of what to keep, if that is given, and deletes a slice of the rest. Returns whether there may be more. */
   #sweep(keep = this.#told?.keep): boolean {
     if (!this.#tables.exist()) return false;
     const meta = this.#metaOf(keep) ?? this.#tables.meta();
     if (!meta) return false;
     const kept = keep ? keptOf(keep) : meta;
-    // Nothing has become less, and nothing is left to look at: that is what most calls are.
+    // In most calls nothing was let go, and nothing is left to look at.
     if (isSwept(meta) && isEqual(meta, kept)) return false;
     return !isSwept(this.#write(keep, () => letGo(this.#tables, meta, kept, SLICE)));
   }
@@ -211,7 +211,7 @@ class SqlStore implements DurableObjectStore {
     try {
       return this.#storage.transactionSync(action);
     } catch (error) {
-      // All that the storage tells of an error is its text.
+      // The storage tells nothing of an error but its text.
       if (!(error instanceof Error && /\bSQLITE_FULL\b/.test(error.message))) throw error;
       const message = "the Durable Object's storage is full; delete rows and history, or use another object";
       throw new PagemarkError("STORE_FULL", message, {}, { cause: error });
@@ -219,7 +219,7 @@ class SqlStore implements DurableObjectStore {
   }
 }
 
-/** What a page takes in the storage, in bytes: what is beyond the first 489 goes to pages of its own, and there are indexes. */
+/** Bytes that a page takes in the storage: those beyond the first 489 go to overflow pages, and there are indexes. */
 function storedSize(pageSize: number): number {
   return 550 + Math.ceil(Math.max(pageSize - 489, 0) / 4092) * 4096;
 }

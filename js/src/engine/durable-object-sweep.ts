@@ -12,7 +12,8 @@ export function isSwept({ from, sweptAt, sweptPgno }: Meta): boolean {
 }
 
 /**
- * Takes note of what to keep, and looks at `limit` versions that it may not need, which it drops; gives what is noted.
+ * Takes note of what to keep, and looks at `limit` versions that may not be needed; it deletes those that are not. Returns
+ * the note.
  *
  * Only versions that were replaced can go, and `pagemark_replaced` has those that somebody needed then, in the order
  * of the commits that replaced them. Each is looked at when `from` has passed it. Those that stay are held by a pin, and
@@ -34,7 +35,7 @@ export function letGo(tables: DurableObjectTables, meta: Meta, kept: Kept, limit
     return last && { sweptAt: last.replacedAt, sweptPgno: last.pgno };
   };
   let stopped: Place | undefined;
-  // Where one stops, all that comes after it is looked at when there is time again.
+  // When one stops, what comes after it is looked at next time.
   for (const [pin, next] of released(meta, kept).filter(([pin]) => pin < meta.sweptAt)) {
     stopped ??= look({ sweptAt: pin, sweptPgno: LAST }, Math.min(next, meta.sweptAt));
   }

@@ -39,7 +39,7 @@ const TABLES = [
   "CREATE INDEX pagemark_versions_by_txid ON pagemark_versions (txid, pgno)",
   `CREATE TABLE pagemark_replaced (replaced_at INTEGER NOT NULL, pgno INTEGER NOT NULL, txid INTEGER NOT NULL,
     PRIMARY KEY (replaced_at, pgno)) WITHOUT ROWID`,
-  // Versions above the newest commit's TXID are staged, by the one whom the row names.
+  // Versions above the newest commit's TXID are staged by the Database that the row names.
   "CREATE TABLE pagemark_staging (id INTEGER PRIMARY KEY CHECK (id = 1), owner INTEGER NOT NULL)",
   `CREATE TABLE pagemark_scratch (owner INTEGER NOT NULL, file INTEGER NOT NULL, block INTEGER NOT NULL,
     bytes BLOB NOT NULL, PRIMARY KEY (owner, file, block)) WITHOUT ROWID`,
@@ -61,7 +61,7 @@ const IS_ENDED = `(pgno > ?2
 /** Rows that go into one statement, as JSON: it takes 100 parameters, and 2,000,000 bytes in each. */
 const ROWS_A_STATEMENT = 4096;
 
-/** The tables of the store, and all the SQL that is run on them. Transactions are for the caller to begin. */
+/** The tables of the store, and all SQL that runs on them. The caller begins transactions. */
 export class DurableObjectTables {
   readonly #sql: DurableObjectStorageLike["sql"];
   #exist = false;
@@ -70,7 +70,7 @@ export class DurableObjectTables {
     this.#sql = sql;
   }
 
-  /** Whether they are there. What was seen in the storage stays there; what was just created may be rolled back. */
+  /** Whether the tables exist. Tables that were found stay; tables that were just created may be rolled back. */
   exist(): boolean {
     this.#exist ||= this.#one("SELECT 1 FROM sqlite_master WHERE name = 'pagemark_meta'") !== undefined;
     return this.#exist;
@@ -145,7 +145,7 @@ export class DurableObjectTables {
     return bytesOf(this.#one(sql, pgno, txid)?.[0]);
   }
 
-  /** Adds versions; `replacing`, also in the place of those that are there. The pages are freed: they were made for this. */
+  /** Adds versions; with `replacing`, existing ones are replaced. Frees the pages, which were made for this. */
   addPages(txid: number, pgnos: Uint32Array, pages: readonly Uint8Array[], how?: "replacing"): void {
     for (let first = 0; first < pgnos.length; first += PAGES_A_STATEMENT) {
       const count = Math.min(PAGES_A_STATEMENT, pgnos.length - first);
@@ -156,7 +156,7 @@ export class DurableObjectTables {
     for (const page of pages) free(page);
   }
 
-  /** The TXIDs of the pages' newest committed versions; of pages that have none, nothing. */
+  /** The TXIDs of the pages' newest committed versions, where they have one. */
   newestVersions(pgnos: readonly number[]): [pgno: number, txid: number][] {
     const sql = `SELECT value, (SELECT txid FROM pagemark_versions WHERE pgno = value ORDER BY txid DESC LIMIT 1)
       FROM json_each(?)`;
@@ -215,7 +215,7 @@ export class DurableObjectTables {
     this.#rows("REPLACE INTO pagemark_staging VALUES (1, ?)", owner);
   }
 
-  /** Nobody has any longer what is staged beside the commit of `txid`: it is committed, or gone. */
+  /** Forgets what is staged beside the commit of `txid`: it is committed, or gone. */
   endStaging(): void {
     this.#rows("DELETE FROM pagemark_staging");
   }
@@ -250,7 +250,7 @@ export class DurableObjectTables {
     }
   }
 
-  /** Whether anything is there that is not committed. */
+  /** Whether anything uncommitted is stored. */
   hasScratch(): boolean {
     const sql = "SELECT EXISTS (SELECT 1 FROM pagemark_staging) OR EXISTS (SELECT 1 FROM pagemark_scratch)";
     return this.#one(sql)?.[0] === 1;
@@ -277,7 +277,7 @@ export class DurableObjectTables {
     return this.#rows(sql, ...bindings)[0];
   }
 
-  /** Reads a statement to its end: only then it has done all its work, and is there to be used again. */
+  /** Reads a statement to its end: only then it has done all its work, and can be used again. */
   #rows(sql: string, ...bindings: Value[]): unknown[][] {
     return [...this.#sql.exec(sql, ...bindings).raw()];
   }

@@ -5,21 +5,21 @@ import { readFullySync } from "../node/fully.ts";
 import type { Moment } from "../sources/source.ts";
 import { FileScratch } from "./file-scratch.node.ts";
 
-/** Where a file says how SQLite may write and read it: 2 for with a WAL, which the engine has not. */
+/** Offset of the versions for writing and reading; 2 means WAL mode, which the engine does not have. */
 const JOURNAL_MODES = 18;
-/** What a database of no commits is at, as far as the engine asks: this store is only read. */
+/** The checksum of the only state, which nobody compares: this store is only read. */
 const NO_CHECKSUM = "8000000000000000";
 
-/** A file as SQLite sees it, and as it is. */
+/** A file as SQLite sees it, and as it really is. */
 export interface FilePages extends PageStore {
   readonly raw: Pick<Moment, "pageSize" | "pageCount" | "read">;
-  /** Why a page could not be read: to SQLite that is a failure like any other. */
+  /** Why a page could not be read, which SQLite does not tell. */
   readonly failure: { error: unknown } | undefined;
 }
 
 /**
- * The pages of a SQLite file that nobody writes, such as one restored to look into it: read as they are needed, so that
- * memory does not grow with it. What is written to the database is refused.
+ * A store of the pages of a SQLite file that nobody writes, such as a restored copy. Pages are read as they are needed, so
+ * memory does not grow with the file. Writes are refused.
  *
  * Its one state has no checksum, so bookmarks of it prove nothing.
  *

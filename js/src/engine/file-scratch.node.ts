@@ -4,7 +4,7 @@ import { PagemarkError } from "../errors/index.ts";
 import { readFullySync, writeFullySync } from "../node/fully.ts";
 import { temporaryError } from "../node/temporary-file.ts";
 
-/** What the engine hands over at a time of a temporary file, in bytes. */
+/** Size of the blocks of temporary files that the engine writes, in bytes. */
 const BLOCK = 32 << 10;
 
 /** The engine's temporary files, as blocks of one file in the order in which there was room. Nothing can be staged. */
@@ -33,7 +33,7 @@ export class FileScratch implements Scratch {
     const place = places.get(block) ?? this.#free.pop() ?? this.#count++;
     this.#places.set(file, places.set(block, place));
     writing(() => writeFullySync(this.#fd, bytes, place * BLOCK));
-    // The collector would let many megabytes of them lie.
+    // The garbage collector would let many megabytes pile up.
     free(bytes);
   }
 

@@ -4,7 +4,7 @@ import { PagemarkError } from "../errors/index.ts";
 /** An open database of the engine, shared with its statements and moments: they end with it. */
 export class Handle {
   readonly name: string;
-  /** While it is, SQL of others would become part of the import. */
+  /** Whether an import is under way: other SQL would become part of it. */
   isImporting = false;
   /** Id of this opening: within one, TXIDs count commits that follow each other. */
   readonly session = crypto.getRandomValues(new Uint32Array(4)).join("-");
@@ -18,8 +18,8 @@ export class Handle {
   }
 
   /**
-   * Whether a state is one that the database went through. Its TXID alone does not say so: a store that was put back to
-   * an older copy of itself counts on from there, and gives numbers again that it gave before.
+   * Whether the database went through a state. The TXID alone does not tell: a store that was replaced by an older copy
+   * of itself counts on from there, and uses numbers again.
    */
   wentThrough(session: string | undefined, bookmark: string): boolean {
     if (session === this.session || bookmark === this.#opened) return true;
@@ -32,7 +32,7 @@ export class Handle {
     throw new PagemarkError("ENGINE_CLOSED", `${this.name}: the database was closed; open it again`);
   }
 
-  /** The same, to run SQL. @throws PagemarkError `ENGINE_CLOSED`, `ENGINE_BUSY` */
+  /** The engine's database, to run SQL. @throws PagemarkError `ENGINE_CLOSED`, `ENGINE_BUSY` */
   get idle(): EngineDatabase {
     if (this.isImporting) {
       throw new PagemarkError("ENGINE_BUSY", `${this.name}: an import is under way; wait until it has ended`);
@@ -44,7 +44,7 @@ export class Handle {
     return this.#engine === undefined;
   }
 
-  /** Whoever comes later finds it closed. `undefined` when it was already. */
+  /** Takes the engine's database out, to close it; `undefined` when it was closed already. */
   take(): EngineDatabase | undefined {
     const engine = this.#engine;
     this.#engine = undefined;
@@ -56,7 +56,7 @@ function bookmarkOf(bookmark: () => string): string | undefined {
   try {
     return bookmark();
   } catch {
-    // There is none, or none any more.
+    // There is no such state, or it is no longer kept.
     return undefined;
   }
 }

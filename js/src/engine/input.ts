@@ -1,14 +1,14 @@
-// What callers hand in, as the engine takes it.
+// Turns what callers hand in into what the engine takes.
 import { PagemarkError } from "../errors/index.ts";
 
-/** What an import takes; whatever else takes chunks takes no text. */
+/** What the method takes that chunks are for: only an import takes text. */
 export const SQL = "the SQL";
 export const FILE = "the database file";
 
-/** What a file or a text is handed over in, in bytes. */
+/** Size of the chunks in which a file or a text is handed over, in bytes. */
 const CHUNK = 256 << 10;
 
-/** Words for a state. */
+/** Translates what names a state into text. */
 export function momentText(at: string | Date): string {
   if (!(at instanceof Date)) return at;
   if (Number.isNaN(at.getTime())) throw new PagemarkError("AT_SYNTAX", "that date is not a valid one");
@@ -19,7 +19,7 @@ export function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof (value as { then?: unknown } | null | undefined)?.then === "function";
 }
 
-/** The engine would take what is no size for some other one. */
+/** Refuses what is no size: the engine would take it for another one. */
 export function checkSizes(sizes: Readonly<Record<string, number | undefined>>): void {
   for (const [name, size] of Object.entries(sizes)) {
     if (size === undefined || size >= 0) continue;
@@ -27,7 +27,7 @@ export function checkSizes(sizes: Readonly<Record<string, number | undefined>>):
   }
 }
 
-/** Bytes, or what gives them: a file that was picked, an answer of `fetch`, a stream, chunks one after the other. */
+/** Bytes, or something that gives bytes: a file that was picked, an answer of `fetch`, a stream, chunks one after the other. */
 export type Bytes =
   | Uint8Array
   | ArrayBuffer
@@ -37,17 +37,17 @@ export type Bytes =
   | ReadableStream<Uint8Array>
   | AsyncIterable<Uint8Array>;
 
-/** Text as well, in one piece or in several. */
+/** Bytes or text, in one piece or in several. */
 export type Text = string | Bytes | AsyncIterable<string>;
 
-/** One chunk after the other, each at most 256 KiB. @throws PagemarkError `USAGE` for what is none of these */
+/** Yields chunks of at most 256 KiB. @throws PagemarkError `USAGE` for any other input */
 export async function* chunksOf(input: Text, what: string): AsyncGenerator<Uint8Array, void, void> {
   const source = typeof input === "string" ? new TextEncoder().encode(input) : sourceOf(input, what);
   if (source instanceof Uint8Array) return yield* slicesOf(source);
   for await (const chunk of source) yield* slicesOf(chunkOf(chunk, what));
 }
 
-/** As bytes, or as what gives chunks of them. @throws PagemarkError `USAGE` */
+/** The input as bytes, or as something that gives chunks. @throws PagemarkError `USAGE` */
 export function sourceOf(
   input: unknown,
   what: string,
@@ -88,7 +88,7 @@ function bodyOf(response: Response, what: string): Uint8Array | ReadableStream<U
   return response.body ?? new Uint8Array();
 }
 
-// Not `instanceof`: another frame's or test runner's have other classes.
+// `instanceof` fails for objects of another frame or of a test runner, which have other classes.
 
 function isBuffer(value: unknown): value is ArrayBuffer {
   return /^\[object (Shared)?ArrayBuffer\]$/.test(Object.prototype.toString.call(value));

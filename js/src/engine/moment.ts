@@ -4,10 +4,10 @@ import { SourceError } from "../errors/index.ts";
 import type { Moment, PinOptions, SourceIdentity } from "../sources/source.ts";
 import type { Handle } from "./handle.ts";
 
-/** For how long a state is held after it was last read, in milliseconds. */
+/** Time that a state is held after it was last read, in milliseconds. */
 const LEASE_MS = 60_000;
 
-/** A pinned state of a database. Reading prolongs the pin; who stops reading, and does not release it, loses it. */
+/** A pinned state of a database. Reading prolongs the pin; a pin that is neither read nor released ends. */
 export class EngineMoment implements Moment {
   readonly taken = "start";
   readonly pageSize: number;
@@ -36,7 +36,7 @@ export class EngineMoment implements Moment {
     this.identity = { file: lineageIn(bookmark) };
     this.mark = [txid, bookmark, handle.session].join(" ");
     const [before = "", then = "", session] = since?.split(" ") ?? [];
-    // Without it, a backup finds out by reading every page.
+    // Without this, a backup finds out by reading every page.
     if (before <= txid && handle.wentThrough(session, then)) {
       this.changed = database.changedSince(id, before, now);
       this.checksumBefore = checksumIn(then);
@@ -83,7 +83,7 @@ export class EngineMoment implements Moment {
   async release(): Promise<void> {
     if (this.#released) return;
     this.#released = true;
-    // With the database its pins have ended.
+    // Pins end with the database.
     if (this.#handle.isClosed) return;
     try {
       this.#handle.engine.release(this.#pin, Date.now());

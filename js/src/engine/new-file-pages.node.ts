@@ -5,8 +5,8 @@ import { readFullySync, writeFullySync } from "../node/fully.ts";
 import { FileScratch, writing } from "./file-scratch.node.ts";
 
 /**
- * A database file that is made in one commit, such as an import: its pages are written where they belong as they come,
- * so that memory does not grow with it.
+ * A store for a database file that is made in one commit, by an import for example. Pages are written to their places as
+ * they come, so memory does not grow with the file.
  *
  * @param fd of an empty file, which holds the database after the commit
  * @param scratch of a file for what is only there for the work; both stay the caller's
@@ -71,7 +71,7 @@ class NewFilePages extends FileScratch implements PageStore {
     return [];
   }
 
-  /** Pages side by side are written at once. */
+  /** Writes pages that lie side by side at once. */
   #write(pgnos: Uint32Array, pages: Uint8Array[]): void {
     for (let at = 0; at < pages.length; ) {
       const [size, first] = [pages[at]?.length ?? 0, pgnos[at] ?? 0];
@@ -79,7 +79,7 @@ class NewFilePages extends FileScratch implements PageStore {
       while (pages[end]?.length === size && pgnos[end] === first + end - at) end++;
       const run = pages.slice(at, end);
       writing(() => writeFullySync(this.#fd, Buffer.concat(run), (first - 1) * size));
-      // The collector would let many megabytes of them lie.
+      // The garbage collector would let many megabytes pile up.
       for (const page of run) free(page);
       at = end;
     }

@@ -8,35 +8,35 @@ import type { IntegerOptions } from "./values.ts";
 export type EnginePinOptions = Omit<PinOptions, "at"> & { at?: StateAt | undefined };
 
 export interface OpenOptions extends IntegerOptions {
-  /** Refuses a second open database of this name; backups and messages are under it. */
+  /** Name of the database in backups and messages. A second open database of this name is refused. */
   name?: string;
-  /** Where its pages are kept; memory unless given. */
+  /** Where pages are kept; in memory unless given. */
   store?: PageStore;
   /** Page size of a database that holds nothing yet, in bytes; 4096 unless given. */
   pageSize?: number;
   /** Size of SQLite's page cache, in bytes; 16 MiB unless given, or 8 MiB over a store with `scratch`. */
   cacheSize?: number;
   /**
-   * What memory holds beside the cache of transactions, loads and temporary files, in bytes, roughly; the store takes
-   * what is beyond, if it has `scratch`. 8 MiB unless given.
+   * Bytes, roughly, that memory holds of transactions, loads and temporary files, beside the cache. A store with `scratch`
+   * takes what is beyond. 8 MiB unless given.
    */
   spillAfter?: number;
   /** Whether foreign keys are enforced; true unless given. */
   foreignKeys?: boolean;
   /**
-   * How far back states stay readable without a hold; none but the newest unless given. Of `commits` each one does, and of
-   * those within `ageMs` each one for an hour, then the newest of each minute, and after thirty days of each hour. Where
-   * the store has a limit, history is to take half of what the newest state leaves of it.
+   * How far back states stay readable without a hold; unless given, only the newest one is. `commits` keeps every one of so
+   * many. `ageMs` keeps for that time every state of the last hour, then the newest of each minute, after thirty days of
+   * each hour. If the store has a limit, history takes at most half of what the newest state leaves of it.
    */
   history?: { commits?: number; ageMs?: number };
-  /** What the pages of a database in memory may take, in bytes. */
+  /** Limits the pages of a database in memory, in bytes. */
   memoryLimit?: number;
 }
 
-/** Where a large transaction does not stay in memory, a large cache would. */
+/** Cache over a store that takes large transactions, so that memory stays small. */
 const SPILLING_CACHE_SIZE = 8 << 20;
 
-/** The same as the engine takes it. @throws PagemarkError `USAGE` for a size that is none */
+/** Options as the engine takes them. @throws PagemarkError `USAGE` for an invalid size */
 export function settingsOf(core: EngineCore, options: OpenOptions): InstanceType<EngineCore["OpenOptions"]> {
   const { name, store, pageSize, spillAfter, foreignKeys = true, history = {}, memoryLimit } = options;
   const cacheSize = options.cacheSize ?? (store?.scratch && SPILLING_CACHE_SIZE);

@@ -20,7 +20,7 @@ export function isNeeded({ replacedAt, txid }: Replaced, { from, pins }: Kept): 
   return next !== undefined && next < replacedAt;
 }
 
-/** Whether both say the same. */
+/** Whether two keep the same states. */
 export function isEqual(a: Kept, b: Kept): boolean {
   return (
     a.from === b.from && a.pins.length === b.pins.length && a.pins.every((pin, at) => pin === b.pins[at])
@@ -28,8 +28,8 @@ export function isEqual(a: Kept, b: Kept): boolean {
 }
 
 /**
- * Where there are versions that `before` needed and `after` may not, because states in its pins are gone: those that
- * were replaced after the first number of a pair, and up to the second one.
+ * Finds versions that `before` needed and `after` may not, because pins are gone: those that were replaced after the
+ * first number of a pair, and up to the second one.
  */
 export function released(before: Kept, { from, pins }: Kept): [after: number, upto: number][] {
   const isStill = new Set(pins);
@@ -37,16 +37,16 @@ export function released(before: Kept, { from, pins }: Kept): [after: number, up
   for (const pin of before.pins) {
     if (isStill.has(pin) || pin >= from) continue;
     const next = pins[firstAtOrAfter(pins, pin)] ?? from;
-    // The one before it was gone as well, and nothing between them stays.
+    // The pin before it is gone as well, and nothing between them stays.
     if (ranges.at(-1)?.[1] !== next) ranges.push([pin, next]);
   }
   return ranges;
 }
 
-/** Those of `txids` from `first` on whose records nobody wants. They ascend, are before `from`, and none is left out. */
+/** Those of `txids` from `first` on whose records are no longer needed. `txids` are all commits before `from`, ascending. */
 export function unwantedRecords(txids: readonly number[], first: number, { pins }: Kept): number[] {
   const pinned = new Set(pins);
-  // The one after a kept state says until when that one lasted.
+  // The record after a kept state says until when that state lasted.
   return txids.filter((txid, at) => txid >= first && !pinned.has(txid) && !pinned.has(txids[at - 1] ?? 0));
 }
 

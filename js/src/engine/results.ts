@@ -1,4 +1,4 @@
-// What a database answers.
+// Types of what a database answers.
 
 /** A committed state. */
 export interface State {
@@ -11,37 +11,37 @@ export interface State {
 }
 
 export interface Check {
-  /** Whether nothing was found. There may be what could not be looked at: see `unchecked`. */
+  /** Whether no problem was found. Something may not have been checked: see `unchecked`. */
   ok: boolean;
-  /** What SQLite says of tables, indexes and pages. */
+  /** Problems of tables, indexes and pages, in SQLite's words. */
   integrity: string[];
-  /** Rows whose foreign key refers to none; at most 100 of each table. */
+  /** Rows whose foreign key refers to no row; at most 100 of each table. */
   foreignKeys: { table: string; rowid: bigint | undefined; parent: string; key: number }[];
   /** Every table and index, in the order of the schema; none when the schema cannot be read. */
   objects: CheckedObject[];
-  /** What could not be looked at and what it takes, a sentence each. */
+  /** What could not be checked and what that takes, a sentence each. */
   unchecked: string[];
 }
 
-/** A table or an index, and what a check says of it. */
+/** The result of a check for a table or an index. */
 export interface CheckedObject {
   type: "table" | "index";
   name: string;
   /** The table that an index is on; a table's own name. */
   table: string;
   /**
-   * Of an `unchecked` one the pages were looked at and are sound, where it has some. What they hold needs something that
-   * this SQLite does not have, such as a collation.
+   * `unchecked`: its pages are sound, but checking their content takes something that this SQLite does not have, such as a
+   * collation.
    */
   state: "sound" | "damaged" | "unchecked";
-  /** What is wrong with it, or what it needs. */
+  /** What is wrong with it, or what checking it needs. */
   details: string[];
 }
 
 export interface Imported {
-  /** How many statements were run. */
+  /** Number of statements that were run. */
   statements: number;
-  /** How many rows they inserted, updated or deleted. */
+  /** Number of rows that they inserted, updated or deleted. */
   changes: number;
   /** The rowid of the last row that was inserted; a BigInt if a number cannot hold it. */
   lastInsertRowid: number | bigint;
@@ -52,7 +52,7 @@ export interface Hold extends AsyncDisposable {
   readonly bookmark: string;
   /** Prolongs the lease. @throws PagemarkError `PIN_UNKNOWN` when it ran out */
   renew(): void;
-  /** Lets go; whether it was still held. */
+  /** Lets go. Returns whether the state was still held. */
   release(): boolean;
 }
 

@@ -1,15 +1,15 @@
-// A statement that is run hands over its values in the engine's own memory, where they are written to begin with: to
-// allocate there and copy takes longer than to write a few values.
+// Parameters are written into a buffer in the engine's own memory: to allocate memory there and copy them would take longer
+// than to write a few values.
 import type { EngineDatabase } from "../core/index.ts";
 import { encodeValues, type SqlParameter, ValueWriter } from "./values.ts";
 
-/** A view of that memory; of no length once the memory has grown. */
+/** A view of that buffer; its length is 0 once the engine's memory has grown. */
 let room: Uint8Array = new Uint8Array(0);
-/** Writes there; `undefined` while a run is under way, which may lead to others: a store may run statements too. */
+/** Writes to the buffer; `undefined` while a run is under way, which may start others: a store may run statements, too. */
 let free: ValueWriter | undefined = new ValueWriter(room);
 
 /**
- * Runs a statement from beginning to end; how many rows it changed.
+ * Runs a statement to its end. Returns how many rows it changed.
  *
  * @throws what the engine throws, to be translated; PagemarkError `USAGE` for a value that SQLite has no type for
  */
@@ -37,7 +37,7 @@ function runFromRoom(
     writer.clear();
     for (const value of values) writer.add(value);
     if (!writer.isIn(room)) return runWith(database, id, writer.bytes());
-    // Only where a getter of the caller's made the memory grow: what was written then is lost.
+    // A getter of the caller may have made the memory grow: then what was written is lost.
     if (room.length === 0) return runWith(database, id, encodeValues(values));
     return database.runFromRoom(id, writer.length, Date.now());
   } finally {

@@ -13,27 +13,27 @@ import {
 /** A row, by the names of its columns. Of columns of the same name the last one counts. */
 export type Row = Record<string, SqlValue>;
 
-/** What is bound to a statement: values in order, or one object with a value for each name. */
+/** Parameters of a statement: values in order, or one object with a value for each name. */
 export type Parameters = SqlParameter[] | [Readonly<Record<string, SqlParameter>>];
 
 export interface RunResult {
-  /** How many rows an INSERT, UPDATE or DELETE changed. */
+  /** Number of rows that an INSERT, UPDATE or DELETE changed. */
   changes: number;
   /** The rowid of the last INSERT; a BigInt if a number cannot hold it. */
   lastInsertRowid: number | bigint;
 }
 
-/** What is fetched at once: so that a long result takes no more memory than this, in bytes and rows. */
+/** Most bytes and rows that are fetched at once, so that a long result takes little memory. */
 const FETCH_BYTES = 64 << 10;
 const FETCH_ROWS = 4096;
-/** Length of what precedes rows (see `fetch` of the engine). */
+/** Length of the head before rows, in bytes (see `fetch` of the engine). */
 const HEAD = 9;
 
-/** A compiled statement. It ends with its database, or when it is disposed of. */
+/** A compiled statement. It ends with its database, or when it is disposed. */
 export class Statement implements Disposable {
-  /** Its text. */
+  /** The statement's text. */
   readonly sql: string;
-  /** Whether it leaves the database as it is. */
+  /** Whether the statement leaves the database as it is. */
   readonly readonly: boolean;
   readonly #handle: Handle;
   readonly #id: number;
@@ -115,7 +115,7 @@ export class Statement implements Disposable {
     return this.#rows(parameters, readingValues);
   }
 
-  /** One row after the other; the statement is not to be run otherwise until this has ended. */
+  /** One row after the other. Until the iteration has ended, the statement must not be run in another way. */
   iterate(...parameters: Parameters): Generator<Row, void, void> {
     return this.#iterate(parameters, reading);
   }
@@ -131,27 +131,27 @@ export class Statement implements Disposable {
   }
 
   /**
-   * How many rows of tables and entries of indexes it has looked at since it was compiled, and how many it wrote: in all
-   * of its executions.
+   * Number of rows of tables and entries of indexes that all executions of the statement have read, and that they have
+   * written.
    */
   get rowCounts(): { rowsRead: number; rowsWritten: number } {
     const [rowsRead = 0, rowsWritten = 0] = this.#translating(() => this.#database.rowCounts(this.#id));
     return { rowsRead, rowsWritten };
   }
 
-  /** Ends it. */
+  /** Ends the statement. */
   [Symbol.dispose](): void {
     this.#isDisposed = true;
     if (!this.#handle.isClosed) this.#handle.engine.finalize(this.#id);
   }
 
-  /** @internal Itself, if it is one of this database: another one has other statements of the same numbers. */
+  /** @internal The statement itself, if it is of this database: others have statements with the same numbers. */
   of(handle: Handle): this {
     if (handle === this.#handle) return this;
     throw new PagemarkError("USAGE", "the statement belongs to another database");
   }
 
-  /** @internal Whether it may change what columns another one has; said of some that do not. */
+  /** @internal Whether the statement may change the columns of others; also `true` for some that do not. */
   get changesSchema(): boolean {
     return !this.readonly && !/^\s*(INSERT|UPDATE|DELETE|REPLACE|WITH)\b/i.test(this.sql);
   }
@@ -161,7 +161,7 @@ export class Statement implements Disposable {
     return this.#id;
   }
 
-  /** @internal The rows in what `batch` or `fetch` gave. */
+  /** @internal Decodes rows that `batch` or `fetch` gave. */
   decode(pieces: readonly Uint8Array[]): Row[] {
     const rows: Row[] = [];
     for (const piece of pieces) {
@@ -172,7 +172,7 @@ export class Statement implements Disposable {
     return rows;
   }
 
-  /** @internal Parameters as bytes, for an execution that begins with them. */
+  /** @internal Begins an execution: encodes its parameters. */
   begin(parameters: Parameters): Uint8Array {
     this.#execution++;
     return this.#encode(parameters).slice();
@@ -218,7 +218,7 @@ export class Statement implements Disposable {
     return this.#handle.idle;
   }
 
-  /** Ends an execution whose further rows nobody wants. One that writes is done once it ended well, not before. */
+  /** Ends an execution whose further rows are not wanted. A statement that writes is run to its end first. */
   #end(): void {
     if (this.#isDisposed) return;
     if (this.readonly) this.#database.reset(this.#id);
@@ -298,12 +298,12 @@ function hasStatement(database: EngineDatabase, sql: string): boolean {
     }
     return prepared !== undefined;
   } catch {
-    // It is no statement that SQLite understands, and no empty text either.
+    // The text is neither a statement that SQLite understands nor empty.
     return true;
   }
 }
 
-/** Whether it is an object of values by name, and not an array, a date, bytes, or such. */
+/** Whether `value` is an object of values by name, and no array, date, bytes, or such. */
 function isNamed(value: unknown): value is Readonly<Record<string, SqlParameter>> {
   return Object.prototype.toString.call(value) === "[object Object]";
 }

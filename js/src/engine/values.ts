@@ -4,11 +4,11 @@ import { PagemarkError } from "../errors/index.ts";
 /** What SQLite stores. Bytes are a BLOB; a whole number is an INTEGER. */
 export type SqlValue = null | number | bigint | string | Uint8Array;
 
-/** What may be bound to a parameter. */
+/** Values that may be bound to a parameter. */
 export type SqlParameter = SqlValue | boolean | undefined | ArrayBuffer | ArrayBufferView;
 
 export interface IntegerOptions {
-  /** Every INTEGER as a BigInt. Otherwise only those that a number cannot hold exactly. */
+  /** Returns every INTEGER as a BigInt; otherwise only those that a number cannot hold exactly. */
   bigints?: boolean | undefined;
 }
 
@@ -25,9 +25,9 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 /** Shorter texts are encoded and decoded faster by hand, as long as they are ASCII. */
 const SHORT_TEXT = 24;
-/** Room for nearly all parameters, in bytes; what grew beyond is not kept. */
+/** Size of the kept buffer, enough for nearly all parameters, in bytes; a larger one is not kept. */
 const ROOM = 4096;
-/** Fewer bytes than these have their views kept. */
+/** Views of fewer bytes than this are kept. */
 const VIEWS = 256;
 
 /** Buffer of the last call, which the next one uses again. */
