@@ -8,6 +8,7 @@ const LEAST = 40;
 
 /** Longer or shorter all the same, and why: `["src/page/wal.rs", "one table of cases"]`. */
 const REASONS: ReadonlyMap<string, string> = new Map([
+  ["js/src/cli/check.ts", "a file for each command"],
   ["js/src/core/node-version.node.ts", "read by versions of Node that read nothing else"],
   ["js/src/core/require-runtime.node.ts", "imported first, for what it does"],
   ["src/wasm/job.rs", "one file of bindings for a module of the core"],

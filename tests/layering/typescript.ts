@@ -81,9 +81,9 @@ const ROOMS: Readonly<Record<string, { floors: readonly (readonly string[])[]; o
   // What is not named here is a command: one knows nothing of another.
   cli: {
     floors: [
-      ["standard-output.ts", "table.ts", "times.ts", "units.ts"],
+      ["standard-output.ts", "table.ts", "values.ts"],
       ["input.ts", "interrupt.ts", "output.ts"],
-      ["engine.ts", "places.ts", "preview.ts", "progress-bar.ts"],
+      ["check-result.ts", "engine.ts", "places.ts", "preview.ts"],
       ["target.ts"],
       [],
       ["main.ts"],

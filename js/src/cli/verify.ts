@@ -4,7 +4,7 @@ import type { LiveDatabase } from "../engine/database.ts";
 import type { Check } from "../engine/results.ts";
 import type { SqlValue } from "../engine/values.ts";
 import type { JobOptions } from "../streams/progress.ts";
-import { checkExit, checkJson, checkText } from "./check.ts";
+import { checkExit, checkJson, checkText } from "./check-result.ts";
 import { withDatabase } from "./engine.ts";
 import { blocking } from "./interrupt.ts";
 import { bytes, EXIT, print, table, withBar } from "./output.ts";
