@@ -19,7 +19,7 @@ const MAY_BE_SHORT =
   /(^|\/)(entry\/|errors\/|index\.ts$|start\.ts$|mod\.rs$|lib\.rs$|tests\/|[^/]*-worker\.node\.ts$)/;
 
 /** Not looked at yet for what is short. */
-const LATER = /^js\/src\/(worker|run|core)\//;
+const LATER = /^js\/src\/core\//;
 
 const FOLDERS = { src: ".rs", "engine/src": ".rs", "js/src": ".ts", scripts: ".mjs", tests: ".ts" };
 
