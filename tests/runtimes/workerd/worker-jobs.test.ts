@@ -72,10 +72,8 @@ describe("the list of jobs", () => {
     ]);
     expect(jobs.filter(({ done }) => done === 0)).toEqual([]);
     const [, restore, imported, exported] = jobs;
-    expect(restore?.done).toBe(restore?.total);
+    for (const each of [restore, imported, exported]) expect(each?.done).toBe(each?.total);
     expect(imported?.total).toBe(insert.length * 3000);
-    // Nobody knows before its end how long the SQL will be.
-    expect(exported).toMatchObject({ total: 0 });
   }, 120_000);
 
   test("an export and an import that are canceled there end at once, and leave nothing", async () => {

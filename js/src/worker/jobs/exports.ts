@@ -196,7 +196,8 @@ export class Exports {
       },
     };
     try {
-      await writeOutput(this.#host.bucket, key, filename, chunks, notes, signal);
+      const size = await writeOutput(this.#host.bucket, key, filename, chunks, notes, signal);
+      progress("sql", size, size);
     } finally {
       // The dump has a pin of its own.
       await chunks.return(undefined);

@@ -144,6 +144,7 @@ export class Imports {
     // What follows is stored with the import: nothing is waited for.
     const final = database.bookmark();
     this.#context.table.note(id, { before: `done ${final}`, isDone: true });
+    progress("sql", size, size);
     tell(`Processed ${statements} queries.`);
     const { pageSize = 0, pageCount = 0 } = database.states().at(-1) ?? {};
     const meta = {

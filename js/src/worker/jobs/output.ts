@@ -20,7 +20,8 @@ export interface OutputNotes {
 const MOST_PARTS = 10_000;
 
 /**
- * Writes an object of unknown length. Of one that was begun before, parts that come out the same are not sent again.
+ * Writes an object of unknown length, and gives that. Of one that was begun before, parts that come out the same are not
+ * sent again.
  *
  * @throws StoreError
  */
@@ -31,7 +32,7 @@ export async function writeOutput(
   chunks: AsyncIterable<Uint8Array>,
   notes: OutputNotes,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<number> {
   const parts = new Parts(chunks);
   const first = await parts.next();
   const httpMetadata = {
@@ -43,7 +44,7 @@ export async function writeOutput(
   const write = { doing: "write", key, signal, finish: true } as const;
   if (first.length < PART) {
     await calls.run({ ...write, size: first.length }, () => bucket.put(key, first, { httpMetadata }));
-    return;
+    return first.length;
   }
 
   const begin = () => bucket.createMultipartUpload(key, { httpMetadata });
@@ -67,6 +68,7 @@ export async function writeOutput(
   });
   signal.throwIfAborted();
   await complete(calls, upload, sent, size, undefined);
+  return size;
 }
 
 async function digest(bytes: Uint8Array): Promise<string> {
