@@ -22,6 +22,8 @@ export interface BackedUpPlace extends Place {
   import(file: Uint8Array, options?: { replace?: boolean; failAt?: number }): Promise<Imported>;
   /** What its backups are stored as. */
   database: string;
+  /** The keys of what is stored of it. */
+  stored(): Promise<string[]>;
   /** The pages of the database, read in slices of so many bytes. */
   pages(options: { sliceBytes: number }): Promise<Uint8Array>;
   /** A backup, in slices of so many bytes. After so many answers a writer comes in between, once or so many times. */
@@ -100,6 +102,7 @@ export class Cloudflare {
       ask: (queries) => json("ask", queries),
       backup: (options) => json("backup", options),
       download: async (at) => new Uint8Array(await (await send("download", at)).arrayBuffer()),
+      stored: () => json("stored"),
       pages: async (options) => new Uint8Array(await (await send("pages", options)).arrayBuffer()),
       backupInSlices: (options) => json("sliced", options),
       dump: async (options) => (await send("dump", options)).text(),

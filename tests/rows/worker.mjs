@@ -83,6 +83,11 @@ const actions = {
     await importInto({ ...source, write }, memory(Uint8Array.fromBase64(file)), { ...options, onWarning });
     return Response.json({ warnings, writes });
   },
+  /** The keys of what is stored. */
+  async stored(_, { name, env }) {
+    const { objects } = await env.BACKUPS.list({ prefix: `${name}/` });
+    return Response.json(objects.map(({ key }) => key));
+  },
   /** The pages, read in slices of so many bytes. */
   async pages(place, { argument: { sliceBytes } }) {
     const moment = await sliced(place, sliceBytes).pin();

@@ -63,6 +63,20 @@ async function load(): Promise<typeof glue> {
   }
 }
 
+/** What is known of the pages of a database that was built before; good for one {@link pageBuilder}. */
+export type PreviousPages = glue.Previous;
+
+/** Learns the pages of a database's file, which comes in order, in chunks of any size. */
+export async function previousPages(
+  chunks: AsyncIterable<Uint8Array>,
+  pageSize = 4096,
+): Promise<PreviousPages> {
+  const { Previous } = await buildCore();
+  const previous = new Previous(pageSize);
+  for await (const bytes of chunks) previous.feed(bytes);
+  return previous;
+}
+
 /**
  * For a database with this schema, whose objects are in the order of `sqlite_schema`. With `previous`, the file of a
  * database that was built before, rows that are the same stay on the pages that they had.
@@ -70,15 +84,14 @@ async function load(): Promise<typeof glue> {
 export async function pageBuilder(
   shape: BuiltShape,
   schema: readonly BuiltObject[],
-  previous?: AsyncIterable<Uint8Array>,
+  previous?: AsyncIterable<Uint8Array> | PreviousPages,
 ): Promise<PageBuilder> {
   const { pageSize = 4096, changeCounter = 1, schemaCookie = 1, userVersion = 0, applicationId = 0 } = shape;
-  const { Builder, Previous } = await buildCore();
+  const { Builder } = await buildCore();
   const header = [pageSize, changeCounter, schemaCookie, userVersion, applicationId] as const;
   let builder: glue.Builder;
   if (previous) {
-    const before = new Previous(pageSize);
-    for await (const bytes of previous) before.feed(bytes);
+    const before = Symbol.asyncIterator in previous ? await previousPages(previous, pageSize) : previous;
     builder = Builder.after(before, ...header);
   } else {
     builder = new Builder(...header);

@@ -4,7 +4,9 @@ export {
   type ColumnKind,
   type PageBuilder,
   type PagesOut,
+  type PreviousPages,
   pageBuilder,
+  previousPages,
   RowBatch,
 } from "./building.ts";
 export { type Core, core, sha256 } from "./core.ts";

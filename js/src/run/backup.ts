@@ -7,6 +7,7 @@ import { ConflictError, ObjectExistsError, PagemarkError } from "../errors/index
 import { Upload } from "../objects/upload.ts";
 import type { Moment } from "../sources/source.ts";
 import { isLostFingerprint, PreviousStates } from "../stored/page-states.ts";
+import { openProvedMoment } from "../stored/proved-moment.ts";
 import { sleep, Throttle } from "../streams/progress.ts";
 import { type BackupPlan, planBackup, type TellingMoment, tellsAll, whyFull } from "./backup-plan.ts";
 import { type Draft, draftBackup, finishRecord, putRecord, writerFor } from "./draft.ts";
@@ -61,7 +62,8 @@ async function attemptBackup(subject: Subject, options: BackupOptions): Promise<
   signal?.throwIfAborted();
   const plan = await planBackup(subject, signal);
   const scratch = new StoreScratch(store, folder);
-  const moment = await source.pin({ since: plan.head?.mark, scratch, signal });
+  const previous = options.full ? undefined : previousOf(subject, plan, signal);
+  const moment = await source.pin({ since: plan.head?.mark, scratch, previous, signal });
   try {
     const { history, next, head } = plan;
     const { sameDatabase: isSame } = options;
@@ -89,6 +91,13 @@ async function attemptBackup(subject: Subject, options: BackupOptions): Promise<
   } finally {
     await moment.release().catch(() => {});
   }
+}
+
+/** Opens the backup that an incremental one is made on top of. */
+function previousOf({ store }: Subject, { head, history }: BackupPlan, signal: AbortSignal | undefined) {
+  if (!head) return undefined;
+  const files = history.chain(head).map(({ record, ltx }) => ({ key: ltx, ...record.ltx }));
+  return () => openProvedMoment(store, { files, record: head, history }, signal);
 }
 
 interface Attempt {

@@ -1,7 +1,15 @@
 // The pages of a database that gives none: its rows are laid into b-trees, which lie in memory or in a scratch until
 // the moment is released.
-import { type PageBuilder, pageBuilder, RowBatch, translateCoreError } from "../core/index.ts";
-import { SourceError } from "../errors/index.ts";
+import {
+  type PageBuilder,
+  type PreviousPages,
+  pageBuilder,
+  previousPages,
+  RowBatch,
+  translateCoreError,
+} from "../core/index.ts";
+import { DamageError, ObjectMissingError, SourceError } from "../errors/index.ts";
+import { bytesOf, RowChanges, TooManyChanges } from "./row-changes.ts";
 import { type RowTaker, readMoment, sizeOfDatabase, type Way } from "./row-moment.ts";
 import type { SchemaObject, Tree } from "./row-schema.ts";
 import { RowScratch } from "./row-scratch.ts";
@@ -20,29 +28,70 @@ export function fromRows<Source extends RowSource>(source: Source): PageSource &
 }
 
 /** @throws SourceError `SOURCE_CHANGED` when writers came in between in every way of reading */
-async function pinRows(source: RowSource, { signal, scratch }: PinOptions = {}): Promise<Moment> {
+async function pinRows(source: RowSource, options: PinOptions = {}): Promise<Moment> {
+  const { signal } = options;
   signal?.throwIfAborted();
   const size = await sizeOfDatabase(source, signal);
-  let lost: unknown;
-  for (const way of waysFor(source, size)) {
-    const pages = new RowScratch(source.name, PAGE_SIZE, scratch);
-    try {
-      const laying = new Laying(pages);
-      try {
-        await readMoment(source, laying, way, signal);
-        await laying.finish();
-      } finally {
-        laying.free();
-      }
+  const previous = await openPrevious(options);
+  try {
+    let lost: unknown;
+    for (const way of waysFor(source, size)) {
       // What nobody changed while it was read is still what it was at the beginning.
-      return momentOf(source.name, pages, lost === undefined && way !== "whole" ? "start" : "end");
-    } catch (error) {
-      await pages.drop();
-      lost = translateCoreError(error, source.name);
-      if (!(lost instanceof SourceError && lost.code === "SOURCE_CHANGED")) throw lost;
+      const taken = lost === undefined && way !== "whole" ? "start" : "end";
+      try {
+        return await pinPages(source, way, taken, previous, options);
+      } catch (error) {
+        lost = translateCoreError(error, source.name);
+        if (!(lost instanceof SourceError && lost.code === "SOURCE_CHANGED")) throw lost;
+      }
     }
+    throw lost;
+  } catch (error) {
+    await previous?.release();
+    throw error;
   }
-  throw lost;
+}
+
+/** Reads in one way, on top of the last backup if that is worth it. */
+async function pinPages(
+  source: RowSource,
+  way: Way,
+  taken: Moment["taken"],
+  previous: Moment | undefined,
+  { scratch, signal }: PinOptions,
+): Promise<Moment> {
+  // The last backup is read before the moment begins: that takes its time.
+  const before = previous && (await previousPages(bytesOf(previous, signal), PAGE_SIZE));
+  const pages = previous
+    ? new RowChanges(PAGE_SIZE, previous)
+    : new RowScratch(source.name, PAGE_SIZE, scratch);
+  const laying = new Laying(pages, before);
+  try {
+    await readMoment(source, laying, way, signal);
+    await laying.finish();
+    return momentOf(source.name, pages, taken, previous);
+  } catch (error) {
+    await pages.drop();
+    if (!(error instanceof TooManyChanges)) throw error;
+    const moment = await pinPages(source, way, taken, undefined, { scratch, signal });
+    await previous?.release();
+    return moment;
+  } finally {
+    laying.free();
+  }
+}
+
+/** The last backup, if there is one that can be read; what is wrong with another is not this one's to say. */
+async function openPrevious({ previous }: PinOptions): Promise<Moment | undefined> {
+  try {
+    const moment = await previous?.();
+    if (moment?.pageSize === PAGE_SIZE) return moment;
+    await moment?.release();
+    return undefined;
+  } catch (error) {
+    if (error instanceof DamageError || error instanceof ObjectMissingError) return undefined;
+    throw error;
+  }
 }
 
 /** The ways to try one after the other, as long as writers come in between. */
@@ -55,15 +104,17 @@ function waysFor({ pause }: RowSource, size: number): Way[] {
 /** Lays rows into pages. */
 class Laying implements RowTaker {
   readonly sink = new RowBatch();
-  readonly #pages: RowScratch;
+  readonly #pages: RowScratch | RowChanges;
+  readonly #previous: PreviousPages | undefined;
   #builder: PageBuilder | undefined;
 
-  constructor(pages: RowScratch) {
+  constructor(pages: RowScratch | RowChanges, previous: PreviousPages | undefined) {
     this.#pages = pages;
+    this.#previous = previous;
   }
 
   async schema(objects: readonly SchemaObject[]): Promise<void> {
-    this.#builder = await pageBuilder({ pageSize: PAGE_SIZE }, objects);
+    this.#builder = await pageBuilder({ pageSize: PAGE_SIZE }, objects, this.#previous);
   }
 
   begin({ object, kind, kinds }: Tree): void {
@@ -100,12 +151,18 @@ class Laying implements RowTaker {
   }
 }
 
-function momentOf(name: string, pages: RowScratch, taken: Moment["taken"]): Moment {
+function momentOf(
+  name: string,
+  pages: RowScratch | RowChanges,
+  taken: Moment["taken"],
+  previous: Moment | undefined,
+): Moment {
   let isReleased = false;
   return {
     pageSize: PAGE_SIZE,
     pageCount: pages.pageCount,
     taken,
+    ...(pages instanceof RowChanges && { changed: pages.changed }),
     async read(first, into, signal) {
       signal?.throwIfAborted();
       const at = { name, page: first };
@@ -124,6 +181,7 @@ function momentOf(name: string, pages: RowScratch, taken: Moment["taken"]): Mome
       if (isReleased) return;
       isReleased = true;
       await pages.drop();
+      await previous?.release();
     },
   };
 }

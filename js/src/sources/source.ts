@@ -8,6 +8,8 @@ export interface PinOptions {
   at?: string | undefined;
   /** Room for a source that has to make its pages first. */
   scratch?: Scratch | undefined;
+  /** Opens the last backup, for such a source: its pages may then stay what they were there. The caller releases it. */
+  previous?: (() => Promise<Moment>) | undefined;
   signal?: AbortSignal | undefined;
 }
 
