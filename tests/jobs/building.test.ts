@@ -70,7 +70,7 @@ async function built(rows: readonly [number, number][], shape: BuiltShape = {}, 
     ],
     previous && new Blob([previous as Uint8Array<ArrayBuffer>]).stream(),
   );
-  const file = new File(previous);
+  const file = new File(previous as Uint8Array<ArrayBuffer> | undefined);
   const batch = new RowBatch();
   builder.begin(0, "table", ["rowid", "value", "real"]);
   for (const [id, a] of rows) {
