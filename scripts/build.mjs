@@ -90,9 +90,17 @@ function generate(module, compiled, stamp, inputs) {
     ...FEATURES.map((name) => `--enable-${name}`),
   ];
   run("wasm-opt", [...optimise, join(generated, `${stem(module)}_bg.wasm`), "-o", module.wasm]);
-  for (const end of [".js", ".d.ts"])
-    copyFileSync(join(generated, `${stem(module)}${end}`), join(module.folder, `pagemark${end}`));
+  const [glue, types] = [".js", ".d.ts"].map((end) => join(generated, `${stem(module)}${end}`));
+  writeFileSync(join(module.folder, "pagemark.js"), guarded(readFileSync(glue, "utf8")));
+  copyFileSync(types, join(module.folder, "pagemark.d.ts"));
   writeFileSync(stamp, inputs);
+}
+
+/** The glue, with the module's functions in the care of js/src/core/errors.ts: a trap in them is an error of the package. */
+function guarded(glue) {
+  const [before, after, more] = glue.split("wasm = instance.exports;");
+  if (after === undefined || more !== undefined) throw new Error("the glue starts its module in another way");
+  return `${before}wasm = guarded(instance.exports);${after}\nimport { guarded } from "../../core/errors.js";\n`;
 }
 
 /** What Cargo and wasm-bindgen call the module's files. */

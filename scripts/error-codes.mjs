@@ -5,10 +5,9 @@ import { root } from "./lib/run.mjs";
 
 const page = join(root, "docs/errors.md");
 const [core, engine] = ["src/error.rs", "engine/src/error.rs"].map((file) =>
-  [...readFileSync(join(root, file), "utf8").matchAll(/= "([A-Z_]+)": "(.*)",$/gm)].map(([, code, text]) => [
-    code,
-    text.replaceAll("\\\\", "\\"),
-  ]),
+  [...readFileSync(join(root, file), "utf8").matchAll(/= (\w+) "([A-Z_]+)": "(.*)",$/gm)].map(
+    ([, kind, code, text]) => [code, kind.toLowerCase(), text.replaceAll("\\\\", "\\")],
+  ),
 );
 const sources = readdirSync(join(root, "js/src"), { recursive: true, encoding: "utf8" })
   .filter((path) => path.endsWith(".ts"))
@@ -32,20 +31,23 @@ const own = [
 const text = `# Error codes
 
 Match on \`code\`; messages may change. \`at\` says where: \`name\` (path or key), \`page\`, \`offset\` (bytes), \`txid\`, \`row\` (rowid).
+The class says whose matter it is: the caller's; that of whoever handed in a database (input); of what is stored (damage);
+of the SQL; of somebody else at the moment (busy); of the store or the host; or ours (defect). Errors of input and damage
+are a \`DamageError\`, those of the SQL a \`SqlError\`, all others a \`PagemarkError\`.
 This page is made by \`node scripts/error-codes.mjs\`.
 
 ## Of the core
 
-| code | what it says |
-| --- | --- |
+| code | class | what it says |
+| --- | --- | --- |
 ${rows(core)}
 
 ## Of the engine
 
 \`SQL_ERROR\` and \`IMPORT_STATEMENT\` say what SQLite says, and have its extended code in \`sqlite\`; \`at\` has \`line\` in an import.
 
-| code | what it says |
-| --- | --- |
+| code | class | what it says |
+| --- | --- | --- |
 ${rows(engine)}
 
 ## Of sources, stores and jobs
@@ -55,7 +57,7 @@ Their messages name the file or object and what to do.
 ${own.map((code) => `- \`${code}\``).join("\n")}
 `;
 function rows(codes) {
-  return codes.map(([code, message]) => `| \`${code}\` | ${message} |`).join("\n");
+  return codes.map(([code, kind, message]) => `| \`${code}\` | ${kind} | ${message} |`).join("\n");
 }
 
 if (process.argv.includes("--check")) {

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use pagemark::error::Error as CoreError;
+use pagemark::error::{Class, Error as CoreError};
 
 /// Every fallible call of the engine returns this.
 pub type Result<T, E = Error> = core::result::Result<T, E>;
@@ -66,9 +66,9 @@ impl fmt::Display for Error {
 
 impl core::error::Error for Error {}
 
-/// Declares the kinds once: variant, stable code, and one sentence that says what to do.
+/// Declares the kinds once: variant, class, stable code, and one sentence that says what to do.
 macro_rules! error_kinds {
-    ($($(#[doc = $doc:literal])+ $variant:ident = $code:literal: $message:literal,)+) => {
+    ($($(#[doc = $doc:literal])+ $variant:ident = $class:ident $code:literal: $message:literal,)+) => {
         /// The kinds of failure. Match on these (or on their codes), never on text.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[non_exhaustive]
@@ -84,6 +84,11 @@ macro_rules! error_kinds {
                 match self { Self::Core(error) => error.kind.code(), $(Self::$variant => $code,)+ }
             }
 
+            /// Whose matter it is.
+            pub fn class(self) -> Class {
+                match self { Self::Core(error) => error.kind.class(), $(Self::$variant => Class::$class,)+ }
+            }
+
             /// What happened and what to do, in one or two sentences.
             pub fn message(self) -> &'static str {
                 match self { Self::Core(error) => error.kind.message(), $(Self::$variant => $message,)+ }
@@ -94,53 +99,53 @@ macro_rules! error_kinds {
 
 error_kinds! {
     /// SQLite refused or failed a statement; `sqlite` and `detail` say why.
-    Sql = "SQL_ERROR": "SQLite refused the statement",
+    Sql = Sql "SQL_ERROR": "SQLite refused the statement",
     /// The store could not read or commit.
-    Store = "ENGINE_STORE": "the store of the database failed; the database is as its last commit left it",
+    Store = Store "ENGINE_STORE": "the store of the database failed; the database is as its last commit left it",
     /// The store has no more space.
-    Full = "ENGINE_FULL": "the store of the database is full, and the transaction was rolled back; make room in it",
+    Full = Store "ENGINE_FULL": "the store of the database is full, and the transaction was rolled back; make room in it",
     /// Memory ran out.
-    Memory = "ENGINE_MEMORY": "memory ran out, and what was under way was undone; raise the limit, or do it in smaller transactions",
+    Memory = Store "ENGINE_MEMORY": "memory ran out, and what was under way was undone; raise the limit, or do it in smaller transactions",
     /// A request that may only read would have changed something.
-    ReadOnly = "READ_ONLY": "this access may only read, and what was asked for writes",
+    ReadOnly = Caller "READ_ONLY": "this access may only read, and what was asked for writes",
     /// The store's content contradicts itself.
-    Damaged = "ENGINE_DAMAGED": "the store of the database is damaged: a page or a record in it is missing or wrong",
+    Damaged = Damage "ENGINE_DAMAGED": "the store of the database is damaged: a page or a record in it is missing or wrong",
     /// The database has a connection already.
-    InUse = "ENGINE_IN_USE": "the database is open already, and takes one connection; close that one first",
+    InUse = Busy "ENGINE_IN_USE": "the database is open already, and takes one connection; close that one first",
     /// A statement or transaction is under way.
-    Busy = "ENGINE_BUSY": "a transaction or a statement that has not been read to its end is open; finish it first",
+    Busy = Busy "ENGINE_BUSY": "a transaction or a statement that has not been read to its end is open; finish it first",
     /// The statement handle is not (or no longer) one.
-    StatementUnknown = "STATEMENT_UNKNOWN": "there is no such statement; it was finalised, or belongs to another database",
+    StatementUnknown = Caller "STATEMENT_UNKNOWN": "there is no such statement; it was finalised, or belongs to another database",
     /// The encoded values are not what the encoding allows.
-    Values = "ENGINE_VALUES": "the values are not encoded as documented; this is a defect of the caller",
+    Values = Defect "ENGINE_VALUES": "the values are not encoded as documented; this is a defect of the caller",
     /// Another number of values than parameters.
-    Parameters = "ENGINE_PARAMETERS": "the statement takes another number of parameters",
+    Parameters = Caller "ENGINE_PARAMETERS": "the statement takes another number of parameters",
     /// The state is no longer kept.
-    HistoryGone = "HISTORY_GONE": "the database no longer keeps that state; keep a longer history, or restore it from a backup",
+    HistoryGone = Caller "HISTORY_GONE": "the database no longer keeps that state; keep a longer history, or restore it from a backup",
     /// The state has not been.
-    HistoryUnknown = "HISTORY_UNKNOWN": "the database has never been in that state",
+    HistoryUnknown = Caller "HISTORY_UNKNOWN": "the database has never been in that state",
     /// The moment is before the first state.
-    TimeBeforeFirst = "TIME_BEFORE_FIRST": "that time is before the first commit that the database keeps",
+    TimeBeforeFirst = Caller "TIME_BEFORE_FIRST": "that time is before the first commit that the database keeps",
     /// The moment is in the future.
-    TimeAfterLast = "TIME_AFTER_LAST": "that time is in the future, so what the database holds then is not known; leave out the time for the latest",
+    TimeAfterLast = Caller "TIME_AFTER_LAST": "that time is in the future, so what the database holds then is not known; leave out the time for the latest",
     /// The pin was released, or its lease ran out.
-    PinUnknown = "PIN_UNKNOWN": "the pin was released or its lease ran out; take it again",
+    PinUnknown = Busy "PIN_UNKNOWN": "the pin was released or its lease ran out; take it again",
     /// A statement of an import failed.
-    Import = "IMPORT_STATEMENT": "a statement of the import failed, and nothing of the import stays",
+    Import = Sql "IMPORT_STATEMENT": "a statement of the import failed, and nothing of the import stays",
     /// What is to be imported is no SQL.
-    ImportFormat = "IMPORT_FORMAT": "what is to be imported is not SQL",
+    ImportFormat = Sql "IMPORT_FORMAT": "what is to be imported is not SQL",
     /// What is imported rolls its transaction back.
-    ImportRollback = "IMPORT_ROLLBACK": "the SQL rolls its own transaction back, as a dump does that its maker could not finish; nothing of it stays",
+    ImportRollback = Sql "IMPORT_ROLLBACK": "the SQL rolls its own transaction back, as a dump does that its maker could not finish; nothing of it stays",
     /// What is imported ends before its transaction does.
-    ImportCutOff = "IMPORT_CUT_OFF": "the SQL begins a transaction and does not end it, as a dump does whose end is missing; nothing of it stays",
+    ImportCutOff = Sql "IMPORT_CUT_OFF": "the SQL begins a transaction and does not end it, as a dump does whose end is missing; nothing of it stays",
     /// What is imported has rows that refer to none.
-    ImportForeignKey = "IMPORT_FOREIGN_KEY": "a foreign key refers to no row, and nothing of the import stays; correct the rows, or begin a dump that has them in another order with PRAGMA foreign_keys=OFF",
+    ImportForeignKey = Sql "IMPORT_FOREIGN_KEY": "a foreign key refers to no row, and nothing of the import stays; correct the rows, or begin a dump that has them in another order with PRAGMA foreign_keys=OFF",
     /// A statement of an import is longer than is taken.
-    ImportSize = "IMPORT_SIZE": "a statement of the import is longer than 256 MiB, or a quote in it is not closed; nothing of the import stays",
+    ImportSize = Sql "IMPORT_SIZE": "a statement of the import is longer than 256 MiB, or a quote in it is not closed; nothing of the import stays",
     /// The bytes to load are not a whole database.
-    LoadSize = "LOAD_SIZE": "the bytes end before the database does, or go on after it",
+    LoadSize = Input "LOAD_SIZE": "the bytes end before the database does, or go on after it",
     /// Something was committed while a large file came in.
-    LoadStale = "LOAD_STALE": "the database was written to while a large file was coming in to replace it, and nothing of that file stays; load it again while nobody writes",
+    LoadStale = Caller "LOAD_STALE": "the database was written to while a large file was coming in to replace it, and nothing of that file stays; load it again while nobody writes",
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use super::page::BtreePage;
 use super::pages::Pages;
 use super::{Layout, PageRange};
 use crate::page::Pgno;
+use crate::page::order::ascending;
 
 /// What is asked for at once, in bytes: a request to a remote store should be worth its time.
 const READ_AHEAD: usize = 512 << 10;
@@ -101,10 +102,8 @@ pub(super) fn ranges(mut pages: Vec<Pgno>, layout: Layout) -> Vec<PageRange> {
 
 /// Ranges of these pages, and of the gaps between them that are small.
 fn covering(pages: &[Pgno]) -> Vec<PageRange> {
-    let mut sorted = pages.to_vec();
-    sorted.sort_unstable();
     let mut ranges: Vec<PageRange> = Vec::new();
-    for pgno in sorted {
+    for pgno in ascending(pages.iter().map(|pgno| pgno.value())).into_iter().filter_map(Pgno::new) {
         match ranges.last_mut() {
             Some(range) if pgno.value() < range.first.value() + range.count => {}
             Some(range) if pgno.value() - (range.first.value() + range.count) < LARGEST_GAP => {

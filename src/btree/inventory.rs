@@ -8,7 +8,7 @@ use super::payload::Overflow;
 use super::record::Encoding;
 use super::schema::{self, SchemaTable};
 use super::walk::Walk;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{At, Error, ErrorKind, Result};
 use crate::page::{DatabaseHeader, Pgno};
 
 /// Bytes that the tables' names may take, the internal ones included. It bounds memory and time whatever the schema
@@ -50,6 +50,16 @@ pub struct TableInfo {
     pub rows: Option<u64>,
     /// What kept its rows from being counted: a page of it that SQLite does not write.
     pub damage: Option<Error>,
+}
+
+impl TableInfo {
+    /// The damaged page that kept its rows from being counted.
+    pub fn damaged_page(&self) -> Option<u32> {
+        match self.damage?.at {
+            At::Page(page) => Some(page),
+            _ => None,
+        }
+    }
 }
 
 /// What must be done next.

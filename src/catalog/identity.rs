@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::btree::{BtreePage, Cell, Layout};
 use crate::page::Pgno;
+use crate::page::order::ascending;
 use crate::snapshot::hex_digits;
 
 /// How many names of tables are kept of a database: enough to tell how many two have in common.
@@ -89,11 +90,13 @@ pub enum Sign {
 impl Identity {
     /// Keeps of the tables' names what can be compared.
     pub fn sketch<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<String> {
-        let mut digests: Vec<_> = names.into_iter().map(|name| hex(name.as_bytes(), 4)).collect();
-        digests.sort_unstable();
+        let mut digests = ascending(names.into_iter().map(|name| {
+            let [a, b, c, d, ..] = *blake3::hash(name.as_bytes()).as_bytes();
+            u32::from_be_bytes([a, b, c, d])
+        }));
         digests.dedup();
         digests.truncate(SKETCH);
-        digests
+        digests.into_iter().map(|digest| hex_digits(&digest.to_be_bytes())).collect()
     }
 
     /// Whether the database, which is `now`, is the one that was backed up last as `self`.

@@ -1,9 +1,12 @@
 //! What a comparison finds.
 
+use serde::Serialize;
+
 use super::objects::Object;
 
 /// What becomes of a table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Change {
     /// The backup does not have it.
     Vanish,
@@ -16,7 +19,7 @@ pub enum Change {
 }
 
 /// How rows differ.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct RowChanges {
     /// Rows that only the backup has.
     pub back: u64,
@@ -27,7 +30,8 @@ pub struct RowChanges {
 }
 
 /// What a restore would do to a table.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct TableChange {
     /// Its name.
     pub name: String,

@@ -4,6 +4,7 @@ use super::heads::Head;
 use super::view::{Side, Stop, View};
 use crate::btree::{BtreePage, Kind};
 use crate::page::Pgno;
+use crate::page::order::ascending;
 
 /// A sound tree of this depth would need more pages than a database can have.
 const MAX_DEPTH: u8 = 40;
@@ -142,9 +143,7 @@ impl Tree {
 
     /// Their numbers, ascending.
     pub(super) fn members(&self) -> Vec<u32> {
-        let mut members: Vec<_> = self.leaves.iter().map(|leaf| leaf.pgno.value()).collect();
-        members.sort_unstable();
-        members
+        ascending(self.leaves.iter().map(|leaf| leaf.pgno.value()))
     }
 }
 

@@ -3,6 +3,7 @@
 use super::heads::{Head, PageSet};
 use crate::btree::{BtreePage, Layout, PageRange, Pages};
 use crate::error::{Error, ErrorKind, Result};
+use crate::page::order::ascending;
 use crate::page::{AutoVacuum, DatabaseHeader, Pgno};
 
 /// Offset in page 1 of the number of the freelist's first page; the count of free pages follows it.
@@ -124,10 +125,9 @@ impl View {
     /// Asks for a page, and for others that will be needed from the same place.
     pub(super) fn need(&self, side: Side, pgno: Pgno, others: impl IntoIterator<Item = Pgno>) -> Stop {
         let from = self.source(side, pgno);
-        let mut numbers = vec![pgno.value()];
         let others = others.into_iter().filter(|&other| self.source(side, other) == from);
-        numbers.extend(others.filter(|&other| self.page(side, other).is_none()).map(Pgno::value));
-        numbers.sort_unstable();
+        let others = others.filter(|&other| self.page(side, other).is_none());
+        let mut numbers = ascending(core::iter::once(pgno).chain(others).map(Pgno::value));
         numbers.dedup();
         let mut ranges: Vec<PageRange> = Vec::new();
         for number in numbers {

@@ -1,6 +1,7 @@
 //! Options of a dump.
 
 pub use super::cli_real::Shell;
+use crate::error::{ErrorKind, Result};
 
 /// Where the SQL is meant to go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,6 +12,25 @@ pub enum Dialect {
     Shell(Shell),
     /// D1 and Durable Objects.
     D1,
+}
+
+impl Dialect {
+    /// The dialects by the names that users give.
+    pub const NAMED: [(&'static str, Self); 4] = [
+        ("sqlite", Self::Sqlite),
+        ("d1", Self::D1),
+        ("sqlite3-cli-3.40", Self::Shell(Shell::V3_40)),
+        ("sqlite3-cli-3.54", Self::Shell(Shell::V3_54)),
+    ];
+
+    /// The dialect of that name.
+    ///
+    /// # Errors
+    /// `Usage`.
+    pub fn parse(name: &str) -> Result<Self> {
+        let named = Self::NAMED.into_iter().find(|(each, _)| *each == name);
+        Ok(named.ok_or(ErrorKind::Usage)?.1)
+    }
 }
 
 /// Which database goes into SQL, and how.
@@ -42,6 +62,21 @@ impl Default for Options {
             no_schema: false,
             salvage: false,
             free_pages: false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dialects_go_by_their_names_alone() {
+        for (name, dialect) in Dialect::NAMED {
+            assert_eq!(Dialect::parse(name).unwrap(), dialect);
+        }
+        for name in ["", "SQLITE", "sqlite3-cli", "d1 "] {
+            assert_eq!(Dialect::parse(name).unwrap_err().kind, ErrorKind::Usage);
         }
     }
 }

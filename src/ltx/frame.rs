@@ -161,6 +161,21 @@ impl FrameUnpacker {
         self.crc.join(crc, data_crc);
         Ok(data_crc)
     }
+
+    /// Page `pgno` out of its frame, which is all of `bytes`.
+    ///
+    /// # Errors
+    /// `LtxFrame`, `LtxCompression`, at the page: where in its file the frame lies, only the caller knows.
+    pub fn unpack_one(&self, pgno: u32, bytes: &[u8]) -> Result<Vec<u8>> {
+        let here = |error: Error| Error::at_page(error.kind, pgno);
+        let span = match self.measure(bytes, 0).map_err(here)? {
+            Some(Ok(span)) if span.pgno.value() == pgno => span,
+            _ => return Err(Error::at_page(ErrorKind::LtxFrame, pgno)),
+        };
+        let mut page = vec![0; self.page_size.bytes()];
+        self.unpack(bytes, span, &mut page, &mut Crc64::default()).map_err(here)?;
+        Ok(page)
+    }
 }
 
 /// Length of the LZ4 frame at the reader (LZ4 frame format 1.6.4): files of ltx 0.5.0 and 0.5.1 hold one a page.

@@ -8,6 +8,7 @@ pub mod journal;
 pub mod overlay;
 pub mod wal;
 
+pub(crate) mod order;
 mod pair;
 
 use core::fmt;

@@ -1,5 +1,6 @@
 //! Which pages of a moment do not lie in the main file, and where they lie instead.
 
+use super::order::by_page;
 use super::{PageSize, Pgno};
 
 /// The pages whose committed content is in a WAL or a rollback journal rather than in the main file.
@@ -14,9 +15,8 @@ pub struct Overlay {
 impl Overlay {
     /// From (page, byte offset of its content in the side file), in the order written.
     /// Where a page comes more than once, the last wins.
-    pub fn newest(mut entries: Vec<(Pgno, u64)>) -> Self {
-        // Stable, so that the entries of one page keep their order.
-        entries.sort_by_key(|&(pgno, _)| pgno);
+    pub fn newest(entries: Vec<(Pgno, u64)>) -> Self {
+        let mut entries = by_page(entries);
         entries.reverse();
         entries.dedup_by_key(|&mut (pgno, _)| pgno);
         entries.reverse();
@@ -25,8 +25,8 @@ impl Overlay {
     }
 
     /// The same, but where a page comes more than once, the first wins.
-    pub fn oldest(mut entries: Vec<(Pgno, u64)>) -> Self {
-        entries.sort_by_key(|&(pgno, _)| pgno);
+    pub fn oldest(entries: Vec<(Pgno, u64)>) -> Self {
+        let mut entries = by_page(entries);
         entries.dedup_by_key(|&mut (pgno, _)| pgno);
         entries.shrink_to_fit();
         Self { entries }

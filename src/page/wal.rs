@@ -12,12 +12,14 @@
 //! | frame with other salts, page 0, a checksum that does not match, or cut off | the end of the log |
 //! | frames after the last commit frame | not there |
 
+mod mark;
 mod newest;
 #[cfg(test)]
 pub(in crate::page) mod oracle;
 #[cfg(test)]
 mod tests;
 
+pub use mark::WalMark;
 use newest::Newest;
 
 use super::{Overlay, PageSize, Pgno};
@@ -84,21 +86,6 @@ pub struct Wal {
     /// Which pages changed since the mark given to [`WalReader::since`], ascending, without pages past `page_count`.
     /// `Some` exactly when this WAL provably continues the one the mark was taken from.
     pub changed_since: Option<Vec<Pgno>>,
-}
-
-/// A place in a WAL, which tells later whether that WAL was only appended to.
-///
-/// The salts change whenever SQLite starts a WAL over, and the checksum covers the header and every byte of every frame
-/// up to the place. A mark at frame 0 is as good as any other: its checksum is the header's, and since a WAL that was
-/// not started over holds every later commit, its frames are then all that changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct WalMark {
-    /// Salt-1 and salt-2 of the header.
-    pub salts: (u32, u32),
-    /// How many frames lie before the place.
-    pub frames: u32,
-    /// The running checksum at the place; the header's own when `frames` is 0.
-    pub checksum: (u32, u32),
 }
 
 impl WalReader {

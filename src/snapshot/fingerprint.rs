@@ -36,6 +36,12 @@ impl Fingerprint {
         half.iter_mut().zip(blake3::hash(page).as_bytes()).for_each(|(to, from)| *to = *from);
         Self(half)
     }
+
+    /// Its first 32 bits.
+    pub(super) fn head(self) -> u32 {
+        let [a, b, c, d, ..] = self.0;
+        u32::from_be_bytes([a, b, c, d])
+    }
 }
 
 /// What is kept of a page.
@@ -68,6 +74,30 @@ impl PageState {
         let checksum = Checksum::new(reader.u64()?).ok_or(Error::at_offset(ErrorKind::Fingerprints, at))?;
         Ok(Self { checksum, fingerprint: Fingerprint(reader.array()?) })
     }
+}
+
+/// States one after the other, [`STATE_SIZE`] bytes each. A page that the last backup did not have is a state of zeros.
+pub fn encode_states(states: &[Option<PageState>]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(states.len() * STATE_SIZE);
+    for state in states {
+        match state {
+            Some(state) => state.encode(&mut out),
+            None => out.extend_from_slice(&[0; STATE_SIZE]),
+        }
+    }
+    out
+}
+
+/// Reads [`encode_states`].
+///
+/// # Errors
+/// `Fingerprints`; `Usage` for bytes that are not whole states.
+pub fn decode_states(bytes: &[u8]) -> Result<Vec<Option<PageState>>> {
+    let states = bytes.chunks(STATE_SIZE).map(|chunk| match chunk.iter().all(|&byte| byte == 0) {
+        true => Ok(None),
+        false => PageState::decode(&mut Reader::new(chunk, 0, ErrorKind::Usage)).map(Some),
+    });
+    states.collect()
 }
 
 /// The first bytes of a fingerprint file.
@@ -277,4 +307,26 @@ impl Previous {
 fn run(first: u32, count: u32) -> Result<core::ops::Range<u32>> {
     let end = first.checked_add(count).ok_or(Error::at_page(ErrorKind::Fingerprints, first))?;
     Ok(first..end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn states_lead_back_to_themselves() {
+        let checksum = Checksum::new((1 << 63) | 5).unwrap();
+        let state = PageState { checksum, fingerprint: Fingerprint::of(b"a page") };
+        let states = [Some(state), None, Some(PageState { fingerprint: Fingerprint::of(b""), ..state })];
+        let bytes = encode_states(&states);
+        assert_eq!(bytes.len(), 3 * STATE_SIZE);
+        assert_eq!(decode_states(&bytes).unwrap(), states);
+        assert_eq!(decode_states(&[]).unwrap(), []);
+    }
+
+    #[test]
+    fn part_of_a_state_is_refused() {
+        let refused = decode_states(&[1; STATE_SIZE + 7]).unwrap_err();
+        assert!(matches!(refused.kind, ErrorKind::Usage | ErrorKind::Fingerprints), "{refused}");
+    }
 }

@@ -5,6 +5,7 @@
 
 pub mod fingerprint;
 pub mod pack;
+pub mod proof;
 pub mod restore;
 mod saved;
 pub mod sha256;

@@ -79,6 +79,28 @@ impl Packer {
         Ok(())
     }
 
+    /// [`Packer::add`] for runs of pages, one after the other in `pages`: the first page of each, and how many it has.
+    ///
+    /// # Errors
+    /// As [`Packer::add`]; `Usage` when the runs are not all of `pages`.
+    pub fn add_runs(
+        &mut self,
+        runs: &[[u32; 2]],
+        mut pages: &[u8],
+        mut previous: Option<&[Option<PageState>]>,
+    ) -> Result<()> {
+        for &[first, count] in runs {
+            let first = Pgno::new(first).ok_or(ErrorKind::Usage)?;
+            let bytes = (count as usize).saturating_mul(self.page_size.bytes());
+            let (these, after) = pages.split_at_checked(bytes).ok_or(ErrorKind::Usage)?;
+            let states = previous.map(|states| states.split_at_checked(count as usize).ok_or(ErrorKind::Usage));
+            let states = states.transpose()?;
+            self.add(first, these, states.map(|(these, _)| these))?;
+            (pages, previous) = (after, states.map(|(_, after)| after));
+        }
+        if pages.is_empty() { Ok(()) } else { Err(ErrorKind::Usage.into()) }
+    }
+
     /// What was packed since the last call.
     pub fn take(&mut self) -> Packed {
         core::mem::take(&mut self.packed)

@@ -5,8 +5,8 @@ use wasm_bindgen::prelude::*;
 
 use super::JsResult;
 use crate::btree::PageRange;
-use crate::dump::{self, DumpStep, Options, Shell};
-use crate::error::ErrorKind;
+use crate::dump::{self, Dialect, Options};
+use crate::error::{ErrorKind, Result};
 use crate::page::{DatabaseHeader, Pgno};
 
 /// See the core's `dump::Options`.
@@ -15,7 +15,7 @@ pub struct DumpOptions(Options);
 
 #[wasm_bindgen]
 impl DumpOptions {
-    /// `dialect` is a name in `DIALECTS`.
+    /// `dialect` is a name in `Dialect::NAMED`.
     #[wasm_bindgen(constructor)]
     pub fn new(dialect: &str, tables: Vec<String>, no_data: bool, no_schema: bool) -> JsResult<DumpOptions> {
         Ok(Self(options(dialect, tables, no_data, no_schema)?))
@@ -40,6 +40,19 @@ impl DumpOptions {
     }
 }
 
+/// What is to be done next with a dump.
+#[wasm_bindgen]
+pub enum DumpStep {
+    /// Feed pages, see [`Dump::needed`].
+    Pages = "pages",
+    /// Take SQL.
+    Output = "output",
+    /// Paste a part that was given away, when all SQL was taken.
+    Given = "given",
+    /// Nothing.
+    Done = "done",
+}
+
 /// See the core's `dump::Dump`.
 #[wasm_bindgen]
 pub struct Dump {
@@ -57,17 +70,16 @@ impl Dump {
         Ok(Self { dump, needed: Vec::new() })
     }
 
-    /// What must be done next: 0 pages, see [`Dump::needed`]; 1 SQL can be taken; 2 nothing; 3 a part
-    /// that was given away must be pasted, when all SQL was taken.
-    pub fn poll(&mut self) -> JsResult<u32> {
+    /// What must be done next.
+    pub fn poll(&mut self) -> JsResult<DumpStep> {
         Ok(match self.dump.poll()? {
-            DumpStep::NeedPages(ranges) => {
+            dump::DumpStep::NeedPages(ranges) => {
                 self.needed = numbers(ranges);
-                0
+                DumpStep::Pages
             }
-            DumpStep::Output => 1,
-            DumpStep::Done => 2,
-            DumpStep::Given => 3,
+            dump::DumpStep::Output => DumpStep::Output,
+            dump::DumpStep::Given => DumpStep::Given,
+            dump::DumpStep::Done => DumpStep::Done,
         })
     }
 
@@ -145,23 +157,10 @@ impl Dump {
     }
 }
 
-pub(super) fn options(
-    dialect: &str,
-    tables: Vec<String>,
-    no_data: bool,
-    no_schema: bool,
-) -> Result<Options, ErrorKind> {
-    let (_, dialect) = DIALECTS.into_iter().find(|(name, _)| *name == dialect).ok_or(ErrorKind::Usage)?;
-    Ok(Options { dialect, tables, no_data, no_schema, ..Options::default() })
+pub(super) fn options(dialect: &str, tables: Vec<String>, no_data: bool, no_schema: bool) -> Result<Options> {
+    Ok(Options { dialect: Dialect::parse(dialect)?, tables, no_data, no_schema, ..Options::default() })
 }
 
 pub(super) fn numbers(ranges: Vec<PageRange>) -> Vec<u32> {
     ranges.into_iter().flat_map(|range| [range.first.value(), range.count]).collect()
 }
-
-const DIALECTS: [(&str, dump::Dialect); 4] = [
-    ("sqlite", dump::Dialect::Sqlite),
-    ("d1", dump::Dialect::D1),
-    ("sqlite3-cli-3.40", dump::Dialect::Shell(Shell::V3_40)),
-    ("sqlite3-cli-3.54", dump::Dialect::Shell(Shell::V3_54)),
-];

@@ -5,9 +5,20 @@ use wasm_bindgen::prelude::*;
 
 use super::JsResult;
 use super::dump::{numbers, options};
-use crate::dump::{self, PartStep};
+use crate::dump;
 use crate::error::ErrorKind;
 use crate::page::{DatabaseHeader, Pgno};
+
+/// What is to be done next with a part.
+#[wasm_bindgen]
+pub enum PartStep {
+    /// Feed pages, see [`PartWriter::needed`].
+    Pages = "pages",
+    /// Take text.
+    Text = "text",
+    /// Nothing, when the last of the text was taken.
+    Done = "done",
+}
 
 /// See the core's `dump::PartWriter`.
 #[wasm_bindgen]
@@ -39,16 +50,15 @@ impl PartWriter {
         Ok(self.writer.start(part)?)
     }
 
-    /// What must be done next: 0 pages, see [`PartWriter::needed`]; 1 text must be taken; 2 nothing, when the last of
-    /// the text was taken.
-    pub fn poll(&mut self) -> JsResult<u32> {
+    /// What must be done next.
+    pub fn poll(&mut self) -> JsResult<PartStep> {
         Ok(match self.writer.poll()? {
-            PartStep::NeedPages(ranges) => {
+            dump::PartStep::NeedPages(ranges) => {
                 self.needed = numbers(ranges);
-                0
+                PartStep::Pages
             }
-            PartStep::Text => 1,
-            PartStep::Done => 2,
+            dump::PartStep::Text => PartStep::Text,
+            dump::PartStep::Done => PartStep::Done,
         })
     }
 

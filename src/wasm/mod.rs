@@ -1,7 +1,7 @@
 //! The boundary to JavaScript: copies bytes in and out, maps errors, decides nothing.
 //!
-//! Errors become `Error` objects with the name `CoreError`, `code` and, where known, `offset`, `page` or `txid`.
-//! TXIDs and checksums are hex text, because a `number` does not hold 64 bits.
+//! What is thrown is an error of the package already, made by js/src/core/errors.ts from the class, the code, the finished
+//! message and the place. TXIDs and checksums are hex text, because a `number` does not hold 64 bits.
 
 #![allow(unreachable_pub, reason = "JavaScript reaches what no Rust module does")]
 
@@ -21,6 +21,8 @@ mod identity;
 mod job;
 #[cfg(feature = "bind-core")]
 mod page;
+#[cfg(feature = "bind-core")]
+mod proof;
 #[cfg(feature = "bind-dump")]
 mod salvage;
 #[cfg(feature = "bind-core")]
@@ -36,25 +38,31 @@ use crate::error::{At, Error, ErrorKind};
 #[cfg(any(feature = "bind-build", feature = "bind-core", feature = "bind-dump"))]
 type JsResult<T> = Result<T, JsValue>;
 
+#[wasm_bindgen(raw_module = "../../core/errors.js")]
+extern "C" {
+    #[wasm_bindgen(js_name = coreError)]
+    fn core_error(class: &str, code: &str, message: &str, place: &str, number: f64, digits: &str) -> JsValue;
+}
+
 impl From<Error> for JsValue {
     fn from(error: Error) -> Self {
-        let js = js_sys::Error::new(error.kind.message());
-        let set = |key: &str, value: JsValue| {
-            // Setting a property of a fresh object cannot fail.
-            let _ = js_sys::Reflect::set(&js, &key.into(), &value);
+        // Numbers of 64 bits cross as digits.
+        let (place, number, digits) = match error.at {
+            At::Input => ("", 0.0, String::new()),
+            At::Offset(offset) => ("offset", offset as f64, String::new()),
+            At::Page(page) => ("page", page.into(), String::new()),
+            At::Row(rowid) => ("row", 0.0, rowid.to_string()),
+            At::Txid(txid) => ("txid", 0.0, format!("{txid:016x}")),
         };
-        // Tells it from errors of the host or of a caller, which may have a code of their own.
-        set("name", "CoreError".into());
-        set("code", error.kind.code().into());
-        match error.at {
-            At::Input => {}
-            At::Offset(offset) => set("offset", (offset as f64).into()),
-            At::Page(page) => set("page", page.into()),
-            At::Row(rowid) => set("row", rowid.to_string().into()),
-            At::Txid(txid) => set("txid", format!("{txid:016x}").into()),
-        }
-        js.into()
+        let kind = error.kind;
+        core_error(kind.class().name(), kind.code(), &error.to_string(), place, number, &digits)
     }
+}
+
+/// A structure as it crosses.
+#[cfg(feature = "bind-core")]
+fn json(value: &impl serde::Serialize) -> JsResult<String> {
+    serde_json::to_string(value).map_err(|_| ErrorKind::Usage.into())
 }
 
 impl From<ErrorKind> for JsValue {

@@ -1,10 +1,11 @@
 //! Pages of a source: header, WAL, journal, and what lies in them.
 
+use serde::Serialize;
 use wasm_bindgen::prelude::*;
 
-use super::JsResult;
+use super::{JsResult, json};
 use crate::btree::inventory::{Inventory, InventoryStep};
-use crate::error::{At, ErrorKind};
+use crate::error::ErrorKind;
 use crate::page::journal::JournalReader as CoreJournalReader;
 use crate::page::wal::{WalMark, WalReader as CoreWalReader};
 use crate::page::{self, PageSize, Pgno};
@@ -99,7 +100,7 @@ impl WalReader {
         if let Some(limit) = limit {
             reader = reader.with_limit(limit);
         }
-        if let Some(mark) = since.and_then(|mark| parse_mark(&mark)) {
+        if let Some(mark) = since.and_then(|mark| WalMark::parse(&mark)) {
             reader = reader.since(mark);
         }
         Ok(Self(Some(reader)))
@@ -116,7 +117,7 @@ impl WalReader {
     pub fn finish(&mut self) -> JsResult<Wal> {
         let wal = self.0.take().ok_or(ErrorKind::Usage)?.finish()?;
         let changed = wal.changed_since.map(|pages| pages.into_iter().map(Pgno::value).collect());
-        Ok(Wal { overlay: Some(wal.overlay), page_count: wal.page_count, mark: wal.mark.map(format_mark), changed })
+        Ok(Wal { overlay: Some(wal.overlay), page_count: wal.page_count, mark: wal.mark.map(WalMark::format), changed })
     }
 }
 
@@ -144,22 +145,6 @@ impl Wal {
     pub fn take_overlay(&mut self) -> JsResult<Overlay> {
         Ok(Overlay(self.overlay.take().ok_or(ErrorKind::Usage)?))
     }
-}
-
-fn format_mark(mark: WalMark) -> String {
-    let WalMark { salts, frames, checksum } = mark;
-    format!("wal:{:08x}{:08x}:{frames}:{:08x}{:08x}", salts.0, salts.1, checksum.0, checksum.1)
-}
-
-fn parse_mark(text: &str) -> Option<WalMark> {
-    let mut parts = text.strip_prefix("wal:")?.split(':');
-    let pair = |text: &str| {
-        let value = u64::from_str_radix(text, 16).ok()?;
-        Some(((value >> 32) as u32, value as u32))
-    };
-    let salts = pair(parts.next()?)?;
-    let frames = parts.next()?.parse().ok()?;
-    Some(WalMark { salts, frames, checksum: pair(parts.next()?)? })
 }
 
 /// Reads a rollback journal from its start.
@@ -262,26 +247,26 @@ impl TableInventory {
         Ok(self.0.feed(page)?)
     }
 
-    /// How many tables there are.
-    #[wasm_bindgen(getter)]
-    pub fn count(&self) -> usize {
-        self.0.tables().len()
-    }
-
     /// The tables' names.
     pub fn names(&self) -> Vec<String> {
         self.0.tables().iter().map(|table| table.name.clone()).collect()
     }
 
-    /// For each table, the page that kept its rows from being counted; 0 where none did.
-    #[wasm_bindgen(js_name = damagedPages)]
-    pub fn damaged_pages(&self) -> Vec<u32> {
-        let page = |at| if let At::Page(page) = at { page } else { 0 };
-        self.0.tables().iter().map(|table| table.damage.map_or(0, |error| page(error.at))).collect()
+    /// The tables as JSON: `{ name, rows, damagedPage }`, the last two where they are known.
+    pub fn tables(&self) -> JsResult<String> {
+        let tables = self.0.tables().iter();
+        let tables =
+            tables.map(|table| Table { name: &table.name, rows: table.rows, damaged_page: table.damaged_page() });
+        json(&tables.collect::<Vec<_>>())
     }
+}
 
-    /// Their rows, -1 where a table has none of its own (a virtual one), or they could not be counted.
-    pub fn rows(&self) -> Vec<f64> {
-        self.0.tables().iter().map(|table| table.rows.map_or(-1.0, |rows| rows as f64)).collect()
-    }
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Table<'a> {
+    name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rows: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    damaged_page: Option<u32>,
 }

@@ -3,93 +3,54 @@
 use wasm_bindgen::prelude::*;
 
 use super::JsResult;
-use crate::bytes::Reader;
 use crate::error::ErrorKind;
 use crate::ltx::encoder::Tail;
 use crate::ltx::{Header, PageIndex as CorePageIndex};
 use crate::page::{Checksum, PageSize, Pgno, Txid};
-use crate::snapshot::fingerprint::STATE_SIZE;
-use crate::snapshot::{self, PageState, RestoreEvent};
+use crate::snapshot::fingerprint::{decode_states, encode_states};
+use crate::snapshot::{self, RestoreEvent};
 
 /// Packs batches of pages; see the core's `snapshot::Packer`.
 #[wasm_bindgen]
-pub struct Packer(snapshot::Packer);
-
-/// What a batch was packed to.
-#[wasm_bindgen]
-pub struct Packed(snapshot::Packed);
+pub struct Packer {
+    packer: snapshot::Packer,
+    /// Of the batch whose frames were taken last.
+    summary: Vec<u8>,
+}
 
 #[wasm_bindgen]
 impl Packer {
     /// For pages of that size.
     #[wasm_bindgen(constructor)]
     pub fn new(page_size: u32) -> JsResult<Packer> {
-        Ok(Self(snapshot::Packer::new(PageSize::new(page_size).ok_or(ErrorKind::Usage)?)))
+        let page_size = PageSize::new(page_size).ok_or(ErrorKind::Usage)?;
+        Ok(Self { packer: snapshot::Packer::new(page_size), summary: Vec::new() })
     }
 
-    /// Adds whole pages from `first` on, but those that are as in `previous` ([`Previous::states`]).
-    pub fn add(&mut self, first: u32, pages: &[u8], previous: Option<Vec<u8>>) -> JsResult<()> {
+    /// Adds runs of whole pages, one after the other in `pages`: `runs` has each one's first page and its count. Pages
+    /// that are as in `previous` ([`Previous::states`]) are left out.
+    pub fn add(&mut self, runs: &[u32], pages: &[u8], previous: Option<Vec<u8>>) -> JsResult<()> {
         let previous = previous.map(|states| decode_states(&states)).transpose()?;
-        let first = Pgno::new(first).ok_or(ErrorKind::Usage)?;
-        Ok(self.0.add(first, pages, previous.as_deref())?)
-    }
-
-    /// The same for runs of pages, one after the other in `pages`: `runs` has each one's first page and its count.
-    #[wasm_bindgen(js_name = addRuns)]
-    pub fn add_runs(&mut self, runs: &[u32], pages: &[u8], previous: Option<Vec<u8>>) -> JsResult<()> {
-        let previous = previous.map(|states| decode_states(&states)).transpose()?;
-        let (mut pages, mut previous) = (pages, previous.as_deref());
         let (runs, rest) = runs.as_chunks::<2>();
-        for &[first, count] in runs {
-            let first = Pgno::new(first).ok_or(ErrorKind::Usage)?;
-            let bytes = (count as usize).saturating_mul(self.0.page_size().bytes());
-            let (these, after) = pages.split_at_checked(bytes).ok_or(ErrorKind::Usage)?;
-            let states = previous.map(|states| states.split_at_checked(count as usize).ok_or(ErrorKind::Usage));
-            let states = states.transpose()?;
-            self.0.add(first, these, states.map(|(these, _)| these))?;
-            (pages, previous) = (after, states.map(|(_, after)| after));
+        if !rest.is_empty() {
+            return Err(ErrorKind::Usage.into());
         }
-        if rest.is_empty() && pages.is_empty() { Ok(()) } else { Err(ErrorKind::Usage.into()) }
+        Ok(self.packer.add_runs(runs, pages, previous.as_deref())?)
     }
 
-    /// What was packed since the last call.
-    pub fn take(&mut self) -> Packed {
-        Packed(self.0.take())
-    }
-}
-
-#[wasm_bindgen]
-impl Packed {
-    /// The frames, which go into the LTX file; can be taken once.
+    /// Takes the frames of what was added since the last call, which go into the LTX file.
     #[wasm_bindgen(js_name = takeFrames)]
     pub fn take_frames(&mut self) -> Vec<u8> {
-        core::mem::take(&mut self.0.frames.bytes)
+        let packed = self.packer.take();
+        self.summary = packed.summary();
+        packed.frames.bytes
     }
 
-    /// Everything else, for [`Writer::append`].
-    pub fn summary(&self) -> Vec<u8> {
-        self.0.summary()
+    /// Takes everything else of it, for [`Writer::append`].
+    #[wasm_bindgen(js_name = takeSummary)]
+    pub fn take_summary(&mut self) -> Vec<u8> {
+        core::mem::take(&mut self.summary)
     }
-}
-
-/// A page that the last backup did not have is a state of zeros here.
-fn encode_states(states: &[Option<PageState>]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(states.len() * STATE_SIZE);
-    for state in states {
-        match state {
-            Some(state) => state.encode(&mut out),
-            None => out.extend_from_slice(&[0; STATE_SIZE]),
-        }
-    }
-    out
-}
-
-pub(super) fn decode_states(bytes: &[u8]) -> JsResult<Vec<Option<PageState>>> {
-    let states = bytes.chunks(STATE_SIZE).map(|chunk| match chunk.iter().all(|&byte| byte == 0) {
-        true => Ok(None),
-        false => PageState::decode(&mut Reader::new(chunk, 0, ErrorKind::Usage)).map(Some),
-    });
-    Ok(states.collect::<Result<_, _>>()?)
 }
 
 /// The states of the last backup's pages; see the core's `snapshot::Previous`.
@@ -243,7 +204,19 @@ impl LtxTail {
 #[wasm_bindgen]
 pub struct Restore {
     restore: snapshot::Restore,
+    file: usize,
     checksum: Option<Checksum>,
+}
+
+/// What comes next of a restore.
+#[wasm_bindgen]
+pub enum RestoreStep {
+    /// Feed [`Restore::file`].
+    Need = "need",
+    /// Take output.
+    Output = "output",
+    /// Nothing: all of it was taken.
+    End = "end",
 }
 
 #[wasm_bindgen]
@@ -251,7 +224,7 @@ impl Restore {
     /// From that many LTX files, oldest first.
     #[wasm_bindgen(constructor)]
     pub fn new(files: usize) -> Restore {
-        Self { restore: snapshot::Restore::new(files), checksum: None }
+        Self { restore: snapshot::Restore::new(files), file: 0, checksum: None }
     }
 
     /// Appends the next bytes of a file; empty ones mean that it ends.
@@ -259,16 +232,25 @@ impl Restore {
         Ok(self.restore.feed(file, bytes)?)
     }
 
-    /// What comes next: the number of a file to feed, -1 for output to take, -2 for the end.
-    pub fn poll(&mut self) -> JsResult<i32> {
+    /// What comes next.
+    pub fn poll(&mut self) -> JsResult<RestoreStep> {
         Ok(match self.restore.poll()? {
-            RestoreEvent::NeedInput(file) => file as i32,
-            RestoreEvent::Output => -1,
+            RestoreEvent::NeedInput(file) => {
+                self.file = file;
+                RestoreStep::Need
+            }
+            RestoreEvent::Output => RestoreStep::Output,
             RestoreEvent::End(checksum) => {
                 self.checksum = Some(checksum);
-                -2
+                RestoreStep::End
             }
         })
+    }
+
+    /// The file that is needed.
+    #[wasm_bindgen(getter)]
+    pub fn file(&self) -> usize {
+        self.file
     }
 
     /// The next bytes of the database file.
@@ -318,14 +300,7 @@ impl PageIndex {
 #[wasm_bindgen(js_name = unpackFrame)]
 pub fn unpack_frame(page_size: u32, pgno: u32, frame: &[u8]) -> JsResult<Vec<u8>> {
     let page_size = PageSize::new(page_size).ok_or(ErrorKind::Usage)?;
-    let unpacker = crate::ltx::FrameUnpacker::new(page_size);
-    let span = match unpacker.measure(frame, 0)? {
-        Some(Ok(span)) if span.pgno.value() == pgno => span,
-        _ => return Err(crate::error::Error::at_page(ErrorKind::LtxFrame, pgno).into()),
-    };
-    let mut page = vec![0; page_size.bytes()];
-    unpacker.unpack(frame, span, &mut page, &mut Default::default())?;
-    Ok(page)
+    Ok(crate::ltx::FrameUnpacker::new(page_size).unpack_one(pgno, frame)?)
 }
 
 /// SHA-256 of a stream, for hosts that have none, and where it is to be saved; see the core's `snapshot::Sha256`.

@@ -203,7 +203,7 @@ test("rowids of every size come back, and those that do not ascend are an error 
       return error;
     }
   })();
-  expect(error).toMatchObject({ name: "CoreError", code: "BUILD_ORDER", row: "-3" });
+  expect(error).toMatchObject({ name: "PagemarkError", code: "BUILD_ORDER", at: { row: "-3" } });
   expect(() => other.finish()).toThrowError(expect.objectContaining({ code: "USAGE" }));
 });
 

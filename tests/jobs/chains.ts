@@ -56,10 +56,9 @@ export async function planOfOneFile(
   const packer = new Packer(pageSize);
   const txid = first === 1 ? "0000000000000001" : "0000000000000002";
   const writer = new Writer(pageSize, pageCount, txid, txid, Date.now());
-  packer.add(first, image);
-  const packed = packer.take();
-  const parts = [writer.ltxHeader(), packed.takeFrames()];
-  writer.append(packed.summary());
+  packer.add(Uint32Array.of(first, image.length / pageSize), image);
+  const parts = [writer.ltxHeader(), packer.takeFrames()];
+  writer.append(packer.takeSummary());
   const tail = writer.finish();
   for (let piece = tail.next(); piece; piece = tail.next()) parts.push(piece);
   const file = new Uint8Array(Buffer.concat(parts));

@@ -30,11 +30,23 @@ test("every code that TypeScript makes an error of is listed", () => {
 test("every code of the core and the engine is listed", () => {
   const codes = ["src", "engine/src"].flatMap((folder) =>
     texts(folder, "error.rs").flatMap((text) =>
-      [...text.matchAll(/^ {4}\w+ = "([A-Z0-9_]+)":/gm)].map(([, code]) => code),
+      [...text.matchAll(/^ {4}\w+ = \w+ "([A-Z0-9_]+)":/gm)].map(([, code]) => code),
     ),
   );
   expect(codes.length).toBeGreaterThan(60);
   expect([...new Set(codes)].filter((code) => code && !listed.has(code))).toEqual([]);
+});
+
+test("what a caller can mend is no failure of the Worker's", () => {
+  const rows = readFileSync(join(root, "docs/errors.md"), "utf8").matchAll(
+    /^\| `([A-Z0-9_]+)` \| (caller|input|sql) \|/gm,
+  );
+  const codes = [...rows].map(([, code = ""]) => code);
+  const envelope = readFileSync(join(root, "js/src/worker/api/envelope.ts"), "utf8");
+  const known = new Set(envelope.match(/(?<=^ {2}"?)[A-Z][A-Z0-9_]+(?="?[:,])/gm));
+  expect(codes.length).toBeGreaterThan(30);
+  // A Worker has no files beside a database.
+  expect(codes.filter((code) => !known.has(code) && !/^(WAL|JOURNAL)_/.test(code))).toEqual([]);
 });
 
 test("the page is what its script makes", () => {

@@ -176,8 +176,7 @@ impl Database {
         Ok(self.0.bind(StatementId(id), values)?)
     }
 
-    /// The next rows, after a head of 9 bytes: their number (4 bytes little-endian), a byte that is 1 when they are the
-    /// last, and 4 bytes that differ from before when [`Database::columns`] may do so.
+    /// The next rows, after [`Fetched::head`]; [`Database::columns`] may have changed when its shape has.
     pub fn fetch(
         &mut self,
         id: u32,
@@ -186,10 +185,10 @@ impl Database {
         #[wasm_bindgen(js_name = nowMs)] now_ms: f64,
     ) -> JsResult<Vec<u8>> {
         put_aside()?;
-        let mut out = vec![0; HEAD];
+        let mut out = vec![0; Fetched::HEAD_SIZE];
         let fetched = self.0.fetch(StatementId(id), max_rows, max_bytes as usize, &mut out, now_ms as i64)?;
         if let Some(head) = out.first_chunk_mut() {
-            *head = self::head(fetched);
+            *head = fetched.head();
         }
         Ok(out)
     }
@@ -263,9 +262,10 @@ impl Database {
             if results.length() <= index {
                 results.push(&Array::new());
             }
-            let piece = js_sys::Uint8Array::new_with_length((HEAD + rows.len()) as u32);
-            piece.subarray(0, HEAD as u32).copy_from(&head(fetched));
-            piece.subarray(HEAD as u32, piece.length()).copy_from(rows);
+            let head = fetched.head();
+            let piece = js_sys::Uint8Array::new_with_length((head.len() + rows.len()) as u32);
+            piece.subarray(0, head.len() as u32).copy_from(&head);
+            piece.subarray(head.len() as u32, piece.length()).copy_from(rows);
             if let Ok(pieces) = results.get(index).dyn_into::<Array>() {
                 pieces.push(&piece);
             }
@@ -342,12 +342,4 @@ thread_local! {
     static ROOM: RefCell<Box<[u8]>> = RefCell::new(vec![0; 4096].into());
     /// The failure of the last [`Database::run`].
     static FAILURE: RefCell<Option<Error>> = const { RefCell::new(None) };
-}
-
-/// Length of what precedes rows, in bytes.
-const HEAD: usize = 9;
-
-fn head(fetched: Fetched) -> [u8; HEAD] {
-    let ([a, b, c, d], [e, f, g, h]) = (fetched.rows.to_le_bytes(), fetched.shape.to_le_bytes());
-    [a, b, c, d, u8::from(fetched.done), e, f, g, h]
 }

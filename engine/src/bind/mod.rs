@@ -1,7 +1,7 @@
 //! The boundary to JavaScript: copies bytes in and out, maps errors, decides nothing.
 //!
-//! Errors become `Error` objects with the name `EngineError`, `code`, SQLite's extended code as `sqlite` and the byte
-//! `offset` in the SQL text or the `line` of an import where known, and as `cause` what a store threw. TXIDs, checksums and lineages are hex
+//! What is thrown is an error of the package already, made by js/src/core/errors.ts: with SQLite's extended code, the byte
+//! offset in the SQL text or the line of an import where known, and what a store threw as its cause. TXIDs, checksums and lineages are hex
 //! text, because a `number` does not hold 64 bits; only a store gets TXIDs as numbers, up to 2^53.
 
 #![allow(unreachable_pub, reason = "JavaScript reaches what no Rust module does")]
@@ -31,30 +31,28 @@ thread_local! {
     static CAUSE: RefCell<Option<JsValue>> = const { RefCell::new(None) };
 }
 
+#[wasm_bindgen(raw_module = "../../core/errors.js")]
+extern "C" {
+    #[wasm_bindgen(js_name = engineError)]
+    fn engine_error(
+        class: &str,
+        code: &str,
+        message: &str,
+        sqlite: Option<i32>,
+        offset: Option<u32>,
+        line: Option<f64>,
+        cause: JsValue,
+    ) -> JsValue;
+}
+
 impl From<Error> for JsValue {
     fn from(error: Error) -> Self {
-        let js = js_sys::Error::new(&error.to_string());
-        let set = |key: &str, value: JsValue| {
-            // Setting a property of a fresh object cannot fail.
-            let _ = js_sys::Reflect::set(&js, &key.into(), &value);
-        };
-        set("name", "EngineError".into());
-        set("code", error.code().into());
-        if let Some(sqlite) = error.sqlite {
-            set("sqlite", sqlite.into());
-        }
-        if let Some(offset) = error.offset {
-            set("offset", offset.into());
-        }
-        if let Some(line) = error.line {
-            set("line", (line as f64).into());
-        }
         // A store may have thrown in what needed not succeed.
         let is_of_store = matches!(error.kind, ErrorKind::Store | ErrorKind::Full | ErrorKind::Damaged);
-        if let Some(cause) = CAUSE.take().filter(|_| is_of_store) {
-            set("cause", cause);
-        }
-        js.into()
+        let cause = CAUSE.take().filter(|_| is_of_store).unwrap_or(JsValue::UNDEFINED);
+        let Error { sqlite, offset, .. } = error;
+        let line = error.line.map(|line| line as f64);
+        engine_error(error.kind.class().name(), error.code(), &error.to_string(), sqlite, offset, line, cause)
     }
 }
 

@@ -18,6 +18,18 @@ pub struct Fetched {
     pub shape: u32,
 }
 
+impl Fetched {
+    /// Of [`Fetched::head`], in bytes.
+    pub const HEAD_SIZE: usize = 9;
+
+    /// What precedes the rows when they cross to JavaScript: how many there are (4 bytes, little-endian), a byte that is 1
+    /// when they are the last, and the shape (4 bytes).
+    pub fn head(self) -> [u8; Self::HEAD_SIZE] {
+        let ([a, b, c, d], [e, f, g, h]) = (self.rows.to_le_bytes(), self.shape.to_le_bytes());
+        [a, b, c, d, u8::from(self.done), e, f, g, h]
+    }
+}
+
 /// A statement by its text, so that it outlives its connection.
 pub(super) struct Held {
     pub(super) sql: Box<str>,
@@ -46,5 +58,16 @@ impl Held {
             }
         };
         Ok(self.compiled.insert(statement))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_head_of_rows_is_as_javascript_reads_it() {
+        let head = Fetched { rows: 0x0102_0304, done: true, shape: 5 }.head();
+        assert_eq!(head, [4, 3, 2, 1, 1, 5, 0, 0, 0]);
     }
 }

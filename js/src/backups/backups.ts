@@ -3,7 +3,7 @@ import { KnownHistory } from "../catalog/known-history.ts";
 import { type Backup, toBackup } from "../catalog/record.ts";
 import { discard, removalKeys } from "../catalog/removal.ts";
 import { StoreScratch } from "../catalog/scratch.ts";
-import { core, translateCoreError, translating } from "../core/index.ts";
+import { core, naming } from "../core/index.ts";
 import { dumpMoment } from "../dump/dump.ts";
 import type { DumpOptions } from "../dump/options.ts";
 import { PagemarkError } from "../errors/index.ts";
@@ -11,7 +11,7 @@ import { snapshotFile } from "../moments/snapshot-file.ts";
 import { readTables, type Table } from "../moments/tables.ts";
 import { type BackupOptions, backUp, type NewBackup } from "../run/backup.ts";
 import type { Moment, PageSource, Scratch } from "../sources/source.ts";
-import { type Compared, findDifferences } from "../stored/differences.ts";
+import { type Compared, findDifferences } from "../stored/page-proof.ts";
 import { isLostFingerprint, PreviousStates } from "../stored/page-states.ts";
 import { openProvedMoment } from "../stored/proved-moment.ts";
 import { historyFor, planRestore, type RestorePlan, restoreStream } from "../stored/restore.ts";
@@ -43,7 +43,7 @@ export class Backups {
   /** @throws PagemarkError `NAME_INVALID` */
   static async open(name: string, store: Store): Promise<Backups> {
     const { nameToSegment } = await core();
-    return translating(name, async () => new Backups(name, store, nameToSegment(name)));
+    return naming(name, () => new Backups(name, store, nameToSegment(name)));
   }
 
   private constructor(name: string, store: Store, folder: string) {
@@ -65,7 +65,7 @@ export class Backups {
 
   /** Every backup, newest first; one whose record is damaged is listed as such. */
   list(options?: { signal?: AbortSignal }): Promise<Backup[]> {
-    return translating(this.name, async () => {
+    return naming(this.name, async () => {
       const history = await History.load(this.store, this.#folder, "all", options?.signal);
       history.checkKind();
       return history.list().map(toListed).reverse();
@@ -74,7 +74,7 @@ export class Backups {
 
   /** The backup that `at` means, the newest unless given. */
   find(at?: At, options?: { signal?: AbortSignal | undefined }): Promise<Backup> {
-    return translating(this.name, async () => {
+    return naming(this.name, async () => {
       const wanted = formatAt(at);
       const history = await historyFor(this.store, this.#folder, wanted, options?.signal);
       return toBackup(history.find(wanted));
@@ -89,7 +89,7 @@ export class Backups {
     at?: At,
     options: DownloadOptions = {},
   ): Promise<{ body: ReadableStream<Uint8Array>; backup?: Backup; note?: string }> {
-    return translating(this.name, async () => {
+    return naming(this.name, async () => {
       const plan = await planRestore(this.store, this.#folder, formatAt(at), options.signal);
       const body = warningOfDamage(restoreStream(this.store, plan, options), this.store, plan, options);
       const { record, note } = plan;
@@ -99,7 +99,7 @@ export class Backups {
 
   /** What is in a backup; reads only the pages that say so, and the fingerprints that prove them. */
   show(at?: At, options?: { signal?: AbortSignal }): Promise<Shown> {
-    return translating(this.name, async () => {
+    return naming(this.name, async () => {
       const plan = await planRestore(this.store, this.#folder, formatAt(at), options?.signal);
       const { record, history } = plan;
       if (!record || !history) {
@@ -120,7 +120,7 @@ export class Backups {
 
   /** A backup as SQL, read from the store page by page: nothing is restored first. */
   dump(at?: At, options: DumpOptions = {}): Promise<ReadableStream<Uint8Array>> {
-    return translating(this.name, async () => {
+    return naming(this.name, async () => {
       const plan = await planRestore(this.store, this.#folder, formatAt(at), options.signal);
       const moment = await openProvedMoment(this.store, plan, options.signal);
       return dumpMoment(moment, this.name, options);
@@ -129,7 +129,7 @@ export class Backups {
 
   /** The pages of a backup, read from the store as they are asked for, and proved one by one. Release it at the end. */
   pages(at?: At, options: { signal?: AbortSignal | undefined } = {}): Promise<Moment & { backup?: Backup }> {
-    return translating(this.name, async () => {
+    return naming(this.name, async () => {
       const plan = await planRestore(this.store, this.#folder, formatAt(at), options.signal);
       const moment = await openProvedMoment(this.store, plan, options.signal);
       return plan.record ? Object.assign(moment, { backup: toBackup(plan.record) }) : moment;
@@ -148,7 +148,7 @@ export class Backups {
    * @throws PagemarkError `BACKUP_UNKNOWN`, `BACKUP_NEEDED`
    */
   removalKeys(ids: ReadonlySet<string>): Promise<string[]> {
-    return translating(this.name, () => removalKeys(this.store, this.#folder, ids));
+    return naming(this.name, () => removalKeys(this.store, this.#folder, ids));
   }
 
   /** Removes a backup that was just made and is not needed after all, unless another was made on top of it. */
@@ -162,7 +162,7 @@ export class Backups {
    * gave. Nothing when no fingerprints were recorded, as by Litestream.
    */
   differences(file: Compared, at?: At, options: JobOptions = {}): Promise<number[] | undefined> {
-    return translating(this.name, async () => {
+    return naming(this.name, async () => {
       const { signal } = options;
       const { record, history } = await planRestore(this.store, this.#folder, formatAt(at), signal);
       if (!record || !history) return undefined;
@@ -177,7 +177,7 @@ export class Backups {
 
   /** What a restore to `at` would do to the tables of `now`, the database as it is; of none, where there is none yet. */
   preview(now: Moment | undefined, at?: At, options: CompareOptions = {}): Promise<Preview> {
-    return translating(this.name, async () => {
+    return naming(this.name, async () => {
       const { signal } = options;
       const plan = await planRestore(this.store, this.#folder, formatAt(at), signal);
       const then = await openProvedMoment(this.store, plan, signal);
@@ -203,7 +203,7 @@ export class Backups {
     try {
       return await PreviousStates.open(this.store, links, signal);
     } catch (error) {
-      if (isLostFingerprint(translateCoreError(error), links)) return undefined;
+      if (isLostFingerprint(error, links)) return undefined;
       throw error;
     }
   }
@@ -211,7 +211,7 @@ export class Backups {
   /** Proves what is stored; see {@link Verification}. */
   verify(options: Omit<VerifyOptions, "at"> & { at?: At } = {}): Promise<Verification> {
     const { at, ...rest } = options;
-    return translating(this.name, () =>
+    return naming(this.name, () =>
       verify(this.store, this.#folder, at === undefined ? rest : { ...rest, at: formatAt(at) }),
     );
   }
@@ -230,7 +230,7 @@ async function provePages(
     states = await PreviousStates.open(store, links, signal);
     await pages.prove(states);
   } catch (error) {
-    if (!isLostFingerprint(translateCoreError(error), links)) throw error;
+    if (!isLostFingerprint(error, links)) throw error;
     await drain(restoreStream(store, plan, { signal }));
   } finally {
     await states?.close();

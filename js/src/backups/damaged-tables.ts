@@ -1,4 +1,4 @@
-import { translateCoreError } from "../core/index.ts";
+import { named } from "../core/index.ts";
 import { PageHeads, withHeads } from "../moments/page-heads.ts";
 import { readTables, type Table } from "../moments/tables.ts";
 import type { RestorePlan } from "../stored/restore.ts";
@@ -42,7 +42,7 @@ export function damageIn(tables: Table[]): string[] {
 
 /** The pages are those that were backed up: that they cannot be read as tables undoes nothing. */
 export function unlisted(error: unknown, name: string): string {
-  return `its tables could not be listed: ${(translateCoreError(error, name) as Error).message}`;
+  return `its tables could not be listed: ${(named(error, name) as Error).message}`;
 }
 
 async function storedDamage(

@@ -1,7 +1,7 @@
 // A database is put into one that takes SQL and no pages (D1, a Durable Object): as SQL, transaction by transaction.
 // Where one will not do for all of it, a table of ours says how far it has come, until it is done: whoever reads the
 // database meanwhile is told, and the same load goes on from there.
-import { dumpCore, sha256, translateCoreError } from "../core/index.ts";
+import { dumpCore, named, sha256 } from "../core/index.ts";
 import { dumpChunks } from "../dump/dump.ts";
 import type { DumpOptions } from "../dump/options.ts";
 import { PagemarkError, SourceError } from "../errors/index.ts";
@@ -188,7 +188,7 @@ async function* statementsOf(moment: Moment, name: string, options: LoadOptions)
       for (let next = statements.nextWhole(); next !== undefined; next = statements.nextWhole()) yield next;
     }
   } catch (error) {
-    throw translateCoreError(error, name);
+    throw named(error, name);
   } finally {
     statements.free();
   }

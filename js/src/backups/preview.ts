@@ -1,5 +1,5 @@
 import type { Backup } from "../catalog/record.ts";
-import { type Core, core, translateCoreError } from "../core/index.ts";
+import { type Core, core } from "../core/index.ts";
 import { pagesPerBatch } from "../moments/page-runs.ts";
 import type { Moment } from "../sources/source.ts";
 import type { PreviousStates } from "../stored/page-states.ts";
@@ -74,19 +74,16 @@ export async function comparePages(
     const compared = now === undefined || now.pageSize * now.pageCount <= most;
     if (now && compared) await digest(comparison, now, then, states, options);
     for (let asked = comparison.poll(); asked; asked = comparison.poll()) {
-      const [side = 0, ...runs] = asked;
-      const moment = side === 0 && now ? now : then;
-      for (let at = 0; at < runs.length; at += 2) {
-        const [first = 1, count = 0] = runs.slice(at, at + 2);
-        comparison.feed(side, first, await readPages(moment, first, count, options));
+      const moment = comparison.side === "now" && now ? now : then;
+      for (let at = 0; at < asked.length; at += 2) {
+        const [first = 1, count = 0] = asked.subarray(at, at + 2);
+        comparison.feed(first, await readPages(moment, first, count, options));
       }
     }
     return { compared, tables: JSON.parse(comparison.tables()) };
   } catch (error) {
-    const translated = translateCoreError(error);
-    const isCores = translated !== error;
-    if (!now || !isCores || !comparison.isAboutNow) throw translated;
-    const { message } = translated as Error;
+    if (!now || !comparison.hasNowFailed) throw error;
+    const { message } = error as Error;
     return { ...(await comparePages(undefined, then, states, options)), unreadable: message };
   } finally {
     comparison.free();

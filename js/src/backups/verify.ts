@@ -1,6 +1,5 @@
 import { checkPresence, History, type Link } from "../catalog/history.ts";
 import { type Backup, type BackupRecord, lineageIn, toBackup, txidOf } from "../catalog/record.ts";
-import { translateCoreError } from "../core/index.ts";
 import { PagemarkError } from "../errors/index.ts";
 import { ObjectReader, type StoredFile } from "../objects/object-reader.ts";
 import { planRestore, restoreStream } from "../stored/restore.ts";
@@ -171,7 +170,6 @@ async function verifyReplica(store: Store, folder: string, options: VerifyOption
 
 /** Errors that are not ours say nothing of what is stored: they end the job. */
 function problemOf(error: unknown, name: string): Problem {
-  const known = translateCoreError(error);
-  if (!(known instanceof PagemarkError)) throw error;
-  return { code: known.code, message: known.message, name: known.at.name ?? name };
+  if (!(error instanceof PagemarkError)) throw error;
+  return { code: error.code, message: error.message, name: error.at.name ?? name };
 }

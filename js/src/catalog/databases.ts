@@ -1,4 +1,4 @@
-import { core, translating } from "../core/index.ts";
+import { core, naming } from "../core/index.ts";
 import type { Store } from "../stores/store.ts";
 import { History } from "./history.ts";
 import { type Backup, toBackup } from "./record.ts";
@@ -54,7 +54,7 @@ export async function databasesIn(
 }
 
 function newestIn(store: Store, folder: string, name: string, signal: AbortSignal | undefined) {
-  return translating(name, async () => {
+  return naming(name, async () => {
     const newest = (await History.load(store, folder, "newest", signal)).list().at(-1);
     return newest && "record" in newest ? toBackup(newest.record) : undefined;
   });

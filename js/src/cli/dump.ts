@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { isPageSize } from "../core/index.ts";
 import { dumpChunks } from "../dump/dump.ts";
 import { DIALECTS, type DumpOptions } from "../dump/options.ts";
 import { sqlStream } from "../dump/sql-stream.ts";
@@ -100,7 +101,7 @@ export function addDump(program: Command, signal: AbortSignal): void {
 
 function pageSize(text: string): number {
   const size = Number(text);
-  if (Number.isInteger(size) && size >= 512 && size <= 65_536 && (size & (size - 1)) === 0) return size;
+  if (isPageSize(size)) return size;
   throw new InvalidArgumentError("a page has 512, 1024, 2048, 4096, 8192, 16384, 32768 or 65536 bytes");
 }
 

@@ -3,7 +3,7 @@ import { setFlagsFromString } from "node:v8";
 import { Command, CommanderError } from "commander";
 import { PagemarkError } from "../errors/index.ts";
 import { heedSignals, interrupt, leaveIfAsked } from "./interrupt.ts";
-import { EXIT, printError } from "./output.ts";
+import { EXIT, isUsage, printError } from "./output.ts";
 import { outputFailed } from "./standard-output.ts";
 
 // Bun has another engine.
@@ -91,7 +91,5 @@ function exitCode(error: unknown): number {
   // Commander has printed its own already; help and version are no errors.
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
   printError(error, program.opts().json === true);
-  const usage =
-    error instanceof PagemarkError && /^(USAGE|NAME_INVALID|AT_SYNTAX|PLACE_.*)$/.test(error.code);
-  return usage ? EXIT.usage : EXIT.failed;
+  return error instanceof PagemarkError && isUsage(error.code) ? EXIT.usage : EXIT.failed;
 }

@@ -31,20 +31,36 @@ export function note(message: string): void {
   process.stderr.write(`note: ${printable(message)}\n`);
 }
 
-/** What a command helps with; others who hear of the error have none. */
-const HINTS: Readonly<Record<string, string>> = {
+// What the command line adds to an error, by its code. The error's own words are for everybody; commands and options are not.
+
+/** What to run or to give next. */
+const ADVICE: Readonly<Record<string, string>> = {
+  BACKUP_AMBIGUOUS: "`pagemark list` shows whole ids",
   BACKUP_UNKNOWN: "`pagemark list` shows those that exist",
   BOOKMARK_UNKNOWN: "`pagemark list` shows those that exist",
+  OTHER_DATABASE: "--name gives another name; --same-database says, once, that it is the same database",
 };
+
+/** Errors of whoever typed the command: wrong usage. */
+const USAGE: ReadonlySet<string> = new Set(["USAGE", "NAME_INVALID", "AT_SYNTAX", "PLACE_UNKNOWN"]);
+
+/** An error's words and what to do about it at a command line. */
+function advised(code: string, message: string): string {
+  const advice = ADVICE[code];
+  return advice === undefined ? message : `${message}; ${advice}`;
+}
+
+export function isUsage(code: string): boolean {
+  return USAGE.has(code);
+}
 
 export function printError(cause: unknown, json: boolean): void {
   const error = knownError(cause);
   const { code, message, at } =
     error instanceof PagemarkError ? error : { code: "INTERNAL", message: String(error), at: {} };
-  const hint = HINTS[code] ? `; ${HINTS[code]}` : "";
   const text = json
-    ? JSON.stringify({ error: { code, message: `${message}${hint}`, at } })
-    : `error: ${printable(message).replaceAll("\n", "\\u{a}")}${hint} [${code}]`;
+    ? JSON.stringify({ error: { code, message: advised(code, message), at } })
+    : `error: ${advised(code, printable(message).replaceAll("\n", "\\u{a}"))} [${code}]`;
   process.stderr.write(`${text}\n`);
 }
 

@@ -5,7 +5,7 @@ import { basename, extname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Backups } from "../backups/backups.ts";
 import { databasesIn } from "../catalog/databases.ts";
-import { core, translating, usePlatform } from "../core/index.ts";
+import { core, naming, usePlatform } from "../core/index.ts";
 import { nodePlatform } from "../core/platform.node.ts";
 import { PagemarkError } from "../errors/index.ts";
 import { file } from "../sources/file.ts";
@@ -96,7 +96,7 @@ export function nameOf(path: string): string {
 
 /** A database's name as a file's, which it can be: no path, and nothing that steers a terminal. */
 export async function fileName(name: string): Promise<string> {
-  const segment = await translating(name, async () => (await core()).nameToSegment(name));
+  const segment = await naming(name, async () => (await core()).nameToSegment(name));
   // Windows has characters and names of its own that no file may have.
   return process.platform === "win32" ? segment : name;
 }

@@ -107,7 +107,8 @@ export async function pageBuilder(
  * {@link add} with all of its rows, {@link end}; at last {@link finish}.
  *
  * Each page comes once, but the lock page, and those that are as they were before; page 1 is the last of all. Without a
- * database before they ascend from page 2 on, and nothing of the size of the database is kept. What the core throws is not translated; after an error the builder is of no use.
+ * database before they ascend from page 2 on, and nothing of the size of the database is kept. After an error the builder
+ * is of no use.
  */
 export class PageBuilder {
   readonly #builder: glue.Builder;

@@ -9,8 +9,6 @@ import type { WrittenPart } from "./platform.ts";
 const { request, wasm } = workerData as HelperData;
 const { files, dialect, tables, noData, noSchema } = request;
 const { pageSize, pageCount } = files;
-const NEED_PAGES = 0;
-const DONE = 2;
 let buffer = new Uint8Array(pageSize);
 
 initSync({ module: wasm });
@@ -31,7 +29,7 @@ function work(text: Uint8Array): number {
   let length = 0;
   for (;;) {
     const step = writer.poll();
-    if (step === NEED_PAGES) {
+    if (step === "pages") {
       const ranges = writer.needed();
       for (let i = 0; i < ranges.length; i += 2) {
         const first = ranges[i] as number;
@@ -39,7 +37,7 @@ function work(text: Uint8Array): number {
       }
     } else {
       length += writer.takeText(text.subarray(length));
-      if (step === DONE) return length;
+      if (step === "done") return length;
     }
   }
 }

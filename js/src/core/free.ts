@@ -6,3 +6,17 @@ export function free({ buffer, byteLength }: Uint8Array): void {
   const isAll = buffer instanceof ArrayBuffer && buffer.byteLength === byteLength;
   if (isAll && byteLength > 0) buffer.transfer?.(0);
 }
+
+/** What `use` makes of something that the wasm keeps until it is freed, as it is afterwards. */
+export function freeing<Handle extends { free(): void }, T>(handle: Handle, use: (handle: Handle) => T): T {
+  let result: T;
+  try {
+    result = use(handle);
+  } catch (error) {
+    handle.free();
+    throw error;
+  }
+  if (result instanceof Promise) return result.finally(() => handle.free()) as T;
+  handle.free();
+  return result;
+}

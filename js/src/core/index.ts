@@ -10,6 +10,7 @@ export {
   RowBatch,
 } from "./building.ts";
 export { type Core, core, sha256 } from "./core.ts";
+export { type Detected, detect } from "./detect.ts";
 export { type DumpCore, dumpCore } from "./dump.ts";
 export {
   type EngineCore,
@@ -20,9 +21,10 @@ export {
   type Scratch,
   useEngine,
 } from "./engine.ts";
-export { translateCoreError, translating } from "./errors.ts";
-export { free } from "./free.ts";
+export { named, naming } from "./errors.ts";
+export { free, freeing } from "./free.ts";
 export { BATCH, packPool, packWith } from "./packing.ts";
+export { isPageSize } from "./page-size.ts";
 export {
   currentPlatform,
   type DumpHelper,

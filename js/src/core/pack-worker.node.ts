@@ -3,6 +3,7 @@
 import { constants, getPriority, setPriority } from "node:os";
 import { parentPort, workerData } from "node:worker_threads";
 import { initSync, Packer } from "../pkg/core/pagemark.js";
+import { failureOf } from "./errors.ts";
 import type { PackAnswer, PackData } from "./packing.node.ts";
 import { packWith } from "./packing.ts";
 import type { PackRequest } from "./platform.ts";
@@ -17,8 +18,7 @@ parentPort?.on("message", (request: PackRequest) => {
   try {
     answer = packWith(packer, pageSize, request);
   } catch (error) {
-    const { name, message, code, page } = error as Error & { code?: string; page?: number };
-    answer = { error: { name, message, ...(code && { code }), ...(page && { page }) } };
+    answer = { error: failureOf(error) };
   }
   parentPort?.postMessage(answer, "frames" in answer ? [answer.frames.buffer as ArrayBuffer] : []);
 });

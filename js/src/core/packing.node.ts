@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
 import { initSync, Packer } from "../pkg/core/pagemark.js";
+import { errorOf, type Failure } from "./errors.ts";
 import { packWith } from "./packing.ts";
 import type { PackPool, PackRequest, PackResult } from "./platform.ts";
 import { startThread, type Thread } from "./threads.node.ts";
@@ -13,9 +14,7 @@ export interface PackData {
 }
 
 /** What it answers. */
-export type PackAnswer =
-  | PackResult
-  | { error: { name: string; code?: string; message: string; page?: number } };
+export type PackAnswer = PackResult | { error: Failure };
 
 /** More threads than this do not pay: reading and writing are one stream. */
 const MOST_THREADS = 4;
@@ -131,7 +130,7 @@ class PackThread {
   #take(answer: PackAnswer): void {
     const asked = this.#asked.shift();
     this.#watch();
-    if ("error" in answer) asked?.reject(Object.assign(new Error(answer.error.message), answer.error));
+    if ("error" in answer) asked?.reject(errorOf(answer.error));
     else asked?.resolve(answer);
   }
 

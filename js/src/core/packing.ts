@@ -46,7 +46,7 @@ class LocalPool implements PackPool {
 
   async close(): Promise<void> {
     // What a job that failed has left in it.
-    this.#packer.take().free();
+    this.#packer.takeFrames();
     const idle = LocalPool.#idle;
     LocalPool.#idle = this;
     if (idle && idle !== this) idle.#packer.free();
@@ -66,11 +66,6 @@ export function packWith(
     runs[at++] = run.count;
     count += run.count;
   }
-  packer.addRuns(runs, request.pages.subarray(0, count * pageSize), request.previous);
-  const packed = packer.take();
-  try {
-    return { frames: packed.takeFrames(), summary: packed.summary() };
-  } finally {
-    packed.free();
-  }
+  packer.add(runs, request.pages.subarray(0, count * pageSize), request.previous);
+  return { frames: packer.takeFrames(), summary: packer.takeSummary() };
 }

@@ -1,6 +1,7 @@
 // The decoding thread of restoring.node.ts: one chain, then it is ended.
 import { parentPort, workerData } from "node:worker_threads";
 import { initSync, Restore } from "../pkg/core/pagemark.js";
+import { failureOf } from "./errors.ts";
 import { MOST_OUTPUTS, type RestoreAnswer, type RestoreRequest } from "./restoring.node.ts";
 
 const { files, wasm } = workerData as { files: number; wasm: WebAssembly.Module };
@@ -19,28 +20,28 @@ parentPort?.on("message", (request: RestoreRequest) => {
     while (room > 0 && !ended && step());
   } catch (error) {
     ended = true;
-    const { name, message, code, offset, page, txid } = error as Error & Record<string, undefined>;
-    answer({ kind: "failed", file, error: { name, message, code, offset, page, txid } });
+    answer({ kind: "failed", file, error: failureOf(error) });
   }
 });
 parentPort?.postMessage("ready");
 
 /** Goes on as far as one chunk or one output. `false`: there is nothing to go on with. */
 function step(): boolean {
-  const next = restore.poll();
-  if (next === -2) {
+  const kind = restore.poll();
+  if (kind === "end") {
     ended = true;
-    answer({ kind: "end", checksum: restore.checksum ?? "" });
-  } else if (next === -1) {
+    answer({ kind, checksum: restore.checksum ?? "" });
+  } else if (kind === "output") {
     room -= 1;
     const bytes = restore.takeOutput() as Uint8Array<ArrayBuffer>;
-    answer({ kind: "output", bytes }, [bytes.buffer]);
+    answer({ kind, bytes }, [bytes.buffer]);
   } else {
-    const bytes = waiting[next]?.shift();
+    const needed = restore.file;
+    const bytes = waiting[needed]?.shift();
     if (!bytes) return false;
-    file = next;
-    restore.feed(next, bytes);
-    if (bytes.length > 0) answer({ kind: "need", file, spare: bytes.buffer }, [bytes.buffer]);
+    file = needed;
+    restore.feed(file, bytes);
+    if (bytes.length > 0) answer({ kind, file, spare: bytes.buffer }, [bytes.buffer]);
   }
   return true;
 }

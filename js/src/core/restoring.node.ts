@@ -1,6 +1,7 @@
 import { availableParallelism } from "node:os";
 import type { Worker } from "node:worker_threads";
 import { DamageError, PagemarkError } from "../errors/index.ts";
+import { errorOf, type Failure, failureOf } from "./errors.ts";
 import type { Restorer, RestoreStep } from "./platform.ts";
 import { startThread } from "./threads.node.ts";
 
@@ -12,16 +13,6 @@ export type RestoreRequest = { file: number; bytes: Uint8Array<ArrayBuffer> } | 
 
 /** Its answers; a need says that a chunk of the file was used up. */
 export type RestoreAnswer = RestoreStep | { kind: "failed"; file: number; error: Failure };
-
-/** An error as it passes from thread to thread. */
-interface Failure {
-  name: string;
-  message: string;
-  code?: string | undefined;
-  offset?: number | undefined;
-  page?: number | undefined;
-  txid?: string | undefined;
-}
 
 /**
  * Decodes on a thread of its own, so that this one can read, hash and write meanwhile. Chunks and output are moved
@@ -51,7 +42,8 @@ export class WorkerRestorer implements Restorer {
     this.#worker = worker;
     worker.on("message", (answer: RestoreAnswer) => this.#take(answer));
     worker.once("exit", () => {
-      const error = { name: "Stopped", message: "a decoding thread stopped; run the restore again" };
+      const message = "a decoding thread stopped; run the restore again";
+      const error = failureOf(new PagemarkError("INTERNAL", message));
       this.#take({ kind: "failed", file: this.current, error });
     });
   }
@@ -100,11 +92,4 @@ export class WorkerRestorer implements Restorer {
       throw new DamageError("LTX_TRAILING", "bytes follow the end of an LTX file");
     return answer;
   }
-}
-
-/** As if it had been thrown on this thread. */
-function errorOf({ name, message, ...rest }: Failure): Error {
-  if (name === "Stopped") return new PagemarkError("INTERNAL", message);
-  if (name === "RuntimeError") return new WebAssembly.RuntimeError(message);
-  return Object.assign(new Error(message), { name, ...rest });
 }

@@ -21,10 +21,10 @@ class LocalRestorer implements Restorer {
   }
 
   async next(): Promise<RestoreStep> {
-    const next = this.#restore.poll();
-    if (next === -1) return { kind: "output", bytes: this.#restore.takeOutput() };
-    if (next === -2) return { kind: "end", checksum: this.#restore.checksum ?? "" };
-    return { kind: "need", file: next };
+    const kind = this.#restore.poll();
+    if (kind === "output") return { kind, bytes: this.#restore.takeOutput() };
+    if (kind === "end") return { kind, checksum: this.#restore.checksum ?? "" };
+    return { kind, file: this.#restore.file };
   }
 
   feed(file: number, bytes: Uint8Array): void {

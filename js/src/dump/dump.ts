@@ -1,14 +1,10 @@
-import { type DumpCore, dumpCore, translateCoreError } from "../core/index.ts";
+import { type DumpCore, detect, dumpCore, named } from "../core/index.ts";
 import { PagemarkError } from "../errors/index.ts";
 import { AheadReader, type PageRange } from "../moments/ahead-reader.ts";
 import type { Moment, PageSource, Scratch } from "../sources/source.ts";
 import { DumpParts, OUTPUT_CHUNK, takeOutput } from "./dump-parts.ts";
 import { checked, type Dialect, type DumpOptions } from "./options.ts";
 import { sqlStream } from "./sql-stream.ts";
-
-const NEED_PAGES = 0;
-const OUTPUT = 1;
-const GIVEN = 3;
 
 /**
  * The database as it is now, as SQL, read from its pages without SQLite.
@@ -61,7 +57,7 @@ async function* dumpSteps(
   moment: Moment,
   name: string,
   options: DumpOptions & { dialect: Dialect },
-  { Dump, DumpOptions: Settings, Detect }: DumpCore,
+  { Dump, DumpOptions: Settings }: DumpCore,
 ): AsyncGenerator<Uint8Array, void, void> {
   const {
     dialect,
@@ -81,24 +77,22 @@ async function* dumpSteps(
   let parts: DumpParts | undefined;
   try {
     parts = DumpParts.start(moment, options);
-    const header = salvage
-      ? await detectHeader(new Detect(pageSize * pageCount, pageSize), moment, options)
-      : new Uint8Array(pageSize);
+    const header = salvage ? await detectHeader(moment, options) : new Uint8Array(pageSize);
     if (!salvage) await moment.read(1, header, signal);
     const settings = new Settings(dialect, tables, noData, noSchema);
     dump = new Dump(header, pageCount, Object.assign(settings, { salvage, drop, freePages }));
     for (let step = dump.poll(); ; step = dump.poll()) {
       signal?.throwIfAborted();
-      if (step === NEED_PAGES) {
+      if (step === "pages") {
         const { feed } = dump;
         for (const range of pageRanges(dump.needed())) {
           await reader.read(range, (first, pages) => feed.call(dump, first, pages));
         }
         reader.readAhead(pageRanges(dump.ahead()));
         onProgress?.({ phase: "dump", done: Math.min(dump.visited, total), total, bytes: reader.bytes });
-      } else if (step === OUTPUT) {
+      } else if (step === "output") {
         yield* takeOutput(dump, memory);
-      } else if (step === GIVEN && parts) {
+      } else if (step === "given" && parts) {
         yield* parts.paste(dump, memory);
       } else {
         break;
@@ -110,8 +104,7 @@ async function* dumpSteps(
     // What was read is only one moment if releasing says so.
     await moment.release();
   } catch (error) {
-    const translated = translateCoreError(error, name);
-    if (!(translated instanceof PagemarkError) || translated.code !== "TABLE_UNKNOWN") throw translated;
+    if (!(error instanceof PagemarkError) || error.code !== "TABLE_UNKNOWN") throw named(error, name);
     const unknown = (dump?.unknownTables() ?? []).join(", ");
     const message = `${name}: there is no table ${unknown}; leave the names out for all tables`;
     throw new PagemarkError("TABLE_UNKNOWN", message, { name });
@@ -124,34 +117,14 @@ async function* dumpSteps(
 }
 
 /** A header that fits the pages: that of a damaged database may not. */
-async function detectHeader(
-  detect: InstanceType<DumpCore["Detect"]>,
-  moment: Moment,
-  { signal, onWarning }: DumpOptions,
-): Promise<Uint8Array> {
-  const { pageSize } = moment;
-  try {
-    for (
-      let [offset, length] = detect.poll();
-      offset !== undefined && length;
-      [offset, length] = detect.poll()
-    ) {
-      signal?.throwIfAborted();
-      const bytes = new Uint8Array(length);
-      await moment.read(offset / pageSize + 1, bytes, signal);
-      detect.feed(bytes);
-    }
-    const detected = detect.finish();
-    const { header, isRepaired } = detected;
-    detected.free();
-    if (isRepaired)
-      onWarning?.(
-        `the header of the database is damaged; its pages of ${pageSize} bytes say what it does not`,
-      );
-    return header;
-  } finally {
-    detect.free();
-  }
+async function detectHeader(moment: Moment, { signal, onWarning }: DumpOptions): Promise<Uint8Array> {
+  const { pageSize, pageCount } = moment;
+  const { header, isRepaired } = await detect(pageSize * pageCount, pageSize, (into, offset) =>
+    moment.read(offset / pageSize + 1, into, signal),
+  );
+  if (isRepaired)
+    onWarning?.(`the header of the database is damaged; its pages of ${pageSize} bytes say what it does not`);
+  return header;
 }
 
 function pageRanges(numbers: Uint32Array): PageRange[] {

@@ -1,5 +1,5 @@
 import { Backups } from "../backups/backups.ts";
-import { type EngineCore, type EngineDatabase, engineCore, free, translateCoreError } from "../core/index.ts";
+import { type EngineCore, type EngineDatabase, engineCore, free } from "../core/index.ts";
 import { dumpMoment } from "../dump/dump.ts";
 import type { DumpOptions } from "../dump/options.ts";
 import { PagemarkError } from "../errors/index.ts";
@@ -73,10 +73,7 @@ export class LiveDatabase implements PageSource, Disposable {
     const settings = settingsOf(core, options);
     const lineage = crypto.getRandomValues(new BigUint64Array(1))[0] ?? 1n;
     const hex = lineage.toString(16).padStart(16, "0");
-    const engine = translating(
-      () => core.Database.open(store && new CheckedStore(store), hex, settings, Date.now()),
-      this.name,
-    );
+    const engine = core.Database.open(store && new CheckedStore(store), hex, settings, Date.now());
     this.#handle = new Handle(engine, this.name);
   }
 
@@ -286,7 +283,7 @@ export class LiveDatabase implements PageSource, Disposable {
     this.#run(() => {});
     const loading = new this.#core.Loading();
     const feed = (chunk: Uint8Array) => {
-      translating(() => this.#handle.engine.loadFeed(loading, chunk, Date.now()), this.name);
+      this.#handle.engine.loadFeed(loading, chunk, Date.now());
       if (ownsChunks) free(chunk);
     };
     try {
@@ -324,7 +321,7 @@ export class LiveDatabase implements PageSource, Disposable {
     try {
       for await (const chunk of chunks) {
         signal?.throwIfAborted();
-        translating(() => this.#handle.engine.importFeed(importing, chunk, Date.now()), this.name);
+        this.#handle.engine.importFeed(importing, chunk, Date.now());
       }
       signal?.throwIfAborted();
     } catch (error) {
@@ -334,7 +331,7 @@ export class LiveDatabase implements PageSource, Disposable {
     } finally {
       this.#handle.isImporting = false;
     }
-    const imported = translating(() => this.#handle.engine.importEnd(importing, Date.now()), this.name);
+    const imported = this.#handle.engine.importEnd(importing, Date.now());
     const { statements, changes, lastInsertRowid } = imported;
     imported.free();
     return { statements, changes, lastInsertRowid: smallest(lastInsertRowid) };
@@ -350,7 +347,7 @@ export class LiveDatabase implements PageSource, Disposable {
     const copy = this.#run((engine) => engine.compact(Date.now()));
     return new ReadableStream<Uint8Array>({
       pull(controller) {
-        const chunk = translating(() => copy.read(CHUNK));
+        const chunk = copy.read(CHUNK);
         if (chunk.length > 0) return controller.enqueue(chunk);
         copy.free();
         controller.close();
@@ -369,8 +366,7 @@ export class LiveDatabase implements PageSource, Disposable {
 
   /** Closes the database. What was not committed is rolled back. */
   close(): void {
-    const engine = this.#handle.take();
-    if (engine) translating(() => engine.close(), this.name);
+    this.#handle.take()?.close();
   }
 
   [Symbol.dispose](): void {
@@ -379,20 +375,10 @@ export class LiveDatabase implements PageSource, Disposable {
 
   /** Runs what only looks at committed states, also while an import is under way. */
   #look<T>(action: (engine: EngineDatabase) => T): T {
-    const { engine } = this.#handle;
-    return translating(() => action(engine), this.name);
+    return action(this.#handle.engine);
   }
 
   #run<T>(action: (engine: EngineDatabase) => T): T {
-    const engine = this.#handle.idle;
-    return translating(() => action(engine), this.name);
-  }
-}
-
-function translating<T>(action: () => T, name?: string): T {
-  try {
-    return action();
-  } catch (error) {
-    throw translateCoreError(error, name);
+    return action(this.#handle.idle);
   }
 }

@@ -1,5 +1,5 @@
 import { fstatSync } from "node:fs";
-import type { PageStore } from "../core/index.ts";
+import { isPageSize, type PageStore } from "../core/index.ts";
 import { DamageError, PagemarkError } from "../errors/index.ts";
 import { readFullySync } from "../node/fully.ts";
 import type { Moment } from "../sources/source.ts";
@@ -44,7 +44,7 @@ export function filePages(fd: number, name: string, scratch: number): FilePages 
   const view = new DataView(header.buffer);
   const pageSize = view.getUint16(16) === 1 ? 65536 : view.getUint16(16);
   const pageCount = Math.floor(fstatSync(fd).size / pageSize);
-  if (!(pageSize >= 512) || !(pageCount >= 1))
+  if (!isPageSize(pageSize) || pageCount < 1)
     throw new DamageError("DATABASE_NOT_SQLITE", `${name} is not a SQLite database`, { name });
   return {
     raw: {

@@ -1,5 +1,4 @@
 import { checksumIn, lineageIn, txidIn } from "../catalog/record.ts";
-import { translateCoreError } from "../core/index.ts";
 import { SourceError } from "../errors/index.ts";
 import type { Moment, PinOptions, SourceIdentity } from "../sources/source.ts";
 import type { Handle } from "./handle.ts";
@@ -70,25 +69,16 @@ export class EngineMoment implements Moment {
       const message = `${into.length} bytes from page ${first} are not whole pages of the ${this.pageCount} there are`;
       throw new SourceError("SOURCE_RANGE", message, at);
     }
-    try {
-      const now = Date.now();
-      const { engine } = this.#handle;
-      engine.renew(this.#pin, LEASE_MS, now);
-      engine.readPages(this.#pin, pages, into, now);
-    } catch (error) {
-      throw translateCoreError(error, name);
-    }
+    const now = Date.now();
+    const { engine } = this.#handle;
+    engine.renew(this.#pin, LEASE_MS, now);
+    engine.readPages(this.#pin, pages, into, now);
   }
 
   async release(): Promise<void> {
     if (this.#released) return;
     this.#released = true;
     // Pins end with the database.
-    if (this.#handle.isClosed) return;
-    try {
-      this.#handle.engine.release(this.#pin, Date.now());
-    } catch (error) {
-      throw translateCoreError(error, this.#handle.name);
-    }
+    if (!this.#handle.isClosed) this.#handle.engine.release(this.#pin, Date.now());
   }
 }

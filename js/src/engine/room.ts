@@ -11,7 +11,7 @@ let free: ValueWriter | undefined = new ValueWriter(room);
 /**
  * Runs a statement to its end. Returns how many rows it changed.
  *
- * @throws what the engine throws, to be translated; PagemarkError `USAGE` for a value that SQLite has no type for
+ * @throws what the engine throws; PagemarkError `USAGE` for a value that SQLite has no type for
  */
 export function run(database: EngineDatabase, id: number, values: readonly SqlParameter[]): number {
   const changes = free

@@ -1,4 +1,4 @@
-import { type EngineDatabase, type EnginePrepared as Prepared, translateCoreError } from "../core/index.ts";
+import type { EngineDatabase, EnginePrepared as Prepared } from "../core/index.ts";
 import { PagemarkError } from "../errors/index.ts";
 import type { Handle } from "./handle.ts";
 import { run } from "./room.ts";
@@ -85,24 +85,18 @@ export class Statement implements Disposable {
 
   /** Runs it, without looking at rows. */
   run(...parameters: Parameters): RunResult {
-    try {
-      this.#execution++;
-      const database = this.#database;
-      const changes = run(database, this.#id, this.#values(parameters));
-      const rowid = database.lastRowid;
-      return { changes, lastInsertRowid: Number.isSafeInteger(rowid) ? rowid : database.lastInsertRowid };
-    } catch (error) {
-      throw translateCoreError(error);
-    }
+    this.#execution++;
+    const database = this.#database;
+    const changes = run(database, this.#id, this.#values(parameters));
+    const rowid = database.lastRowid;
+    return { changes, lastInsertRowid: Number.isSafeInteger(rowid) ? rowid : database.lastInsertRowid };
   }
 
   /** The first row; `undefined` when there is none. */
   get(...parameters: Parameters): Row | undefined {
-    return this.#translating(() => {
-      const fetched = this.#query(parameters, 1);
-      if (!fetched.done) this.#end();
-      return fetched.rows === 0 ? undefined : reading(fetched)();
-    });
+    const fetched = this.#query(parameters, 1);
+    if (!fetched.done) this.#end();
+    return fetched.rows === 0 ? undefined : reading(fetched)();
   }
 
   /** Every row. */
@@ -127,7 +121,7 @@ export class Statement implements Disposable {
 
   /** The names of its columns; none for a statement that returns no rows. */
   get columns(): string[] {
-    return this.#translating(() => this.#database.columns(this.#id));
+    return this.#database.columns(this.#id);
   }
 
   /**
@@ -135,7 +129,7 @@ export class Statement implements Disposable {
    * written.
    */
   get rowCounts(): { rowsRead: number; rowsWritten: number } {
-    const [rowsRead = 0, rowsWritten = 0] = this.#translating(() => this.#database.rowCounts(this.#id));
+    const [rowsRead = 0, rowsWritten = 0] = this.#database.rowCounts(this.#id);
     return { rowsRead, rowsWritten };
   }
 
@@ -179,20 +173,18 @@ export class Statement implements Disposable {
   }
 
   #rows<R>(parameters: Parameters, reading: (fetched: Fetched) => () => R): R[] {
-    return this.#translating(() => {
-      const rows: R[] = [];
-      let fetched = this.#query(parameters, FETCH_ROWS);
-      for (;;) {
-        const read = reading(fetched);
-        for (let row = 0; row < fetched.rows; row++) rows.push(read());
-        if (fetched.done) return rows;
-        fetched = this.#fetch(FETCH_ROWS);
-      }
-    });
+    const rows: R[] = [];
+    let fetched = this.#query(parameters, FETCH_ROWS);
+    for (;;) {
+      const read = reading(fetched);
+      for (let row = 0; row < fetched.rows; row++) rows.push(read());
+      if (fetched.done) return rows;
+      fetched = this.#fetch(FETCH_ROWS);
+    }
   }
 
   *#iterate<R>(parameters: Parameters, reading: (fetched: Fetched) => () => R): Generator<R, void, void> {
-    let fetched = this.#translating(() => this.#query(parameters, FETCH_ROWS));
+    let fetched = this.#query(parameters, FETCH_ROWS);
     const execution = this.#execution;
     try {
       for (;;) {
@@ -205,12 +197,10 @@ export class Statement implements Disposable {
             "the statement was run again before its rows were read to the end",
           );
         }
-        fetched = this.#translating(() => this.#fetch(FETCH_ROWS));
+        fetched = this.#fetch(FETCH_ROWS);
       }
     } finally {
-      if (!fetched.done && execution === this.#execution && !this.#handle.isClosed) {
-        this.#translating(() => this.#end());
-      }
+      if (!fetched.done && execution === this.#execution && !this.#handle.isClosed) this.#end();
     }
   }
 
@@ -256,14 +246,6 @@ export class Statement implements Disposable {
     const [named] = parameters;
     if (parameters.length !== 1 || !isNamed(named)) return parameters as SqlParameter[];
     return this.#names.map((name) => namedValue(named, name));
-  }
-
-  #translating<T>(action: () => T): T {
-    try {
-      return action();
-    } catch (error) {
-      throw translateCoreError(error);
-    }
   }
 }
 

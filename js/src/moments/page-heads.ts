@@ -1,3 +1,4 @@
+import { isPageSize } from "../core/index.ts";
 import type { PageSource } from "../sources/source.ts";
 import { type ReadPage, readTables } from "./tables.ts";
 
@@ -98,7 +99,7 @@ export async function withHeads(read: ReadPage, heads: PageHeads, pageCount: num
 function pageSizeIn(chunk: Uint8Array): number {
   const size = (byte(chunk, 16) << 8) | byte(chunk, 17);
   if (size === 1) return 65536;
-  return size >= 512 && (size & (size - 1)) === 0 ? size : 0;
+  return isPageSize(size) ? size : 0;
 }
 
 function byte(chunk: Uint8Array, at: number): number {

@@ -1,4 +1,4 @@
-import { type Core, core } from "../core/index.ts";
+import { type Core, core, freeing } from "../core/index.ts";
 import type { Moment } from "../sources/source.ts";
 
 /** Reads one page. */
@@ -20,19 +20,7 @@ export async function readTables(
   pageCount: number,
   countRows: boolean,
 ): Promise<Table[]> {
-  return withInventory(readPage, pageCount, countRows, (inventory) => {
-    const rows = inventory.rows();
-    const pages = inventory.damagedPages();
-    return inventory.names().map((name, index) => {
-      const count = rows[index] ?? -1;
-      const damagedPage = pages[index] ?? 0;
-      return {
-        name,
-        ...(countRows && count >= 0 && { rows: count }),
-        ...(damagedPage > 0 && { damagedPage }),
-      };
-    });
-  });
+  return withInventory(readPage, pageCount, countRows, (inventory) => JSON.parse(inventory.tables()));
 }
 
 /** What a database's first page and its schema say. */
@@ -60,10 +48,9 @@ export async function readSchema(readPage: ReadPage, pageCount: number): Promise
     return pgno === 1 ? first : readPage(pgno);
   };
   const names = await withInventory(noting, pageCount, false, (inventory) => inventory.names());
-  const header = DatabaseHeader.parse(first);
-  const { changeCounter: changes, schemaCookie: cookie, freePages: free } = header;
-  header.free();
-  return { names, changes, cookie, free, first, pages };
+  return freeing(DatabaseHeader.parse(first), ({ changeCounter, schemaCookie, freePages }) => {
+    return { names, changes: changeCounter, cookie: schemaCookie, free: freePages, first, pages };
+  });
 }
 
 /** Reads single pages of a moment. */
@@ -83,15 +70,14 @@ async function withInventory<T>(
 ): Promise<T> {
   const { DatabaseHeader, TableInventory } = await core();
   const first = await readPage(1);
-  const header = DatabaseHeader.parse(first);
-  const inventory = new TableInventory(header, pageCount, countRows);
-  header.free();
-  try {
+  const inventory = freeing(
+    DatabaseHeader.parse(first),
+    (header) => new TableInventory(header, pageCount, countRows),
+  );
+  return freeing(inventory, async () => {
     for (let pgno = inventory.poll(); pgno !== undefined; pgno = inventory.poll()) {
       inventory.feed(pgno === 1 ? first : await readPage(pgno));
     }
     return use(inventory);
-  } finally {
-    inventory.free();
-  }
+  });
 }

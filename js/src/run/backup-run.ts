@@ -3,7 +3,7 @@
 import { History } from "../catalog/history.ts";
 import type { BackupRecord } from "../catalog/record.ts";
 import { sweep } from "../catalog/removal.ts";
-import { core, translating } from "../core/index.ts";
+import { core, naming } from "../core/index.ts";
 import {
   ConflictError,
   ObjectExistsError,
@@ -47,7 +47,7 @@ export async function startBackup(subject: Subject, options: StartOptions = {}):
   const { source, name } = subject;
   const { signal, at } = options;
   const uploads = uploadsOf(subject);
-  return translating(name, async () => {
+  return naming(name, async () => {
     const plan = await planBackup(subject, signal);
     const moment = await source.pin({ since: plan.head?.mark, at, signal });
     try {
@@ -112,7 +112,7 @@ export async function stepBackup(
   checkVersion(state);
   const uploads = uploadsOf(subject);
   const budget = new Budget(options);
-  return translating(subject.name, async () => {
+  return naming(subject.name, async () => {
     let current = state;
     try {
       do current = await advance(subject, uploads, current, budget);

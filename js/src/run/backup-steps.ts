@@ -1,4 +1,4 @@
-import { core, translating } from "../core/index.ts";
+import { core, naming } from "../core/index.ts";
 import type { PageSource } from "../sources/source.ts";
 import { abortBackup, type BackupStep, type StartOptions, startBackup, stepBackup } from "./backup-run.ts";
 import type { BackupRunState } from "./backup-run-state.ts";
@@ -63,6 +63,6 @@ export class BackupSteps {
   async #found(): Promise<Subject> {
     const { nameToSegment } = await core();
     const { name } = this.#subject;
-    return translating(name, async () => ({ ...this.#subject, folder: nameToSegment(name) }));
+    return naming(name, () => ({ ...this.#subject, folder: nameToSegment(name) }));
   }
 }

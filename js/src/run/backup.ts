@@ -2,7 +2,7 @@ import type { EncodedRecord, History, Link, NextBackup } from "../catalog/histor
 import { type Backup, type BackupRecord, toBackup } from "../catalog/record.ts";
 import { discard, sweep } from "../catalog/removal.ts";
 import { StoreScratch } from "../catalog/scratch.ts";
-import { core, translateCoreError } from "../core/index.ts";
+import { core, named } from "../core/index.ts";
 import { ConflictError, ObjectExistsError, PagemarkError } from "../errors/index.ts";
 import { Upload } from "../objects/upload.ts";
 import type { Moment } from "../sources/source.ts";
@@ -80,14 +80,13 @@ async function attemptBackup(subject: Subject, options: BackupOptions): Promise<
     try {
       return await makeBackup(subject, options, { ...attempt, links, head });
     } catch (error) {
-      const translated = translateCoreError(error);
-      if (!isLostFingerprint(translated, links)) throw translated;
+      if (!isLostFingerprint(error, links)) throw error;
       const fullBecause = "the fingerprints of the last backup are damaged or lost";
       const damaged = { ...next, damaged: true };
       return await makeBackup(subject, options, { ...attempt, next: damaged, fullBecause });
     }
   } catch (error) {
-    throw translateCoreError(error, source.name);
+    throw named(error, source.name);
   } finally {
     await moment.release().catch(() => {});
   }
@@ -119,7 +118,7 @@ interface Attempt {
 }
 
 async function makeBackup(subject: Subject, options: BackupOptions, attempt: Attempt): Promise<NewBackup> {
-  const { source, store, name } = subject;
+  const { store, name } = subject;
   const { next, history, moment, fullBecause, head, links, told } = attempt;
   const loaded = await core();
   const complete = !head || (!told && history.wantsCompleteFingerprints(head, moment.changed?.length ?? 0));
@@ -179,7 +178,7 @@ async function makeBackup(subject: Subject, options: BackupOptions, attempt: Att
     // A record that may have been stored all the same must not lose its files.
     if (conflict || !recorded) await discard(store, ours);
     if (conflict) throw new ConflictError(name);
-    throw translateCoreError(error, source.name);
+    throw error;
   } finally {
     await previous?.close();
   }

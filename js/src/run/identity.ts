@@ -2,7 +2,7 @@
 
 import type { History } from "../catalog/history.ts";
 import { type BackupRecord, type Identity, momentOf } from "../catalog/record.ts";
-import { core, translateCoreError } from "../core/index.ts";
+import { core, named } from "../core/index.ts";
 import { DamageError, ObjectMissingError, PagemarkError } from "../errors/index.ts";
 import { pagesPerBatch } from "../moments/page-runs.ts";
 import { readerOf, readSchema, readTables, type Schema } from "../moments/tables.ts";
@@ -35,7 +35,7 @@ export async function identify(
 ): Promise<Identified> {
   const { identityDigest, tableSketch } = await core();
   const schema = await readSchema(readerOf(moment, signal), moment.pageCount).catch((error) => {
-    throw moment.beyond ? cutOff(translateCoreError(error, subject.source.name), moment) : error;
+    throw moment.beyond ? cutOff(named(error, subject.source.name), moment) : error;
   });
   const { place, file } = moment.identity ?? {};
   const digest = (text: string) => identityDigest(next.lineage, text);
@@ -187,7 +187,6 @@ function otherDatabase({ source, store, name }: Subject, { identity }: Moment, s
   const what = identity?.place ?? source.name;
   const message =
     `${what}: ${JSON.stringify(name)} in ${store.description} is another database: ${SIGNS[sign]}. ` +
-    "Back this one up under another name (--name, in code `name`); " +
-    "or if it is the same, moved or made anew, say so once (--same-database, in code `sameDatabase`)";
+    "Back this one up under another `name`, or say once that it is the same, moved or made anew (`sameDatabase`)";
   return new PagemarkError("OTHER_DATABASE", message, { name: what });
 }

@@ -1,6 +1,6 @@
 import { statSync } from "node:fs";
 import { parse } from "node:path";
-import { dumpCore, translateCoreError } from "../core/index.ts";
+import { detect, isPageSize, named } from "../core/index.ts";
 import { PagemarkError } from "../errors/index.ts";
 import { faultOf } from "../node/errno.ts";
 import { file } from "./file.ts";
@@ -16,6 +16,8 @@ export interface DamagedFileOptions {
   pageSize?: number | undefined;
 }
 
+/** What is no matter of damage. */
+const FINAL = new Set(["CANCELED", "SOURCE_MISSING", "SOURCE_DENIED", "SOURCE_NOT_A_FILE"]);
 /** Offset and magic of a WAL's header, whose last bit says how its checksums are made; where its page size is. */
 const WAL_HEADER = 32;
 const WAL_MAGIC = 0x377f0682;
@@ -46,7 +48,7 @@ export function damagedStream(
         return new DamagedMoment({ path: name, main: copy, size, pageSize, close: () => copy.close() });
       } catch (error) {
         await copy.close();
-        throw translateCoreError(error, name);
+        throw named(error, name);
       }
     },
   };
@@ -89,7 +91,7 @@ async function pinFile(
     });
   } catch (error) {
     await closeAll();
-    throw translateCoreError(error, path);
+    throw named(error, path);
   }
 }
 
@@ -105,11 +107,7 @@ async function pinSound(
     if (moment.pageSize === pageSize && moment.pageCount >= Math.ceil(size / pageSize)) return moment;
     await moment.release();
   } catch (error) {
-    if (
-      error instanceof PagemarkError &&
-      /^(CANCELED|SOURCE_MISSING|SOURCE_DENIED|SOURCE_NOT_A_FILE)$/.test(error.code)
-    )
-      throw error;
+    if (error instanceof PagemarkError && FINAL.has(error.code)) throw error;
     signal?.throwIfAborted();
   }
   return undefined;
@@ -121,26 +119,11 @@ async function pageSizeOf(
   pageSize: number | undefined,
   signal?: AbortSignal,
 ): Promise<number> {
-  const { Detect } = await dumpCore();
-  const detect = new Detect(size, pageSize);
-  try {
-    for (
-      let [offset, length] = detect.poll();
-      offset !== undefined && length !== undefined;
-      [offset, length] = detect.poll()
-    ) {
-      signal?.throwIfAborted();
-      const bytes = new Uint8Array(length);
-      await readWhatCan(main, bytes, offset);
-      detect.feed(bytes);
-    }
-    const detected = detect.finish();
-    const found = detected.pageSize;
-    detected.free();
-    return found;
-  } finally {
-    detect.free();
-  }
+  const detected = await detect(size, pageSize, (into, offset) => {
+    signal?.throwIfAborted();
+    return readWhatCan(main, into, offset);
+  });
+  return detected.pageSize;
 }
 
 async function pageSizeOfWal(wal: Bytes): Promise<number | undefined> {
@@ -149,7 +132,7 @@ async function pageSizeOfWal(wal: Bytes): Promise<number | undefined> {
   const view = new DataView(header.buffer);
   if ((view.getUint32(0) & ~1) !== WAL_MAGIC) return undefined;
   const size = view.getUint32(8);
-  return size >= 512 && size <= 65_536 && (size & (size - 1)) === 0 ? size : undefined;
+  return isPageSize(size) ? size : undefined;
 }
 
 async function overlayOf(wal: Bytes, pageSize: number, notes: string[], signal?: AbortSignal) {
@@ -158,7 +141,7 @@ async function overlayOf(wal: Bytes, pageSize: number, notes: string[], signal?:
     return { file: wal, overlay, pageCount };
   } catch (error) {
     signal?.throwIfAborted();
-    const { message } = translateCoreError(error) as Error;
+    const { message } = error as Error;
     notes.push(`the -wal beside the file was left out: ${message}`);
     return undefined;
   }

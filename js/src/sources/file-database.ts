@@ -1,5 +1,5 @@
 import { existsSync, statSync } from "node:fs";
-import { type Core, core } from "../core/index.ts";
+import { type Core, core, freeing } from "../core/index.ts";
 import { LockableFile } from "./file-handle.ts";
 
 type Header = ReturnType<Core["DatabaseHeader"]["parse"]>;
@@ -86,12 +86,7 @@ export class OpenDatabase {
   #header<T>(read: (header: Header) => T): T {
     const start = new Uint8Array(START);
     const count = this.main.readNow(start, 0);
-    const header = this.#core.DatabaseHeader.parse(start.subarray(0, count));
-    try {
-      return read(header);
-    } finally {
-      header.free();
-    }
+    return freeing(this.#core.DatabaseHeader.parse(start.subarray(0, count)), read);
   }
 }
 

@@ -1,12 +1,10 @@
 import { existsSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import { core } from "../core/index.ts";
+import { core, freeing } from "../core/index.ts";
 import { DamageError } from "../errors/index.ts";
 import type { Bytes } from "./file-handle.ts";
 import type { Pages } from "./file-moment.ts";
-
-/** What is fed to the core at a time, in bytes. */
-const CHUNK = 1 << 20;
+import { feedAll } from "./file-wal.ts";
 
 /**
  * Lays over the main file what a journal gives back: the state before a transaction that never ended, as SQLite would
@@ -30,19 +28,10 @@ export async function overlayJournal(pages: Pages, file: Bytes, signal?: AbortSi
 /** What a journal gives back; nothing if that is nothing. To free. */
 export async function readJournal(file: Bytes, pageSize: number, signal?: AbortSignal) {
   const { JournalReader } = await core();
-  const reader = new JournalReader(pageSize);
-  try {
-    const chunk = new Uint8Array(CHUNK);
-    for (let position = 0, more = true; more; ) {
-      const count = await file.read(chunk, position);
-      signal?.throwIfAborted();
-      position += count;
-      more = count > 0 && reader.feed(chunk.subarray(0, count));
-    }
+  return freeing(new JournalReader(pageSize), async (reader) => {
+    await feedAll(reader, file, signal);
     return reader.finish();
-  } finally {
-    reader.free();
-  }
+  });
 }
 
 /** The last step of a commit over several databases deletes the journal they have in common, the super-journal. */

@@ -1,6 +1,6 @@
 import { chmod, chown, type FileHandle, rename } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { core, free, translateCoreError } from "../core/index.ts";
+import { core, free, naming } from "../core/index.ts";
 import { NewFile, syncFolder } from "../node/new-file.ts";
 import { isTag, processTag } from "../node/process-tag.ts";
 import { sweepFolder } from "../node/sweep.ts";
@@ -85,11 +85,7 @@ async function checkHeader(file: FileHandle, path: string): Promise<void> {
   const { DatabaseHeader } = await core();
   const start = new Uint8Array(512);
   const { bytesRead } = await file.read(start, 0, start.length, 0);
-  try {
-    DatabaseHeader.parse(start.subarray(0, bytesRead)).free();
-  } catch (error) {
-    throw translateCoreError(error, path);
-  }
+  await naming(path, () => DatabaseHeader.parse(start.subarray(0, bytesRead)).free());
 }
 
 /** Gives the new file the owner and the permissions of the old one. */

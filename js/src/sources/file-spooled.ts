@@ -1,4 +1,4 @@
-import { core, translateCoreError } from "../core/index.ts";
+import { core, freeing, named } from "../core/index.ts";
 import { SourceError } from "../errors/index.ts";
 import { TemporaryFile } from "../node/temporary-file.ts";
 import { FileMoment, type Pages } from "./file-moment.ts";
@@ -31,7 +31,7 @@ async function pinStream(
     return new FileMoment(pages, { taken: "start", release: () => copy.close() });
   } catch (error) {
     await copy.close();
-    throw translateCoreError(error, name);
+    throw named(error, name);
   }
 }
 
@@ -61,12 +61,9 @@ async function pagesOf(copy: TemporaryFile, size: number, path: string): Promise
   const { DatabaseHeader } = await core();
   const start = new Uint8Array(START);
   const count = await copy.read(start, 0);
-  const header = DatabaseHeader.parse(start.subarray(0, count));
-  try {
+  return freeing(DatabaseHeader.parse(start.subarray(0, count)), (header) => {
     const { pageSize } = header;
     const mainPages = Math.floor(size / pageSize);
     return { path, pageSize, pageCount: header.pagesIn(size), main: copy, mainPages };
-  } finally {
-    header.free();
-  }
+  });
 }

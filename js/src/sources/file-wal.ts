@@ -1,5 +1,5 @@
 import { open } from "node:fs/promises";
-import { core } from "../core/index.ts";
+import { core, freeing } from "../core/index.ts";
 import { SourceError } from "../errors/index.ts";
 import { systemCode } from "../node/errno.ts";
 import { readFully } from "../node/fully.ts";
@@ -114,26 +114,29 @@ export async function readWal(
   signal?: AbortSignal,
 ): Promise<WalPages> {
   const { WalReader } = await core();
-  const reader = new WalReader(pageSize, limit, since);
-  try {
-    const chunk = new Uint8Array(CHUNK);
-    for (let position = 0, more = true; more; ) {
-      const count = await file.read(chunk, position);
-      signal?.throwIfAborted();
-      position += count;
-      more = count > 0 && reader.feed(chunk.subarray(0, count));
-    }
-    const wal = reader.finish();
-    const pages = {
+  return freeing(new WalReader(pageSize, limit, since), async (reader) => {
+    await feedAll(reader, file, signal);
+    return freeing(reader.finish(), (wal) => ({
       overlay: wal.takeOverlay(),
       pageCount: wal.pageCount,
       mark: wal.mark,
       changed: wal.changed(),
-    };
-    wal.free();
-    return pages;
-  } finally {
-    reader.free();
+    }));
+  });
+}
+
+/** Feeds a WAL or a journal from its start, for as long as that matters. */
+export async function feedAll(
+  reader: { feed(bytes: Uint8Array): boolean },
+  file: Bytes,
+  signal?: AbortSignal,
+): Promise<void> {
+  const chunk = new Uint8Array(CHUNK);
+  for (let position = 0, more = true; more; ) {
+    const count = await file.read(chunk, position);
+    signal?.throwIfAborted();
+    position += count;
+    more = count > 0 && reader.feed(chunk.subarray(0, count));
   }
 }
 

@@ -1,5 +1,5 @@
 import { parse } from "node:path";
-import { translateCoreError } from "../core/index.ts";
+import { named } from "../core/index.ts";
 import { pinCopy } from "./file-copy.ts";
 import { OpenDatabase, type Reader } from "./file-database.ts";
 import { changed, fileError } from "./file-errors.ts";
@@ -73,7 +73,7 @@ class FileSource implements PageSource {
       }
       throw changed(this.#path);
     } catch (error) {
-      throw fileError(translateCoreError(error, this.#path), this.#path);
+      throw fileError(named(error, this.#path), this.#path);
     }
   }
 

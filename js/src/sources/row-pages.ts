@@ -1,12 +1,12 @@
 // The pages of a database that gives none: its rows are laid into b-trees, which lie in memory or in a scratch until
 // the moment is released.
 import {
+  named,
   type PageBuilder,
   type PreviousPages,
   pageBuilder,
   previousPages,
   RowBatch,
-  translateCoreError,
 } from "../core/index.ts";
 import { DamageError, ObjectMissingError, SourceError } from "../errors/index.ts";
 import { bytesOf, RowChanges, TooManyChanges } from "./row-changes.ts";
@@ -41,7 +41,7 @@ async function pinRows(source: RowSource, options: PinOptions = {}): Promise<Mom
       try {
         return await pinPages(source, way, taken, previous, options);
       } catch (error) {
-        lost = translateCoreError(error, source.name);
+        lost = named(error, source.name);
         if (!(lost instanceof SourceError && lost.code === "SOURCE_CHANGED")) throw lost;
       }
     }

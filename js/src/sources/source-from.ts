@@ -1,4 +1,4 @@
-import { type Core, core, translateCoreError } from "../core/index.ts";
+import { type Core, core, freeing, naming } from "../core/index.ts";
 import { SourceError } from "../errors/index.ts";
 import { checkRead, type Moment, type PageSource } from "./source.ts";
 
@@ -96,14 +96,5 @@ type Header = ReturnType<Core["DatabaseHeader"]["parse"]>;
 
 async function withHeader<T>(start: Uint8Array, name: string, use: (header: Header) => T): Promise<T> {
   const { DatabaseHeader } = await core();
-  try {
-    const header = DatabaseHeader.parse(start);
-    try {
-      return use(header);
-    } finally {
-      header.free();
-    }
-  } catch (error) {
-    throw translateCoreError(error, name);
-  }
+  return naming(name, () => freeing(DatabaseHeader.parse(start), use));
 }

@@ -1,4 +1,4 @@
-import { type Core, core, translateCoreError } from "../core/index.ts";
+import { type Core, core, isPageSize, named } from "../core/index.ts";
 import { DamageError } from "../errors/index.ts";
 import { damaged, type StoredFile } from "../objects/object-reader.ts";
 import type { Store } from "../stores/store.ts";
@@ -58,7 +58,7 @@ export class ChainIndex {
           chain.#indexes[at + place] = chain.#core.PageIndex.parse(triples);
           chain.#own(at + place, triples);
         } catch (error) {
-          throw translateCoreError(error, file.key);
+          throw named(error, file.key);
         }
       });
       await Promise.all(batch);
@@ -109,9 +109,7 @@ export class ChainIndex {
     try {
       return this.#core.unpackFrame(this.pageSize, pgno, bytes);
     } catch (error) {
-      // The core, which sees no more than the frame, may have given an offset in that.
-      const placed = error instanceof Error ? Object.assign(error, { page: pgno, offset: undefined }) : error;
-      throw translateCoreError(placed, this.keyOf(frame));
+      throw named(error, this.keyOf(frame));
     }
   }
 
@@ -175,10 +173,9 @@ async function readShape(store: Store, newest: StoredFile | undefined, signal?: 
   const header = new DataView(bytes.buffer, bytes.byteOffset, SHAPE_SIZE);
   const [magic, pageSize, pageCount] = [header.getUint32(0), header.getUint32(8), header.getUint32(12)];
   if (magic !== LTX_MAGIC) throw new DamageError("LTX_MAGIC", `${key} is not an LTX file`, { name: key });
-  const isPageSize = pageSize >= 512 && pageSize <= 65536 && (pageSize & (pageSize - 1)) === 0;
-  if (!isPageSize || pageCount === 0) {
+  if (!isPageSize(pageSize) || pageCount === 0) {
     const message = `${key}: the LTX header is damaged or from an unknown version`;
-    throw new DamageError("LTX_HEADER", message, { name: key, offset: isPageSize ? 12 : 8 });
+    throw new DamageError("LTX_HEADER", message, { name: key, offset: isPageSize(pageSize) ? 12 : 8 });
   }
   return { pageSize, pageCount };
 }

@@ -1,75 +1,80 @@
 import { type Core, core } from "../core/index.ts";
-import { type PreviousStates, STATE_SIZE } from "./page-states.ts";
+import { pagesPerBatch } from "../moments/page-runs.ts";
+import type { Moment } from "../sources/source.ts";
+import type { JobOptions } from "../streams/progress.ts";
+import type { PreviousStates } from "./page-states.ts";
 
-/** Bytes of the checksum, before the fingerprint. */
-const CHECKSUM_SIZE = 8;
 const STATES_AT_ONCE = 4096;
 /** Pages that are compared at a time, in bytes. */
 const BATCH = 256 << 10;
 
-/**
- * What pages of a backup must be like: the first 32 bits of each one's fingerprint. One in four billion damaged pages
- * passes; in exchange it takes four bytes a page, 10 MiB for 10 GiB in pages of 4 KiB, and pages can be proved in any
- * order.
- */
+/** What pages of a backup must be like: each is proved by itself, in any order. See the core's `snapshot::proof`. */
 export class PageProof {
   readonly #pageSize: number;
-  readonly #lockPage: number;
-  /** By page number. */
-  readonly #expected: Uint32Array;
-  readonly #packer: InstanceType<Core["Packer"]>;
+  readonly #proof: InstanceType<Core["PageProof"]>;
 
   /** Reads all of `states`, which proves them. */
   static async load(states: PreviousStates, pageSize: number): Promise<PageProof> {
-    const expected = new Uint32Array(states.pageCount + 1);
-    for (let first = 1; first < expected.length; first += STATES_AT_ONCE) {
-      const count = Math.min(STATES_AT_ONCE, expected.length - first);
-      expected.set(fingerprintsIn(await states.next(count)), first);
+    const proof = new (await core()).PageProof(pageSize);
+    try {
+      for (let first = 1; first <= states.pageCount; first += STATES_AT_ONCE) {
+        proof.add(await states.next(Math.min(STATES_AT_ONCE, states.pageCount - first + 1)));
+      }
+      await states.finish();
+      return new PageProof(pageSize, proof);
+    } catch (error) {
+      proof.free();
+      throw error;
     }
-    await states.finish();
-    return new PageProof(pageSize, expected, new (await core()).Packer(pageSize));
   }
 
-  private constructor(pageSize: number, expected: Uint32Array, packer: InstanceType<Core["Packer"]>) {
+  private constructor(pageSize: number, proof: InstanceType<Core["PageProof"]>) {
     this.#pageSize = pageSize;
-    this.#lockPage = 2 ** 30 / pageSize + 1;
-    this.#expected = expected;
-    this.#packer = packer;
+    this.#proof = proof;
   }
 
   /** The first of the whole pages in `pages`, which count from `first`, that is not as it was backed up. */
   findChanged(first: number, pages: Uint8Array): number | undefined {
     for (let at = 0; at < pages.length; at += BATCH) {
-      let pgno = first + at / this.#pageSize;
-      for (const fingerprint of this.#fingerprints(pgno, pages.subarray(at, at + BATCH))) {
-        // It has no state.
-        if (pgno === this.#lockPage) pgno++;
-        if (fingerprint !== this.#expected[pgno]) return pgno;
-        pgno++;
-      }
+      const changed = this.#proof.findChanged(first + at / this.#pageSize, pages.subarray(at, at + BATCH));
+      if (changed !== undefined) return changed;
     }
     return undefined;
   }
 
-  /** States of all pages but the lock page. In a summary of the core they come last. */
-  #fingerprints(first: number, pages: Uint8Array): Uint32Array {
-    this.#packer.add(first, pages);
-    const packed = this.#packer.take();
-    const summary = packed.summary();
-    packed.free();
-    const inPages = this.#lockPage >= first && this.#lockPage < first + pages.length / this.#pageSize ? 1 : 0;
-    const count = pages.length / this.#pageSize - inPages;
-    return fingerprintsIn(summary.subarray(summary.length - count * STATE_SIZE));
-  }
-
   free(): void {
-    this.#packer.free();
+    this.#proof.free();
   }
 }
 
-function fingerprintsIn(states: Uint8Array): Uint32Array {
-  const view = new DataView(states.buffer, states.byteOffset, states.length);
-  return Uint32Array.from({ length: states.length / STATE_SIZE }, (_, page) =>
-    view.getUint32(page * STATE_SIZE + CHECKSUM_SIZE),
-  );
+/** Pages to compare. */
+export type Compared = Pick<Moment, "pageSize" | "pageCount" | "read">;
+
+/** The numbers of the pages of `file` whose fingerprint is not the one in `states`, ascending. */
+export async function findDifferences(
+  file: Compared,
+  states: PreviousStates,
+  { signal, onProgress }: JobOptions,
+): Promise<number[]> {
+  const { pageSize, pageCount } = file;
+  const total = Math.max(pageCount, states.pageCount);
+  const both = Math.min(pageCount, states.pageCount);
+  const perBatch = pagesPerBatch(pageSize);
+  const buffer = new Uint8Array(Math.min(perBatch, both) * pageSize);
+  const differing: number[] = [];
+  const { differingPages } = await core();
+  for (let first = 1; first <= both; first += perBatch) {
+    const count = Math.min(perBatch, both - first + 1);
+    const pages = buffer.subarray(0, count * pageSize);
+    await file.read(first, pages, signal);
+    differing.push(...differingPages(pageSize, first, pages, await states.next(count)));
+    const done = first + count - 1;
+    onProgress?.({ phase: "verify", done, total, bytes: done * pageSize });
+  }
+  for (let gone = states.pageCount - both; gone > 0; gone -= perBatch) {
+    await states.next(Math.min(gone, perBatch));
+  }
+  await states.finish();
+  for (let page = both + 1; page <= total; page++) differing.push(page);
+  return differing;
 }

@@ -1,4 +1,3 @@
-import { translateCoreError } from "../core/index.ts";
 import type { Moment } from "../sources/source.ts";
 import type { Store } from "../stores/store.ts";
 import { drain } from "../streams/streams.ts";
@@ -38,7 +37,7 @@ async function loadProof(
     states = await PreviousStates.open(store, links, signal);
     return await PageProof.load(states, record.pageSize);
   } catch (error) {
-    if (!isLostFingerprint(translateCoreError(error), links)) throw error;
+    if (!isLostFingerprint(error, links)) throw error;
     return undefined;
   } finally {
     await states?.close();

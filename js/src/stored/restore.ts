@@ -1,6 +1,6 @@
 import { checkPresence, History, type Listed, namingOldest } from "../catalog/history.ts";
 import type { BackupRecord } from "../catalog/record.ts";
-import { core, restorer, translateCoreError } from "../core/index.ts";
+import { core, named, restorer } from "../core/index.ts";
 import { DamageError } from "../errors/index.ts";
 import { ObjectReader, type StoredFile } from "../objects/object-reader.ts";
 import type { Store } from "../stores/store.ts";
@@ -123,7 +123,7 @@ async function* restoreChunks(
       onProgress?.({ phase: "restore", done, total, bytes: done });
     }
   } catch (error) {
-    throw translateCoreError(error, files[restore.current]?.key);
+    throw named(error, files[restore.current]?.key);
   } finally {
     await restore.close();
     // Those, too, that were opened when another could not be.

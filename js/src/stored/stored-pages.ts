@@ -2,7 +2,6 @@ import { core } from "../core/index.ts";
 import { damaged } from "../objects/object-reader.ts";
 import type { Store } from "../stores/store.ts";
 import { ChainIndex } from "./chain-index.ts";
-import { differ } from "./differences.ts";
 import { FrameReader } from "./frame-reader.ts";
 import { type PreviousStates, STATE_SIZE } from "./page-states.ts";
 import type { RestorePlan } from "./restore.ts";
@@ -43,21 +42,17 @@ export class StoredPages {
 
   /** Proves the pages that were read by their fingerprints: part of a file has no checksum of its own. */
   async prove(states: PreviousStates): Promise<void> {
-    const packer = new (await core()).Packer(this.pageSize);
-    try {
-      for (let first = 1; first <= states.pageCount; first += PROVED_AT_ONCE) {
-        const count = Math.min(PROVED_AT_ONCE, states.pageCount - first + 1);
-        const batch = await states.next(count);
-        for (const [pgno, { key, page }] of this.#read) {
-          const at = (pgno - first) * STATE_SIZE;
-          if (at < 0 || at >= batch.length) continue;
-          if (differ(packer, pgno, page, batch.subarray(at, at + STATE_SIZE)))
-            throw damaged(key, `does not hold page ${pgno} as it was backed up`);
-        }
+    const { differingPages } = await core();
+    for (let first = 1; first <= states.pageCount; first += PROVED_AT_ONCE) {
+      const count = Math.min(PROVED_AT_ONCE, states.pageCount - first + 1);
+      const batch = await states.next(count);
+      for (const [pgno, { key, page }] of this.#read) {
+        const at = (pgno - first) * STATE_SIZE;
+        if (at < 0 || at >= batch.length) continue;
+        if (differingPages(this.pageSize, pgno, page, batch.subarray(at, at + STATE_SIZE)).length > 0)
+          throw damaged(key, `does not hold page ${pgno} as it was backed up`);
       }
-      await states.finish();
-    } finally {
-      packer.free();
     }
+    await states.finish();
   }
 }

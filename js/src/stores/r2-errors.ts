@@ -5,6 +5,8 @@ export type Doing = "read" | "list" | "write" | "delete";
 
 // https://developers.cloudflare.com/r2/api/error-codes/
 export const NO_SUCH_UPLOAD = 10024;
+/** What was sent does not have the MD5 that was announced. */
+export const BAD_DIGEST = 10037;
 
 /** Internal error, unavailable, connection lost, too many requests (429). */
 const TRANSIENT = new Set([10001, 10043, 10054, 10058]);

@@ -1,7 +1,5 @@
 //! The newest frame of each page, in memory bounded by the number of pages rather than of frames.
 
-use core::cmp::Reverse;
-
 use super::super::Pgno;
 
 /// Below this many entries there is nothing worth saving.
@@ -11,8 +9,8 @@ const COMPACT_FROM: usize = 1024;
 /// that rewrites a hundred pages takes 8 KiB.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Newest {
-    /// (page, frame), in no order.
-    entries: Vec<(Pgno, u32)>,
+    /// The page, and below it the frame with all bits turned round, in no order: of a page the newest frame sorts first.
+    entries: Vec<u64>,
     /// How many entries there were when each page last had only one.
     compacted: usize,
 }
@@ -20,7 +18,7 @@ pub(super) struct Newest {
 impl Newest {
     /// Notes that `frame` holds `pgno`.
     pub(super) fn push(&mut self, pgno: Pgno, frame: u32) {
-        self.entries.push((pgno, frame));
+        self.entries.push(u64::from(pgno.value()) << 32 | u64::from(!frame));
         if self.entries.len() >= COMPACT_FROM.max(self.compacted.saturating_mul(2)) {
             self.compact();
         }
@@ -28,7 +26,7 @@ impl Newest {
 
     /// Moves everything from `later`, whose capacity stays for its next use.
     pub(super) fn append(&mut self, later: &mut Self) {
-        for (pgno, frame) in later.entries.drain(..) {
+        for (pgno, frame) in later.entries.drain(..).filter_map(entry) {
             self.push(pgno, frame);
         }
         later.compacted = 0;
@@ -37,15 +35,19 @@ impl Newest {
     /// One entry a page, ascending.
     pub(super) fn into_entries(mut self) -> Vec<(Pgno, u32)> {
         self.compact();
-        self.entries
+        self.entries.into_iter().filter_map(entry).collect()
     }
 
     fn compact(&mut self) {
         // Unstable, because a stable sort would need as much memory again.
-        self.entries.sort_unstable_by_key(|&(pgno, frame)| (pgno, Reverse(frame)));
-        self.entries.dedup_by_key(|&mut (pgno, _)| pgno);
+        self.entries.sort_unstable();
+        self.entries.dedup_by_key(|key| *key >> 32);
         self.compacted = self.entries.len();
     }
+}
+
+fn entry(key: u64) -> Option<(Pgno, u32)> {
+    Some((Pgno::new((key >> 32) as u32)?, !(key as u32)))
 }
 
 #[cfg(test)]

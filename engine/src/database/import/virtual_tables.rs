@@ -37,6 +37,6 @@ fn others(connection: &Connection) -> Result<Option<i64>> {
 }
 
 fn refused() -> Error {
-    let words = "only a virtual table may be written into the schema; make the dump with: pagemark dump --dialect d1";
+    let words = "only a virtual table may be written into the schema; make the dump with --dialect d1";
     Error::with_detail(ErrorKind::Sql, words)
 }

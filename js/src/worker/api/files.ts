@@ -1,5 +1,6 @@
 // Files over HTTP: whole, in ranges, and uploads.
 import type { Context } from "hono";
+import { BAD_DIGEST, r2Code } from "../../stores/r2-errors.ts";
 import { parseRange, spanOf } from "../byte-range.ts";
 import type { Download } from "../object/downloads.ts";
 
@@ -92,7 +93,7 @@ export async function storeFile(
     return new Response(null, { status: 200, headers: { etag: `"${etag}"` } });
   } catch (error) {
     // R2 counts the bytes, and has their MD5, at the end only.
-    if (error instanceof Error && /\(10037\)/.test(error.message)) {
+    if (r2Code(error) === BAD_DIGEST) {
       return plain(400, "The file does not have the MD5 that was announced; upload it again.");
     }
     throw error;

@@ -1,5 +1,5 @@
 import type { Meta } from "../../client/wire.ts";
-import { type Core, core, translateCoreError } from "../../core/index.ts";
+import { type Core, core } from "../../core/index.ts";
 
 export type JobKind = "export" | "import";
 
@@ -72,11 +72,7 @@ export class Machine {
    * @throws PagemarkError `JOB_SYNTAX` when `saved` is damaged
    */
   step(kind: JobKind, saved: string | undefined, event: JobEvent, detail: string, now: number): JobStep {
-    try {
-      return JSON.parse(this.#core.stepJob(kind, saved, event, detail, now));
-    } catch (error) {
-      throw translateCoreError(error);
-    }
+    return JSON.parse(this.#core.stepJob(kind, saved, event, detail, now));
   }
 
   /** A text as 64 digits that tell it from any other: SHA-256. */
