@@ -62,6 +62,15 @@ test("keys of mixed types, beyond 2^53, infinite, with NUL and not UTF-8", () =>
     100,
   ));
 
+test("the least and the largest integer among reals", () =>
+  both(
+    [
+      "CREATE TABLE t (a, b INTEGER)",
+      "INSERT INTO t VALUES (-9223372036854775808, 9223372036854775807), (-0.0, -9223372036854775808), (2.5, 9e999)",
+    ],
+    50,
+  ));
+
 test("rowids far from each other, below zero and beyond 2^53", () =>
   both(
     [

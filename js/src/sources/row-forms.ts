@@ -44,7 +44,8 @@ export function profileOf(expr: string): string {
 }
 
 function isOdd(expr: string): string {
-  return `(abs(${expr}) = 9e999 OR (${expr} = 0.0 AND atan2(${expr}, -1) < 0))`;
+  // Not by abs(): SQLite computes both sides of AND, and there is no absolute value of the least integer.
+  return `(${expr} = 9e999 OR ${expr} = -9e999 OR (${expr} = 0.0 AND atan2(${expr}, -1) < 0))`;
 }
 
 /** About how many bytes a value takes on its way. */
@@ -85,7 +86,7 @@ export class ColumnForm {
     const expr = this.#expr;
     if (!this.isTyped) return this.#isHex ? `iif(${expr} IS NULL, NULL, hex(${expr}))` : expr;
     const integer = `iif(${expr} BETWEEN -${SAFE} AND ${SAFE}, ${expr}, CAST(${expr} AS TEXT))`;
-    const real = `CASE WHEN abs(${expr}) = 9e999 THEN CAST(${expr} AS TEXT)
+    const real = `CASE WHEN ${expr} IN (9e999, -9e999) THEN CAST(${expr} AS TEXT)
       WHEN ${expr} = 0.0 AND atan2(${expr}, -1) < 0 THEN '-0' ELSE ${expr} END`;
     const text = this.#textAsBytes ? `CAST(${expr} AS BLOB)` : expr;
     const blob = this.#isHex ? `iif(octet_length(${expr}) > ${LONG_BLOB}, ${expr}, hex(${expr}))` : expr;
