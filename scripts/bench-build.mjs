@@ -12,14 +12,18 @@ const [rows = 500_000, runs = 3] = process.argv.slice(2).map(Number);
 const folder = mkdtempSync(join(tmpdir(), "pagemark-bench-"));
 const TABLE = "CREATE TABLE orders (id INTEGER PRIMARY KEY, name TEXT, note TEXT, amount REAL, count INT)";
 const INDEX = "CREATE INDEX by_name ON orders (name)";
-const data = Array.from({ length: rows }, (_, n) => [
-  n * 3,
-  `customer ${String((n * 7919) % rows).padStart(8, "0")}`,
-  "a note of some length ".repeat(n % 4),
-  n * 0.37,
-  n % 1000,
-]);
-const byName = data.map(([id, name]) => [name, id]).sort(([a], [b]) => (a < b ? -1 : 1));
+// As D1 answers: each row's texts lie beside each other in memory.
+const answered = (rows) => JSON.parse(JSON.stringify(rows));
+const data = answered(
+  Array.from({ length: rows }, (_, n) => [
+    n * 3,
+    `customer ${String((n * 7919) % rows).padStart(8, "0")}`,
+    "a note of some length ".repeat(n % 4),
+    n * 0.37,
+    n % 1000,
+  ]),
+);
+const byName = answered(data.map(([id, name]) => [name, id]).sort(([a], [b]) => (a < b ? -1 : 1)));
 
 /** Runs `work` and prints what it takes at best. */
 async function measure(name, work) {

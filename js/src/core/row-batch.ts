@@ -58,14 +58,7 @@ export class RowBatch {
     const { length } = value;
     const at = this.#tag(5, 4 + length * MOST_BYTES);
     const start = at + 4;
-    let written = 0;
-    if (length <= SHORT) {
-      for (; written < length; written++) {
-        const code = value.charCodeAt(written);
-        if (code >= 0x80) break;
-        this.#bytes[start + written] = code;
-      }
-    }
+    let written = length <= SHORT ? writeAscii(value, this.#bytes, start) : 0;
     if (written < length) ({ written } = encoder.encodeInto(value, this.#bytes.subarray(start)));
     this.#view.setUint32(at, written);
     this.#length = start + written;
@@ -128,4 +121,15 @@ export class RowBatch {
     this.#bytes = larger;
     this.#view = new DataView(larger.buffer);
   }
+}
+
+/** Writes a text up to its first character that is not ASCII; gives how many characters that is. */
+function writeAscii(value: string, bytes: Uint8Array, start: number): number {
+  const { length } = value;
+  for (let at = 0; at < length; at++) {
+    const code = value.charCodeAt(at);
+    if (code >= 0x80) return at;
+    bytes[start + at] = code;
+  }
+  return length;
 }
