@@ -19,7 +19,7 @@ export class CheckedStore implements PageStore {
     const opened: unknown = this.#store.open();
     if (opened === undefined || opened === null) return undefined;
     const { lineage, commits, keep } = opened as Partial<Opened>;
-    if (!keep || typeof lineage !== "string") throw wrong("open");
+    if (!keep || typeof lineage !== "string") throw wrong("open", "{ lineage, commits, keep } or undefined");
     return {
       lineage,
       commits: listOf("open", commits, isObject),
@@ -78,19 +78,19 @@ class CheckedScratch implements Scratch {
 
 function bytesOf(method: string, bytes: unknown): Uint8Array {
   if (bytes instanceof Uint8Array) return bytes;
-  throw wrong(method);
+  throw wrong(method, "a Uint8Array");
 }
 
 function listOf<T>(method: string, values: Iterable<T> | undefined, isRight: (value: T) => boolean): T[] {
   const list = isObject(values) && Symbol.iterator in values ? Array.from(values) : undefined;
   if (list?.every(isRight)) return list;
-  throw wrong(method);
+  throw wrong(method, "lists as PageStore describes them");
 }
 
 function isObject(value: unknown): value is object {
   return typeof value === "object" && value !== null;
 }
 
-function wrong(method: string): TypeError {
-  return new TypeError(`the store's ${method}() answered with something else than it is to answer with`);
+function wrong(method: string, expected: string): TypeError {
+  return new TypeError(`the store's ${method}() returned a value of the wrong type (expected ${expected})`);
 }
