@@ -204,7 +204,7 @@ impl History {
     /// Holds a state that can be read now, until `now_ms + lease_ms` unless renewed.
     ///
     /// # Errors
-    /// Those of [`History::at_txid`].
+    /// Errors of [`History::at_txid`].
     pub fn pin(&mut self, txid: Txid, lease_ms: i64, now_ms: i64) -> Result<PinId> {
         self.at_txid(txid)?;
         self.expire(now_ms);

@@ -49,7 +49,7 @@ pub(super) struct Step {
     pub(super) next: usize,
     /// How many children, and in an index entries between them, to leave out when it is entered.
     pub(super) skip: usize,
-    /// Behind the last child to visit.
+    /// Index after the last child to visit.
     pub(super) end: usize,
     pub(super) cells: usize,
     /// How many bytes of payload it can still have.
@@ -67,7 +67,7 @@ pub(super) struct Given {
     pub(super) step: usize,
     /// The first of them.
     pub(super) first: usize,
-    /// Behind the last of them.
+    /// Index after the last of them.
     pub(super) end: usize,
     /// Whether they are leaves; else it is one child, the page above the leaves.
     pub(super) are_leaves: bool,
@@ -88,7 +88,7 @@ pub enum Stand<'p> {
     Before(Vec<Pgno>),
     /// Before entries that were given away: [`Cursor::resume`] gets it behind them.
     Given,
-    /// Behind the last entry.
+    /// After the last entry.
     End,
 }
 

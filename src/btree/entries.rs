@@ -63,7 +63,7 @@ pub struct Row<'a> {
 pub struct Budget(u64);
 
 impl Budget {
-    /// For a whole database.
+    /// A budget for a whole database.
     pub fn new(layout: Layout) -> Self {
         Self(u64::from(layout.page_count()) * 2)
     }

@@ -17,7 +17,7 @@ impl Layout {
         Self::of(header.page_size, header.reserved, page_count)
     }
 
-    /// The same, where each page has so many reserved bytes at its end.
+    /// The layout of a database whose pages have so many reserved bytes at their ends.
     pub fn of(page_size: PageSize, reserved: u8, page_count: u32) -> Self {
         // The smallest page is 512 bytes and `reserved` at most 255, so the difference is positive.
         Self { page_size, usable: page_size.bytes() - usize::from(reserved), page_count }

@@ -116,7 +116,7 @@ impl Cursor {
     /// there is no number.
     ///
     /// # Errors
-    /// As going through them itself.
+    /// As a cursor that goes through the entries.
     pub fn resume(&mut self, done: Option<usize>) -> Result<()> {
         let Some(given) = self.given.pop_front() else { return Err(ErrorKind::Usage.into()) };
         if !given.are_leaves {
@@ -157,7 +157,7 @@ impl Part {
         self.end == u32::MAX
     }
 
-    /// As bytes, for another instance of this program.
+    /// The part as bytes, for another instance of this program.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         let flags = u32::from(self.after.is_some()) | u32::from(self.is_table) << 1;

@@ -30,7 +30,7 @@ impl PageSet {
 pub(super) struct Head(u16);
 
 impl Head {
-    /// Not one of a b-tree.
+    /// A page that is not of a b-tree.
     pub(super) const OTHER: Self = Self(u16::MAX);
 
     /// The head of a page; and whether any of its cells goes on in overflow pages.

@@ -32,7 +32,7 @@ pub struct Comparison {
     view: View,
     /// How many bytes of leaves and overflow pages may still be read.
     budget: u64,
-    /// The same for looking through long values.
+    /// How many bytes of long values may still be read.
     chain_budget: u64,
     objects: [Vec<Object>; 2],
     /// Places in `objects` of the tables, by the now-side's order and then the other's.
@@ -103,7 +103,7 @@ impl Comparison {
         self.view.digest(first, pages, |at, page| then.get(at).copied().flatten().is_some_and(|s| s.is_of(page)))
     }
 
-    /// The same, with the backup's pages themselves.
+    /// As [`Comparison::digest`], with the backup's pages themselves.
     ///
     /// # Errors
     /// `Usage`.
@@ -115,7 +115,7 @@ impl Comparison {
     /// The pages to hand in next; `None` when [`Comparison::tables`] has it all.
     ///
     /// # Errors
-    /// That of a schema that cannot be read.
+    /// The error of a schema that cannot be read.
     pub fn poll(&mut self) -> Result<Option<(Side, Vec<PageRange>)>> {
         loop {
             match self.step() {

@@ -30,7 +30,7 @@ pub(super) enum Kind {
 }
 
 impl Object {
-    /// Not SQLite's own (`sqlite_…`), nor Cloudflare's (`_cf_…`).
+    /// Whether it is a table, and neither SQLite's (`sqlite_…`) nor Cloudflare's (`_cf_…`).
     pub(super) fn is_users_table(&self) -> bool {
         let starts_sqlite = self.name.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("sqlite_"));
         self.kind == Kind::Table && !starts_sqlite && !self.name.starts_with("_cf_")

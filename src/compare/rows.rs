@@ -9,7 +9,7 @@ use crate::btree::{BtreePage, Entry, Overflow, Payload};
 use crate::error::{Error, ErrorKind, Result};
 use crate::snapshot::Sha256;
 
-/// So many rows without rowids are compared at most.
+/// Most rows without rowids that are compared.
 const MOST_KEYS: usize = 1 << 17;
 /// How many leaves are asked for at once.
 const AHEAD: usize = 64;

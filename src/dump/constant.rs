@@ -20,7 +20,7 @@ pub(super) enum Constant {
 }
 
 impl Constant {
-    /// As a stored value; `None` when it is not known.
+    /// The constant as a stored value; `None` when it is not known.
     pub(super) fn value(&self) -> Option<Value<'_>> {
         match self {
             Self::Null => Some(Value::Null),

@@ -144,7 +144,7 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// Those that the target has are not ours to stop.
+    /// Triggers that only the target has are not looked at.
     fn say_which_triggers_run(&mut self, others: &[&Object]) {
         let is_table = |name: &str| self.schema.table(name).is_some();
         for trigger in others {

@@ -6,12 +6,12 @@ use super::affinity::Affinity;
 use super::constant::Constant;
 use super::identifier::unquote;
 
-/// Which SQLite reads a row that is older than a column.
+/// The version of SQLite that reads a row that is older than a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reader {
-    /// To it `DEFAULT 1.0` is 1, and `TEXT DEFAULT TRUE` is 1.
+    /// For 3.40, `DEFAULT 1.0` is 1, and `TEXT DEFAULT TRUE` is 1.
     V3_40,
-    /// To it they are 1.0 and '1'.
+    /// For current versions they are 1.0 and '1'.
     Current,
 }
 

@@ -15,7 +15,7 @@ pub(super) fn digits_of(number: u64) -> [[u8; 8]; 3] {
 
 /// A number in decimal, with leading zeros, from what it has of 10^16, of 10^8, and of 1.
 pub(super) fn decimal(eights: [u64; 3]) -> [[u8; 8]; 3] {
-    // Not `map`: built for size, it is a call and a loop.
+    // `map` would be a call and a loop, as the code is built for size.
     let [first, second, third] = eights;
     [eight_digits(first), eight_digits(second), eight_digits(third)]
 }

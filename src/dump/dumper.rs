@@ -60,7 +60,7 @@ pub struct Dump {
     writer: RowWriter,
     /// A row of the item that is being written, if it is a long one.
     long: Option<LongRow>,
-    /// Those of b-trees that what is written later depends on.
+    /// Rowids of b-trees on which later output depends.
     rowids: Vec<(Pgno, Rowids)>,
     /// Where values of long rows are put together.
     pieces: Pieces,

@@ -226,7 +226,7 @@ impl LongRow {
         Ok(None)
     }
 
-    /// The same on the one line that the shell prints.
+    /// Writes a part on the one line that the shell prints.
     fn shell_part(&mut self, part: Part, context: &mut Context<'_>) -> Result<Option<Vec<PageRange>>> {
         let Context { out, plan, writer, pages, budget, notes, .. } = context;
         let (Some(source), Style::Shell(shell)) = (plan.sources.get(part.source), plan.style) else {

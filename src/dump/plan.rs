@@ -29,7 +29,7 @@ const MAX_KEPT: usize = 256;
 /// One part of the SQL.
 #[derive(Clone, Debug)]
 pub(super) enum Item {
-    /// As it is.
+    /// SQL as it stands.
     Text(Vec<u8>),
     /// The rows of a b-tree.
     Rows(RowPlan),
@@ -105,7 +105,7 @@ impl<'a> Planner<'a> {
         self.table_rows_where(table, Filter::All)
     }
 
-    /// Those that pass `filter`. Where they join rows that may be there already, their rowids are not kept.
+    /// Rows that pass `filter`. Where they join rows that may be there already, their rowids are not kept.
     pub(super) fn table_rows_where(&mut self, table: &Object, filter: Filter) -> Result<()> {
         let keep_rowids = filter == Filter::All;
         let added = self.items.len();

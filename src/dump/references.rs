@@ -13,7 +13,7 @@ struct Level<'s> {
     from: bool,
     /// The next word is a table.
     expects: bool,
-    /// Behind IN, where a parenthesis is no list of tables.
+    /// Whether the token before was IN, after which a parenthesis is no list of tables.
     list: bool,
     /// The last name that is no table: with AS behind it, it is one of the statement's own.
     last: Option<&'s str>,

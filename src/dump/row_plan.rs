@@ -10,7 +10,7 @@ use crate::page::Pgno;
 /// How the rows of one b-tree are written.
 #[derive(Clone, Debug)]
 pub(super) struct RowPlan {
-    /// For messages.
+    /// Name of the table, for messages.
     pub(super) table: String,
     pub(super) root: Pgno,
     /// What goes before the first row, if there is one.
@@ -48,9 +48,9 @@ pub(super) enum Style {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Filter {
     All,
-    /// Those that begin with one of these texts, in upper or lower case.
+    /// Rows that begin with one of these texts, in upper or lower case.
     Only(Vec<String>),
-    /// Those that do not begin with this text.
+    /// Rows that do not begin with this text.
     Except(&'static str),
 }
 

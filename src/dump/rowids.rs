@@ -5,7 +5,7 @@ use super::literal::write_integer;
 
 /// More ranges are not kept: 4 MiB.
 const MOST: usize = 1 << 18;
-/// So many rowids are named by a statement. Each takes D1 a few of the 25,000 instructions that a statement may have.
+/// Rowids that a statement names at most. Each takes D1 a few of the 25,000 instructions that a statement may have.
 const AT_ONCE: usize = 2_000;
 /// Rows in a row from which on they are a statement of their own.
 const WORTH: i64 = 500;
@@ -39,7 +39,7 @@ impl Rowids {
         self.count() - both.count()
     }
 
-    /// Those that `other` has, too.
+    /// Rowids that `other` has, too.
     pub(super) fn only(self, other: &Self) -> Self {
         let mut both = Self::default();
         let mut others = other.ranges.iter().copied().peekable();

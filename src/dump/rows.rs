@@ -45,9 +45,9 @@ pub(super) struct RowWriter {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Written {
     Whole,
-    /// Nothing was written: it has to go in another way, as a `LongRow`.
+    /// Nothing was written: the row must be written as a `LongRow`.
     TooLong,
-    /// Nothing was written: its own table does not take it.
+    /// Nothing was written: the row's own table does not take it.
     Refused,
 }
 
@@ -273,7 +273,7 @@ impl RowWriter {
     /// Appends a value that the record does not have.
     ///
     /// # Errors
-    /// That of `rowid` if it is asked for.
+    /// The value of `rowid`, if that is asked for.
     pub(super) fn absent(
         &self,
         out: &mut Vec<u8>,

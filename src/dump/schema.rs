@@ -111,7 +111,7 @@ impl Schema {
         }
     }
 
-    /// Those of one kind.
+    /// The objects of one kind.
     pub(super) fn of(&self, kind: Kind) -> impl Iterator<Item = &Object> {
         self.objects.iter().filter(move |object| object.kind == kind)
     }

@@ -19,7 +19,7 @@ enum Trigger {
     No,
     Body,
     Semicolon,
-    /// Behind the END that follows a semicolon.
+    /// After the END that follows a semicolon.
     End,
 }
 
@@ -78,7 +78,7 @@ fn is_word(char: char) -> bool {
 }
 
 impl Trigger {
-    /// Behind this token; `None` when it is not of the same statement.
+    /// The state after this token; `None` when it is not of the same statement.
     fn behind(self, token: &str) -> Option<Self> {
         match self {
             Self::No | Self::End if token == ";" => None,

@@ -23,7 +23,7 @@ pub enum Event {
     Failed(String),
     /// The alarm went off.
     Tick,
-    /// Who ran it is gone, and somebody else took over.
+    /// The process that ran the job is gone, and another one took over.
     Resumed,
 }
 

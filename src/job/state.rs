@@ -24,7 +24,7 @@ pub struct Job {
     pub(super) kind: Kind,
     /// Bookmark of the state that is exported, or that the import began with. Never changes.
     pub(super) at_bookmark: String,
-    /// Not yet delivered.
+    /// Messages that were not delivered yet.
     pub(super) messages: Vec<String>,
     pub(super) state: State,
 }

@@ -8,7 +8,7 @@ const HASH_BITS: u32 = 12;
 const LEAST_MATCH: usize = 4;
 /// The last match begins so many bytes before the end, or earlier.
 const LAST_MATCH: usize = 12;
-/// And so many bytes at the end are literals.
+/// So many bytes at the end must be literals, too.
 const LAST_LITERALS: usize = 5;
 /// What is copied at a time. More than is wanted may be: what follows is written over it.
 const STEP: usize = 16;

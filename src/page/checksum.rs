@@ -180,7 +180,7 @@ impl Checksum {
         self.0 = CHECKSUM_FLAG | (self.0 ^ page.0);
     }
 
-    /// As stored.
+    /// The checksum as it is stored.
     pub fn value(self) -> u64 {
         self.0
     }
@@ -199,7 +199,7 @@ pub struct PageChecksummer {
 }
 
 impl PageChecksummer {
-    /// For pages of `page_size`.
+    /// A checksummer for pages of `page_size`.
     pub fn new(page_size: PageSize) -> Self {
         Self { shift: Multiplier::new(x_to_the_bits_of(u64::from(page_size.value()))) }
     }

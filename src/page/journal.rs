@@ -78,7 +78,7 @@ enum Stage {
         left: u32,
         nonce: u32,
     },
-    /// Nothing but perhaps a super-journal's name.
+    /// Bytes that do not count, but for the name of a super-journal.
     End,
 }
 
@@ -113,7 +113,7 @@ pub struct Journal {
 }
 
 impl JournalReader {
-    /// For the journal of a database with pages of `database_page_size`. That matters only for a journal written before
+    /// A reader for the journal of a database with pages of `database_page_size`. That matters only for a journal written before
     /// SQLite 3.5.8, so where the main file's header cannot be read any size will do.
     pub fn new(database_page_size: PageSize) -> Self {
         let playback = Playback {

@@ -34,7 +34,7 @@ impl Pgno {
         NonZeroU32::new(pgno).map(Self)
     }
 
-    /// As an integer.
+    /// The number as an integer.
     pub fn value(self) -> u32 {
         self.0.get()
     }

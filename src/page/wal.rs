@@ -48,7 +48,7 @@ pub struct WalReader {
     stage: Stage,
     /// The last commit, or the header while there is none.
     mark: Option<WalMark>,
-    /// As the last commit frame states it.
+    /// Size of the database, as the last commit frame states it.
     page_count: Option<u32>,
     committed: Newest,
     /// Frames after the last commit frame: they count if another one follows.
@@ -67,7 +67,7 @@ enum Stage {
         last: WalMark,
         big_endian: bool,
     },
-    /// Nothing that counts.
+    /// Bytes that do not count.
     End,
 }
 
@@ -89,7 +89,7 @@ pub struct Wal {
 }
 
 impl WalReader {
-    /// For a WAL of a database with pages of `page_size`.
+    /// A reader for the WAL of a database with pages of `page_size`.
     pub fn new(page_size: PageSize) -> Self {
         Self {
             page_size,

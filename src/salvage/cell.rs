@@ -63,7 +63,7 @@ impl<'a> LooseCell<'a> {
 }
 
 impl<'a> LooseCell<'a> {
-    /// The same where only the length that the cell gives is wrong: `bytes` are all of the cell, and the record says that it
+    /// The record of a cell that only states a wrong length: `bytes` are all of the cell, and the record says that it
     /// is just as long. Rows of tables only, and no longer ones than a page holds.
     pub fn read_whole(bytes: &'a [u8], kind: Kind, layout: Layout) -> Option<Self> {
         if kind != Kind::TableLeaf {

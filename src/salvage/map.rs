@@ -43,7 +43,7 @@ impl PageMap {
         }
     }
 
-    /// The same, where what points to it is believed that it is a leaf.
+    /// What a page is when the page that points to it is believed to point to a leaf.
     pub fn any_kind(&self, pgno: u32) -> Option<Kind> {
         match self.byte(pgno) & KIND {
             5 => Some(Kind::TableLeaf),

@@ -92,7 +92,7 @@ impl<'a> LoosePage<'a> {
         Some(page)
     }
 
-    /// The same, as the kind that it is: `None` when it is no page of a b-tree, or hardly anything in it is sound.
+    /// The page's kind; `None` when it is no page of a b-tree, or hardly anything in it is sound.
     pub fn classify(content: &'a [u8], start: usize, layout: Layout) -> Option<Kind> {
         let flag = *content.get(start)?;
         if let Some(kind) = Kind::new(flag) {

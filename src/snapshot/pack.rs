@@ -22,7 +22,7 @@ pub struct Packed {
     pub frames: PackedFrames,
     /// The new state of each page in `frames`, in its order.
     pub states: Vec<u8>,
-    /// By what the database checksum changes: old pages out, new ones in.
+    /// The change of the database checksum: old pages out, new ones in.
     pub toggled: Checksum,
 }
 
@@ -33,7 +33,7 @@ impl Default for Packed {
 }
 
 impl Packer {
-    /// For pages of `page_size`.
+    /// A packer for pages of `page_size`.
     pub fn new(page_size: PageSize) -> Self {
         Self {
             page_size,

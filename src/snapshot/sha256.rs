@@ -18,7 +18,7 @@ pub struct Sha256 {
     state: [u32; 8],
     /// Bytes so far.
     len: u64,
-    /// Those that do not fill a block yet.
+    /// Bytes that do not fill a block yet.
     rest: Vec<u8>,
 }
 

@@ -38,7 +38,7 @@ pub struct Input(State);
 enum State {
     /// Too little has come to tell what it is.
     Unknown(Vec<u8>),
-    /// As it is: SQLite takes bytes that are no UTF-8.
+    /// UTF-8, passed on as it is: SQLite takes bytes that are no UTF-8, too.
     Plain,
     Utf16(Utf16),
 }

@@ -29,7 +29,7 @@ pub struct Statements {
 /// One statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Statement<'a> {
-    /// With its semicolon, and the comments and the space before it. Not necessarily text.
+    /// The statement with its semicolon, and the comments and the space before it. It need not be UTF-8.
     pub sql: &'a [u8],
     /// The line where it begins, counted from 1.
     pub line: u64,

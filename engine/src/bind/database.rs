@@ -76,7 +76,7 @@ impl OpenOptions {
         self.window.commits = commits;
     }
 
-    /// For how long, in milliseconds, states stay readable without a pin.
+    /// Sets the time for which states stay readable without a pin, in milliseconds.
     #[wasm_bindgen(setter, js_name = historyMs)]
     pub fn set_history_ms(&mut self, ms: f64) {
         self.window.age_ms = ms as i64;

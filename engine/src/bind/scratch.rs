@@ -57,7 +57,7 @@ extern "C" {
 pub(super) struct HostScratch(JsScratch);
 
 impl HostScratch {
-    /// That of a store, if it has one.
+    /// The scratch of a store, if it has one.
     pub(super) fn of(store: &JsValue) -> Option<Self> {
         let scratch = Reflect::get(store, &"scratch".into()).ok().filter(JsValue::is_object);
         scratch.map(|scratch| Self(scratch.unchecked_into()))

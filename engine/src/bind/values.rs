@@ -26,7 +26,7 @@ pub(super) fn thrown(value: JsValue) -> StoreError {
     error
 }
 
-/// The same for what need not succeed: another failure is rather the one to tell of.
+/// As [`thrown`], for calls that need not succeed: an earlier failure is kept instead.
 pub(super) fn thrown_beside(value: JsValue) -> StoreError {
     let error = read(&value);
     CAUSE.with_borrow_mut(|cause| cause.get_or_insert(value).clone());

@@ -66,7 +66,7 @@ pub struct Database {
     statements: BTreeMap<StatementId, Held>,
     next_statement: u32,
     connection: Option<Connection>,
-    /// That of the import under way; nothing else runs on it, and it ends with the import.
+    /// Connection of the import under way; nothing else runs on it, and it ends with the import.
     importing: Option<Connection>,
     volume: Rc<RefCell<Volume>>,
     blocks: Blocks,
@@ -147,7 +147,7 @@ impl Database {
         Ok(connection)
     }
 
-    /// After a commit that SQLite did not make: has it read the schema again.
+    /// Has SQLite read the schema again, after a commit that SQLite did not make.
     ///
     /// Running a statement does that by itself; compiling one does so only for most errors that an outdated schema
     /// leads to, not for all (ALTER TABLE on a column that was not there before).

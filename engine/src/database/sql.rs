@@ -139,7 +139,7 @@ impl Database {
     /// Runs `action` in a transaction, which is rolled back if it fails.
     ///
     /// # Errors
-    /// Those of `action` and of the commit; `Sql` within another transaction.
+    /// Errors of `action` and of the commit; `Sql` within another transaction.
     pub fn transaction<T>(&mut self, now_ms: i64, action: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
         self.exec("BEGIN IMMEDIATE", now_ms)?;
         let result = action(self).and_then(|value| self.exec("COMMIT", now_ms).map(|()| value));
@@ -154,7 +154,7 @@ impl Database {
     /// index; all of them or none take effect.
     ///
     /// # Errors
-    /// Those of the first that fails.
+    /// The error of the first statement that fails.
     pub fn batch(
         &mut self,
         statements: &[(StatementId, &[u8])],

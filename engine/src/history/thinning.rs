@@ -10,9 +10,9 @@ use crate::store::CommitRecord;
 
 const MINUTE_MS: i64 = 60_000;
 const HOUR_MS: i64 = 60 * MINUTE_MS;
-/// For so long every state is kept.
+/// Time for which every state is kept.
 const WHOLE_MS: i64 = HOUR_MS;
-/// For so long one a minute is kept, then one an hour.
+/// Time for which one state a minute is kept, then one an hour.
 const MINUTES_MS: i64 = 30 * 24 * HOUR_MS;
 
 impl History {

@@ -95,7 +95,7 @@ fn with_volume(volume: &RefCell<Volume>, action: impl FnOnce(&mut Volume) -> Res
     }
 }
 
-/// The same with the journal.
+/// Runs an action with the journal.
 fn with_journal(
     journal: &RefCell<Journal>,
     volume: &RefCell<Volume>,
@@ -107,7 +107,7 @@ fn with_journal(
     })
 }
 
-/// The same with a temporary file.
+/// Runs an action with a temporary file.
 fn with_scratch(
     file: &RefCell<ScratchFile>,
     volume: &RefCell<Volume>,

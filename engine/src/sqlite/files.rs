@@ -114,7 +114,7 @@ impl Files {
         Ok(Opened::Scratch(file, Rc::clone(&self.volume)))
     }
 
-    /// As in SQLite's own VFSes an empty file does not count as one.
+    /// Whether a file exists. As in SQLite's own VFSes, an empty one does not.
     pub(super) fn exists(&self, name: &CStr) -> bool {
         if name == JOURNAL {
             let Ok(journal) = self.journal.try_borrow() else { return false };

@@ -205,7 +205,7 @@ impl Volume {
     }
 }
 
-/// As the database header has it.
+/// The page size that the database header states.
 pub(super) fn page_size(header: &[u8; HEADER]) -> Result<PageSize, StoreError> {
     let bytes = match header.get(16..18) {
         Some(&[0, 1]) => 65536,

@@ -10,7 +10,7 @@ use crate::store::Pages;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Owner {
     Transaction,
-    /// By its number.
+    /// A draft, by its number.
     Draft(u32),
 }
 

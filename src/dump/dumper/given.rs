@@ -26,7 +26,7 @@ pub(super) struct Outcome {
 
 /// How much text a part should become, in bytes: less than is too much, as the parts of a table differ.
 const TEXT: u64 = 2 << 20;
-/// So many items ahead it is looked for a table to give away.
+/// Number of items ahead in which a table to give away is looked for.
 const FARTHEST: usize = 64;
 /// Stands for all children.
 const ALL: u32 = u32::MAX;
@@ -66,7 +66,7 @@ impl Dump {
     ///
     /// Whoever takes it makes that [`Dump::poll`] answers [`super::DumpStep::Given`] some time.
     pub fn give(&mut self, between: usize) -> Option<Vec<u8>> {
-        // Behind damage, a part would have to know what was before it.
+        // After damage, a part would have to know what was before it.
         if self.options.salvage || self.phase != Phase::Write {
             return None;
         }
@@ -178,7 +178,7 @@ impl Dump {
         Ok(())
     }
 
-    /// With all rows in their statements, what is left of the text is as it should be.
+    /// When all moved rows are in their statements, the rest of the text needs no change.
     fn end_repacking(&mut self) {
         if self.repacking.done < self.repacking.rows.len() {
             return;

@@ -14,7 +14,7 @@ use crate::dump::rows::Written;
 use crate::error::{ErrorKind, Result};
 use crate::page::{DatabaseHeader, Pgno};
 
-/// With so much text, in bytes, a part ends at the next leaf; what is left of it is its giver's.
+/// A part with more text than this ends at the next leaf, in bytes; its giver writes the rest.
 const ENOUGH: usize = 3 << 20;
 /// Pages that are kept, in bytes: what is asked for at once, and as much again.
 const PAGES: usize = 1 << 20;
@@ -71,7 +71,7 @@ struct Mark {
 }
 
 impl PartWriter {
-    /// For the dump with the same arguments.
+    /// A writer for the dump with the same arguments.
     ///
     /// # Errors
     /// As [`Dump::new`].
@@ -105,7 +105,7 @@ impl PartWriter {
     /// What must be done next.
     ///
     /// # Errors
-    /// Those of the schema, as [`Dump::poll`].
+    /// Errors of the schema, as [`Dump::poll`].
     pub fn poll(&mut self) -> Result<PartStep> {
         if self.dump.phase == Phase::Schema
             && let Some(DumpStep::NeedPages(pages)) = self.dump.read_schema()?

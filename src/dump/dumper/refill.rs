@@ -4,7 +4,7 @@ use crate::dump::notes::Notes;
 use crate::dump::rowids::Rowids;
 use crate::page::Pgno;
 
-/// So many ranges, or rowids, are named where each statement may go through all rows of a view.
+/// Most ranges, or rowids, that a statement names, where it may go through all rows of a view.
 const FEW_RANGES: usize = 64;
 const FEW: u64 = 20_000;
 

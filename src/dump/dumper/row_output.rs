@@ -34,9 +34,9 @@ pub(super) struct LongOutput<'a> {
 
 /// Why a long row waits.
 pub(super) enum Wait {
-    /// For these pages.
+    /// It needs these pages.
     Need(Vec<PageRange>),
-    /// For its SQL to be taken.
+    /// Its SQL must be taken first.
     Output,
 }
 

@@ -13,12 +13,12 @@ use crate::dump::schema::Schema;
 pub(super) struct Keepers {
     /// What their names begin with.
     stem: String,
-    /// By the root of their table.
+    /// Rows by the root of their table.
     made: Vec<u32>,
 }
 
 impl Keepers {
-    /// With names that no object has.
+    /// Names that no object has.
     pub(super) fn new(schema: &Schema) -> Self {
         let taken = |stem: &str| schema.objects.iter().any(|object| object.name.to_ascii_lowercase().starts_with(stem));
         let stem = (0u32..).map(|number| format!("found{number}_")).find(|stem| !taken(stem));

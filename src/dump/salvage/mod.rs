@@ -218,7 +218,7 @@ impl Salvage {
         self.lost.name = names.into_iter().find(|name| !taken(name)).unwrap_or_default();
         self.keepers = Keepers::new(schema);
         self.gaps.is_schema_lost = !self.is_schema_whole;
-        // Behind the last rows, and before what is made when all are there.
+        // After the last rows, and before what is made when all rows are there.
         let drop_pieces = items.iter().position(|item| matches!(item, Item::DropPieces));
         let place = drop_pieces.or(items.iter().rposition(|item| plan_of(item).is_some()).map(|index| index + 1));
         items.insert(place.unwrap_or(items.len().saturating_sub(1)), Item::Orphans);

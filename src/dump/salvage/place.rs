@@ -28,7 +28,7 @@ pub(super) enum Place {
 /// What is missing from each tree.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Gaps {
-    /// By root, in the order of the rowids.
+    /// Parts of trees by their root, in the order of the rowids.
     of: HashMap<u32, Vec<Gap>>,
     /// Trees that have lost single rows, or the ends of some.
     rows: HashSet<u32>,
