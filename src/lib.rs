@@ -13,7 +13,7 @@
 //! | 2 | [`btree`], [`ltx`], [`bookmark`] |
 //! | 3 | [`snapshot`], [`build`], `salvage` (with the dump's feature) |
 //! | 4 | [`catalog`], [`compare`], `dump` (with its feature) |
-//! | 5 | [`job`] |
+//! | 5 | [`job`], [`run`] |
 //! | 6 | `wasm` (on wasm32) |
 
 #![forbid(unsafe_code)]
@@ -30,6 +30,7 @@ pub mod error;
 pub mod job;
 pub mod ltx;
 pub mod page;
+pub mod run;
 #[cfg(feature = "dump")]
 pub mod salvage;
 pub mod snapshot;

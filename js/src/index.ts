@@ -4,8 +4,7 @@ export { Database, pagemark, type Restored, type RestoreOptions } from "./backup
 export { importInto, type LoadOptions } from "./backups/load-rows.ts";
 export type { CompareOptions, Preview, RowChanges, TableChange } from "./backups/preview.ts";
 export type { Problem, Verification, VerifyOptions } from "./backups/verify.ts";
-export { databasesIn, type StoredDatabase } from "./catalog/databases.ts";
-export type { Backup } from "./catalog/record.ts";
+export { type Backup, databasesIn, type StoredDatabase } from "./catalog/folder.ts";
 export { dumpSource } from "./dump/dump.ts";
 export type { Dialect, DumpOptions } from "./dump/options.ts";
 export {
@@ -19,11 +18,16 @@ export {
   StoreError,
 } from "./errors/index.ts";
 export { readTables, type Table } from "./moments/tables.ts";
-export type { BackupOptions, NewBackup } from "./run/backup.ts";
-export type { BackupStep, StartOptions } from "./run/backup-run.ts";
-export type { BackupRunState } from "./run/backup-run-state.ts";
-export { BackupSteps, backupSteps } from "./run/backup-steps.ts";
-export type { StepOptions } from "./run/pack-step.ts";
+export type { BackupOptions } from "./run/backup.ts";
+export {
+  type BackupRunState,
+  type BackupStep,
+  BackupSteps,
+  backupSteps,
+  type StartOptions,
+  type StepOptions,
+} from "./run/backup-steps.ts";
+export type { NewBackup } from "./run/made.ts";
 export type { PagemarkOptions } from "./run/subject.ts";
 export { type D1Binding, d1 } from "./sources/d1.ts";
 export { type DurableObjectSql, durableObject } from "./sources/durable-object.ts";

@@ -82,7 +82,7 @@ impl History {
         } else if let Some(name) = LtxName::parse(key, layout.other()) {
             self.add_file(name.max);
             self.copied.push(name);
-        } else if let Some(max) = names::parse_fingerprints_key(key) {
+        } else if let Some((_, max)) = names::parse_fingerprints_key(key) {
             self.add_file(max);
         }
         self.has_old_replica |= names::is_of_old_replica(key);
@@ -129,6 +129,11 @@ impl History {
     /// Every entry, oldest first: the record, or the name of a damaged one and what is wrong with it.
     pub fn entries(&self) -> impl Iterator<Item = (Txid, Result<&Record>)> {
         self.entries.iter().map(|(&first, entry)| (first, entry.as_ref().map(|e| &e.record).map_err(|&error| error)))
+    }
+
+    /// Whether there is a sound record of a full backup.
+    pub fn has_full(&self) -> bool {
+        self.entries().any(|(_, entry)| entry.is_ok_and(|record| record.kind == Kind::Full))
     }
 
     /// The backup that `target` means.

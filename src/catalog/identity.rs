@@ -87,6 +87,17 @@ pub enum Sign {
     Contents,
 }
 
+impl Sign {
+    /// Its name for TypeScript.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Beside => "beside",
+            Self::Elsewhere => "elsewhere",
+            Self::Contents => "contents",
+        }
+    }
+}
+
 impl Identity {
     /// Keeps of the tables' names what can be compared.
     pub fn sketch<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<String> {

@@ -1,15 +1,19 @@
 //! What is stored under which name, what the records prove, and which objects a restore needs.
 //! It decides; it never reads or writes.
 
+pub mod folder;
 pub mod history;
 pub mod identity;
 pub mod names;
 pub mod record;
 pub mod replica;
+pub mod view;
 pub mod when;
 
+pub use folder::{Folder, Link};
 pub use history::{History, Next};
 pub use identity::{Identity, RowSearch};
 pub use names::{Layout, LtxName, Name};
 pub use record::{Kind, Record};
+pub use view::{BackupView, Plan, PlanError, Problem, StoredFile};
 pub use when::Target;

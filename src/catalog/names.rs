@@ -122,6 +122,11 @@ pub struct LtxName {
 }
 
 impl LtxName {
+    /// Of a snapshot of the state `max`.
+    pub fn snapshot(max: Txid) -> Self {
+        Self { level: LEVEL_SNAPSHOT, min: Txid(1), max }
+    }
+
     /// The key below the database's folder.
     pub fn key(&self, layout: Layout) -> String {
         let Self { level, min, max } = self;
@@ -208,10 +213,11 @@ pub fn fingerprints_key(first: Txid, max: Txid) -> String {
     format!("pagemark/{first}-{max}.pages")
 }
 
-/// Reads the last TXID off a fingerprint file's key; `None` for other objects.
-pub fn parse_fingerprints_key(key: &str) -> Option<Txid> {
+/// Reads the first and the last TXID off a fingerprint file's key; `None` for other objects.
+pub fn parse_fingerprints_key(key: &str) -> Option<(Txid, Txid)> {
     let (first, max) = key.strip_prefix("pagemark/")?.strip_suffix(".pages")?.split_once('-')?;
-    Txid::parse(max).filter(|max| Txid::parse(first).is_some_and(|first| first.0 > 0 && first <= *max))
+    let (first, max) = (Txid::parse(first)?, Txid::parse(max)?);
+    (first.0 > 0 && first <= max).then_some((first, max))
 }
 
 #[cfg(test)]

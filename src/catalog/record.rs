@@ -9,14 +9,11 @@ use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
 use super::identity::Identity;
-use super::names::{LEVEL_INCREMENTAL, LEVEL_SNAPSHOT, LtxName};
+use super::names::{LEVEL_INCREMENTAL, LtxName};
 use crate::bookmark::{Bookmark, Lineage};
 use crate::error::{Error, ErrorKind, Result};
 use crate::page::{Checksum, PageSize, Txid};
 use crate::snapshot::hex_digits;
-
-/// The format written today.
-const VERSION: u32 = 1;
 
 /// Everything known of a backup.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -109,6 +106,15 @@ pub struct Previous {
     pub sha256: String,
 }
 
+/// A record as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Encoded {
+    /// What is stored.
+    pub text: String,
+    /// Of the record in it, 64 hex digits.
+    pub digest: String,
+}
+
 #[derive(Serialize, Deserialize)]
 struct Envelope<'a> {
     #[serde(borrow)]
@@ -117,15 +123,18 @@ struct Envelope<'a> {
 }
 
 impl Record {
-    /// The record as it is stored, and its digest.
+    /// The format written today.
+    pub const VERSION: u32 = 1;
+
+    /// The record as it is stored.
     ///
     /// # Errors
     /// `RecordSyntax` when a field contradicts another.
-    pub fn encode(&self) -> Result<(String, String)> {
+    pub fn encode(&self) -> Result<Encoded> {
         self.validate()?;
         let json = serde_json::to_string(self).map_err(|_| ErrorKind::RecordSyntax)?;
         let digest = digest(&json);
-        Ok((format!("{{\"backup\":{json},\"sha256\":\"{digest}\"}}\n"), digest))
+        Ok(Encoded { text: format!("{{\"backup\":{json},\"sha256\":\"{digest}\"}}\n"), digest })
     }
 
     /// Reads a stored record, and its digest.
@@ -144,7 +153,7 @@ impl Record {
             version: u32,
         }
         let version: Version = serde_json::from_str(envelope.backup.get()).map_err(syntax)?;
-        if version.version > VERSION {
+        if version.version > Self::VERSION {
             return Err(ErrorKind::RecordVersion.into());
         }
         let record: Self = serde_json::from_str(envelope.backup.get()).map_err(syntax)?;
@@ -155,7 +164,7 @@ impl Record {
     /// The name of its LTX file.
     pub fn ltx_name(&self) -> LtxName {
         match self.kind {
-            Kind::Full => LtxName { level: LEVEL_SNAPSHOT, min: Txid(1), max: self.txid() },
+            Kind::Full => LtxName::snapshot(self.txid()),
             Kind::Incremental => LtxName { level: LEVEL_INCREMENTAL, min: self.first, max: self.txid() },
         }
     }
@@ -178,7 +187,7 @@ impl Record {
     fn validate(&self) -> Result<()> {
         let hex =
             |text: &str| text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit() && !b.is_ascii_uppercase());
-        let sound = self.version == VERSION
+        let sound = self.version == Self::VERSION
             && self.first.0 > 0
             && self.first <= self.txid()
             && PageSize::new(self.page_size).is_some()
@@ -220,7 +229,7 @@ pub(super) mod tests {
         let bookmark = Bookmark::new(Txid(txid), txid as i64 * 3_600_000, Checksum::EMPTY, Lineage(7));
         let object = || Object { sha256: "0".repeat(64), size: 1 };
         Record {
-            version: VERSION,
+            version: Record::VERSION,
             id: format!("{txid:08x}-0000-4000-8000-000000000000"),
             name: "app".into(),
             created_at: format!("2026-11-21T{txid:02}:00:00.000000Z"),
@@ -246,13 +255,13 @@ pub(super) mod tests {
     #[test]
     fn round_trips() {
         let record = record(1, 1, Kind::Full, None);
-        let (text, digest) = record.encode().unwrap();
+        let Encoded { text, digest } = record.encode().unwrap();
         assert_eq!(Record::decode(&text).unwrap(), (record, digest));
     }
 
     #[test]
     fn every_changed_byte_is_noticed() {
-        let (text, _) = record(1, 1, Kind::Full, None).encode().unwrap();
+        let Encoded { text, .. } = record(1, 1, Kind::Full, None).encode().unwrap();
         // The closing newline is no part of it.
         for position in 0..text.len() - 1 {
             for replacement in [b'0', b'1', b'x', b'"', b' ', 0x80] {

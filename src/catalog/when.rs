@@ -118,6 +118,15 @@ pub fn rfc3339(text: &str) -> Option<i64> {
     Some(days_since_1970(year, month, day) * MS_PER_DAY + (minutes * 60 + second) * MS_PER_SECOND + fraction)
 }
 
+/// An RFC 3339 time in UTC with microseconds, which no clock here has: zeros.
+pub fn format_rfc3339(ms: i64) -> String {
+    let (days, ms) = (ms.div_euclid(MS_PER_DAY), ms.rem_euclid(MS_PER_DAY));
+    let (year, month, day) = date_of(days);
+    let (seconds, ms) = (ms / MS_PER_SECOND, ms % MS_PER_SECOND);
+    let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{ms:03}000Z")
+}
+
 /// Splits `Z`, `UTC`, `+hh:mm`, `+hhmm` or `+hh` off, also behind a space; nothing there means UTC.
 fn split_offset(time: &str) -> Option<(&str, i64)> {
     if let Some(time) = time.strip_suffix(['Z', 'z']).or_else(|| time.strip_suffix("UTC")) {
@@ -166,6 +175,18 @@ fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
     year * 365 + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400) + day_of_year - 719_468
 }
 
+/// Year, month and day of a day since 1970; the way back of [`days_since_1970`].
+fn date_of(days: i64) -> (i64, i64, i64) {
+    let days = days + 719_468;
+    let (era, day_of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = (month_from_march + 2) % 12 + 1;
+    (year_of_era + era * 400 + i64::from(month <= 2), month, day)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -207,6 +228,14 @@ mod tests {
         ] {
             assert_eq!(time(bad).unwrap_err().kind, ErrorKind::AtSyntax, "{bad}");
         }
+    }
+
+    #[test]
+    fn times_are_written_as_they_are_read() {
+        for ms in [0, 1_700_000_000_123, 951_782_399_999, 951_782_400_000, 1_709_164_800_000, 4_102_444_800_001] {
+            assert_eq!(rfc3339(&format_rfc3339(ms)), Some(ms));
+        }
+        assert_eq!(format_rfc3339(1_700_000_000_123), "2023-11-14T22:13:20.123000Z");
     }
 
     #[test]

@@ -16,19 +16,21 @@ mod dump;
 #[cfg(feature = "bind-dump")]
 mod dump_part;
 #[cfg(feature = "bind-core")]
-mod identity;
-#[cfg(feature = "bind-core")]
 mod job;
 #[cfg(feature = "bind-core")]
 mod page;
 #[cfg(feature = "bind-core")]
 mod proof;
+#[cfg(feature = "bind-core")]
+mod run;
 #[cfg(feature = "bind-dump")]
 mod salvage;
 #[cfg(feature = "bind-core")]
 mod snapshot;
 #[cfg(feature = "bind-dump")]
 mod statements;
+#[cfg(feature = "bind-core")]
+mod told;
 
 use wasm_bindgen::prelude::*;
 

@@ -17,6 +17,7 @@ export const RUST_LAYERS: Readonly<Record<string, number>> = {
   catalog: 5,
   compare: 5,
   job: 6,
+  run: 6,
   engine: 6,
   wasm: 7,
   component: 7,

@@ -24,8 +24,8 @@ export interface State {
   checksum: string;
 }
 
-/** A hold on a state, whose bookmark says the rest of it. */
-export interface Pin extends Pick<State, "bookmark" | "pageSize" | "pageCount"> {
+/** A hold on a state. */
+export interface Pin extends Omit<State, "timeMs"> {
   id: number;
 }
 "#;
@@ -78,9 +78,11 @@ impl Database {
         let (PinId(id), record) = self.0.pin(at, lease_ms as i64, now_ms as i64)?;
         let pin = object([
             ("id", id.into()),
+            ("txid", record.txid.to_string().into()),
             ("bookmark", self.bookmark_of(&record).into()),
             ("pageSize", record.page_size.value().into()),
             ("pageCount", record.page_count.into()),
+            ("checksum", record.checksum.to_string().into()),
         ]);
         Ok(JsValue::from(pin).unchecked_into())
     }

@@ -1,7 +1,4 @@
-import { History, type Link, type Listed } from "../catalog/history.ts";
-import { KnownHistory } from "../catalog/known-history.ts";
-import { type Backup, toBackup } from "../catalog/record.ts";
-import { discard, removalKeys } from "../catalog/removal.ts";
+import { type Backup, Folder, planRestore, type Restorable, type RestorePlan } from "../catalog/folder.ts";
 import { StoreScratch } from "../catalog/scratch.ts";
 import { core, naming } from "../core/index.ts";
 import { dumpMoment } from "../dump/dump.ts";
@@ -9,12 +6,14 @@ import type { DumpOptions } from "../dump/options.ts";
 import { PagemarkError } from "../errors/index.ts";
 import { snapshotFile } from "../moments/snapshot-file.ts";
 import { readTables, type Table } from "../moments/tables.ts";
-import { type BackupOptions, backUp, type NewBackup } from "../run/backup.ts";
+import { type BackupOptions, backUp } from "../run/backup.ts";
+import type { NewBackup } from "../run/made.ts";
+import { BackupMemory } from "../run/subject.ts";
 import type { Moment, PageSource, Scratch } from "../sources/source.ts";
 import { type Compared, findDifferences } from "../stored/page-proof.ts";
 import { isLostFingerprint, PreviousStates } from "../stored/page-states.ts";
 import { openProvedMoment } from "../stored/proved-moment.ts";
-import { historyFor, planRestore, type RestorePlan, restoreStream } from "../stored/restore.ts";
+import { restoreStream } from "../stored/restore.ts";
 import { StoredPages } from "../stored/stored-pages.ts";
 import type { Store } from "../stores/store.ts";
 import type { JobOptions } from "../streams/progress.ts";
@@ -38,7 +37,7 @@ export class Backups {
   readonly name: string;
   readonly store: Store;
   readonly #folder: string;
-  readonly #known = new KnownHistory();
+  readonly #memory = new BackupMemory();
 
   /** @throws PagemarkError `NAME_INVALID` */
   static async open(name: string, store: Store): Promise<Backups> {
@@ -55,7 +54,7 @@ export class Backups {
   /** Backs `source` up; `safety` when a restore is about to replace it. */
   create(source: PageSource, options?: BackupOptions, safety = false): Promise<NewBackup> {
     const { name, store } = this;
-    return backUp({ source, store, name, folder: this.#folder, safety, known: this.#known }, options);
+    return backUp({ source, store, name, folder: this.#folder, safety, memory: this.#memory }, options);
   }
 
   /** Room in the store for a source that has to make its pages first. */
@@ -66,9 +65,8 @@ export class Backups {
   /** Every backup, newest first; one whose record is damaged is listed as such. */
   list(options?: { signal?: AbortSignal }): Promise<Backup[]> {
     return naming(this.name, async () => {
-      const history = await History.load(this.store, this.#folder, "all", options?.signal);
-      history.checkKind();
-      return history.list().map(toListed).reverse();
+      const folder = await Folder.load(this.store, this.#folder, undefined, options?.signal);
+      return folder.use(() => folder.list().reverse());
     });
   }
 
@@ -76,8 +74,8 @@ export class Backups {
   find(at?: At, options?: { signal?: AbortSignal | undefined }): Promise<Backup> {
     return naming(this.name, async () => {
       const wanted = formatAt(at);
-      const history = await historyFor(this.store, this.#folder, wanted, options?.signal);
-      return toBackup(history.find(wanted));
+      const folder = await Folder.load(this.store, this.#folder, wanted, options?.signal);
+      return folder.use(() => folder.find(wanted));
     });
   }
 
@@ -92,8 +90,8 @@ export class Backups {
     return naming(this.name, async () => {
       const plan = await planRestore(this.store, this.#folder, formatAt(at), options.signal);
       const body = warningOfDamage(restoreStream(this.store, plan, options), this.store, plan, options);
-      const { record, note } = plan;
-      return { body, ...(record && { backup: toBackup(record) }), ...(note && { note }) };
+      const { backup, note } = plan;
+      return { body, ...(backup && { backup: backup.view }), ...(note && { note }) };
     });
   }
 
@@ -101,17 +99,20 @@ export class Backups {
   show(at?: At, options?: { signal?: AbortSignal }): Promise<Shown> {
     return naming(this.name, async () => {
       const plan = await planRestore(this.store, this.#folder, formatAt(at), options?.signal);
-      const { record, history } = plan;
-      if (!record || !history) {
+      const { backup } = plan;
+      if (!backup) {
         const message = "a folder that Litestream wrote has no records to show; restore or verify it";
         throw new PagemarkError("BACKUP_UNKNOWN", message);
       }
-      const chain = history.chain(record).map(({ record }) => toBackup(record));
       const pages = await StoredPages.open(this.store, plan, options?.signal);
       try {
-        const tables = await readTables((pgno) => pages.read(pgno, options?.signal), record.pageCount, false);
-        await provePages(this.store, pages, history.fingerprints(record), plan, options?.signal);
-        return { backup: toBackup(record), chain, tables };
+        const tables = await readTables(
+          (pgno) => pages.read(pgno, options?.signal),
+          backup.view.pageCount,
+          false,
+        );
+        await provePages(this.store, pages, { ...plan, backup }, options?.signal);
+        return { backup: backup.view, chain: backup.chain, tables };
       } finally {
         pages.close();
       }
@@ -132,7 +133,7 @@ export class Backups {
     return naming(this.name, async () => {
       const plan = await planRestore(this.store, this.#folder, formatAt(at), options.signal);
       const moment = await openProvedMoment(this.store, plan, options.signal);
-      return plan.record ? Object.assign(moment, { backup: toBackup(plan.record) }) : moment;
+      return plan.backup ? Object.assign(moment, { backup: plan.backup.view }) : moment;
     });
   }
 
@@ -143,18 +144,24 @@ export class Backups {
   }
 
   /**
-   * The keys of all that belongs to these backups, to be deleted in that order; see {@link removalKeys}.
+   * The keys of all that belongs to these backups, to be deleted in that order; see {@link Folder.removal}.
    *
    * @throws PagemarkError `BACKUP_UNKNOWN`, `BACKUP_NEEDED`
    */
   removalKeys(ids: ReadonlySet<string>): Promise<string[]> {
-    return naming(this.name, () => removalKeys(this.store, this.#folder, ids));
+    return naming(this.name, async () => {
+      const folder = await Folder.load(this.store, this.#folder);
+      return folder.use(() => folder.removal(ids));
+    });
   }
 
   /** Removes a backup that was just made and is not needed after all, unless another was made on top of it. */
   async takeBack({ id }: Backup): Promise<void> {
-    const keys = await this.removalKeys(new Set([id])).catch(() => []);
-    await discard(this.store, keys);
+    try {
+      for (const key of await this.removalKeys(new Set([id]))) await this.store.delete(key);
+    } catch {
+      // What cannot be deleted now is invisible once its record is gone, and is swept by the next backup.
+    }
   }
 
   /**
@@ -164,9 +171,9 @@ export class Backups {
   differences(file: Compared, at?: At, options: JobOptions = {}): Promise<number[] | undefined> {
     return naming(this.name, async () => {
       const { signal } = options;
-      const { record, history } = await planRestore(this.store, this.#folder, formatAt(at), signal);
-      if (!record || !history) return undefined;
-      const states = await PreviousStates.open(this.store, history.fingerprints(record), signal);
+      const { backup } = await planRestore(this.store, this.#folder, formatAt(at), signal);
+      if (!backup) return undefined;
+      const states = await PreviousStates.open(this.store, backup, signal);
       try {
         return await findDifferences(file, states, options);
       } finally {
@@ -185,7 +192,7 @@ export class Backups {
       try {
         states = await this.#statesOf(plan, signal);
         const compared = await comparePages(now, then, states, options);
-        return { ...(plan.record && { backup: toBackup(plan.record) }), ...compared };
+        return { ...(plan.backup && { backup: plan.backup.view }), ...compared };
       } finally {
         await states?.close();
         await then.release();
@@ -194,16 +201,12 @@ export class Backups {
   }
 
   /** The fingerprints of a backup's pages; nothing where there are none, or no more. */
-  async #statesOf(
-    { record, history }: RestorePlan,
-    signal?: AbortSignal,
-  ): Promise<PreviousStates | undefined> {
-    if (!record || !history) return undefined;
-    const links = history.fingerprints(record);
+  async #statesOf({ backup }: RestorePlan, signal?: AbortSignal): Promise<PreviousStates | undefined> {
+    if (!backup) return undefined;
     try {
-      return await PreviousStates.open(this.store, links, signal);
+      return await PreviousStates.open(this.store, backup, signal);
     } catch (error) {
-      if (isLostFingerprint(error, links)) return undefined;
+      if (isLostFingerprint(error, backup)) return undefined;
       throw error;
     }
   }
@@ -221,34 +224,19 @@ export class Backups {
 async function provePages(
   store: Store,
   pages: StoredPages,
-  links: Link[],
-  plan: RestorePlan,
+  plan: RestorePlan & { backup: Restorable },
   signal: AbortSignal | undefined,
 ): Promise<void> {
   let states: PreviousStates | undefined;
   try {
-    states = await PreviousStates.open(store, links, signal);
+    states = await PreviousStates.open(store, plan.backup, signal);
     await pages.prove(states);
   } catch (error) {
-    if (!isLostFingerprint(error, links)) throw error;
+    if (!isLostFingerprint(error, plan.backup)) throw error;
     await drain(restoreStream(store, plan, { signal }));
   } finally {
     await states?.close();
   }
-}
-
-function toListed(entry: Listed): Backup {
-  if ("record" in entry) return toBackup(entry.record);
-  const unknown = {
-    id: "",
-    bookmark: "",
-    createdAt: "",
-    kind: "full",
-    taken: "start",
-    safety: false,
-  } as const;
-  const zero = { tables: 0, size: 0, storedSize: 0, pageSize: 0, pageCount: 0, changedPages: 0 };
-  return { ...unknown, ...zero, txid: entry.first, state: "damaged", error: entry.damage };
 }
 
 /** A time as text: the core compares with the microseconds that records have. */

@@ -1,7 +1,7 @@
+import type { RestorePlan } from "../catalog/folder.ts";
 import { named } from "../core/index.ts";
 import { PageHeads, withHeads } from "../moments/page-heads.ts";
 import { readTables, type Table } from "../moments/tables.ts";
-import type { RestorePlan } from "../stored/restore.ts";
 import { StoredPages } from "../stored/stored-pages.ts";
 import type { Store } from "../stores/store.ts";
 import type { JobOptions } from "../streams/progress.ts";
@@ -59,7 +59,7 @@ async function storedDamage(
     return damageIn(await readTables(read, heads.pageCount, true));
   } catch (error) {
     signal?.throwIfAborted();
-    return [unlisted(error, plan.record?.name ?? "the database")];
+    return [unlisted(error, plan.backup?.name ?? "the database")];
   } finally {
     pages?.close();
   }

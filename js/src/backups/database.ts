@@ -1,8 +1,9 @@
-import type { Backup } from "../catalog/record.ts";
+import type { Backup } from "../catalog/folder.ts";
 import { dumpSource } from "../dump/dump.ts";
 import type { DumpOptions } from "../dump/options.ts";
 import { PagemarkError } from "../errors/index.ts";
-import type { BackupOptions, NewBackup } from "../run/backup.ts";
+import type { BackupOptions } from "../run/backup.ts";
+import type { NewBackup } from "../run/made.ts";
 import { type PagemarkOptions, subjectOf } from "../run/subject.ts";
 import type { PageSource, RowTarget } from "../sources/source.ts";
 import type { Store } from "../stores/store.ts";

@@ -1,4 +1,4 @@
-import type { Backup } from "../catalog/record.ts";
+import type { Backup } from "../catalog/folder.ts";
 import { type Core, core } from "../core/index.ts";
 import { pagesPerBatch } from "../moments/page-runs.ts";
 import type { Moment } from "../sources/source.ts";

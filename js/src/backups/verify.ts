@@ -1,8 +1,10 @@
-import { checkPresence, History, type Link } from "../catalog/history.ts";
-import { type Backup, type BackupRecord, lineageIn, toBackup, txidOf } from "../catalog/record.ts";
-import { PagemarkError } from "../errors/index.ts";
+import type { Backup } from "../catalog/folder.ts";
+import { core } from "../core/index.ts";
+import { DamageError, PagemarkError } from "../errors/index.ts";
+import { drive, hostFailure, type Request } from "../host/drive.ts";
+import { StoreHost } from "../host/store-host.ts";
 import { ObjectReader, type StoredFile } from "../objects/object-reader.ts";
-import { planRestore, restoreStream } from "../stored/restore.ts";
+import { restoreStream } from "../stored/restore.ts";
 import type { Store } from "../stores/store.ts";
 import type { JobOptions } from "../streams/progress.ts";
 import { drain } from "../streams/streams.ts";
@@ -28,8 +30,11 @@ export interface Verification {
   bytes: number;
 }
 
-/** Objects that are read at a time. */
-const AT_ONCE = 4;
+/** What the core found: see `src/run/verify.rs`. */
+interface Found {
+  sound: Backup[];
+  problems: (Problem | { token: number; name: string })[];
+}
 
 /**
  * Reads every object of every backup against its recorded digest, and puts the newest backup (or the one of `at`)
@@ -40,136 +45,92 @@ export async function verify(
   folder: string,
   options: VerifyOptions = {},
 ): Promise<Verification> {
-  const { at, signal } = options;
-  const history = await History.load(store, folder, "all", signal);
-  if (history.isEmpty) return verifyReplica(store, folder, options);
-  const result: Verification = { sound: [], problems: [], bytes: 0 };
-  const links: Link[] = [];
-  if (at === undefined) {
-    for (const entry of history.checked()) {
-      if ("damage" in entry) result.problems.push({ ...entry.damage, name: entry.first });
-      else links.push(entry);
-    }
-  } else {
-    const record = history.find(at);
-    try {
-      links.push(...history.chain(record));
-    } catch (error) {
-      result.problems.push(problemOf(error, record.first));
-    }
+  const { Machine } = await core();
+  const machine = Machine.verify(folder, store.layout, options.at, Date.now());
+  const host = new VerifyHost(store, options);
+  try {
+    const outcome = await drive<Found>(machine, (request) => host.perform(request));
+    if (!outcome.result) throw hostFailure(outcome);
+    const { sound, problems } = outcome.result;
+    const told = problems.map((each) =>
+      "token" in each ? problemOf(outcome.failures[each.token], each.name) : each,
+    );
+    return { sound, problems: told, bytes: host.bytes };
+  } finally {
+    machine.free();
   }
-  result.problems.push(...foreignRecords(history));
-  const bad = await readObjects(store, history, links, result, options);
-  const sound = new Set<string>();
-  for (const { record, ltx } of links) {
-    const { kind, first, previous } = record;
-    if (!bad.has(ltx) && (kind === "full" || (previous && sound.has(previous.first)))) sound.add(first);
-  }
-  const last = links.at(-1)?.record;
-  const wanted = at === undefined ? links.map(({ record }) => record) : last ? [last] : [];
-  const restorable = wanted.filter(({ first }) => sound.has(first));
-  result.sound = restorable.map(toBackup);
-  const newest = restorable.at(-1);
-  if (newest) await putTogether(store, history, newest, result, options);
-  return result;
 }
 
-/** A full backup names no digest that would show where it comes from, but its lineage does. */
-function foreignRecords(history: History): Problem[] {
-  const records = history.list().flatMap((entry) => ("record" in entry ? [entry.record] : []));
-  return records.slice(1).flatMap(({ first, bookmark }, index) => {
-    if (lineageIn(bookmark) === lineageIn(records[index]?.bookmark ?? "")) return [];
-    const message =
-      "the backup is not of the same database as the one before it (its lineage differs): it was copied here";
-    return [{ code: "CHAIN_LINEAGE", message, name: first }];
-  });
-}
-
-/** Reads each object once, a few at a time; gives the keys of the bad ones. */
-async function readObjects(
-  store: Store,
-  history: History,
-  links: Link[],
-  result: Verification,
-  { signal, onProgress }: JobOptions,
-): Promise<Set<string>> {
-  const objects = links.flatMap(({ record, ltx, fingerprints }) => [
-    { key: ltx, ...record.ltx },
-    { key: fingerprints, ...record.fingerprints },
-  ]);
-  const total = objects.reduce((sum, { size }) => sum + size, 0);
-  const found = new Map<string, Problem>();
-  const queue = objects.values();
+/** Reads what is to be proved. */
+class VerifyHost {
+  bytes = 0;
+  readonly #store: Store;
+  readonly #storeHost: StoreHost;
+  readonly #options: JobOptions;
   /** What ended one of those that read: the others then end, too, and say nothing more. */
-  const failures: unknown[] = [];
-  const readOne = async (object: StoredFile) => {
-    const reader = await ObjectReader.open(store, object, Number.POSITIVE_INFINITY, signal);
-    const problem = (error: unknown) => {
-      signal?.throwIfAborted();
-      found.set(object.key, problemOf(error, object.key));
-      return new Uint8Array();
-    };
+  #isOver = false;
+
+  constructor(store: Store, options: JobOptions) {
+    this.#store = store;
+    this.#storeHost = new StoreHost(store, options.signal);
+    this.#options = options;
+  }
+
+  async perform(request: Request) {
+    this.#storeHost.check(request);
+    if (request.kind === "prove") return this.#blamingStore(() => this.#prove(request.file, request.total));
+    if (request.kind === "putTogether") return this.#blamingStore(() => this.#putTogether(request));
+    return this.#storeHost.perform(request);
+  }
+
+  async #prove(file: StoredFile, total: number): Promise<undefined> {
+    const { signal, onProgress } = this.#options;
+    const reader = await ObjectReader.open(this.#store, file, Number.POSITIVE_INFINITY, signal);
     try {
       // A restore refuses an object that is too long, though all that it would read is right.
-      const isAsLong = history.sizeOf(object.key) === object.size;
-      const present = isAsLong ? Promise.resolve() : checkPresence(store, [object], signal);
-      let bytes = await present.then(() => reader.next()).catch(problem);
-      while (bytes.length > 0 && failures.length === 0) {
-        result.bytes += bytes.length;
-        onProgress?.({ phase: "verify", done: result.bytes, total, bytes: result.bytes });
-        bytes = await reader.next().catch(problem);
+      const found = await this.#store.head(file.key, { signal });
+      if (found && found.size !== file.size) throw otherSize(file, found.size);
+      for (let bytes = await reader.next(); bytes.length > 0 && !this.#isOver; bytes = await reader.next()) {
+        this.bytes += bytes.length;
+        // Until it has returned, so that what it throws is the last that is heard of it.
+        this.#isOver = true;
+        onProgress?.({ phase: "verify", done: this.bytes, total, bytes: this.bytes });
+        this.#isOver = false;
       }
-    } catch (error) {
-      failures.push(error);
     } finally {
       await reader.close();
     }
-  };
-  const readAll = async () => {
-    for (const object of queue) {
-      if (failures.length > 0) return;
-      await readOne(object).catch((error) => failures.push(error));
+  }
+
+  async #putTogether({ files, bookmark }: { files: StoredFile[]; bookmark?: string }): Promise<undefined> {
+    const { signal } = this.#options;
+    const isReplica = bookmark === undefined;
+    // Litestream's files prove themselves alone: nothing else was read of them.
+    if (isReplica) this.bytes = files.reduce((sum, { size }) => sum + size, 0);
+    const plan = { files, ...(!isReplica && { backup: { view: { bookmark } } }) };
+    await drain(restoreStream(this.#store, plan, isReplica ? this.#options : { signal }));
+  }
+
+  /** What the package throws says something of what is stored; other errors, and an abort, end the job. */
+  async #blamingStore<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      const known = error;
+      this.#isOver ||= this.#options.signal?.aborted === true || !(known instanceof PagemarkError);
+      this.#options.signal?.throwIfAborted();
+      if (!(known instanceof PagemarkError)) throw error;
+      throw known instanceof DamageError ? known : new DamageError(known.code, known.message, known.at);
     }
-  };
-  await Promise.all(Array.from({ length: AT_ONCE }, readAll));
-  if (failures.length > 0) throw failures[0];
-  // In the order of the objects, whichever was read first.
-  result.problems.push(...objects.flatMap(({ key }) => found.get(key) ?? []));
-  return new Set(found.keys());
-}
-
-async function putTogether(
-  store: Store,
-  history: History,
-  record: BackupRecord,
-  result: Verification,
-  { signal }: JobOptions,
-) {
-  try {
-    const files = history.chain(record).map(({ record, ltx }) => ({ key: ltx, ...record.ltx }));
-    await drain(restoreStream(store, { files, record }, { signal }));
-  } catch (error) {
-    signal?.throwIfAborted();
-    result.problems.push(problemOf(error, txidOf(record)));
-    result.sound = result.sound.filter(({ id }) => id !== record.id);
   }
 }
 
-/** Litestream's files prove themselves alone. */
-async function verifyReplica(store: Store, folder: string, options: VerifyOptions): Promise<Verification> {
-  const plan = await planRestore(store, folder, options.at ?? "", options.signal);
-  const bytes = plan.files.reduce((sum, { size }) => sum + size, 0);
-  try {
-    await drain(restoreStream(store, plan, options));
-    return { sound: [], problems: [], bytes };
-  } catch (error) {
-    options.signal?.throwIfAborted();
-    return { sound: [], problems: [problemOf(error, folder)], bytes };
-  }
+function otherSize({ key, size }: StoredFile, found: number): DamageError {
+  const message = `${key} has ${found} bytes instead of ${size}: it is damaged; restore another backup, or put the object back`;
+  return new DamageError("OBJECT_DAMAGED", message, { name: key });
 }
 
-/** Errors that are not ours say nothing of what is stored: they end the job. */
 function problemOf(error: unknown, name: string): Problem {
-  if (!(error instanceof PagemarkError)) throw error;
-  return { code: error.code, message: error.message, name: error.at.name ?? name };
+  const { code, message, at } = error as PagemarkError;
+  return { code, message, name: at.name ?? name };
 }

@@ -1,7 +1,6 @@
 import type { Scratch } from "../sources/source.ts";
 import type { Store } from "../stores/store.ts";
 import { collect } from "../streams/streams.ts";
-import { discard } from "./removal.ts";
 
 /** A run that puts blocks away has ended after so long. */
 const OLD_MS = 24 * 3_600_000;
@@ -52,5 +51,14 @@ export class StoreScratch implements Scratch {
 
   #key(block: number): string {
     return `${this.#own}/${block}`;
+  }
+}
+
+/** Deletes in that order. What cannot be deleted now goes the next time. */
+async function discard(store: Store, keys: string[]): Promise<void> {
+  try {
+    for (const key of keys) await store.delete(key);
+  } catch {
+    // The next run sweeps.
   }
 }

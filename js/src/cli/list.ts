@@ -1,6 +1,5 @@
 import type { Command } from "commander";
-import { databasesIn, type StoredDatabase } from "../catalog/databases.ts";
-import type { Backup } from "../catalog/record.ts";
+import { type Backup, databasesIn, type StoredDatabase } from "../catalog/folder.ts";
 import { backupJson, bytes, counted, EXIT, print, table } from "./output.ts";
 import { noBackup, openBackups, openStore, refuseMissing } from "./places.ts";
 import { layOutText } from "./table.ts";

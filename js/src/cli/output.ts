@@ -1,6 +1,7 @@
 // What people and programs get to read. Names come from outside: nothing in them may steer a terminal.
+
 import prettyBytes from "pretty-bytes";
-import type { Backup } from "../catalog/record.ts";
+import type { Backup } from "../catalog/folder.ts";
 import { PagemarkError } from "../errors/index.ts";
 import type { Table } from "../moments/tables.ts";
 import { fileError } from "../sources/file-errors.ts";

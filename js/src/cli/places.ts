@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { basename, extname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Backups } from "../backups/backups.ts";
-import { databasesIn } from "../catalog/databases.ts";
+import { databasesIn } from "../catalog/folder.ts";
 import { core, naming, usePlatform } from "../core/index.ts";
 import { nodePlatform } from "../core/platform.node.ts";
 import { PagemarkError } from "../errors/index.ts";

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { Backup } from "../catalog/record.ts";
+import type { Backup } from "../catalog/folder.ts";
 import { ago, backupJson, bytes, counted, print, printable, table } from "./output.ts";
 import { openBackups, withBackups } from "./places.ts";
 import { layOutFacts } from "./table.ts";

@@ -4,6 +4,7 @@ import { start } from "./start.ts";
 
 /** The wasm's exports. */
 export type Core = typeof glue;
+export type { Folder as CoreFolder, KnownFolder, Machine } from "../pkg/core/pagemark.js";
 
 let loading: Promise<Core> | undefined;
 

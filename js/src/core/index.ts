@@ -9,7 +9,7 @@ export {
   previousPages,
   RowBatch,
 } from "./building.ts";
-export { type Core, core, sha256 } from "./core.ts";
+export { type Core, type CoreFolder, core, type KnownFolder, type Machine, sha256 } from "./core.ts";
 export { type Detected, detect } from "./detect.ts";
 export { type DumpCore, dumpCore } from "./dump.ts";
 export {

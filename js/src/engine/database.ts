@@ -3,7 +3,8 @@ import { type EngineCore, type EngineDatabase, engineCore, free } from "../core/
 import { dumpMoment } from "../dump/dump.ts";
 import type { DumpOptions } from "../dump/options.ts";
 import { PagemarkError } from "../errors/index.ts";
-import type { BackupOptions, NewBackup } from "../run/backup.ts";
+import type { BackupOptions } from "../run/backup.ts";
+import type { NewBackup } from "../run/made.ts";
 import type { Moment, PageSource, ReplaceOptions } from "../sources/source.ts";
 import type { Store } from "../stores/store.ts";
 import { check } from "./check.ts";

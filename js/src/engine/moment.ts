@@ -1,4 +1,3 @@
-import { checksumIn, lineageIn, txidIn } from "../catalog/record.ts";
 import { SourceError } from "../errors/index.ts";
 import type { Moment, PinOptions, SourceIdentity } from "../sources/source.ts";
 import type { Handle } from "./handle.ts";
@@ -24,21 +23,20 @@ export class EngineMoment implements Moment {
   constructor(handle: Handle, at: string, { since }: PinOptions = {}) {
     const now = Date.now();
     const database = handle.engine;
-    const { id, pageSize, pageCount, bookmark } = database.pin(at, LEASE_MS, now);
-    const txid = txidIn(bookmark);
+    const { id, pageSize, pageCount, bookmark, txid, checksum } = database.pin(at, LEASE_MS, now);
     this.#handle = handle;
     this.#pin = id;
     this.pageSize = pageSize;
     this.pageCount = pageCount;
     this.bookmark = bookmark;
-    this.checksum = checksumIn(bookmark);
-    this.identity = { file: lineageIn(bookmark) };
-    this.mark = [txid, bookmark, handle.session].join(" ");
-    const [before = "", then = "", session] = since?.split(" ") ?? [];
-    // Without this, a backup finds out by reading every page.
-    if (before <= txid && handle.wentThrough(session, then)) {
+    this.checksum = checksum;
+    this.identity = { file: database.lineage };
+    this.mark = [txid, bookmark, handle.session, checksum].join(" ");
+    const [before = "", then = "", session, checksumThen] = since?.split(" ") ?? [];
+    // Without it, a backup finds out by reading every page.
+    if (checksumThen !== undefined && before <= txid && handle.wentThrough(session, then)) {
       this.changed = database.changedSince(id, before, now);
-      this.checksumBefore = checksumIn(then);
+      this.checksumBefore = checksumThen;
     }
   }
 

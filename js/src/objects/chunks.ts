@@ -7,7 +7,7 @@ const PIECE = 512 << 10;
  * Bytes that are appended, kept as pieces of at most 512 KiB. All pieces but the last are always the same objects, so
  * that whoever keeps them needs to write only the last one again.
  */
-export class Pieces {
+export class Chunks {
   #whole: Uint8Array[] = [];
   /** Where the last piece grows. */
   #last = new Uint8Array(0);

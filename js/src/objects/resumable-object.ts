@@ -1,10 +1,10 @@
 import { type Core, core, free } from "../core/index.ts";
 import type { StoreUploads, UploadState } from "../stores/store.ts";
-import { Pieces } from "./chunks.ts";
-import type { ObjectProof } from "./upload.ts";
+import { Chunks } from "./chunks.ts";
+import type { ObjectFile, ObjectProof } from "./upload.ts";
 
 /** An object that is written by many processes, one after the other, between two of these. */
-export interface PartedState {
+export interface ResumableState {
   upload: UploadState;
   /** In bytes, of all that was written. */
   size: number;
@@ -15,68 +15,78 @@ export interface PartedState {
 }
 
 /** Writes such an object: what fills a part goes to the store, the rest into the state. */
-export class PartedObject {
+export class ResumableObject implements ObjectFile {
   readonly #uploads: StoreUploads;
   readonly #hash: InstanceType<Core["Sha256"]>;
-  readonly #pending: Pieces;
+  readonly #pending: Chunks;
+  readonly #signal: AbortSignal | undefined;
+  /** Stored by this process. */
+  parts = 0;
   #upload: UploadState;
   #size: number;
 
-  static async start(uploads: StoreUploads, key: string, modified: Date): Promise<PartedObject> {
+  static async start(
+    uploads: StoreUploads,
+    key: string,
+    modified: Date,
+    signal?: AbortSignal,
+  ): Promise<ResumableObject> {
     const { Sha256 } = await core();
     const state = { upload: await uploads.start(key, { modified }), size: 0, pending: [] };
-    return new PartedObject(uploads, state, new Sha256());
+    return new ResumableObject(uploads, state, new Sha256(), signal);
   }
 
   /** @throws DamageError `SAVED_STATE` */
-  static async resume(uploads: StoreUploads, state: PartedState): Promise<PartedObject> {
+  static async resume(
+    uploads: StoreUploads,
+    state: ResumableState,
+    signal?: AbortSignal,
+  ): Promise<ResumableObject> {
     const { Sha256 } = await core();
-    return new PartedObject(uploads, state, Sha256.resume(state.hash));
+    return new ResumableObject(uploads, state, Sha256.resume(state.hash), signal);
   }
 
   private constructor(
     uploads: StoreUploads,
-    { upload, size, pending }: Omit<PartedState, "hash">,
+    { upload, size, pending }: Omit<ResumableState, "hash">,
     hash: InstanceType<Core["Sha256"]>,
+    signal: AbortSignal | undefined,
   ) {
     this.#uploads = uploads;
     this.#upload = upload;
     this.#size = size;
     this.#hash = hash;
-    this.#pending = new Pieces(pending);
+    this.#signal = signal;
+    this.#pending = new Chunks(pending);
   }
 
-  /** Whether there is a part to {@link flush}. */
-  get isFull(): boolean {
-    return this.#pending.length >= this.#uploads.partSize;
-  }
-
-  write(bytes: Uint8Array): void {
+  /** Stores the parts that are full. The bytes are freed. */
+  async write(bytes: Uint8Array): Promise<void> {
     this.#size += bytes.length;
     this.#hash.update(bytes);
     this.#pending.append(bytes);
-  }
-
-  /** Stores the parts that are full; how many there were. */
-  async flush(signal: AbortSignal | undefined): Promise<number> {
-    let parts = 0;
-    for (; this.isFull; parts++) {
+    free(bytes);
+    while (this.#pending.length >= this.#uploads.partSize) {
       const part = this.#pending.take(this.#uploads.partSize);
-      this.#upload = await this.#uploads.append(this.#upload, part, { signal });
+      this.#upload = await this.#uploads.append(this.#upload, part, { signal: this.#signal });
+      this.parts++;
       free(part);
     }
-    return parts;
   }
 
-  /** Makes the object of all that was written. */
   async finish(): Promise<ObjectProof> {
     const rest = this.#pending.take(this.#pending.length);
     await this.#uploads.finish(this.#upload, rest);
     free(rest);
+    this.parts += Math.floor(this.#size / this.#uploads.partSize);
     return { sha256: this.#hash.digest(), size: this.#size };
   }
 
-  save(): PartedState {
+  async abort(): Promise<void> {
+    await this.#uploads.abort(this.#upload);
+  }
+
+  save(): ResumableState {
     return {
       upload: this.#upload,
       size: this.#size,

@@ -1,4 +1,5 @@
 import { type Hasher, sha256 } from "../core/index.ts";
+import { ObjectExistsError } from "../errors/index.ts";
 import type { PutOptions, Store } from "../stores/store.ts";
 
 /** What proves a stored object. */
@@ -12,8 +13,23 @@ export interface ObjectProof {
 /** In bytes: what is shorter is put in one piece, which asks less of every store than a stream does. */
 const SMALL = 1 << 20;
 
-/** An object written piece by piece. It is there once {@link finish} resolves, or not at all. */
-export class Upload {
+/** An object that is written piece by piece. It is there once {@link finish} resolves, or not at all. */
+export interface ObjectFile {
+  /** Appends `bytes`, which stay as they are from then on; waits while the store is behind. */
+  write(bytes: Uint8Array): Promise<void>;
+  /** Ends the object and waits until it is stored. @throws ObjectExistsError when its key has another object */
+  finish(): Promise<ObjectProof>;
+  /**
+   * Gives the object up; nothing of it stays, nor itself, if it was stored. Where nobody knows whether it was, it is only
+   * deleted if the key cannot have another's.
+   */
+  abort(isOurs?: boolean): Promise<void>;
+  /** Lets go of memory. */
+  free?(): void;
+}
+
+/** Such an object, written by one process from start to end. */
+export class Upload implements ObjectFile {
   readonly key: string;
   readonly #store: Store;
   readonly #options: PutOptions;
@@ -22,6 +38,8 @@ export class Upload {
   #small: Uint8Array[] = [];
   #stream: Streamed | undefined;
   #size = 0;
+  /** Whether the object is there, made by this; `unsure` after a failure, when it may be another's, too. */
+  #isThere: boolean | "unsure" = false;
 
   static async start(store: Store, key: string, options: PutOptions): Promise<Upload> {
     return new Upload(store, key, options, await sha256());
@@ -34,7 +52,6 @@ export class Upload {
     this.#hash = hash;
   }
 
-  /** Appends `bytes`, which stay as they are from then on; waits while the store is behind. */
   async write(bytes: Uint8Array): Promise<void> {
     if (bytes.length === 0) return;
     this.#size += bytes.length;
@@ -46,16 +63,22 @@ export class Upload {
     for (const piece of this.#small.splice(0)) await this.#stream.write(piece);
   }
 
-  /** Ends the object and waits until it is stored. */
   async finish(): Promise<ObjectProof> {
-    if (this.#stream) await this.#stream.finish();
-    else await this.#store.put(this.key, joined(this.#small, this.#size), this.#options);
+    try {
+      if (this.#stream) await this.#stream.finish();
+      else await this.#store.put(this.key, joined(this.#small, this.#size), this.#options);
+    } catch (error) {
+      // A store may have stored it and still report an error.
+      this.#isThere = error instanceof ObjectExistsError ? false : "unsure";
+      throw error;
+    }
+    this.#isThere = true;
     return { sha256: this.#hash.digest(), size: this.#size };
   }
 
-  /** Gives the object up; nothing of it stays. */
-  async abort(reason: unknown): Promise<void> {
-    await this.#stream?.abort(reason);
+  async abort(isOurs = false): Promise<void> {
+    await this.#stream?.abort();
+    if (this.#isThere === true || (this.#isThere === "unsure" && isOurs)) await this.#store.delete(this.key);
   }
 }
 
@@ -92,9 +115,9 @@ class Streamed {
     await this.#stored;
   }
 
-  async abort(reason: unknown): Promise<void> {
+  async abort(): Promise<void> {
     // Not awaited: it waits for a write that no one may read any more.
-    this.#writer.abort(reason).catch(() => {});
+    this.#writer.abort(new Error("the backup was given up")).catch(() => {});
     await this.#stored.catch(() => {});
   }
 }

@@ -1,9 +1,16 @@
-import { core, naming } from "../core/index.ts";
+import type { Machine } from "../core/index.ts";
+import { core, free, naming } from "../core/index.ts";
+import { DamageError, PagemarkError } from "../errors/index.ts";
+import { drive, type FileName, type Perform, type Request } from "../host/drive.ts";
+import { Chunks } from "../objects/chunks.ts";
+import { ResumableObject, type ResumableState } from "../objects/resumable-object.ts";
 import type { PageSource } from "../sources/source.ts";
-import { abortBackup, type BackupStep, type StartOptions, startBackup, stepBackup } from "./backup-run.ts";
-import type { BackupRunState } from "./backup-run-state.ts";
-import type { StepOptions } from "./pack-step.ts";
-import { type PagemarkOptions, type Subject, subjectOf } from "./subject.ts";
+import type { Store, StoreUploads } from "../stores/store.ts";
+import type { Progress } from "../streams/progress.ts";
+import { randomBytes } from "./backup.ts";
+import { BackupHost } from "./backup-host.ts";
+import { type Job, type Made, madeBy, type NewBackup } from "./made.ts";
+import { type PagemarkOptions, subjectOf } from "./subject.ts";
 
 /**
  * A backup in steps, whose state the caller keeps between them: for Durable Objects and whatever else may be evicted at
@@ -21,26 +28,89 @@ export function backupSteps(
   source: PageSource,
   { safety = false, ...options }: PagemarkOptions & { safety?: boolean },
 ): BackupSteps {
-  return new BackupSteps({ ...subjectOf("backupSteps", source, options), safety });
+  return new BackupSteps(subjectOf("backupSteps", source, options), safety);
+}
+
+/**
+ * A backup under way, between two steps: plain data that can be cloned and stored. No array in it has more than 512 KiB.
+ * Of lists of arrays, all but the last are the same objects as the step before.
+ */
+export interface BackupRunState {
+  version: typeof VERSION;
+  /** What comes next. */
+  phase: "pages" | "fingerprints" | "ltx" | "record" | "sweep" | "done";
+  /** Names the state of the source that is backed up. */
+  bookmark: string;
+  progress: Progress;
+  /** The core's machine: see `src/run/saved.rs`. */
+  head: Uint8Array;
+  /** Of the pages that are packed. */
+  index: Uint8Array[];
+  /** The numbers of the pages to pack, 4 bytes each; missing when it is all of them. */
+  changed?: Uint8Array[];
+  ltx: ResumableState;
+  fingerprints: ResumableState;
+  /** The backup, once it is made. */
+  done?: NewBackup;
+}
+
+const VERSION = 2;
+
+export interface StartOptions {
+  /** Makes a full backup even where an incremental one would do. */
+  full?: boolean;
+  /** Says that it is the database whose backups go by that name, where it looks like another one. */
+  sameDatabase?: boolean;
+  /** Which state to back up, by its bookmark; the newest unless given. */
+  at?: string;
+  signal?: AbortSignal | undefined;
+}
+
+/** How much one step may do. It also ends when it has stored a part. */
+export interface StepOptions {
+  /** In milliseconds; 500 unless given. In a Worker, whose clock stands still while it works, `maxBytes` is what counts. */
+  maxMs?: number;
+  /** Bytes of pages to read and pack; 32 MiB unless given, about 0.1 s of work. */
+  maxBytes?: number;
+  /** Called between two batches of 256 KiB: others may have their turn meanwhile. */
+  pause?: (() => Promise<void>) | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+export interface BackupStep {
+  /** For the next step. Keep it before that; then the step may end anywhere, and be made again. */
+  state: BackupRunState;
+  progress: Progress;
+  /** The backup, once it is made. */
+  done?: NewBackup;
 }
 
 /** See {@link backupSteps}. */
 export class BackupSteps {
-  readonly #subject: Omit<Subject, "folder">;
+  readonly #job: Job & { source: PageSource };
+  readonly #safety: boolean;
 
-  constructor(subject: Omit<Subject, "folder">) {
-    this.#subject = subject;
+  constructor(job: Job & { source: PageSource }, safety: boolean) {
+    this.#job = job;
+    this.#safety = safety;
   }
 
   /**
    * Begins; nothing is stored yet. The source must name its states, and keep this one (`state.bookmark`) until the
-   * backup is done: hold it before, and name it in `at`. The backup is incremental when the source tells what changed
-   * and its checksum, else full.
+   * backup is done: hold it before, and name it in `at`.
    *
-   * @throws PagemarkError `USAGE` when the source or the store cannot do it
+   * @throws PagemarkError `USAGE` when the source or the store cannot do it; `NAME_INVALID`
    */
-  async start(options?: StartOptions): Promise<BackupRunState> {
-    return startBackup(await this.#found(), options);
+  async start({ full, sameDatabase, at, signal }: StartOptions = {}): Promise<BackupRunState> {
+    const { store, name } = this.#job;
+    const uploads = uploadsOf(store);
+    const { Machine, nameToSegment } = await core();
+    const set = { safety: this.#safety, full, sameDatabase, inSteps: true };
+    const flags = Object.entries(set).flatMap(([flag, isSet]) => (isSet ? [flag] : []));
+    const segment = nameToSegment(name);
+    const machine = Machine.backup(segment, store.layout, name, flags, undefined, at, randomBytes());
+    const run = new Run({ ...this.#job, folder: segment }, uploads, machine, { signal });
+    return (await run.go(() => "stop")).state;
   }
 
   /**
@@ -50,19 +120,181 @@ export class BackupSteps {
    * @throws ConflictError when another backup was quicker; nothing of this one stays then
    * @throws PagemarkError `SOURCE_OTHER_STATE` when the source gives another state, `SAVED_STATE` when `state` is damaged
    */
-  async step(state: BackupRunState, options?: StepOptions): Promise<BackupStep> {
-    return stepBackup(await this.#found(), state, options);
+  async step(state: BackupRunState, options: StepOptions = {}): Promise<BackupStep> {
+    checkVersion(state);
+    if (state.done) return { state, progress: state.progress, done: state.done };
+    const run = await Run.resume(this.#job, state, options);
+    const { maxMs = 500, maxBytes = 32 << 20, pause } = options;
+    const deadline = performance.now() + maxMs;
+    return run.go(() => {
+      const isSpent = run.hasStored || run.packed >= maxBytes || performance.now() >= deadline;
+      return isSpent ? "stop" : pause?.();
+    });
   }
 
   /** Gives the backup up: nothing of it stays in the store. One that is made already stays. */
   async abort(state: BackupRunState): Promise<void> {
-    return abortBackup(await this.#found(), state);
+    return abandon(this.#job, state);
+  }
+}
+
+/** Gives up what was saved of a backup: nothing of it stays in the store, unless it is made already. */
+export async function abandon(place: { store: Store; name: string }, state: BackupRunState): Promise<void> {
+  checkVersion(state);
+  const run = await Run.resume(place, state, {}, true);
+  await run.end();
+}
+
+/** What a step works with. */
+class Run {
+  readonly #job: Job & { folder: string };
+  readonly #machine: Machine;
+  readonly #host: BackupHost;
+  readonly #index: Chunks;
+  #changed: Uint8Array[] | undefined;
+  #progress: Progress;
+
+  static async resume(
+    job: Job,
+    state: BackupRunState,
+    { signal }: StepOptions,
+    isAbandoned = false,
+  ): Promise<Run> {
+    const { Machine, nameToSegment } = await core();
+    const uploads = uploadsOf(job.store);
+    const all = new Chunks(state.index).join();
+    const changed = state.changed && new Uint32Array(new Chunks(state.changed).join().buffer);
+    const machine = await naming(job.name, async () =>
+      isAbandoned ? Machine.abandon(state.head, all) : Machine.resume(state.head, all, changed),
+    );
+    free(all);
+    const folder = nameToSegment(job.name);
+    const run = new Run({ ...job, folder }, uploads, machine, { signal }, state);
+    for (const name of ["ltx", "fingerprints"] as const) {
+      const resumed = naming(job.name, () => ResumableObject.resume(uploads, state[name], signal));
+      run.#host.files.set(name, await resumed);
+    }
+    return run;
   }
 
-  /** @throws PagemarkError `NAME_INVALID` */
-  async #found(): Promise<Subject> {
-    const { nameToSegment } = await core();
-    const { name } = this.#subject;
-    return naming(name, () => ({ ...this.#subject, folder: nameToSegment(name) }));
+  constructor(
+    job: Job & { folder: string },
+    uploads: StoreUploads,
+    machine: Machine,
+    { signal }: { signal?: AbortSignal | undefined },
+    state?: BackupRunState,
+  ) {
+    this.#job = job;
+    this.#machine = machine;
+    this.#index = new Chunks(state?.index);
+    this.#changed = state?.changed;
+    this.#progress = state?.progress ?? { phase: "pages", done: 0, total: 0, bytes: 0 };
+    this.#host = new BackupHost(
+      job,
+      (_, key, modified) => ResumableObject.start(uploads, key, modified, signal),
+      {
+        signal,
+        onProgress: (progress) => {
+          this.#progress = progress;
+        },
+      },
+    );
   }
+
+  /** Of pages in this step, in bytes. */
+  get packed(): number {
+    return this.#host.packed;
+  }
+
+  get hasStored(): boolean {
+    return [...this.#host.files.values()].some((file) => (file as ResumableObject).parts > 0);
+  }
+
+  /** Goes on until the backup is made, or until `onSave` stops it where it can be saved. */
+  async go(onSave: () => "stop" | Promise<void> | undefined): Promise<BackupStep> {
+    try {
+      const outcome = await this.#drive((request) => {
+        const next = request.kind === "save" ? onSave() : undefined;
+        return next === "stop" ? next : this.#perform(request, next);
+      });
+      const done = madeBy(outcome, { ...this.#job, moment: this.#host.moment });
+      const state = this.#save(done);
+      return { state, progress: state.progress, ...(done && { done }) };
+    } finally {
+      await this.#close();
+    }
+  }
+
+  /** To its end, where nothing is made. */
+  async end(): Promise<void> {
+    try {
+      madeBy(await this.#drive((request) => this.#host.perform(request)), this.#job);
+    } finally {
+      await this.#close();
+    }
+  }
+
+  #drive(perform: Perform) {
+    const about = this.#job.source?.name ?? this.#job.name;
+    return naming(about, () => drive<Made | null>(this.#machine, perform));
+  }
+
+  async #perform(request: Request, pause: Promise<void> | undefined) {
+    await pause;
+    const reply = await this.#host.perform(request);
+    if (request.kind === "pin" && this.#host.moment?.bookmark === undefined) {
+      const name = this.#job.source?.name;
+      throw new PagemarkError(
+        "USAGE",
+        `${name} does not name its states, which a backup in steps needs; use backup()`,
+      );
+    }
+    return reply;
+  }
+
+  #save(done: NewBackup | undefined): BackupRunState {
+    const machine = this.#machine;
+    const grown = machine.indexFrom(this.#index.length);
+    this.#index.append(grown);
+    free(grown);
+    const pages = this.#changed ? undefined : machine.changed();
+    if (pages) {
+      this.#changed = new Chunks([new Uint8Array(pages.buffer, pages.byteOffset, pages.byteLength)]).save();
+    }
+    return {
+      version: VERSION,
+      phase: done ? "done" : (machine.phase() as BackupRunState["phase"]),
+      bookmark: machine.at() ?? "",
+      progress: this.#progress,
+      head: machine.save(),
+      index: this.#index.save(),
+      ...(this.#changed && { changed: this.#changed }),
+      ltx: this.#file("ltx"),
+      fingerprints: this.#file("fingerprints"),
+      ...(done && { done }),
+    };
+  }
+
+  #file(name: FileName): ResumableState {
+    return (this.#host.files.get(name) as ResumableObject).save();
+  }
+
+  async #close(): Promise<void> {
+    await this.#host.close();
+    this.#machine.free();
+  }
+}
+
+/** Refuses what another version left, which would be misread. */
+function checkVersion(state: BackupRunState): void {
+  if (state?.version === VERSION) return;
+  const message =
+    "what was saved of the backup under way is damaged or of another version; abort it and begin anew";
+  throw new DamageError("SAVED_STATE", message);
+}
+
+function uploadsOf(store: Store): StoreUploads {
+  if (store.uploads) return store.uploads;
+  const message = `${store.description} takes no objects in parts, which a backup in steps needs; use backup()`;
+  throw new PagemarkError("USAGE", message);
 }

@@ -1,4 +1,4 @@
-import type { KnownHistory } from "../catalog/known-history.ts";
+import type { KnownFolder } from "../core/index.ts";
 import { PagemarkError } from "../errors/index.ts";
 import type { PageSource } from "../sources/source.ts";
 import type { Store } from "../stores/store.ts";
@@ -21,7 +21,7 @@ export interface Subject {
   /** Its folder in the store. */
   folder: string;
   /** Who makes one backup after the other remembers what there is. */
-  known?: KnownHistory;
+  memory?: BackupMemory;
 }
 
 /** What is backed up, and to where; callers without types may have passed anything. */
@@ -37,4 +37,21 @@ export function subjectOf(
   const { store, name = source.name } = options;
   if (typeof name !== "string") throw new PagemarkError("USAGE", `name must be text, not ${name}`);
   return { source, store, name };
+}
+
+/** What one who makes backups of a database remembers of its folder; see the core's `run::Known`. */
+export class BackupMemory {
+  #known: KnownFolder | undefined;
+
+  /** Of two backups at once only one gets it. */
+  take(): KnownFolder | undefined {
+    const known = this.#known;
+    this.#known = undefined;
+    return known;
+  }
+
+  keep(known: KnownFolder | undefined): void {
+    this.#known?.free();
+    this.#known = known;
+  }
 }

@@ -3,7 +3,6 @@ import { DamageError } from "../errors/index.ts";
 import { damaged, type StoredFile } from "../objects/object-reader.ts";
 import type { Store } from "../stores/store.ts";
 import { collect } from "../streams/streams.ts";
-import type { RestorePlan } from "./restore.ts";
 
 /** Length of an LTX file's end behind its page index, in bytes. */
 const TAIL_SIZE = 24;
@@ -17,6 +16,13 @@ const LEAST_FRAME = 16;
 
 /** Requests at a time: as many as a Worker may have open. */
 export const CONNECTIONS = 6;
+
+/** The files of a backup, oldest first. */
+export interface StoredChain {
+  files: StoredFile[];
+  /** The backup; the last file says how large the database is where it is missing. */
+  backup?: { view: { pageSize: number; pageCount: number } };
+}
 
 /** A page's frame in the newest file that holds the page. */
 export interface Frame {
@@ -47,9 +53,9 @@ export class ChainIndex {
   readonly #owners: Uint16Array | Uint32Array;
 
   /** Reads the files' indexes: one request a file, two for one with many pages. */
-  static async open(store: Store, plan: RestorePlan, signal?: AbortSignal): Promise<ChainIndex> {
-    const { files, record } = plan;
-    const shape = record ?? (await readShape(store, files.at(-1), signal));
+  static async open(store: Store, plan: StoredChain, signal?: AbortSignal): Promise<ChainIndex> {
+    const { files, backup } = plan;
+    const shape = backup?.view ?? (await readShape(store, files.at(-1), signal));
     const chain = new ChainIndex(await core(), files, shape);
     for (let at = 0; at < files.length; at += CONNECTIONS) {
       const batch = files.slice(at, at + CONNECTIONS).map(async (file, place) => {

@@ -1,11 +1,18 @@
-import type { Link } from "../catalog/history.ts";
-import { checksumIn } from "../catalog/record.ts";
 import { type Core, core } from "../core/index.ts";
-import { damaged, ObjectReader } from "../objects/object-reader.ts";
+import { damaged, ObjectReader, type StoredFile } from "../objects/object-reader.ts";
 import type { Store } from "../stores/store.ts";
 
 /** Length of a page's state, in bytes: its checksum, then its fingerprint. */
 export const STATE_SIZE = 24;
+
+/** A backup whose pages' fingerprints are wanted. */
+export interface Fingerprinted {
+  view: { pageSize: number; pageCount: number };
+  /** Oldest first. */
+  fingerprints: StoredFile[];
+  /** Database checksum, 16 hex digits. */
+  checksum: string;
+}
 
 /** The states of every page at the last backup, in order: what an incremental backup compares with. */
 export class PreviousStates {
@@ -16,25 +23,16 @@ export class PreviousStates {
   readonly #baseKey: string;
   #atEnd = false;
 
-  /** Reads the fingerprint files of `links`, oldest first: the first one streamed, the others whole. */
-  static async open(store: Store, links: Link[], signal?: AbortSignal): Promise<PreviousStates> {
-    const [base, ...changes] = links;
-    const last = links.at(-1);
-    if (!base || !last) throw new Error("a chain has at least one link");
-    const { pageSize, pageCount, bookmark } = last.record;
-    const checksum = checksumIn(bookmark);
+  /** Reads the fingerprint files of a backup: the oldest one streamed, the others whole. */
+  static async open(store: Store, backup: Fingerprinted, signal?: AbortSignal): Promise<PreviousStates> {
+    const { fingerprints, checksum } = backup;
+    const { pageSize, pageCount } = backup.view;
+    const [base, ...changes] = fingerprints;
+    if (!base) throw new Error("a backup has at least one fingerprint file");
     const previous = new (await core()).Previous(pageSize, pageCount, checksum);
-    const open = ({ record, fingerprints }: Link, step: number) =>
-      ObjectReader.open(store, { key: fingerprints, ...record.fingerprints }, step, signal);
-    for (const link of changes) {
-      previous.addChanges(
-        await readWhole(await open(link, Number.POSITIVE_INFINITY), link.record.fingerprints.size),
-      );
-    }
-    return new PreviousStates(previous, await open(base, Number.POSITIVE_INFINITY), base.fingerprints, {
-      pageCount,
-      checksum,
-    });
+    const open = (file: StoredFile) => ObjectReader.open(store, file, Number.POSITIVE_INFINITY, signal);
+    for (const file of changes) previous.addChanges(await readWhole(await open(file), file.size));
+    return new PreviousStates(previous, await open(base), base.key, { pageCount, checksum });
   }
 
   private constructor(
@@ -88,10 +86,10 @@ async function readWhole(reader: ObjectReader, size: number): Promise<Uint8Array
   return whole;
 }
 
-/** Whether `error` says that the fingerprints of `links` cannot be used, so that a full backup must be made. */
-export function isLostFingerprint(error: unknown, links: Link[]): boolean {
+/** Whether `error` says that the fingerprint files of a backup cannot be used. */
+export function isLostFingerprint(error: unknown, { fingerprints }: Fingerprinted): boolean {
   const { code, at } = error as { code?: string; at?: { name?: string } };
   if (code === "FINGERPRINTS") return true;
   const lost = code === "OBJECT_DAMAGED" || code === "OBJECT_MISSING";
-  return lost && links.some(({ fingerprints }) => fingerprints === at?.name);
+  return lost && fingerprints.some(({ key }) => key === at?.name);
 }

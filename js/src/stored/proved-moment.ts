@@ -1,9 +1,10 @@
+import type { RestorePlan } from "../catalog/folder.ts";
 import type { Moment } from "../sources/source.ts";
 import type { Store } from "../stores/store.ts";
 import { drain } from "../streams/streams.ts";
 import { PageProof } from "./page-proof.ts";
 import { isLostFingerprint, PreviousStates } from "./page-states.ts";
-import { type RestorePlan, restoreStream } from "./restore.ts";
+import { restoreStream } from "./restore.ts";
 import { openStoredMoment } from "./stored-moment.ts";
 
 /**
@@ -27,17 +28,16 @@ export async function openProvedMoment(
 
 async function loadProof(
   store: Store,
-  { record, history }: RestorePlan,
+  { backup }: RestorePlan,
   signal: AbortSignal | undefined,
 ): Promise<PageProof | undefined> {
-  if (!record || !history) return undefined;
-  const links = history.fingerprints(record);
+  if (!backup) return undefined;
   let states: PreviousStates | undefined;
   try {
-    states = await PreviousStates.open(store, links, signal);
-    return await PageProof.load(states, record.pageSize);
+    states = await PreviousStates.open(store, backup, signal);
+    return await PageProof.load(states, backup.view.pageSize);
   } catch (error) {
-    if (!isLostFingerprint(error, links)) throw error;
+    if (!isLostFingerprint(error, backup)) throw error;
     return undefined;
   } finally {
     await states?.close();

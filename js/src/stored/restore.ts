@@ -1,5 +1,3 @@
-import { checkPresence, History, type Listed, namingOldest } from "../catalog/history.ts";
-import type { BackupRecord } from "../catalog/record.ts";
 import { core, named, restorer } from "../core/index.ts";
 import { DamageError } from "../errors/index.ts";
 import { ObjectReader, type StoredFile } from "../objects/object-reader.ts";
@@ -7,16 +5,11 @@ import type { Store } from "../stores/store.ts";
 import type { JobOptions } from "../streams/progress.ts";
 import { streamOf } from "../streams/streams.ts";
 
-/** A chain found and checked for presence: what a restore reads. */
-export interface RestorePlan {
+/** What a restore reads, and the bookmark that it proves. */
+export interface RestoreFiles {
   /** Oldest first. */
   files: StoredFile[];
-  /** The backup restored; missing for a folder that Litestream wrote. */
-  record?: BackupRecord;
-  /** What it was found in, with a record. */
-  history?: History;
-  /** What a user should know of what was found. */
-  note?: string;
+  backup?: { view: { bookmark: string } };
 }
 
 /** So few files are each read as one stream: their chunks, up to 1 MiB and one ahead, fit in memory. */
@@ -26,65 +19,12 @@ const READ_AHEAD = 12 << 20;
 const LEAST_STEP = 16 << 10;
 
 /**
- * Finds the files that restore to `at`, and checks that all are there before anything is read.
- * A folder without records is taken as a Litestream replica.
- */
-export async function planRestore(
-  store: Store,
-  folder: string,
-  at: string,
-  signal?: AbortSignal,
-): Promise<RestorePlan> {
-  const { planReplica } = await core();
-  const history = await historyFor(store, folder, at, signal);
-  if (history.isEmpty && history.ltxFiles.length > 0) {
-    const sizes = new Map(history.ltxFiles.map(({ key, size }) => [key, size]));
-    const { keys, epoch, older }: Replica = namingOldest(
-      () => JSON.parse(planReplica(JSON.stringify(history.ltxFiles), at, Date.now())),
-      () => new Date(Math.min(...history.ltxFiles.map(({ createdMs }) => createdMs))).toISOString(),
-    );
-    const files = keys.map((key) => ({ key: `${folder}/${key}`, size: sizes.get(key) ?? 0 }));
-    const note = `a cell of celld: this is of its newest epoch, ${epoch}; there are older ones: ${older.join(", ")}`;
-    return { files, ...(older.length > 0 && { note }) };
-  }
-  const record = history.find(at);
-  const files = history.chain(record).map(({ record, ltx }) => ({ key: ltx, ...record.ltx }));
-  await checkPresence(store, files, signal);
-  return { files, record, history };
-}
-
-/** The history back to the chain of `at`: for the newest backup only the last records are read. */
-export async function historyFor(
-  store: Store,
-  folder: string,
-  at: string,
-  signal: AbortSignal | undefined,
-): Promise<History> {
-  const newest = at === "" || at === "latest";
-  const history = await History.load(store, folder, newest ? "newest" : "all", signal);
-  // What no restore made may lie further back.
-  const isFurther = at === "" && !history.isEmpty && isSafety(history.list().at(-1));
-  return isFurther ? History.load(store, folder, "all", signal) : history;
-}
-
-/** What restores a folder without records; the core's `planReplica`. */
-interface Replica {
-  keys: string[];
-  epoch: number;
-  older: number[];
-}
-
-function isSafety(entry: Listed | undefined): boolean {
-  return entry !== undefined && "record" in entry && entry.record.safety === true;
-}
-
-/**
  * The database file that `plan` restores to. Every object's digest and the database's checksum are proved on the way:
  * the stream ends without an error only if all of it was right.
  */
 export function restoreStream(
   store: Store,
-  plan: RestorePlan,
+  plan: RestoreFiles,
   options: JobOptions = {},
 ): ReadableStream<Uint8Array> {
   return streamOf(restoreChunks(store, plan, options));
@@ -92,7 +32,7 @@ export function restoreStream(
 
 async function* restoreChunks(
   store: Store,
-  { files, record }: RestorePlan,
+  { files, backup }: RestoreFiles,
   { signal, onProgress }: JobOptions,
 ): AsyncGenerator<Uint8Array, void, void> {
   const { proveBookmark } = await core();
@@ -109,7 +49,7 @@ async function* restoreChunks(
       signal?.throwIfAborted();
       if (step.kind === "end") {
         await Promise.all(readers.map(readToEnd));
-        if (record) proveBookmark(record.bookmark, step.checksum);
+        if (backup) proveBookmark(backup.view.bookmark, step.checksum);
         return;
       }
       if (step.kind === "output") {

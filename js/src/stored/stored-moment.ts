@@ -1,10 +1,10 @@
+import type { RestorePlan } from "../catalog/folder.ts";
 import { damaged } from "../objects/object-reader.ts";
 import { checkRead, type Moment } from "../sources/source.ts";
 import type { Store } from "../stores/store.ts";
 import { ChainIndex, type Frame } from "./chain-index.ts";
 import { FrameReader } from "./frame-reader.ts";
 import type { PageProof } from "./page-proof.ts";
-import type { RestorePlan } from "./restore.ts";
 
 export interface StoredMomentOptions {
   /** For opening, and for reads that are given none. */
@@ -31,7 +31,7 @@ export async function openStoredMoment(
 ): Promise<Moment> {
   options.signal?.throwIfAborted();
   const chain = await ChainIndex.open(store, plan, options.signal);
-  return new StoredMoment(store, chain, plan.record?.name ?? "the backup", options);
+  return new StoredMoment(store, chain, plan.backup?.name ?? "the backup", options);
 }
 
 class StoredMoment implements Moment {

@@ -1,10 +1,9 @@
 import { core } from "../core/index.ts";
 import { damaged } from "../objects/object-reader.ts";
 import type { Store } from "../stores/store.ts";
-import { ChainIndex } from "./chain-index.ts";
+import { ChainIndex, type StoredChain } from "./chain-index.ts";
 import { FrameReader } from "./frame-reader.ts";
 import { type PreviousStates, STATE_SIZE } from "./page-states.ts";
-import type { RestorePlan } from "./restore.ts";
 
 const PROVED_AT_ONCE = 4096;
 
@@ -16,7 +15,7 @@ export class StoredPages {
   readonly #chain: ChainIndex;
   readonly #reader: FrameReader;
 
-  static async open(store: Store, plan: RestorePlan, signal?: AbortSignal): Promise<StoredPages> {
+  static async open(store: Store, plan: StoredChain, signal?: AbortSignal): Promise<StoredPages> {
     const chain = await ChainIndex.open(store, plan, signal);
     return new StoredPages(chain, new FrameReader(store, chain));
   }

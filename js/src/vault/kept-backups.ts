@@ -1,5 +1,5 @@
 import { Backups } from "../backups/backups.ts";
-import type { Backup } from "../catalog/record.ts";
+import type { Backup } from "../catalog/folder.ts";
 import { PagemarkError } from "../errors/index.ts";
 import type { Store } from "../stores/store.ts";
 import { type BackupNotes, byId, noteOf, type Removals, toKept } from "./notes.ts";

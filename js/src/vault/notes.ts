@@ -1,5 +1,5 @@
 // What is noted down of the backups of a database: who wanted them, and which objects must go.
-import type { Backup } from "../catalog/record.ts";
+import type { Backup } from "../catalog/folder.ts";
 import type { Store } from "../stores/store.ts";
 import type { Kept, Origin } from "./retention.ts";
 

@@ -1,4 +1,5 @@
 use super::*;
+use crate::catalog::record::Encoded;
 use crate::catalog::record::tests::record;
 
 /// A full backup and three incrementals, TXIDs 1 to 4.
@@ -8,7 +9,7 @@ fn history() -> (History, Vec<String>) {
     for txid in 1..=4 {
         let kind = if txid == 1 { Kind::Full } else { Kind::Incremental };
         let link = previous.as_ref().map(|digest: &String| (txid - 1, digest.as_str()));
-        let (text, digest) = record(txid, txid, kind, link).encode().unwrap();
+        let Encoded { text, digest } = record(txid, txid, kind, link).encode().unwrap();
         history.add(Txid(txid), &text);
         texts.push(text);
         previous = Some(digest);
@@ -36,7 +37,7 @@ fn b4_a_missing_swapped_or_foreign_link_is_found_before_anything_is_read() {
     assert_eq!(rebuilt(&[(1, text(1)), (3, text(3)), (4, text(4))]), Err(Error::at_txid(ErrorKind::ChainGap, 2)));
     assert_eq!(kind_of(rebuilt(&[(2, text(2))])), ErrorKind::ChainGap);
     assert_eq!(kind_of(rebuilt(&[(1, text(1)), (2, text(3)), (3, text(2)), (4, text(4))])), ErrorKind::RecordChain);
-    let other = record(2, 2, Kind::Incremental, Some((1, &"1".repeat(64)))).encode().unwrap().0;
+    let other = record(2, 2, Kind::Incremental, Some((1, &"1".repeat(64)))).encode().unwrap().text;
     assert_eq!(kind_of(rebuilt(&[(1, text(1)), (2, &other)])), ErrorKind::RecordChain);
 }
 
@@ -84,11 +85,11 @@ fn a13_what_a_restore_put_aside_is_not_what_the_next_one_takes_unless_it_is_aske
     let (mut history, texts) = history();
     let digest = Record::decode(&texts[3]).unwrap().1;
     let aside = Record { safety: true, ..record(5, 5, Kind::Incremental, Some((4, &digest))) };
-    history.add(Txid(5), &aside.encode().unwrap().0);
+    history.add(Txid(5), &aside.encode().unwrap().text);
     let txid = |text: &str| history.find(&Target::parse(text, 0).unwrap()).map(|record| record.txid().0);
     assert_eq!((txid(""), txid("latest"), txid("0000000000000005")), (Ok(4), Ok(5), Ok(5)));
     let mut only = History::default();
-    only.add(Txid(1), &Record { safety: true, ..record(1, 1, Kind::Full, None) }.encode().unwrap().0);
+    only.add(Txid(1), &Record { safety: true, ..record(1, 1, Kind::Full, None) }.encode().unwrap().text);
     assert_eq!(only.find(&Target::Unsaid).map(|record| record.txid().0), Ok(1));
 }
 

@@ -7,7 +7,7 @@ import {
   type PagemarkError,
   type Store,
 } from "../../entry/workerd.ts";
-import { abortBackup } from "../../run/backup-run.ts";
+import { abandon } from "../../run/backup-steps.ts";
 import type { BackupProgress } from "../arguments.ts";
 import type { Run } from "../jobs/runner.ts";
 import type { Home } from "./home.ts";
@@ -117,7 +117,7 @@ export async function abandonBackup(
   const saved = new SavedState<Saved>(storage, NAME);
   const left = saved.load();
   try {
-    if (left) await abortBackup(place, left.run);
+    if (left) await abandon(place, left.run);
   } catch (error) {
     // Of another version, or damaged: what lies in the store for it is swept a day later.
     if ((error as PagemarkError).code !== "SAVED_STATE") throw error;

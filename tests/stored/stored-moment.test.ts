@@ -10,10 +10,10 @@ import {
   type Store,
 } from "pagemark";
 import { beforeAll, describe, expect, test } from "vitest";
-import { History } from "../../js/dist/catalog/history.js";
+import type { RestorePlan } from "../../js/dist/catalog/folder.js";
 import { PageProof } from "../../js/dist/stored/page-proof.js";
 import { PreviousStates } from "../../js/dist/stored/page-states.js";
-import { type RestorePlan, restoreStream } from "../../js/dist/stored/restore.js";
+import { restoreStream } from "../../js/dist/stored/restore.js";
 import { openStoredMoment } from "../../js/dist/stored/stored-moment.js";
 import { allPages } from "../contracts/source-cases/image.ts";
 import { moments } from "../contracts/source-cases/moments.ts";
@@ -76,7 +76,7 @@ describe("the pages of a stored backup", () => {
   test("are those that Litestream stored, in either encoding of frames", async () => {
     const replica = folder(LITESTREAM);
     const plan = await planOf(replica);
-    expect(plan.record).toBeUndefined();
+    expect(plan.backup).toBeUndefined();
     await expectRestored(replica, plan);
   });
 
@@ -270,12 +270,11 @@ async function expectRestored(from: Store, plan: RestorePlan, proof?: PageProof)
 }
 
 /** The fingerprints of the newest backup. */
-async function proofOf(from: Store, { record }: RestorePlan): Promise<PageProof> {
-  if (!record) throw new Error("only a backup with a record has fingerprints");
-  const history = await History.load(from, FOLDER, "all");
-  const states = await PreviousStates.open(from, history.fingerprints(record));
+async function proofOf(from: Store, { backup }: RestorePlan): Promise<PageProof> {
+  if (!backup) throw new Error("only a backup with a record has fingerprints");
+  const states = await PreviousStates.open(from, backup);
   try {
-    return await PageProof.load(states, record.pageSize);
+    return await PageProof.load(states, backup.view.pageSize);
   } finally {
     await states.close();
   }

@@ -2,8 +2,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type GetOptions, memory, memoryStore, pagemark, type Store } from "pagemark";
+import { planRestore, type RestorePlan } from "../../js/dist/catalog/folder.js";
 import { core } from "../../js/dist/core/index.js";
-import { planRestore, type RestorePlan } from "../../js/dist/stored/restore.js";
 import { bytes } from "../contracts/store-cases/bytes.ts";
 import { runSql, tableSql, tempFolder } from "../support/temp.ts";
 

@@ -1,0 +1,189 @@
+import { type CoreFolder, core } from "../core/index.ts";
+import { DamageError, ObjectMissingError, PagemarkError } from "../errors/index.ts";
+import { type Failure, hostFailure, type Outcome } from "../host/drive.ts";
+import { driveOnStore } from "../host/store-host.ts";
+import type { StoredFile } from "../objects/object-reader.ts";
+import type { Store } from "../stores/store.ts";
+
+/** A backup, as users see it; the core makes it of the record (`src/catalog/view.rs`). */
+export interface Backup {
+  /** UUID. */
+  id: string;
+  /** Names the state it restores to. */
+  bookmark: string;
+  /** Number of that state, 16 hex digits. */
+  txid: string;
+  /** RFC 3339 in UTC, with microseconds. */
+  createdAt: string;
+  kind: "full" | "incremental";
+  /** User tables. */
+  tables: number;
+  /** Of the database, in bytes. */
+  size: number;
+  /** What was stored for it, in bytes. */
+  storedSize: number;
+  /** `damaged`: its record cannot be read; `error` says why. */
+  state: "done" | "damaged";
+  pageSize: number;
+  pageCount: number;
+  /** Pages of the database that hold nothing; backups of before 2026-12 do not say. */
+  freePages?: number;
+  /** Pages stored. */
+  changedPages: number;
+  /** Whether its state is that of the start of the run, or of the end. */
+  taken: "start" | "end";
+  /** Whether a restore made it of what it then replaced. */
+  safety: boolean;
+  error?: { code: string; message: string };
+}
+
+/** A chain that was found whole: what a restore reads. */
+export interface RestorePlan {
+  /** Oldest first. */
+  files: StoredFile[];
+  /** The backup; missing for a folder that Litestream wrote. */
+  backup?: Restorable;
+  /** What a user should know of what was found. */
+  note?: string;
+}
+
+/** What is known of a backup that has a record. */
+export interface Restorable {
+  /** The database's name when it was made. */
+  name: string;
+  view: Backup;
+  /** The backups it is made of, oldest first; the last is itself. */
+  chain: Backup[];
+  /** The files that together tell every page's fingerprint, oldest first. */
+  fingerprints: StoredFile[];
+  /** Database checksum, 16 hex digits. */
+  checksum: string;
+}
+
+/** What lies in a database's folder of a store. The core knows what it means (`src/catalog`). */
+export class Folder {
+  readonly #folder: CoreFolder;
+
+  /**
+   * Lists the folder of the database and reads its records: as many as finding the backup takes that `at` means, all of
+   * them without it.
+   *
+   * @throws PagemarkError `NAME_INVALID`; what the store fails with
+   */
+  static async load(store: Store, segment: string, at?: string, signal?: AbortSignal): Promise<Folder> {
+    const { Machine } = await core();
+    const loading = Machine.load(segment, store.layout, at);
+    return driveOnStore<null, Folder>(loading, store, signal, (outcome, machine) => {
+      const folder = machine.takeFolder();
+      if (!folder) throw hostFailure(outcome);
+      return new Folder(folder);
+    });
+  }
+
+  private constructor(folder: CoreFolder) {
+    this.#folder = folder;
+  }
+
+  /** Every backup, oldest first; one whose record is damaged is listed as such. */
+  list(): Backup[] {
+    return JSON.parse(this.#folder.list());
+  }
+
+  /** The backup that `at` means: see the core's `catalog::Target`. */
+  find(at: string): Backup {
+    return this.#namingOldest(() => JSON.parse(this.#folder.find(at, Date.now())));
+  }
+
+  /** What a restore to `at` reads; all of it is there. */
+  plan(at: string): RestorePlan {
+    return this.#namingOldest(() => this.#result<RestorePlan>(this.#folder.plan(at, Date.now())));
+  }
+
+  /**
+   * The keys of all that belongs to these backups, in the order in which they can be deleted. Whoever deletes them notes
+   * them down before: without its record a file is not found again.
+   *
+   * @throws PagemarkError `BACKUP_UNKNOWN`; `BACKUP_NEEDED` when another backup is made of one of them
+   */
+  removal(ids: ReadonlySet<string>): string[] {
+    return this.#result<string[]>(this.#folder.removal([...ids]));
+  }
+
+  /** Frees what is known once `look` has looked at it. */
+  use<T>(look: () => T): T {
+    try {
+      return look();
+    } finally {
+      this.#folder.free();
+    }
+  }
+
+  #result<T>(json: string): T {
+    const { result, failure }: Outcome<T> = JSON.parse(json);
+    if (failure) throw refusal(failure);
+    return result as T;
+  }
+
+  /** When a time is before the first backup, the error says which that is. */
+  #namingOldest<T>(find: () => T): T {
+    try {
+      return find();
+    } catch (error) {
+      if ((error as { code?: string }).code !== "TIME_BEFORE_FIRST") throw error;
+      const oldest = this.#folder.oldest ?? "a later time";
+      const message = `that time is before the first backup; the oldest is of ${oldest}`;
+      throw new PagemarkError("TIME_BEFORE_FIRST", message);
+    }
+  }
+}
+
+/** Loads what a restore to `at` reads. */
+export async function planRestore(
+  store: Store,
+  segment: string,
+  at: string,
+  signal?: AbortSignal,
+): Promise<RestorePlan> {
+  const folder = await Folder.load(store, segment, at, signal);
+  return folder.use(() => folder.plan(at));
+}
+
+function refusal(failure: Failure): PagemarkError {
+  const { kind, key, size, wanted, id, by, txid } = failure as Failure & Record<string, string>;
+  if (kind === "needed") {
+    const message = `backup ${id} is part of backup ${by}; delete that one first`;
+    return new PagemarkError("BACKUP_NEEDED", message, { ...(txid !== undefined && { txid }) });
+  }
+  if (size === undefined) return new ObjectMissingError(key ?? "");
+  const message = `${key} has ${size} bytes instead of ${wanted}: it is damaged; restore another backup, or put the object back`;
+  return new DamageError("OBJECT_DAMAGED", message, { ...(key !== undefined && { name: key }) });
+}
+
+/** A database that has a folder in a store. */
+export interface StoredDatabase {
+  name: string;
+  /** How many backups it has; none where Litestream wrote the folder. */
+  backups: number;
+  /** The newest one; missing where there is none, or its record is damaged. */
+  newest?: Backup;
+  /** Size of all its objects, in bytes. */
+  storedSize: number;
+}
+
+/** The databases that have backups in a store, by name. The store is listed once. */
+export async function databasesIn(
+  store: Store,
+  { signal }: { signal?: AbortSignal } = {},
+): Promise<StoredDatabase[]> {
+  const { Machine } = await core();
+  const databases = await driveOnStore<StoredDatabase[], StoredDatabase[]>(
+    Machine.survey(store.layout),
+    store,
+    signal,
+    (outcome) => {
+      if (!outcome.result) throw hostFailure(outcome);
+      return outcome.result;
+    },
+  );
+  return databases.sort((a, b) => (a.name < b.name ? -1 : 1));
+}

@@ -1,0 +1,318 @@
+//! What users, and those who read stored backups, are told of a folder.
+
+use serde::Serialize;
+
+use super::folder::{Folder, Link};
+use super::names::Found;
+use super::record::{Kind, Object, Record, Taken};
+use super::replica;
+use super::when::Target;
+use crate::error::{At, Error, ErrorKind, Result};
+use crate::page::Txid;
+
+/// A backup, as users see it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BackupView {
+    /// UUID.
+    pub id: String,
+    /// Names the state it restores to.
+    pub bookmark: String,
+    /// Number of that state, 16 hex digits.
+    pub txid: String,
+    /// RFC 3339 in UTC, with microseconds.
+    pub created_at: String,
+    /// Full or incremental.
+    pub kind: Kind,
+    /// User tables.
+    pub tables: u32,
+    /// Of the database, in bytes.
+    pub size: u64,
+    /// What was stored for it, in bytes.
+    pub stored_size: u64,
+    /// `damaged` when its record cannot be read; `error` says why.
+    pub state: &'static str,
+    /// In bytes.
+    pub page_size: u32,
+    /// Of the database.
+    pub page_count: u32,
+    /// Pages of the database that hold nothing, where the record says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub free_pages: Option<u32>,
+    /// Pages stored.
+    pub changed_pages: u32,
+    /// Whether its state is that of the start of the run, or of the end.
+    pub taken: Taken,
+    /// Whether a restore made it of what it then replaced.
+    pub safety: bool,
+    /// Why the record cannot be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<Problem>,
+}
+
+/// Something wrong with what is stored.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    /// Of the error.
+    pub code: &'static str,
+    /// What is wrong.
+    pub message: String,
+    /// Key of the object, or first TXID of the record; missing where it is said beside it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+}
+
+/// A stored object to read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct StoredFile {
+    /// In the store.
+    pub key: String,
+    /// In bytes.
+    pub size: u64,
+    /// What its record says of it; files without a record have none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+}
+
+/// A chain that was found whole: what a restore reads.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Plan {
+    /// LTX files, oldest first.
+    pub files: Vec<StoredFile>,
+    /// The backup; missing, as all that follows, for a folder without records, which Litestream wrote.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backup: Option<Restorable>,
+    /// What a user should know of what was found.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+/// What is known of a backup that has a record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Restorable {
+    /// The database's name when it was made.
+    pub name: String,
+    /// Itself.
+    pub view: BackupView,
+    /// The backups it is made of, oldest first; the last is itself.
+    pub chain: Vec<BackupView>,
+    /// The files that together tell every page's fingerprint, oldest first; none when one of their records is lost.
+    pub fingerprints: Vec<StoredFile>,
+    /// Database checksum, 16 hex digits.
+    pub checksum: String,
+}
+
+impl From<&Record> for BackupView {
+    fn from(record: &Record) -> Self {
+        Self {
+            id: record.id.clone(),
+            bookmark: record.bookmark.to_string(),
+            txid: record.txid().to_string(),
+            created_at: record.created_at.clone(),
+            kind: record.kind,
+            tables: record.tables,
+            size: u64::from(record.page_size) * u64::from(record.page_count),
+            stored_size: record.ltx.size + record.fingerprints.size,
+            state: "done",
+            page_size: record.page_size,
+            page_count: record.page_count,
+            free_pages: record.free,
+            changed_pages: record.changed,
+            taken: record.taken,
+            safety: record.safety,
+            error: None,
+        }
+    }
+}
+
+impl BackupView {
+    /// One whose record, named `first`, cannot be read.
+    fn damaged(first: Txid, error: Error) -> Self {
+        Self {
+            id: String::new(),
+            bookmark: String::new(),
+            txid: first.to_string(),
+            created_at: String::new(),
+            kind: Kind::Full,
+            tables: 0,
+            size: 0,
+            stored_size: 0,
+            state: "damaged",
+            page_size: 0,
+            page_count: 0,
+            free_pages: None,
+            changed_pages: 0,
+            taken: Taken::Start,
+            safety: false,
+            error: Some(Problem::of_record(first, error)),
+        }
+    }
+}
+
+impl Problem {
+    /// What is wrong with the record named `first`, where that is said beside it.
+    pub fn of_record(first: Txid, error: Error) -> Self {
+        let message = match error.at {
+            At::Txid(txid) if txid != first.0 => format!("{} (TXID {})", error.kind.message(), Txid(txid)),
+            _ => error.kind.message().to_owned(),
+        };
+        Self { code: error.kind.code(), message, name: None }
+    }
+}
+
+impl StoredFile {
+    /// With what its record says of it.
+    pub fn new((key, proof): (String, Object)) -> Self {
+        Self { key, size: proof.size, sha256: Some(proof.sha256) }
+    }
+}
+
+impl Folder {
+    /// Every backup, oldest first; one whose record is damaged is listed as such.
+    ///
+    /// # Errors
+    /// `ReplicaOld`.
+    pub fn list(&self) -> Result<Vec<BackupView>> {
+        self.history.check_kind()?;
+        let entries = self.history.entries();
+        let view = |(first, entry): (Txid, Result<&Record>)| {
+            entry.map_or_else(|error| BackupView::damaged(first, error), BackupView::from)
+        };
+        Ok(entries.map(view).collect())
+    }
+
+    /// The files that restore to `target`, all of which are there. A folder without records is taken as one that
+    /// Litestream wrote, or celld.
+    ///
+    /// # Errors
+    /// What [`super::History::find`], [`super::History::chain`] and [`replica::plan`] refuse; `Lost` for a file that is
+    /// missing or has another size.
+    pub fn plan(&self, target: &Target) -> Result<Plan, PlanError> {
+        if self.history.entries().next().is_none() && self.objects().iter().any(|(key, _)| key.ends_with(".ltx")) {
+            return Ok(self.plan_replica(target)?);
+        }
+        let record = self.history.find(target)?;
+        let chain = self.chain(record)?;
+        let view = |link: &Link<'_>| BackupView::from(link.record);
+        let files: Vec<_> = chain.iter().map(|link| StoredFile::new(link.ltx_file())).collect();
+        files.iter().try_for_each(|file| self.check_presence(file))?;
+        let fingerprints = self.fingerprints(record).unwrap_or_default();
+        let backup = Restorable {
+            name: record.name.clone(),
+            view: BackupView::from(record),
+            chain: chain.iter().map(view).collect(),
+            fingerprints: fingerprints.iter().map(|link| StoredFile::new(link.fingerprint_file())).collect(),
+            checksum: record.checksum().to_string(),
+        };
+        Ok(Plan { files, backup: Some(backup), note: None })
+    }
+
+    /// Checks that a file is there and as long as it must be.
+    ///
+    /// # Errors
+    /// `Lost`.
+    pub fn check_presence(&self, file: &StoredFile) -> Result<(), PlanError> {
+        let size = self.object(&file.key).map(|listed| listed.size);
+        if size == Some(file.size) {
+            return Ok(());
+        }
+        Err(PlanError::Lost { key: file.key.clone(), size, wanted: file.size })
+    }
+
+    /// The keys of all that belongs to the backups `ids`, in the order in which they can be deleted: records first, newest
+    /// first, so that none is ever listed without what it needs. Whoever deletes them notes them down before: without its
+    /// record a file is not found again.
+    ///
+    /// # Errors
+    /// `BackupUnknown`; `Needed` when another backup is made of one of them.
+    pub fn removal(&self, ids: &[&str]) -> Result<Vec<String>, PlanError> {
+        let records: Vec<&Record> = self.history.entries().filter_map(|(_, record)| record.ok()).collect();
+        let is_gone = |record: &&Record| ids.contains(&record.id.as_str());
+        let gone: Vec<&Record> = records.iter().copied().rev().filter(is_gone).collect();
+        if gone.len() < ids.len() {
+            return Err(Error::from(ErrorKind::BackupUnknown).into());
+        }
+        for kept in records.iter().filter(|record| !is_gone(record) && record.kind == Kind::Incremental) {
+            let chain = self.history.chain(kept)?;
+            if let Some(needed) = chain.iter().find(|record| is_gone(record)) {
+                let (needed, by, txid) = (needed.id.clone(), kept.id.clone(), kept.txid());
+                return Err(PlanError::Needed { needed, by, txid });
+            }
+        }
+        let keys = gone.iter().map(|record| self.record_key(record.first));
+        // The fingerprints last: they tell an LTX file from one that Litestream wrote.
+        let files = gone.iter().flat_map(|record| {
+            let Link { ltx, fingerprints, .. } = self.link(record);
+            [ltx, fingerprints]
+        });
+        Ok(keys.chain(files).collect())
+    }
+
+    /// When the oldest backup was made, RFC 3339; in a folder without records, its oldest file.
+    pub fn oldest(&self) -> Option<String> {
+        let record = self.history.entries().find_map(|(_, record)| record.ok());
+        let file =
+            self.objects().iter().filter(|(key, _)| key.ends_with(".ltx")).map(|(_, file)| file.modified_ms).min();
+        record.map(|record| record.created_at.clone()).or_else(|| file.map(super::when::format_rfc3339))
+    }
+
+    fn plan_replica(&self, target: &Target) -> Result<Plan> {
+        let found = self
+            .objects()
+            .iter()
+            .filter_map(|(key, listed)| Some((Found::parse(key.strip_prefix(self.prefix())?)?, key, listed)));
+        let found: Vec<_> = found.collect();
+        let epoch = found.iter().map(|(found, ..)| found.epoch).max().unwrap_or(0);
+        let mut older: Vec<_> = found.iter().map(|(found, ..)| found.epoch).filter(|&other| other != epoch).collect();
+        older.sort_unstable();
+        older.dedup();
+        let newest = || found.iter().filter(|(found, ..)| found.epoch == epoch);
+        let files: Vec<_> = newest()
+            .map(|(found, _, listed)| replica::File { name: found.name, created_ms: listed.modified_ms })
+            .collect();
+        let names = replica::plan(&files, target)?;
+        let file_of = |name| {
+            let (_, key, listed) = newest().find(|(found, ..)| found.name == name)?;
+            Some(StoredFile { key: (*key).clone(), size: listed.size, sha256: None })
+        };
+        let older: Vec<String> = older.iter().map(u32::to_string).collect();
+        let note = (!older.is_empty()).then(|| {
+            let older = older.join(", ");
+            format!("a cell of celld: this is of its newest epoch, {epoch}; there are older ones: {older}")
+        });
+        Ok(Plan { files: names.into_iter().filter_map(file_of).collect(), backup: None, note })
+    }
+}
+
+/// Why there is no plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PlanError {
+    /// What the history says.
+    Refused(Error),
+    /// A file of the chain is not there, or has `size` bytes instead of `wanted`.
+    Lost {
+        /// Of the file.
+        key: String,
+        /// In bytes; `None` when it is not there.
+        size: Option<u64>,
+        /// In bytes.
+        wanted: u64,
+    },
+    /// A backup that is to be removed is part of another.
+    Needed {
+        /// Id of the one to be removed.
+        needed: String,
+        /// Id of the other.
+        by: String,
+        /// Its state.
+        txid: Txid,
+    },
+}
+
+impl From<Error> for PlanError {
+    fn from(error: Error) -> Self {
+        Self::Refused(error)
+    }
+}

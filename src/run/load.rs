@@ -1,0 +1,198 @@
+//! Finding out what there is: the folder listed, its records read. And what one who makes backups remembers of it.
+
+use super::request::{Answer, FailureKind, Listing, Request};
+use super::{Failure, Host, Outcome};
+use crate::catalog::folder::Listed;
+use crate::catalog::{Folder, Layout, Record, record};
+use crate::error::ErrorKind;
+
+/// Records fetched at a time.
+const CONCURRENCY: usize = 16;
+/// Larger than any record; what is longer is not one. In bytes.
+const MOST_RECORD_BYTES: u32 = 1 << 20;
+/// From so many objects on, only those of the newest chain are listed to see whether they are as they were.
+const FEW_OBJECTS: usize = 200;
+
+/// Where a database's backups are.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// The database's name, as a segment of a key.
+    pub segment: String,
+    /// How LTX files are named in the store.
+    pub layout: Layout,
+}
+
+/// Which records are wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// All.
+    All,
+    /// The newest one.
+    Head,
+    /// Those back to the last full backup, which is all that the next backup needs.
+    Newest,
+    /// Those back to the full backup of the newest that no restore made of what it replaced.
+    Unsaid,
+}
+
+impl Which {
+    /// What finding the backup that a user named by this text takes.
+    pub fn of(at: &str) -> Self {
+        match at.trim() {
+            "" => Self::Unsaid,
+            "latest" => Self::Newest,
+            _ => Self::All,
+        }
+    }
+
+    /// Whether enough was read.
+    fn is_met(self, folder: &Folder) -> bool {
+        let newest = || folder.history.entries().last().and_then(|(_, record)| record.ok());
+        match self {
+            Self::All => false,
+            Self::Head => true,
+            Self::Newest => folder.history.has_full(),
+            Self::Unsaid => folder.history.has_full() && newest().is_none_or(|record| !record.safety),
+        }
+    }
+}
+
+/// What was known of a database's folder after the last backup. As long as the store lists just that (the same objects, of
+/// the same sizes and times), nobody else has come, and nothing must be read and proved again.
+pub struct Known {
+    folder: Folder,
+    /// Beginnings of the keys of what is known: all that belongs to the newest chain. None while there is little else.
+    prefixes: Vec<String>,
+}
+
+/// A folder, and whether it is the one that was known: then its chain is whole, and nothing is there that a run left.
+pub(super) struct Loaded {
+    /// What there is.
+    pub(super) known: Known,
+    /// Whether nothing has changed since.
+    pub(super) is_known: bool,
+}
+
+/// Lists the database's folder and reads its records.
+///
+/// # Errors
+/// What the host fails with.
+pub async fn load(host: &Host, place: &Place, which: Which) -> Outcome<Folder> {
+    let folder = Folder::new(&place.segment, place.layout);
+    let objects = list(host, folder.prefix()).await?;
+    read(host, folder, objects, which).await
+}
+
+/// As [`load`] for the next backup, unless what was known is all that there is.
+///
+/// # Errors
+/// What the host fails with.
+pub(super) async fn load_known(host: &Host, place: &Place, known: Option<Known>) -> Outcome<Loaded> {
+    let empty = Folder::new(&place.segment, place.layout);
+    let mut listed = None;
+    if let Some(known) = known {
+        let prefixes = if known.prefixes.is_empty() { vec![empty.prefix().to_owned()] } else { known.prefixes.clone() };
+        let mut objects = Vec::new();
+        for prefix in prefixes {
+            objects.extend(list(host, &prefix).await?);
+        }
+        objects.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        if objects == known.folder.objects() {
+            return Ok(Loaded { known, is_known: true });
+        }
+        listed = known.prefixes.is_empty().then_some(objects);
+    }
+    let objects = match listed {
+        Some(objects) => objects,
+        None => list(host, empty.prefix()).await?,
+    };
+    let folder = read(host, empty, objects, Which::Newest).await?;
+    Ok(Loaded { known: Known { folder, prefixes: Vec::new() }, is_known: false })
+}
+
+impl Known {
+    /// The folder.
+    pub fn folder(&self) -> &Folder {
+        &self.folder
+    }
+
+    /// The same with the backup that was made on top of it; nothing where it is better to find out anew.
+    pub fn with(mut self, record: Record, encoded: record::Encoded, modified_ms: i64) -> Option<Self> {
+        // With a new chain what came before can be forgotten.
+        if record.kind == record::Kind::Full && self.folder.objects().len() > FEW_OBJECTS {
+            return None;
+        }
+        let link = self.folder.link(&record);
+        let made = [
+            (link.ltx, record.ltx.size),
+            (link.fingerprints, record.fingerprints.size),
+            (self.folder.record_key(record.first), encoded.text.len() as u64),
+        ];
+        self.folder.add(record, encoded.digest, made.map(|(key, size)| (key, Listed { size, modified_ms })));
+        self.narrow();
+        Some(self)
+    }
+
+    /// Keeps of many objects those that the next backup rests on. What lies beside them must not have changed either.
+    fn narrow(&mut self) {
+        if self.prefixes.is_empty() && self.folder.objects().len() <= FEW_OBJECTS {
+            return;
+        }
+        let newest = self.folder.history.entries().last().and_then(|(_, record)| record.ok());
+        let base = newest.and_then(|head| self.folder.history.chain(head).ok()?.first().copied());
+        let prefixes = base.map(|base| self.folder.prefixes_from(base)).unwrap_or_default();
+        if !prefixes.is_empty() && prefixes != self.prefixes {
+            self.folder.narrow(&prefixes);
+            self.prefixes = prefixes;
+        }
+    }
+}
+
+/// Every object whose key begins with `prefix`.
+async fn list(host: &Host, prefix: &str) -> Outcome<Vec<(String, Listed)>> {
+    let mut found = Vec::new();
+    let mut cursor = None;
+    loop {
+        let Answer::Listing(page) = host.call(Request::List { prefix: prefix.to_owned(), cursor }).await? else {
+            return Err(ErrorKind::Usage.into());
+        };
+        let Listing { objects, cursor: next } = page;
+        found.extend(objects.into_iter().map(|o| (o.key, Listed { size: o.size, modified_ms: o.modified_ms })));
+        match next {
+            Some(next) => cursor = Some(next),
+            None => return Ok(found),
+        }
+    }
+}
+
+async fn read(host: &Host, mut folder: Folder, objects: Vec<(String, Listed)>, which: Which) -> Outcome<Folder> {
+    for (key, object) in objects {
+        folder.see(&key, object);
+    }
+    read_records(host, folder, which).await
+}
+
+/// Reads the records of a folder that was listed, newest first.
+pub(super) async fn read_records(host: &Host, mut folder: Folder, which: Which) -> Outcome<Folder> {
+    loop {
+        let keys = folder.take_unread(if which == Which::Head { 1 } else { CONCURRENCY });
+        if keys.is_empty() {
+            return Ok(folder);
+        }
+        let get = |key: &String| host.call(Request::Get { key: key.clone(), most: MOST_RECORD_BYTES });
+        let calls: Vec<_> = keys.iter().map(get).collect();
+        for (key, call) in keys.iter().zip(calls) {
+            match call.await {
+                // What is no UTF-8 shows in the record's digest.
+                Ok(Answer::Bytes(bytes)) => folder.read(key, &String::from_utf8_lossy(&bytes)),
+                Ok(_) => return Err(ErrorKind::Usage.into()),
+                // Deleted since it was listed.
+                Err(Failure::Host(failure)) if failure.kind == FailureKind::Missing => {}
+                Err(failure) => return Err(failure),
+            }
+        }
+        if which.is_met(&folder) {
+            return Ok(folder);
+        }
+    }
+}
