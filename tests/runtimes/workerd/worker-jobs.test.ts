@@ -137,8 +137,10 @@ async function asBefore(uuid: string): Promise<void> {
     for (const statement of [
       `CREATE TABLE pagemark_polled_jobs (id TEXT PRIMARY KEY, kind TEXT NOT NULL, bookmark TEXT NOT NULL,
         label TEXT NOT NULL, state TEXT NOT NULL, task TEXT NOT NULL, active INTEGER NOT NULL, alarm_ms INTEGER NOT NULL)`,
-      `INSERT INTO pagemark_polled_jobs SELECT id, kind, bookmark, label, lease, request,
-        state IN ('pending', 'running'), alarm_ms FROM pagemark_jobs WHERE lease IS NOT NULL ORDER BY started_ms`,
+      // With a longer lease: a machine may have much else to do.
+      `INSERT INTO pagemark_polled_jobs SELECT id, kind, bookmark, label,
+        json_set(lease, '$.until_ms', json_extract(lease, '$.until_ms') + 600000), request,
+        state IN ('pending', 'running'), alarm_ms + 600000 FROM pagemark_jobs WHERE lease IS NOT NULL ORDER BY started_ms`,
       "DELETE FROM pagemark_jobs WHERE lease IS NOT NULL",
       ...["bookmark", "label", "lease", "alarm_ms"].map(
         (name) => `ALTER TABLE pagemark_jobs DROP COLUMN ${name}`,
