@@ -1,7 +1,7 @@
 // The one list of all that is under way, whatever kind it is, and objects that were deployed with two tables of it.
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject, SELF } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import { afterEach, describe, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { call, create, nextHour, post, rows } from "./worker-api.ts";
 import { during } from "./worker-injection.ts";
 
@@ -22,7 +22,10 @@ const jobsOf = async (uuid: string) =>
 const poll = async (uuid: string, path: "export" | "import", bookmark: string) =>
   (await call(`/${uuid}/${path}`, { ...START, action: "poll", current_bookmark: bookmark })).body.result;
 
+// No automatic backup in between, whatever the time is.
+beforeEach(() => void Object.assign(env, { PAGEMARK_SCHEDULE: "off" }));
 afterEach(() => {
+  Object.assign(env, { PAGEMARK_SCHEDULE: undefined });
   vi.useRealTimers();
   vi.restoreAllMocks();
 });
@@ -200,6 +203,7 @@ describe("an object that was deployed when there were two tables of jobs", () =>
 });
 
 test("the log says which database's automatic backup failed, and with which code", async () => {
+  Object.assign(env, { PAGEMARK_SCHEDULE: "hourly" });
   const uuid = await create("logged");
   await rows(uuid, "CREATE TABLE t (a); INSERT INTO t VALUES ('a secret')");
   const log = vi.spyOn(console, "error").mockImplementation(() => {});
