@@ -1,3 +1,4 @@
+import { planRestore } from "../catalog/folder.ts";
 import { StoreScratch } from "../catalog/scratch.ts";
 import { type PackPool, type PackResult, packPool } from "../core/index.ts";
 import { PagemarkError } from "../errors/index.ts";
@@ -6,6 +7,7 @@ import { StoreHost } from "../host/store-host.ts";
 import { readRuns } from "../moments/page-runs.ts";
 import type { ObjectFile } from "../objects/upload.ts";
 import type { Moment, PageSource } from "../sources/source.ts";
+import { openProvedMoment } from "../stored/proved-moment.ts";
 import { StoredPages } from "../stored/stored-pages.ts";
 import type { Store } from "../stores/store.ts";
 import { type JobOptions, sleep, Throttle } from "../streams/progress.ts";
@@ -34,7 +36,8 @@ export class BackupHost {
   readonly #store: Store;
   readonly #folder: string;
   readonly #storeHost: StoreHost;
-  readonly #options: PackOptions;
+  /** `full`: nothing of the last backup is to matter. */
+  readonly #options: PackOptions & { full?: boolean };
   readonly #create: CreateFile;
   readonly #throttle: Throttle;
   /** The one that was held last, perhaps not any more. */
@@ -51,7 +54,7 @@ export class BackupHost {
   constructor(
     { source, store, folder }: { source?: PageSource | undefined; store: Store; folder: string },
     create: CreateFile,
-    options: PackOptions = {},
+    options: PackOptions & { full?: boolean } = {},
   ) {
     this.#source = source;
     this.#store = store;
@@ -142,8 +145,12 @@ export class BackupHost {
   async #pin({ since, at }: { since?: string; at?: string }): Promise<Reply> {
     if (!this.#source) throw new Error("nothing is backed up here");
     await this.moment?.release().catch(() => {});
+    const { signal, full } = this.#options;
     const scratch = new StoreScratch(this.#store, this.#folder);
-    const moment = await this.#source.pin({ since, at, scratch, signal: this.#options.signal });
+    const openPrevious = async () =>
+      openProvedMoment(this.#store, await planRestore(this.#store, this.#folder, "latest", signal), signal);
+    const previous = full ? undefined : openPrevious;
+    const moment = await this.#source.pin({ since, at, scratch, previous, signal });
     this.moment = moment;
     const { pageSize, pageCount, taken, mark, bookmark, checksum, checksumBefore, beyond = 0 } = moment;
     const { place, file, bornMs } = moment.identity ?? {};

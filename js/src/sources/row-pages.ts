@@ -8,7 +8,7 @@ import {
   previousPages,
   RowBatch,
 } from "../core/index.ts";
-import { DamageError, ObjectMissingError, SourceError } from "../errors/index.ts";
+import { PagemarkError, SourceError } from "../errors/index.ts";
 import { bytesOf, RowChanges, TooManyChanges } from "./row-changes.ts";
 import { type RowTaker, readMoment, sizeOfDatabase, type Way } from "./row-moment.ts";
 import type { SchemaObject, Tree } from "./row-schema.ts";
@@ -89,7 +89,7 @@ async function openPrevious({ previous }: PinOptions): Promise<Moment | undefine
     await moment?.release();
     return undefined;
   } catch (error) {
-    if (error instanceof DamageError || error instanceof ObjectMissingError) return undefined;
+    if (error instanceof PagemarkError) return undefined;
     throw error;
   }
 }
