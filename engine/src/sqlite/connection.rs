@@ -18,6 +18,10 @@ use crate::volume::Volume;
 pub(crate) const CONSTRAINT_FOREIGN_KEY: i32 = ffi::SQLITE_CONSTRAINT_FOREIGNKEY;
 /// SQLite's code for a statement that does not compile.
 pub(crate) const ERROR: i32 = ffi::SQLITE_ERROR;
+/// A file that is asked for is not there, or not for SQL to open.
+pub(crate) const CANTOPEN: i32 = ffi::SQLITE_CANTOPEN;
+/// The authorizer refuses it.
+pub(crate) const AUTH: i32 = ffi::SQLITE_AUTH;
 /// Longest message of SQLite that is passed on, in characters.
 const LONGEST_MESSAGE: usize = 1000;
 

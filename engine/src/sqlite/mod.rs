@@ -20,5 +20,5 @@ mod vfs;
 
 #[cfg(target_arch = "wasm32")]
 pub(crate) use budget::count_allocated;
-pub(crate) use connection::{CONSTRAINT_FOREIGN_KEY, Compacted, Connection, ERROR, set_heap_limit};
+pub(crate) use connection::{AUTH, CANTOPEN, CONSTRAINT_FOREIGN_KEY, Compacted, Connection, ERROR, set_heap_limit};
 pub(crate) use statement::{Statement, Step};

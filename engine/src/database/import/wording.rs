@@ -1,8 +1,9 @@
 //! What is said of an import that fails.
 
-use pagemark::sql::{Foreign, Statement};
+use pagemark::sql::{Foreign, Statement, keywords};
 
 use crate::error::{Error, ErrorKind};
+use crate::sqlite::{AUTH, CANTOPEN};
 
 /// How much of a failed statement an error shows, in characters.
 const SHOWN: usize = 200;
@@ -22,6 +23,7 @@ pub(super) fn foreign(foreign: Foreign) -> Error {
 
 /// Says where in the import an error happened, and shows the statement.
 pub(super) fn located(error: Error, Statement { sql, line }: Statement<'_>) -> Error {
+    let error = about_others(error, sql);
     let sql = shown(&String::from_utf8_lossy(sql), SHOWN);
     let detail = match (&error.kind, &error.detail) {
         (ErrorKind::Sql, Some(words)) => format!("line {line}: {}, in: {sql}", shown(words, WORDS)),
@@ -29,6 +31,23 @@ pub(super) fn located(error: Error, Statement { sql, line }: Statement<'_>) -> E
         (_, None) => format!("line {line}, in: {sql}"),
     };
     Error { detail: Some(detail.into()), line: Some(line), ..of_import(error) }
+}
+
+/// Says why a statement for another database fails: SQLite only says that it could not open that, or was told not to.
+fn about_others(error: Error, sql: &[u8]) -> Error {
+    let [first, second] = keywords(sql);
+    let code = error.sqlite.map(|code| code & 0xff);
+    let detail = match (first.as_str(), second.as_str()) {
+        ("CREATE", "TEMP" | "TEMPORARY") if code == Some(AUTH) => {
+            "an import here makes no temporary tables, views and triggers; leave TEMP out".to_owned()
+        }
+        (first @ ("ATTACH" | "DETACH" | "VACUUM"), _) if matches!(code, Some(CANTOPEN | AUTH)) => {
+            let into = if first == "VACUUM" { " INTO" } else { "" };
+            format!("{first}{into} is for another database file, and an import opens none; leave it out")
+        }
+        _ => return error,
+    };
+    Error { detail: Some(detail.into()), ..error }
 }
 
 /// What SQLite refuses is the import's failure.
