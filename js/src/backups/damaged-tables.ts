@@ -1,7 +1,8 @@
 import type { RestorePlan } from "../catalog/folder.ts";
 import { named } from "../core/index.ts";
 import { PageHeads, withHeads } from "../moments/page-heads.ts";
-import { readTables, type Table } from "../moments/tables.ts";
+import { type ReadPage, readerOf, readTables, type Table } from "../moments/tables.ts";
+import type { Moment, PageSource } from "../sources/source.ts";
 import { StoredPages } from "../stored/stored-pages.ts";
 import type { Store } from "../stores/store.ts";
 import type { JobOptions } from "../streams/progress.ts";
@@ -45,6 +46,19 @@ export function unlisted(error: unknown, name: string): string {
   return `its tables could not be listed: ${(named(error, name) as Error).message}`;
 }
 
+/** The same of a database that is in place now, whose pages passed by `heads` on their way there. */
+export async function damageOf(source: PageSource, heads: PageHeads): Promise<string[]> {
+  let moment: Moment | undefined;
+  try {
+    moment = await source.pin();
+    return await damageRead(readerOf(moment, undefined), heads);
+  } catch (error) {
+    return [unlisted(error, source.name)];
+  } finally {
+    await moment?.release().catch(() => {});
+  }
+}
+
 async function storedDamage(
   store: Store,
   plan: RestorePlan,
@@ -55,12 +69,15 @@ async function storedDamage(
   try {
     const stored = await StoredPages.open(store, plan, signal);
     pages = stored;
-    const read = await withHeads((pgno) => stored.read(pgno, signal), heads, heads.pageCount);
-    return damageIn(await readTables(read, heads.pageCount, true));
+    return await damageRead((pgno) => stored.read(pgno, signal), heads);
   } catch (error) {
     signal?.throwIfAborted();
     return [unlisted(error, plan.backup?.name ?? "the database")];
   } finally {
     pages?.close();
   }
+}
+
+async function damageRead(read: ReadPage, heads: PageHeads): Promise<string[]> {
+  return damageIn(await readTables(await withHeads(read, heads, heads.pageCount), heads.pageCount, true));
 }

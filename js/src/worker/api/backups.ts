@@ -142,7 +142,7 @@ backups.openapi(
       "Puts a backup in the place of the database, which is backed up first; or makes a new database of it",
     middleware: [adminOnly] as const,
     request: { params: BackupPath, query: z.object({ to: To }) },
-    responses: answers(Restored, "It is in place"),
+    responses: answers(Restored, "It is in place; messages name tables that have a damaged page"),
   }),
   async (c) => {
     const { database_id, backup_id } = c.req.valid("param");
@@ -150,11 +150,13 @@ backups.openapi(
     const source = await foundBackedUp(c.env, database_id);
     if (to === undefined) {
       if ("deletedAt" in source) throw new ApiError(400, 7400, NEEDS_NAME, "/to");
-      const { bookmark, undo, safety } = await databaseObject(c.env, source.uuid).restore({ at: backup_id });
-      return success(c, { bookmark, previous_bookmark: undo, safety_backup: safety?.id });
+      const restored = await databaseObject(c.env, source.uuid).restore({ at: backup_id });
+      const { bookmark, undo, safety, warnings: messages = [] } = restored;
+      return success(c, { bookmark, previous_bookmark: undo, safety_backup: safety?.id }, { messages });
     }
-    const { bookmark, undo, uuid, name } = await restoreToNew(c.env, source.uuid, backup_id, to);
-    return success(c, { bookmark, previous_bookmark: undo, database_id: uuid, name });
+    const restored = await restoreToNew(c.env, source.uuid, backup_id, to);
+    const { bookmark, undo, uuid, name, warnings: messages = [] } = restored;
+    return success(c, { bookmark, previous_bookmark: undo, database_id: uuid, name }, { messages });
   },
 );
 

@@ -20,6 +20,10 @@ const JobInfo = z
     started_at: z.string(),
     updated_at: z.string(),
     error: z.object({ code: z.string(), message: z.string() }).optional(),
+    warnings: z
+      .array(z.string())
+      .optional()
+      .openapi({ description: "tables of a restored backup that have a damaged page" }),
   })
   .openapi("Job");
 

@@ -61,12 +61,9 @@ for (const name of ["time_travel", "time-travel"]) {
       const why =
         "history keeps every commit for an hour, then one a minute: this is the state before the bookmark that was asked for";
       const message = `Restored database to bookmark: ${state}${restored.instead ? ` (${why})` : ""}`;
-      return success(c, {
-        bookmark: state,
-        previous_bookmark: restored.undo,
-        safety_backup: restored.safety?.id,
-        message,
-      });
+      const { undo, safety, warnings: messages = [] } = restored;
+      const result = { bookmark: state, previous_bookmark: undo, safety_backup: safety?.id, message };
+      return success(c, result, { messages });
     },
   );
 }

@@ -18,7 +18,12 @@ export interface Job {
   /** 0 where nobody knows. */
   total: number;
   error?: JobError;
+  /** What was found in a backup that was restored. */
+  warnings?: string[];
 }
+
+/** What work that ended well leaves in the request of its job, to be shown. */
+export type JobNotes = Pick<Job, "warnings">;
 
 /** Why a job did not end well. */
 export interface JobError {
@@ -297,11 +302,12 @@ export function upgrade(
 /** A row as it is stored, with JSON in two columns. */
 type Stored = Omit<JobRow, "request" | "error"> & { request: string; error: string | null };
 
-type Shown = Record<"id" | "kind" | "state" | "phase", string> &
+type Shown = Record<"id" | "kind" | "state" | "phase" | "request", string> &
   Record<"started_ms" | "updated_ms" | "done" | "total", number> & { error: string | null };
 
 function toJob(row: Shown): Job {
   const { id, kind, state, phase, done, total, error } = row;
+  const { warnings } = JSON.parse(row.request) as JobNotes;
   return {
     id,
     kind: kind as Kind,
@@ -312,5 +318,6 @@ function toJob(row: Shown): Job {
     done,
     total,
     ...(error !== null && { error: JSON.parse(error) as JobError }),
+    ...(warnings && { warnings }),
   };
 }

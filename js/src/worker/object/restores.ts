@@ -1,9 +1,11 @@
+import { damageOf } from "../../backups/damaged-tables.ts";
 import type { Database } from "../../entry/engine.workerd.ts";
 import { Backups, PagemarkError } from "../../entry/workerd.ts";
+import { PageHeads } from "../../moments/page-heads.ts";
 import type { KeptBackup } from "../../vault/kept-backups.ts";
 import { BOOKMARK, type RestoreOptions } from "../arguments.ts";
 import type { Run } from "../jobs/runner.ts";
-import type { JobRow } from "../jobs/table.ts";
+import type { JobNotes, JobRow } from "../jobs/table.ts";
 import type { DatabaseBackups } from "./backups.ts";
 import type { Home } from "./home.ts";
 import { Undos } from "./undos.ts";
@@ -17,6 +19,8 @@ export interface Restored {
   instead?: string;
   /** The backup of what was replaced; its `origin` is `restore`. */
   safety?: KeptBackup;
+  /** Which tables have a damaged page, as the database had when it was backed up. */
+  warnings?: string[];
 }
 
 /** All it takes to go on with a restore after an eviction. */
@@ -111,8 +115,9 @@ export class Restores {
       const safety = request.safetyJob && (await this.#secured(request.safetyJob, run));
       run.signal.throwIfAborted();
       const undo = await this.#holdPresent();
-      await this.#load(row.id, request, run);
-      return { bookmark: (await live.database()).bookmark(), undo, ...(safety && { safety }) };
+      const warnings = await this.#load(row.id, request, run);
+      const bookmark = (await live.database()).bookmark();
+      return { bookmark, undo, ...(safety && { safety }), ...(warnings.length > 0 && { warnings }) };
     } finally {
       gate.open();
     }
@@ -145,7 +150,8 @@ export class Restores {
     return undo;
   }
 
-  async #load(id: string, request: Request, { signal, turns, progress }: Run): Promise<void> {
+  /** Puts the backup in place; what is damaged in it. */
+  async #load(id: string, request: Request, { signal, turns, progress }: Run): Promise<string[]> {
     const { jobs, live } = this.#home;
     if (request.attempts >= ATTEMPTS) {
       const message = `the restore was interrupted ${ATTEMPTS} times; try again`;
@@ -163,7 +169,12 @@ export class Restores {
       progress("restore", done, total);
     };
     const { body } = await stored.download(request.id, { onProgress });
-    await (await live.database()).load(turns.slices(body, TURN_BYTES), { ownsChunks: true });
+    const database = await live.database();
+    const heads = new PageHeads();
+    await database.load(turns.slices(heads.watch(body), TURN_BYTES), { ownsChunks: true });
+    const warnings = await damageOf(database, heads);
+    if (warnings.length > 0) jobs.note(id, { warnings } satisfies JobNotes);
+    return warnings;
   }
 }
 

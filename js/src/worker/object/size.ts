@@ -22,8 +22,18 @@ interface Measured {
 }
 const measured = new WeakMap<Database, Measured>();
 
-/** How many user tables a database has, and its size. */
+/** How many user tables a database has, and its size; no tables where a restore brought a schema that cannot be read. */
 export function measure(db: Database): Size {
+  try {
+    return measureNow(db);
+  } catch (error) {
+    const { pageSize, pageCount } = db.states().at(-1) ?? {};
+    if (pageSize === undefined || pageCount === undefined) throw error;
+    return { tables: 0, size: pageSize * pageCount, schema: 0 };
+  }
+}
+
+function measureNow(db: Database): Size {
   const last = measured.get(db);
   const bookmark = db.bookmark();
   if (last?.bookmark === bookmark) return last.size;

@@ -111,7 +111,7 @@ function transferRow({ name, done, total }: Transfer): HTMLElement {
   );
 }
 
-function endedRow({ kind, state, updated_at, error }: Job): HTMLElement {
+function endedRow({ kind, state, updated_at, error, warnings = [] }: Job): HTMLElement {
   return h(
     "li",
     {},
@@ -119,6 +119,7 @@ function endedRow({ kind, state, updated_at, error }: Job): HTMLElement {
     h("span", { class: `state ${state}` }, state),
     h("span", { class: "muted" }, exactTime(updated_at)),
     state === "failed" && error && h("p", { class: "error" }, error.message),
+    ...warnings.map((warning) => h("p", { class: "warning" }, warning)),
   );
 }
 

@@ -45,6 +45,8 @@ export interface Job {
   started_at: string;
   updated_at: string;
   error?: { code: string; message: string };
+  /** Which tables of a restored backup have a damaged page. */
+  warnings?: string[];
 }
 
 export interface TableChange {
