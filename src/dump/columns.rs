@@ -40,6 +40,23 @@ pub(super) struct TableShape {
     pub(super) autoincrement: bool,
     /// Tables that foreign keys name.
     pub(super) parents: Vec<String>,
+    /// What PRIMARY KEY and UNIQUE say of it, but for a key that is the rowid. A column that does not exist stands for what
+    /// cannot be read.
+    pub(super) keys: Vec<Key>,
+    /// Of each column.
+    pub(super) collations: Vec<String>,
+}
+
+/// Columns of which no two rows have the same values, as indexes into those of the table, with their collations.
+pub(super) type Key = Vec<(usize, String)>;
+
+/// What a CREATE UNIQUE INDEX says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct UniqueIndex {
+    /// Names and collations, where those are said; `None` when one of them is an expression.
+    pub(super) columns: Option<Vec<(String, Option<String>)>>,
+    /// Whether it has only some of the rows.
+    pub(super) is_partial: bool,
 }
 
 /// A column.
@@ -106,14 +123,34 @@ pub(super) fn name_of(sql: &str) -> Result<String> {
     })
 }
 
+/// What the SQL of an index says, if it is a UNIQUE one.
+///
+/// # Errors
+/// `SchemaSql` when it does not parse.
+pub(super) fn unique_index(sql: &str) -> Result<Option<UniqueIndex>> {
+    parse_statement(sql, |statement| match statement {
+        Stmt::CreateIndex { unique, columns, where_clause, .. } => Ok(unique.then(|| UniqueIndex {
+            columns: columns.iter().map(key_column).collect(),
+            is_partial: where_clause.is_some(),
+        })),
+        _ => Err(ErrorKind::SchemaSql.into()),
+    })
+}
+
 fn parse_statement<T>(sql: &str, read: impl FnOnce(Stmt<'_>) -> Result<T>) -> Result<T> {
+    let bump = Bump::new();
+    read(statement_of(&bump, sql)?)
+}
+
+// Once in the module: the parser is most of it.
+#[inline(never)]
+fn statement_of<'bump>(bump: &'bump Bump, sql: &'bump str) -> Result<Stmt<'bump>> {
     statement::end_of(sql).ok_or(ErrorKind::SchemaSql)?;
     if !can_be_parsed(sql) {
         return Err(ErrorKind::SchemaSql.into());
     }
-    let bump = Bump::new();
-    match Parser::new(&bump, sql.as_bytes()).next() {
-        Ok(Some(Cmd::Stmt(statement))) => read(statement),
+    match Parser::new(bump, sql.as_bytes()).next() {
+        Ok(Some(Cmd::Stmt(statement))) => Ok(statement),
         _ => Err(ErrorKind::SchemaSql.into()),
     }
 }
@@ -157,7 +194,7 @@ fn table(
     let mut columns = Vec::with_capacity(definitions.len());
     let mut virtual_columns = Vec::with_capacity(definitions.len());
     let mut collations = Vec::with_capacity(definitions.len());
-    let mut key = Vec::new();
+    let (mut key, mut unique) = (Vec::new(), Vec::new());
     let mut parents = Vec::new();
     let (mut autoincrement, mut rowid) = (false, None);
     for (index, definition) in definitions.iter().enumerate() {
@@ -192,6 +229,7 @@ fn table(
                     }
                     key.push((index, None));
                 }
+                ColumnConstraint::Unique(_) => unique.push(vec![(index, None)]),
                 ColumnConstraint::Default(expression) => {
                     column.default = default::evaluate(expression, affinity, reader);
                 }
@@ -213,11 +251,7 @@ fn table(
         match &constraint.constraint {
             TableConstraint::PrimaryKey { columns: terms, auto_increment, .. } => {
                 autoincrement |= auto_increment;
-                for term in *terms {
-                    let (name, collation) = key_column(term).ok_or(ErrorKind::SchemaSql)?;
-                    let found = columns.iter().position(|column| column.name.eq_ignore_ascii_case(&name));
-                    key.push((found.ok_or(ErrorKind::SchemaSql)?, collation));
-                }
+                key.append(&mut key_of(terms, &columns)?);
                 if let &[(only, _)] = key.as_slice()
                     && definitions.get(only).and_then(|definition| definition.col_type.as_ref()).is_some_and(
                         |declared| declared.size.is_none() && unquote(declared.name).eq_ignore_ascii_case("INTEGER"),
@@ -225,6 +259,9 @@ fn table(
                 {
                     rowid = Some(only);
                 }
+            }
+            TableConstraint::Unique { columns: terms, .. } => {
+                unique.push(key_of(terms, &columns).unwrap_or_else(|_| vec![(usize::MAX, None)]));
             }
             TableConstraint::ForeignKey { clause, .. } => parents.push(unquote(clause.tbl_name.0)),
             _ => {}
@@ -244,7 +281,23 @@ fn table(
         }
         (0..columns.len()).filter(is_stored).collect()
     };
-    Ok(TableShape { columns, stored, without_rowid, autoincrement, parents })
+    if !key.is_empty() && (without_rowid || rowid.is_none()) {
+        unique.push(key);
+    }
+    let collated = |(index, collation): (usize, Option<String>)| {
+        (index, collation.or_else(|| collations.get(index).cloned()).unwrap_or_default())
+    };
+    let keys = unique.into_iter().map(|key| key.into_iter().map(collated).collect()).collect();
+    Ok(TableShape { columns, stored, without_rowid, autoincrement, parents, keys, collations })
+}
+
+/// The columns that the terms of a PRIMARY KEY or UNIQUE name.
+fn key_of(terms: &[SortedColumn<'_>], columns: &[Column]) -> Result<Vec<(usize, Option<String>)>> {
+    let found = terms.iter().map(|term| {
+        let (name, collation) = key_column(term)?;
+        Some((columns.iter().position(|column| column.name.eq_ignore_ascii_case(&name))?, collation))
+    });
+    found.collect::<Option<_>>().ok_or(ErrorKind::SchemaSql.into())
 }
 
 fn is_any(declared: &str) -> bool {
@@ -255,7 +308,7 @@ fn is_strict(flags: TabFlags) -> bool {
     flags.contains(TabFlags::Strict)
 }
 
-/// The column that a term of a PRIMARY KEY names, and its collation where that is said.
+/// The column that a term of a PRIMARY KEY, UNIQUE or an index names, and its collation where that is said.
 fn key_column(term: &SortedColumn<'_>) -> Option<(String, Option<String>)> {
     let mut expression = &term.expr;
     let mut collation = None;

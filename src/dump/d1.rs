@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::columns::Shape;
 use super::literal::BEGIN;
-use super::plan::{CHECKS_AGAIN, Item, Planner, is_internal, is_virtual, sql_of};
+use super::plan::{CHECKS_AGAIN, Item, Planner, is_internal, is_unique_index, is_virtual, sql_of};
 use super::schema::{Kind, Object};
 use crate::error::Result;
 
@@ -73,7 +73,10 @@ impl<'a> Planner<'a> {
             // Not word for word: this goes into the SQL, too.
             self.notes.say(format!("{name}: its SQL says BEGIN and TRANSACTION, which wrangler takes out, or refuses"));
         }
-        self.statement(sql);
+        match self.unique_index_item(object) {
+            Some(index) => self.items.push(index),
+            None => self.statement(sql),
+        }
     }
 
     fn say_what_has_no_place(&mut self) {
@@ -156,11 +159,6 @@ fn parents_first(parents_of: &[Vec<usize>]) -> Vec<usize> {
         }
     }
     order
-}
-
-fn is_unique_index(object: &Object) -> bool {
-    let mut words = sql_of(object).split_ascii_whitespace().skip(1);
-    object.kind == Kind::Index && words.next().is_some_and(|word| word.eq_ignore_ascii_case("UNIQUE"))
 }
 
 pub(super) fn lower(name: &str) -> String {

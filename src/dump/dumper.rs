@@ -266,7 +266,7 @@ impl Dump {
         }
         let Some(item) = self.items.get(self.current) else { return self.end() };
         match item {
-            Item::Text(text) => {
+            Item::Text(text) | Item::UniqueIndex(_, text) => {
                 self.out.extend_from_slice(text);
                 self.current += 1;
             }
@@ -353,7 +353,7 @@ impl Dump {
             self.out.clear();
             self.pieces.drop_table(&mut Vec::new());
             if let Some(salvage) = &mut self.salvage {
-                salvage.end_first_pass(&self.items, &mut self.notes);
+                salvage.end_first_pass(&mut self.items, &mut self.notes);
             }
             self.notes.complete();
             self.scanned = self.budget.spent(self.layout);

@@ -37,6 +37,8 @@ pub(super) enum Item {
     Closing(Vec<u8>),
     /// The rows of a full-text table that has its texts elsewhere.
     Refill(Refill),
+    /// An index that refuses rows, in a salvage, of the table with this root.
+    UniqueIndex(Pgno, Vec<u8>),
     /// Rows of pages that nothing points to, in a salvage.
     Orphans,
     /// The end of the table of pieces, if there was need of one.
@@ -269,6 +271,16 @@ impl<'a> Planner<'a> {
         write_statement(&mut out, sql);
         self.items.push(Item::Text(out));
     }
+
+    /// What makes an index, if it refuses rows: a salvage may have to make it before them.
+    pub(super) fn unique_index_item(&self, object: &Object) -> Option<Item> {
+        if !self.options.salvage || !is_unique_index(object) {
+            return None;
+        }
+        let mut out = Vec::new();
+        write_statement(&mut out, sql_of(object));
+        Some(Item::UniqueIndex(self.schema.table(&object.table)?.root?, out))
+    }
 }
 
 /// Appends SQL and a semicolon, behind the comment in which SQL may end.
@@ -322,6 +334,11 @@ fn row_plan(
 
 pub(super) fn sql_of(object: &Object) -> &str {
     object.sql.as_deref().unwrap_or_default()
+}
+
+pub(super) fn is_unique_index(object: &Object) -> bool {
+    let mut words = sql_of(object).split_ascii_whitespace().skip(1);
+    object.kind == Kind::Index && words.next().is_some_and(|word| word.eq_ignore_ascii_case("UNIQUE"))
 }
 
 pub(super) fn is_virtual(object: &Object) -> bool {

@@ -102,7 +102,12 @@ impl Schema {
 
     /// The table of that name, in upper or lower case.
     pub(super) fn table(&self, name: &str) -> Option<&Object> {
-        self.objects.get(*self.tables.get(&name.to_ascii_lowercase())?)
+        self.objects.get(self.table_at(name)?)
+    }
+
+    /// Where it is among the objects.
+    pub(super) fn table_at(&self, name: &str) -> Option<usize> {
+        self.tables.get(&name.to_ascii_lowercase()).copied()
     }
 
     fn note_table(&mut self, index: usize) {

@@ -1,5 +1,6 @@
 //! The order that any SQLite takes.
 
+use core::mem;
 use std::collections::HashSet;
 
 use super::columns::Shape;
@@ -77,6 +78,9 @@ impl Planner<'_> {
                 }
                 if is_reserved(&object.name) {
                     open_schema(&mut out, &mut writable);
+                } else if let Some(index) = self.unique_index_item(object) {
+                    self.items.extend([Item::Text(mem::take(&mut out)), index]);
+                    continue;
                 }
                 write_statement(&mut out, sql_of(object));
             }

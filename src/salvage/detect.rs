@@ -2,6 +2,7 @@
 
 use super::cell::types;
 use super::page::LoosePage;
+use super::shift::Shift;
 use crate::btree::Kind;
 use crate::btree::{Layout, Record, Value};
 use crate::bytes::Reader;
@@ -24,6 +25,8 @@ pub struct Detect {
     windows: Vec<u64>,
     /// The first bytes of the file, or of the page that looks most like a first one.
     header: Vec<u8>,
+    /// Whether the file begins as a database does.
+    has_start: bool,
     sizes: Vec<Evidence>,
 }
 
@@ -37,6 +40,7 @@ struct Evidence {
     reserves: Vec<u32>,
     /// Texts that are only UTF-8, UTF-16le or UTF-16be.
     texts: [u32; 3],
+    shift: Shift,
 }
 
 /// What a file is.
@@ -50,6 +54,8 @@ pub struct Detected {
     pub header: Vec<u8>,
     /// Whether the file's own header says something else.
     pub is_repaired: bool,
+    /// How many pages are missing before the first one of the file; `page_count` is without them.
+    pub missing: u32,
 }
 
 impl Detect {
@@ -61,7 +67,7 @@ impl Detect {
         windows.reverse();
         let sizes =
             SIZES.into_iter().filter_map(PageSize::new).filter(|&each| page_size.is_none_or(|size| size == each));
-        Self { size, windows, header: Vec::new(), sizes: sizes.map(Evidence::new).collect() }
+        Self { size, windows, header: Vec::new(), has_start: false, sizes: sizes.map(Evidence::new).collect() }
     }
 
     /// The offset and the length of the bytes that it needs, or nothing when it has seen enough.
@@ -74,12 +80,17 @@ impl Detect {
     pub fn feed(&mut self, bytes: &[u8]) {
         let Some(offset) = self.windows.pop() else { return };
         if offset == 0 {
+            self.has_start = bytes.starts_with(MAGIC);
             self.header = bytes.get(..HEADER_SIZE.min(bytes.len())).unwrap_or_default().to_vec();
         }
         for evidence in &mut self.sizes {
             for (index, page) in bytes.chunks_exact(evidence.page_size.bytes()).enumerate() {
                 let is_first = page.starts_with(MAGIC) || offset == 0 && index == 0;
-                evidence.look(page, if is_first { HEADER_SIZE } else { 0 });
+                let place = offset / page.len() as u64 + index as u64 + 1;
+                let place = u32::try_from(place).unwrap_or(u32::MAX);
+                if !is_first || !evidence.look(page, HEADER_SIZE, place) {
+                    evidence.look(page, 0, place);
+                }
                 if is_first && !is_plausible(&self.header) && DatabaseHeader::parse(page).is_ok() {
                     self.header = page.get(..HEADER_SIZE).unwrap_or_default().to_vec();
                 }
@@ -115,7 +126,8 @@ impl Detect {
         let is_repaired = stated.is_none_or(|stated| {
             (stated.page_size, stated.reserved, stated.encoding.max(1)) != (page_size, reserved, repaired.encoding)
         });
-        Ok(Detected { page_size, page_count, header, is_repaired })
+        let missing = if self.has_start { 0 } else { chosen.shift.pages(page_count) };
+        Ok(Detected { page_size, page_count, header, is_repaired, missing })
     }
 }
 
@@ -123,7 +135,7 @@ impl Evidence {
     fn new(page_size: PageSize) -> Self {
         // Room for every page number: where the file ends is no question here.
         let layout = Layout::of(page_size, 0, u32::MAX);
-        Self { layout, page_size, pages: 0, reserves: vec![0; 256], texts: [0; 3] }
+        Self { layout, page_size, pages: 0, reserves: vec![0; 256], texts: [0; 3], shift: Shift::default() }
     }
 
     /// What its pages come to.
@@ -131,13 +143,14 @@ impl Evidence {
         self.pages * self.page_size.bytes() as u64
     }
 
-    fn look(&mut self, page: &[u8], start: usize) {
+    /// Takes note of a page, if it is one of a b-tree.
+    fn look(&mut self, page: &[u8], start: usize, place: u32) -> bool {
         let Some(loose) = page
             .get(start)
             .and_then(|&flag| Kind::new(flag))
             .and_then(|kind| LoosePage::read(page, start, kind, self.layout).filter(|loose| loose.damaged() == 0))
         else {
-            return;
+            return false;
         };
         let (mut end, mut is_long) = (0, false);
         for (cell, &at) in loose.cells().zip(loose.offsets()) {
@@ -151,10 +164,13 @@ impl Evidence {
         }
         // Cells are put at the end of a page: in smaller pages they would not lie, and larger ones would be half empty.
         if end <= page.len() / 2 || end > page.len() {
-            return;
+            return false;
         }
         self.pages += 1;
-        if let Some(count) = self.reserves.get_mut(page.len() - end).filter(|_| !is_long) {
+        self.shift.note(place, &loose);
+        // How long cells of numbers alone are is not known to the byte.
+        let is_exact = !is_long && loose.kind() != Kind::TableInterior;
+        if let Some(count) = self.reserves.get_mut(page.len() - end).filter(|_| is_exact) {
             *count += 1;
         }
         if loose.kind() == Kind::TableLeaf {
@@ -162,6 +178,7 @@ impl Evidence {
                 self.look_at_texts(local);
             }
         }
+        true
     }
 
     fn look_at_texts(&mut self, local: &[u8]) {

@@ -5,7 +5,7 @@
 //!
 //! | | |
 //! | --- | --- |
-//! | [`detect`] | page size, reserve and encoding, from the pages where the header does not say |
+//! | [`detect`] | page size, reserve and encoding, from the pages where the header does not say; whether the first is lost |
 //! | [`cell`], [`page`] | the sound cells of a page |
 //! | [`map`], [`survey`] | what each page of the file is, a byte a page |
 //! | [`tree`] | the rows of a b-tree, and where it is broken |
@@ -20,6 +20,7 @@ pub mod map;
 pub mod marker;
 pub mod orphans;
 pub mod page;
+mod shift;
 mod shorten;
 pub mod survey;
 pub mod tree;

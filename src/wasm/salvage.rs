@@ -25,6 +25,8 @@ pub struct Detected {
     /// Whether the file's own header says something else.
     #[wasm_bindgen(js_name = isRepaired)]
     pub is_repaired: bool,
+    /// In pages, before the first of the file.
+    pub missing: u32,
 }
 
 #[wasm_bindgen]
@@ -48,7 +50,7 @@ impl Detect {
 
     /// What the file is.
     pub fn finish(&self) -> JsResult<Detected> {
-        let salvage::detect::Detected { page_size, page_count, header, is_repaired } = self.0.finish()?;
-        Ok(Detected { page_size: page_size.value(), page_count, header, is_repaired })
+        let salvage::detect::Detected { page_size, page_count, header, is_repaired, missing } = self.0.finish()?;
+        Ok(Detected { page_size: page_size.value(), page_count, header, is_repaired, missing })
     }
 }

@@ -166,6 +166,27 @@ test("a file that was cut off gives what is there", () => {
   expect(salvaged(bytes.subarray(0, bytes.length / 2 - 333)).rows.big).toBeGreaterThan(2000);
 });
 
+test("a file whose start was cut off has the rows of the pages that are there, long ones too", () => {
+  const path = join(folder, "start.db");
+  runSql(
+    path,
+    `PRAGMA page_size = ${PAGE}; CREATE TABLE t (id INTEGER PRIMARY KEY, a, b);
+     WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2700)
+     INSERT INTO t SELECT i, 'row ' || i || ' ' || printf('%.*c', iif(i % 9, 9, 2500), 'x'), 'end' FROM n`,
+  );
+  const file = readFileSync(path);
+  const all = salvaged(file.subarray(PAGE));
+  expect([all.status, all.rows.lost]).toEqual([3, 2700]);
+  expect(all.stderr).toContain("the file begins with page 2: what was before it is missing");
+  expect(all.stdout.match(/x','end'/g)).toHaveLength(2700);
+  const later = salvaged(file.subarray(12 * PAGE));
+  expect(later.stderr).toContain("the file begins with page 13");
+  expect(later.stdout.match(/x','end'/g)?.length).toBeGreaterThan(2660);
+  // What was overwritten in place is not cut off.
+  file.fill(0, 0, PAGE);
+  expect(salvaged(file).stderr).not.toContain("begins with page");
+});
+
 test("what is no database is refused, unless its page size is given", () => {
   writeFileSync(join(folder, "text.db"), "no database at all\n".repeat(500));
   expect(cli.failure("dump", "text.db", "--salvage", "-o", "text.sql")).toEqual([1, "DATABASE_NOT_SQLITE"]);

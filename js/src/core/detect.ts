@@ -9,6 +9,8 @@ export interface Detected {
   header: Uint8Array;
   /** Whether the file's own header says something else. */
   isRepaired: boolean;
+  /** How many pages are missing before the first of the file. */
+  missing: number;
 }
 
 /**
@@ -31,10 +33,11 @@ export async function detect(
       await read(bytes, offset);
       detecting.feed(bytes);
     }
-    return freeing(detecting.finish(), ({ pageSize, header, isRepaired }) => ({
+    return freeing(detecting.finish(), ({ pageSize, header, isRepaired, missing }) => ({
       pageSize,
       header,
       isRepaired,
+      missing,
     }));
   });
 }

@@ -44,8 +44,8 @@ export function damagedStream(
     async pin({ signal } = {}) {
       const { copy, size } = await spool(open(), signal);
       try {
-        const pageSize = await pageSizeOf(copy, size, options.pageSize, signal);
-        return new DamagedMoment({ path: name, main: copy, size, pageSize, close: () => copy.close() });
+        const pages = await pagesOf(copy, size, options.pageSize, signal);
+        return new DamagedMoment({ path: name, main: copy, size, ...pages, close: () => copy.close() });
       } catch (error) {
         await copy.close();
         throw named(error, name);
@@ -70,7 +70,7 @@ async function pinFile(
     const wal = hasBytes(`${real}-wal`) ? await openSide(`${real}-wal`) : undefined;
     if (wal) close.push(wal.close);
     const given = options.pageSize ?? (wal && (await pageSizeOfWal(wal)));
-    const pageSize = await pageSizeOf(main, size, given, signal);
+    const { pageSize, missing } = await pagesOf(main, size, given, signal);
     const sound = await pinSound(path, pageSize, size, signal);
     if (sound) {
       await closeAll();
@@ -85,6 +85,7 @@ async function pinFile(
       main,
       size,
       pageSize,
+      missing,
       notes,
       close: closeAll,
       ...(overlay && { side: overlay }),
@@ -113,17 +114,18 @@ async function pinSound(
   return undefined;
 }
 
-async function pageSizeOf(
+/** Their size, and how many are missing before the first. */
+async function pagesOf(
   main: Bytes,
   size: number,
-  pageSize: number | undefined,
+  given: number | undefined,
   signal?: AbortSignal,
-): Promise<number> {
-  const detected = await detect(size, pageSize, (into, offset) => {
+): Promise<Pick<Parts, "pageSize" | "missing">> {
+  const { pageSize, missing } = await detect(size, given, (into, offset) => {
     signal?.throwIfAborted();
     return readWhatCan(main, into, offset);
   });
-  return detected.pageSize;
+  return { pageSize, missing };
 }
 
 async function pageSizeOfWal(wal: Bytes): Promise<number | undefined> {
@@ -152,6 +154,8 @@ interface Parts {
   main: Bytes;
   size: number;
   pageSize: number;
+  /** How many pages there were before the first of the file: they are read as zeros. */
+  missing: number;
   notes?: string[];
   side?: { file: Bytes; overlay: Overlay; pageCount: number };
   close: () => void | Promise<void>;
@@ -168,15 +172,17 @@ class DamagedMoment implements Moment {
   constructor(parts: Parts) {
     this.#parts = parts;
     this.pageSize = parts.pageSize;
-    this.pageCount = Math.max(Math.ceil(parts.size / parts.pageSize), parts.side?.pageCount ?? 0);
+    const count = parts.missing + Math.ceil(parts.size / parts.pageSize);
+    this.pageCount = Math.max(count, parts.side?.pageCount ?? 0);
   }
 
   get notes(): string[] {
-    const { size, pageSize, notes = [] } = this.#parts;
+    const { size, pageSize, missing, notes = [] } = this.#parts;
     const rest = size % pageSize;
-    const page = Math.ceil(size / pageSize);
+    const page = missing + Math.ceil(size / pageSize);
     return [
       ...notes,
+      ...(missing > 0 ? [`the file begins with page ${missing + 1}: what was before it is missing`] : []),
       ...(rest > 0
         ? [`the file ends within page ${page}: the last ${pageSize - rest} bytes of it are missing`]
         : []),
@@ -190,9 +196,12 @@ class DamagedMoment implements Moment {
 
   async read(first: number, into: Uint8Array, signal?: AbortSignal): Promise<void> {
     signal?.throwIfAborted();
-    const { main, pageSize, side } = this.#parts;
-    const failed = await readWhatCan(main, into, (first - 1) * pageSize, pageSize);
-    for (const index of failed) this.#unreadable.add(first + index);
+    const { main, pageSize, side, missing } = this.#parts;
+    const at = (first - 1 - missing) * pageSize;
+    const before = Math.min(into.length, Math.max(0, -at));
+    into.fill(0, 0, before);
+    const failed = await readWhatCan(main, into.subarray(before), at + before, pageSize);
+    for (const index of failed) this.#unreadable.add(first + before / pageSize + index);
     const frames = side?.overlay.range(first, into.length / pageSize) ?? [];
     for (let index = 0; index < frames.length; index += 2) {
       const [pgno = 0, offset = 0] = frames.slice(index, index + 2);

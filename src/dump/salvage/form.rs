@@ -2,10 +2,11 @@
 
 use std::collections::HashSet;
 
+use super::keys::{Keys, Repeated};
 use crate::btree::Kind;
 use crate::dump::affinity::Affinity;
-use crate::dump::columns::{Shape, TableShape};
-use crate::dump::plan::Planner;
+use crate::dump::columns::{self, Shape, TableShape, UniqueIndex};
+use crate::dump::plan::{Planner, is_unique_index, sql_of};
 use crate::dump::schema::{Kind as ObjectKind, Object};
 use crate::salvage::{LoosePage, types};
 
@@ -20,8 +21,10 @@ pub(in crate::dump) struct Owner {
     /// `None` for indexes, and for tables whose SQL does not parse.
     pub(super) form: Option<Form>,
     pub(super) is_index: bool,
-    /// Whether a row can be refused as another has its key, which is not its rowid.
-    pub(super) is_unique: bool,
+    /// Those by which a row can be refused, apart from its rowid.
+    pub(super) keys: Keys,
+    /// Whether rows in their place have the key of another.
+    pub(super) repeated: Repeated,
 }
 
 /// What its records hold.
@@ -118,21 +121,29 @@ impl Planner<'_> {
     /// Whatever has a b-tree; where several have the same root, the first of them.
     pub(in crate::dump) fn owners(&self) -> Vec<Owner> {
         let mut roots = HashSet::new();
-        // UNIQUE and PRIMARY KEY make indexes without SQL. Others are made when the rows are there.
-        let indexes = self.schema.of(ObjectKind::Index).filter(|index| index.sql.is_none());
-        let unique: HashSet<&str> = indexes.map(|index| index.table.as_str()).collect();
-        let owner = |object: &Object| {
+        let mut unique = vec![Vec::new(); self.schema.objects.len()];
+        for (table, index) in self.unique_indexes() {
+            if let Some(indexes) = unique.get_mut(table) {
+                indexes.push(index);
+            }
+        }
+        let owner = |(object, indexes): (&Object, Vec<UniqueIndex>)| {
             let root = object.root.map(|root| root.value()).filter(|&root| roots.insert(root))?;
             let is_index = object.kind == ObjectKind::Index;
-            let form = match self.parse(object) {
-                Ok(Shape::Table(shape)) if !is_index => Some(Form::of(&shape)),
-                _ => None,
+            let (form, keys) = match self.parse(object) {
+                Ok(Shape::Table(shape)) if !is_index => (Some(Form::of(&shape)), Keys::of(&shape, &indexes)),
+                _ => (None, Keys::default()),
             };
-            let without_rowid = form.as_ref().is_some_and(|form| form.without_rowid);
-            let is_unique = without_rowid || unique.contains(object.name.as_str());
-            Some(Owner { name: object.name.clone(), root, form, is_index, is_unique })
+            Some(Owner { name: object.name.clone(), root, form, is_index, keys, repeated: Repeated::None })
         };
-        self.schema.objects.iter().filter_map(owner).collect()
+        self.schema.objects.iter().zip(unique).filter_map(owner).collect()
+    }
+
+    /// Indexes that are made by SQL and refuse rows, with where their tables are among the objects.
+    fn unique_indexes(&self) -> impl Iterator<Item = (usize, UniqueIndex)> {
+        self.schema.of(ObjectKind::Index).filter(|index| is_unique_index(index)).filter_map(|index| {
+            Some((self.schema.table_at(&index.table)?, columns::unique_index(sql_of(index)).ok()??))
+        })
     }
 }
 

@@ -5,12 +5,14 @@
 
 mod form;
 mod keeper;
+mod keys;
 mod lost_and_found;
 mod orphans;
 mod place;
 mod plans;
 mod report;
 
+use core::mem;
 use std::collections::{HashMap, HashSet};
 
 use super::notes::Notes;
@@ -31,6 +33,7 @@ use crate::salvage::{Rowids, Survey, Surveyed, Tree, TreeStep};
 use form::Form;
 pub(super) use form::Owner;
 use keeper::Keepers;
+use keys::{Repeated, Seen};
 use lost_and_found::LostAndFound;
 use place::{Gaps, Place};
 use report::Report;
@@ -42,6 +45,7 @@ const MOST_ASTRAY: usize = 1 << 18;
 #[derive(Debug)]
 pub(super) struct Salvage {
     layout: Layout,
+    encoding: Encoding,
     dialect: Dialect,
     drops: bool,
     with_free: bool,
@@ -63,8 +67,10 @@ pub(super) struct Salvage {
     gaps: Gaps,
     report: Report,
     lost: LostAndFound,
-    /// Tables whose rows may be refused, by root.
+    /// Tables of which rows that were found may be refused, by root.
     kept: HashSet<u32>,
+    /// The keys of the tree, in the first pass.
+    seen: Seen,
     keepers: Keepers,
     /// Pages with rows out of order: root, number, and the rowids that it should have.
     astray: Vec<(Pgno, Pgno, Rowids)>,
@@ -107,6 +113,7 @@ impl Salvage {
     pub(super) fn new(layout: Layout, encoding: Encoding, options: &Options) -> Self {
         Self {
             layout,
+            encoding,
             dialect: options.dialect,
             drops: options.drop,
             with_free: options.free_pages,
@@ -124,6 +131,7 @@ impl Salvage {
             report: Report::default(),
             lost: LostAndFound::default(),
             kept: HashSet::new(),
+            seen: Seen::default(),
             keepers: Keepers::default(),
             astray: Vec::new(),
             astray_passed: 0,
@@ -236,15 +244,18 @@ impl Salvage {
     }
 
     /// All was read once: what is said of it is complete.
-    pub(super) fn end_first_pass(&mut self, items: &[Item], notes: &mut Notes) {
-        // A key that is damaged, or missing in its index, can be that of another row: no page shows it.
-        self.kept.extend(self.owners.iter().filter(|owner| owner.is_unique).map(|owner| owner.root));
+    pub(super) fn end_first_pass(&mut self, items: &mut Vec<Item>, notes: &mut Notes) {
+        let repeated = self.owners.iter().filter(|owner| owner.repeated != Repeated::None);
+        self.kept.extend(repeated.map(|owner| owner.root));
         for plan in items.iter().filter_map(plan_of).filter(|plan| self.kept.contains(&plan.root.value())) {
             if Keepers::takes(plan, self.dialect) {
                 self.lost.make_room(keeper::fields(plan));
+            } else if plan.opening.is_empty() {
+                self.report.too_wide(plan.root.value());
             }
         }
         self.report.say(&self.gaps, &self.owners, &self.lost, notes);
+        self.make_early(items);
         self.is_first_pass = false;
         self.begin_pass();
     }
@@ -258,8 +269,8 @@ impl Salvage {
     pub(super) fn next_of_table(&mut self, plan: &RowPlan, pages: &Pages) -> Step {
         let root = plan.root.value();
         let owner = self.owner(root).filter(|owner| !owner.is_index).and_then(|_| self.owner_of.get(&root)).copied();
-        let is_unique = owner.and_then(|index| self.owners.get(index)).is_some_and(|owner| owner.is_unique);
-        let is_kept = is_unique && self.kept.contains(&root) && Keepers::takes(plan, self.dialect);
+        let is_repeated = owner.and_then(|index| self.owners.get(index)).map(|owner| owner.repeated != Repeated::None);
+        let is_kept = is_repeated == Some(true) && Keepers::takes(plan, self.dialect);
         self.place = if is_kept { Place::Table(root) } else { Place::Nowhere };
         loop {
             let first = self.found.first;
@@ -289,9 +300,16 @@ impl Salvage {
             match step {
                 TreeStep::Need(ranges) => return Step::Need(ranges),
                 TreeStep::Row { is_cut } => {
-                    if let Some(report) = report.filter(|_| is_cut) {
-                        self.gaps.add_rows(root);
-                        report.cut(&plan.table);
+                    if let Some(report) = report {
+                        if is_cut {
+                            self.gaps.add_rows(root);
+                            report.cut(&plan.table);
+                        }
+                        let keys = owner.and_then(|index| self.owners.get(index)).map(|owner| &owner.keys);
+                        if let (Some(keys), Some(row)) = (keys, tree.row()) {
+                            let is_exact = !matches!(self.dialect, Dialect::Shell(_));
+                            self.seen.add(keys, row, self.encoding, is_exact);
+                        }
                     }
                     return Step::Row;
                 }
@@ -319,6 +337,13 @@ impl Salvage {
                 }
                 TreeStep::End => {
                     self.tree = None;
+                    let owner = owner.and_then(|index| self.owners.get_mut(index)).filter(|_| self.is_first_pass);
+                    if let Some(owner) = owner {
+                        let repeated = mem::take(&mut self.seen).end(&owner.keys);
+                        // An index that may refuse nothing is no reason to make a table of lost rows.
+                        let is_likely = repeated != Repeated::ForIndex || self.gaps.has(root);
+                        owner.repeated = if is_likely { repeated } else { Repeated::None };
+                    }
                     return Step::End;
                 }
             }

@@ -132,9 +132,8 @@ impl Salvage {
             TreeStep::Row { .. } => {
                 if self.is_first_pass
                     && let Place::Table(root) = self.place
-                    && let Some(owner) = self.owner_of.get(&root).and_then(|&index| self.owners.get(index))
                 {
-                    self.report.astray(&owner.name);
+                    self.report.astray(root);
                 }
                 return Some(Step::Row);
             }
@@ -190,6 +189,9 @@ impl Salvage {
             }
             Place::Lost => {
                 self.lost.pages += u64::from(self.is_first_pass);
+                if self.is_first_pass && damaged > 0 {
+                    self.report.damaged(&self.lost.name, pgno.value(), damaged);
+                }
                 if self.is_filtered {
                     tree.skip_page();
                 }

@@ -84,6 +84,11 @@ impl Gaps {
         self.of.is_empty() && self.rows.is_empty()
     }
 
+    /// Whether something is missing from a tree.
+    pub(super) fn has(&self, root: u32) -> bool {
+        self.rows.contains(&root) || !self.of(root).is_empty()
+    }
+
     /// Every page is placed once more.
     pub(super) fn begin_pass(&mut self) {
         self.work = 0;

@@ -1,5 +1,7 @@
 //! How rows are written: as their table is, through a view where it may refuse them, or into `lost_and_found`.
 
+use std::collections::{HashMap, HashSet};
+
 use super::keeper::Keepers;
 use super::place::Place;
 use super::{Salvage, plan_of};
@@ -60,6 +62,30 @@ impl Salvage {
             }
             Place::Nowhere | Place::Index => None,
         }
+    }
+
+    /// Indexes of tables whose rows may be refused are made before those.
+    pub(super) fn make_early(&self, items: &mut Vec<Item>) {
+        let root_of = |item: &Item| plan_of(item).map(|plan| plan.root.value()).filter(|root| self.kept.contains(root));
+        let (mut passed, mut late) = (HashSet::new(), HashMap::new());
+        items.retain_mut(|item| {
+            passed.extend(root_of(item));
+            match item {
+                Item::UniqueIndex(root, sql) if passed.contains(&root.value()) => {
+                    let late: &mut Vec<u8> = late.entry(root.value()).or_default();
+                    late.append(sql);
+                    false
+                }
+                _ => true,
+            }
+        });
+        *items = items
+            .drain(..)
+            .flat_map(|item| {
+                let index = root_of(&item).and_then(|root| late.remove(&root)).map(Item::Text);
+                index.into_iter().chain([item])
+            })
+            .collect();
     }
 
     /// Appends what ends the rows that were found.

@@ -1,8 +1,9 @@
 //! What a salvage says of what it found and of what it did not.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use super::form::Owner;
+use super::keys::Repeated;
 use super::lost_and_found::LostAndFound;
 use super::place::Gaps;
 use crate::dump::notes::{Notes, short};
@@ -21,8 +22,10 @@ pub(super) struct Report {
     damaged: BTreeMap<String, BTreeMap<u32, usize>>,
     /// Rows, and their pages, that nothing points to, by root.
     found: BTreeMap<u32, (u64, u64)>,
-    /// Rows whose rowids are out of order, by table.
-    astray: BTreeMap<String, u64>,
+    /// Rows whose rowids are out of order, by root.
+    astray: BTreeMap<u32, u64>,
+    /// Tables of whose rows none can go into `lost_and_found`, by root.
+    too_wide: HashSet<u32>,
     is_lost_made: bool,
 }
 
@@ -42,10 +45,14 @@ impl Report {
         }
     }
 
-    pub(super) fn astray(&mut self, table: &str) {
-        if self.astray.len() < MOST || self.astray.contains_key(table) {
-            *self.astray.entry(table.to_owned()).or_default() += 1;
+    pub(super) fn astray(&mut self, root: u32) {
+        if self.astray.len() < MOST || self.astray.contains_key(&root) {
+            *self.astray.entry(root).or_default() += 1;
         }
+    }
+
+    pub(super) fn too_wide(&mut self, root: u32) {
+        self.too_wide.insert(root);
     }
 
     pub(super) fn found_page(&mut self, root: u32) {
@@ -73,15 +80,27 @@ impl Report {
             let table = short(table);
             notes.say(format!("{table}: {rows} rows are cut off where the pages that they go on in are lost: the last value is shortened, those behind it are NULL"));
         }
-        for (table, rows) in &self.astray {
-            let table = short(table);
-            notes.say(format!(
-                "{table}: {rows} rows have rowids out of order, which may be wrong; those that another row has are in {}",
-                lost.name
-            ));
-        }
         for owner in owners.iter().filter(|owner| !owner.is_index) {
-            let name = short(&owner.name);
+            let (name, root) = (short(&owner.name), owner.root);
+            let is_too_wide = self.too_wide.contains(&root);
+            let place = match is_too_wide {
+                true => format!("left out, as {} cannot have as many columns (1,995, in the d1 dialect 96)", lost.name),
+                false => format!("in {}", lost.name),
+            };
+            if let Some(rows) = self.astray.get(&root) {
+                notes.say(format!(
+                    "{name}: {rows} rows have rowids out of order, which may be wrong; those that another row has are {place}"
+                ));
+            }
+            match owner.repeated {
+                Repeated::Rows(rows) => notes.say(format!(
+                    "{name}: at least {rows} rows have a key that another row has, though it is UNIQUE: they are {place}"
+                )),
+                Repeated::Unknown | Repeated::ForIndex if is_too_wide => notes.say(format!(
+                    "{name}: should rows have a key that another row has, though it is UNIQUE, they are {place}"
+                )),
+                _ => {}
+            }
             for gap in gaps.of(owner.root).iter().filter(|gap| gap.found == 0).take(NAMED) {
                 let rowids = match gap.range.after {
                     Some(after) if gap.range.up_to < i64::MAX => {
@@ -104,9 +123,8 @@ impl Report {
                 let more = if missing.len() > NAMED { " and others" } else { "" };
                 notes.say(format!(
                     "{name}: {rows} rows were found in {pages} pages that nothing points to, as what points to them is damaged \
-                     (page {}{more}); some may have been deleted before, and those that the table refuses are in {}",
-                    named.join(", "),
-                    lost.name
+                     (page {}{more}); some may have been deleted before, and those that the table refuses are {place}",
+                    named.join(", ")
                 ));
             }
         }

@@ -53,8 +53,7 @@ fn rows_that_break_a_constraint_are_the_same_after_loading() {
         let salvaged = dump(&sample.bytes, &Options { salvage: true, ..Options::default() }).unwrap().0;
         let whole = dump(&sample.bytes, &Options::default()).unwrap().0;
         let text = |sql: Vec<u8>| String::from_utf8(sql).unwrap();
-        // Rows of tables with UNIQUE go in through views, which are gone again, as is what they would have refused.
-        let loaded = Sample::of(1024, &format!("{}DROP TABLE lost_and_found", text(salvaged)));
+        let loaded = Sample::of(1024, &text(salvaged));
         let again = dump(&loaded.bytes, &Options::default()).unwrap().0;
         assert_eq!(text(again), text(whole));
     }

@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 
 use super::*;
-use crate::btree::sample::Sample;
+use crate::btree::sample::{ENCODINGS, Sample};
 
 /// The root of `t`.
 fn root(sample: &Sample) -> usize {
@@ -116,7 +116,14 @@ fn rows_with_the_key_of_another_are_kept_where_no_page_is_damaged() {
     }
     for dialect in [Dialect::Sqlite, Dialect::D1] {
         let all = "SELECT c2 FROM t UNION ALL SELECT c2 FROM p UNION ALL SELECT c2 FROM w";
-        assert_eq!(salvaged(&bytes, dialect, all).0, ["one", "one", "one"]);
+        let (rows, warnings) = salvaged(&bytes, dialect, all);
+        assert_eq!(rows, ["one", "one", "one"]);
+        let said = |table| {
+            format!(
+                "{table}: at least 1 rows have a key that another row has, though it is UNIQUE: they are in lost_and_found"
+            )
+        };
+        assert_eq!(warnings, ["t", "p", "w"].map(said));
         let lost = "SELECT concat_ws(',', nfield, id, c0, c1, c2) FROM lost_and_found ORDER BY 1";
         assert_eq!(salvaged(&bytes, dialect, lost).0, ["2,2,p111,two", "2,w111,two", "3,2,k111,two"]);
     }
@@ -134,4 +141,73 @@ fn a_table_whose_types_were_edited_in_the_schema_keeps_its_rows() {
         let (rows, warnings) = salvaged(&bytes, dialect, counts);
         assert_eq!(rows, ["900 900"], "{warnings:?}");
     }
+}
+
+#[test]
+fn a_sound_database_gets_no_table_of_lost_rows() {
+    let sql = "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT UNIQUE, b COLLATE NOCASE, c REAL, UNIQUE (b, c));
+        CREATE TABLE w (k TEXT PRIMARY KEY COLLATE RTRIM, n INT, x AS (n + 1)) WITHOUT ROWID; CREATE TABLE p (k PRIMARY KEY, old);
+        INSERT INTO t VALUES (1, 'a', 'x', 1), (2, 'A', 'X', 1.5), (3, 'a ', 'x', NULL), (4, NULL, 'x', NULL), (5, NULL, 'y', 2);
+        INSERT INTO w VALUES ('k', 1), (' k', 1); INSERT INTO p VALUES (1, 1), ('1', 1), (x'31', 1), (1.5, 1), (NULL, 1), (NULL, 1);
+        INSERT INTO p VALUES (9007199254740993, 1), (9007199254740992, 1), (hex(zeroblob(3000)), 1);
+        ALTER TABLE p ADD COLUMN new; CREATE UNIQUE INDEX i ON p (new, k); CREATE UNIQUE INDEX j ON w (n) WHERE n > 5;
+        CREATE UNIQUE INDEX e ON w (lower(k)); CREATE TABLE g (a, b AS (a + 1), UNIQUE (a)); INSERT INTO g VALUES (1), (2);";
+    for encoding in ENCODINGS {
+        let sample = Sample::of(1024, &format!("PRAGMA encoding = '{encoding}'; {sql}"));
+        let schema = "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL";
+        let expected: Vec<String> = {
+            let mut statement = sample.db.prepare(schema).unwrap();
+            statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+        };
+        for dialect in [Dialect::Sqlite, Dialect::D1] {
+            let (objects, warnings) = salvaged(&sample.bytes, dialect, schema);
+            assert_eq!(warnings, [""; 0], "{dialect:?} {encoding}");
+            let sorted = |mut objects: Vec<String>| {
+                objects.sort();
+                objects
+            };
+            assert_eq!(sorted(objects), sorted(expected.clone()), "{dialect:?} {encoding}");
+        }
+    }
+}
+
+#[test]
+fn rows_that_an_index_of_their_table_refuses_are_kept() {
+    let sql = "CREATE TABLE t (id INTEGER PRIMARY KEY, a, b); CREATE TABLE n (k UNIQUE); CREATE UNIQUE INDEX i ON t (a);
+        CREATE TABLE d (a, gone); CREATE UNIQUE INDEX j ON d (a) WHERE gone IS NULL; CREATE UNIQUE INDEX l ON d (lower(a) || '!', gone);
+        INSERT INTO t VALUES (1, 'k111', 'one'), (2, 'k222', 'two'); INSERT INTO d VALUES ('d111', NULL), ('d222', 'yes');";
+    let mut bytes = Sample::of(1024, sql).bytes;
+    replace(&mut bytes, b"k222two", b"k111two");
+    for dialect in [Dialect::Sqlite, Dialect::D1] {
+        assert_eq!(
+            salvaged(&bytes, dialect, "SELECT b FROM t UNION ALL SELECT c2 FROM lost_and_found").0,
+            ["one", "two"]
+        );
+        assert_eq!(
+            salvaged(&bytes, dialect, "SELECT count(*) || '' FROM sqlite_schema WHERE name IN ('i', 'j', 'l')").0,
+            ["3"]
+        );
+    }
+}
+
+#[test]
+fn what_a_table_refuses_that_is_too_wide_for_a_table_of_lost_rows_is_said() {
+    let columns = (0..98).map(|index| format!(", c{index}")).collect::<String>();
+    let sql = format!(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, k TEXT UNIQUE{columns}); INSERT INTO t (k, c0) VALUES ('k111', 'one'), ('k222', 'two')"
+    );
+    let mut bytes = Sample::of(4096, &sql).bytes;
+    assert_eq!(salvaged(&bytes, Dialect::D1, "SELECT k FROM t").1, [""; 0]);
+    // With the NULLs behind them these are where the values are.
+    replace(&mut bytes, b"k222two", b"k111two");
+    let (rows, warnings) = salvaged(&bytes, Dialect::D1, "SELECT c0 FROM t");
+    assert_eq!(rows, ["one"]);
+    assert_eq!(
+        warnings,
+        [
+            "t: at least 1 rows have a key that another row has, though it is UNIQUE: they are left out, as lost_and_found cannot have as many columns (1,995, in the d1 dialect 96)"
+        ]
+    );
+    let all = "SELECT c0 FROM t UNION ALL SELECT c2 FROM lost_and_found";
+    assert_eq!(salvaged(&bytes, Dialect::Sqlite, all).0, ["one", "two"]);
 }
