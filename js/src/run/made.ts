@@ -108,7 +108,6 @@ function otherDatabase({ source, store, name, moment }: Job, sign: string): Page
   const what = moment?.identity?.place ?? source?.name ?? name;
   const message =
     `${what}: ${JSON.stringify(name)} in ${store.description} is another database: ${SIGNS[sign]}. ` +
-    "Back this one up under another name (--name, in code `name`); " +
-    "or if it is the same, moved or made anew, say so once (--same-database, in code `sameDatabase`)";
+    "Back this one up under another `name`, or say once that it is the same, moved or made anew (`sameDatabase`)";
   return new PagemarkError("OTHER_DATABASE", message, { name: what });
 }
