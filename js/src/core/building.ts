@@ -1,7 +1,7 @@
 import * as glue from "../pkg/build/pagemark.js";
+import { starting } from "./core.ts";
 import { currentPlatform, type PageRun } from "./platform.ts";
 import { RowBatch } from "./row-batch.ts";
-import { start } from "./start.ts";
 
 export { RowBatch };
 
@@ -44,24 +44,8 @@ export interface PagesOut {
   bytes: Uint8Array;
 }
 
-let loading: Promise<typeof glue> | undefined;
-
-/** The wasm that makes pages of rows, loaded at the first call. */
-function buildCore(): Promise<typeof glue> {
-  loading ??= load();
-  return loading;
-}
-
-async function load(): Promise<typeof glue> {
-  try {
-    await start(glue, await currentPlatform().buildWasm());
-    return glue;
-  } catch (error) {
-    // A failed fetch may work the next time.
-    loading = undefined;
-    throw error;
-  }
-}
+/** The wasm that makes pages of rows, started at the first call. */
+const buildCore = /* @__PURE__ */ starting(glue, () => currentPlatform().buildWasm());
 
 /** What is known of the pages of a database that was built before; good for one {@link pageBuilder}. */
 export type PreviousPages = glue.Previous;

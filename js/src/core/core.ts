@@ -1,32 +1,65 @@
+// The core's wasm. Threads load this file and no other module's glue, which would take them time.
 import * as glue from "../pkg/core/pagemark.js";
-import { currentPlatform, type Hasher } from "./platform.ts";
-import { start } from "./start.ts";
+import { currentPlatform, type Hasher, type Wasm } from "./platform.ts";
 
-/** The wasm's exports. */
+/** The exports of the core's wasm. */
 export type Core = typeof glue;
 export type { Folder as CoreFolder, KnownFolder, Machine } from "../pkg/core/pagemark.js";
 
-let loading: Promise<Core> | undefined;
+const startCore = /* @__PURE__ */ starting(glue, () => currentPlatform().wasm());
 
-/** The core, loaded at the first call: importing the package costs nothing. */
+/** The core's wasm, started at the first call. */
 export function core(): Promise<Core> {
-  loading ??= load();
-  return loading;
+  return startCore();
 }
 
-async function load(): Promise<Core> {
-  try {
-    await start(glue, await currentPlatform().wasm());
-    return glue;
-  } catch (error) {
-    // A failed fetch may work the next time.
-    loading = undefined;
-    throw error;
-  }
+/** Whether pages of a SQLite database can have that size, in bytes. */
+export function isPageSize(size: number): boolean {
+  return Number.isInteger(size) && size >= 512 && size <= 65_536 && (size & (size - 1)) === 0;
 }
 
 /** The runtime's own SHA-256 where it works in steps, the core's elsewhere. */
 export async function sha256(): Promise<Hasher> {
   const { Sha256 } = await core();
   return currentPlatform().sha256?.() ?? new Sha256();
+}
+
+/** The glue that wasm-bindgen makes for each of them. */
+interface Glue {
+  default(input: { module_or_path: Wasm }): Promise<unknown>;
+  initSync(input: { module: WebAssembly.Module }): unknown;
+}
+
+/**
+ * Starts a wasm at the first call of the result, so that importing the package costs nothing.
+ *
+ * @param find the wasm; when it fails, the next call asks again: a failed fetch may work then
+ * @param prepare is called once, when the wasm has started
+ */
+export function starting<G extends Glue>(
+  glue: G,
+  find: () => Promise<Wasm>,
+  prepare?: (glue: G) => void,
+): () => Promise<G> {
+  let started: Promise<G> | undefined;
+  const start = async () => {
+    try {
+      await startNow(glue, await find());
+      prepare?.(glue);
+      return glue;
+    } catch (error) {
+      started = undefined;
+      throw error;
+    }
+  };
+  return () => {
+    started ??= start();
+    return started;
+  };
+}
+
+/** Starts `wasm`. One that is compiled already starts without a look at `Response`: Node would load its HTTP client. */
+async function startNow(glue: Glue, wasm: Wasm): Promise<void> {
+  if (wasm instanceof WebAssembly.Module) glue.initSync({ module: wasm });
+  else await glue.default({ module_or_path: wasm });
 }

@@ -1,5 +1,5 @@
-import { dumpCore } from "./dump.ts";
 import { freeing } from "./free.ts";
+import { dumpCore } from "./modules.ts";
 
 /** What a file of pages is, whatever its header says; see the core's `salvage::Detected`. */
 export interface Detected {

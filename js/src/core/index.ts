@@ -9,10 +9,21 @@ export {
   previousPages,
   RowBatch,
 } from "./building.ts";
-export { type Core, type CoreFolder, core, type KnownFolder, type Machine, sha256 } from "./core.ts";
-export { type Detected, detect } from "./detect.ts";
-export { type DumpCore, dumpCore } from "./dump.ts";
 export {
+  type Core,
+  type CoreFolder,
+  core,
+  isPageSize,
+  type KnownFolder,
+  type Machine,
+  sha256,
+} from "./core.ts";
+export { type Detected, detect } from "./detect.ts";
+export { named, naming } from "./errors.ts";
+export { free, freeing } from "./free.ts";
+export {
+  type DumpCore,
+  dumpCore,
   type EngineCore,
   type EngineDatabase,
   type EnginePrepared,
@@ -20,11 +31,8 @@ export {
   type PageStore,
   type Scratch,
   useEngine,
-} from "./engine.ts";
-export { named, naming } from "./errors.ts";
-export { free, freeing } from "./free.ts";
+} from "./modules.ts";
 export { BATCH, packPool, packWith } from "./packing.ts";
-export { isPageSize } from "./page-size.ts";
 export {
   currentPlatform,
   type DumpHelper,

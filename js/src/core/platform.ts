@@ -1,5 +1,7 @@
 // What a runtime has of its own: where its wasm is, and what it does on other threads.
-import type { Wasm } from "./start.ts";
+
+/** A wasm: its bytes, compiled, or where to fetch it. */
+export type Wasm = BufferSource | WebAssembly.Module | Response | URL;
 
 /** What a runtime has of its own. Set once, by its file in `entry/`. */
 export interface Platform {

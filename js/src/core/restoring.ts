@@ -1,10 +1,13 @@
 import { type Core, core } from "./core.ts";
 import { currentPlatform, type Restorer, type RestoreStep } from "./platform.ts";
 
-/** Below this a thread costs more than it saves, in bytes. */
+/** Files with fewer bytes than this are decoded here: a thread would cost more than it saves. */
 const WORTH_A_THREAD = 8 << 20;
 
-/** For `files` files of `bytes` bytes in all, oldest first. */
+/**
+ * A decoder for a chain of `files` LTX files, oldest first, which have `bytes` bytes in all: on another thread where there
+ * is one and it pays.
+ */
 export async function restorer(files: number, bytes: number): Promise<Restorer> {
   const elsewhere = bytes >= WORTH_A_THREAD ? await currentPlatform().restorer?.(files) : undefined;
   return elsewhere ?? new LocalRestorer(new (await core()).Restore(files));

@@ -1,0 +1,48 @@
+// The wasm modules beside the core's, each started when it is first used: whoever only backs up loads none of them.
+import * as dumpGlue from "../pkg/dump/pagemark.js";
+import * as engineGlue from "../pkg/engine/pagemark.js";
+import { starting } from "./core.ts";
+import { currentPlatform, type Wasm } from "./platform.ts";
+
+/** The exports of the wasm that makes SQL. */
+export type DumpCore = typeof dumpGlue;
+
+const startDump = /* @__PURE__ */ starting(dumpGlue, () => currentPlatform().dumpWasm());
+
+/** The wasm that makes SQL, started at the first call. */
+export function dumpCore(): Promise<DumpCore> {
+  return startDump();
+}
+
+/** The exports of the wasm with SQLite in it. */
+export type EngineCore = typeof engineGlue;
+export type {
+  Database as EngineDatabase,
+  PageStore,
+  Prepared as EnginePrepared,
+  Scratch,
+} from "../pkg/engine/pagemark.js";
+
+let find: (() => Promise<Wasm>) | undefined;
+
+/** Says where that wasm is. Set once, by the runtime's file in `entry/`. */
+export function useEngine(wasm: () => Promise<Wasm>): void {
+  find ??= wasm;
+}
+
+const startEngine = /* @__PURE__ */ starting(engineGlue, findEngine, ({ initialise }) =>
+  initialise(
+    (bytes: Uint8Array<ArrayBuffer>) => crypto.getRandomValues(bytes),
+    (seconds: number) => -60 * new Date(seconds * 1000).getTimezoneOffset(),
+  ),
+);
+
+/** The wasm with SQLite in it, started at the first call. */
+export function engineCore(): Promise<EngineCore> {
+  return startEngine();
+}
+
+async function findEngine(): Promise<Wasm> {
+  if (find) return find();
+  throw new Error("the engine was imported past its entry points: import it as 'pagemark/engine'");
+}
