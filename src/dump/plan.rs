@@ -274,12 +274,16 @@ impl<'a> Planner<'a> {
 
     /// What makes an index, if it refuses rows: a salvage may have to make it before them.
     pub(super) fn unique_index_item(&self, object: &Object) -> Option<Item> {
-        if !self.options.salvage || !is_unique_index(object) {
-            return None;
-        }
+        let root = self.root_of_unique_index(object)?;
         let mut out = Vec::new();
         write_statement(&mut out, sql_of(object));
-        Some(Item::UniqueIndex(self.schema.table(&object.table)?.root?, out))
+        Some(Item::UniqueIndex(root, out))
+    }
+
+    /// The table of such an index, in a salvage.
+    pub(super) fn root_of_unique_index(&self, object: &Object) -> Option<Pgno> {
+        let is_one = self.options.salvage && is_unique_index(object);
+        self.schema.table(&object.table).filter(|_| is_one)?.root
     }
 }
 

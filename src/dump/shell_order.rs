@@ -1,5 +1,7 @@
 //! The order in which the sqlite3 shell's `.dump` prints.
 
+use core::mem;
+
 use super::options::Shell;
 use super::plan::{Item, Planner, is_statistics, open_schema, sql_of};
 use super::row_plan::Style;
@@ -71,7 +73,12 @@ impl Planner<'_> {
             }
             let mut out = Vec::new();
             for object in others {
-                shell::write_other(&mut out, sql_of(object), shell);
+                let mut sql = Vec::new();
+                shell::write_other(&mut sql, sql_of(object), shell);
+                match self.root_of_unique_index(object) {
+                    Some(root) => self.items.extend([Item::Text(mem::take(&mut out)), Item::UniqueIndex(root, sql)]),
+                    None => out.append(&mut sql),
+                }
             }
             self.items.push(Item::Text(out));
             let close = Vec::from(b"PRAGMA writable_schema=OFF;\n");

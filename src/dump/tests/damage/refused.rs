@@ -178,7 +178,7 @@ fn rows_that_an_index_of_their_table_refuses_are_kept() {
         INSERT INTO t VALUES (1, 'k111', 'one'), (2, 'k222', 'two'); INSERT INTO d VALUES ('d111', NULL), ('d222', 'yes');";
     let mut bytes = Sample::of(1024, sql).bytes;
     replace(&mut bytes, b"k222two", b"k111two");
-    for dialect in [Dialect::Sqlite, Dialect::D1] {
+    for dialect in [Dialect::Sqlite, Dialect::D1, Dialect::Shell(Shell::V3_54)] {
         assert_eq!(
             salvaged(&bytes, dialect, "SELECT b FROM t UNION ALL SELECT c2 FROM lost_and_found").0,
             ["one", "two"]
