@@ -17,6 +17,7 @@ use crate::snapshot::Writer;
 
 /// What is packed at a time where the state is saved in between, in bytes.
 const STEP_BATCH: u32 = 256 << 10;
+
 impl Story {
     /// Goes on from a saved state.
     pub(super) async fn go_on(&self, mut state: Saved, position: Position, writer: Option<Writer>) -> Outcome<Made> {

@@ -56,6 +56,9 @@ pub enum Request {
     Prove {
         /// Which.
         file: StoredFile,
+        /// How long it was when it was listed, in bytes; another length is damage. Missing when it was not there.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        listed: Option<u64>,
         /// All that will be proved, in bytes.
         total: u64,
     },

@@ -12,7 +12,6 @@ use super::draft::{About, Draft};
 use super::load::load_known;
 use super::notes::{BackupOptions, Made, Shared};
 use super::pages::Position;
-
 use super::request::{FailureKind, File, Pinned, Request};
 use super::saved::{Lack, Phase, Saved};
 use super::{Failure, Host, Outcome, identify};

@@ -44,7 +44,7 @@ pub async fn verify(host: &Host, place: &Place, at: Option<&Target>) -> Outcome<
     }
     let links = links(&folder, at, &mut found)?;
     found.wrong.extend(foreign(&folder));
-    let bad = prove(host, &links, &mut found).await?;
+    let bad = prove(host, &folder, &links, &mut found).await?;
     let mut sound = Vec::new();
     for Link { record, ltx, .. } in &links {
         let stands =
@@ -109,7 +109,7 @@ fn foreign(folder: &Folder) -> Vec<Wrong> {
 }
 
 /// Reads each object once, a few at a time; gives the keys of the bad ones, which are noted down in the objects' order.
-async fn prove(host: &Host, links: &[Link<'_>], found: &mut Verification) -> Outcome<Vec<String>> {
+async fn prove(host: &Host, folder: &Folder, links: &[Link<'_>], found: &mut Verification) -> Outcome<Vec<String>> {
     let mut bad = Vec::new();
     let total = links.iter().map(|link| link.record.ltx.size + link.record.fingerprints.size).sum();
     let mut left = links.iter().flat_map(|link| [link.ltx_file(), link.fingerprint_file()]);
@@ -119,7 +119,8 @@ async fn prove(host: &Host, links: &[Link<'_>], found: &mut Verification) -> Out
             && let Some(file) = left.next()
         {
             let key = file.0.clone();
-            under_way.push_back((key, host.call(Request::Prove { file: StoredFile::new(file), total })));
+            let listed = folder.object(&key).map(|listed| listed.size);
+            under_way.push_back((key, host.call(Request::Prove { file: StoredFile::new(file), listed, total })));
         }
         let Some((key, call)) = under_way.pop_front() else { return Ok(bad) };
         match call.await {

@@ -3,7 +3,7 @@ import { core } from "../core/index.ts";
 import { DamageError, PagemarkError } from "../errors/index.ts";
 import { drive, hostFailure, type Request } from "../host/drive.ts";
 import { StoreHost } from "../host/store-host.ts";
-import { ObjectReader, type StoredFile } from "../objects/object-reader.ts";
+import { ObjectReader, otherSize, type StoredFile } from "../objects/object-reader.ts";
 import { restoreStream } from "../stored/restore.ts";
 import type { Store } from "../stores/store.ts";
 import type { JobOptions } from "../streams/progress.ts";
@@ -61,6 +61,8 @@ export async function verify(
   }
 }
 
+type Proving = Extract<Request, { kind: "prove" }>;
+
 /** Reads what is to be proved. */
 class VerifyHost {
   bytes = 0;
@@ -78,18 +80,17 @@ class VerifyHost {
 
   async perform(request: Request) {
     this.#storeHost.check(request);
-    if (request.kind === "prove") return this.#blamingStore(() => this.#prove(request.file, request.total));
+    if (request.kind === "prove") return this.#blamingStore(() => this.#prove(request));
     if (request.kind === "putTogether") return this.#blamingStore(() => this.#putTogether(request));
     return this.#storeHost.perform(request);
   }
 
-  async #prove(file: StoredFile, total: number): Promise<undefined> {
+  async #prove({ file, listed, total }: Proving): Promise<undefined> {
     const { signal, onProgress } = this.#options;
     const reader = await ObjectReader.open(this.#store, file, Number.POSITIVE_INFINITY, signal);
     try {
       // A restore refuses an object that is too long, though all that it would read is right.
-      const found = await this.#store.head(file.key, { signal });
-      if (found && found.size !== file.size) throw otherSize(file, found.size);
+      if (listed !== undefined && listed !== file.size) throw otherSize(file, listed);
       for (let bytes = await reader.next(); bytes.length > 0 && !this.#isOver; bytes = await reader.next()) {
         this.bytes += bytes.length;
         // Until it has returned, so that what it throws is the last that is heard of it.
@@ -116,18 +117,13 @@ class VerifyHost {
     try {
       return await work();
     } catch (error) {
-      const known = error;
-      this.#isOver ||= this.#options.signal?.aborted === true || !(known instanceof PagemarkError);
+      const isOurs = error instanceof PagemarkError;
+      this.#isOver ||= this.#options.signal?.aborted === true || !isOurs;
       this.#options.signal?.throwIfAborted();
-      if (!(known instanceof PagemarkError)) throw error;
-      throw known instanceof DamageError ? known : new DamageError(known.code, known.message, known.at);
+      if (!isOurs || error instanceof DamageError) throw error;
+      throw new DamageError(error.code, error.message, error.at);
     }
   }
-}
-
-function otherSize({ key, size }: StoredFile, found: number): DamageError {
-  const message = `${key} has ${found} bytes instead of ${size}: it is damaged; restore another backup, or put the object back`;
-  return new DamageError("OBJECT_DAMAGED", message, { name: key });
 }
 
 function problemOf(error: unknown, name: string): Problem {

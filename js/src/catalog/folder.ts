@@ -1,8 +1,8 @@
 import { type CoreFolder, core } from "../core/index.ts";
-import { DamageError, ObjectMissingError, PagemarkError } from "../errors/index.ts";
+import { ObjectMissingError, PagemarkError } from "../errors/index.ts";
 import { type Failure, hostFailure, type Outcome } from "../host/drive.ts";
 import { driveOnStore } from "../host/store-host.ts";
-import type { StoredFile } from "../objects/object-reader.ts";
+import { otherSize, type StoredFile } from "../objects/object-reader.ts";
 import type { Store } from "../stores/store.ts";
 
 /** A backup, as users see it; the core makes it of the record (`src/catalog/view.rs`). */
@@ -148,15 +148,23 @@ export async function planRestore(
   return folder.use(() => folder.plan(at));
 }
 
-function refusal(failure: Failure): PagemarkError {
-  const { kind, key, size, wanted, id, by, txid } = failure as Failure & Record<string, string>;
+function refusal({ kind, key = "", size, wanted, id, by, txid }: Refusal): PagemarkError {
   if (kind === "needed") {
     const message = `backup ${id} is part of backup ${by}; delete that one first`;
     return new PagemarkError("BACKUP_NEEDED", message, { ...(txid !== undefined && { txid }) });
   }
-  if (size === undefined) return new ObjectMissingError(key ?? "");
-  const message = `${key} has ${size} bytes instead of ${wanted}: it is damaged; restore another backup, or put the object back`;
-  return new DamageError("OBJECT_DAMAGED", message, { ...(key !== undefined && { name: key }) });
+  return size === undefined ? new ObjectMissingError(key) : otherSize({ key, size: wanted ?? 0 }, size);
+}
+
+/** What the core says of a plan that cannot be. */
+interface Refusal extends Failure {
+  key?: string;
+  /** In bytes. */
+  size?: number;
+  wanted?: number;
+  id?: string;
+  by?: string;
+  txid?: string;
 }
 
 /** A database that has a folder in a store. */

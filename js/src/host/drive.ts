@@ -13,7 +13,7 @@ export type Request = { readonly id: number; readonly bytes?: Uint8Array; readon
   | { kind: "put"; key: string; modifiedMs: number }
   | { kind: "delete"; key: string }
   | { kind: "read"; key: string; proof: { sha256: string; size: number } }
-  | { kind: "prove"; file: StoredFile; total: number }
+  | { kind: "prove"; file: StoredFile; listed?: number; total: number }
   | { kind: "putTogether"; files: StoredFile[]; bookmark?: string }
   | { kind: "close"; key: string }
   | { kind: "pin"; since?: string; at?: string }

@@ -189,6 +189,11 @@ class ChunkReader {
   }
 }
 
+/** An object that is not as long as its record says. */
+export function otherSize({ key, size }: Pick<StoredFile, "key" | "size">, found: number): DamageError {
+  return damaged(key, `has ${found} bytes instead of ${size}`);
+}
+
 export function damaged(key: string, what: string): DamageError {
   const message = `${key} ${what}: it is damaged; restore another backup, or put the object back`;
   return new DamageError("OBJECT_DAMAGED", message, { name: key });

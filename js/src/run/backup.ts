@@ -16,7 +16,7 @@ export interface BackupOptions extends PackOptions {
   sameDatabase?: boolean;
 }
 
-/** Makes a backup in one go. What it does in which order, the core says (`src/run/backup.rs`). */
+/** Makes a backup in one go. What it does in which order, the core says (`src/run/story.rs`). */
 export async function backUp(subject: Subject, options: BackupOptions = {}): Promise<NewBackup> {
   const { source, store, name, folder, safety, memory } = subject;
   const { pages, full = false, sameDatabase = false, signal } = options;
