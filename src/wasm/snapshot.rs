@@ -113,66 +113,16 @@ impl Writer {
         Ok(Self(Some(snapshot::Writer::new(header, before))))
     }
 
-    /// From [`Writer::save`] and the whole index.
-    pub fn resume(saved: &[u8], index: &[u8]) -> JsResult<Writer> {
-        Ok(Self(Some(snapshot::Writer::resume(saved, index)?)))
-    }
-
-    /// All there is to know but the index.
-    pub fn save(&self) -> JsResult<Vec<u8>> {
-        Ok(self.writer()?.save())
-    }
-
-    /// The index from byte `from` on; it only grows at its end.
-    #[wasm_bindgen(js_name = indexFrom)]
-    pub fn index_from(&self, from: usize) -> JsResult<Vec<u8>> {
-        Ok(self.writer()?.index_from(from).to_vec())
-    }
-
     /// The first bytes of the LTX file.
     #[wasm_bindgen(js_name = ltxHeader)]
     pub fn ltx_header(&self) -> JsResult<Vec<u8>> {
         Ok(self.writer()?.ltx_header())
     }
 
-    /// The first bytes of the fingerprint file.
-    #[wasm_bindgen(js_name = fingerprintHeader)]
-    pub fn fingerprint_header(&self) -> JsResult<Vec<u8>> {
-        Ok(self.writer()?.fingerprint_header())
-    }
-
-    /// The last bytes of the fingerprint file.
-    #[wasm_bindgen(js_name = fingerprintEnd)]
-    pub fn fingerprint_end(&self) -> JsResult<Vec<u8>> {
-        Ok(self.writer()?.fingerprint_end())
-    }
-
     /// Takes note of a batch; returns what comes next in the fingerprint file.
     pub fn append(&mut self, summary: &[u8]) -> JsResult<Vec<u8>> {
         let packed = snapshot::Packed::from_summary(summary)?;
         Ok(self.0.as_mut().ok_or(ErrorKind::Usage)?.append(&packed)?)
-    }
-
-    /// [`Writer::append`] where the fingerprint file is to hold every page: `before` are the states of the whole batch.
-    #[wasm_bindgen(js_name = appendComplete)]
-    pub fn append_complete(&mut self, summary: &[u8], first: u32, before: &[u8]) -> JsResult<Vec<u8>> {
-        let packed = snapshot::Packed::from_summary(summary)?;
-        let first = Pgno::new(first).ok_or(ErrorKind::Usage)?;
-        let before = decode_states(before)?;
-        Ok(self.0.as_mut().ok_or(ErrorKind::Usage)?.append_complete(&packed, first, &before)?)
-    }
-
-    /// Takes pages that the database no longer has out of its checksum.
-    pub fn forget(&mut self, states: &[u8]) -> JsResult<()> {
-        let states = decode_states(states)?;
-        self.0.as_mut().ok_or(ErrorKind::Usage)?.forget(&states);
-        Ok(())
-    }
-
-    /// Pages written so far.
-    #[wasm_bindgen(getter)]
-    pub fn pages(&self) -> JsResult<u32> {
-        Ok(self.writer()?.pages())
     }
 
     /// Ends the LTX file.

@@ -1,7 +1,8 @@
 import type { RestorePlan } from "../catalog/folder.ts";
 import { named } from "../core/index.ts";
 import { PageHeads, withHeads } from "../moments/page-heads.ts";
-import { type ReadPage, readerOf, readTables, type Table } from "../moments/tables.ts";
+import { type ReadPage, readerOf } from "../moments/page-runs.ts";
+import { readTables, type Table } from "../moments/tables.ts";
 import type { Moment, PageSource } from "../sources/source.ts";
 import { StoredPages } from "../stored/stored-pages.ts";
 import type { Store } from "../stores/store.ts";

@@ -1,6 +1,7 @@
 import { isPageSize } from "../core/index.ts";
 import type { PageSource } from "../sources/source.ts";
-import { type ReadPage, readTables } from "./tables.ts";
+import type { ReadPage } from "./page-runs.ts";
+import { readTables } from "./tables.ts";
 
 /** Pages whose heads are kept, which takes at most 8 MiB. Heads of later pages are read again. */
 const MOST = 1 << 21;

@@ -1,8 +1,5 @@
 import { type Core, core, freeing } from "../core/index.ts";
-import type { Moment } from "../sources/source.ts";
-
-/** Reads one page. */
-export type ReadPage = (pgno: number) => Promise<Uint8Array>;
+import type { ReadPage } from "./page-runs.ts";
 
 type Inventory = InstanceType<Core["TableInventory"]>;
 
@@ -21,45 +18,6 @@ export async function readTables(
   countRows: boolean,
 ): Promise<Table[]> {
   return withInventory(readPage, pageCount, countRows, (inventory) => JSON.parse(inventory.tables()));
-}
-
-/** What a database's first page and its schema say. */
-export interface Schema {
-  /** Names of the user tables. */
-  names: string[];
-  /** The change counter. */
-  changes: number;
-  /** Rises with every change of the schema. */
-  cookie: number;
-  /** Pages that hold nothing. */
-  free: number;
-  /** The first page. */
-  first: Uint8Array;
-  /** Numbers of the pages that hold the schema, the first included. */
-  pages: Set<number>;
-}
-
-export async function readSchema(readPage: ReadPage, pageCount: number): Promise<Schema> {
-  const { DatabaseHeader } = await core();
-  const first = await readPage(1);
-  const pages = new Set([1]);
-  const noting: ReadPage = async (pgno) => {
-    pages.add(pgno);
-    return pgno === 1 ? first : readPage(pgno);
-  };
-  const names = await withInventory(noting, pageCount, false, (inventory) => inventory.names());
-  return freeing(DatabaseHeader.parse(first), ({ changeCounter, schemaCookie, freePages }) => {
-    return { names, changes: changeCounter, cookie: schemaCookie, free: freePages, first, pages };
-  });
-}
-
-/** Reads single pages of a moment. */
-export function readerOf(moment: Moment, signal: AbortSignal | undefined): ReadPage {
-  return async (pgno) => {
-    const page = new Uint8Array(moment.pageSize);
-    await moment.read(pgno, page, signal);
-    return page;
-  };
 }
 
 async function withInventory<T>(

@@ -76,15 +76,3 @@ export async function collect(stream: ReadableStream<Uint8Array>, length: number
   }
   return first ?? all?.subarray(0, filled) ?? new Uint8Array();
 }
-
-/** All of a short stream as text. Bytes that are no UTF-8 become U+FFFD. */
-export async function collectText(stream: ReadableStream<Uint8Array>): Promise<string> {
-  const reader = stream.getReader();
-  const decoder = new TextDecoder();
-  let text = "";
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) return text + decoder.decode();
-    text += decoder.decode(value, { stream: true });
-  }
-}
