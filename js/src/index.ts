@@ -1,7 +1,8 @@
 export { type At, Backups, type Shown } from "./backups/backups.ts";
 export type { DownloadOptions } from "./backups/damaged-tables.ts";
 export { Database, pagemark, type Restored, type RestoreOptions } from "./backups/database.ts";
-export { importInto, type LoadOptions } from "./backups/load-rows.ts";
+export type { LoadedTable } from "./backups/load-fingerprints.ts";
+export { importInto, type Loaded, type LoadOptions } from "./backups/load-rows.ts";
 export type { CompareOptions, Preview, RowChanges, TableChange } from "./backups/preview.ts";
 export type { Problem, Verification, VerifyOptions } from "./backups/verify.ts";
 export { type Backup, databasesIn, type StoredDatabase } from "./catalog/folder.ts";
@@ -29,7 +30,7 @@ export {
 } from "./run/backup-steps.ts";
 export type { NewBackup } from "./run/made.ts";
 export type { PagemarkOptions } from "./run/subject.ts";
-export { type D1Binding, d1 } from "./sources/d1.ts";
+export { type D1Binding, type D1Options, d1 } from "./sources/d1.ts";
 export { type DurableObjectSql, durableObject } from "./sources/durable-object.ts";
 export { memory } from "./sources/memory.ts";
 export { fromRows } from "./sources/row-pages.ts";

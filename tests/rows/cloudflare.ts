@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { build } from "esbuild";
 import { convertV4MiniflareOptions, Miniflare } from "miniflare";
-import type { BackupOptions, DumpOptions, NewBackup, Restored, RestoreOptions } from "pagemark";
+import type { BackupOptions, DumpOptions, LoadedTable, NewBackup, Restored, RestoreOptions } from "pagemark";
 import { afterAll, beforeAll, vi } from "vitest";
 import type { Place } from "../peers/d1/place.ts";
 
@@ -18,6 +18,8 @@ export interface BackedUpPlace extends Place {
   dump(options?: DumpOptions): Promise<string>;
   /** Restores what another place was backed up as, or this one. */
   restore(from?: BackedUpPlace, options?: RestoreOptions): Promise<Restored>;
+  /** As `restore`, while the database's call of number `at` goes wrong, or the object is evicted at it. */
+  restoreFaulty(from: BackedUpPlace, options: RestoreOptions & { fault: Fault }): Promise<FaultyRestore>;
   /** Imports a database file; from the write `failAt` on, none works. */
   import(file: Uint8Array, options?: { replace?: boolean; failAt?: number }): Promise<Imported>;
   /** What its backups are stored as. */
@@ -37,8 +39,20 @@ export interface BackedUpPlace extends Place {
   ask(queries: { sql: string; values?: unknown[] }[]): Promise<unknown[][][]>;
 }
 
+export interface Fault {
+  at: number;
+  /** Of D1: what becomes of the call; of a Durable Object: whether it is evicted before the call or after it. */
+  how: "refuses" | "fails" | "answer is lost" | "silent" | "late" | "later" | "writes" | "before" | "after";
+}
+
+export interface FaultyRestore extends Pick<Restored, "undo" | "verified"> {
+  /** How often the database was called. */
+  calls: number;
+}
+
 export interface Imported {
   warnings: string[];
+  verified?: LoadedTable[];
   writes: number;
 }
 
@@ -96,6 +110,7 @@ export class Cloudflare {
       name: called,
       database: name,
       restore: (from, options) => json("restore", { from: from?.database ?? name, ...options }),
+      restoreFaulty: (from, options) => json("restoreFaulty", { from: from.database, ...options }),
       import: (file, options) => json("import", { file: Buffer.from(file).toString("base64"), ...options }),
       run: (statements) => json("run", statements),
       rows: (sql) => json("rows", sql),

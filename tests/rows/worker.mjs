@@ -7,6 +7,7 @@ export class Holder extends DurableObject {
     const { storage } = this.ctx;
     return answer(request, this.env, {
       source: (options) => durableObject(storage, options),
+      faulty: (fault) => evicted(durableObject(storage), fault, this.ctx),
       /** Statement by statement in one transaction: each has the limit on its length for itself. */
       run: async (statements) =>
         storage.transactionSync(() => {
@@ -21,6 +22,7 @@ export class Holder extends DurableObject {
 function d1Place(db) {
   return {
     source: (options) => d1(db, options),
+    faulty: (fault) => d1(faulty(db, fault), { timeoutMs: 100 }),
     /** As `wrangler d1 execute --local --file` does it: a batch is one transaction. */
     run: (statements) => db.batch(statements.map((sql) => db.prepare(sql))),
     rows: (sql) => db.prepare(sql).raw(),
@@ -70,6 +72,12 @@ const actions = {
     const db = pagemark(place.source(), { name: from, store: r2(env.BACKUPS) });
     return Response.json(await db.restore(options));
   },
+  /** Restores what was backed up under `from`, while the call of number `at` goes wrong in a way. */
+  async restoreFaulty(place, { env, argument: { from, fault, ...options } }) {
+    const db = pagemark(place.faulty(fault), { name: from, store: r2(env.BACKUPS) });
+    const { undo, verified } = await db.restore(options);
+    return Response.json({ undo, verified, calls: fault.calls });
+  },
   /** Imports a database file, in base64; with `failAt`, that write and all after it fail. */
   async import(place, { argument: { file, failAt = Number.POSITIVE_INFINITY, ...options } }) {
     const warnings = [];
@@ -80,8 +88,9 @@ const actions = {
       return source.write(...args);
     };
     const onWarning = (text) => warnings.push(text);
-    await importInto({ ...source, write }, memory(Uint8Array.fromBase64(file)), { ...options, onWarning });
-    return Response.json({ warnings, writes });
+    const from = memory(Uint8Array.fromBase64(file));
+    const { verified } = await importInto({ ...source, write }, from, { ...options, onWarning });
+    return Response.json({ warnings, writes, verified });
   },
   /** The keys of what is stored. */
   async stored(_, { name, env }) {
@@ -110,6 +119,50 @@ const actions = {
     return Response.json({ taken, answers });
   },
 };
+
+/** A database whose call of number `at` goes wrong; it counts them. */
+function faulty(db, fault) {
+  fault.calls = 0;
+  let late;
+  const batch = async (statements) => {
+    if (++fault.calls !== fault.at) {
+      // What was believed to have failed comes in just before the next, or just after.
+      if (late && fault.how === "late") await late().catch(() => {});
+      const answer = db.batch(statements);
+      if (late && fault.how === "later") await answer.then(late, late).catch(() => {});
+      late = undefined;
+      return answer;
+    }
+    if (fault.how === "refuses") throw new Error("D1_ERROR: no such thing");
+    if (fault.how === "fails") throw new Error("D1_ERROR: Network connection lost.");
+    if (fault.how === "answer is lost") {
+      await db.batch(statements);
+      throw new Error("D1_ERROR: Network connection lost.");
+    }
+    if (fault.how === "writes") {
+      await db.prepare("INSERT INTO one VALUES (5, 5)").run();
+      return db.batch(statements);
+    }
+    if (fault.how === "silent") return new Promise(() => {});
+    late = () => db.batch(statements);
+    throw new Error("D1_ERROR: storage operation exceeded timeout which caused object to be reset.");
+  };
+  return { prepare: (sql) => db.prepare(sql), batch };
+}
+
+/** A Durable Object that is evicted when the database is asked for the time of number `at`. */
+function evicted(source, fault, ctx) {
+  fault.calls = 0;
+  const counted =
+    (action) =>
+    async (...args) => {
+      if (++fault.calls !== fault.at) return action(...args);
+      if (fault.how === "after") await action(...args);
+      ctx.abort("evicted");
+      return new Promise(() => {});
+    };
+  return fromRows({ ...source, ask: counted(source.ask), write: counted(source.write) });
+}
 
 /** What is too large to be read at once, or says so. */
 function sliced(place, sliceBytes) {

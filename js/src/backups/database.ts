@@ -10,7 +10,7 @@ import type { Store } from "../stores/store.ts";
 import { endingWith } from "../streams/streams.ts";
 import { type At, Backups, type Shown } from "./backups.ts";
 import type { DownloadOptions } from "./damaged-tables.ts";
-import { isRowTarget, loadRows } from "./load-rows.ts";
+import { isRowTarget, type Loaded, loadRows } from "./load-rows.ts";
 import { targetState } from "./load-target.ts";
 import type { CompareOptions, Preview } from "./preview.ts";
 import type { Verification, VerifyOptions } from "./verify.ts";
@@ -20,9 +20,13 @@ export interface RestoreOptions extends DownloadOptions {
   at?: At;
   /** Whether to back the database up first, so that the restore can be undone; true unless given. */
   safety?: boolean;
+  /** These tables alone; into D1 or a Durable Object only. The others stay as they are. */
+  tables?: string[] | undefined;
+  /** Whether to read what was restored into D1 or a Durable Object, and compare it; true unless given. */
+  verify?: boolean | undefined;
 }
 
-export interface Restored {
+export interface Restored extends Loaded {
   /** The backup that is in place now; missing when it came from a folder that Litestream wrote. */
   backup?: Backup;
   /** Restoring this bookmark undoes the restore; missing when there was no database, or no safety backup was wanted. */
@@ -103,9 +107,13 @@ export class Database {
    * @throws SourceError `SOURCE_IN_USE` when another process has the database open
    */
   async restore(options: RestoreOptions = {}): Promise<Restored> {
-    const { at, safety = true, ...rest } = options;
+    const { at, safety = true, tables, verify: _, ...rest } = options;
     const { signal } = rest;
     if (isRowTarget(this.source)) return this.#restoreRows(this.source, options);
+    if (tables) {
+      const message = `${this.source.name}: a file is restored as a whole; single tables can be restored into D1 and Durable Objects, or dumped as SQL`;
+      throw new PagemarkError("USAGE", message);
+    }
     if (!this.source.replace) {
       const message = `${this.source.name} can only be read; download the backup instead`;
       throw new PagemarkError("SOURCE_READ_ONLY", message);
@@ -128,18 +136,20 @@ export class Database {
   }
 
   /** As {@link Database.restore}, by SQL. */
-  async #restoreRows(
-    target: RowTarget,
-    { at, safety = true, signal, onProgress }: RestoreOptions,
-  ): Promise<Restored> {
+  async #restoreRows(target: PageSource & RowTarget, options: RestoreOptions): Promise<Restored> {
+    const { at, safety = true, signal, ...rest } = options;
     const backups = await this.#backups();
     const moment = await backups.pages(at, { signal });
     try {
       const { backup } = moment;
-      const { isEmpty } = await targetState(target, signal);
+      const { isEmpty, halfLoaded } = await targetState(target, signal);
       const before = safety && !isEmpty ? await this.#safetyBackup(backups, signal) : undefined;
-      await loadRows(target, moment, backup?.bookmark, { signal, onProgress, replace: true });
-      return { ...(backup && { backup }), ...(before && { undo: before.bookmark }) };
+      const undo = before?.bookmark ?? halfLoaded?.undo;
+      const load = backup && [backup.bookmark, ...(rest.tables ?? []).map((name) => JSON.stringify(name))];
+      const pin = { scratch: backups.scratch(), previous: () => backups.pages(at, { signal }) };
+      const details = { load: load?.join(" "), undo, pin };
+      const loaded = await loadRows(target, moment, { ...rest, signal, replace: true }, details);
+      return { ...(backup && { backup }), ...(undo && { undo }), ...loaded };
     } finally {
       await moment.release().catch(() => {});
     }

@@ -1,59 +1,72 @@
 // A database is put into one that takes SQL and no pages (D1, a Durable Object): as SQL, transaction by transaction.
 // Where one will not do for all of it, a table of ours says how far it has come, until it is done: whoever reads the
-// database meanwhile is told, and the same load goes on from there.
+// database meanwhile is told, and the same load goes on from there. At the end it is read again, and compared.
 import { dumpCore, named, sha256 } from "../core/index.ts";
 import { dumpChunks } from "../dump/dump.ts";
 import type { DumpOptions } from "../dump/options.ts";
 import { PagemarkError, SourceError } from "../errors/index.ts";
-import {
-  HALF_LOADED,
-  type Moment,
-  type PageSource,
-  type RowSource,
-  type RowTarget,
-} from "../sources/source.ts";
-import { dropsOf, type TargetState, targetState } from "./load-target.ts";
+import type { Moment, PageSource, PinOptions, RowSource, RowTarget } from "../sources/source.ts";
+import { differing, Fingerprints, type LoadedTable } from "./load-fingerprints.ts";
+import { targetState } from "./load-target.ts";
+import { Loading } from "./loading.ts";
 
-export interface LoadOptions extends Pick<DumpOptions, "signal" | "onProgress" | "onWarning" | "tables"> {
+export interface LoadOptions extends Pick<DumpOptions, "signal" | "onProgress" | "onWarning"> {
   /** Whether what the database holds may go; otherwise one that holds anything is refused. */
   replace?: boolean;
+  /** These tables alone, with their indexes and triggers, and these views: the others stay as they are. */
+  tables?: string[] | undefined;
+  /** Whether to read all of it again at the end, and compare it; true unless given. */
+  verify?: boolean | undefined;
 }
 
-/** A transaction has about so many bytes of SQL; what is not larger is loaded in one. */
-const TRANSACTION = 1 << 20;
-const ONLY_TRANSACTION = 2 << 20;
-/** And so many statements at most. */
-const MOST_STATEMENTS = 1_000;
-/** What the SQL begins with holds for a transaction. */
-const DEFER = "PRAGMA defer_foreign_keys=TRUE";
+/** What was loaded. */
+export interface Loaded {
+  /** The tables as they were found afterwards; missing where that was not wanted, or could not be done. */
+  verified?: LoadedTable[];
+}
+
+/** What {@link loadRows} is told besides. */
+interface Details {
+  /** Names what is loaded, so that the same can be gone on with; without it, a load that ends early begins anew. */
+  load?: string | undefined;
+  /** The bookmark of what was there before. */
+  undo?: string | undefined;
+  /** For reading what is there then: room for its pages, and what they may be like. */
+  pin?: Pick<PinOptions, "scratch" | "previous">;
+}
+
 /** Of what is imported so much is read at once, in bytes. */
 const DIGESTED = 1 << 20;
-/** A write of which nothing is known is tried again so often. */
-const ATTEMPTS = 5;
 
 /** What rows can be loaded into. */
-export function isRowTarget(source: object): source is RowTarget {
+export function isRowTarget(source: object): source is PageSource & RowTarget {
   return "write" in source && typeof source.write === "function" && "ask" in source;
 }
 
 /**
  * Loads the database of `moment`, which is released then.
  *
- * @param load names what is loaded, so that the same can be gone on with; without it, a load that ends early begins anew
- * @throws SourceError `SOURCE_NOT_EMPTY`, `SOURCE_HALF_LOADED`, `SOURCE_REFUSED`
+ * @throws SourceError `SOURCE_NOT_EMPTY`, `SOURCE_HALF_LOADED`, `SOURCE_REFUSED`, `SOURCE_DIFFERS`
  */
 export async function loadRows(
-  target: RowTarget,
+  target: PageSource & RowTarget,
   moment: Moment,
-  load: string | undefined,
   options: LoadOptions = {},
-): Promise<void> {
+  { load, undo, pin }: Details = {},
+): Promise<Loaded> {
+  const { signal, verify = true, onWarning } = options;
+  const warnings: string[] = [];
+  const given = new Fingerprints();
   try {
-    const loading = new Loading(target, load, await targetState(target, options.signal), options);
-    await loading.run(statementsOf(moment, target.name, options));
+    const loading = new Loading(target, await targetState(target, signal), { ...options, load, undo });
+    const told = { ...options, onWarning: (text: string) => void warnings.push(text) };
+    await loading.run(fingerprinted(statementsOf(moment, target.name, told), given));
   } finally {
     await moment.release().catch(() => {});
   }
+  for (const warning of warnings) onWarning?.(warning);
+  if (!verify) return {};
+  return prove(target, await given.end(), warnings, options, pin);
 }
 
 /**
@@ -70,14 +83,15 @@ export async function importInto(
   target: PageSource & RowSource,
   from: PageSource,
   options: LoadOptions = {},
-): Promise<void> {
+): Promise<Loaded> {
   if (!isRowTarget(target)) {
     throw new PagemarkError("USAGE", `${target.name} takes no SQL; restore or copy the file instead`);
   }
   const { signal } = options;
   const moment = await from.pin({ signal });
   try {
-    await loadRows(target, moment, await digestOf(moment, signal), options);
+    const load = await digestOf(moment, signal);
+    return await loadRows(target, moment, options, { load, pin: { previous: () => from.pin({ signal }) } });
   } finally {
     await moment.release().catch(() => {});
   }
@@ -96,84 +110,52 @@ async function digestOf(moment: Moment, signal: AbortSignal | undefined): Promis
   return `sha256 ${hasher.digest()}`;
 }
 
-class Loading {
-  readonly #target: RowTarget;
-  readonly #load: string;
-  readonly #options: LoadOptions;
-  /** Statements that are in the database, by what it says. */
-  #done: number;
-  /** What has to come first. */
-  #before: string[];
-
-  constructor(target: RowTarget, load: string | undefined, state: TargetState, options: LoadOptions) {
-    this.#target = target;
-    this.#load = load ?? crypto.randomUUID();
-    this.#options = options;
-    const { halfLoaded, isEmpty } = state;
-    const isSame = halfLoaded !== undefined && halfLoaded.load === load;
-    this.#done = isSame ? halfLoaded.done : 0;
-    this.#before = isSame || isEmpty ? [] : dropsOf(state);
-    if (isSame || isEmpty || options.replace) return;
-    const { name } = target;
-    if (halfLoaded) {
-      const message = `${name}: holds part of ${halfLoaded.load}, whose restore did not end; restore that again, or replace what is there`;
-      throw new SourceError("SOURCE_HALF_LOADED", message, { name });
-    }
-    const message = `${name}: holds tables already; load into an empty database, or say that it may replace them`;
-    throw new SourceError("SOURCE_NOT_EMPTY", message, { name });
+/** Reads all that was loaded, and compares it with what was `given`. @throws SourceError `SOURCE_DIFFERS` */
+async function prove(
+  target: PageSource,
+  given: LoadedTable[],
+  warnings: readonly string[],
+  { signal, onProgress, onWarning, tables }: LoadOptions,
+  pin: Details["pin"],
+): Promise<Loaded> {
+  const { name } = target;
+  const found = new Fingerprints();
+  try {
+    const moment = await target.pin({ ...pin, signal });
+    const statements = statementsOf(moment, name, { signal, onProgress, tables });
+    for await (const statement of statements) await found.add(statement);
+  } catch (error) {
+    signal?.throwIfAborted();
+    if (!(error instanceof PagemarkError)) throw error;
+    const message = `${name}: all was loaded, but could not be read again to prove that: ${error.message}`;
+    if (error.code !== "SOURCE_TEMP_FULL")
+      throw new SourceError(error.code as `SOURCE_${string}`, message, error.at, { cause: error });
+    onWarning?.(message);
+    return {};
   }
-
-  async run(statements: AsyncIterable<string>): Promise<void> {
-    let [count, bytes] = [0, 0];
-    let batch: string[] = [];
-    let isFirst = true;
-    for await (const statement of statements) {
-      count++;
-      if (count <= this.#done) continue;
-      batch.push(statement);
-      bytes += statement.length;
-      const most = isFirst && this.#done === 0 ? ONLY_TRANSACTION : TRANSACTION;
-      if (bytes < most && batch.length < MOST_STATEMENTS) continue;
-      await this.#write(batch, count, isFirst);
-      [batch, bytes, isFirst] = [[], 0, false];
-    }
-    if (isFirst && this.#done === 0)
-      await this.#target.write([DEFER, ...this.#before, ...batch], this.#options.signal);
-    else await this.#write([...batch, `DROP TABLE ${HALF_LOADED}`], count, false);
+  const verified = await found.end();
+  const wrong = differing(given, verified);
+  for (const [table, how] of wrong) {
+    // That D1 would take it otherwise, the SQL has said before.
+    if (table === "" || !warnings.some((warning) => warning.includes(table))) continue;
+    onWarning?.(`${how} is not as it was`);
+    wrong.delete(table);
   }
-
-  /** Writes some statements, of which the last is the one of number `count`. */
-  async #write(batch: readonly string[], count: number, isFirst: boolean): Promise<void> {
-    const { signal } = this.#options;
-    const isLast = batch.at(-1) === `DROP TABLE ${HALF_LOADED}`;
-    const begin = isFirst && this.#done === 0;
-    const all = [
-      DEFER,
-      ...(begin ? [...this.#before, ...beginning(this.#load)] : []),
-      ...batch,
-      ...(isLast ? [] : [`UPDATE ${HALF_LOADED} SET done = ${count}`]),
-    ];
-    for (let attempt = 1; ; attempt++) {
-      try {
-        await this.#target.write(all, signal);
-        break;
-      } catch (error) {
-        const isUnknown = error instanceof PagemarkError && error.code === "SOURCE_BUSY";
-        if (!isUnknown || attempt === ATTEMPTS) throw error;
-        const { halfLoaded } = await targetState(this.#target, signal);
-        if (halfLoaded?.load === this.#load && halfLoaded.done >= count) break;
-        if (isLast && !halfLoaded) break;
-      }
-    }
-    this.#done = count;
-  }
+  if (wrong.size === 0) return { verified: verified.filter((table) => !/^$|^sqlite_/.test(table.name)) };
+  const told = [...wrong.values()].slice(0, 5);
+  if (wrong.size > told.length) told.push(`${wrong.size - told.length} more tables`);
+  const message = `${name}: all was loaded, but something else is there now: ${told.join(", ")}. Somebody wrote to it meanwhile, or it took something otherwise; run it again when nobody writes`;
+  throw new SourceError("SOURCE_DIFFERS", message, { name });
 }
 
-function beginning(load: string): string[] {
-  return [
-    `CREATE TABLE ${HALF_LOADED} (load TEXT, done INTEGER)`,
-    `INSERT INTO ${HALF_LOADED} VALUES ('${load.replaceAll("'", "''")}', 0)`,
-  ];
+async function* fingerprinted(
+  statements: AsyncIterable<string>,
+  fingerprints: Fingerprints,
+): AsyncGenerator<string> {
+  for await (const statement of statements) {
+    await fingerprints.add(statement);
+    yield statement;
+  }
 }
 
 /** The database as SQL for D1, statement by statement. */

@@ -1,37 +1,79 @@
+import { SourceError } from "../errors/index.ts";
 import { type Cell, HALF_LOADED, type RowSource } from "../sources/source.ts";
 
 export interface TargetState {
   isEmpty: boolean;
-  /** What is being loaded, and how many of its statements are in. */
-  halfLoaded?: { load: string; done: number };
+  halfLoaded?: HalfLoaded;
   /** Type and name of each object, tables with what their foreign keys refer to. */
-  objects: { type: string; name: string; isVirtual: boolean; parents: string[] }[];
+  objects: { type: string; name: string; table: string; isVirtual: boolean; parents: Parent[] }[];
+}
+
+/** A load that has not come to its end. */
+export interface HalfLoaded {
+  /** What is being loaded. */
+  load: string;
+  /** How many of its statements are in. */
+  done: number;
+  /** The bookmark of what was there before. */
+  undo?: string;
+}
+
+interface Parent {
+  table: string;
+  /** What becomes of the rows that refer to one that is deleted. */
+  onDelete: string;
 }
 
 const OURS = String.raw`name NOT LIKE '\_cf\_%' ESCAPE '\' AND name NOT LIKE 'sqlite\_%' ESCAPE '\'`;
-const OBJECTS = `SELECT type AS a, name AS b, rootpage AS c FROM sqlite_schema
+const OBJECTS = `SELECT type AS a, name AS b, tbl_name AS d, rootpage AS c FROM sqlite_schema
   WHERE ${OURS} AND name NOT IN (SELECT name FROM pragma_table_list WHERE type = 'shadow')`;
-const PARENTS = `SELECT m.name AS a, f."table" AS b FROM sqlite_schema m, pragma_foreign_key_list(m.name) f
+const PARENTS = `SELECT m.name AS a, f."table" AS b, f.on_delete AS c FROM sqlite_schema m, pragma_foreign_key_list(m.name) f
   WHERE m.type = 'table' AND m.${OURS.replace("AND name", "AND m.name")}`;
 
 export async function targetState(target: RowSource, signal?: AbortSignal): Promise<TargetState> {
   const { rows } = await target.ask([{ sql: OBJECTS }, { sql: PARENTS }], signal);
   const [listed = [], keys = []] = rows;
-  const objects = listed.map(([type, name, root]) => ({
+  const objects = listed.map(([type, name, table, root]) => ({
     type: String(type),
     name: String(name),
+    table: String(table),
     isVirtual: type === "table" && Number(root ?? 0) === 0,
-    parents: keys.flatMap(([child, parent]) => (same(child, name) ? [String(parent)] : [])),
+    parents: keys.flatMap(([child, parent, onDelete]) =>
+      same(child, name) ? [{ table: String(parent), onDelete: String(onDelete) }] : [],
+    ),
   }));
   const state = { isEmpty: objects.length === 0, objects };
   if (!objects.some(({ name }) => name === HALF_LOADED)) return state;
-  const [[row = []] = []] = (await target.ask([{ sql: `SELECT load, done FROM ${HALF_LOADED}` }], signal))
-    .rows;
-  return { ...state, halfLoaded: { load: String(row[0]), done: Number(row[1]) } };
+  const half = [{ sql: `SELECT load, done, undo FROM ${HALF_LOADED}` }];
+  const [[[load, done, undo] = []] = []] = (await target.ask(half, signal)).rows;
+  const bookmark = typeof undo === "string" ? { undo } : {};
+  return { ...state, halfLoaded: { load: String(load), done: Number(done), ...bookmark } };
+}
+
+/**
+ * What has to go before `tables` can be made anew; everything, without them.
+ *
+ * @throws SourceError `SOURCE_REFUSED` where that would change other tables
+ */
+export function dropsFor(target: string, state: TargetState, tables: readonly string[] = []): string[] {
+  if (tables.length === 0) return dropsOf(state);
+  const isMeant = (name: string) => tables.some((table) => same(table, name));
+  for (const { name, parents } of state.objects) {
+    const parent = parents.find(({ table, onDelete }) => isMeant(table) && onDelete !== "NO ACTION");
+    if (!parent || isMeant(name)) continue;
+    const does = `ON DELETE ${parent.onDelete}`;
+    const message = `${target}: table ${JSON.stringify(name)} refers to ${JSON.stringify(parent.table)} with ${does}, which replacing that table would set off; restore both, or all tables`;
+    throw new SourceError("SOURCE_REFUSED", message, { name: target });
+  }
+  // Their indexes and triggers go with them; INSTEAD OF triggers with their view.
+  return dropsOf({
+    ...state,
+    objects: state.objects.filter(({ name, type }) => type !== "trigger" && isMeant(name)),
+  });
 }
 
 /** What empties the database: triggers, which would run; views; virtual tables; then children before their parents. */
-export function dropsOf({ objects }: TargetState): string[] {
+function dropsOf({ objects }: TargetState): string[] {
   const drop = (type: string, names: string[]) =>
     names.map((name) => `DROP ${type} IF EXISTS "${name.replaceAll('"', '""')}"`);
   const of = (wanted: string) => objects.filter(({ type }) => type === wanted);
@@ -52,7 +94,8 @@ function childrenFirst(tables: TargetState["objects"]): TargetState["objects"] {
     const name = table.name.toLowerCase();
     if (seen.has(name)) return;
     seen.add(name);
-    for (const other of tables) if (other.parents.some((parent) => same(parent, table.name))) visit(other);
+    for (const other of tables)
+      if (other.parents.some((parent) => same(parent.table, table.name))) visit(other);
     order.push(table);
   };
   for (const table of tables) visit(table);

@@ -1,4 +1,5 @@
 import { SourceError } from "../errors/index.ts";
+import { sleep } from "../streams/progress.ts";
 import { fromRows } from "./row-pages.ts";
 import type { Answers, Cell, PageSource, Query, RowTarget } from "./source.ts";
 
@@ -17,8 +18,13 @@ interface D1Statement {
   bind(...values: unknown[]): D1Statement;
 }
 
-/** For how long one answer is waited for, in milliseconds; D1 itself gives a query 30 seconds. */
-const PATIENCE_MS = 60_000;
+export interface D1Options {
+  /** What it is called in errors, and unless it is named elsewhere. */
+  name?: string;
+  /** For how long one answer is waited for, in milliseconds; 60,000 unless given. D1 itself gives a query 30 seconds. */
+  timeoutMs?: number;
+}
+
 /** How often a call that failed for a reason that passes is made again. */
 const RETRIES = 4;
 const FIRST_PAUSE_MS = 100;
@@ -36,18 +42,22 @@ const BUSY = /overloaded|queued for too long|currently processing/i;
  * await db.backup();
  * ```
  */
-export function d1(binding: D1Binding, { name = "d1" } = {}): PageSource & RowTarget {
+export function d1(
+  binding: D1Binding,
+  { name = "d1", timeoutMs = 60_000 }: D1Options = {},
+): PageSource & RowTarget {
   return fromRows({
     name,
     carriesBlobs: false,
     carriesReals: false,
     answerBytes: 1 << 20,
-    ask: (queries, signal) => retried(() => ask(binding, queries), name, signal),
+    ask: (queries, signal) =>
+      retried(() => withinPatience(ask(binding, queries), timeoutMs, signal), name, signal),
     async write(statements, signal) {
       signal?.throwIfAborted();
       try {
         const batch = binding.batch(statements.map((sql) => binding.prepare(sql)));
-        await withinPatience(batch, signal);
+        await withinPatience(batch, timeoutMs, signal);
       } catch (error) {
         if (signal?.aborted) throw error;
         throw failure(name, error, PASSING.test((error as Error).message) ? "SOURCE_BUSY" : "SOURCE_REFUSED");
@@ -80,13 +90,13 @@ async function retried<T>(
   for (let attempt = 0; ; attempt++) {
     signal?.throwIfAborted();
     try {
-      return await withinPatience(action(), signal);
+      return await action();
     } catch (error) {
       if (signal?.aborted) throw error;
       const { message } = error as Error;
       if (attempt >= RETRIES || !PASSING.test(message)) throw failure(name, error);
     }
-    await withinPatience(new Promise((done) => setTimeout(done, FIRST_PAUSE_MS << attempt)), signal);
+    await sleep(FIRST_PAUSE_MS << attempt, signal);
   }
 }
 
@@ -99,11 +109,15 @@ function failure(name: string, error: unknown, code?: `SOURCE_${string}`): Sourc
 }
 
 /** D1 can neither be stopped nor told how long to take. */
-async function withinPatience<T>(answer: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+async function withinPatience<T>(
+  answer: Promise<T>,
+  timeoutMs: number,
+  signal: AbortSignal | undefined,
+): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   let stop: (() => void) | undefined;
   const end = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`D1 did not answer for ${PATIENCE_MS / 1000} s`)), PATIENCE_MS);
+    timer = setTimeout(() => reject(new Error(`D1 did not answer for ${timeoutMs / 1000} s`)), timeoutMs);
     stop = () => reject(signal?.reason);
     signal?.addEventListener("abort", stop);
   });

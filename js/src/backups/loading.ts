@@ -1,0 +1,146 @@
+// Writes statements into a database that takes SQL, in transactions, each of which is in exactly once, whatever becomes of
+// the answer.
+import { PagemarkError, SourceError } from "../errors/index.ts";
+import { HALF_LOADED, type RowTarget } from "../sources/source.ts";
+import { dropsFor, type TargetState, targetState } from "./load-target.ts";
+
+export interface LoadingOptions {
+  /** Names what is loaded. */
+  load?: string | undefined;
+  /** The bookmark of what was there before. */
+  undo?: string | undefined;
+  replace?: boolean | undefined;
+  tables?: string[] | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+/** A transaction has about so many bytes of SQL; what is not larger is loaded in one. */
+const TRANSACTION = 1 << 20;
+const ONLY_TRANSACTION = 2 << 20;
+/** And so many statements at most. */
+const MOST_STATEMENTS = 1_000;
+/** What the SQL begins with holds for a transaction. */
+const DEFER = "PRAGMA defer_foreign_keys=TRUE";
+/** A write of which nothing is known is tried again so often. */
+const ATTEMPTS = 5;
+
+export class Loading {
+  readonly #target: RowTarget;
+  readonly #load: string;
+  readonly #options: LoadingOptions;
+  /** Statements that are in the database, by what it says. */
+  #done: number;
+  /** What has to come first. */
+  readonly #before: string[];
+
+  /** @throws SourceError when what the database holds may not be replaced */
+  constructor(target: RowTarget, state: TargetState, options: LoadingOptions) {
+    this.#target = target;
+    this.#load = options.load ?? crypto.randomUUID();
+    this.#options = options;
+    const { halfLoaded, isEmpty } = state;
+    const { tables = [], replace = false } = options;
+    const isSame = halfLoaded !== undefined && halfLoaded.load === this.#load;
+    this.#done = isSame ? halfLoaded.done : 0;
+    this.#before = isSame || isEmpty ? [] : dropsFor(target.name, state, tables);
+    const isAbsent = tables.length > 0 && !halfLoaded && this.#before.length === 0;
+    // Of a database that is in pieces, one table cannot be replaced.
+    if (isSame || isEmpty || isAbsent || (replace && !(halfLoaded && tables.length > 0))) return;
+    const { name } = target;
+    if (halfLoaded) {
+      const undo = halfLoaded.undo ? `; what was there before is bookmark ${halfLoaded.undo}` : "";
+      const message = `${name}: holds part of ${halfLoaded.load}, whose restore did not end; restore that again, or replace all that is there${undo}`;
+      throw new SourceError("SOURCE_HALF_LOADED", message, { name });
+    }
+    const message = `${name}: holds tables already; load into an empty database, or say that it may replace them`;
+    throw new SourceError("SOURCE_NOT_EMPTY", message, { name });
+  }
+
+  /** @throws SourceError which says whether a part is in the database now */
+  async run(statements: AsyncIterable<string>): Promise<void> {
+    try {
+      await this.#run(statements);
+    } catch (error) {
+      if (this.#done === 0 || !(error instanceof PagemarkError)) throw error;
+      const message = `${error.message}; ${this.#target.name} holds a part only now: run the same again, which goes on there`;
+      throw new SourceError(error.code as `SOURCE_${string}`, message, error.at, { cause: error });
+    }
+  }
+
+  async #run(statements: AsyncIterable<string>): Promise<void> {
+    let [count, bytes] = [0, 0];
+    let batch: string[] = [];
+    for await (const statement of statements) {
+      count++;
+      if (count <= this.#done) continue;
+      batch.push(statement);
+      bytes += statement.length;
+      const most = this.#done === 0 ? ONLY_TRANSACTION : TRANSACTION;
+      if (bytes < most && batch.length < MOST_STATEMENTS) continue;
+      await this.#write(batch, count, false);
+      [batch, bytes] = [[], 0];
+    }
+    await (this.#done === 0 ? this.#only(batch) : this.#write(batch, count, true));
+  }
+
+  /** Writes all there is at once: it is there or not. */
+  async #only(batch: readonly string[]): Promise<void> {
+    const { signal } = this.#options;
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#target.write([DEFER, ...this.#before, ...batch], signal);
+      } catch (error) {
+        // What is dropped first can be written again. Else an answer that was lost has left what is refused now.
+        if (this.#before.length === 0 && attempt > 1 && isCode(error, "SOURCE_REFUSED")) {
+          if (!(await targetState(this.#target, signal)).isEmpty) return;
+        }
+        if (attempt === ATTEMPTS || !isCode(error, "SOURCE_BUSY")) throw error;
+      }
+    }
+  }
+
+  /** Writes some statements, of which the last is the one of number `count`. */
+  async #write(batch: readonly string[], count: number, isLast: boolean): Promise<void> {
+    const { signal } = this.#options;
+    const all = [DEFER, ...this.#mark(count, isLast), ...batch];
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await this.#target.write(all, signal);
+        break;
+      } catch (error) {
+        const isUnknown = isCode(error, "SOURCE_BUSY");
+        // What was believed to have failed may have come in meanwhile, and the same after it is refused.
+        if (!isUnknown && (attempt === 1 || !isCode(error, "SOURCE_REFUSED"))) throw error;
+        const { halfLoaded } = await targetState(this.#target, signal);
+        if (halfLoaded?.load === this.#load && halfLoaded.done >= count) break;
+        if (isLast && !halfLoaded) break;
+        if (!isUnknown || attempt === ATTEMPTS) throw error;
+      }
+    }
+    this.#done = count;
+  }
+
+  /** Notes how far it has come, if that is where it was: otherwise the statement fails, and the transaction with it. */
+  #mark(count: number, isLast: boolean): string[] {
+    const load = literal(this.#load);
+    if (this.#done === 0) {
+      const undo = this.#options.undo === undefined ? "NULL" : literal(this.#options.undo);
+      return [
+        ...this.#before,
+        `CREATE TABLE ${HALF_LOADED} (load TEXT, done INTEGER NOT NULL, undo TEXT)`,
+        `INSERT INTO ${HALF_LOADED} VALUES (${load}, ${count}, ${undo})`,
+      ];
+    }
+    const isThere = `done = ${this.#done} AND load = ${load}`;
+    const note = `UPDATE ${HALF_LOADED} SET done = iif(${isThere}, ${count}, NULL)`;
+    return isLast ? [note, `DROP TABLE ${HALF_LOADED}`] : [note];
+  }
+}
+
+function isCode(error: unknown, code: string): boolean {
+  return error instanceof PagemarkError && error.code === code;
+}
+
+function literal(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`;
+}
