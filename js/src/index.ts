@@ -4,8 +4,10 @@ export { Database, pagemark, type Restored, type RestoreOptions } from "./backup
 export type { LoadedTable } from "./backups/load-fingerprints.ts";
 export { importInto, type Loaded, type LoadOptions } from "./backups/load-rows.ts";
 export type { CompareOptions, Preview, RowChanges, TableChange } from "./backups/preview.ts";
+export type { KeptReason, Pruned, PruneOptions } from "./backups/prune.ts";
 export type { Problem, Verification, VerifyOptions } from "./backups/verify.ts";
 export { type Backup, databasesIn, type StoredDatabase } from "./catalog/folder.ts";
+export type { Reason } from "./catalog/retention.ts";
 export { dumpSource } from "./dump/dump.ts";
 export type { Dialect, DumpOptions } from "./dump/options.ts";
 export {

@@ -7,6 +7,7 @@ pub mod identity;
 pub mod names;
 pub mod record;
 pub mod replica;
+pub mod retention;
 pub mod view;
 pub mod when;
 
@@ -14,6 +15,6 @@ pub use folder::{Folder, Link};
 pub use history::{History, Next};
 pub use identity::{Identity, RowSearch};
 pub use names::{Layout, LtxName, Name};
-pub use record::{Kind, Record};
+pub use record::{Kind, Label, Record};
 pub use view::{BackupView, Plan, PlanError, Problem, StoredFile};
 pub use when::Target;

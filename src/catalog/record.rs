@@ -65,6 +65,26 @@ pub struct Record {
     /// Pages of the database that hold nothing; older records do not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub free: Option<u32>,
+    /// What its user calls it. Retention keeps what has a tag.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tag: Option<String>,
+    /// What its user says of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// Whether a schedule wanted it, and nobody by hand.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub automatic: bool,
+}
+
+/// Why there is a backup, in the words of whoever wanted it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Label {
+    /// See [`Record::tag`].
+    pub tag: Option<String>,
+    /// See [`Record::note`].
+    pub note: Option<String>,
+    /// See [`Record::automatic`].
+    pub automatic: bool,
 }
 
 /// Whether a backup stands alone.
@@ -249,6 +269,9 @@ pub(super) mod tests {
             mark: None,
             identity: None,
             free: None,
+            tag: None,
+            note: None,
+            automatic: false,
         }
     }
 

@@ -45,6 +45,14 @@ pub struct BackupView {
     pub taken: Taken,
     /// Whether a restore made it of what it then replaced.
     pub safety: bool,
+    /// What its user calls it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tag: Option<String>,
+    /// What its user says of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// Whether a schedule wanted it.
+    pub automatic: bool,
     /// Why the record cannot be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<Problem>,
@@ -122,6 +130,9 @@ impl From<&Record> for BackupView {
             changed_pages: record.changed,
             taken: record.taken,
             safety: record.safety,
+            tag: record.tag.clone(),
+            note: record.note.clone(),
+            automatic: record.automatic,
             error: None,
         }
     }
@@ -146,6 +157,9 @@ impl BackupView {
             changed_pages: 0,
             taken: Taken::Start,
             safety: false,
+            tag: None,
+            note: None,
+            automatic: false,
             error: Some(Problem::of_record(first, error)),
         }
     }

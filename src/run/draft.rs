@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::request::Pinned;
 use crate::bookmark::{Bookmark, Lineage};
 use crate::catalog::record::{Kind, Object, Record};
-use crate::catalog::{Folder, Identity, LtxName, Next, when};
+use crate::catalog::{Folder, Identity, Label, LtxName, Next, when};
 use crate::ltx::Header;
 use crate::page::{Checksum, PageSize, Txid};
 use crate::snapshot::Writer;
@@ -39,6 +39,8 @@ pub(super) struct About<'a> {
     pub(super) complete: bool,
     /// Whether a restore makes it of what it is about to replace.
     pub(super) safety: bool,
+    /// Why there is a backup.
+    pub(super) label: &'a Label,
     /// User tables.
     pub(super) tables: u32,
     /// Pages that hold nothing.
@@ -74,6 +76,9 @@ impl Draft {
             mark: moment.mark.clone(),
             identity: Some(about.identity),
             free: Some(about.free),
+            tag: about.label.tag.clone(),
+            note: about.label.note.clone(),
+            automatic: about.label.automatic,
         };
         Self {
             ltx_key: folder.ltx_key(record.ltx_name()),

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::load::{Known, Place};
 use super::saved::{Lack, Phase};
-use crate::catalog::{Layout, Record};
+use crate::catalog::{Label, Layout, Record};
 
 /// What is to be backed up, and how.
 #[derive(Clone, Debug)]
@@ -26,6 +26,8 @@ pub struct BackupOptions {
     pub in_steps: bool,
     /// The source's name for the state to back up; the newest unless given.
     pub at: Option<String>,
+    /// Why there is a backup.
+    pub label: Label,
     /// Random bytes.
     pub random: [u8; 24],
 }
@@ -75,6 +77,7 @@ impl BackupOptions {
             pages: None,
             in_steps: true,
             at: None,
+            label: Label::default(),
             random: [0; 24],
         }
     }

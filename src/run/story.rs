@@ -109,6 +109,7 @@ impl Story {
             kind,
             complete,
             safety: options.safety,
+            label: &options.label,
             tables: schema.names.len() as u32,
             free: schema.header.free_pages,
             identity,

@@ -5,7 +5,8 @@ use wasm_bindgen::prelude::*;
 use super::JsResult;
 use super::snapshot::parse_checksum;
 use crate::bookmark::Bookmark;
-use crate::catalog::Name;
+use crate::catalog::retention::{Candidate, Policy, retain};
+use crate::catalog::{Kind, Name};
 
 /// The folder of a database: its name as a segment of a key.
 #[wasm_bindgen(js_name = nameToSegment)]
@@ -18,4 +19,30 @@ pub fn name_to_segment(name: &str) -> JsResult<String> {
 pub fn prove_bookmark(bookmark: &str, checksum: &str) -> JsResult<()> {
     let bookmark: Bookmark = bookmark.parse()?;
     Ok(bookmark.prove(bookmark.lineage, parse_checksum(checksum)?)?)
+}
+
+/// What becomes of each backup, oldest first: see the core's `catalog::retention::Fate`.
+///
+/// @param flags of each: 1 full, 2 pinned, 4 deleted
+/// @param times of each when it was made, then what a clock on the wall showed, in milliseconds since 1970
+/// @param rules how many of the last, of hours, days, weeks, months and years; then whether the database is over
+#[wasm_bindgen]
+pub fn retention(flags: &[u8], times: &[f64], rules: &[u32], within_ms: Option<f64>, now_ms: f64) -> Vec<u32> {
+    let kind = |flags: u8| if flags & 1 == 0 { Kind::Incremental } else { Kind::Full };
+    let candidates = flags.iter().zip(times.as_chunks().0).map(|(&flags, &[created, local])| Candidate {
+        kind: kind(flags),
+        created_ms: created as i64,
+        local_ms: local as i64,
+        pinned: flags & 2 != 0,
+        deleted: flags & 4 != 0,
+    });
+    let rule = |at: usize| rules.get(at).copied().unwrap_or(0);
+    let policy = Policy {
+        last: rule(0),
+        periods: [rule(1), rule(2), rule(3), rule(4), rule(5)],
+        within_ms: within_ms.map(|within| within as i64),
+        is_over: rule(6) != 0,
+    };
+    let candidates: Vec<_> = candidates.collect();
+    retain(&candidates, &policy, now_ms as i64).into_iter().map(|fate| fate.0).collect()
 }

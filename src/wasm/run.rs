@@ -7,7 +7,7 @@ use wasm_bindgen::prelude::*;
 use super::JsResult;
 use super::told::{Folder, MadeJson, VerificationJson, as_array, told};
 use crate::catalog::record::{Object, Taken};
-use crate::catalog::{self, Layout, Target};
+use crate::catalog::{self, Label, Layout, Target};
 use crate::error::ErrorKind;
 use crate::run::{
     self, Answer, FailureKind, HostFailure, Id, Known, ListedObject, Listing, Machine, Packers, Pinned, Place,
@@ -31,8 +31,8 @@ pub struct KnownFolder(Known);
 
 #[wasm_bindgen(js_class = Machine)]
 impl JobMachine {
-    /// Backs a database up; `known` is used up. `flags` are those of `safety`, `full`, `sameDatabase` and `inSteps` that
-    /// are set, by name.
+    /// Backs a database up; `known` is used up. `flags` are those of `safety`, `full`, `sameDatabase`, `inSteps` and
+    /// `automatic` that are set, by name, and `tag=…` and `note=…`.
     #[expect(clippy::too_many_arguments, reason = "a structure would cross as JSON, whose reader is large")]
     pub fn backup(
         segment: String,
@@ -46,6 +46,8 @@ impl JobMachine {
     ) -> JsResult<JobMachine> {
         let place = Place { segment, layout: parse_layout(layout)? };
         let has = |flag: &str| flags.iter().any(|set| set == flag);
+        let text = |name: &str| flags.iter().find_map(|flag| flag.strip_prefix(name)).map(str::to_owned);
+        let label = Label { tag: text("tag="), note: text("note="), automatic: has("automatic") };
         let options = run::BackupOptions {
             place,
             name,
@@ -55,6 +57,7 @@ impl JobMachine {
             in_steps: has("inSteps"),
             pages,
             at,
+            label,
             random: *random.first_chunk().ok_or(ErrorKind::Usage)?,
         };
         Ok(Self::of(run::Backup::new(options, known.map(|known| known.0))))

@@ -20,6 +20,8 @@ import type { JobOptions } from "../streams/progress.ts";
 import { drain } from "../streams/streams.ts";
 import { type DownloadOptions, warningOfDamage } from "./damaged-tables.ts";
 import { type CompareOptions, comparePages, type Preview } from "./preview.ts";
+import { type Pruned, type PruneOptions, prune } from "./prune.ts";
+import { finishRemovals, removeBackups } from "./removal.ts";
 import { type Verification, type VerifyOptions, verify } from "./verify.ts";
 
 /** A moment: a backup's id (or the first eight digits or more of it), a bookmark, a TXID, a time, or an age such as `-1h`. */
@@ -153,6 +155,33 @@ export class Backups {
       const folder = await Folder.load(this.store, this.#folder);
       return folder.use(() => folder.removal(ids));
     });
+  }
+
+  /**
+   * Deletes the backup that an id means, or the first eight digits or more of it, for good.
+   *
+   * @throws PagemarkError `BACKUP_UNKNOWN`; `BACKUP_NEEDED` when another backup is made of it
+   */
+  async delete(id: string, options?: { signal?: AbortSignal | undefined }): Promise<Backup> {
+    if (typeof id !== "string" || !/^[0-9a-f-]{8,36}$/.test(id)) {
+      throw new PagemarkError(
+        "USAGE",
+        `to delete a backup takes its id, or the first eight digits of it, not ${id}`,
+      );
+    }
+    await naming(this.name, () => finishRemovals(this.#place, options?.signal));
+    const backup = await this.find(id, options);
+    await naming(this.name, () => removeBackups(this.#place, new Set([backup.id]), options?.signal));
+    return backup;
+  }
+
+  /** Deletes the backups that no rule keeps; see {@link PruneOptions}. */
+  prune(options: PruneOptions): Promise<Pruned> {
+    return naming(this.name, () => prune(this.#place, options));
+  }
+
+  get #place() {
+    return { store: this.store, folder: this.#folder };
   }
 
   /** Removes a backup that was just made and is not needed after all, unless another was made on top of it. */

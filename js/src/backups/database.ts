@@ -13,6 +13,7 @@ import type { DownloadOptions } from "./damaged-tables.ts";
 import { isRowTarget, type Loaded, loadRows } from "./load-rows.ts";
 import { targetState } from "./load-target.ts";
 import type { CompareOptions, Preview } from "./preview.ts";
+import type { Pruned, PruneOptions } from "./prune.ts";
 import type { Verification, VerifyOptions } from "./verify.ts";
 
 export interface RestoreOptions extends DownloadOptions {
@@ -87,6 +88,16 @@ export class Database {
 
   async verify(options?: Omit<VerifyOptions, "at"> & { at?: At }): Promise<Verification> {
     return (await this.#backups()).verify(options);
+  }
+
+  /** Deletes a backup for good; see {@link Backups.delete}. */
+  async delete(id: string, options?: { signal?: AbortSignal }): Promise<Backup> {
+    return (await this.#backups()).delete(id, options);
+  }
+
+  /** Deletes the backups that no rule keeps; never the newest, nor what a kept one is made of. */
+  async prune(options: PruneOptions): Promise<Pruned> {
+    return (await this.#backups()).prune(options);
   }
 
   /** What {@link Database.restore} would do to each table: its contents are compared, and nothing is changed. */

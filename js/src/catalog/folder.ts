@@ -34,6 +34,12 @@ export interface Backup {
   taken: "start" | "end";
   /** Whether a restore made it of what it then replaced. */
   safety: boolean;
+  /** What its user calls it; retention keeps what has a tag. */
+  tag?: string;
+  /** What its user says of it. */
+  note?: string;
+  /** Whether a schedule wanted it, and nobody by hand. */
+  automatic: boolean;
   error?: { code: string; message: string };
 }
 

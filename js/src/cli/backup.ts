@@ -11,6 +11,8 @@ interface Options {
   name?: string;
   full?: boolean;
   sameDatabase?: boolean;
+  tag?: string;
+  note?: string;
   pages?: number;
   maxRate?: number;
   hurry?: boolean;
@@ -29,6 +31,8 @@ export function addBackup(program: Command, signal: AbortSignal): void {
       "--same-database",
       "this is the database whose backups have that name, though it looks like another one; needed once",
     )
+    .option("--tag <name>", "name this backup, which keeps it from being pruned")
+    .option("--note <text>", "what to remember of this backup; `show` and `list --json` give it back")
     .option("--pages <n>", "pages to read in a step; -1 lets pagemark decide", number)
     .option("--max-rate <bytes>", "read at most so many bytes a second, such as 5MB", rate)
     .option(
@@ -41,6 +45,8 @@ export function addBackup(program: Command, signal: AbortSignal): void {
         name = nameOf(path),
         full = false,
         sameDatabase = false,
+        tag,
+        note: remark,
         pages,
         maxRate,
         hurry = false,
@@ -56,6 +62,8 @@ export function addBackup(program: Command, signal: AbortSignal): void {
           sameDatabase,
           signal,
           onProgress,
+          ...(tag !== undefined && { tag }),
+          ...(remark !== undefined && { note: remark }),
           ...(pages !== undefined && { pages }),
           ...(maxRate !== undefined && { maxBytesPerSecond: maxRate }),
         }),

@@ -50,6 +50,8 @@ const commands = {
   show: async () => (await import("./show.ts")).addShow,
   verify: async () => (await import("./verify.ts")).addVerify,
   check: async () => (await import("./check.ts")).addCheck,
+  prune: async () => (await import("./prune.ts")).addPrune,
+  delete: async () => (await import("./prune.ts")).addDelete,
   compact: async () => (await import("./compact.ts")).addCompact,
 };
 const [first = "", second] = process.argv.slice(2).filter((arg) => !arg.startsWith("-"));

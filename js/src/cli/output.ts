@@ -83,7 +83,7 @@ export function table(head: string[], rows: string[][], align: Align[] = []): st
 /** A backup as `--json` shows it: times in RFC 3339, sizes in bytes. */
 export function backupJson(backup: Backup) {
   const { createdAt, id, tables, size, state, kind, bookmark, txid, storedSize, changedPages } = backup;
-  const { taken, safety, freePages, error } = backup;
+  const { taken, safety, freePages, tag, note, automatic, error } = backup;
   return {
     created_at: createdAt,
     id,
@@ -98,6 +98,9 @@ export function backupJson(backup: Backup) {
     ...(freePages !== undefined && { free_pages: freePages }),
     taken,
     safety,
+    ...(tag !== undefined && { tag }),
+    ...(note !== undefined && { note }),
+    automatic,
     ...(error && { error }),
   };
 }

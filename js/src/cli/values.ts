@@ -22,6 +22,29 @@ export function number(text: string): number {
   return value;
 }
 
+/** Reads a number of things: whole, 0 or more. */
+export function count(text: string): number {
+  if (/^\d{1,9}$/.test(text.trim())) return Number(text);
+  throw new InvalidArgumentError("it must be a whole number, 0 or more");
+}
+
+const UNIT_MS: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+  w: 604_800_000,
+};
+
+/** Reads a length of time, in milliseconds: `500ms`, `90s`, `5m`, `36h`, `30d`, `2w`. */
+export function duration(text: string): number {
+  const [, amount = "", unit = ""] = /^\s*(\d+(?:\.\d+)?)\s*(ms|[smhdw])\s*$/.exec(text) ?? [];
+  const length = Number(amount) * (UNIT_MS[unit] ?? Number.NaN);
+  if (amount !== "" && length >= 1) return Math.round(length);
+  throw new InvalidArgumentError("it must be a number and a unit, such as 500ms, 90s, 5m, 36h or 30d");
+}
+
 /** Reads bytes a second: `5000000`, `5MB`, `4.5 MiB/s`. */
 export function rate(text: string): number {
   const [, count = "", unit = ""] = /^\s*(\d+(?:\.\d+)?|\.\d+)\s*([a-z]*)(?:\/s|ps)?\s*$/i.exec(text) ?? [];

@@ -14,20 +14,29 @@ export interface BackupOptions extends PackOptions {
    * once is enough.
    */
   sameDatabase?: boolean;
+  /** A name for the backup, which keeps it from being pruned. */
+  tag?: string;
+  /** What to remember of the backup. */
+  note?: string;
+  /** Says that a schedule wants it, and nobody by hand. */
+  automatic?: boolean;
 }
 
 /** Makes a backup in one go. What it does in which order, the core says (`src/run/story.rs`). */
 export async function backUp(subject: Subject, options: BackupOptions = {}): Promise<NewBackup> {
   const { source, store, name, folder, safety, memory } = subject;
-  const { pages, full = false, sameDatabase = false, signal } = options;
+  const { pages, full = false, sameDatabase = false, automatic = false, signal } = options;
   if (pages !== undefined && pages !== -1 && !(Number.isInteger(pages) && pages > 0)) {
     throw new PagemarkError("USAGE", `pages must be -1 or a whole number above 0, not ${pages}`);
   }
   signal?.throwIfAborted();
   const { Machine } = await core();
-  const flags = Object.entries({ safety, full, sameDatabase }).flatMap(([flag, isSet]) =>
+  const flags = Object.entries({ safety, full, sameDatabase, automatic }).flatMap(([flag, isSet]) =>
     isSet ? [flag] : [],
   );
+  for (const name of ["tag", "note"] as const) {
+    if (options[name] !== undefined) flags.push(`${name}=${labelText(name, options[name])}`);
+  }
   const most = pages !== undefined && pages > 0 ? Math.min(pages, 2 ** 32 - 1) : undefined;
   const random = randomBytes();
   const machine = Machine.backup(folder, store.layout, name, flags, most, undefined, random, memory?.take());
@@ -48,6 +57,15 @@ export async function backUp(subject: Subject, options: BackupOptions = {}): Pro
     await host.close();
     machine.free();
   }
+}
+
+/** In characters. */
+const LONGEST_LABEL = { tag: 64, note: 1000 } as const;
+
+function labelText(name: keyof typeof LONGEST_LABEL, text: string): string {
+  const most = LONGEST_LABEL[name];
+  if (typeof text === "string" && text.trim() !== "" && text.length <= most) return text;
+  throw new PagemarkError("USAGE", `${name} must be text of 1 to ${most} characters`);
 }
 
 /** What a machine draws a backup's id and a database's lineage from. */

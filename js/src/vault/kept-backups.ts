@@ -1,9 +1,10 @@
 import { Backups } from "../backups/backups.ts";
 import type { Backup } from "../catalog/folder.ts";
+import { retain } from "../catalog/retention.ts";
 import { PagemarkError } from "../errors/index.ts";
 import type { Store } from "../stores/store.ts";
-import { type BackupNotes, byId, noteOf, type Removals, toKept } from "./notes.ts";
-import { isChainOld, type Origin, retention } from "./retention.ts";
+import { type BackupNotes, byId, noteOf, type Origin, type Removals, toKept } from "./notes.ts";
+import { isChainOld } from "./schedule.ts";
 
 /** A backup, and why there is one. */
 export interface KeptBackup extends Backup {
@@ -43,7 +44,7 @@ export class KeptBackups {
   /** Every backup that is kept, newest first. */
   async list(): Promise<KeptBackup[]> {
     const all = await (await this.stored()).list();
-    const { gone } = this.#retention(all);
+    const { gone } = await this.#retention(all);
     const notes = byId(this.#place.notes);
     return all
       .filter(({ id }) => !gone.has(id))
@@ -88,7 +89,7 @@ export class KeptBackups {
   async removeUnneeded(): Promise<void> {
     const { notes, removals } = this.#place;
     const stored = await this.stored();
-    const { removable } = this.#retention(await stored.list());
+    const { removable } = await this.#retention(await stored.list());
     if (removable.size > 0) {
       removals.add(await stored.removalKeys(removable));
       notes.forget(removable);
@@ -102,9 +103,15 @@ export class KeptBackups {
     return isChainOld(toKept(await (await this.stored()).list(), byId(notes)), keepMs, nowMs);
   }
 
-  #retention(newestFirst: readonly Backup[]) {
+  /** The ids of those that are no longer shown, and of those among them that nobody needs. */
+  async #retention(newestFirst: readonly Backup[]) {
     const { notes, keepMs, endedMs } = this.#place;
+    const backups = toKept(newestFirst, byId(notes));
     // Of a database that was deleted, what was kept then stays.
-    return retention(toKept(newestFirst, byId(notes)), keepMs, endedMs ?? Date.now(), endedMs !== undefined);
+    const rules = { withinMs: keepMs, isOver: endedMs !== undefined };
+    const fates = await retain(backups, rules, endedMs ?? Date.now());
+    const those = (is: "isKept" | "isRemovable", wanted: boolean) =>
+      new Set(backups.filter((_, at) => fates[at]?.[is] === wanted).map(({ id }) => id));
+    return { gone: those("isKept", false), removable: those("isRemovable", true) };
   }
 }

@@ -1,7 +1,10 @@
 // What is noted down of the backups of a database: who wanted them, and which objects must go.
 import type { Backup } from "../catalog/folder.ts";
+import type { Candidate } from "../catalog/retention.ts";
 import type { Store } from "../stores/store.ts";
-import type { Kept, Origin } from "./retention.ts";
+
+/** Who wanted a backup. */
+export type Origin = "manual" | "automatic" | "restore";
 
 /** What is known of a backup beyond what the store says. */
 export interface BackupNote {
@@ -43,12 +46,17 @@ export function byId(notes: BackupNotes): Map<string, BackupNote> {
   return new Map(notes.all().map((note) => [note.id, note]));
 }
 
+/** What retention goes by. */
+export interface Kept extends Candidate {
+  id: string;
+}
+
 /** What retention goes by, oldest first. A backup whose record is damaged has no id, and nobody deletes it. */
 export function toKept(newestFirst: readonly Backup[], notes: ReadonlyMap<string, BackupNote>): Kept[] {
   const done = newestFirst.filter(({ state }) => state === "done").reverse();
   return done.map(({ id, kind, createdAt }) => {
     const { origin, deleted } = noteOf(id, notes);
-    return { id, kind, createdMs: Date.parse(createdAt), origin, deleted };
+    return { id, kind, createdMs: Date.parse(createdAt), pinned: origin === "manual", deleted };
   });
 }
 

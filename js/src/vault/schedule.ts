@@ -1,4 +1,5 @@
 // When automatic backups are due. It decides; it sets no alarm.
+import type { Candidate } from "../catalog/retention.ts";
 
 const HOUR_MS = 3_600_000;
 
@@ -37,4 +38,10 @@ export function missedPeriods(lastMs: number, nowMs: number, length: number): nu
 /** When the backup of the period after the one that `nowMs` is in begins, in milliseconds since 1970. */
 export function nextBackup(uuid: string, nowMs: number, length: number): number {
   return nextPeriod(nowMs, length) + delayOf(uuid);
+}
+
+/** Whether the next automatic backup should begin a chain, so that the one before it can go as a whole one day. */
+export function isChainOld(backups: readonly Candidate[], keepMs: number, nowMs: number): boolean {
+  const full = backups.findLast(({ kind }) => kind === "full");
+  return full !== undefined && nowMs - full.createdMs >= keepMs;
 }

@@ -14,6 +14,7 @@ fn options(in_steps: bool) -> BackupOptions {
         place: Place { segment: "app".into(), layout: Layout::Folder },
         name: "app".into(),
         safety: false,
+        label: crate::catalog::Label::default(),
         full: false,
         same_database: false,
         pages: Some(2),

@@ -1,6 +1,6 @@
 import type { Backups } from "../../entry/workerd.ts";
 import { type Deletion, type KeptBackup, KeptBackups } from "../../vault/kept-backups.ts";
-import type { Origin } from "../../vault/retention.ts";
+import type { Origin } from "../../vault/notes.ts";
 import { missedPeriods, nextBackup, period } from "../../vault/schedule.ts";
 import type { BackupProgress, CreateOptions } from "../arguments.ts";
 import type { Run } from "../jobs/runner.ts";
