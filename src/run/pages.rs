@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::host::Call;
-use super::request::{Answer, File, Request};
+use super::request::{Answer, Request};
 use super::states::States;
 use super::{Host, Outcome};
 use crate::error::ErrorKind;
@@ -134,18 +134,16 @@ impl Pages {
         let pack = packed.id();
         let Answer::Bytes(summary) = packed.await? else { return Err(ErrorKind::Usage.into()) };
         let packed = Packed::from_summary(&summary)?;
-        host.perform(Request::AppendFrames { pack }).await?;
         let first = Pgno::new(stretch.first).ok_or(ErrorKind::Usage)?;
-        let bytes = match before.filter(|_| self.complete) {
+        let fingerprints = match before.filter(|_| self.complete) {
             Some(before) => writer.append_complete(&packed, first, &before)?,
             None => writer.append(&packed)?,
         };
-        host.perform(Request::Append { file: File::Fingerprints, bytes }).await?;
         position.next = stretch.first + stretch.count;
         let pages: u32 = stretch.runs.chunks(2).filter_map(|run| run.get(1)).sum();
         position.bytes += u64::from(pages) * u64::from(self.page_size.value());
-        let progress = Request::Progress { done: position.next - 1, total: self.page_count, bytes: position.bytes };
-        host.perform(progress).await
+        let (done, total, read) = (position.next - 1, self.page_count, position.bytes);
+        host.perform(Request::AppendPacked { pack, fingerprints, done, total, read }).await
     }
 
     /// Takes pages that the database no longer has out of its checksum, and proves the states to their end.

@@ -117,7 +117,7 @@ pub enum Request {
         bytes: u64,
     },
     /// Reads pages of the moment and packs them ([`crate::snapshot::Packer`]), as soon as those asked for before were
-    /// read: [`Answer::Bytes`], the summary. The frames are kept for [`Request::AppendFrames`].
+    /// read: [`Answer::Bytes`], the summary. The frames are kept for [`Request::AppendPacked`].
     Pack {
         /// First page and count of each run.
         #[serde(skip)]
@@ -143,10 +143,19 @@ pub enum Request {
         #[serde(skip)]
         bytes: Vec<u8>,
     },
-    /// Appends the frames of a pack to the LTX file.
-    AppendFrames {
+    /// Appends the frames of a pack to the LTX file and these bytes to the fingerprint file, and tells how far the job is.
+    AppendPacked {
         /// The request that packed them.
         pack: Id,
+        /// What comes next in the fingerprint file.
+        #[serde(skip)]
+        fingerprints: Vec<u8>,
+        /// Pages looked at.
+        done: u32,
+        /// Pages in all.
+        total: u32,
+        /// Of pages, in bytes.
+        read: u64,
     },
     /// Makes the object of all that was appended, unless its key is taken (a failure of the kind `Exists`):
     /// [`Answer::Proof`].
@@ -163,15 +172,6 @@ pub enum Request {
     Wait {
         /// In milliseconds.
         ms: u32,
-    },
-    /// Tells how far the job is.
-    Progress {
-        /// Pages looked at.
-        done: u32,
-        /// Pages in all.
-        total: u32,
-        /// Read, in bytes.
-        bytes: u64,
     },
     /// The job can be saved now. A host that goes on answers; one that does not lets the machine go.
     Save,

@@ -126,7 +126,9 @@ impl From<&Failure> for FailureJson {
 pub(super) fn as_array(id: Id, mut request: Request) -> JsResult<Array> {
     let text = json(&request)?;
     let (bytes, numbers) = match &mut request {
-        Request::Put { bytes, .. } | Request::Append { bytes, .. } => (Some(core::mem::take(bytes)), None),
+        Request::Put { bytes, .. }
+        | Request::Append { bytes, .. }
+        | Request::AppendPacked { fingerprints: bytes, .. } => (Some(core::mem::take(bytes)), None),
         Request::Pack { runs, states } => (states.take(), Some(core::mem::take(runs))),
         _ => (None, None),
     };

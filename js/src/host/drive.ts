@@ -26,11 +26,10 @@ export type Request = { readonly id: number; readonly bytes?: Uint8Array; readon
   | { kind: "pack" }
   | { kind: "create"; file: FileName; key: string; modifiedMs: number }
   | { kind: "append"; file: FileName }
-  | { kind: "appendFrames"; pack: number }
+  | { kind: "appendPacked"; pack: number; done: number; total: number; read: number }
   | { kind: "finish"; file: FileName }
   | { kind: "abort"; file: FileName }
   | { kind: "wait"; ms: number }
-  | { kind: "progress"; done: number; total: number; bytes: number }
   | { kind: "save" }
 );
 

@@ -105,11 +105,8 @@ export class BackupHost {
         return undefined;
       case "append":
         return this.#file(request.file).write(bytesOf(request)) as Promise<undefined>;
-      case "appendFrames": {
-        const frames = this.#frames.get(request.pack) ?? new Uint8Array();
-        this.#frames.delete(request.pack);
-        return this.#file("ltx").write(frames) as Promise<undefined>;
-      }
+      case "appendPacked":
+        return this.#appendPacked(request);
       case "finish": {
         const { sha256, size } = await this.#file(request.file).finish();
         this.#hasName ||= request.file === "fingerprints";
@@ -121,11 +118,6 @@ export class BackupHost {
           ?.abort(this.#hasName && request.file === "ltx") as Promise<undefined>;
       case "wait":
         return sleep(request.ms, signal) as Promise<undefined>;
-      case "progress": {
-        const { done, total, bytes } = request;
-        this.#options.onProgress?.({ phase: "pages", done, total, bytes });
-        return undefined;
-      }
       case "save":
         return undefined;
       default:
@@ -191,6 +183,15 @@ export class BackupHost {
     this.packed += length;
     this.#frames.set(id, frames);
     return summary;
+  }
+
+  async #appendPacked(request: Request & { kind: "appendPacked" }): Promise<undefined> {
+    const { pack, done, total, read } = request;
+    const frames = this.#frames.get(pack) ?? new Uint8Array();
+    this.#frames.delete(pack);
+    await this.#file("ltx").write(frames);
+    await this.#file("fingerprints").write(bytesOf(request));
+    this.#options.onProgress?.({ phase: "pages", done, total, bytes: read });
   }
 
   #file(name: FileName): ObjectFile {

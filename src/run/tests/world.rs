@@ -157,9 +157,10 @@ impl World {
                 Answer::Done
             }
             Request::Append { file, bytes } => append(process, file, &bytes),
-            Request::AppendFrames { pack } => {
+            Request::AppendPacked { pack, fingerprints, .. } => {
                 let frames = process.packs.remove(&pack).expect("frames of a pack, once");
-                append(process, File::Ltx, &frames)
+                append(process, File::Ltx, &frames);
+                append(process, File::Fingerprints, &fingerprints)
             }
             Request::Finish { file } => {
                 let (key, bytes, modified_ms) = process.files[name(file)].clone();
@@ -192,7 +193,6 @@ impl World {
             },
             Request::PutTogether { .. } => Answer::Done,
             Request::Wait { .. }
-            | Request::Progress { .. }
             | Request::Save
             | Request::Close { .. }
             | Request::CloseStored => Answer::Done,
