@@ -111,9 +111,9 @@ impl Story {
             per_batch: 1,
             concurrency: 1,
         };
-        let bytes = if options.in_steps { 0 } else { pages.total_bytes() };
+        let total = if options.in_steps { 0 } else { pages.total_bytes() };
         let Answer::Packers(Packers { concurrency, batch }) =
-            host.call(Request::OpenPackers { page_size: page_size.value(), bytes }).await?
+            host.call(Request::OpenPackers { page_size: page_size.value(), total }).await?
         else {
             return Err(ErrorKind::Usage.into());
         };

@@ -9,7 +9,7 @@ use crate::catalog::record::{Object, Taken};
 pub type Id = u32;
 
 /// Something to do. Every request is answered once, in any order: with [`Answer::Done`] unless it says otherwise, or
-/// with [`Answer::Failed`]. As JSON it is an object whose `kind` is the variant's name; bytes and numbers of pages go
+/// with [`Answer::Failed`]. To JavaScript it is an object whose `kind` is the variant's name; bytes and numbers of pages go
 /// beside it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
@@ -114,7 +114,7 @@ pub enum Request {
         /// Of a page, in bytes.
         page_size: u32,
         /// How much there is to pack, in bytes.
-        bytes: u64,
+        total: u64,
     },
     /// Reads pages of the moment and packs them ([`crate::snapshot::Packer`]), as soon as those asked for before were
     /// read: [`Answer::Bytes`], the summary. The frames are kept for [`Request::AppendPacked`].

@@ -1,8 +1,8 @@
-//! What a restore would do to tables. The result crosses as JSON.
+//! What a restore would do to tables.
 
 use wasm_bindgen::prelude::*;
 
-use super::{JsResult, json};
+use super::{JsResult, structure};
 use crate::compare;
 use crate::error::{Error, ErrorKind, Result};
 use crate::page::{DatabaseHeader, Pgno};
@@ -93,9 +93,9 @@ impl Comparison {
         self.has_failed && self.comparison.side() == compare::Side::Now
     }
 
-    /// What becomes of each table, as JSON.
-    pub fn tables(&self) -> JsResult<String> {
-        json(&self.comparison.tables())
+    /// What becomes of each table.
+    pub fn tables(&self) -> JsResult<JsValue> {
+        structure(&self.comparison.tables())
     }
 }
 

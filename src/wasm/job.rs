@@ -3,7 +3,8 @@
 use serde::Serialize;
 use wasm_bindgen::prelude::*;
 
-use super::{JsResult, json};
+use super::JsResult;
+use crate::error::ErrorKind;
 use crate::job::{Action, Answer, Event, Job, Kind, Refusal, Step, step};
 
 #[derive(Serialize)]
@@ -27,4 +28,9 @@ pub fn step_job(kind: &str, saved: Option<String>, event: &str, detail: String, 
 #[wasm_bindgen(js_name = refuseJob)]
 pub fn refuse_job(kind: &str, refusal: &str, bookmark: &str) -> JsResult<String> {
     json(&Answer::refused(Kind::parse(kind)?, Refusal::parse(refusal)?, bookmark))
+}
+
+/// As text, because a client's answer is JSON already, and is in it as it came.
+fn json(value: &impl Serialize) -> JsResult<String> {
+    serde_json::to_string(value).map_err(|_| ErrorKind::Usage.into())
 }

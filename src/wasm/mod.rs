@@ -61,10 +61,10 @@ impl From<Error> for JsValue {
     }
 }
 
-/// A structure as it crosses.
+/// A structure as it crosses: what `JSON.parse` would make of it.
 #[cfg(feature = "bind-core")]
-fn json(value: &impl serde::Serialize) -> JsResult<String> {
-    serde_json::to_string(value).map_err(|_| ErrorKind::Usage.into())
+fn structure(value: &impl serde::Serialize) -> JsResult<JsValue> {
+    value.serialize(&serde_wasm_bindgen::Serializer::json_compatible()).map_err(|_| ErrorKind::Usage.into())
 }
 
 impl From<ErrorKind> for JsValue {

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use wasm_bindgen::prelude::*;
 
-use super::{JsResult, json};
+use super::{JsResult, structure};
 use crate::btree::inventory::{Inventory, InventoryStep};
 use crate::error::ErrorKind;
 use crate::page::journal::JournalReader as CoreJournalReader;
@@ -252,12 +252,12 @@ impl TableInventory {
         self.0.tables().iter().map(|table| table.name.clone()).collect()
     }
 
-    /// The tables as JSON: `{ name, rows, damagedPage }`, the last two where they are known.
-    pub fn tables(&self) -> JsResult<String> {
+    /// The tables: `{ name, rows, damagedPage }`, the last two where they are known.
+    pub fn tables(&self) -> JsResult<JsValue> {
         let tables = self.0.tables().iter();
         let tables =
             tables.map(|table| Table { name: &table.name, rows: table.rows, damaged_page: table.damaged_page() });
-        json(&tables.collect::<Vec<_>>())
+        structure(&tables.collect::<Vec<_>>())
     }
 }
 

@@ -1,5 +1,5 @@
-//! Machines of jobs. A request crosses as `[id, json, bytes, numbers]`, of which the last two may be missing; see the core's
-//! `run::Request` for what the JSON says.
+//! Machines of jobs. A request crosses as `[id, request, bytes, numbers]`, of which the last two may be missing; see the core's
+//! `run::Request`.
 
 use js_sys::Array;
 use wasm_bindgen::prelude::*;
@@ -33,7 +33,7 @@ pub struct KnownFolder(Known);
 impl JobMachine {
     /// Backs a database up; `known` is used up. `flags` are those of `safety`, `full`, `sameDatabase`, `inSteps` and
     /// `automatic` that are set, by name, and `tag=…` and `note=…`.
-    #[expect(clippy::too_many_arguments, reason = "a structure would cross as JSON, whose reader is large")]
+    #[expect(clippy::too_many_arguments, reason = "what reads structures is large")]
     pub fn backup(
         segment: String,
         layout: &str,
@@ -137,7 +137,7 @@ impl JobMachine {
     }
 
     /// A moment is held. `said` are its mark, bookmark, checksum, checksum before, place and file.
-    #[expect(clippy::too_many_arguments, reason = "a structure would cross as JSON, whose reader is large")]
+    #[expect(clippy::too_many_arguments, reason = "what reads structures is large")]
     pub fn pinned(
         &mut self,
         id: Id,
@@ -176,8 +176,8 @@ impl JobMachine {
         self.answer(id, Answer::Failed(HostFailure { kind: FailureKind::parse(kind), token }));
     }
 
-    /// What the job came to, as JSON: `{ result }` or `{ failure }`; nothing while it is under way.
-    pub fn outcome(&mut self) -> JsResult<Option<String>> {
+    /// What the job came to: `{ result }` or `{ failure }`; nothing while it is under way.
+    pub fn outcome(&mut self) -> JsResult<Option<JsValue>> {
         match &mut self.0 {
             Job::Backup(backup) => told(backup.take_outcome(), |made| made.map(MadeJson::from)),
             Job::Load(machine, folder) => told(machine.take_outcome(), |loaded| {

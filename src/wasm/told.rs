@@ -1,24 +1,23 @@
-//! What machines ask and what they come to, as JSON, and a folder that was loaded.
+//! What machines ask and what they come to, and a folder that was loaded.
 
 use js_sys::{Array, Uint8Array, Uint32Array};
 use serde::Serialize;
 use wasm_bindgen::prelude::*;
 
-use super::JsResult;
+use super::{JsResult, structure};
 use crate::catalog::{self, BackupView, PlanError, Problem, Target};
-use crate::error::ErrorKind;
 use crate::run::{self, Failure, Id, Lack, Made, Request, Verification, Wrong};
 
-/// What a job came to, as JSON.
+/// What a job came to.
 pub(super) fn told<T, J: Serialize>(
     outcome: Option<run::Outcome<T>>,
     view: impl FnOnce(T) -> J,
-) -> JsResult<Option<String>> {
+) -> JsResult<Option<JsValue>> {
     match outcome {
         None => Ok(None),
-        Some(Ok(result)) => json(&Outcome { result: Some(view(result)), failure: None }).map(Some),
+        Some(Ok(result)) => structure(&Outcome { result: Some(view(result)), failure: None }).map(Some),
         Some(Err(Failure::Core(error, _) | Failure::Plan(PlanError::Refused(error)))) => Err(error.into()),
-        Some(Err(failure)) => json(&Outcome::<()> { result: None, failure: Some((&failure).into()) }).map(Some),
+        Some(Err(failure)) => structure(&Outcome::<()> { result: None, failure: Some((&failure).into()) }).map(Some),
     }
 }
 
@@ -122,9 +121,9 @@ impl From<&Failure> for FailureJson {
     }
 }
 
-/// `[id, json, bytes, numbers]`.
+/// `[id, request, bytes, numbers]`.
 pub(super) fn as_array(id: Id, mut request: Request) -> JsResult<Array> {
-    let text = json(&request)?;
+    let told = structure(&request)?;
     let (bytes, numbers) = match &mut request {
         Request::Put { bytes, .. }
         | Request::Append { bytes, .. }
@@ -132,7 +131,7 @@ pub(super) fn as_array(id: Id, mut request: Request) -> JsResult<Array> {
         Request::Pack { runs, states } => (states.take(), Some(core::mem::take(runs))),
         _ => (None, None),
     };
-    let asked = Array::of2(&id.into(), &text.into());
+    let asked = Array::of2(&id.into(), &told);
     asked.push(&bytes.map_or(JsValue::UNDEFINED, |bytes| Uint8Array::from(bytes.as_slice()).into()));
     asked.push(&numbers.map_or(JsValue::UNDEFINED, |numbers| Uint32Array::from(numbers.as_slice()).into()));
     Ok(asked)
@@ -144,27 +143,27 @@ pub struct Folder(pub(super) catalog::Folder);
 
 #[wasm_bindgen]
 impl Folder {
-    /// Every backup, oldest first, as JSON.
-    pub fn list(&self) -> JsResult<String> {
-        json(&self.0.list()?)
+    /// Every backup, oldest first.
+    pub fn list(&self) -> JsResult<JsValue> {
+        structure(&self.0.list()?)
     }
 
-    /// The backup that `at` means, as JSON.
-    pub fn find(&self, at: &str, now_ms: f64) -> JsResult<String> {
-        json(&BackupView::from(self.0.history.find(&Target::parse(at, now_ms as i64)?)?))
+    /// The backup that `at` means.
+    pub fn find(&self, at: &str, now_ms: f64) -> JsResult<JsValue> {
+        structure(&BackupView::from(self.0.history.find(&Target::parse(at, now_ms as i64)?)?))
     }
 
-    /// What a restore to `at` reads, as JSON: `{ result }` or `{ failure }`.
-    pub fn plan(&self, at: &str, now_ms: f64) -> JsResult<String> {
+    /// What a restore to `at` reads: `{ result }` or `{ failure }`.
+    pub fn plan(&self, at: &str, now_ms: f64) -> JsResult<JsValue> {
         let plan = self.0.plan(&Target::parse(at, now_ms as i64)?);
-        told(Some(plan.map_err(Failure::Plan)), |plan| plan).map(Option::unwrap_or_default)
+        told(Some(plan.map_err(Failure::Plan)), |plan| plan).map(JsValue::from)
     }
 
-    /// The keys of all that belongs to these backups, in the order in which they can be deleted, as JSON: `{ result }` or
+    /// The keys of all that belongs to these backups, in the order in which they can be deleted: `{ result }` or
     /// `{ failure }`.
-    pub fn removal(&self, ids: Vec<String>) -> JsResult<String> {
+    pub fn removal(&self, ids: Vec<String>) -> JsResult<JsValue> {
         let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-        told(Some(self.0.removal(&ids).map_err(Failure::Plan)), |keys| keys).map(Option::unwrap_or_default)
+        told(Some(self.0.removal(&ids).map_err(Failure::Plan)), |keys| keys).map(JsValue::from)
     }
 
     /// When the oldest backup was made, RFC 3339.
@@ -172,8 +171,4 @@ impl Folder {
     pub fn oldest(&self) -> Option<String> {
         self.0.oldest()
     }
-}
-
-fn json(value: &impl Serialize) -> JsResult<String> {
-    serde_json::to_string(value).map_err(|_| ErrorKind::Usage.into())
 }

@@ -80,7 +80,7 @@ export async function comparePages(
         comparison.feed(first, await readPages(moment, first, count, options));
       }
     }
-    return { compared, tables: JSON.parse(comparison.tables()) };
+    return { compared, tables: comparison.tables() };
   } catch (error) {
     if (!now || !comparison.hasNowFailed) throw error;
     const { message } = error as Error;

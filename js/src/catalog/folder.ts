@@ -92,12 +92,12 @@ export class Folder {
 
   /** Every backup, oldest first; one whose record is damaged is listed as such. */
   list(): Backup[] {
-    return JSON.parse(this.#folder.list());
+    return this.#folder.list();
   }
 
   /** The backup that `at` means: see the core's `catalog::Target`. */
   find(at: string): Backup {
-    return this.#namingOldest(() => JSON.parse(this.#folder.find(at, Date.now())));
+    return this.#namingOldest(() => this.#folder.find(at, Date.now()));
   }
 
   /** What a restore to `at` reads; all of it is there. */
@@ -124,8 +124,7 @@ export class Folder {
     }
   }
 
-  #result<T>(json: string): T {
-    const { result, failure }: Outcome<T> = JSON.parse(json);
+  #result<T>({ result, failure }: Outcome<T>): T {
     if (failure) throw refusal(failure);
     return result as T;
   }

@@ -4,10 +4,16 @@ import { DamageError, ObjectExistsError, ObjectMissingError, PagemarkError } fro
 import type { StoredFile } from "../objects/object-reader.ts";
 
 /** A request, as it comes out of the core. */
-type Asked = [id: number, json: string, bytes?: Uint8Array, numbers?: Uint32Array];
+type Asked = [id: number, what: Wanted, bytes?: Uint8Array, numbers?: Uint32Array];
 
 /** What a machine asks for; see the core's `run::Request`. */
-export type Request = { readonly id: number; readonly bytes?: Uint8Array; readonly numbers?: Uint32Array } & (
+export type Request = Wanted & {
+  readonly id: number;
+  readonly bytes?: Uint8Array;
+  readonly numbers?: Uint32Array;
+};
+
+type Wanted =
   | { kind: "list"; prefix: string; cursor?: string }
   | { kind: "get"; key: string; most: number }
   | { kind: "put"; key: string; modifiedMs: number }
@@ -22,7 +28,7 @@ export type Request = { readonly id: number; readonly bytes?: Uint8Array; readon
   | { kind: "openStored"; files: StoredFile[]; pageSize: number; pageCount: number }
   | { kind: "readStored"; pgno: number }
   | { kind: "closeStored" }
-  | { kind: "openPackers"; pageSize: number; bytes: number }
+  | { kind: "openPackers"; pageSize: number; total: number }
   | { kind: "pack" }
   | { kind: "create"; file: FileName; key: string; modifiedMs: number }
   | { kind: "append"; file: FileName }
@@ -30,8 +36,7 @@ export type Request = { readonly id: number; readonly bytes?: Uint8Array; readon
   | { kind: "finish"; file: FileName }
   | { kind: "abort"; file: FileName }
   | { kind: "wait"; ms: number }
-  | { kind: "save" }
-);
+  | { kind: "save" };
 
 export type FileName = "ltx" | "fingerprints";
 
@@ -84,8 +89,8 @@ export async function drive<T>(machine: Machine, perform: Perform): Promise<Outc
   const underWay = new Set<Promise<void>>();
   let isStopped = false;
   const next = () => (isStopped ? undefined : (machine.poll(Date.now()) as Asked | undefined));
-  const begin = ([id, json, bytes, numbers]: Asked) => {
-    const work = perform({ ...JSON.parse(json), id, ...(bytes && { bytes }), ...(numbers && { numbers }) });
+  const begin = ([id, what, bytes, numbers]: Asked) => {
+    const work = perform({ ...what, id, ...(bytes && { bytes }), ...(numbers && { numbers }) });
     if (work === "stop") {
       isStopped = true;
       return;
@@ -102,9 +107,7 @@ export async function drive<T>(machine: Machine, perform: Perform): Promise<Outc
     if (underWay.size === 0) break;
     await Promise.race(underWay);
   }
-  const outcome: Pick<Outcome<T>, "result" | "failure"> = isStopped
-    ? {}
-    : JSON.parse(machine.outcome() ?? "{}");
+  const outcome: Pick<Outcome<T>, "result" | "failure"> = isStopped ? {} : (machine.outcome() ?? {});
   return { ...outcome, isStopped, failures };
 }
 

@@ -17,7 +17,7 @@ export async function readTables(
   pageCount: number,
   countRows: boolean,
 ): Promise<Table[]> {
-  return withInventory(readPage, pageCount, countRows, (inventory) => JSON.parse(inventory.tables()));
+  return withInventory(readPage, pageCount, countRows, (inventory) => inventory.tables());
 }
 
 async function withInventory<T>(

@@ -91,7 +91,7 @@ export class BackupHost {
         this.#stored = undefined;
         return undefined;
       case "openPackers": {
-        const pool = await packPool(request.pageSize, request.bytes, this.#options.hurry);
+        const pool = await packPool(request.pageSize, request.total, this.#options.hurry);
         this.#pool = pool;
         return (machine, id) => machine.packers(id, pool.concurrency, pool.batch);
       }

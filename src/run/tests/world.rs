@@ -192,10 +192,7 @@ impl World {
                 Some(_) => Answer::Done,
             },
             Request::PutTogether { .. } => Answer::Done,
-            Request::Wait { .. }
-            | Request::Save
-            | Request::Close { .. }
-            | Request::CloseStored => Answer::Done,
+            Request::Wait { .. } | Request::Save | Request::Close { .. } | Request::CloseStored => Answer::Done,
         }
     }
 
