@@ -62,23 +62,13 @@ impl From<ErrorKind> for JsValue {
     }
 }
 
-/// Sets, once for the module, where SQLite's random bytes come from (`random` fills the array it is given) and, if
-/// SQL's `localtime` is wanted, what local time minus UTC is (in seconds, at a time in seconds since 1970).
-#[wasm_bindgen]
-pub fn initialise(random: js_sys::Function, #[wasm_bindgen(js_name = utcOffset)] utc_offset: Option<js_sys::Function>) {
-    let random = Box::new(move |bytes: &mut [u8]| {
-        let array = js_sys::Uint8Array::new_with_length(bytes.len() as u32);
-        let filled = random.call1(&JsValue::UNDEFINED, &array).is_ok();
-        array.copy_to(bytes);
-        filled
-    });
-    let utc_offset = utc_offset.map(|function| -> Box<dyn Fn(i64) -> Option<i32>> {
-        Box::new(move |seconds| {
-            let offset = function.call1(&JsValue::UNDEFINED, &(seconds as f64).into()).ok()?;
-            Some(offset.as_f64()? as i32)
-        })
-    });
-    crate::sqlite::host::set(random, utc_offset);
+/// Sets, once for the module, what local time minus UTC is, for SQL's `localtime`: in seconds, at a time in seconds since 1970.
+#[wasm_bindgen(js_name = setUtcOffset)]
+pub fn set_utc_offset(function: js_sys::Function) {
+    crate::sqlite::host::set_utc_offset(Box::new(move |seconds| {
+        let offset = function.call1(&JsValue::UNDEFINED, &(seconds as f64).into()).ok()?;
+        Some(offset.as_f64()? as i32)
+    }));
 }
 
 /// Limits the memory of SQLite itself over all databases of the module, in bytes; 0 is no limit.

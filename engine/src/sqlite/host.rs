@@ -1,35 +1,23 @@
 //! What SQLite asks of its surroundings in wasm (the symbols that sqlite-wasm-rs leaves to be defined).
 //!
-//! The clock is not among it: the VFS of the connection answers with the time of the call. Random bytes and the local
-//! time zone come from functions that JavaScript hands in once; without them SQLite's `random()` begins with the same
-//! numbers every time, and local time is UTC.
+//! The clock is not among it: the VFS of the connection answers with the time of the call. The local time zone comes from
+//! a function that JavaScript hands in once; without it local time is UTC.
 
 use std::cell::RefCell;
 use std::ffi::c_int;
 
 use sqlite_wasm_rs::host::{Error, LocalTime, OK};
 
-/// Fills the slice with random bytes; whether it could.
-pub(crate) type Random = Box<dyn Fn(&mut [u8]) -> bool>;
 /// Local time minus UTC, in seconds, at a time in seconds since 1970.
 pub(crate) type UtcOffset = Box<dyn Fn(i64) -> Option<i32>>;
 
 thread_local! {
-    static RANDOM: RefCell<Option<Random>> = const { RefCell::new(None) };
     static UTC_OFFSET: RefCell<Option<UtcOffset>> = const { RefCell::new(None) };
 }
 
-/// Sets where random bytes and the time zone come from.
-pub(crate) fn set(random: Random, utc_offset: Option<UtcOffset>) {
-    RANDOM.set(Some(random));
-    UTC_OFFSET.set(utc_offset);
-}
-
-fn fill(bytes: &mut [u8]) -> bool {
-    RANDOM.with(|random| match random.try_borrow() {
-        Ok(random) => random.as_ref().is_some_and(|random| random(bytes)),
-        Err(_) => false,
-    })
+/// Sets where the time zone comes from.
+pub(crate) fn set_utc_offset(utc_offset: UtcOffset) {
+    UTC_OFFSET.set(Some(utc_offset));
 }
 
 /// # Safety
@@ -54,14 +42,14 @@ extern "C" fn rust_sqlite_wasm_host_sleep(_seconds: u64, _nanoseconds: u32) {}
 #[unsafe(no_mangle)]
 unsafe extern "C" fn rust_sqlite_wasm_host_random(start: *mut u8, len: usize) -> usize {
     // SAFETY: SQLite passes room for `len` bytes.
-    if fill(unsafe { bytes(start, len) }) { len } else { 0 }
+    getrandom::fill(unsafe { bytes(start, len) }).map_or(0, |()| len)
 }
 
 // SAFETY: as above.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn rust_sqlite_wasm_host_fill_entropy(start: *mut u8, len: usize) -> c_int {
     // SAFETY: the caller passes room for `len` bytes.
-    if fill(unsafe { bytes(start, len) }) { OK } else { Error::Unavailable as c_int }
+    getrandom::fill(unsafe { bytes(start, len) }).map_or(Error::Unavailable as c_int, |()| OK)
 }
 
 /// Only the default VFS asks for it, which no connection uses.

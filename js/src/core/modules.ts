@@ -30,11 +30,8 @@ export function useEngine(wasm: () => Promise<Wasm>): void {
   find ??= wasm;
 }
 
-const startEngine = /* @__PURE__ */ starting(engineGlue, findEngine, ({ initialise }) =>
-  initialise(
-    (bytes: Uint8Array<ArrayBuffer>) => crypto.getRandomValues(bytes),
-    (seconds: number) => -60 * new Date(seconds * 1000).getTimezoneOffset(),
-  ),
+const startEngine = /* @__PURE__ */ starting(engineGlue, findEngine, ({ setUtcOffset }) =>
+  setUtcOffset((seconds: number) => -60 * new Date(seconds * 1000).getTimezoneOffset()),
 );
 
 /** The wasm with SQLite in it, started at the first call. */
