@@ -2,6 +2,8 @@ import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
 
 const RUNTIMES = ["tests/runtimes/workerd/**", "tests/runtimes/browser/**"];
+/** Take more than ten seconds, or measure time or memory: one runs at a time. */
+const SLOW = ["tests/**/*.slow.test.ts"];
 
 // Tests import the built package by its name, so `npm run build` comes first.
 export default defineConfig({
@@ -12,8 +14,8 @@ export default defineConfig({
           name: "node",
           // Two cores may have much else to do.
           testTimeout: 30_000,
-          include: ["tests/**/*.test.ts", "examples/**/*.test.ts"],
-          exclude: [...RUNTIMES, ...(process.env.QUICK ? ["tests/**/*.slow.test.ts"] : [])],
+          include: process.env.PACE === "slow" ? SLOW : ["tests/**/*.test.ts", "examples/**/*.test.ts"],
+          exclude: [...RUNTIMES, ...(process.env.PACE === "quick" ? SLOW : [])],
         },
       },
       {

@@ -1,5 +1,6 @@
 // Runs every test suite, or those named: `node scripts/test.mjs [rust|node|workerd|browser|unprivileged]... [quick]`.
-// `unprivileged` is what works with files, once more, as somebody who may next to nothing. `quick` leaves out `*.slow.test.ts`: what takes more than ten seconds.
+// `unprivileged` is what works with files, once more, as somebody who may next to nothing. `quick` leaves out `*.slow.test.ts`: what takes
+// more than ten seconds, or measures time.
 // All of them run even if one fails; the last line counts their tests together.
 import { spawn } from "node:child_process";
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -12,7 +13,7 @@ import { unprivileged } from "./lib/unprivileged.mjs";
 const PROJECTS = ["node", "workerd", "browser"];
 /** Folders of tests that work with files of the system. */
 const WITHOUT_PRIVILEGES = ["tests/cli/", "tests/sources/file", "tests/stores/folder"];
-if (process.argv.includes("quick")) process.env.QUICK = "1"; // for vitest.config.ts
+const isQuick = process.argv.includes("quick");
 const wanted = process.argv.slice(2).filter((name) => name !== "quick");
 const total = { passed: 0, failed: 0, skipped: 0 };
 
@@ -42,12 +43,21 @@ async function rust() {
 }
 
 async function typescript(projects) {
+  // The quick tests of Node measure no time, so that two may run at once.
+  if (projects.includes("node")) await run(["node"], "quick", ["--maxWorkers=2"]);
+  const left = projects.filter((project) => project !== "node" || !isQuick);
+  if (left.length > 0) await run(left, "slow");
+}
+
+/** `pace`, for vitest.config.ts: which tests of Node are run. */
+async function run(projects, pace, args = []) {
   const report = join(root, "target/vitest.json");
   mkdirSync(join(root, "target"), { recursive: true });
   rmSync(report, { force: true });
-  // The quick tests measure no time, so that two may run at once.
-  const args = process.env.QUICK ? ["--maxWorkers=2"] : [];
-  const { status } = await stream("vitest", [...vitest(projects, report), ...args]);
+  const { status } = await stream("vitest", [...vitest(projects, report), ...args], "pipe", {
+    ...process.env,
+    PACE: pace,
+  });
   addReport(report, status);
 }
 
@@ -67,7 +77,7 @@ async function withoutPrivileges() {
     ...WITHOUT_PRIVILEGES,
   ];
   const { command, args: line, env } = unprivileged("vitest", args);
-  const { status } = await stream(command, line, "pipe", { ...env, XDG_DATA_HOME: folder, QUICK: "1" });
+  const { status } = await stream(command, line, "pipe", { ...env, XDG_DATA_HOME: folder, PACE: "quick" });
   addReport(report, status);
   rmSync(folder, { recursive: true });
 }
