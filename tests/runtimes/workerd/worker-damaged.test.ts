@@ -3,7 +3,7 @@ import { createExecutionContext, SELF } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { memory, pagemark, r2 } from "pagemark";
 import Entrypoint from "pagemark/worker";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { call, create, post, rows } from "./worker-api.ts";
 
 const PAGE = 4096;
@@ -53,9 +53,14 @@ test("is restored, and messages and the job name the table; the undo takes it ba
   expect([again.status, again.body.messages]).toEqual([200, [expect.stringMatching(SAID)]]);
 });
 
-test("is downloaded as it is, whole and in ranges, and previewed", async () => {
+test("is downloaded as it is, whole and in ranges, and previewed; the Worker's log names the table", async () => {
+  const log = vi.spyOn(console, "warn");
   const { uuid, id, bytes, sound } = await damaged("kept", spoil);
   expect((await download(uuid, id)).bytes).toEqual(bytes);
+  expect(log.mock.calls).toEqual([
+    [expect.stringMatching(`^database "kept": a download of backup ${id}: table "bad" has a damaged page`)],
+  ]);
+  log.mockRestore();
   const range = await download(uuid, id, "", { range: "bytes=20000-29999" });
   expect([range.status, range.bytes]).toEqual([206, bytes.slice(20_000, 30_000)]);
   const { status, body } = await call(`/${uuid}/backup/${id}/preview`);

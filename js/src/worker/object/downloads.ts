@@ -39,7 +39,11 @@ export class Downloads {
     const stored = await this.#backups.stored();
     const filename = fileOf(name, backup, "sqlite3");
     if (range) return { filename, ...fileOrRange(await stored.pages(backup.id), range) };
-    const { body } = await stored.download(backup.id);
+    // HTTP has no place for what is known only at the end; the Worker's log has.
+    const onWarning = (message: string) =>
+      // biome-ignore lint/suspicious/noConsole: see above
+      console.warn(`database ${JSON.stringify(name)}: a download of backup ${backup.id}: ${message}`);
+    const { body } = await stored.download(backup.id, { onWarning });
     return { filename, size: backup.size, body };
   }
 
