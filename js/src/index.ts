@@ -53,6 +53,8 @@ export { type OpenImage, type SourceOperations, sourceFrom } from "./sources/sou
 export { memoryStore } from "./stores/memory.ts";
 export { r2 } from "./stores/r2.ts";
 export type { R2Binding } from "./stores/r2-bucket.ts";
+export { s3 } from "./stores/s3.ts";
+export type { S3Credentials, S3Options } from "./stores/s3-options.ts";
 export type {
   GetOptions,
   ListOptions,

@@ -14,6 +14,8 @@ export const TS_LAYERS: Readonly<Record<string, number>> = {
   sources: 2,
   stores: 2,
   moments: 3,
+  // Texts to stores: builds the drivers.
+  places: 3,
   objects: 3,
   host: 4,
   catalog: 5,
@@ -44,7 +46,11 @@ const ALLOWED = new Set([
 const DRIVERS: Readonly<Record<string, { interface?: string; shared: readonly string[] }>> = {
   // What answers SQL has its pages made of its rows by what the files `row-*.ts` share.
   sources: { interface: "source.ts", shared: ["row-pages.ts", "source-from.ts"] },
-  stores: { interface: "store.ts", shared: ["checks.ts", "store-from.ts"] },
+  // What is at the other end of a connection is called, cut into parts and read by what `object-*.ts` share.
+  stores: {
+    interface: "store.ts",
+    shared: ["checks.ts", "store-from.ts", "object-calls.ts", "object-parts.ts", "object-read.ts"],
+  },
 };
 
 /** Know the interfaces of drivers only: the CLI and the Worker build the drivers. */

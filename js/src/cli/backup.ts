@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { pagemark } from "../backups/database.ts";
 import { PagemarkError } from "../errors/index.ts";
 import { backupJson, bytes, EXIT, note, print, table, warn, withBar } from "./output.ts";
-import { nameOf, openSource, openStore } from "./places.ts";
+import { nameOf, openSource, openStore, redacted } from "./places.ts";
 import { STANDARD } from "./standard-output.ts";
 import { number, rate, timeText } from "./values.ts";
 
@@ -80,7 +80,7 @@ export function addBackup(program: Command, signal: AbortSignal): void {
               [[timeText(createdAt), id.slice(0, 8), String(tables), bytes(size), state]],
               ["left", "left", "right", "right"],
             ),
-            `${kind}${fullBecause === undefined ? "" : ` (${fullBecause})`}, ${bytes(storedSize)} stored in ${to}`,
+            `${kind}${fullBecause === undefined ? "" : ` (${fullBecause})`}, ${bytes(storedSize)} stored in ${redacted(to)}`,
             `bookmark ${bookmark}`,
           ].join("\n"),
       );

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { type Backup, databasesIn, type StoredDatabase } from "../catalog/folder.ts";
 import { backupJson, bytes, counted, EXIT, print, table } from "./output.ts";
-import { noBackup, openBackups, openStore, refuseMissing } from "./places.ts";
+import { noBackup, openBackups, openStore, redacted, refuseMissing } from "./places.ts";
 import { layOutText } from "./table.ts";
 import { timeText } from "./values.ts";
 
@@ -77,7 +77,7 @@ async function listDatabases({ from, utc, json = false }: Options, signal: Abort
     return { name, backups, stored_size: storedSize, ...(newest && { newest: backupJson(newest) }) };
   });
   print(json, value, () =>
-    databases.length === 0 ? `${from} has no backups` : databaseTable(databases, utc),
+    databases.length === 0 ? `${redacted(from)} has no backups` : databaseTable(databases, utc),
   );
 }
 

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { setFlagsFromString } from "node:v8";
 import { Command, CommanderError } from "commander";
 import { PagemarkError } from "../errors/index.ts";
+import { withoutSecrets } from "../places/secrets.ts";
 import { heedSignals, interrupt, leaveIfAsked } from "./interrupt.ts";
 import { EXIT, isUsage, printError } from "./output.ts";
 import { outputFailed } from "./standard-output.ts";
@@ -37,7 +38,9 @@ const program = new Command("pagemark")
   .option("--json", "print for programs: one JSON value on stdout, errors as JSON on stderr")
   .configureHelp({ showGlobalOptions: true })
   // Not `program.opts()`: what is wrong may stand before the option.
-  .configureOutput({ outputError: (text, write) => (wantsJson() ? printUsageError(text) : write(text)) })
+  .configureOutput({
+    outputError: (text, write) => (wantsJson() ? printUsageError(text) : write(withoutSecrets(text))),
+  })
   .exitOverride();
 /** In the order of the help. Only the command that is run is loaded: all of them take as long as a small backup. */
 const commands = {

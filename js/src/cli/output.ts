@@ -4,6 +4,7 @@ import prettyBytes from "pretty-bytes";
 import type { Backup } from "../catalog/folder.ts";
 import { PagemarkError } from "../errors/index.ts";
 import type { Table } from "../moments/tables.ts";
+import { withoutKnown, withoutSecrets } from "../places/secrets.ts";
 import { fileError } from "../sources/file-errors.ts";
 import type { Progress } from "../streams/progress.ts";
 import { writeText } from "./standard-output.ts";
@@ -14,11 +15,11 @@ export const EXIT = { done: 0, failed: 1, usage: 2, warnings: 3 } as const;
 
 /** One JSON value for `--json`, else what `human` says. */
 export function print(json: boolean, value: unknown, human: () => string): void {
-  writeText(json ? `${JSON.stringify(value)}\n` : `${human()}\n`);
+  writeText(withoutKnown(json ? `${JSON.stringify(value)}\n` : `${human()}\n`));
 }
 
 export function warn(message: string): void {
-  process.stderr.write(`warning: ${printable(message)}\n`);
+  process.stderr.write(`warning: ${printable(withoutSecrets(message))}\n`);
 }
 
 /** Warns of what was done all the same. */
@@ -29,7 +30,7 @@ export function warnAll(warnings: string[]): void {
 
 /** What is no warning, but good to know. */
 export function note(message: string): void {
-  process.stderr.write(`note: ${printable(message)}\n`);
+  process.stderr.write(`note: ${printable(withoutSecrets(message))}\n`);
 }
 
 // What the command line adds to an error, by its code. The error's own words are for everybody; commands and options are not.
@@ -62,7 +63,7 @@ export function printError(cause: unknown, json: boolean): void {
   const text = json
     ? JSON.stringify({ error: { code, message: advised(code, message), at } })
     : `error: ${advised(code, printable(message).replaceAll("\n", "\\u{a}"))} [${code}]`;
-  process.stderr.write(`${text}\n`);
+  process.stderr.write(`${withoutSecrets(text)}\n`);
 }
 
 /** What the system refused to somebody who did not expect it still has a code, and its path. */

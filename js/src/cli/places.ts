@@ -1,23 +1,24 @@
-// Text to sources and stores: the only place that knows which driver a text means.
+// Texts to sources and to the backups in stores.
 
 import { existsSync } from "node:fs";
 import { basename, extname } from "node:path";
-import { fileURLToPath } from "node:url";
 import { Backups } from "../backups/backups.ts";
 import { databasesIn } from "../catalog/folder.ts";
 import { core, naming, usePlatform } from "../core/index.ts";
 import { nodePlatform } from "../core/platform.node.ts";
 import { PagemarkError } from "../errors/index.ts";
+import { folderPath, openStore } from "../places/open-store.node.ts";
+import { redacted } from "../places/secrets.ts";
 import { file } from "../sources/file.ts";
 import { damagedFile, damagedStream } from "../sources/file-damaged.ts";
 import { spooled } from "../sources/file-spooled.ts";
 import type { PageSource } from "../sources/source.ts";
-import { folder } from "../stores/folder.ts";
-import type { Store } from "../stores/store.ts";
 import { openStandardInput } from "./input.ts";
 import { STANDARD } from "./standard-output.ts";
 
 usePlatform(nodePlatform);
+
+export { folderPath, openStore, redacted };
 
 /** A database file, or the one in standard input for "-". */
 export function openSource(path: string): PageSource {
@@ -30,24 +31,6 @@ export function openDamaged(path: string, pageSize: number | undefined): PageSou
   return path === STANDARD
     ? damagedStream(openStandardInput, "standard input", options)
     : damagedFile(path, options);
-}
-
-/** A folder, as a path or a `file:` URL. */
-export function openStore(place: string): Store {
-  const path = folderPath(place);
-  if (path !== undefined) return folder(path);
-  const message = `no store is known for ${schemeOf(place)}: yet; give a folder, such as ./backups`;
-  throw new PagemarkError("PLACE_UNKNOWN", message);
-}
-
-function folderPath(place: string): string | undefined {
-  const scheme = schemeOf(place);
-  if (scheme === undefined) return place;
-  return scheme === "file" ? fileURLToPath(place) : undefined;
-}
-
-function schemeOf(place: string): string | undefined {
-  return /^([a-z][a-z0-9+.-]+):/i.exec(place)?.[1]?.toLowerCase();
 }
 
 export function openBackups(name: string, place: string): Promise<Backups> {
@@ -82,7 +65,7 @@ export function noBackup(name: string, place: string, names: string[]): Pagemark
   const there = shown.length > 0 ? `it has backups of ${shown.join(", ")}` : "it has no backups at all";
   return new PagemarkError(
     "BACKUP_NONE",
-    `${name}: there is no backup under that name in ${place}; ${there}`,
+    `${name}: there is no backup under that name in ${redacted(place)}; ${there}`,
     {
       name,
     },

@@ -6,7 +6,7 @@ import { type PageHeads, withHeads } from "../moments/page-heads.ts";
 import { readTables, type Table } from "../moments/tables.ts";
 import { replaceFile } from "../sources/file-replace.ts";
 import { SIDECARS, targetOf } from "../sources/file-target.ts";
-import { openSource } from "./places.ts";
+import { folderPath, openSource, redacted } from "./places.ts";
 import { refuseTerminal, STANDARD, writeToStandardOutput } from "./standard-output.ts";
 
 export interface TargetOptions {
@@ -30,7 +30,7 @@ export async function checkTarget(path: string, options: TargetOptions): Promise
   }
   const { target } = await targetOf(path);
   if (from !== undefined && (await isObject(target, from)))
-    throw isSource(path, `it is in the store ${from}, among the backups`);
+    throw isSource(path, `it is in the store ${redacted(from)}, among the backups`);
   if (!force && (await exists(path))) {
     throw new PagemarkError("TARGET_EXISTS", `${path} exists; give another -o, or --force to replace it`, {
       name: path,
@@ -77,7 +77,8 @@ async function identify(path: string): Promise<string | undefined> {
 
 /** Whether a path is inside a database's folder in a store. Other files may lie beside those folders. */
 async function isObject(target: string, store: string): Promise<boolean> {
-  const root = await realpath(store).catch(() => undefined);
+  const path = folderPath(store);
+  const root = path === undefined ? undefined : await realpath(path).catch(() => undefined);
   const [folder = "", ...rest] = root === undefined ? [] : relative(root, target).split(sep);
   if (root === undefined || folder === "" || folder === ".." || isAbsolute(folder)) return false;
   return rest.length > 0 && (folder === ".pagemark" || (await exists(join(root, folder, "ltx"))));

@@ -7,3 +7,4 @@ usePlatform({
 });
 
 export * from "../index.ts";
+export { type OpenStoreOptions, openStore } from "../places/open-store.ts";

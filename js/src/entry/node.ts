@@ -5,6 +5,8 @@ import { nodePlatform } from "../core/platform.node.ts";
 usePlatform(nodePlatform);
 
 export * from "../index.ts";
+export { openStore } from "../places/open-store.node.ts";
+export type { OpenStoreOptions } from "../places/open-store.ts";
 export { file } from "../sources/file.ts";
 export { type DamagedFileOptions, damagedFile } from "../sources/file-damaged.ts";
 export { folder, fs } from "../stores/folder.ts";

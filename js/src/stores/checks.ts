@@ -32,6 +32,19 @@ export function isSegment(name: string): boolean {
   return SEGMENT.test(name) && !RESERVED.has(name.toLowerCase());
 }
 
+/** Whether `name`, which something else may have, is a key's. */
+export function isKey(name: string): boolean {
+  return name.length <= MOST_BYTES && name.split("/").every(isSegment);
+}
+
+/** Whether a key may begin with `prefix`. Services refuse prefixes longer than any key. */
+export function beginsKey(prefix: string): boolean {
+  if (prefix.length > MOST_BYTES) return false;
+  const segments = prefix.split("/");
+  const beginning = segments.pop();
+  return segments.every(isSegment) && isSegment(`${beginning}x`);
+}
+
 /** Orders keys as lists do: by their bytes, as keys are ASCII. */
 export function compareKeys(a: string, b: string): number {
   if (a === b) return 0;

@@ -1,7 +1,14 @@
 import { PagemarkError } from "../errors/pagemark-error.ts";
 import { StoreError } from "../errors/store-error.ts";
+import { Calls, type Doing, type Patience } from "./object-calls.ts";
+import type { R2Binding } from "./r2-bucket.ts";
 
-export type Doing = "read" | "list" | "write" | "delete";
+/** Calls to an R2 bucket. */
+export type R2Calls = Calls<R2Binding>;
+
+export function r2Calls(bucket: R2Binding, patience: Patience): R2Calls {
+  return new Calls(bucket, patience, { isTransient, meaningOf });
+}
 
 // https://developers.cloudflare.com/r2/api/error-codes/
 export const NO_SUCH_UPLOAD = 10024;
@@ -28,11 +35,6 @@ const MEANINGS: Readonly<Record<number, readonly [code: `STORE_${string}`, meani
   100100: ["STORE_FULL", "the object is larger than R2 takes; back up a smaller database"],
 };
 
-/** R2 did not answer, or answered with less or more than was asked for. */
-export class BrokenAnswer extends Error {
-  override readonly name = "BrokenAnswer" as const;
-}
-
 /** Whether trying again may help. An error without a code of R2 is one of the connection. */
 export function isTransient(error: unknown): boolean {
   if (error instanceof PagemarkError) return false;
@@ -41,7 +43,7 @@ export function isTransient(error: unknown): boolean {
 }
 
 /** The error that the user of a store gets for `error`, after so many `attempts`. */
-export function meaningOf(error: unknown, doing: Doing, key: string, attempts: number): Error {
+function meaningOf(error: unknown, doing: Doing, key: string, attempts: number): Error {
   if (error instanceof PagemarkError) return error;
   const [code, meaning] = isTransient(error)
     ? ([

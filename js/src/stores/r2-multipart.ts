@@ -1,9 +1,10 @@
 import { StoreError } from "../errors/store-error.ts";
 import { uploadGone } from "./checks.ts";
 import type { R2Found, R2Part } from "./r2-bucket.ts";
-import type { Calls } from "./r2-calls.ts";
-import { NO_SUCH_UPLOAD, r2Code } from "./r2-errors.ts";
-import { PART } from "./r2-parts.ts";
+import { NO_SUCH_UPLOAD, type R2Calls, r2Code } from "./r2-errors.ts";
+
+/** Size of a part in bytes, the smallest that R2 takes. All parts but the last must have the same length. */
+export const PART = 5 * 1024 * 1024;
 
 /** Prefix of objects that are being put together. No key begins with it; the sweep looks there. */
 export const TEMPORARY = ".pagemark/tmp/";
@@ -30,7 +31,7 @@ export function temporaryKey(): string {
 
 /** Begins an upload. R2 lists no unfinished uploads: a sweep after a crash finds this one by its mark. */
 export async function beginMultipart(
-  calls: Calls,
+  calls: R2Calls,
   key: string,
   signal: AbortSignal | undefined,
 ): Promise<Multipart> {
@@ -47,7 +48,7 @@ export async function beginMultipart(
 
 /** Puts or renews the mark: the object that tells of the upload. */
 export async function mark(
-  calls: Calls,
+  calls: R2Calls,
   { key, uploadId }: Multipart,
   signal: AbortSignal | undefined,
 ): Promise<void> {
@@ -58,7 +59,7 @@ export async function mark(
 
 /** @throws StoreError `STORE_UPLOAD` when there is no such upload, or no more */
 export function uploadPart(
-  calls: Calls,
+  calls: R2Calls,
   { key, uploadId }: Multipart,
   number: number,
   bytes: Uint8Array,
@@ -111,7 +112,7 @@ export async function sendParts(
 
 /** @throws StoreError `STORE_UPLOAD` when there is no such upload, nor what it would have become */
 export async function complete(
-  calls: Calls,
+  calls: R2Calls,
   { key, uploadId }: Multipart,
   parts: R2Part[],
   size: number,
@@ -130,7 +131,7 @@ export async function complete(
   if (found.size !== size) throw changed(key);
 }
 
-export async function openTemporary(calls: Calls, temporary: string, size: number) {
+export async function openTemporary(calls: R2Calls, temporary: string, size: number) {
   const found = await calls.bucket.get(temporary);
   if (found?.size !== size || found.body === undefined) throw changed(temporary);
   return found.body;
@@ -138,7 +139,7 @@ export async function openTemporary(calls: Calls, temporary: string, size: numbe
 
 /** Removes a temporary object and its upload, if that works: what remains is never listed, and is swept later. */
 export async function removeTemporary(
-  calls: Calls,
+  calls: R2Calls,
   key: string,
   uploadId: string | undefined,
 ): Promise<void> {
@@ -161,7 +162,7 @@ function changed(key: string): StoreError {
 }
 
 /** Removes what dead processes left: temporary objects of more than a day ago, and the uploads that they stand for. */
-export async function sweep(calls: Calls): Promise<void> {
+export async function sweep(calls: R2Calls): Promise<void> {
   const call = { doing: "list", key: TEMPORARY } as const;
   let cursor: string | undefined;
   do {
@@ -177,7 +178,7 @@ export async function sweep(calls: Calls): Promise<void> {
   } while (cursor !== undefined);
 }
 
-async function sweepOne(calls: Calls, { key, uploaded, customMetadata }: R2Found): Promise<void> {
+async function sweepOne(calls: R2Calls, { key, uploaded, customMetadata }: R2Found): Promise<void> {
   if (uploaded.getTime() > Date.now() - DAY) return;
   const upload = customMetadata?.[UPLOAD];
   const call = { doing: "delete", key } as const;

@@ -1,7 +1,8 @@
 import { ObjectExistsError } from "../errors/object-exists-error.ts";
+import { BrokenAnswer } from "./object-calls.ts";
+import type { Parts } from "./object-parts.ts";
 import type { R2Found } from "./r2-bucket.ts";
-import type { Calls } from "./r2-calls.ts";
-import { BrokenAnswer } from "./r2-errors.ts";
+import type { R2Calls } from "./r2-errors.ts";
 import {
   beginMultipart,
   complete,
@@ -13,7 +14,6 @@ import {
   tooLong,
   uploadPart,
 } from "./r2-multipart.ts";
-import type { Parts } from "./r2-parts.ts";
 import type { PutOptions } from "./store.ts";
 
 /** Metadata in which Litestream, too, keeps the time of an object. */
@@ -40,7 +40,7 @@ export interface Whole {
  * From here on an abort comes too late, unless the call fails: then the object that it may have stored is removed.
  */
 export async function putWhole(
-  calls: Calls,
+  calls: R2Calls,
   key: string,
   whole: Whole,
   options: PutOptions,
@@ -74,7 +74,7 @@ export async function putWhole(
 }
 
 /** Removes the object of the put `id`, if that works; another put's object stays. */
-export async function removeOwn(calls: Calls, key: string, id: string): Promise<void> {
+export async function removeOwn(calls: R2Calls, key: string, id: string): Promise<void> {
   await calls
     .run({ doing: "delete", key }, async (bucket) => {
       if (isOf(id, await bucket.head(key))) await bucket.delete(key);
@@ -90,7 +90,7 @@ export async function removeOwn(calls: Calls, key: string, id: string): Promise<
  * go through this program's memory a second time; but no object is ever replaced.
  */
 export async function putParts(
-  calls: Calls,
+  calls: R2Calls,
   key: string,
   first: Uint8Array,
   second: Uint8Array,

@@ -1,6 +1,6 @@
 import { StoreError } from "../errors/store-error.ts";
 import { checkKey, checkPart, checkTime } from "./checks.ts";
-import type { Calls } from "./r2-calls.ts";
+import type { R2Calls } from "./r2-errors.ts";
 import {
   beginMultipart,
   complete,
@@ -8,13 +8,13 @@ import {
   type Multipart,
   mark,
   openTemporary,
+  PART,
   removeTemporary,
   temporaryKey,
   tooLong,
   UPLOAD,
   uploadPart,
 } from "./r2-multipart.ts";
-import { PART } from "./r2-parts.ts";
 import { isOf, putWhole, removeOwn } from "./r2-put.ts";
 import type { PutOptions, StoreUploads, UploadState } from "./store.ts";
 
@@ -38,10 +38,10 @@ const RENEWED_AFTER = 6 * 60 * 60 * 1000;
 /** Puts objects into a bucket part by part, as `putParts` does, but in any number of processes. */
 export class R2Uploads implements StoreUploads {
   readonly partSize = PART;
-  readonly #calls: Calls;
+  readonly #calls: R2Calls;
   readonly #sweep: () => Promise<void>;
 
-  constructor(calls: Calls, sweep: () => Promise<void>) {
+  constructor(calls: R2Calls, sweep: () => Promise<void>) {
     this.#calls = calls;
     this.#sweep = sweep;
   }

@@ -2,13 +2,14 @@ import { ObjectExistsError } from "../errors/object-exists-error.ts";
 import { ObjectMissingError } from "../errors/object-missing-error.ts";
 import { StoreError } from "../errors/store-error.ts";
 import { type Body, consume } from "../streams/body.ts";
-import { byteRange, checkKey, checkRange, checkTime, isSegment, pageLimit } from "./checks.ts";
+import { beginsKey, byteRange, checkKey, checkRange, checkTime, isKey, pageLimit } from "./checks.ts";
+import type { Patience } from "./object-calls.ts";
+import { Parts } from "./object-parts.ts";
+import { streamObject } from "./object-read.ts";
 import type { R2Binding, R2Found, R2FoundBody, R2ListOptions } from "./r2-bucket.ts";
-import { Calls, type Patience } from "./r2-calls.ts";
-import { sweep } from "./r2-multipart.ts";
-import { PART, Parts } from "./r2-parts.ts";
+import { type R2Calls, r2Calls } from "./r2-errors.ts";
+import { PART, sweep } from "./r2-multipart.ts";
 import { putParts, putWhole, TIMESTAMP } from "./r2-put.ts";
-import { streamObject } from "./r2-read.ts";
 import { R2Uploads } from "./r2-uploads.ts";
 import type {
   GetOptions,
@@ -19,9 +20,6 @@ import type {
   StoredObject,
   StoreUploads,
 } from "./store.ts";
-
-/** Longest key, and so longest prefix, in bytes. */
-const LONGEST = 1024;
 
 /** Five attempts within some three seconds: longer than the second in which R2 takes one write of a key. */
 const PATIENCE: Patience = { attempts: 5, delay: 200, timeout: 30_000 };
@@ -34,7 +32,7 @@ const PATIENCE: Patience = { attempts: 5, delay: 200, timeout: 30_000 };
  * says otherwise; then it fails with a StoreError. An object may have up to 5,115 MiB.
  */
 export function r2(bucket: R2Binding, patience: Partial<Patience> = {}): Store {
-  return new R2Store(new Calls(bucket, { ...PATIENCE, ...patience }));
+  return new R2Store(r2Calls(bucket, { ...PATIENCE, ...patience }));
 }
 
 class R2Store implements Store {
@@ -42,10 +40,10 @@ class R2Store implements Store {
   readonly layout = "bucket";
   readonly description = "an R2 bucket";
   readonly uploads: StoreUploads;
-  readonly #calls: Calls;
+  readonly #calls: R2Calls;
   #swept: Promise<void> | undefined;
 
-  constructor(calls: Calls) {
+  constructor(calls: R2Calls) {
     this.#calls = calls;
     this.uploads = new R2Uploads(calls, () => this.#sweep());
   }
@@ -56,7 +54,7 @@ class R2Store implements Store {
       checkTime(options);
       if (body instanceof Uint8Array) return this.#putBytes(key, body, options);
       if (await this.#find("write", key, options.signal)) throw new ObjectExistsError(key); // before the body is read
-      const parts = new Parts(chunks);
+      const parts = new Parts(chunks, PART);
       const first = await parts.next();
       const second = first.length < PART ? new Uint8Array() : await parts.next();
       if (second.length === 0) return this.#putBytes(key, first, options);
@@ -94,7 +92,8 @@ class R2Store implements Store {
       body?.cancel().catch(() => {});
       return empty();
     }
-    return streamObject(this.#calls, body, { key, etag: found.etag, start, end, signal });
+    const reopen = (at: number) => this.#reopen(key, found.etag, at, end);
+    return streamObject(this.#calls, body, { key, start, end, signal, reopen });
   }
 
   async head(key: string, options: { signal?: AbortSignal | undefined } = {}) {
@@ -146,6 +145,17 @@ class R2Store implements Store {
     return this.#calls.run({ doing, key, signal }, (bucket) => bucket.head(key));
   }
 
+  /** What is read after a failure must be the same object. */
+  async #reopen(key: string, etagMatches: string, at: number, end: number) {
+    const found = await this.#calls.bucket.get(key, {
+      range: { offset: at, length: end - at },
+      onlyIf: { etagMatches },
+    });
+    if (found?.body !== undefined) return found.body;
+    const message = `${JSON.stringify(key)} in the bucket was deleted or replaced while it was read; verify the backups`;
+    throw new StoreError("STORE_IO", message, { name: key, offset: at });
+  }
+
   /** Sweeps once. If its failure matters, the put fails, too. */
   #sweep(): Promise<void> {
     this.#swept ??= sweep(this.#calls).catch(() => {});
@@ -161,18 +171,6 @@ class R2Store implements Store {
 function stored({ key, size, uploaded, customMetadata }: R2Found): StoredObject {
   const given = Date.parse(customMetadata?.[TIMESTAMP] ?? "");
   return { key, size, modified: new Date(Number.isNaN(given) ? uploaded : given) };
-}
-
-function isKey(name: string): boolean {
-  return name.length <= LONGEST && name.split("/").every(isSegment);
-}
-
-/** Whether a key may begin with `prefix`. R2 refuses prefixes longer than any key. */
-function beginsKey(prefix: string): boolean {
-  if (prefix.length > LONGEST) return false;
-  const segments = prefix.split("/");
-  const beginning = segments.pop();
-  return segments.every(isSegment) && isSegment(`${beginning}x`);
 }
 
 function disorder(key: string): StoreError {

@@ -1,6 +1,6 @@
 import { PagemarkError } from "../../errors/index.ts";
-import { Calls } from "../../stores/r2-calls.ts";
-import { isTransient } from "../../stores/r2-errors.ts";
+import { isTransient, type R2Calls, r2Calls } from "../../stores/r2-errors.ts";
+
 import type { Removals } from "../../vault/notes.ts";
 import { upgrade } from "./table.ts";
 
@@ -25,8 +25,8 @@ const MOST = 100;
 const PATIENCE = { attempts: 5, delay: 200, timeout: 30_000 };
 
 /** R2's calls, as everything of jobs makes them. */
-export function callsOf(bucket: R2Bucket): Calls {
-  return new Calls(bucket, PATIENCE);
+export function callsOf(bucket: R2Bucket): R2Calls {
+  return r2Calls(bucket, PATIENCE);
 }
 
 type Row = { at: number; key: string; upload_id: string | null };

@@ -1,6 +1,6 @@
 import type { Database, Hold } from "../../engine/index.ts";
 import { PagemarkError } from "../../errors/index.ts";
-import { PART } from "../../stores/r2-parts.ts";
+import { PART } from "../../stores/r2-multipart.ts";
 import { type JobContext, LeasedJobs } from "./leases.ts";
 import type { Answer, JobResult } from "./machine.ts";
 import { writeOutput } from "./output.ts";

@@ -1,8 +1,8 @@
 import { free } from "../../core/free.ts";
 import { StoreError } from "../../errors/index.ts";
+import { Parts } from "../../stores/object-parts.ts";
 import type { R2Part } from "../../stores/r2-bucket.ts";
-import { complete, sendParts, uploadPart } from "../../stores/r2-multipart.ts";
-import { PART, Parts } from "../../stores/r2-parts.ts";
+import { complete, PART, sendParts, uploadPart } from "../../stores/r2-multipart.ts";
 import { callsOf } from "./bin.ts";
 import type { StoredPart } from "./table.ts";
 
@@ -33,7 +33,7 @@ export async function writeOutput(
   notes: OutputNotes,
   signal: AbortSignal,
 ): Promise<number> {
-  const parts = new Parts(chunks);
+  const parts = new Parts(chunks, PART);
   const first = await parts.next();
   const httpMetadata = {
     contentType: "application/sql",

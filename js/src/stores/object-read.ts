@@ -1,28 +1,26 @@
-import { StoreError } from "../errors/store-error.ts";
-import type { Calls } from "./r2-calls.ts";
-import { BrokenAnswer, isTransient, meaningOf } from "./r2-errors.ts";
+import { BrokenAnswer, type Calls } from "./object-calls.ts";
 
 type Bytes = ReadableStream<Uint8Array>;
 
 export interface Reading {
   key: string;
-  /** ETag of the object: what is read after a failure must be the same object. */
-  etag: string;
   /** The part of it that is wanted. */
   start: number;
   end: number;
   signal: AbortSignal | undefined;
+  /** The bytes from `at` on, of the same object. @throws StoreError when that is gone */
+  reopen(at: number): Promise<Bytes>;
 }
 
-/** Most bytes read at once. By themselves R2's streams give 4 KiB. */
+/** Most bytes read at once. R2's streams by themselves give 4 KiB. */
 const CHUNK = 64 << 10;
 
 /**
  * Streams `start` up to `end` of an object, from `body`. Where the stream breaks off, it is opened again at that byte.
  * It fails when that fails as often in a row as a call may, so a reader never gets less than it asked for.
  */
-export function streamObject(calls: Calls, body: Bytes, reading: Reading): Bytes {
-  const { key, etag, end, signal } = reading;
+export function streamObject<Bucket>(calls: Calls<Bucket>, body: Bytes, reading: Reading): Bytes {
+  const { key, end, signal } = reading;
   let at = reading.start;
   let reader: BodyReader | undefined = new BodyReader(body, end - at);
   let failures = 0;
@@ -37,7 +35,7 @@ export function streamObject(calls: Calls, body: Bytes, reading: Reading): Bytes
   };
 
   const readOnce = async (): Promise<Uint8Array> => {
-    reader ??= new BodyReader(await reopen(calls, key, etag, at, end), end - at);
+    reader ??= new BodyReader(await reading.reopen(at), end - at);
     const chunk = await reader.read();
     if (chunk === undefined || chunk.length > end - at)
       throw new BrokenAnswer(`the object broke off at byte ${at} of ${end}`);
@@ -55,11 +53,8 @@ export function streamObject(calls: Calls, body: Bytes, reading: Reading): Bytes
         reader?.cancel().catch(() => {});
         reader = undefined;
         signal?.throwIfAborted();
-        failures++;
-        if (ended || !isTransient(error) || failures >= calls.patience.attempts) {
-          throw meaningOf(error, "read", key, failures);
-        }
-        await calls.pause(failures, signal);
+        if (ended) throw error;
+        await calls.failed(error, { doing: "read", key, signal }, ++failures);
       }
     }
   };
@@ -126,14 +121,4 @@ class BodyReader {
   async cancel(reason?: unknown): Promise<void> {
     await (this.#filling ?? this.#giving)?.cancel(reason);
   }
-}
-
-async function reopen(calls: Calls, key: string, etag: string, at: number, end: number): Promise<Bytes> {
-  const found = await calls.bucket.get(key, {
-    range: { offset: at, length: end - at },
-    onlyIf: { etagMatches: etag },
-  });
-  if (found?.body !== undefined) return found.body;
-  const message = `${JSON.stringify(key)} in the bucket was deleted or replaced while it was read; verify the backups`;
-  throw new StoreError("STORE_IO", message, { name: key, offset: at });
 }

@@ -1,17 +1,16 @@
-/** Size of a part in bytes, the smallest that R2 takes. All parts but the last must have the same length. */
-export const PART = 5 * 1024 * 1024;
-
 /** Size of a buffer that holds a small object, in bytes. */
 const SMALL = 64 * 1024;
 
-/** Cuts a stream of chunks into parts: all of {@link PART} bytes but the last, which may be empty if it is the first. */
+/** Cuts a stream of chunks into parts: all of `size` bytes but the last, which may be empty if it is the first. */
 export class Parts {
   readonly #chunks: AsyncIterator<Uint8Array>;
+  readonly #size: number;
   #chunk = new Uint8Array();
   #length = SMALL;
   #ended = false;
 
-  constructor(chunks: AsyncIterable<Uint8Array>) {
+  constructor(chunks: AsyncIterable<Uint8Array>, size: number) {
+    this.#size = size;
     this.#chunks = chunks[Symbol.asyncIterator]();
   }
 
@@ -20,9 +19,9 @@ export class Parts {
     // Grows during the first part only: later parts are full.
     let part = new Uint8Array(this.#length);
     let at = 0;
-    while (at < PART && (await this.#fill())) {
+    while (at < this.#size && (await this.#fill())) {
       if (at === part.length) {
-        this.#length = Math.min(2 * part.length, PART);
+        this.#length = Math.min(2 * part.length, this.#size);
         const larger = new Uint8Array(this.#length);
         larger.set(part);
         part = larger;

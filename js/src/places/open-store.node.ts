@@ -1,0 +1,43 @@
+import { fileURLToPath } from "node:url";
+import { PagemarkError } from "../errors/index.ts";
+import { folder } from "../stores/folder.ts";
+import type { Store } from "../stores/store.ts";
+import { awsProfile } from "./aws-profile.node.ts";
+import { type OpenStoreOptions, openAt } from "./open-store.ts";
+import { redacted } from "./secrets.ts";
+import { schemeOf } from "./store-url.ts";
+
+/**
+ * The store that a text names: a folder's path or `file:` URL, or another URL, such as `s3://bucket/prefix?region=eu-central-1`.
+ * Nothing is asked of it yet. Keys come from the URL, the environment, or `~/.aws`, as docs/stores.md says; they are in no
+ * message.
+ *
+ * @throws PagemarkError `USAGE` or `PLACE_UNKNOWN`
+ */
+export function openStore(place: string, options: OpenStoreOptions = {}): Store {
+  return openAt(place, options, {
+    open: (text) => {
+      const path = folderPath(text);
+      return path === undefined ? undefined : folder(path);
+    },
+    profileOf: awsProfile,
+  });
+}
+
+/**
+ * The path of a store that is a folder; `undefined` for any other.
+ *
+ * @throws PagemarkError `USAGE`
+ */
+export function folderPath(place: string): string | undefined {
+  const scheme = schemeOf(place);
+  if (scheme === undefined) return place;
+  if (scheme !== "file") return undefined;
+  try {
+    return fileURLToPath(place);
+  } catch (cause) {
+    const shown = redacted(place);
+    const message = `${shown}: a folder's URL is file:///path, without a host and parameters`;
+    throw new PagemarkError("USAGE", message, { name: shown }, { cause });
+  }
+}
