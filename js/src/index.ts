@@ -33,6 +33,9 @@ export {
 export type { NewBackup } from "./run/made.ts";
 export type { PagemarkOptions } from "./run/subject.ts";
 export { type D1Binding, type D1Options, d1 } from "./sources/d1.ts";
+export type { D1ApiOptions } from "./sources/d1-api.ts";
+export { type D1ExportOptions, exportD1 } from "./sources/d1-export.ts";
+export { d1Http } from "./sources/d1-http.ts";
 export { type DurableObjectSql, durableObject } from "./sources/durable-object.ts";
 export { memory } from "./sources/memory.ts";
 export { fromRows } from "./sources/row-pages.ts";

@@ -45,7 +45,7 @@ const ALLOWED = new Set([
 /** Folders of drivers, which know nothing of one another: their interface, and what every driver in them shares. */
 const DRIVERS: Readonly<Record<string, { interface?: string; shared: readonly string[] }>> = {
   // What answers SQL has its pages made of its rows by what the files `row-*.ts` share.
-  sources: { interface: "source.ts", shared: ["row-pages.ts", "source-from.ts"] },
+  sources: { interface: "source.ts", shared: ["row-pages.ts", "row-values.ts", "source-from.ts"] },
   // What is at the other end of a connection is called, cut into parts and read by what `object-*.ts` share.
   stores: {
     interface: "store.ts",
@@ -90,13 +90,15 @@ const ROOMS: Readonly<Record<string, { floors: readonly (readonly string[])[]; o
     floors: [
       ["standard-output.ts", "table.ts", "values.ts"],
       ["input.ts", "interrupt.ts", "output.ts"],
-      ["check-result.ts", "engine.ts", "places.ts", "preview.ts"],
+      ["check-result.ts", "engine.ts", "preview.ts"],
+      ["hosted.ts"],
+      ["places.ts"],
       ["target.ts"],
       [],
       ["main.ts"],
       ["start.ts"],
     ],
-    others: 4,
+    others: 6,
   },
 };
 

@@ -48,6 +48,20 @@ export class CommandLine {
     return { status, stdout, stderr };
   }
 
+  /** As `runWith`, while this process goes on: it may be what the command asks. */
+  async runBeside(env: NodeJS.ProcessEnv, ...args: string[]): Promise<Ran> {
+    const child = spawn(process.execPath, [main, ...args], {
+      cwd: this.folder,
+      env: { ...process.env, ...env },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    let [stdout, stderr] = ["", ""];
+    child.stdout.setEncoding("utf8").on("data", (text) => (stdout += text));
+    child.stderr.setEncoding("utf8").on("data", (text) => (stderr += text));
+    const status = await new Promise<number | null>((resolve) => child.on("close", resolve));
+    return { status, stdout, stderr };
+  }
+
   /** The value that a command prints, which must end well. */
   json<T>(...args: string[]): T {
     const { status, stdout, stderr } = this.run("--json", ...args);
@@ -62,8 +76,14 @@ export class CommandLine {
   }
 
   /** Starts a command, and interrupts it as Ctrl-C does once `when` holds. */
-  async interrupt(when: () => boolean, ...args: string[]): Promise<Ran> {
-    const child = spawn(process.execPath, [main, ...args], { cwd: this.folder });
+  interrupt(when: () => boolean, ...args: string[]): Promise<Ran> {
+    return this.interruptWith({}, when, ...args);
+  }
+
+  /** With these variables besides. */
+  async interruptWith(env: NodeJS.ProcessEnv, when: () => boolean, ...args: string[]): Promise<Ran> {
+    const options = { cwd: this.folder, env: { ...process.env, ...env } };
+    const child = spawn(process.execPath, [main, ...args], options);
     let [stdout, stderr] = ["", ""];
     child.stdout.on("data", (text) => (stdout += text));
     child.stderr.on("data", (text) => (stderr += text));

@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { pagemark } from "../backups/database.ts";
 import { PagemarkError } from "../errors/index.ts";
 import { backupJson, bytes, EXIT, note, print, table, warn, withBar } from "./output.ts";
-import { nameOf, openSource, openStore, redacted } from "./places.ts";
+import { isHosted, nameOf, openDatabase, openStore, redacted } from "./places.ts";
 import { STANDARD } from "./standard-output.ts";
 import { number, rate, timeText } from "./values.ts";
 
@@ -10,6 +10,7 @@ interface Options {
   to: string;
   name?: string;
   full?: boolean;
+  viaExport?: boolean;
   sameDatabase?: boolean;
   tag?: string;
   note?: string;
@@ -23,9 +24,10 @@ export function addBackup(program: Command, signal: AbortSignal): void {
   program
     .command("backup")
     .description("back a database up while it is in use; after the first backup, only what changed")
-    .argument("<file>", "the database, or - for standard input")
+    .argument("<file>", "the database, - for standard input, or d1://<account>/<name> for one at Cloudflare")
     .requiredOption("--to <store>", "where backups go: a folder")
     .option("--name <name>", "the database's name in the store (default: the file's name without its ending)")
+    .option("--via-export", "of d1://…: by D1's own export, which blocks queries and is not exact")
     .option("--full", "make a full backup, even where an incremental one would do")
     .option(
       "--same-database",
@@ -44,6 +46,7 @@ export function addBackup(program: Command, signal: AbortSignal): void {
         to,
         name = nameOf(path),
         full = false,
+        viaExport = false,
         sameDatabase = false,
         tag,
         note: remark,
@@ -54,7 +57,12 @@ export function addBackup(program: Command, signal: AbortSignal): void {
       } = command.optsWithGlobals<Options>();
       if (path === STANDARD && name === nameOf(path))
         throw new PagemarkError("USAGE", "standard input has no name: give the database one with --name");
-      const database = pagemark(openSource(path), { store: openStore(to), name });
+      if (viaExport && !isHosted(path))
+        throw new PagemarkError("USAGE", "--via-export is for d1://<account>/<database>");
+      const source = viaExport
+        ? (await import("./hosted.ts")).exportedSource(path, signal)
+        : await openDatabase(path);
+      const database = pagemark(source, { store: openStore(to), name });
       const backup = await withBar(`backing up ${name}`, json, (onProgress) =>
         database.backup({
           full,

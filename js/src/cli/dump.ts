@@ -5,7 +5,7 @@ import { DIALECTS, type DumpOptions } from "../dump/options.ts";
 import { sqlStream } from "../dump/sql-stream.ts";
 import { PagemarkError } from "../errors/index.ts";
 import { bytes, EXIT, print, warn, withBar } from "./output.ts";
-import { nameOf, openBackups, openDamaged, openSource, withBackups } from "./places.ts";
+import { isHosted, nameOf, openBackups, openDamaged, openDatabase, withBackups } from "./places.ts";
 import { STANDARD } from "./standard-output.ts";
 import { checkTarget, writeTarget } from "./target.ts";
 import { momentText } from "./values.ts";
@@ -21,6 +21,7 @@ interface Options {
   data: boolean;
   schema: boolean;
   salvage?: boolean;
+  viaExport?: boolean;
   drop?: boolean;
   pageSize?: number;
   freePages?: boolean;
@@ -33,7 +34,7 @@ export function addDump(program: Command, signal: AbortSignal): void {
     .description("print a database, or a backup of one, as SQL")
     .argument(
       "<file-or-name>",
-      "the database file, or - for standard input; with --from, the database's name",
+      "the database file, - for standard input, d1://<account>/<name>; with --from, the database's name",
     )
     .option("--from <store>", "a folder with backups: dumps one of them, without restoring it first")
     .option("--at <moment>", "which backup: an id, a bookmark, a TXID, a time or an age such as -1h")
@@ -47,6 +48,7 @@ export function addDump(program: Command, signal: AbortSignal): void {
     .option("--no-data", "no rows")
     .option("--no-schema", "only rows")
     .option("--drop", "first drop what is made, if it exists")
+    .option("--via-export", "of d1://…: what D1's own export gives, which blocks queries and is not exact")
     .option("--salvage", "give what is left of a damaged database, and say what was left out")
     .option("--page-size <bytes>", "with --salvage: where the file itself does not show it", pageSize)
     .option("--free-pages", "with --salvage: look for lost rows in free pages, too, which hold deleted ones")
@@ -57,8 +59,9 @@ export function addDump(program: Command, signal: AbortSignal): void {
         throw new PagemarkError("USAGE", "--at means a backup: say where with --from");
       if (!options.salvage && (options.pageSize !== undefined || options.freePages))
         throw new PagemarkError("USAGE", "--page-size and --free-pages are for --salvage");
+      if (options.viaExport) checkExport(subject, options);
       const target = output ?? STANDARD;
-      const reads = from === undefined ? [subject] : [];
+      const reads = from === undefined && !isHosted(subject) ? [subject] : [];
       await checkTarget(target, { force, json, reads, from, ...(gzip && { binary: "compressed SQL" }) });
       const warnings: string[] = [];
       const name = from === undefined ? nameOf(subject) : subject;
@@ -76,11 +79,23 @@ export function addDump(program: Command, signal: AbortSignal): void {
           ...(!(target === STANDARD && process.stdout.isTTY) && { onProgress }),
           onWarning: (message) => warnings.push(message),
         };
+        if (options.viaExport) {
+          const { exportHosted } = await import("./hosted.ts");
+          const { table, data, schema } = options;
+          const sql = await exportHosted(subject, {
+            tables: table,
+            noData: !data,
+            noSchema: !schema,
+            signal,
+          });
+          return await writeTarget(target, gzip ? sql.pipeThrough(compression()) : sql, signal, false);
+        }
         const moment =
           from === undefined
-            ? await (options.salvage ? openDamaged(subject, options.pageSize) : openSource(subject)).pin({
-                signal,
-              })
+            ? await (options.salvage
+                ? openDamaged(subject, options.pageSize)
+                : await openDatabase(subject)
+              ).pin({ signal })
             : await withBackups(name, from, async () =>
                 (await openBackups(name, from)).pages(at && momentText(at), { signal }),
               );
@@ -97,6 +112,16 @@ export function addDump(program: Command, signal: AbortSignal): void {
       for (const warning of warnings) warn(warning);
       if (warnings.length > 0) process.exitCode = EXIT.warnings;
     });
+}
+
+function checkExport(subject: string, { from, dialect, salvage, drop }: Options): void {
+  if (!isHosted(subject) || from !== undefined)
+    throw new PagemarkError("USAGE", "--via-export is for d1://<account>/<database>");
+  if (dialect !== "sqlite" || salvage || drop)
+    throw new PagemarkError(
+      "USAGE",
+      "--via-export gives what D1 writes: leave --dialect, --salvage and --drop out",
+    );
 }
 
 function pageSize(text: string): number {

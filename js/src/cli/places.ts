@@ -20,8 +20,24 @@ usePlatform(nodePlatform);
 
 export { folderPath, openStore, redacted };
 
+/** D1 databases at Cloudflare are `d1://<account>/<database>`. */
+export function isHosted(place: string): boolean {
+  return /^d1:\/\//i.test(place);
+}
+
+/** A database to be read: a file, standard input, or one at Cloudflare. */
+export async function openDatabase(place: string): Promise<PageSource> {
+  if (!isHosted(place)) return openSource(place);
+  const { openHosted } = await import("./hosted.ts");
+  return openHosted(place);
+}
+
 /** A database file, or the one in standard input for "-". */
 export function openSource(path: string): PageSource {
+  if (isHosted(path)) {
+    const message = `${path}: this takes a file; \`pagemark backup\`, \`restore -o\` and \`dump\` take D1 databases`;
+    throw new PagemarkError("USAGE", message);
+  }
   return path === STANDARD ? spooled(openStandardInput, "standard input") : file(path);
 }
 
@@ -72,8 +88,9 @@ export function noBackup(name: string, place: string, names: string[]): Pagemark
   );
 }
 
-/** What a database file's backups are called unless the user says: the file's name without its ending. */
+/** What a database's backups are called unless the user says: a file's name without its ending, D1's name for its own. */
 export function nameOf(path: string): string {
+  if (isHosted(path)) return decodeURIComponent(path.replace(/\/+$/, "").replace(/^.*\//, ""));
   return path === STANDARD ? "standard input" : basename(path, extname(path));
 }
 

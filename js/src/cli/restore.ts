@@ -1,8 +1,19 @@
 import type { Command } from "commander";
 import { pagemark } from "../backups/database.ts";
+import { targetState } from "../backups/load-target.ts";
+import { PagemarkError } from "../errors/index.ts";
 import { PageHeads } from "../moments/page-heads.ts";
+import type { PageSource, RowTarget } from "../sources/source.ts";
 import { backupJson, describeBackup, print, tableJson, tablesTable, warnAll, withBar } from "./output.ts";
-import { fileName, openBackups, openSource, openStore, withBackups } from "./places.ts";
+import {
+  fileName,
+  isHosted,
+  openBackups,
+  openDatabase,
+  openSource,
+  openStore,
+  withBackups,
+} from "./places.ts";
 import { previewJson, previewText } from "./preview.ts";
 import { STANDARD } from "./standard-output.ts";
 import { checkTarget, inspect, notesOn, writeTarget } from "./target.ts";
@@ -15,6 +26,7 @@ interface Options {
   force?: boolean;
   safety: boolean;
   dryRun?: boolean;
+  table?: string[];
   json?: boolean;
 }
 
@@ -22,7 +34,7 @@ export function addRestore(program: Command, signal: AbortSignal): void {
   program
     .command("restore")
     .description(
-      "restore a database to a file; an existing file is backed up first, then replaced in one step",
+      "restore a database to a file or to D1; what is there is backed up first, a file then replaced in one step",
     )
     .argument("<name>", "the database")
     .requiredOption("--from <store>", "where its backups are: a folder")
@@ -30,8 +42,12 @@ export function addRestore(program: Command, signal: AbortSignal): void {
       "--at <moment>",
       "a backup's id, a bookmark, a TXID, or the newest before a time or an age such as -1h (default: the newest that no restore made)",
     )
-    .option("-o, --output <file>", "the file, or - for standard output (default: <name>.db)")
-    .option("--force", "replace the file if it exists")
+    .option(
+      "-o, --output <file>",
+      "the file, - for standard output, or d1://<account>/<name> (default: <name>.db)",
+    )
+    .option("--force", "replace the file, or what D1 holds")
+    .option("--table <name...>", "into d1://…: only these tables; the others stay")
     .option("--no-safety", "do not back up the existing file first")
     .option("--dry-run", "change nothing; say which tables would come back, change and vanish")
     .action(async (name: string, _options, command: Command) => {
@@ -44,6 +60,9 @@ export function addRestore(program: Command, signal: AbortSignal): void {
 }
 
 async function restore(name: string, output: string, options: Options, signal: AbortSignal): Promise<void> {
+  if (isHosted(output)) return restoreRows(name, output, options, signal);
+  if (options.table)
+    throw new PagemarkError("USAGE", "--table is for -o d1://…: a file is restored as a whole");
   const { from, at = "", force = false, safety, json = false } = options;
   await checkTarget(output, { force, json, from, binary: "a database" });
   if (output === STANDARD) {
@@ -77,10 +96,59 @@ async function restore(name: string, output: string, options: Options, signal: A
   warnAll(warnings);
 }
 
+/** Into a database that takes SQL, where all of it is read again at the end. */
+async function restoreRows(
+  name: string,
+  output: string,
+  options: Options,
+  signal: AbortSignal,
+): Promise<void> {
+  const { from, at = "", force = false, safety, table: only, json = false } = options;
+  const source = await openDatabase(output);
+  if (!force && !only) await refuseFull(source, output, signal);
+  const warnings: string[] = [];
+  const { backup, undo, note, verified } = await withBar(`restoring ${name}`, json, (onProgress) =>
+    pagemark(source, { store: openStore(from), name }).restore({
+      at: momentText(at),
+      safety,
+      tables: only,
+      signal,
+      onProgress,
+      onWarning: (message) => warnings.push(message),
+    }),
+  );
+  const tables = verified?.map(({ name, rows }) => ({ name, rows })) ?? [];
+  const value = {
+    database: output,
+    ...(backup && { backup: backupJson(backup) }),
+    ...(undo && { undo }),
+    verified: verified ?? null,
+    notes: note ? [note] : [],
+    warnings,
+  };
+  print(json, value, () =>
+    [
+      `restored ${output}${backup ? ` to ${describeBackup(backup, at)}` : ""}`,
+      ...(verified ? [tablesTable(tables), "all of it was read again: it is what was backed up"] : []),
+      ...(note ? [note] : []),
+      ...(undo ? [`to undo this, restore --force --at ${undo}`] : []),
+    ].join("\n"),
+  );
+  warnAll(warnings);
+}
+
+/** @throws PagemarkError `TARGET_EXISTS` when the database holds anything that nobody said may go */
+async function refuseFull(source: PageSource, output: string, signal: AbortSignal): Promise<void> {
+  const { isEmpty, halfLoaded } = await targetState(source as PageSource & RowTarget, signal);
+  if (isEmpty || halfLoaded) return;
+  const message = `${output} holds tables; --dry-run says what a restore would change, --force replaces them after a backup of them, --table restores some alone`;
+  throw new PagemarkError("TARGET_EXISTS", message, { name: output });
+}
+
 /** Prints what a restore would do to the tables of an existing file. */
 async function dryRun(name: string, output: string, options: Options, signal: AbortSignal): Promise<void> {
   const { from, at = "", json = false } = options;
-  const database = pagemark(openSource(output), { store: openStore(from), name });
+  const database = pagemark(await openDatabase(output), { store: openStore(from), name });
   const preview = await withBar(`comparing ${output}`, json, (onProgress) =>
     database.preview({ at: momentText(at), signal, onProgress }),
   );

@@ -1,5 +1,4 @@
-import { SourceError } from "../errors/index.ts";
-import { sleep } from "../streams/progress.ts";
+import { failureOfWrite, retried, withinPatience } from "./d1-calls.ts";
 import { fromRows } from "./row-pages.ts";
 import type { Answers, Cell, PageSource, Query, RowTarget } from "./source.ts";
 
@@ -24,14 +23,6 @@ export interface D1Options {
   /** For how long one answer is waited for, in milliseconds; 60,000 unless given. D1 itself gives a query 30 seconds. */
   timeoutMs?: number;
 }
-
-/** How often a call that failed for a reason that passes is made again. */
-const RETRIES = 4;
-const FIRST_PAUSE_MS = 100;
-/** Of failures that pass, by what D1's documentation of its errors says. */
-const PASSING =
-  /network connection lost|reset because|object to be reset|internal error|transient|storage operation exceeded timeout|isolate.*exceeded.*memory|overloaded|queued for too long|did not answer/i;
-const BUSY = /overloaded|queued for too long|currently processing/i;
 
 /**
  * A D1 database. It is read by SQL, exactly, and at one moment; see `docs/d1.md`.
@@ -60,7 +51,7 @@ export function d1(
         await withinPatience(batch, timeoutMs, signal);
       } catch (error) {
         if (signal?.aborted) throw error;
-        throw failure(name, error, PASSING.test((error as Error).message) ? "SOURCE_BUSY" : "SOURCE_REFUSED");
+        throw failureOfWrite(name, error);
       }
     },
   });
@@ -79,52 +70,4 @@ async function ask(binding: D1Binding, queries: readonly Query[]): Promise<Answe
     // The local one counts its calls in a table of its own.
     ownChanges: server.startsWith("miniflare") ? 1 : 0,
   };
-}
-
-/** Reading does no harm however often it is done. */
-async function retried<T>(
-  action: () => Promise<T>,
-  name: string,
-  signal: AbortSignal | undefined,
-): Promise<T> {
-  for (let attempt = 0; ; attempt++) {
-    signal?.throwIfAborted();
-    try {
-      return await action();
-    } catch (error) {
-      if (signal?.aborted) throw error;
-      const { message } = error as Error;
-      if (attempt >= RETRIES || !PASSING.test(message)) throw failure(name, error);
-    }
-    await sleep(FIRST_PAUSE_MS << attempt, signal);
-  }
-}
-
-function failure(name: string, error: unknown, code?: `SOURCE_${string}`): SourceError {
-  const { message } = error as Error;
-  const isBusy = BUSY.test(message);
-  const said = `${name}: D1 ${isBusy ? "is busy" : "refused"}: ${message}`;
-  const other = isBusy ? "SOURCE_BUSY" : "SOURCE_UNREADABLE";
-  return new SourceError(code ?? other, said, { name }, { cause: error });
-}
-
-/** D1 can neither be stopped nor told how long to take. */
-async function withinPatience<T>(
-  answer: Promise<T>,
-  timeoutMs: number,
-  signal: AbortSignal | undefined,
-): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  let stop: (() => void) | undefined;
-  const end = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`D1 did not answer for ${timeoutMs / 1000} s`)), timeoutMs);
-    stop = () => reject(signal?.reason);
-    signal?.addEventListener("abort", stop);
-  });
-  try {
-    return await Promise.race([answer, end]);
-  } finally {
-    clearTimeout(timer);
-    if (stop) signal?.removeEventListener("abort", stop);
-  }
 }

@@ -97,6 +97,10 @@ for (let value = 0; value < 16; value++) {
   DIGITS[value.toString(16).toUpperCase().charCodeAt(0)] = value;
 }
 
+export function hexOf(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
 function fromHex(digits: string): Uint8Array {
   const bytes = new Uint8Array(digits.length >> 1);
   for (let at = 0; at < bytes.length; at++) {
