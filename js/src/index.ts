@@ -1,6 +1,7 @@
 export { type At, Backups, type Shown } from "./backups/backups.ts";
 export type { DownloadOptions } from "./backups/damaged-tables.ts";
 export { Database, pagemark, type Restored, type RestoreOptions } from "./backups/database.ts";
+export type { Difference, TableDifference } from "./backups/diff.ts";
 export type { LoadedTable } from "./backups/load-fingerprints.ts";
 export { importInto, type Loaded, type LoadOptions } from "./backups/load-rows.ts";
 export type { CompareOptions, Preview, RowChanges, TableChange } from "./backups/preview.ts";

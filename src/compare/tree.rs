@@ -77,11 +77,11 @@ impl Tree {
         Ok(())
     }
 
-    /// Whether a page must be read on the way: one above the leaves.
+    /// Whether a page is known to have to be read on the way: one above the leaves.
     fn is_above(&self, view: &View, pgno: Pgno, depth: u8) -> bool {
         match view.head(self.side, pgno) {
             Some(head) => !head.is_leaf() && !head.is_other(),
-            None => self.leaf_depth != Some(depth),
+            None => self.leaf_depth.is_some_and(|leaves| leaves != depth),
         }
     }
 

@@ -36,9 +36,9 @@ pub(super) struct View {
     pages: [Pages; 2],
     /// Pages of the same number and content on both sides.
     same: PageSet,
-    /// How the pages begin as they are now, by page number.
+    /// How the pages begin as they are now, by page number; none where only numbers of pages were told.
     heads: Vec<Head>,
-    /// Pages with a cell that goes on in overflow pages.
+    /// Pages with a cell that goes on in overflow pages; any may have one where no heads are known.
     long: PageSet,
     /// Pages as they are now that are known to be no overflow page of a row on a leaf that is the same.
     claimed: PageSet,
@@ -89,13 +89,29 @@ impl View {
         Ok(())
     }
 
+    /// Of the pages that both have, only these may differ; how pages begin is found out when they are read.
+    pub(super) fn tell(&mut self, differing: &[u32]) {
+        self.heads.clear();
+        if !self.shares_pages() {
+            return;
+        }
+        let [now, then] = self.layouts;
+        let mut differing = differing.iter().copied().peekable();
+        for pgno in 1..=now.page_count().min(then.page_count()) {
+            match differing.peek() {
+                Some(&next) if next == pgno => _ = differing.next(),
+                _ => self.same.add(pgno),
+            }
+        }
+    }
+
     pub(super) fn add(&mut self, side: Side, first: Pgno, pages: Vec<u8>) {
         self.pages[side as usize].add(first, pages);
     }
 
     /// Whether a cell of a page goes on in overflow pages.
     pub(super) fn is_long(&self, pgno: u32) -> bool {
-        self.long.has(pgno)
+        self.heads.is_empty() || self.long.has(pgno)
     }
 
     pub(super) fn is_same(&self, pgno: u32) -> bool {
@@ -109,7 +125,7 @@ impl View {
 
     /// How a page begins, if that is known without reading it.
     pub(super) fn head(&self, side: Side, pgno: Pgno) -> Option<Head> {
-        let known = self.source(side, pgno) == Side::Now;
+        let known = !self.heads.is_empty() && self.source(side, pgno) == Side::Now;
         known.then(|| self.heads.get(pgno.value() as usize - 1).copied().unwrap_or(Head::OTHER))
     }
 

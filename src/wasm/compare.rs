@@ -63,6 +63,11 @@ impl Comparison {
         Ok(self.comparison.digest_pages(pgno(first)?, pages, then)?)
     }
 
+    /// Of the pages that both have, only these may differ: in place of digesting them.
+    pub fn tell(&mut self, differing: &[u32]) {
+        self.comparison.tell(differing);
+    }
+
     /// What to feed next, of [`Comparison::side`]: first page and count of each run; nothing at the end.
     pub fn poll(&mut self) -> JsResult<Option<Vec<u32>>> {
         let polled = self.comparison.poll().inspect_err(|_| self.has_failed = true)?;

@@ -48,6 +48,7 @@ const CALLS: [what: string, call: () => Promise<unknown>, list: number, get: num
   ["find(TXID)", () => backups.find("0000000000000002"), 1, 3],
   ["show()", () => backups.show(), 1, 10],
   ["download()", async () => drain((await backups.download()).body), 1, 6],
+  ["diff()", () => backups.diff("0000000000000001"), 1, 18],
   ["dump()", async () => drain(await backups.dump()), 1, 14],
   ["differences()", () => backups.differences(memoryPages()), 1, 6],
   ["verify()", () => backups.verify(), 1, 12],

@@ -19,6 +19,7 @@ import type { Store } from "../stores/store.ts";
 import type { JobOptions } from "../streams/progress.ts";
 import { drain } from "../streams/streams.ts";
 import { type DownloadOptions, warningOfDamage } from "./damaged-tables.ts";
+import { type Difference, differenceOf } from "./diff.ts";
 import { type CompareOptions, comparePages, type Preview } from "./preview.ts";
 import { type Pruned, type PruneOptions, prune } from "./prune.ts";
 import { finishRemovals, removeBackups } from "./removal.ts";
@@ -226,6 +227,19 @@ export class Backups {
         await states?.close();
         await then.release();
       }
+    });
+  }
+
+  /**
+   * What happened between the backups that `from` and `to` mean; `to` is the newest unless given. Only what differs is read.
+   *
+   * @throws PagemarkError `BACKUP_UNKNOWN`
+   */
+  diff(from: At, to?: At, options: JobOptions = {}): Promise<Difference> {
+    return naming(this.name, async () => {
+      const folder = await Folder.load(this.store, this.#folder, undefined, options.signal);
+      const plans = folder.use(() => [folder.plan(formatAt(from)), folder.plan(formatAt(to))] as const);
+      return differenceOf(this.store, ...plans, options);
     });
   }
 

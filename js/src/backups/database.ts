@@ -7,9 +7,11 @@ import type { NewBackup } from "../run/made.ts";
 import { type PagemarkOptions, subjectOf } from "../run/subject.ts";
 import type { PageSource, RowTarget } from "../sources/source.ts";
 import type { Store } from "../stores/store.ts";
+import type { JobOptions } from "../streams/progress.ts";
 import { endingWith } from "../streams/streams.ts";
 import { type At, Backups, type Shown } from "./backups.ts";
 import type { DownloadOptions } from "./damaged-tables.ts";
+import type { Difference } from "./diff.ts";
 import { isRowTarget, type Loaded, loadRows } from "./load-rows.ts";
 import { targetState } from "./load-target.ts";
 import type { CompareOptions, Preview } from "./preview.ts";
@@ -84,6 +86,11 @@ export class Database {
   /** What is in a backup. */
   async show(at?: At, options?: { signal?: AbortSignal }): Promise<Shown> {
     return (await this.#backups()).show(at, options);
+  }
+
+  /** What happened between two backups, table by table; `to` is the newest unless given. */
+  async diff(from: At, to?: At, options?: JobOptions): Promise<Difference> {
+    return (await this.#backups()).diff(from, to, options);
   }
 
   async verify(options?: Omit<VerifyOptions, "at"> & { at?: At }): Promise<Verification> {

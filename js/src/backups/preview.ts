@@ -45,6 +45,8 @@ export interface CompareOptions extends JobOptions {
   most?: number;
   /** About so many bytes are read to compare rows one by one; 256 MiB unless given. */
   budget?: number;
+  /** Of the pages that both have, only these may differ (ascending); rows are counted only where they are read anyway. */
+  differing?: Uint32Array;
   /** Called before each read: lets others have their turn. */
   pause?: () => Promise<unknown>;
 }
@@ -72,7 +74,8 @@ export async function comparePages(
   );
   try {
     const compared = now === undefined || now.pageSize * now.pageCount <= most;
-    if (now && compared) await digest(comparison, now, then, states, options);
+    if (options.differing) comparison.tell(options.differing);
+    else if (now && compared) await digest(comparison, now, then, states, options);
     for (let asked = comparison.poll(); asked; asked = comparison.poll()) {
       const moment = comparison.side === "now" && now ? now : then;
       for (let at = 0; at < asked.length; at += 2) {
@@ -82,7 +85,7 @@ export async function comparePages(
     }
     return { compared, tables: comparison.tables() };
   } catch (error) {
-    if (!now || !comparison.hasNowFailed) throw error;
+    if (!now || options.differing || !comparison.hasNowFailed) throw error;
     const { message } = error as Error;
     return { ...(await comparePages(undefined, then, states, options)), unreadable: message };
   } finally {

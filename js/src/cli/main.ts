@@ -51,6 +51,7 @@ const commands = {
   dump: async () => (await import("./dump.ts")).addDump,
   import: async () => (await import("./import.ts")).addImport,
   show: async () => (await import("./show.ts")).addShow,
+  diff: async () => (await import("./diff.ts")).addDiff,
   verify: async () => (await import("./verify.ts")).addVerify,
   check: async () => (await import("./check.ts")).addCheck,
   prune: async () => (await import("./prune.ts")).addPrune,

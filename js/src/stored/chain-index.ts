@@ -56,7 +56,10 @@ export class ChainIndex {
   static async open(store: Store, plan: StoredChain, signal?: AbortSignal): Promise<ChainIndex> {
     const { files, backup } = plan;
     const shape = backup?.view ?? (await readShape(store, files.at(-1), signal));
-    const chain = new ChainIndex(await core(), files, shape);
+    // Where only a header says how many pages there are, it gets no more memory than pages that can be stored.
+    const stored = files.reduce((sum, { size }) => sum + size, 0);
+    const most = backup ? shape.pageCount : Math.min(shape.pageCount, Math.floor(stored / LEAST_FRAME));
+    const chain = new ChainIndex(await core(), files, shape, most);
     for (let at = 0; at < files.length; at += CONNECTIONS) {
       const batch = files.slice(at, at + CONNECTIONS).map(async (file, place) => {
         try {
@@ -76,14 +79,12 @@ export class ChainIndex {
     core: Core,
     files: StoredFile[],
     { pageSize, pageCount }: { pageSize: number; pageCount: number },
+    most: number,
   ) {
     this.#core = core;
     this.files = files;
     this.pageSize = pageSize;
     this.pageCount = pageCount;
-    const stored = files.reduce((sum, { size }) => sum + size, 0);
-    // Where only a header says how many pages there are, it gets no more memory than pages that can be stored.
-    const most = Math.min(pageCount, Math.floor(stored / LEAST_FRAME));
     this.#owners = new (files.length > 0xffff ? Uint32Array : Uint16Array)(most + 1);
   }
 
@@ -97,6 +98,12 @@ export class ChainIndex {
     const [offset, length] = this.#indexes[file]?.find(pgno) ?? [];
     if (offset !== undefined && length !== undefined) return { pgno, file, offset, length };
     throw new DamageError("LTX_PAGE_MISSING", `no file of the chain holds page ${pgno}`, { page: pgno });
+  }
+
+  /** The numbers of all pages that the files hold, ascending. */
+  *pages(): Generator<number, void, void> {
+    // The zero at an index's end is no page.
+    for (const [pgno, owner] of this.#owners.entries()) if (pgno > 0 && owner > 0) yield pgno;
   }
 
   /** The next frame of the same file that no newer file replaces. */

@@ -34,6 +34,7 @@ interface Request {
  * whole of it is read for those that will, until it shows that they come too late: that it is no longer kept.
  */
 export class FrameReader {
+  readonly #isSparse: boolean;
   readonly #store: Store;
   readonly #chain: ChainIndex;
   /** What a request asks for at most, by file, in bytes. */
@@ -44,7 +45,9 @@ export class FrameReader {
   /** From how many on the whole MiB is read, by file. */
   readonly #limits: number[];
 
-  constructor(store: Store, chain: ChainIndex) {
+  /** With `isSparse`, few pages will be wanted, and none are read ahead. */
+  constructor(store: Store, chain: ChainIndex, isSparse = false) {
+    this.#isSparse = isSparse;
     this.#store = store;
     this.#chain = chain;
     this.#limits = chain.files.map(() => SCATTERED);
@@ -125,7 +128,8 @@ export class FrameReader {
   #extend(first: Frame, wanted: number, before: Range | undefined): Range {
     const { file, offset: start, length } = first;
     const grown = before && leadsTo(before, first, LARGEST_GAP) ? before.aim * GROWTH : 0;
-    const aim = Math.min(this.#shares[file] ?? 0, Math.max(LEAST, wanted, grown, this.#expect(first)));
+    const ahead = this.#isSparse ? 0 : Math.max(grown, this.#expect(first));
+    const aim = Math.min(this.#shares[file] ?? 0, Math.max(LEAST, wanted, ahead));
     let end = start + length;
     let next = this.#chain.next(first);
     while (next && next.offset - end <= LARGEST_GAP && next.offset + next.length - start <= aim) {

@@ -15,11 +15,12 @@ export async function openProvedMoment(
   store: Store,
   plan: RestorePlan,
   signal?: AbortSignal,
+  isSparse = false,
 ): Promise<Moment> {
   const proof = await loadProof(store, plan, signal);
   if (!proof) await drain(restoreStream(store, plan, { signal }));
   try {
-    return await openStoredMoment(store, plan, { signal, proof });
+    return await openStoredMoment(store, plan, { signal, proof, isSparse });
   } catch (error) {
     proof?.free();
     throw error;

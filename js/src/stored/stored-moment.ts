@@ -11,6 +11,8 @@ export interface StoredMomentOptions {
   signal?: AbortSignal | undefined;
   /** Proves every page as it is read. Without, only damage that keeps a page from being unpacked is noticed. */
   proof?: PageProof | undefined;
+  /** Few pages will be read, here and there: none are read ahead. */
+  isSparse?: boolean | undefined;
 }
 
 /** The page that holds this byte has no data, and is in no file. */
@@ -48,7 +50,7 @@ class StoredMoment implements Moment {
     this.pageSize = chain.pageSize;
     this.pageCount = chain.pageCount;
     this.#chain = chain;
-    this.#reader = new FrameReader(store, chain);
+    this.#reader = new FrameReader(store, chain, options.isSparse);
     this.#name = name;
     this.#options = options;
   }

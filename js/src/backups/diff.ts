@@ -1,0 +1,116 @@
+import type { Backup, RestorePlan } from "../catalog/folder.ts";
+import { PagemarkError } from "../errors/index.ts";
+import type { Moment } from "../sources/source.ts";
+import { ChainIndex } from "../stored/chain-index.ts";
+import { PreviousStates, STATE_SIZE } from "../stored/page-states.ts";
+import { openProvedMoment } from "../stored/proved-moment.ts";
+import type { Store } from "../stores/store.ts";
+import { type CompareOptions, comparePages, type TableChange } from "./preview.ts";
+
+/** How a table differs between two backups. */
+export interface TableDifference {
+  name: string;
+  /** `changed`: its rows or its definition differ, or may. */
+  change: "added" | "removed" | "changed" | "unchanged";
+  /**
+   * Rows that only the later has, that only the earlier has, and those of the same rowid with other values (of a table
+   * WITHOUT ROWID these count as added and removed). `null` for a table that only one of them has, and where to find out would
+   * mean reading too much.
+   */
+  rows: { added: number; removed: number; updated: number } | null;
+  /** Whether it is defined in other words. */
+  redefined: boolean;
+}
+
+/** What happened between two backups. */
+export interface Difference {
+  from: Backup;
+  to: Backup;
+  /** Those that were removed first, then those added, changed and unchanged. */
+  tables: TableDifference[];
+}
+
+const STATES_AT_ONCE = 4096;
+
+/** Compares two backups where they lie: only pages that differ are read, and those above them. */
+export async function differenceOf(
+  store: Store,
+  from: RestorePlan,
+  to: RestorePlan,
+  options: CompareOptions,
+): Promise<Difference> {
+  if (!from.backup || !to.backup) {
+    const message =
+      "a folder that Litestream wrote has no records by which two states could be told apart; restore both, and compare the files";
+    throw new PagemarkError("BACKUP_UNKNOWN", message);
+  }
+  const { signal } = options;
+  const moments: Moment[] = [];
+  try {
+    const differing = await changedBetween(store, from, to, signal);
+    for (const plan of [from, to]) moments.push(await openProvedMoment(store, plan, signal, true));
+    const [now, then] = moments as [Moment, Moment];
+    const { tables } = await comparePages(now, then, undefined, { ...options, differing });
+    return { from: from.backup.view, to: to.backup.view, tables: tables.map(differenceIn) };
+  } finally {
+    for (const moment of moments) await moment.release();
+  }
+}
+
+const CHANGES = { vanish: "removed", come: "added", changed: "changed", unchanged: "unchanged" } as const;
+
+function differenceIn({ name, change, rows, redefined }: TableChange): TableDifference {
+  const counted = rows && { added: rows.back, removed: rows.gone, updated: rows.updated };
+  return { name, change: CHANGES[change], rows: counted, redefined };
+}
+
+/** Numbers of all pages that may differ, ascending. */
+async function changedBetween(
+  store: Store,
+  from: RestorePlan,
+  to: RestorePlan,
+  signal: AbortSignal | undefined,
+): Promise<Uint32Array> {
+  const shared = from.files.findIndex(({ key }, at) => key !== to.files[at]?.key);
+  const common = shared === -1 ? from.files.length : shared;
+  if (common === 0) return changedStates(store, from, to, signal);
+  const changed = new Set<number>();
+  for (const plan of [from, to]) {
+    if (plan.files.length === common) continue;
+    // Of the files that both have nothing is read.
+    const chain = await ChainIndex.open(store, { ...plan, files: plan.files.slice(common) }, signal);
+    for (const pgno of chain.pages()) changed.add(pgno);
+    chain.free();
+  }
+  return Uint32Array.from(changed).sort();
+}
+
+/** The same where a full backup lies between them: by the fingerprints of all pages. */
+async function changedStates(
+  store: Store,
+  { backup: from }: RestorePlan,
+  { backup: to }: RestorePlan,
+  signal: AbortSignal | undefined,
+): Promise<Uint32Array> {
+  if (!from || !to) return new Uint32Array();
+  const opened: PreviousStates[] = [];
+  const changed: number[] = [];
+  try {
+    for (const backup of [from, to]) opened.push(await PreviousStates.open(store, backup, signal));
+    const [before, after] = opened as [PreviousStates, PreviousStates];
+    const both = Math.min(before.pageCount, after.pageCount);
+    for (let first = 1; first <= both; first += STATES_AT_ONCE) {
+      const count = Math.min(STATES_AT_ONCE, both - first + 1);
+      const states = [await before.next(count), await after.next(count)] as const;
+      for (let at = 0; at < count; at++) if (!areEqual(...states, at * STATE_SIZE)) changed.push(first + at);
+    }
+    return Uint32Array.from(changed);
+  } finally {
+    for (const states of opened) await states.close();
+  }
+}
+
+function areEqual(one: Uint8Array, other: Uint8Array, from: number): boolean {
+  for (let at = from; at < from + STATE_SIZE; at++) if (one[at] !== other[at]) return false;
+  return true;
+}
