@@ -91,7 +91,7 @@ const ROOMS: Readonly<Record<string, { floors: readonly (readonly string[])[]; o
       ["standard-output.ts", "table.ts", "values.ts"],
       ["input.ts", "interrupt.ts", "output.ts"],
       ["check-result.ts", "engine.ts", "preview.ts"],
-      ["hosted.ts"],
+      ["hosted.ts", "project.ts"],
       ["places.ts"],
       ["target.ts"],
       [],

@@ -1,8 +1,10 @@
 import type { Command } from "commander";
 import { pagemark } from "../backups/database.ts";
 import { PagemarkError } from "../errors/index.ts";
-import { backupJson, bytes, EXIT, note, print, table, warn, withBar } from "./output.ts";
-import { isHosted, nameOf, openDatabase, openStore, redacted } from "./places.ts";
+import type { NewBackup } from "../run/made.ts";
+import type { PageSource } from "../sources/source.ts";
+import { backupJson, bytes, EXIT, note, print, printError, table, warn, withBar } from "./output.ts";
+import { isFolder, isHosted, nameOf, openDatabase, openStore, redacted } from "./places.ts";
 import { STANDARD } from "./standard-output.ts";
 import { number, rate, timeText } from "./values.ts";
 
@@ -24,7 +26,10 @@ export function addBackup(program: Command, signal: AbortSignal): void {
   program
     .command("backup")
     .description("back a database up while it is in use; after the first backup, only what changed")
-    .argument("<file>", "the database, - for standard input, or d1://<account>/<name> for one at Cloudflare")
+    .argument(
+      "<file>",
+      "the database; - for standard input; d1://<account>/<name> for one at Cloudflare; d1-local:<name>; or a project that wrangler runs, for all of its local ones",
+    )
     .requiredOption("--to <store>", "where backups go: a folder")
     .option("--name <name>", "the database's name in the store (default: the file's name without its ending)")
     .option("--via-export", "of d1://…: by D1's own export, which blocks queries and is not exact")
@@ -42,40 +47,18 @@ export function addBackup(program: Command, signal: AbortSignal): void {
       "run all threads at normal priority: quicker on a busy machine, and in the way of others",
     )
     .action(async (path: string, _options, command: Command) => {
-      const {
-        to,
-        name = nameOf(path),
-        full = false,
-        viaExport = false,
-        sameDatabase = false,
-        tag,
-        note: remark,
-        pages,
-        maxRate,
-        hurry = false,
-        json = false,
-      } = command.optsWithGlobals<Options>();
+      const options = command.optsWithGlobals<Options>();
+      const { to, name = nameOf(path), viaExport = false, pages, json = false } = options;
       if (path === STANDARD && name === nameOf(path))
         throw new PagemarkError("USAGE", "standard input has no name: give the database one with --name");
       if (viaExport && !isHosted(path))
         throw new PagemarkError("USAGE", "--via-export is for d1://<account>/<database>");
+      if (isFolder(path) && (await import("./project.ts")).isProject(path))
+        return backUpProject(path, options, signal);
       const source = viaExport
         ? (await import("./hosted.ts")).exportedSource(path, signal)
         : await openDatabase(path);
-      const database = pagemark(source, { store: openStore(to), name });
-      const backup = await withBar(`backing up ${name}`, json, (onProgress) =>
-        database.backup({
-          full,
-          hurry,
-          sameDatabase,
-          signal,
-          onProgress,
-          ...(tag !== undefined && { tag }),
-          ...(remark !== undefined && { note: remark }),
-          ...(pages !== undefined && { pages }),
-          ...(maxRate !== undefined && { maxBytesPerSecond: maxRate }),
-        }),
-      );
+      const backup = await backUp(source, name, options, signal);
       const { createdAt, id, tables, size, state, kind, storedSize, bookmark, fullBecause, mostPages } =
         backup;
       print(
@@ -99,4 +82,58 @@ export function addBackup(program: Command, signal: AbortSignal): void {
       for (const warning of backup.warnings) warn(warning);
       if (backup.warnings.length > 0) process.exitCode = EXIT.warnings;
     });
+}
+
+function backUp(source: PageSource, name: string, options: Options, signal: AbortSignal): Promise<NewBackup> {
+  const { to, full = false, sameDatabase = false, tag, note: remark, pages, maxRate } = options;
+  const { hurry = false, json = false } = options;
+  const database = pagemark(source, { store: openStore(to), name });
+  return withBar(`backing up ${name}`, json, (onProgress) =>
+    database.backup({
+      full,
+      hurry,
+      sameDatabase,
+      signal,
+      onProgress,
+      ...(tag !== undefined && { tag }),
+      ...(remark !== undefined && { note: remark }),
+      ...(pages !== undefined && { pages }),
+      ...(maxRate !== undefined && { maxBytesPerSecond: maxRate }),
+    }),
+  );
+}
+
+/** Backs up each local database of a project; one that cannot be keeps no other from it. */
+async function backUpProject(path: string, options: Options, signal: AbortSignal): Promise<void> {
+  const { to, json = false } = options;
+  if (options.name !== undefined)
+    throw new PagemarkError("USAGE", "--name is for one database: those of a project have their own");
+  const made: { name: string; backup: NewBackup }[] = [];
+  let failed = 0;
+  const { localDatabases } = await import("./project.ts");
+  for (const { name, path: file } of await localDatabases(path)) {
+    try {
+      made.push({ name, backup: await backUp(await openDatabase(file), name, options, signal) });
+    } catch (error) {
+      if (signal.aborted || !(error instanceof PagemarkError)) throw error;
+      // Nothing was ever put into it.
+      if (error.code === "DATABASE_EMPTY") continue;
+      failed++;
+      printError(error, json);
+    }
+  }
+  const rows = made.map(({ name, backup: { id, tables, size, kind } }) => {
+    return [name, id.slice(0, 8), String(tables), bytes(size), kind];
+  });
+  const all = made.map(({ name, backup }) => ({ name, ...backupJson(backup) }));
+  print(json, { databases: all, failed }, () => {
+    const head = ["database", "id", "num_tables", "size", "kind"];
+    const many = made.length === 1 ? "1 database" : `${made.length} databases`;
+    return [table(head, rows, ["left", "left", "right", "right"]), `${many} stored in ${redacted(to)}`].join(
+      "\n",
+    );
+  });
+  for (const { name, backup } of made) for (const warning of backup.warnings) warn(`${name}: ${warning}`);
+  if (made.some(({ backup }) => backup.warnings.length > 0)) process.exitCode = EXIT.warnings;
+  if (failed > 0) process.exitCode = EXIT.failed;
 }

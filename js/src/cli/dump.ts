@@ -5,7 +5,16 @@ import { DIALECTS, type DumpOptions } from "../dump/options.ts";
 import { sqlStream } from "../dump/sql-stream.ts";
 import { PagemarkError } from "../errors/index.ts";
 import { bytes, EXIT, print, warn, withBar } from "./output.ts";
-import { isHosted, nameOf, openBackups, openDamaged, openDatabase, withBackups } from "./places.ts";
+import {
+  isHosted,
+  isLocal,
+  localFile,
+  nameOf,
+  openBackups,
+  openDamaged,
+  openDatabase,
+  withBackups,
+} from "./places.ts";
 import { STANDARD } from "./standard-output.ts";
 import { checkTarget, writeTarget } from "./target.ts";
 import { momentText } from "./values.ts";
@@ -61,7 +70,10 @@ export function addDump(program: Command, signal: AbortSignal): void {
         throw new PagemarkError("USAGE", "--page-size and --free-pages are for --salvage");
       if (options.viaExport) checkExport(subject, options);
       const target = output ?? STANDARD;
-      const reads = from === undefined && !isHosted(subject) ? [subject] : [];
+      const reads =
+        from === undefined && !isHosted(subject)
+          ? [isLocal(subject) ? await localFile(subject) : subject]
+          : [];
       await checkTarget(target, { force, json, reads, from, ...(gzip && { binary: "compressed SQL" }) });
       const warnings: string[] = [];
       const name = from === undefined ? nameOf(subject) : subject;

@@ -1,6 +1,6 @@
 // Texts to sources and to the backups in stores.
 
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { basename, extname } from "node:path";
 import { Backups } from "../backups/backups.ts";
 import { databasesIn } from "../catalog/folder.ts";
@@ -25,8 +25,26 @@ export function isHosted(place: string): boolean {
   return /^d1:\/\//i.test(place);
 }
 
+/** A project's local D1 database is `d1-local:<name or binding>`, where the project is the folder that this runs in. */
+const LOCAL = /^d1-local:/i;
+
+export function isLocal(place: string): boolean {
+  return LOCAL.test(place);
+}
+
+export function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+}
+
+/** The file that is meant. */
+export async function localFile(place: string): Promise<string> {
+  const { localD1 } = await import("./project.ts");
+  return localD1(place.replace(LOCAL, ""));
+}
+
 /** A database to be read: a file, standard input, or one at Cloudflare. */
 export async function openDatabase(place: string): Promise<PageSource> {
+  if (isLocal(place)) return openSource(await localFile(place));
   if (!isHosted(place)) return openSource(place);
   const { openHosted } = await import("./hosted.ts");
   return openHosted(place);
@@ -91,6 +109,7 @@ export function noBackup(name: string, place: string, names: string[]): Pagemark
 /** What a database's backups are called unless the user says: a file's name without its ending, D1's name for its own. */
 export function nameOf(path: string): string {
   if (isHosted(path)) return decodeURIComponent(path.replace(/\/+$/, "").replace(/^.*\//, ""));
+  if (isLocal(path)) return path.replace(LOCAL, "");
   return path === STANDARD ? "standard input" : basename(path, extname(path));
 }
 

@@ -1,3 +1,5 @@
+import { mkdir } from "node:fs/promises";
+import { dirname } from "node:path";
 import type { Command } from "commander";
 import { pagemark } from "../backups/database.ts";
 import { targetState } from "../backups/load-target.ts";
@@ -8,6 +10,8 @@ import { backupJson, describeBackup, print, tableJson, tablesTable, warnAll, wit
 import {
   fileName,
   isHosted,
+  isLocal,
+  localFile,
   openBackups,
   openDatabase,
   openSource,
@@ -44,7 +48,7 @@ export function addRestore(program: Command, signal: AbortSignal): void {
     )
     .option(
       "-o, --output <file>",
-      "the file, - for standard output, or d1://<account>/<name> (default: <name>.db)",
+      "the file, - for standard output, d1://<account>/<name>, or d1-local:<name> for what wrangler runs here (default: <name>.db)",
     )
     .option("--force", "replace the file, or what D1 holds")
     .option("--table <name...>", "into d1://…: only these tables; the others stay")
@@ -52,7 +56,10 @@ export function addRestore(program: Command, signal: AbortSignal): void {
     .option("--dry-run", "change nothing; say which tables would come back, change and vanish")
     .action(async (name: string, _options, command: Command) => {
       const options = command.optsWithGlobals<Options>();
-      const output = options.output ?? `${await fileName(name)}.db`;
+      const wanted = options.output ?? `${await fileName(name)}.db`;
+      const output = isLocal(wanted) ? await localFile(wanted) : wanted;
+      // A project that nobody has run yet.
+      if (isLocal(wanted)) await mkdir(dirname(output), { recursive: true });
       await withBackups(name, options.from, () =>
         options.dryRun ? dryRun(name, output, options, signal) : restore(name, output, options, signal),
       );
