@@ -11,16 +11,18 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join, resolve } from "node:path";
+import { gzipSync } from "node:zlib";
 import { bundleCommand } from "./lib/command.mjs";
 import { buildDashboard } from "./lib/dashboard.mjs";
 import { root, run } from "./lib/run.mjs";
 import { countingSqlite } from "./lib/sqlite.mjs";
+import { bundlePackages, licencesOf } from "./lib/vendor.mjs";
 import { modules, report } from "./lib/wasm.mjs";
 
 const TARGET = "wasm32-unknown-unknown";
 const dist = join(root, "js/dist");
 /** In js/dist, without a source of the same name in js/src. */
-const GENERATED = /^(build|core|dump|engine)\.d\.|^bin\/|^worker\/dashboard\/assets\.js$/;
+const GENERATED = /^(build|core|dump|engine)\.d\.|^bin\/|^(inline|vendor)\/|^worker\/dashboard\/assets\.js$/;
 
 // What Rust emits for this target by default, plus simd; said here so that wasm-opt accepts a stripped file as well.
 const FEATURES = [
@@ -111,23 +113,40 @@ function stem({ crate }) {
 async function buildPackage() {
   for (const { name, folder, wasm } of modules) {
     copy(join(folder, "pagemark.js"), `pkg/${name}/pagemark.js`);
-    copy(join(folder, "pagemark.d.ts"), `pkg/${name}/pagemark.d.ts`);
+    const types = join(folder, "pagemark.d.ts");
+    if (existsSync(types))
+      write(`pkg/${name}/pagemark.d.ts`, Buffer.from(portable(readFileSync(types, "utf8"))));
     copy(wasm, `${name}.wasm`);
     copy(join(root, `js/types/${name}.d.wasm.ts`), `${name}.d.wasm.ts`);
+    if (existsSync(wasm)) write(`inline/${name}.js`, inlined(readFileSync(wasm)));
   }
   // npm publishes these two from the package's own folder only.
   for (const name of ["LICENSE", "README.md"]) copy(join(root, name), `../${name}`);
   run("tsc", ["--project", "js"]);
   buildDashboard(join(dist, "worker/dashboard/assets.js"));
   removeLeftovers();
-  await bundleCommand(dist);
+  const inLibrary = await bundlePackages(dist);
+  const inCommand = await bundleCommand(dist);
+  write("LICENSES.txt", Buffer.from(licencesOf(new Set([...inLibrary, ...inCommand]))));
+}
+
+/** The types of the glue without those of the DOM, which programs for Node do not have: the package gives it modules only. */
+function portable(types) {
+  return types.replace(/^export type ((?:Sync)?InitInput) = .*;$/gm, "export type $1 = WebAssembly.Module;");
+}
+
+/** A module whose default export is the wasm as a text: gzipped, which takes a third of what base64 adds away again. */
+function inlined(wasm) {
+  return Buffer.from(`export default "${gzipSync(wasm, { level: 9 }).toString("base64")}";\n`);
 }
 
 /** Copies a file to `name` below js/dist, where its source exists. */
 function copy(from, name) {
-  if (!existsSync(from)) return;
+  if (existsSync(from)) write(name, readFileSync(from));
+}
+
+function write(name, bytes) {
   const to = join(dist, name);
-  const bytes = readFileSync(from);
   // Left alone when equal, so that watchers and the tests' caches see no change.
   if (existsSync(to) && readFileSync(to).equals(bytes)) return;
   mkdirSync(dirname(to), { recursive: true });

@@ -22,6 +22,8 @@ const checks = {
   "docs/errors.md (node scripts/error-codes.mjs)": () =>
     tryRun("node", ["scripts/error-codes.mjs", "--check"]),
   "npm package": () => tryRun("publint", ["js", "--strict"]),
+  "types of the npm package": () =>
+    tryRun("attw", ["--pack", "js", "--profile", "esm-only", "--format", "ascii", "-q"]),
   "size and imports of the wasm": () => report(undefined, true).length,
 };
 

@@ -9,6 +9,7 @@ export type { KeptReason, Pruned, PruneOptions } from "./backups/prune.ts";
 export type { Problem, Verification, VerifyOptions } from "./backups/verify.ts";
 export { type Backup, databasesIn, type StoredDatabase } from "./catalog/folder.ts";
 export type { Reason } from "./catalog/retention.ts";
+export type {} from "./core/globals.ts";
 export { dumpSource } from "./dump/dump.ts";
 export type { Dialect, DumpOptions } from "./dump/options.ts";
 export {

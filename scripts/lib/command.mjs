@@ -2,11 +2,16 @@
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { build } from "esbuild";
+import { packagesIn } from "./vendor.mjs";
 
-/** Puts what runs in Node's command, and the threads it starts, into `bin` below the compiled package. */
+/**
+ * Puts what runs in Node's command, and the threads it starts, into `bin` below the compiled package.
+ *
+ * @returns the packages whose code is in it
+ */
 export async function bundleCommand(dist) {
   const bin = join(dist, "bin");
-  const { outputFiles } = await build({
+  const { outputFiles, metafile } = await build({
     absWorkingDir: dist,
     entryPoints: {
       pagemark: "cli/start.js",
@@ -22,14 +27,19 @@ export async function bundleCommand(dist) {
     external: ["./main.js"],
     format: "esm",
     platform: "node",
+    // jsonc-parser, for one, cannot be bundled as it is for `require`.
+    mainFields: ["module", "main"],
     target: "node22",
-    // Those are installed beside it, with their licences.
-    packages: "external",
+    // A package written for `require` asks for Node's modules by it.
+    banner: {
+      js: 'import { createRequire as requireFrom } from "node:module"; const require = requireFrom(import.meta.url);',
+    },
     // package.json says which of the published files do something when they are imported: this is none of them.
     ignoreAnnotations: true,
     // V8 reads all of it at every start. Names stay, for stack traces.
     minifyWhitespace: true,
     minifySyntax: true,
+    metafile: true,
     write: false,
     logLevel: "warning",
   });
@@ -41,4 +51,5 @@ export async function bundleCommand(dist) {
     if (!existsSync(path) || !readFileSync(path).equals(contents)) writeFileSync(path, contents);
   }
   chmodSync(join(bin, "pagemark.js"), 0o755);
+  return packagesIn(metafile);
 }

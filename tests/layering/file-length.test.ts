@@ -10,6 +10,7 @@ const LEAST = 40;
 const REASONS: ReadonlyMap<string, string> = new Map([
   ["js/src/cli/check.ts", "a file for each command"],
   ["js/src/core/free.ts", "for rooms that use nothing else of the core, and load none of it"],
+  ["js/src/core/globals.ts", "declares what is declared elsewhere, too"],
   ["js/src/core/node-version.node.ts", "read by versions of Node that read nothing else"],
   ["js/src/core/require-runtime.node.ts", "imported first, for what it does"],
   ["js/src/sources/row-terms.ts", "takes SQL apart, which nothing beside it does"],

@@ -82,7 +82,7 @@ describe("layers of the TypeScript package", () => {
     );
     expect(violations("worker/api/jobs.ts", "../object/object.ts", "../databases.ts")).toEqual([]);
     expect(violations("worker/jobs/runner.ts", "../object/home.ts")).toEqual([
-      "js/src/worker/jobs/runner.ts: worker/jobs (floor 3) imports worker/object/home.ts (floor 4)",
+      "js/src/worker/jobs/runner.ts: worker/jobs (floor 4) imports worker/object/home.ts (floor 5)",
     ]);
     expect(violations("worker/object/object.ts", "../databases.ts")).toHaveLength(1);
     expect(violations("worker/registry.ts", "./settings.ts")).toHaveLength(1);

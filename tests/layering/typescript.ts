@@ -74,6 +74,7 @@ const ROOMS: Readonly<Record<string, { floors: readonly (readonly string[])[]; o
   worker: {
     floors: [
       ["byte-range.ts", "identity.ts"],
+      ["options.ts"],
       ["arguments.ts", "registry.ts"],
       ["settings.ts"],
       ["jobs"],

@@ -83,6 +83,36 @@ test("the engine is imported by its own name, and has types", () => {
   expect(JSON.parse(run("node", ["engine.js"]))).toEqual([2, [{ a: 1 }, { a: "two" }], true, 1]);
 });
 
+test.each([["node16"], ["nodenext"], ["bundler"]])(
+  "types are whole and find files with moduleResolution %s, without the DOM's or Node's types",
+  (moduleResolution) => {
+    const entries = [
+      "pagemark",
+      "pagemark/node",
+      "pagemark/engine",
+      "pagemark/engine/slim",
+      "pagemark/client",
+    ];
+    const imports = entries.map((entry, at) => `import * as e${at} from "${entry}";`);
+    writeFileSync(
+      join(project, "all.ts"),
+      `${imports.join("\n")}
+       import { memory } from "pagemark/inline";
+       import { useWasm, type WasmFiles } from "pagemark/slim";
+       import wasm from "pagemark/core.wasm";
+       const files: WasmFiles = { core: wasm, dump: "https://example.com/dump.wasm" };
+       useWasm(files);
+       export const all = [e0.file("a.db"), e0.folder("b"), e1.file("a.db"), memory(new Uint8Array()), e2, e3, e4];\n`,
+    );
+    const compilerOptions = {
+      ...{ module: moduleResolution === "bundler" ? "esnext" : moduleResolution, moduleResolution },
+      ...{ lib: ["ES2022"], target: "es2022", strict: true, skipLibCheck: false, types: [], noEmit: true },
+    };
+    writeFileSync(join(project, "tsconfig.json"), JSON.stringify({ compilerOptions, include: ["all.ts"] }));
+    run(join(root, "node_modules/.bin/tsc"), ["--project", "."]);
+  },
+);
+
 test("nothing but the built package is in it: no sources, no tests, four wasm modules", () => {
   const files = readdirSync(join(project, "node_modules/pagemark"), { recursive: true, encoding: "utf8" });
   expect(files.filter((name) => name.endsWith(".wasm"))).toEqual([

@@ -1,5 +1,6 @@
 // Writes statements into a database that takes SQL, in transactions, each of which is in exactly once, whatever becomes of
 // the answer.
+import { uuid } from "../core/index.ts";
 import { PagemarkError, SourceError } from "../errors/index.ts";
 import { HALF_LOADED, type RowTarget } from "../sources/source.ts";
 import { dropsFor, type TargetState, targetState } from "./load-target.ts";
@@ -36,7 +37,7 @@ export class Loading {
   /** @throws SourceError when what the database holds may not be replaced */
   constructor(target: RowTarget, state: TargetState, options: LoadingOptions) {
     this.#target = target;
-    this.#load = options.load ?? crypto.randomUUID();
+    this.#load = options.load ?? uuid();
     this.#options = options;
     const { halfLoaded, isEmpty } = state;
     const { tables = [], replace = false } = options;

@@ -1,5 +1,7 @@
 // Deleting backups for good. What must go is noted down in the store first: without its record a file is not found again.
+
 import { type Backup, Folder } from "../catalog/folder.ts";
+import { uuid } from "../core/index.ts";
 import { PagemarkError, StoreError } from "../errors/index.ts";
 import type { Store } from "../stores/store.ts";
 import { collect } from "../streams/streams.ts";
@@ -38,7 +40,7 @@ export async function removeBackups(
   const loaded = await Folder.load(store, folder, undefined, signal);
   const keys = loaded.use(() => loaded.removal(ids));
   const removal: Removal = { version: 1, ids: [...ids], keys };
-  const noted = `${prefixOf(folder)}${crypto.randomUUID()}.json`;
+  const noted = `${prefixOf(folder)}${uuid()}.json`;
   await store.put(noted, new TextEncoder().encode(JSON.stringify(removal)), { signal });
   await deleteAll(store, [...keys, noted], signal);
 }

@@ -1,3 +1,4 @@
+import { uuid } from "../core/index.ts";
 import type { Scratch } from "../sources/source.ts";
 import type { Store } from "../stores/store.ts";
 import { collect } from "../streams/streams.ts";
@@ -17,7 +18,7 @@ export class StoreScratch implements Scratch {
   constructor(store: Store, folder: string) {
     this.#store = store;
     this.#all = `${folder}/scratch`;
-    this.#own = `${this.#all}/${crypto.randomUUID()}`;
+    this.#own = `${this.#all}/${uuid()}`;
   }
 
   async put(block: number, bytes: Uint8Array): Promise<void> {

@@ -45,7 +45,7 @@ export interface PagesOut {
 }
 
 /** The wasm that makes pages of rows, started at the first call. */
-const buildCore = /* @__PURE__ */ starting(glue, () => currentPlatform().buildWasm());
+const buildCore = /* @__PURE__ */ starting("build", glue, () => currentPlatform().buildWasm());
 
 /** What is known of the pages of a database that was built before; good for one {@link pageBuilder}. */
 export type PreviousPages = glue.Previous;

@@ -1,12 +1,13 @@
 // The core's wasm. Threads load this file and no other module's glue, which would take them time.
 import * as glue from "../pkg/core/pagemark.js";
-import { currentPlatform, type Hasher, type Wasm } from "./platform.ts";
+import { compile, mismatch } from "./load.ts";
+import { currentPlatform, type Hasher, type Wasm, type WasmName } from "./platform.ts";
 
 /** The exports of the core's wasm. */
 export type Core = typeof glue;
 export type { Folder as CoreFolder, KnownFolder, Machine } from "../pkg/core/pagemark.js";
 
-const startCore = /* @__PURE__ */ starting(glue, () => currentPlatform().wasm());
+const startCore = /* @__PURE__ */ starting("core", glue, () => currentPlatform().wasm());
 
 /** The core's wasm, started at the first call. */
 export function core(): Promise<Core> {
@@ -26,7 +27,7 @@ export async function sha256(): Promise<Hasher> {
 
 /** The glue that wasm-bindgen makes for each of them. */
 interface Glue {
-  default(input: { module_or_path: Wasm }): Promise<unknown>;
+  default(input: { module_or_path: WebAssembly.Module }): Promise<unknown>;
   initSync(input: { module: WebAssembly.Module }): unknown;
 }
 
@@ -37,6 +38,7 @@ interface Glue {
  * @param prepare is called once, when the wasm has started
  */
 export function starting<G extends Glue>(
+  name: WasmName,
   glue: G,
   find: () => Promise<Wasm>,
   prepare?: (glue: G) => void,
@@ -44,7 +46,7 @@ export function starting<G extends Glue>(
   let started: Promise<G> | undefined;
   const start = async () => {
     try {
-      await startNow(glue, await find());
+      await startNow(name, glue, await find());
       prepare?.(glue);
       return glue;
     } catch (error) {
@@ -59,7 +61,22 @@ export function starting<G extends Glue>(
 }
 
 /** Starts `wasm`. One that is compiled already starts without a look at `Response`: Node would load its HTTP client. */
-async function startNow(glue: Glue, wasm: Wasm): Promise<void> {
-  if (wasm instanceof WebAssembly.Module) glue.initSync({ module: wasm });
-  else await glue.default({ module_or_path: wasm });
+async function startNow(name: WasmName, glue: Glue, wasm: Wasm): Promise<void> {
+  const module = await compile(name, wasm);
+  if (!fits(glue, module)) throw mismatch(name);
+  try {
+    if (module === wasm) glue.initSync({ module });
+    else await glue.default({ module_or_path: module });
+  } catch (error) {
+    throw error instanceof WebAssembly.LinkError ? mismatch(name, error) : error;
+  }
+}
+
+/** Whether `module` frees each class of the glue. One that does not is refused before the glue keeps it. */
+function fits(glue: Glue, module: WebAssembly.Module): boolean {
+  const names = new Set(WebAssembly.Module.exports(module).map(({ name }) => name));
+  return Object.entries(glue).every(([name, value]) => {
+    const isClass = typeof value === "function" && "free" in (value.prototype ?? {});
+    return !isClass || names.has(`__wbg_${name.toLowerCase()}_free`);
+  });
 }

@@ -62,7 +62,7 @@ function make(
 }
 
 /** For the glue: the functions of a wasm module. A trap in one of them is an `INTERNAL` error, as is what fails after it. */
-export function guarded<Exports extends WebAssembly.Exports>(exports: Exports): Exports {
+export function guarded<Exports extends Record<string, unknown>>(exports: Exports): Exports {
   let stopped: PagemarkError | undefined;
   const failed = (error: unknown) => {
     if (error instanceof WebAssembly.RuntimeError) stopped ??= internal(error);

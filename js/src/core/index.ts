@@ -21,6 +21,8 @@ export {
 export { type Detected, detect } from "./detect.ts";
 export { named, naming } from "./errors.ts";
 export { free, freeing } from "./free.ts";
+export { givenWasm, useWasm, type WasmFiles, type WasmSource } from "./given.ts";
+export { unpacked } from "./load.ts";
 export {
   type DumpCore,
   dumpCore,
@@ -46,6 +48,9 @@ export {
   type Platform,
   type Restorer,
   usePlatform,
+  uuid,
+  type Wasm,
+  type WasmName,
   type WrittenPart,
 } from "./platform.ts";
 export { restorer } from "./restoring.ts";

@@ -7,7 +7,7 @@ import { currentPlatform, type Wasm } from "./platform.ts";
 /** The exports of the wasm that makes SQL. */
 export type DumpCore = typeof dumpGlue;
 
-const startDump = /* @__PURE__ */ starting(dumpGlue, () => currentPlatform().dumpWasm());
+const startDump = /* @__PURE__ */ starting("dump", dumpGlue, () => currentPlatform().dumpWasm());
 
 /** The wasm that makes SQL, started at the first call. */
 export function dumpCore(): Promise<DumpCore> {
@@ -30,7 +30,7 @@ export function useEngine(wasm: () => Promise<Wasm>): void {
   find ??= wasm;
 }
 
-const startEngine = /* @__PURE__ */ starting(engineGlue, findEngine, ({ setUtcOffset }) =>
+const startEngine = /* @__PURE__ */ starting("engine", engineGlue, findEngine, ({ setUtcOffset }) =>
   setUtcOffset((seconds: number) => -60 * new Date(seconds * 1000).getTimezoneOffset()),
 );
 

@@ -4,14 +4,14 @@ import { createRequire } from "node:module";
 import { PagemarkError } from "../errors/index.ts";
 import { dumpHelper } from "./dump-helper.node.ts";
 import { WorkerPool } from "./packing.node.ts";
-import type { Platform } from "./platform.ts";
+import type { Platform, WasmName } from "./platform.ts";
 import { WorkerRestorer } from "./restoring.node.ts";
 import { here } from "./threads.node.ts";
 
 const modules = new Map<string, WebAssembly.Module>();
 
 /** One of the package's wasm files, compiled once, for this thread and its helpers. */
-export function compiled(name: "build" | "core" | "dump" | "engine"): WebAssembly.Module {
+export function compiled(name: WasmName): WebAssembly.Module {
   const known = modules.get(name);
   if (known) return known;
   const made = new WebAssembly.Module(wasmFile(`${name}.wasm`));

@@ -1,7 +1,17 @@
 // What a runtime has of its own: where its wasm is, and what it does on other threads.
 
-/** A wasm: its bytes, compiled, or where to fetch it. */
-export type Wasm = BufferSource | WebAssembly.Module | Response | URL;
+/** The package's wasm modules: what backs up, makes SQL, makes pages of rows, and SQLite. */
+export type WasmName = "core" | "dump" | "build" | "engine";
+
+/** A wasm: where to fetch it, a response with it, its bytes, or compiled. A text is a URL, relative to the page's. */
+export type Wasm =
+  | string
+  | URL
+  | Response
+  | Blob
+  | ArrayBufferView<ArrayBuffer>
+  | ArrayBuffer
+  | WebAssembly.Module;
 
 /** What a runtime has of its own. Set once, by its file in `entry/`. */
 export interface Platform {
@@ -31,6 +41,16 @@ export function usePlatform(runtime: Platform): void {
 export function currentPlatform(): Platform {
   if (!platform) throw new Error("pagemark was imported past its entry points: import it as 'pagemark'");
   return platform;
+}
+
+/** A random UUID, on pages without https, too, where the runtime's own function is missing. */
+export function uuid(): string {
+  if (typeof crypto.randomUUID === "function") return crypto.randomUUID();
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x40;
+  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
+  const digits = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return digits.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
 }
 
 /** SHA-256 in steps. */

@@ -1,3 +1,4 @@
+export type {} from "../core/globals.ts";
 export type { PageStore, Scratch } from "../core/index.ts";
 export { SqlError } from "../errors/index.ts";
 export { LiveDatabase as Database } from "./database.ts";

@@ -1,10 +1,14 @@
-import { usePlatform } from "../core/index.ts";
+// Carries its wasm as text: every bundler and server delivers that, without being told of it.
+import { unpacked, usePlatform } from "../core/index.ts";
+import build from "../inline/build.js";
+import core from "../inline/core.js";
+import dump from "../inline/dump.js";
 
 usePlatform({
-  wasm: async () => new URL("../core.wasm", import.meta.url),
-  dumpWasm: async () => new URL("../dump.wasm", import.meta.url),
-  buildWasm: async () => new URL("../build.wasm", import.meta.url),
+  wasm: () => unpacked(core),
+  dumpWasm: () => unpacked(dump),
+  buildWasm: () => unpacked(build),
 });
 
 export * from "../index.ts";
-export { type OpenStoreOptions, openStore } from "../places/open-store.ts";
+export * from "./elsewhere.ts";

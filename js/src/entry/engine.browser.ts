@@ -1,6 +1,7 @@
-import { useEngine } from "../core/index.ts";
+import { unpacked, useEngine } from "../core/index.ts";
+import engine from "../inline/engine.js";
 import "./browser.ts";
 
-useEngine(async () => new URL("../engine.wasm", import.meta.url));
+useEngine(() => unpacked(engine));
 
 export * from "../engine/index.ts";

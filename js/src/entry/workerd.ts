@@ -6,4 +6,4 @@ import dumpWasm from "../dump.wasm";
 usePlatform({ wasm: async () => wasm, dumpWasm: async () => dumpWasm, buildWasm: async () => buildWasm });
 
 export * from "../index.ts";
-export { type OpenStoreOptions, openStore } from "../places/open-store.ts";
+export * from "./elsewhere.ts";

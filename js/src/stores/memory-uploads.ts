@@ -1,3 +1,4 @@
+import { uuid } from "../core/index.ts";
 import { ObjectExistsError } from "../errors/object-exists-error.ts";
 import { checkKey, checkPart, checkTime, uploadGone } from "./checks.ts";
 import type { PutOptions, StoreUploads, UploadState } from "./store.ts";
@@ -32,7 +33,7 @@ export class MemoryUploads implements StoreUploads {
     checkKey(key);
     checkTime(options);
     const modified = options.modified?.getTime();
-    return { key, size: 0, id: crypto.randomUUID(), ...(modified !== undefined && { modified }) };
+    return { key, size: 0, id: uuid(), ...(modified !== undefined && { modified }) };
   }
 
   async append(

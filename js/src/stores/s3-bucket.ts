@@ -1,5 +1,4 @@
-import type { AwsV4Signer } from "aws4fetch";
-import { StoreError } from "../errors/store-error.ts";
+import { AwsV4Signer } from "aws4fetch";
 import { BrokenAnswer } from "./object-calls.ts";
 import { hasCode, S3Refusal } from "./s3-errors.ts";
 import type { S3Credentials, S3Options, S3Place } from "./s3-options.ts";
@@ -13,8 +12,6 @@ export interface S3Request {
   body?: Uint8Array;
   signal: AbortSignal;
 }
-
-type Signer = typeof AwsV4Signer;
 
 /** Most characters of an answer's XML: a page of 1,000 long names has some 4 million. */
 const LONGEST_XML = 16 << 20;
@@ -86,9 +83,8 @@ export class S3Bucket {
     );
     for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
     const { accessKeyId, secretAccessKey, sessionToken } = await this.#keys();
-    const Signer = await signer();
     const sha256 = body === undefined ? undefined : await digest(body);
-    const { headers: signed } = await new Signer({
+    const { headers: signed } = await new AwsV4Signer({
       method,
       url: url.href,
       headers: {
@@ -154,16 +150,6 @@ export class S3Bucket {
       this.#credentials = undefined;
       throw error;
     }
-  }
-}
-
-/** Loaded at the first request: whoever has no bucket needs no library for it. */
-async function signer(): Promise<Signer> {
-  try {
-    return (await import("aws4fetch")).AwsV4Signer;
-  } catch (cause) {
-    const message = "the package aws4fetch, which signs requests, is not installed; npm install aws4fetch";
-    throw new StoreError("STORE_LIBRARY", message, {}, { cause });
   }
 }
 

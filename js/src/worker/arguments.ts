@@ -1,9 +1,9 @@
 // What callers hand over, other Workers and clients over HTTP alike: TypeScript has checked nothing of it.
 import { z } from "@hono/zod-openapi";
-import { DIALECTS, type Dialect } from "../dump/options.ts";
+import { DIALECTS } from "../dump/options.ts";
 import type { SqlParameter } from "../engine/index.ts";
 import { PagemarkError } from "../errors/index.ts";
-import type { ByteRange } from "./byte-range.ts";
+import type { CreateOptions, Query } from "./options.ts";
 
 /** A backup's id, or the first eight digits or more of it. */
 export const ID = /^[0-9a-f]{8}(-[0-9a-f-]{0,27}|[0-9a-f]?)$/;
@@ -26,49 +26,6 @@ export function checkName(name: unknown): string {
     `the name of a database is 1 to ${LONGEST_NAME} characters, in UTF-8 at most ${LONGEST_NAME_BYTES} bytes; none of ` +
     "them /, \\, invisible or a control character, no space at its start or end, and not . or ..";
   throw new PagemarkError("NAME_INVALID", message);
-}
-
-/** SQL with what is bound to it. Text with several statements takes no parameters. */
-export interface Query {
-  sql: string;
-  params?: readonly SqlParameter[] | undefined;
-}
-
-export interface CreateOptions {
-  /** Makes a full backup even where an incremental one would do. */
-  full?: boolean | undefined;
-  /** Called after every step. */
-  onProgress?: ((progress: BackupProgress) => unknown) | undefined;
-}
-
-/** How far a backup is. */
-export interface BackupProgress {
-  phase: string;
-  /** Pages. */
-  done: number;
-  total: number;
-}
-
-export interface RestoreOptions {
-  /** A backup's id or bookmark, or a bookmark or time that history still has; the newest backup unless given. */
-  at?: string | Date | undefined;
-  /** Whether to back up first what a backup replaces; true unless given. */
-  safety?: boolean | undefined;
-}
-
-export interface DownloadOptions {
-  range?: ByteRange | undefined;
-}
-
-export interface DumpOptions {
-  /** Only of a backup: what else the dump could be of may be gone before the next range is asked for. */
-  range?: ByteRange | undefined;
-  /** A backup, or a state that history has; the newest state unless given. */
-  at?: string | Date | undefined;
-  dialect?: Dialect | undefined;
-  tables?: string[] | undefined;
-  noData?: boolean | undefined;
-  noSchema?: boolean | undefined;
 }
 
 /** The most parameters that one statement takes in SQLite. */

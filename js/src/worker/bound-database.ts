@@ -2,15 +2,7 @@ import { RpcTarget } from "cloudflare:workers";
 import type { WireFailure, WireReply, WireRequest, WireResult } from "../client/wire.ts";
 import { PagemarkError, type Verification } from "../entry/workerd.ts";
 import type { Deletion, KeptBackup } from "../vault/kept-backups.ts";
-import {
-  type CreateOptions,
-  checked,
-  type DownloadOptions,
-  type DumpOptions,
-  OptionalText,
-  type Query,
-  type RestoreOptions,
-} from "./arguments.ts";
+import { checked, OptionalText } from "./arguments.ts";
 import {
   type BatchItem,
   BoundSession,
@@ -25,6 +17,7 @@ import type { Download } from "./object/downloads.ts";
 import type { DatabaseInfo } from "./object/object.ts";
 import type { QueryResult } from "./object/queries.ts";
 import type { Restored } from "./object/restores.ts";
+import type { CreateOptions, DownloadOptions, DumpOptions, Query, RestoreOptions } from "./options.ts";
 
 /** A database, as another Worker has it: SQL in D1's shape, and what D1 has not. */
 export class BoundDatabase extends RpcTarget {

@@ -2,8 +2,8 @@ import { RpcTarget } from "cloudflare:workers";
 import type { WireQuery, WireRequest, WireResult } from "../client/wire.ts";
 import type { SqlValue } from "../entry/engine.workerd.ts";
 import { PagemarkError } from "../entry/workerd.ts";
-import type { Query } from "./arguments.ts";
 import type { QueryMeta, QueryResult } from "./object/queries.ts";
+import type { Query } from "./options.ts";
 
 type Value = NonNullable<Query["params"]>[number];
 /** A row by its columns' names. Named values, because what a binding cannot send has no type on its other side. */

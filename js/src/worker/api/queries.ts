@@ -1,8 +1,9 @@
 import { createRoute, OpenAPIHono, z } from "@hono/zod-openapi";
-import { type Query, statement } from "../arguments.ts";
+import { statement } from "../arguments.ts";
 import { d1Answer } from "../bound.ts";
 import { type Env, onDatabase } from "../databases.ts";
 import type { QueryResult } from "../object/queries.ts";
+import type { Query } from "../options.ts";
 import { type ApiContext, found, type Scope } from "./access.ts";
 import { success } from "./envelope.ts";
 import { answers, DatabasePath, jsonBody, Meta } from "./schemas.ts";

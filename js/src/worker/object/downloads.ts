@@ -2,8 +2,9 @@ import { free } from "../../core/free.ts";
 import { type Backup, type Moment, PagemarkError } from "../../entry/workerd.ts";
 import { momentStream } from "../../moments/moment-stream.ts";
 import type { KeptBackups } from "../../vault/kept-backups.ts";
-import { BOOKMARK, type DownloadOptions, type DumpOptions, ID } from "../arguments.ts";
+import { BOOKMARK, ID } from "../arguments.ts";
 import { type ByteRange, type ByteSpan, remade, spanIn } from "../byte-range.ts";
+import type { DownloadOptions, DumpOptions } from "../options.ts";
 import type { Home } from "./home.ts";
 
 /** What is downloaded, and what of it. */

@@ -8,6 +8,7 @@ import type { ExportRequest, Reply } from "../jobs/exports.ts";
 import type { ImportRequest } from "../jobs/imports.ts";
 import { shownError } from "../jobs/runner.ts";
 import type { Job } from "../jobs/table.ts";
+import type { CreateOptions, DownloadOptions, DumpOptions, Query, RestoreOptions } from "../options.ts";
 import { registry } from "../registry.ts";
 import type { ObjectEnv } from "../settings.ts";
 import { DatabaseBackups } from "./backups.ts";
@@ -101,7 +102,7 @@ export class Database extends DurableObject<ObjectEnv> {
    * @throws SqlError, and PagemarkError `STATEMENT_REFUSED`, `STATEMENT_NONE`, `READ_ONLY`, `RESULT_SIZE`, `USAGE`,
    *   `OVERLOADED`
    */
-  async query(queries: readonly args.Query[], options: QueryOptions = {}): Promise<QueryResult[]> {
+  async query(queries: readonly Query[], options: QueryOptions = {}): Promise<QueryResult[]> {
     return (await this.#query(queries, options)).flat();
   }
 
@@ -118,7 +119,7 @@ export class Database extends DurableObject<ObjectEnv> {
     return { results: all.map(lastOf), bookmark: db.bookmark() };
   }
 
-  async #query(queries: readonly args.Query[], options: QueryOptions): Promise<QueryResult[][]> {
+  async #query(queries: readonly Query[], options: QueryOptions): Promise<QueryResult[][]> {
     const { home, reports } = this.#known;
     const checked = args.checkedQueries(queries);
     const db = await home.database();
@@ -141,7 +142,7 @@ export class Database extends DurableObject<ObjectEnv> {
   }
 
   /** Makes a backup; resolves when it is stored. */
-  async backup(options: args.CreateOptions = {}): Promise<KeptBackup> {
+  async backup(options: CreateOptions = {}): Promise<KeptBackup> {
     return this.#known.backups.create("manual", args.checked(args.Create, options, OPTIONS));
   }
 
@@ -161,7 +162,7 @@ export class Database extends DurableObject<ObjectEnv> {
   }
 
   /** Puts an earlier state in the place of this one. */
-  async restore(options: args.RestoreOptions = {}): Promise<Restored> {
+  async restore(options: RestoreOptions = {}): Promise<Restored> {
     const { restores } = this.#known;
     return this.#restored(restores.restore(args.checked(args.Restore, options, OPTIONS)));
   }
@@ -185,18 +186,18 @@ export class Database extends DurableObject<ObjectEnv> {
   }
 
   /** A backup as a database file; without `at` the database as it is now. */
-  async download(at?: string, options: args.DownloadOptions = {}): Promise<Download> {
+  async download(at?: string, options: DownloadOptions = {}): Promise<Download> {
     const id = args.checked(args.OptionalText, at, "the id");
     return sent(await this.#kept.downloads.file(id, args.checked(args.Download, options, OPTIONS)));
   }
 
   /** A state as SQL. */
-  async dump(options: args.DumpOptions = {}): Promise<Download> {
+  async dump(options: DumpOptions = {}): Promise<Download> {
     return sent(await this.#kept.downloads.sql(args.checked(args.Dump, options, OPTIONS)));
   }
 
   /** A backup as one LTX file that `litestream restore` takes. */
-  async ltx(at: string, options: args.DownloadOptions = {}): Promise<Download> {
+  async ltx(at: string, options: DownloadOptions = {}): Promise<Download> {
     return sent(await this.#kept.downloads.ltx(at, args.checked(args.Download, options, OPTIONS)));
   }
 

@@ -1,7 +1,7 @@
 import type { Meta } from "../../client/wire.ts";
 import type { Database, Parameters, SqlParameter, SqlValue, Statement } from "../../entry/engine.workerd.ts";
 import { PagemarkError } from "../../entry/workerd.ts";
-import type { Query } from "../arguments.ts";
+import type { Query } from "../options.ts";
 import { type Compiled, compiled, nextStatement } from "./compiled.ts";
 import { noticesOf } from "./notices.ts";
 import { measure } from "./size.ts";

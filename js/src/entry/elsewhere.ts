@@ -1,0 +1,30 @@
+// What works with files of the system, for runtimes that have none: every entry exports the same names, so that one program
+// can be written for a server and a browser, and one set of types is right for both.
+import { PagemarkError } from "../errors/index.ts";
+import type * as files from "../sources/file.ts";
+import type * as damaged from "../sources/file-damaged.ts";
+import type * as folders from "../stores/folder.ts";
+
+export { type OpenStoreOptions, openStore } from "../places/open-store.ts";
+
+function needsFiles(name: string, instead: string): () => never {
+  return () => {
+    const message = `${name}() needs Node, Deno or Bun, and this is 'pagemark' for browsers and Workers: ${instead}`;
+    throw new PagemarkError("RUNTIME_UNSUPPORTED", message);
+  };
+}
+
+const SOURCES = "give the database's bytes, a Blob or a File to memory()";
+const STORES = "use memoryStore(), r2() in a Worker, or a store of your own by storeFrom()";
+
+/** Not for this runtime. @throws PagemarkError `RUNTIME_UNSUPPORTED` */
+export const file: typeof files.file = /* @__PURE__ */ needsFiles("file", SOURCES);
+
+/** Not for this runtime. @throws PagemarkError `RUNTIME_UNSUPPORTED` */
+export const damagedFile: typeof damaged.damagedFile = /* @__PURE__ */ needsFiles("damagedFile", SOURCES);
+
+/** Not for this runtime. @throws PagemarkError `RUNTIME_UNSUPPORTED` */
+export const folder: typeof folders.folder = /* @__PURE__ */ needsFiles("folder", STORES);
+
+/** Not for this runtime. @deprecated the old name of {@link folder} */
+export const fs: typeof folders.fs = folder;

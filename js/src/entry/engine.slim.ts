@@ -1,0 +1,6 @@
+import { givenWasm, useEngine } from "../core/index.ts";
+import "./slim.ts";
+
+useEngine(() => givenWasm("engine"));
+
+export * from "../engine/index.ts";

@@ -1,0 +1,11 @@
+import { givenWasm, usePlatform } from "../core/index.ts";
+
+usePlatform({
+  wasm: () => givenWasm("core"),
+  dumpWasm: () => givenWasm("dump"),
+  buildWasm: () => givenWasm("build"),
+});
+
+export { useWasm, type Wasm, type WasmFiles, type WasmSource } from "../core/index.ts";
+export * from "../index.ts";
+export * from "./elsewhere.ts";

@@ -1,0 +1,47 @@
+// What callers of the Worker's databases may ask for. By itself: these types are public, and use nobody's library.
+import type { Dialect } from "../dump/options.ts";
+import type { SqlParameter } from "../engine/index.ts";
+import type { ByteRange } from "./byte-range.ts";
+
+/** SQL with what is bound to it. Text with several statements takes no parameters. */
+export interface Query {
+  sql: string;
+  params?: readonly SqlParameter[] | undefined;
+}
+
+export interface CreateOptions {
+  /** Makes a full backup even where an incremental one would do. */
+  full?: boolean | undefined;
+  /** Called after every step. */
+  onProgress?: ((progress: BackupProgress) => unknown) | undefined;
+}
+
+/** How far a backup is. */
+export interface BackupProgress {
+  phase: string;
+  /** Pages. */
+  done: number;
+  total: number;
+}
+
+export interface RestoreOptions {
+  /** A backup's id or bookmark, or a bookmark or time that history still has; the newest backup unless given. */
+  at?: string | Date | undefined;
+  /** Whether to back up first what a backup replaces; true unless given. */
+  safety?: boolean | undefined;
+}
+
+export interface DownloadOptions {
+  range?: ByteRange | undefined;
+}
+
+export interface DumpOptions {
+  /** Only of a backup: what else the dump could be of may be gone before the next range is asked for. */
+  range?: ByteRange | undefined;
+  /** A backup, or a state that history has; the newest state unless given. */
+  at?: string | Date | undefined;
+  dialect?: Dialect | undefined;
+  tables?: string[] | undefined;
+  noData?: boolean | undefined;
+  noSchema?: boolean | undefined;
+}
