@@ -20,6 +20,7 @@ export async function bundleCommand(dist) {
       "dump-worker.node": "core/dump-worker.node.js",
       "pack-worker.node": "core/pack-worker.node.js",
       "restore-worker.node": "core/restore-worker.node.js",
+      "backup-reader.node": "engine/backup-reader.node.js",
     },
     outdir: bin,
     bundle: true,

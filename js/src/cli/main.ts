@@ -51,6 +51,7 @@ const commands = {
   dump: async () => (await import("./dump.ts")).addDump,
   import: async () => (await import("./import.ts")).addImport,
   show: async () => (await import("./show.ts")).addShow,
+  open: async () => (await import("./open.ts")).addOpen,
   diff: async () => (await import("./diff.ts")).addDiff,
   verify: async () => (await import("./verify.ts")).addVerify,
   check: async () => (await import("./check.ts")).addCheck,
