@@ -27,6 +27,7 @@ test_tools() {
   peers
   recovering_shell
   clients
+  s3_server
 }
 
 # SQLite inside the engine is C. .cargo/config.toml names the same two programs, unless the environment names others.
@@ -134,16 +135,26 @@ clients() {
       fail "the npm clients of the tests could not be installed" "See npm's message above."
     cp $from/package-lock.json $to/.installed-lock.json
   fi
-  # Wheels fit one Python: another one on this machine installs its own.
-  local stamp=$to/python/.installed.txt
-  if ! { python3 --version && cat $from/requirements.txt; } | cmp -s - $stamp; then
+  python_packages "the Python client of the tests" $from/requirements.txt $to/python
+}
+
+# A server that speaks S3, in .cache/s3/.
+s3_server() {
+  python_packages "the S3 server of the tests" tests/support/moto.txt .cache/s3/python
+}
+
+# python_packages <what> <requirements> <folder>. Wheels fit one Python: another one on this machine installs its own.
+python_packages() {
+  local what=$1 from=$2 to=$3
+  local stamp=$to/.installed.txt
+  if ! { python3 --version && cat "$from"; } | cmp -s - "$stamp"; then
     need_pip
-    say "installing the Python client of the tests"
-    rm -rf $to/python
+    say "installing $what"
+    rm -rf "$to"
     python3 -m pip install --quiet --disable-pip-version-check --root-user-action ignore --no-deps --require-hashes \
-      --only-binary :all: --requirement $from/requirements.txt --target $to/python >&2 ||
-      fail "the Python client of the tests could not be installed" "See pip's message above."
-    { python3 --version && cat $from/requirements.txt; } >$stamp
+      --only-binary :all: --requirement "$from" --target "$to" >&2 ||
+      fail "$what could not be installed" "See pip's message above."
+    { python3 --version && cat "$from"; } >"$stamp"
   fi
 }
 

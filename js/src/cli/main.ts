@@ -57,6 +57,7 @@ const commands = {
   check: async () => (await import("./check.ts")).addCheck,
   prune: async () => (await import("./prune.ts")).addPrune,
   delete: async () => (await import("./prune.ts")).addDelete,
+  copy: async () => (await import("./copy.ts")).addCopy,
   compact: async () => (await import("./compact.ts")).addCompact,
 };
 const [first = "", second] = process.argv.slice(2).filter((arg) => !arg.startsWith("-"));

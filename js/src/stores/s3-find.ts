@@ -31,10 +31,14 @@ export async function find(bucket: S3Bucket, key: string, signal: AbortSignal): 
 /** What the headers of an answer say of an object of `size` bytes. */
 export function foundIn(key: string, headers: Headers, size: number): S3Found {
   if (!Number.isSafeInteger(size) || size < 0) throw new BrokenAnswer("the answer has no length");
-  const given = Date.parse(headers.get(TIMESTAMP) ?? "");
-  const modified = Number.isNaN(given) ? Date.parse(headers.get("last-modified") ?? "") : given;
-  const put = headers.get(PUT) ?? undefined;
-  return { key, size, modified: new Date(modified), etag: headers.get("etag") ?? "", put };
+  const modified = timeOf(headers.get("last-modified"));
+  return { key, size, modified, etag: headers.get("etag") ?? "", put: headers.get(PUT) ?? undefined };
+}
+
+/** When an object was put. Answers to HEAD have whole seconds, so those of lists are cut to them. */
+export function timeOf(text: string | null | undefined): Date {
+  const time = Date.parse(text ?? "");
+  return new Date(time - (time % 1000));
 }
 
 /** What is sent with an object of the put `id`. */

@@ -9,7 +9,7 @@ import { streamObject } from "./object-read.ts";
 import { S3Bucket } from "./s3-bucket.ts";
 import { hasCode, isMissing, isTaken, s3Failures } from "./s3-errors.ts";
 import { S3Exclusion } from "./s3-exclusion.ts";
-import { find, foundIn, type S3Calls, type S3Found } from "./s3-find.ts";
+import { find, foundIn, type S3Calls, type S3Found, timeOf } from "./s3-find.ts";
 import { placeOf, type S3Options } from "./s3-options.ts";
 import { S3Puts, sweepUploads } from "./s3-put.ts";
 import { elements, textOf } from "./s3-xml.ts";
@@ -21,7 +21,8 @@ import type { GetOptions, ListOptions, ListPage, PutOptions, Store, StoredObject
  * are ignored. docs/stores.md says more.
  *
  * A request that fails for a moment is tried again, five times in all unless `patience` says otherwise; then it fails with a
- * StoreError. `modified` in a list is when the object was put; `head` gives the time given with the put.
+ * StoreError. `modified` is when the object was put, in whole seconds; the time given with the
+ * put is kept where Litestream looks for it.
  *
  * @throws PagemarkError `USAGE` when an option is none
  */
@@ -225,7 +226,7 @@ function objectIn(xml: string, before: string, isEncoded: boolean): StoredObject
     return undefined; // no key of ours
   }
   if (!key.startsWith(before)) return undefined;
-  return { key: key.slice(before.length), size: Number(size), modified: new Date(modified ?? Number.NaN) };
+  return { key: key.slice(before.length), size: Number(size), modified: timeOf(modified) };
 }
 
 /** The bytes from `start` up to `end` of what begins with byte 0. */

@@ -4,9 +4,9 @@ import { PagemarkError } from "../errors/index.ts";
 export interface Progress {
   /**
    * `pages`: reading and storing pages. `restore`: reading stored files. `verify`: checking stored objects.
-   * `dump`: turning pages into SQL. `compare`: reading the database as it is now.
+   * `dump`: turning pages into SQL. `compare`: reading the database as it is now. `copy`: from one store to another.
    */
-  phase: "pages" | "restore" | "verify" | "dump" | "compare";
+  phase: "pages" | "restore" | "verify" | "dump" | "compare" | "copy";
   /** Units done: pages, or bytes of stored files. Never falls within a phase. */
   done: number;
   /** Units in all. */

@@ -15,9 +15,11 @@ export interface Traits {
   keepsModified: boolean;
   /** Tells `A` from `a`, which the usual file systems of macOS and Windows do not. */
   caseSensitive: boolean;
+  /** Takes so long for each put that a list of thousands is for another test. */
+  isSlow: boolean;
 }
 
 export function storeCases(traits: Partial<Traits> = {}): Case[] {
-  const all: Traits = { keepsModified: true, caseSensitive: true, ...traits };
-  return [...puts(all), ...reads, ...lists, ...keys(all), ...aborts, ...uploads];
+  const all: Traits = { keepsModified: true, caseSensitive: true, isSlow: false, ...traits };
+  return [...puts(all), ...reads, ...lists(all), ...keys(all), ...aborts, ...uploads];
 }

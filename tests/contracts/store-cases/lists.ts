@@ -1,6 +1,6 @@
 import { bytes, listed, pages, putAll, sorted } from "./bytes.ts";
 import { ok, rejectsNamed, same } from "./check.ts";
-import type { Case } from "./index.ts";
+import type { Case, Traits } from "./index.ts";
 
 /** In the order of their bytes: `-` and `.` come before `/`, `0` after, capitals before `_`, and `_` before `a`. */
 const ORDERED = [
@@ -31,7 +31,11 @@ const ORDERED = [
 const numbered = (count: number) =>
   Array.from({ length: count }, (_, i) => `db${i % 5}/ltx/${String(i).padStart(6, "0")}`);
 
-export const lists: Case[] = [
+export function lists({ isSlow }: Traits): Case[] {
+  return isSlow ? few : [...many, ...few];
+}
+
+const many: Case[] = [
   [
     "a list of 2,500 objects comes in pages of 1,000 at most, in order, without a gap or a repeat",
     async (store) => {
@@ -66,6 +70,9 @@ export const lists: Case[] = [
       same([exact.objects.length, exact.cursor], [some.length, undefined], "a page that just fits");
     },
   ],
+];
+
+const few: Case[] = [
   [
     "a list is in the order of the keys' bytes, whatever the pages",
     async (store) => {

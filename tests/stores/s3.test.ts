@@ -1,0 +1,34 @@
+// A bucket behind real servers that speak S3. What they answer when they fail: s3-faults.test.ts.
+import { type S3Options, s3 } from "pagemark";
+import { afterAll, beforeAll, describe } from "vitest";
+import { storeContract } from "../contracts/store.ts";
+import { moto, type S3Server, s3sFs, startS3sFs } from "../support/s3-server.ts";
+
+const servers = {
+  "s3 on moto": moto,
+  ...(s3sFs !== undefined && { "s3 on s3s-fs": startS3sFs }),
+};
+
+describe.each(Object.entries(servers))("%s", (name, start) => {
+  let server: S3Server;
+  let options: S3Options;
+  let count = 0;
+
+  beforeAll(async () => {
+    server = await start();
+    options = await server.bucket("backups");
+  }, 60_000);
+  afterAll(() => server.stop());
+
+  const makeStore = async (more: Partial<S3Options>) => {
+    return { store: s3({ ...options, prefix: `of test/${count++}`, patience: { delay: 20 }, ...more }) };
+  };
+  const traits = { keepsModified: false, isSlow: start === moto };
+  storeContract(name, () => makeStore({}), traits);
+  // It takes four requests for each put, which moto answers slowly.
+  if (start !== moto)
+    storeContract(`${name}, without conditions,`, () => makeStore({ conditionalPut: false }), {
+      ...traits,
+      isSlow: true,
+    });
+});
