@@ -29,7 +29,7 @@ function runLitestream(...args: string[]) {
 
 const replica = (of: string) => `s3://vault/${of}?endpoint=${server.endpoint}&forcePathStyle=true`;
 
-test("B1 B2 B3 a bucket takes backups and gives them back", () => {
+test("B1 B3 a bucket takes backups and gives them back", () => {
   expect(run("backup", "app.db", "--to", "s3://vault/pm").status).toBe(0);
   runSql(path("app.db"), "UPDATE notes SET note = 'changed' WHERE id % 50 = 0");
   const second = run("backup", "app.db", "--to", "s3://vault/pm");
@@ -55,7 +55,7 @@ test("what Litestream replicated to the bucket is restored from there", () => {
   expect(JSON.parse(stdout).tables).toContainEqual({ name: "theirs", rows: 100 });
 }, 60_000);
 
-test("B27 keys are taken from the URL and from a profile, and no output shows them", () => {
+test("keys are taken from the URL and from a profile, and no output shows them", () => {
   const secret = "the secret/of+a key";
   const { accessKeyId } = KEYS;
   const url = new URL(`s3://vault/pm?endpoint=${server.endpoint}`);
@@ -101,7 +101,7 @@ test("B27 keys are taken from the URL and from a profile, and no output shows th
   expect(JSON.parse(unknown.stderr).error.code).toBe("USAGE");
 }, 60_000);
 
-test("B27 what is no store says what is one, before anything is asked for", () => {
+test("what is no store says what is one, before anything is asked for", () => {
   const failure = (place: string, env = {}) => {
     const { status, stderr } = cli.runWith(
       { AWS_CONFIG_FILE: "/dev/null", AWS_SHARED_CREDENTIALS_FILE: "/dev/null", ...env },
