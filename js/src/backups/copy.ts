@@ -38,7 +38,8 @@ export async function copy(
   to: Store,
   { name, signal, onProgress }: JobOptions & { name?: string | undefined } = {},
 ): Promise<Copied[]> {
-  const names = name === undefined ? (await databasesIn(from, signal && { signal })).map((each) => each.name) : [name];
+  const names =
+    name === undefined ? (await databasesIn(from, signal && { signal })).map((each) => each.name) : [name];
   const copied: Copied[] = [];
   for (const each of names) copied.push(await copyOne(from, to, each, { signal, onProgress }));
   return copied;
