@@ -1,7 +1,13 @@
 export { type At, Backups, type Shown } from "./backups/backups.ts";
 export { type Copied, copy } from "./backups/copy.ts";
 export type { DownloadOptions } from "./backups/damaged-tables.ts";
-export { Database, pagemark, type Restored, type RestoreOptions } from "./backups/database.ts";
+export {
+  Database,
+  type DumpToOptions,
+  pagemark,
+  type Restored,
+  type RestoreOptions,
+} from "./backups/database.ts";
 export type { Difference, TableDifference } from "./backups/diff.ts";
 export type { LoadedTable } from "./backups/load-fingerprints.ts";
 export { importInto, type Loaded, type LoadOptions } from "./backups/load-rows.ts";

@@ -4,7 +4,15 @@ import { readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { build } from "esbuild";
 import { convertV4MiniflareOptions, Miniflare } from "miniflare";
-import type { BackupOptions, DumpOptions, LoadedTable, NewBackup, Restored, RestoreOptions } from "pagemark";
+import type {
+  BackupOptions,
+  DumpOptions,
+  DumpToOptions,
+  LoadedTable,
+  NewBackup,
+  Restored,
+  RestoreOptions,
+} from "pagemark";
 import { afterAll, beforeAll, vi } from "vitest";
 import type { Place } from "../peers/d1/place.ts";
 
@@ -16,6 +24,11 @@ export interface BackedUpPlace extends Place {
   backup(options?: BackupOptions & { store?: "r2" | "memory" }): Promise<NewBackup>;
   download(at?: string): Promise<Uint8Array>;
   dump(options?: DumpOptions): Promise<string>;
+  /** Dumps into the bucket; what is there then. */
+  dumpTo(
+    key: string,
+    options?: DumpToOptions,
+  ): Promise<{ bytes: Uint8Array; size: number; warnings: string[] }>;
   /** Restores what another place was backed up as, or this one. */
   restore(from?: BackedUpPlace, options?: RestoreOptions): Promise<Restored>;
   /** As `restore`, while the database's call of number `at` goes wrong, or the object is evicted at it. */
@@ -120,6 +133,11 @@ export class Cloudflare {
       stored: () => json("stored"),
       pages: async (options) => new Uint8Array(await (await send("pages", options)).arrayBuffer()),
       backupInSlices: (options) => json("sliced", options),
+      dumpTo: async (key, options) => {
+        const answer = await send("dumpTo", { key, ...options });
+        const bytes = new Uint8Array(await answer.arrayBuffer());
+        return { bytes, ...JSON.parse(answer.headers.get("x-told") ?? "") };
+      },
       dump: async (options) => (await send("dump", options)).text(),
     };
   }

@@ -67,6 +67,15 @@ const actions = {
     const db = pagemark(place.source(), { name, store: r2(env.BACKUPS) });
     return new Response(await db.dump({ ...options, onWarning }));
   },
+  /** Dumps into the bucket; what was stored there, too. */
+  async dumpTo(place, { name, env, argument: { key, ...options } }) {
+    const warnings = [];
+    const onWarning = (text) => warnings.push(text);
+    const db = pagemark(place.source(), { name, store: r2(env.BACKUPS) });
+    const size = await db.dumpTo(key, { ...options, onWarning });
+    const stored = await env.BACKUPS.get(key);
+    return new Response(stored.body, { headers: { "x-told": JSON.stringify({ size, warnings }) } });
+  },
   /** Restores what was backed up under `from`. */
   async restore(place, { env, argument: { from, ...options } }) {
     const db = pagemark(place.source(), { name: from, store: r2(env.BACKUPS) });

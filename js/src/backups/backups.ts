@@ -39,7 +39,8 @@ export interface Shown {
 export class Backups {
   readonly name: string;
   readonly store: Store;
-  readonly #folder: string;
+  /** Where in the store they are. */
+  readonly folder: string;
   readonly #memory = new BackupMemory();
 
   /** @throws PagemarkError `NAME_INVALID` */
@@ -51,24 +52,24 @@ export class Backups {
   private constructor(name: string, store: Store, folder: string) {
     this.name = name;
     this.store = store;
-    this.#folder = folder;
+    this.folder = folder;
   }
 
   /** Backs `source` up; `safety` when a restore is about to replace it. */
   create(source: PageSource, options?: BackupOptions, safety = false): Promise<NewBackup> {
     const { name, store } = this;
-    return backUp({ source, store, name, folder: this.#folder, safety, memory: this.#memory }, options);
+    return backUp({ source, store, name, folder: this.folder, safety, memory: this.#memory }, options);
   }
 
   /** Room in the store for a source that has to make its pages first. */
   scratch(): Scratch {
-    return new StoreScratch(this.store, this.#folder);
+    return new StoreScratch(this.store, this.folder);
   }
 
   /** Every backup, newest first; one whose record is damaged is listed as such. */
   list(options?: { signal?: AbortSignal }): Promise<Backup[]> {
     return naming(this.name, async () => {
-      const folder = await Folder.load(this.store, this.#folder, undefined, options?.signal);
+      const folder = await Folder.load(this.store, this.folder, undefined, options?.signal);
       return folder.use(() => folder.list().reverse());
     });
   }
@@ -77,7 +78,7 @@ export class Backups {
   find(at?: At, options?: { signal?: AbortSignal | undefined }): Promise<Backup> {
     return naming(this.name, async () => {
       const wanted = formatAt(at);
-      const folder = await Folder.load(this.store, this.#folder, wanted, options?.signal);
+      const folder = await Folder.load(this.store, this.folder, wanted, options?.signal);
       return folder.use(() => folder.find(wanted));
     });
   }
@@ -91,7 +92,7 @@ export class Backups {
     options: DownloadOptions = {},
   ): Promise<{ body: ReadableStream<Uint8Array>; backup?: Backup; note?: string }> {
     return naming(this.name, async () => {
-      const plan = await planRestore(this.store, this.#folder, formatAt(at), options.signal);
+      const plan = await planRestore(this.store, this.folder, formatAt(at), options.signal);
       const body = warningOfDamage(restoreStream(this.store, plan, options), this.store, plan, options);
       const { backup, note } = plan;
       return { body, ...(backup && { backup: backup.view }), ...(note && { note }) };
@@ -101,7 +102,7 @@ export class Backups {
   /** What is in a backup; reads only the pages that say so, and the fingerprints that prove them. */
   show(at?: At, options?: { signal?: AbortSignal }): Promise<Shown> {
     return naming(this.name, async () => {
-      const plan = await planRestore(this.store, this.#folder, formatAt(at), options?.signal);
+      const plan = await planRestore(this.store, this.folder, formatAt(at), options?.signal);
       const { backup } = plan;
       if (!backup) {
         const message = "a folder that Litestream wrote has no records to show; restore or verify it";
@@ -125,7 +126,7 @@ export class Backups {
   /** A backup as SQL, read from the store page by page: nothing is restored first. */
   dump(at?: At, options: DumpOptions = {}): Promise<ReadableStream<Uint8Array>> {
     return naming(this.name, async () => {
-      const plan = await planRestore(this.store, this.#folder, formatAt(at), options.signal);
+      const plan = await planRestore(this.store, this.folder, formatAt(at), options.signal);
       const moment = await openProvedMoment(this.store, plan, options.signal);
       return dumpMoment(moment, this.name, options);
     });
@@ -134,7 +135,7 @@ export class Backups {
   /** The pages of a backup, read from the store as they are asked for, and proved one by one. Release it at the end. */
   pages(at?: At, options: { signal?: AbortSignal | undefined } = {}): Promise<Moment & { backup?: Backup }> {
     return naming(this.name, async () => {
-      const plan = await planRestore(this.store, this.#folder, formatAt(at), options.signal);
+      const plan = await planRestore(this.store, this.folder, formatAt(at), options.signal);
       const moment = await openProvedMoment(this.store, plan, options.signal);
       return plan.backup ? Object.assign(moment, { backup: plan.backup.view }) : moment;
     });
@@ -153,7 +154,7 @@ export class Backups {
    */
   removalKeys(ids: ReadonlySet<string>): Promise<string[]> {
     return naming(this.name, async () => {
-      const folder = await Folder.load(this.store, this.#folder);
+      const folder = await Folder.load(this.store, this.folder);
       return folder.use(() => folder.removal(ids));
     });
   }
@@ -182,7 +183,7 @@ export class Backups {
   }
 
   get #place() {
-    return { store: this.store, folder: this.#folder };
+    return { store: this.store, folder: this.folder };
   }
 
   /** Removes a backup that was just made and is not needed after all, unless another was made on top of it. */
@@ -201,7 +202,7 @@ export class Backups {
   differences(file: Compared, at?: At, options: JobOptions = {}): Promise<number[] | undefined> {
     return naming(this.name, async () => {
       const { signal } = options;
-      const { backup } = await planRestore(this.store, this.#folder, formatAt(at), signal);
+      const { backup } = await planRestore(this.store, this.folder, formatAt(at), signal);
       if (!backup) return undefined;
       const states = await PreviousStates.open(this.store, backup, signal);
       try {
@@ -216,7 +217,7 @@ export class Backups {
   preview(now: Moment | undefined, at?: At, options: CompareOptions = {}): Promise<Preview> {
     return naming(this.name, async () => {
       const { signal } = options;
-      const plan = await planRestore(this.store, this.#folder, formatAt(at), signal);
+      const plan = await planRestore(this.store, this.folder, formatAt(at), signal);
       const then = await openProvedMoment(this.store, plan, signal);
       let states: PreviousStates | undefined;
       try {
@@ -237,7 +238,7 @@ export class Backups {
    */
   diff(from: At, to?: At, options: JobOptions = {}): Promise<Difference> {
     return naming(this.name, async () => {
-      const folder = await Folder.load(this.store, this.#folder, undefined, options.signal);
+      const folder = await Folder.load(this.store, this.folder, undefined, options.signal);
       const plans = folder.use(() => [folder.plan(formatAt(from)), folder.plan(formatAt(to))] as const);
       return differenceOf(this.store, ...plans, options);
     });
@@ -258,7 +259,7 @@ export class Backups {
   verify(options: Omit<VerifyOptions, "at"> & { at?: At } = {}): Promise<Verification> {
     const { at, ...rest } = options;
     return naming(this.name, () =>
-      verify(this.store, this.#folder, at === undefined ? rest : { ...rest, at: formatAt(at) }),
+      verify(this.store, this.folder, at === undefined ? rest : { ...rest, at: formatAt(at) }),
     );
   }
 }

@@ -38,6 +38,13 @@ export interface Restored extends Loaded {
   note?: string;
 }
 
+export interface DumpToOptions extends DumpOptions {
+  /** The backup that is dumped; the database as it is now unless given. */
+  at?: At;
+  /** Whether to compress. */
+  gzip?: boolean;
+}
+
 /** A database together with its backups. */
 export class Database {
   readonly source: PageSource;
@@ -81,6 +88,29 @@ export class Database {
     const backups = await this.#backups();
     if (at !== undefined) return backups.dump(at, rest);
     return dumpSource(this.source, { ...rest, scratch: backups.scratch() });
+  }
+
+  /**
+   * Writes the database as SQL into the store, under `key`, as it is made: however large it is, it never lies anywhere else.
+   *
+   * @returns how many bytes were stored
+   * @throws ObjectExistsError when there is something under that key
+   * @throws PagemarkError `USAGE` for a key among the database's backups
+   */
+  async dumpTo(key: string, options: DumpToOptions = {}): Promise<number> {
+    const { gzip = false, ...rest } = options;
+    const backups = await this.#backups();
+    if (key.startsWith(`${backups.folder}/`)) {
+      throw new PagemarkError(
+        "USAGE",
+        `${key}: that is among the backups; choose another key, such as sql/${key}`,
+      );
+    }
+    const sql = await this.dump(rest);
+    const packed = new CompressionStream("gzip") as ReadableWritablePair<Uint8Array, Uint8Array>;
+    const body = counted(gzip ? sql.pipeThrough(packed) : sql);
+    await this.store.put(key, body.stream, { signal: rest.signal });
+    return body.size();
   }
 
   /** What is in a backup. */
@@ -186,6 +216,21 @@ export class Database {
     this.#opened ??= await Backups.open(this.name, this.store);
     return this.#opened;
   }
+}
+
+/** The same stream, and how many bytes of it have come. */
+function counted(stream: ReadableStream<Uint8Array>): {
+  stream: ReadableStream<Uint8Array>;
+  size: () => number;
+} {
+  let size = 0;
+  const counting = new TransformStream<Uint8Array, Uint8Array>({
+    transform(chunk, controller) {
+      size += chunk.length;
+      controller.enqueue(chunk);
+    },
+  });
+  return { stream: stream.pipeThrough(counting), size: () => size };
 }
 
 /** Whether the database that should have been replaced is certainly still there. */

@@ -17,56 +17,118 @@ const COUNTER = /^CREATE TABLE sequence\d+\(a INTEGER PRIMARY KEY AUTOINCREMENT\
 const CHANGES_ROWS = /^(?:INSERT INTO|UPDATE) "((?:[^"]|"")*)"/;
 const DEFINES = /^(?:--[^\n]*\n|\s)*CREATE /;
 /** In text, brackets and line ends mean nothing. */
-const TEXT = /'(?:[^']|'')*'/g;
-const ROW = /\n\(/g;
+const TEXT_OR_ROW = /'(?:[^']|'')*'|\n\(/g;
+const VIRTUAL =
+  /^CREATE\s+VIRTUAL\s+TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?("(?:[^"]|"")*"|'(?:[^']|'')*'|`(?:[^`]|``)*`|\[[^\]]*\]|[^\s(]+)/i;
 const encoder = new TextEncoder();
 
 /** Takes the statements of a dump, and tells of what they make. */
 export class Fingerprints {
-  readonly #tables = new Map<string, { rows: number; hasher: Hasher }>();
+  readonly #tables = new Map<string, TableHash>();
   /** The order in which a database has its objects is of no account. */
   readonly #objects: string[] = [];
+  readonly #virtual = new Set<string>();
   #pieces = "";
   /** Pieces whose row is still to come. */
-  #waiting: string[] = [];
+  #waiting = "";
 
   async add(statement: string): Promise<void> {
-    const pieces = PIECES.exec(statement);
-    if (pieces) this.#pieces = pieces[1] ?? "";
-    else if (DEFINES.test(statement) && !COUNTER.test(statement)) this.#objects.push(statement.trim());
+    this.#define(statement);
     const [, quoted] = CHANGES_ROWS.exec(statement) ?? [];
     if (quoted === undefined) return;
     const name = quoted.replaceAll('""', '"');
-    this.#waiting.push(statement);
-    if (name === this.#pieces) return;
+    if (name === this.#pieces) {
+      this.#waiting += `${statement}\n`;
+      return;
+    }
     let table = this.#tables.get(name);
     if (!table) {
-      table = { rows: 0, hasher: await sha256() };
+      table = this.#virtual.has(name.toLowerCase()) ? new UnorderedHash() : new OrderedHash(await sha256());
       this.#tables.set(name, table);
     }
-    if (statement.startsWith("INSERT")) table.rows += rowsIn(statement);
-    for (const each of this.#waiting) table.hasher.update(encoder.encode(`${each}\n`));
-    this.#waiting = [];
+    const isRows = statement.startsWith("INSERT");
+    if (isRows) table.rows += Math.max(1, rowStarts(statement).length);
+    await table.add(this.#waiting, statement);
+    this.#waiting = "";
   }
 
   /** The tables, and the definitions of all objects as one that has no name. */
   async end(): Promise<LoadedTable[]> {
-    const definitions = await sha256();
-    for (const sql of this.#objects.sort((a, b) => (a < b ? -1 : 1)))
-      definitions.update(encoder.encode(`${sql}\n`));
-    const tables = [...this.#tables].map(([name, { rows, hasher }]) => ({
+    const objects = this.#objects.sort((a, b) => (a < b ? -1 : 1));
+    const definitions = { name: "", rows: objects.length, sha256: await digestOf(objects.join("\n")) };
+    const tables = [...this.#tables].map(([name, table]) => ({
       name,
-      rows,
-      sha256: hasher.digest(),
+      rows: table.rows,
+      sha256: table.digest(),
     }));
-    return [{ name: "", rows: this.#objects.length, sha256: definitions.digest() }, ...tables];
+    return [definitions, ...tables];
+  }
+
+  #define(statement: string): void {
+    const pieces = PIECES.exec(statement);
+    if (pieces) this.#pieces = pieces[1] ?? "";
+    else if (DEFINES.test(statement) && !COUNTER.test(statement)) this.#objects.push(statement.trim());
+    const [, name = ""] = VIRTUAL.exec(statement) ?? [];
+    if (name === "") return;
+    const quote = name[0] === "[" ? "]" : (name[0] ?? "");
+    const plain = /^["'`[]/.test(name) ? name.slice(1, -1).replaceAll(quote + quote, quote) : name;
+    this.#virtual.add(plain.toLowerCase());
   }
 }
 
-function rowsIn(insert: string): number {
-  const plain = insert.includes("'") ? insert.replaceAll(TEXT, "") : insert;
-  // A row by itself, as those of long values are, stands behind VALUES.
-  return Math.max(1, plain.match(ROW)?.length ?? 0);
+interface TableHash {
+  rows: number;
+  /** @param pieces statements of which the first row is made */
+  add(pieces: string, statement: string): Promise<void>;
+  digest(): string;
+}
+
+/** Rows in the order of their keys. */
+class OrderedHash implements TableHash {
+  readonly #hasher: Hasher;
+  rows = 0;
+
+  constructor(hasher: Hasher) {
+    this.#hasher = hasher;
+  }
+
+  async add(pieces: string, statement: string): Promise<void> {
+    this.#hasher.update(encoder.encode(`${pieces}${statement}\n`));
+  }
+
+  digest(): string {
+    return this.#hasher.digest();
+  }
+}
+
+/** Rows in whatever order: an R-Tree has them in that of its boxes. The sum of their digests. */
+class UnorderedHash implements TableHash {
+  #sum = 0n;
+  rows = 0;
+
+  async add(pieces: string, statement: string): Promise<void> {
+    const starts = rowStarts(statement);
+    const rows = starts.map((start, at) => statement.slice(start, starts[at + 1]).replace(/[,;]\s*$/, ""));
+    for (const [at, row] of (rows.length > 0 ? rows : [statement]).entries()) {
+      const digest = await digestOf(at === 0 ? pieces + row : row);
+      this.#sum = BigInt.asUintN(256, this.#sum + BigInt(`0x${digest}`));
+    }
+  }
+
+  digest(): string {
+    return this.#sum.toString(16).padStart(64, "0");
+  }
+}
+
+async function digestOf(text: string): Promise<string> {
+  const hasher = await sha256();
+  hasher.update(encoder.encode(text));
+  return hasher.digest();
+}
+
+/** Where rows begin that stand on lines of their own. */
+function rowStarts(insert: string): number[] {
+  return [...insert.matchAll(TEXT_OR_ROW)].flatMap(({ 0: token, index }) => (token === "\n(" ? [index] : []));
 }
 
 /** How what is there differs from what was loaded, in words, by the name of the table. */
