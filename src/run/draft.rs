@@ -110,7 +110,7 @@ impl Draft {
 }
 
 /// A UUID of version 4 (RFC 9562, section 5.4).
-fn uuid(mut random: [u8; 16]) -> String {
+pub(super) fn uuid(mut random: [u8; 16]) -> String {
     random[6] = random[6] & 0x0f | 0x40;
     random[8] = random[8] & 0x3f | 0x80;
     let hex = crate::snapshot::hex_digits(&random);

@@ -149,7 +149,7 @@ impl Known {
 }
 
 /// Every object whose key begins with `prefix`.
-async fn list(host: &Host, prefix: &str) -> Outcome<Vec<(String, Listed)>> {
+pub(super) async fn list(host: &Host, prefix: &str) -> Outcome<Vec<(String, Listed)>> {
     let mut found = Vec::new();
     let mut cursor = None;
     loop {

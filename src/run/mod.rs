@@ -24,6 +24,7 @@ mod load;
 mod notes;
 mod pages;
 mod phases;
+mod remove;
 mod request;
 mod saved;
 mod states;
@@ -37,6 +38,7 @@ pub use backup::Backup;
 pub use host::{Call, Host, Machine, Outcome};
 pub use load::{Known, Place, Which, load};
 pub use notes::{BackupOptions, Made};
+pub use remove::remove;
 pub use request::{Answer, FailureKind, File, HostFailure, Id, ListedObject, Listing, Packers, Pinned, Request};
 pub use saved::{Lack, Phase};
 pub use survey::{StoredDatabase, survey};
@@ -68,6 +70,15 @@ pub enum Failure {
     },
     /// The history does not allow it.
     Plan(PlanError),
+    /// The store does not delete: so many of all objects that must go are gone.
+    Undeleted {
+        /// What the host could not do.
+        failure: HostFailure,
+        /// Deleted, of `total`.
+        gone: u32,
+        /// All, with the note of what must go.
+        total: u32,
+    },
     /// The fingerprints that an incremental backup needs are damaged or lost.
     LostFingerprints,
     /// The failure in it; what was to be stored may be there all the same.

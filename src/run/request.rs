@@ -44,6 +44,11 @@ pub enum Request {
         /// Of the object.
         key: String,
     },
+    /// Removes an object because a user wants it gone; unlike [`Request::Delete`], not once the job was canceled.
+    Remove {
+        /// Of the object.
+        key: String,
+    },
     /// The next bytes of an object that is read from its start: [`Answer::Bytes`], none at its end, once its digest was
     /// proved; a failure of the kind `Damaged` when that is another. Several objects may be read at a time.
     Read {

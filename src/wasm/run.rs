@@ -23,6 +23,7 @@ enum Job {
     Load(Machine<catalog::Folder>, Option<catalog::Folder>),
     Verify(Machine<Verification>),
     Survey(Machine<Vec<StoredDatabase>>),
+    Remove(Machine<()>),
 }
 
 /// What a backup has left for the next one of the same database; see the core's `run::Known`.
@@ -96,6 +97,14 @@ impl JobMachine {
         Ok(Self(Job::Survey(Machine::new(story))))
     }
 
+    /// Finishes the removals that did not come to their end, then removes the backups `ids`; `random` are 16 bytes.
+    pub fn remove(segment: String, layout: &str, ids: Vec<String>, random: &[u8]) -> JsResult<JobMachine> {
+        let place = Place { segment, layout: parse_layout(layout)? };
+        let random = *random.first_chunk().ok_or(ErrorKind::Usage)?;
+        let story = move |host| async move { run::remove(&host, &place, &ids, random).await };
+        Ok(Self(Job::Remove(Machine::new(story))))
+    }
+
     /// The next request; nothing when answers are needed first, or the job has ended.
     pub fn poll(&mut self, now_ms: f64) -> JsResult<Option<Array>> {
         let now_ms = now_ms as i64;
@@ -104,6 +113,7 @@ impl JobMachine {
             Job::Load(machine, _) => machine.poll(now_ms),
             Job::Verify(machine) => machine.poll(now_ms),
             Job::Survey(machine) => machine.poll(now_ms),
+            Job::Remove(machine) => machine.poll(now_ms),
         };
         asked.map(|(id, request)| as_array(id, request)).transpose()
     }
@@ -185,6 +195,7 @@ impl JobMachine {
             }),
             Job::Verify(machine) => told(machine.take_outcome(), VerificationJson::from),
             Job::Survey(machine) => told(machine.take_outcome(), |found| found),
+            Job::Remove(machine) => told(machine.take_outcome(), |()| ()),
         }
     }
 
@@ -246,6 +257,7 @@ impl JobMachine {
             Job::Load(machine, _) => machine.answer(id, answer),
             Job::Verify(machine) => machine.answer(id, answer),
             Job::Survey(machine) => machine.answer(id, answer),
+            Job::Remove(machine) => machine.answer(id, answer),
         }
     }
 }

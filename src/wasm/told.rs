@@ -105,6 +105,10 @@ impl From<&Failure> for FailureJson {
             }
             Failure::Conflict => Self { kind: "conflict", ..Self::default() },
             Failure::CutOff(_) => Self { kind: "cutOff", ..Self::default() },
+            Failure::Undeleted { failure, gone, total } => {
+                let (token, size, wanted) = (Some(failure.token), Some(u64::from(*gone)), Some(u64::from(*total)));
+                Self { kind: "undeleted", token, size, wanted, ..Self::default() }
+            }
             Failure::LostFingerprints => Self { kind: "lostFingerprints", ..Self::default() },
             Failure::Unsure(failure) => Self::from(failure.as_ref()),
             Failure::Plan(PlanError::Lost { key, size, wanted }) => {

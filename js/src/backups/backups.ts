@@ -22,7 +22,7 @@ import { type DownloadOptions, warningOfDamage } from "./damaged-tables.ts";
 import { type Difference, differenceOf } from "./diff.ts";
 import { type CompareOptions, comparePages, type Preview } from "./preview.ts";
 import { type Pruned, type PruneOptions, prune } from "./prune.ts";
-import { finishRemovals, removeBackups } from "./removal.ts";
+import { removeBackups } from "./removal.ts";
 import { type Verification, type VerifyOptions, verify } from "./verify.ts";
 
 /** A moment: a backup's id (or the first eight digits or more of it), a bookmark, a TXID, a time, or an age such as `-1h`. */
@@ -171,7 +171,6 @@ export class Backups {
         `to delete a backup takes its id, or the first eight digits of it, not ${id}`,
       );
     }
-    await naming(this.name, () => finishRemovals(this.#place, options?.signal));
     const backup = await this.find(id, options);
     await naming(this.name, () => removeBackups(this.#place, new Set([backup.id]), options?.signal));
     return backup;

@@ -1,7 +1,7 @@
 import { type Backup, Folder } from "../catalog/folder.ts";
 import { PERIODS, type Reason, type Rules, retain } from "../catalog/retention.ts";
 import { PagemarkError } from "../errors/index.ts";
-import { finishRemovals, isDone, type Place, removeBackups } from "./removal.ts";
+import { finishRemovals, type Place, removeBackups } from "./removal.ts";
 
 /** Which backups to keep. A backup stays that any rule keeps; the newest always does, and what a kept one is made of. */
 export interface PruneOptions {
@@ -50,7 +50,7 @@ export async function prune(place: Place, options: PruneOptions): Promise<Pruned
   if (!dryRun) await finishRemovals(place, signal);
   const folder = await Folder.load(place.store, place.folder, undefined, signal);
   const all = folder.use(() => folder.list());
-  const backups = all.filter(isDone);
+  const backups = all.filter(({ state }) => state === "done");
   const candidates = backups.map(({ kind, createdAt, tag, automatic }) => ({
     kind,
     createdMs: Date.parse(createdAt),

@@ -153,7 +153,8 @@ export async function planRestore(
   return folder.use(() => folder.plan(at));
 }
 
-function refusal({ kind, key = "", size, wanted, id, by, txid }: Refusal): PagemarkError {
+/** What the history does not allow, or lacks. */
+export function refusal({ kind, key = "", size, wanted, id, by, txid }: Refusal): PagemarkError {
   if (kind === "needed") {
     const message = `backup ${id} is part of backup ${by}; delete that one first`;
     return new PagemarkError("BACKUP_NEEDED", message, { ...(txid !== undefined && { txid }) });

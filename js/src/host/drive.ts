@@ -18,6 +18,7 @@ type Wanted =
   | { kind: "get"; key: string; most: number }
   | { kind: "put"; key: string; modifiedMs: number }
   | { kind: "delete"; key: string }
+  | { kind: "remove"; key: string }
   | { kind: "read"; key: string; proof: { sha256: string; size: number } }
   | { kind: "prove"; file: StoredFile; listed?: number; total: number }
   | { kind: "putTogether"; files: StoredFile[]; bookmark?: string }
@@ -65,6 +66,7 @@ export interface Failure {
     | "cutOff"
     | "lostFingerprints"
     | "lost"
+    | "undeleted"
     | "needed";
   [more: string]: unknown;
 }

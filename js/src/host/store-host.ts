@@ -50,6 +50,9 @@ export class StoreHost {
       case "delete":
         await this.#store.delete(request.key);
         return undefined;
+      case "remove":
+        await this.#store.delete(request.key, { signal: this.#signal });
+        return undefined;
       case "read":
         return this.#read(request.key, request.proof);
       case "close":

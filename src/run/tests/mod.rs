@@ -1,6 +1,8 @@
 //! Every backup machine run to its end by a host in memory: with each request failing once, its answer lost, answered in
 //! another order, twice, and begun again from each saved state.
 
+mod remove;
+mod stored;
 mod world;
 
 use proptest::prelude::*;

@@ -3,14 +3,12 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::catalog::record::{Object, Taken};
-use crate::catalog::{Folder, Layout, folder};
-use crate::page::checksum::PageChecksummer;
-use crate::page::{Checksum, Crc64, PageSize, Pgno};
+use crate::page::{Checksum, PageSize, Pgno};
 use crate::run::{
-    Answer, Backup, FailureKind, File, HostFailure, Id, Known, ListedObject, Listing, Made, Outcome, Packers, Pinned,
-    Request,
+    Answer, Backup, FailureKind, File, HostFailure, Id, Known, ListedObject, Listing, Machine, Made, Outcome, Packers,
+    Pinned, Request,
 };
-use crate::snapshot::{Packer, PageState, Restore, RestoreEvent, Sha256, hex_digits};
+use crate::snapshot::{Packer, PageState, Sha256, hex_digits};
 
 pub(super) const SIZE: usize = 512;
 pub(super) const PREFIX: &str = "app/";
@@ -102,13 +100,7 @@ impl World {
                         continue;
                     }
                 }
-                let fails = manner.fails == Some(requests);
-                let answer = match fails && !manner.done_all_the_same {
-                    true => Answer::Done,
-                    false => self.perform(&mut process, id, request),
-                };
-                let failed = Answer::Failed(HostFailure { kind: FailureKind::Other, token: requests as u32 });
-                answers.push_back((id, if fails { failed } else { answer }));
+                answers.push_back((id, self.answer(&mut process, id, request, manner, requests)));
             }
             let next = if manner.reversed { answers.pop_back() } else { answers.pop_front() };
             let Some((id, answer)) = next else { break };
@@ -124,6 +116,37 @@ impl World {
         Run { outcome, known: backup.take_known(), requests, saves }
     }
 
+    /// Runs a machine that is not saved to its end.
+    pub(super) fn drive<T>(&mut self, mut machine: Machine<T>, manner: Manner) -> (Outcome<T>, usize) {
+        let mut process = Process::default();
+        let mut requests = 0;
+        let mut answers: VecDeque<(Id, Answer)> = VecDeque::new();
+        loop {
+            self.now_ms += 1;
+            while let Some((id, request)) = machine.poll(self.now_ms) {
+                requests += 1;
+                answers.push_back((id, self.answer(&mut process, id, request, manner, requests)));
+            }
+            let next = if manner.reversed { answers.pop_back() } else { answers.pop_front() };
+            let Some((id, answer)) = next else { break };
+            machine.answer(id, answer.clone());
+            if manner.twice {
+                machine.answer(id, answer);
+            }
+        }
+        (machine.take_outcome().expect("a machine that asks for nothing has ended"), requests)
+    }
+
+    /// The answer to the request with this number.
+    fn answer(&mut self, process: &mut Process, id: Id, request: Request, manner: Manner, number: usize) -> Answer {
+        let fails = manner.fails == Some(number);
+        let answer = match fails && !manner.done_all_the_same {
+            true => Answer::Done,
+            false => self.perform(process, id, request),
+        };
+        if fails { failed(FailureKind::Other) } else { answer }
+    }
+
     fn perform(&mut self, process: &mut Process, id: Id, request: Request) -> Answer {
         let kind = serde_json::to_value(&request).unwrap()["kind"].as_str().unwrap().to_owned();
         *self.counts.entry(kind).or_default() += 1;
@@ -133,7 +156,7 @@ impl World {
                 self.objects.get(&key).map_or(failed(FailureKind::Missing), |(bytes, _)| Answer::Bytes(bytes.clone()))
             }
             Request::Put { key, bytes, modified_ms } => self.put(key, bytes, modified_ms),
-            Request::Delete { key } => {
+            Request::Delete { key } | Request::Remove { key } => {
                 self.objects.remove(&key);
                 Answer::Done
             }
@@ -269,81 +292,6 @@ impl World {
         let summary = packed.summary();
         process.packs.insert(id, packed.frames.bytes);
         Answer::Bytes(summary)
-    }
-
-    pub(super) fn page(&self, pgno: u32) -> Vec<u8> {
-        let fill = self.pages[pgno as usize - 1];
-        if pgno > 1 {
-            return vec![fill; SIZE];
-        }
-        // A database without a table: its header, and an empty leaf of the schema.
-        let mut page = vec![0; SIZE];
-        page[..16].copy_from_slice(b"SQLite format 3\0");
-        page[16..18].copy_from_slice(&(SIZE as u16).to_be_bytes());
-        page[18..24].copy_from_slice(&[1, 1, 0, 64, 32, 32]);
-        page[27] = fill;
-        page[28..32].copy_from_slice(&(self.pages.len() as u32).to_be_bytes());
-        page[47] = 4;
-        page[59] = 1;
-        page[95] = fill;
-        page[100] = 13;
-        page[105..107].copy_from_slice(&(SIZE as u16).to_be_bytes());
-        page
-    }
-
-    /// The whole database.
-    pub(super) fn bytes(&self) -> Vec<u8> {
-        (1..=self.pages.len() as u32).flat_map(|pgno| self.page(pgno)).collect()
-    }
-
-    pub(super) fn checksum(&self) -> Checksum {
-        let crc = PageChecksummer::new(PageSize::new(SIZE as u32).unwrap());
-        let mut checksum = Checksum::EMPTY;
-        for pgno in 1..=self.pages.len() as u32 {
-            checksum.toggle(crc.page(Pgno::new(pgno).unwrap(), Crc64::of(&self.page(pgno))));
-        }
-        checksum
-    }
-
-    /// The folder as it is, whatever ran before.
-    pub(super) fn folder(&self) -> Folder {
-        let mut found = Folder::new("app", Layout::Folder);
-        for (key, (bytes, modified_ms)) in &self.objects {
-            found.see(key, folder::Listed { size: bytes.len() as u64, modified_ms: *modified_ms });
-        }
-        for key in found.take_unread(usize::MAX) {
-            found.read(&key, core::str::from_utf8(&self.objects[&key].0).unwrap());
-        }
-        found
-    }
-
-    /// What the newest backup restores to.
-    pub(super) fn restored(&self) -> Vec<u8> {
-        let folder = self.folder();
-        let newest = folder.history.entries().last().unwrap().1.unwrap();
-        let chain = folder.chain(newest).unwrap();
-        let files: Vec<&Vec<u8>> = chain.iter().map(|link| &self.objects[&link.ltx].0).collect();
-        for link in &chain {
-            assert_eq!(proof_of(&self.objects[&link.ltx].0), link.record.ltx);
-            assert_eq!(proof_of(&self.objects[&link.fingerprints].0), link.record.fingerprints);
-        }
-        let mut restore = Restore::new(files.len());
-        let mut fed = vec![false; files.len()];
-        let mut database = Vec::new();
-        loop {
-            match restore.poll().unwrap() {
-                RestoreEvent::NeedInput(file) => {
-                    let bytes = if fed[file] { &[][..] } else { files[file] };
-                    fed[file] = true;
-                    restore.feed(file, bytes).unwrap();
-                }
-                RestoreEvent::Output => database.extend(restore.take_output()),
-                RestoreEvent::End(checksum) => {
-                    assert_eq!(checksum, newest.checksum());
-                    return database;
-                }
-            }
-        }
     }
 }
 
