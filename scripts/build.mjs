@@ -8,6 +8,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from "node:fs";
 import { dirname, join, resolve } from "node:path";
@@ -121,13 +122,43 @@ async function buildPackage() {
     if (existsSync(wasm)) write(`inline/${name}.js`, inlined(readFileSync(wasm)));
   }
   // npm publishes these two from the package's own folder only.
-  for (const name of ["LICENSE", "README.md"]) copy(join(root, name), `../${name}`);
+  copy(join(root, "LICENSE"), "../LICENSE");
+  write("../README.md", Buffer.from(absolute(readFileSync(join(root, "README.md"), "utf8"))));
+  writeFolders();
   run("tsc", ["--project", "js"]);
   buildDashboard(join(dist, "worker/dashboard/assets.js"));
   removeLeftovers();
   const inLibrary = await bundlePackages(dist);
   const inCommand = await bundleCommand(dist);
   write("LICENSES.txt", Buffer.from(licencesOf(new Set([...inLibrary, ...inCommand]))));
+}
+
+/** The README as npm shows it, where the repository's files are not beside it. */
+function absolute(readme) {
+  const { homepage } = JSON.parse(readFileSync(join(root, "js/package.json"), "utf8"));
+  const repository = homepage.replace("#readme", "");
+  return readme.replace(/\]\((?!https?:|#)([^)]+)\)/g, (_, path) => {
+    const kind = statSync(join(root, path.replace(/#.*/, ""))).isDirectory() ? "tree" : "blob";
+    return `](${repository}/${kind}/main/${path})`;
+  });
+}
+
+/** For tools that do not read `exports` (Parcel as it comes, older TypeScript): a folder for each entry, which says where it is. */
+function writeFolders() {
+  const { exports } = JSON.parse(readFileSync(join(root, "js/package.json"), "utf8"));
+  for (const [entry, target] of Object.entries(exports)) {
+    if (entry === "." || /\.(wasm|json)$/.test(entry)) continue;
+    const up = "../".repeat(entry.split("/").length - 1);
+    const at = (path) => path.replace("./", up);
+    const main = at(target.node ?? target.default);
+    const manifest = {
+      type: "module",
+      main,
+      browser: at(target.browser ?? target.default),
+      types: at(target.types),
+    };
+    write(`../${entry.slice(2)}/package.json`, Buffer.from(`${JSON.stringify(manifest, null, 2)}\n`));
+  }
 }
 
 /** The types of the glue without those of the DOM, which programs for Node do not have: the package gives it modules only. */

@@ -24,6 +24,7 @@ const checks = {
   "npm package": () => tryRun("publint", ["js", "--strict"]),
   "types of the npm package": () =>
     tryRun("attw", ["--pack", "js", "--profile", "esm-only", "--format", "ascii", "-q"]),
+  "words and examples of every export (npm run docs)": () => tryRun("node", ["scripts/docs.mjs", "--check"]),
   "size and imports of the wasm": () => report(undefined, true).length,
 };
 

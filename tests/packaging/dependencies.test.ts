@@ -30,6 +30,7 @@ function ofCargo(path: string): string[] {
 test("every dependency has its line, and every line is of a dependency", () => {
   const wanted = [
     ...["package.json", "js/package.json", "tests/clients/packages/package.json"].flatMap(ofNpm),
+    ...["tests/packaging/bundlers/package.json", "scripts/docs/package.json"].flatMap(ofNpm),
     ...["Cargo.toml", "engine/Cargo.toml", "scripts/build-wasm/Cargo.toml"].flatMap(ofCargo),
     ...ELSEWHERE,
   ];

@@ -28,6 +28,7 @@ import { type Verification, type VerifyOptions, verify } from "./verify.ts";
 /** A moment: a backup's id (or the first eight digits or more of it), a bookmark, a TXID, a time, or an age such as `-1h`. */
 export type At = string | Date;
 
+/** One backup, with what it is made of and what it holds. */
 export interface Shown {
   backup: Backup;
   /** The backups it is made of, oldest first; the last is itself. */

@@ -9,6 +9,7 @@ import type { Store } from "../stores/store.ts";
 import type { JobOptions } from "../streams/progress.ts";
 import { endingWith } from "../streams/streams.ts";
 
+/** How a backup is downloaded: with what is told of its damage. */
 export interface DownloadOptions extends JobOptions {
   /**
    * Called before the stream ends, once for each table with a damaged page: the database had it when it was backed up, and

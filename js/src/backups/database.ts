@@ -18,6 +18,7 @@ import type { CompareOptions, Preview } from "./preview.ts";
 import type { Pruned, PruneOptions } from "./prune.ts";
 import type { Verification, VerifyOptions } from "./verify.ts";
 
+/** What is restored, and how. */
 export interface RestoreOptions extends DownloadOptions {
   /** The newest backup unless given. */
   at?: At;

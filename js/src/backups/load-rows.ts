@@ -10,6 +10,7 @@ import { differing, Fingerprints, type LoadedTable } from "./load-fingerprints.t
 import { targetState } from "./load-target.ts";
 import { Loading } from "./loading.ts";
 
+/** How a database is loaded into one that takes SQL: what may be replaced, and whether it is proved. */
 export interface LoadOptions extends Pick<DumpOptions, "signal" | "onProgress" | "onWarning"> {
   /** Whether what the database holds may go; otherwise one that holds anything is refused. */
   replace?: boolean;
@@ -75,7 +76,8 @@ export async function loadRows(
  *
  * @example
  * ```ts
- * await importInto(d1(env.DB), memory(await request.arrayBuffer()));
+ * import { d1, importInto, memory } from "pagemark";
+ * await importInto(d1(env.DB), memory(await request.blob()));
  * ```
  * @throws SourceError `SOURCE_NOT_EMPTY`, unless `replace` says that what is there may go
  */

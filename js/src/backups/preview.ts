@@ -19,6 +19,7 @@ export interface TableChange {
   redefined: boolean;
 }
 
+/** Numbers of rows by which a table of the backup differs from the database's. */
 export interface RowChanges {
   /** Rows that only the backup has. */
   back: number;
@@ -40,6 +41,7 @@ export interface Preview {
   unreadable?: string;
 }
 
+/** How much is compared, in bytes, and what may interrupt it. */
 export interface CompareOptions extends JobOptions {
   /** Databases larger than this are not compared, in bytes; all are unless given. */
   most?: number;

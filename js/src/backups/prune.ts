@@ -32,6 +32,7 @@ export interface KeptReason {
   reasons: Reason[];
 }
 
+/** What {@link prune} kept, and what it removed. */
 export interface Pruned {
   /** Newest first. */
   kept: KeptReason[];

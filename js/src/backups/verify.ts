@@ -9,11 +9,13 @@ import type { Store } from "../stores/store.ts";
 import type { JobOptions } from "../streams/progress.ts";
 import { drain } from "../streams/streams.ts";
 
+/** What is verified. */
 export interface VerifyOptions extends JobOptions {
   /** Verifies this backup alone: id, bookmark, TXID or time. All of them unless given. */
   at?: string;
 }
 
+/** What is wrong with one backup. */
 export interface Problem {
   code: string;
   message: string;
@@ -21,6 +23,7 @@ export interface Problem {
   name: string;
 }
 
+/** What a verification read, and what it found. */
 export interface Verification {
   /** Backups that can be restored. */
   sound: Backup[];

@@ -26,6 +26,7 @@ export type Rules = { [period in Period | "last"]?: number | undefined } & {
 
 /** Why a backup is kept, in the order of the core's bits. */
 const REASONS = ["last", ...PERIODS, "within", "pinned", "newest", "needed"] as const;
+/** Why a backup is kept: a rule by its name, because it is `pinned` or the `newest`, or is `needed` by one that is kept. */
 export type Reason = (typeof REASONS)[number];
 
 export interface Fate {

@@ -13,6 +13,7 @@ export type Dialect = (typeof DIALECTS)[number];
 
 export const DIALECTS = ["sqlite", "d1", "sqlite3-cli", "sqlite3-cli-3.40", "sqlite3-cli-3.54"] as const;
 
+/** What of a database is written as SQL, and for which reader. */
 export interface DumpOptions extends JobOptions {
   /** `sqlite` unless given. */
   dialect?: Dialect | undefined;

@@ -7,6 +7,7 @@ import type { IntegerOptions } from "./values.ts";
 /** Which state to pin. */
 export type EnginePinOptions = Omit<PinOptions, "at"> & { at?: StateAt | undefined };
 
+/** How a live database is opened: its name, where its pages are kept, and how much history. */
 export interface OpenOptions extends IntegerOptions {
   /** Name of the database in backups and messages. A second open database of this name is refused. */
   name?: string;

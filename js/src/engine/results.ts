@@ -10,6 +10,7 @@ export interface State {
   pageCount: number;
 }
 
+/** What `check()` found. */
 export interface Check {
   /** Whether no problem was found. Something may not have been checked: see `unchecked`. */
   ok: boolean;
@@ -38,6 +39,7 @@ export interface CheckedObject {
   details: string[];
 }
 
+/** What an import of SQL did. */
 export interface Imported {
   /** Number of statements that were run. */
   statements: number;

@@ -16,6 +16,7 @@ export type Row = Record<string, SqlValue>;
 /** Parameters of a statement: values in order, or one object with a value for each name. */
 export type Parameters = SqlParameter[] | [Readonly<Record<string, SqlParameter>>];
 
+/** What a statement that returns no rows did. */
 export interface RunResult {
   /** Number of rows that an INSERT, UPDATE or DELETE changed. */
   changes: number;

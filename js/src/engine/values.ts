@@ -7,6 +7,7 @@ export type SqlValue = null | number | bigint | string | Uint8Array;
 /** Values that may be bound to a parameter. */
 export type SqlParameter = SqlValue | boolean | undefined | ArrayBuffer | ArrayBufferView;
 
+/** How INTEGER values are returned. */
 export interface IntegerOptions {
   /** Returns every INTEGER as a BigInt; otherwise only those that a number cannot hold exactly. */
   bigints?: boolean | undefined;

@@ -3,6 +3,7 @@ import type { ReadPage } from "./page-runs.ts";
 
 type Inventory = InstanceType<Core["TableInventory"]>;
 
+/** A table of a database, with its size. */
 export interface Table {
   name: string;
   /** Rows; missing where they were not or could not be counted, or where the table has none of its own (a virtual one). */

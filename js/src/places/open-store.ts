@@ -6,6 +6,7 @@ import { type Environment, type Profile, s3FromUrl } from "./s3-url.ts";
 import { redacted } from "./secrets.ts";
 import { schemeOf } from "./store-url.ts";
 
+/** How {@link openStore} opens a store. */
 export interface OpenStoreOptions {
   /** Environment variables; the process's unless given, where there is one. */
   env?: Environment;

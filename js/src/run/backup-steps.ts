@@ -19,6 +19,9 @@ import { type PagemarkOptions, subjectOf } from "./subject.ts";
  *
  * @example
  * ```ts
+ * import { backupSteps, r2 } from "pagemark";
+ * import { Database, durableObjectStore } from "pagemark/engine";
+ * const db = await Database.open({ name: "shop", store: durableObjectStore(ctx.storage) });
  * const steps = backupSteps(db, { store: r2(env.BACKUPS) });
  * let state = await steps.start();           // in a transaction: hold `state.bookmark`, keep the state, set an alarm
  * const step = await steps.step(state);      // in each alarm, until there is `step.done`
@@ -56,6 +59,7 @@ export interface BackupRunState {
 
 const VERSION = 2;
 
+/** How a backup that is made in steps begins. */
 export interface StartOptions {
   /** Makes a full backup even where an incremental one would do. */
   full?: boolean;
@@ -77,6 +81,7 @@ export interface StepOptions {
   signal?: AbortSignal | undefined;
 }
 
+/** What one step came to: the state from which the next one goes on, or the backup. */
 export interface BackupStep {
   /** For the next step. Keep it before that; then the step may end anywhere, and be made again. */
   state: BackupRunState;

@@ -6,6 +6,7 @@ import { BackupHost, type PackOptions } from "./backup-host.ts";
 import { type Made, madeBy, type NewBackup } from "./made.ts";
 import type { Subject } from "./subject.ts";
 
+/** How a backup is made. */
 export interface BackupOptions extends PackOptions {
   /** Makes a full backup even where an incremental one would do. */
   full?: boolean;

@@ -3,6 +3,7 @@ import { PagemarkError } from "../errors/index.ts";
 import type { PageSource } from "../sources/source.ts";
 import type { Store } from "../stores/store.ts";
 
+/** Under which name and where the backups of a database go. */
 export interface PagemarkOptions {
   /** Where backups go. */
   store: Store;

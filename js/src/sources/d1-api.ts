@@ -2,6 +2,7 @@
 import { SourceError } from "../errors/index.ts";
 import { type Failed, failureOf, retried } from "./d1-calls.ts";
 
+/** Which D1 database is read over Cloudflare's HTTP API, and with which token. */
 export interface D1ApiOptions {
   /** The account's id. */
   accountId: string;

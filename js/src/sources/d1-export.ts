@@ -4,6 +4,7 @@ import { sleep } from "../streams/progress.ts";
 import { D1Api, type D1ApiOptions } from "./d1-api.ts";
 import { failureOf, retried } from "./d1-calls.ts";
 
+/** What D1 itself exports as SQL. */
 export interface D1ExportOptions {
   /** Only these tables. */
   tables?: string[] | undefined;

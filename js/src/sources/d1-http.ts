@@ -21,7 +21,9 @@ const PARAMETER = /'(?:[^']|'')*'|"(?:[^"]|"")*"|`(?:[^`]|``)*`|\[[^\]]*\]|\?(\d
  *
  * @example
  * ```ts
- * const shop = d1Http({ accountId, database: "shop", apiToken: process.env.CLOUDFLARE_API_TOKEN });
+ * import { d1Http, folder, pagemark } from "pagemark";
+ * const { CLOUDFLARE_ACCOUNT_ID: accountId = "", CLOUDFLARE_API_TOKEN: apiToken = "" } = process.env;
+ * const shop = d1Http({ accountId, database: "shop", apiToken });
  * await pagemark(shop, { store: folder("./backups") }).backup();
  * ```
  */

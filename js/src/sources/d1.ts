@@ -17,6 +17,7 @@ interface D1Statement {
   bind(...values: unknown[]): D1Statement;
 }
 
+/** How a D1 database is read through its binding. */
 export interface D1Options {
   /** What it is called in errors, and unless it is named elsewhere. */
   name?: string;
@@ -29,6 +30,7 @@ export interface D1Options {
  *
  * @example
  * ```ts
+ * import { d1, pagemark, r2 } from "pagemark";
  * const db = pagemark(d1(env.DB), { name: "shop", store: r2(env.BACKUPS) });
  * await db.backup();
  * ```

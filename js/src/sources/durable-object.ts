@@ -16,7 +16,8 @@ export interface DurableObjectSql {
  *
  * @example
  * ```ts
- * const db = pagemark(durableObject(this.ctx.storage), { name: "room", store: r2(this.env.BACKUPS) });
+ * import { durableObject, pagemark, r2 } from "pagemark";
+ * const db = pagemark(durableObject(ctx.storage), { name: "room", store: r2(env.BACKUPS) });
  * await db.backup();
  * ```
  */

@@ -11,6 +11,7 @@ import { spool } from "./file-spooled.ts";
 import { openSide, readWal } from "./file-wal.ts";
 import type { Moment, PageSource, PinOptions } from "./source.ts";
 
+/** What is known of a damaged file. */
 export interface DamagedFileOptions {
   /** Page size in bytes; found from the file unless given. */
   pageSize?: number | undefined;

@@ -1,6 +1,7 @@
 import type { PageFiles } from "../core/index.ts";
 import { SourceError } from "../errors/index.ts";
 
+/** How a moment of a source is held. */
 export interface PinOptions {
   /** {@link Moment.mark} at the last backup, from which a source can tell which pages changed since. */
   since?: string | undefined;
@@ -21,6 +22,7 @@ export interface Scratch {
   drop(): Promise<void>;
 }
 
+/** How a source takes a restored database. */
 export interface ReplaceOptions {
   /** The source owns the body's chunks: it may detach each once it is written, to free its memory. */
   ownsChunks?: boolean;
@@ -114,12 +116,14 @@ export type Cell = null | number | string | ArrayBuffer | Uint8Array | readonly 
 /** A value that every such database takes as a parameter. */
 export type Bound = number | string | Uint8Array<ArrayBuffer>;
 
+/** A query to a source of rows, with what is bound to it. */
 export interface Query {
   /** One statement that only reads, with parameters named `?1`, `?2` … */
   sql: string;
   values?: readonly Bound[];
 }
 
+/** What a source of rows answers to queries that were asked at one moment. */
 export interface Answers {
   /** Of each query its rows, as arrays. */
   rows: Cell[][][];

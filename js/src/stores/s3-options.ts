@@ -12,6 +12,7 @@ export interface S3Credentials {
   expiration?: Date;
 }
 
+/** Which bucket, where, with which keys, and what the service can do. */
 export interface S3Options {
   bucket: string;
   /** Folder in the bucket, without which the bucket is the store. */

@@ -7,6 +7,7 @@ export interface StoredObject {
   modified: Date;
 }
 
+/** How an object is put. */
 export interface PutOptions {
   /** The object's time: the modification time in a folder, metadata in a bucket. */
   modified?: Date;
@@ -15,6 +16,7 @@ export interface PutOptions {
   signal?: AbortSignal | undefined;
 }
 
+/** Which bytes of an object are read. */
 export interface GetOptions {
   /** First byte wanted; 0 unless given. */
   offset?: number;
@@ -23,6 +25,7 @@ export interface GetOptions {
   signal?: AbortSignal | undefined;
 }
 
+/** Where a listing begins, and how long it is. */
 export interface ListOptions {
   /** {@link ListPage.cursor} of the page before. */
   cursor?: string | undefined;
@@ -31,6 +34,7 @@ export interface ListOptions {
   signal?: AbortSignal | undefined;
 }
 
+/** A page of a listing: its objects, and where the next one begins. */
 export interface ListPage {
   /** In ascending order of the keys' UTF-8 bytes. */
   objects: StoredObject[];

@@ -15,6 +15,7 @@ export interface Progress {
   bytes: number;
 }
 
+/** What every call that takes long understands: a signal that ends it, and whom to tell how far it is. */
 export interface JobOptions {
   /** Ends the job at the next step; nothing half-done stays. */
   signal?: AbortSignal | undefined;

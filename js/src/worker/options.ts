@@ -9,6 +9,7 @@ export interface Query {
   params?: readonly SqlParameter[] | undefined;
 }
 
+/** How a backup is made. */
 export interface CreateOptions {
   /** Makes a full backup even where an incremental one would do. */
   full?: boolean | undefined;
@@ -24,6 +25,7 @@ export interface BackupProgress {
   total: number;
 }
 
+/** What is restored, and whether what it replaces is backed up first. */
 export interface RestoreOptions {
   /** A backup's id or bookmark, or a bookmark or time that history still has; the newest backup unless given. */
   at?: string | Date | undefined;
@@ -31,10 +33,12 @@ export interface RestoreOptions {
   safety?: boolean | undefined;
 }
 
+/** Which bytes of a backup's file are downloaded. */
 export interface DownloadOptions {
   range?: ByteRange | undefined;
 }
 
+/** What is written as SQL. */
 export interface DumpOptions {
   /** Only of a backup: what else the dump could be of may be gone before the next range is asked for. */
   range?: ByteRange | undefined;

@@ -11,6 +11,7 @@ import type { DatabaseBackups } from "./backups.ts";
 import type { Home } from "./home.ts";
 import { Undos } from "./undos.ts";
 
+/** What a restore put in place, and how to undo it. */
 export interface Restored {
   /** The state that is in place now. */
   bookmark: string;
