@@ -1,8 +1,9 @@
 // The built command line, run as a user runs it.
-import { spawnSync } from "node:child_process";
-import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { execFileSync, spawnSync } from "node:child_process";
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { gunzipSync } from "node:zlib";
 import { beforeAll, describe, expect, test } from "vitest";
 import { runSql, tableSql, tempFolder } from "../support/temp.ts";
 
@@ -45,6 +46,22 @@ describe("restore and download", () => {
     expect(tables).toEqual([{ name: "orders", rows: 50 }]);
     expect(count(file)).toBe(50);
     expect(failure("download", "app", first.id, "--from", "store")).toEqual([1, "TARGET_EXISTS"]);
+  });
+
+  test("C16 compressed, a download is what gunzip gives back, to a file named after it and to a pipe", () => {
+    const [, first] = json("list", "app", "--from", "store");
+    const { file } = json("download", "app", first.id, "--from", "store", "--gzip");
+    expect(file).toBe(`app.${first.id.slice(0, 8)}.sqlite3.gz`);
+    const plain = readFileSync(join(folder, `app.${first.id.slice(0, 8)}.sqlite3`));
+    expect(execFileSync("gunzip", ["-c", file], { cwd: folder }).equals(plain)).toBe(true);
+    const piped = execFileSync(
+      process.execPath,
+      [main, "download", "app", first.id, "--from", "store", "--gzip", "-o", "-"],
+      {
+        cwd: folder,
+      },
+    );
+    expect(gunzipSync(piped).equals(plain)).toBe(true);
   });
 
   test("a restore and a download tell the rows of every table, whatever the trees look like", () => {

@@ -3,13 +3,14 @@ import { PageHeads } from "../moments/page-heads.ts";
 import { backupJson, describeBackup, print, tableJson, tablesTable, warnAll, withBar } from "./output.ts";
 import { fileName, openBackups, withBackups } from "./places.ts";
 import { STANDARD } from "./standard-output.ts";
-import { checkTarget, inspect, notesOn, writeTarget } from "./target.ts";
+import { checkTarget, compressed, inspect, notesOn, writeTarget } from "./target.ts";
 import { momentText } from "./values.ts";
 
 interface Options {
   from: string;
   output?: string;
   force?: boolean;
+  gzip?: boolean;
   json?: boolean;
 }
 
@@ -28,25 +29,31 @@ export function addDownload(program: Command, signal: AbortSignal): void {
       "the file, or - for standard output (default: <name>.<first 8 of the id>.sqlite3)",
     )
     .option("--force", "replace the file if it exists")
+    .option("--gzip", "compress; the file's name ends with .gz then")
     .action(async (name: string, at: string | undefined, _options, command: Command) => {
-      const { from, force = false, json = false, output } = command.optsWithGlobals<Options>();
+      const { from, force = false, gzip = false, json = false, output } = command.optsWithGlobals<Options>();
       const backups = await openBackups(name, from);
       const plainName = await fileName(name);
       const binary = "a database";
+      const warned: string[] = [];
       if (output !== undefined) await checkTarget(output, { force, json, from, binary });
       const heads = new PageHeads();
       const { path, backup, note } = await withBackups(name, from, () =>
         withBar(`downloading ${name}`, json, async (onProgress) => {
-          const { body, backup, note } = await backups.download(at && momentText(at), { signal, onProgress });
-          const path = output ?? `${plainName}.${backup?.id.slice(0, 8) ?? "litestream"}.sqlite3`;
+          const onWarning = gzip ? (message: string) => void warned.push(message) : undefined;
+          const options = { signal, onProgress, onWarning };
+          const { body, backup, note } = await backups.download(at && momentText(at), options);
+          const ending = gzip ? "sqlite3.gz" : "sqlite3";
+          const path = output ?? `${plainName}.${backup?.id.slice(0, 8) ?? "litestream"}.${ending}`;
           if (output === undefined) await checkTarget(path, { force, json, from });
-          await writeTarget(path, path === STANDARD ? body : heads.watch(body), signal);
+          if (gzip) await writeTarget(path, compressed(body), signal, false);
+          else await writeTarget(path, path === STANDARD ? body : heads.watch(body), signal);
           return { path, backup, note };
         }),
       );
-      if (path === STANDARD) return;
-      const { tables, warnings } = await inspect(path, heads);
-      const notes = await notesOn(path, note);
+      if (path === STANDARD) return warnAll(warned);
+      const { tables, warnings } = gzip ? { tables: [], warnings: warned } : await inspect(path, heads);
+      const notes = gzip ? [note ?? []].flat() : await notesOn(path, note);
       const value = {
         file: path,
         ...(backup && { backup: backupJson(backup) }),
@@ -56,7 +63,7 @@ export function addDownload(program: Command, signal: AbortSignal): void {
       print(json, { ...value, warnings }, () =>
         [
           `saved ${path}${backup ? `: ${describeBackup(backup, at)}` : ""}`,
-          ...(tables.length > 0 || warnings.length === 0 ? [tablesTable(tables)] : []),
+          ...(!gzip && (tables.length > 0 || warnings.length === 0) ? [tablesTable(tables)] : []),
           ...notes,
         ].join("\n"),
       );

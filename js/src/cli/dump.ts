@@ -16,7 +16,7 @@ import {
   withBackups,
 } from "./places.ts";
 import { STANDARD } from "./standard-output.ts";
-import { checkTarget, writeTarget } from "./target.ts";
+import { checkTarget, compressed, writeTarget } from "./target.ts";
 import { momentText } from "./values.ts";
 
 interface Options {
@@ -100,7 +100,7 @@ export function addDump(program: Command, signal: AbortSignal): void {
             noSchema: !schema,
             signal,
           });
-          return await writeTarget(target, gzip ? sql.pipeThrough(compression()) : sql, signal, false);
+          return await writeTarget(target, gzip ? compressed(sql) : sql, signal, false);
         }
         const moment =
           from === undefined
@@ -113,7 +113,7 @@ export function addDump(program: Command, signal: AbortSignal): void {
               );
         try {
           const sql = await dumpChunks(moment, name, dumpOptions);
-          const body = gzip ? sqlStream(sql, () => moment.release()).pipeThrough(compression()) : sql;
+          const body = gzip ? compressed(sqlStream(sql, () => moment.release())) : sql;
           return await writeTarget(target, body, signal, false);
         } finally {
           await moment.release().catch(() => {});
@@ -140,8 +140,4 @@ function pageSize(text: string): number {
   const size = Number(text);
   if (isPageSize(size)) return size;
   throw new InvalidArgumentError("a page has 512, 1024, 2048, 4096, 8192, 16384, 32768 or 65536 bytes");
-}
-
-function compression() {
-  return new CompressionStream("gzip") as ReadableWritablePair<Uint8Array, Uint8Array>;
 }
