@@ -5,6 +5,7 @@ import { LiveDatabase } from "./database.ts";
 import { FileScratch } from "./file-scratch.node.ts";
 import { type ReadOnlyPages, readOnlyPages } from "./read-only-pages.ts";
 
+/** Which backup is opened. */
 export interface OpenBackupOptions {
   /** Which backup: an id, a bookmark, a TXID, a time or an age; the newest unless given. */
   at?: string;
