@@ -47,6 +47,7 @@ export { type D1ExportOptions, exportD1 } from "./sources/d1-export.ts";
 export { d1Http } from "./sources/d1-http.ts";
 export { type DurableObjectSql, durableObject } from "./sources/durable-object.ts";
 export { memory } from "./sources/memory.ts";
+export { type OpfsOptions, opfs } from "./sources/opfs.ts";
 export { fromRows } from "./sources/row-pages.ts";
 export type {
   Answers,

@@ -10,6 +10,7 @@ export const TS_LAYERS: Readonly<Record<string, number>> = {
   core: 0,
   errors: 0,
   node: 0,
+  opfs: 1,
   streams: 1,
   sources: 2,
   stores: 2,
@@ -45,7 +46,10 @@ const ALLOWED = new Set([
 /** Folders of drivers, which know nothing of one another: their interface, and what every driver in them shares. */
 const DRIVERS: Readonly<Record<string, { interface?: string; shared: readonly string[] }>> = {
   // What answers SQL has its pages made of its rows by what the files `row-*.ts` share.
-  sources: { interface: "source.ts", shared: ["row-pages.ts", "row-values.ts", "source-from.ts"] },
+  sources: {
+    interface: "source.ts",
+    shared: ["blob-image.ts", "row-pages.ts", "row-values.ts", "side-files.ts", "source-from.ts"],
+  },
   // What is at the other end of a connection is called, cut into parts and read by what `object-*.ts` share.
   stores: {
     interface: "store.ts",

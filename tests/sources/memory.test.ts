@@ -1,3 +1,6 @@
+import { mkdtempSync, openAsBlob, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { memory } from "pagemark";
 import { describe, expect, test } from "vitest";
 import { sourceContract } from "../contracts/source.ts";
@@ -43,6 +46,38 @@ describe("memory()", () => {
     const moment = await memory(new Watched([imageOf(4096, 100)])).pin();
     await moment.read(5, new Uint8Array(8192));
     expect(Watched.sizes).toEqual([512, 8192]);
+  });
+
+  test("a blob that changes while it is read is no moment: in its header, or in what was read first", async () => {
+    for (const changed of [24, 4096 * 3 + 7]) {
+      const image = imageOf(4096, 10);
+      class Live extends Blob {
+        override get size(): number {
+          return image.length;
+        }
+        override slice(start?: number, end?: number): Blob {
+          return new Blob([image.slice(start, end)]);
+        }
+      }
+      const moment = await memory(new Live(), { name: "live" }).pin();
+      await moment.read(1, new Uint8Array(4096 * 5));
+      image[changed] = (image[changed] ?? 0) ^ 1;
+      await moment.read(6, new Uint8Array(4096 * 5));
+      await expect(moment.release()).rejects.toMatchObject({ code: "SOURCE_CHANGED", name: "SourceError" });
+    }
+  });
+
+  test("a file that is written while it is read is no moment", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "pagemark-memory-"));
+    try {
+      writeFileSync(join(folder, "a.db"), imageOf(4096, 10));
+      const moment = await memory(await openAsBlob(join(folder, "a.db"))).pin();
+      writeFileSync(join(folder, "a.db"), imageOf(4096, 10, 2));
+      await expect(moment.read(6, new Uint8Array(4096))).rejects.toMatchObject({ code: "SOURCE_CHANGED" });
+      await moment.release().catch(() => {});
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 
   test("its database is there as a blob, before and after it is replaced", async () => {

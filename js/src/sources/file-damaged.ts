@@ -5,10 +5,10 @@ import { PagemarkError } from "../errors/index.ts";
 import { faultOf } from "../node/errno.ts";
 import { file } from "./file.ts";
 import { fileError } from "./file-errors.ts";
-import { type Bytes, LockableFile, realPath } from "./file-handle.ts";
-import type { Overlay } from "./file-moment.ts";
+import { LockableFile, realPath } from "./file-handle.ts";
 import { spool } from "./file-spooled.ts";
-import { openSide, readWal } from "./file-wal.ts";
+import { openSide } from "./file-wal.ts";
+import { type Bytes, type Overlay, readWal } from "./side-files.ts";
 import type { Moment, PageSource, PinOptions } from "./source.ts";
 
 /** What is known of a damaged file. */

@@ -12,14 +12,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import { systemCode } from "../node/errno.ts";
 import { readFully } from "../node/fully.ts";
 import { changed, fileError, noFolder, notAFile } from "./file-errors.ts";
-
-/** A file that is read at any position. */
-export interface Bytes {
-  /** The descriptor, if other threads may read through it. */
-  readonly fd?: number;
-  /** Fills `into` from `position` on, as far as the file goes. Returns how many bytes were read. */
-  read(into: Uint8Array, position: number): Promise<number>;
-}
+import type { Bytes } from "./side-files.ts";
 
 /**
  * Descriptors on databases and their `-shm` files, one a file in this process, by device and inode.

@@ -1,17 +1,8 @@
 import type { PageFiles } from "../core/index.ts";
 import { DamageError } from "../errors/index.ts";
 import { changed, fileError } from "./file-errors.ts";
-import type { Bytes } from "./file-handle.ts";
+import type { Bytes, Overlay } from "./side-files.ts";
 import { checkRead, type Moment, type SourceIdentity } from "./source.ts";
-
-/** Which pages lie in the side file, and where. */
-export interface Overlay {
-  /** How many. */
-  readonly size: number;
-  /** Page number, byte offset, page number, … of those among `count` pages from `first` on, ascending. */
-  range(first: number, count: number): Float64Array;
-  free(): void;
-}
 
 /** The pages of one moment, and where they lie. */
 export interface Pages {

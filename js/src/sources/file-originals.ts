@@ -3,10 +3,9 @@ import { setImmediate as turn } from "node:timers/promises";
 import { readFully } from "../node/fully.ts";
 import { TemporaryFile } from "../node/temporary-file.ts";
 import type { OpenDatabase } from "./file-database.ts";
-import type { Bytes } from "./file-handle.ts";
-import { readJournal } from "./file-journal.ts";
-import { type Overlay, type Pages, readBeside } from "./file-moment.ts";
+import { type Pages, readBeside } from "./file-moment.ts";
 import { FREELIST_HEAD, freeLeaves, PageSet } from "./file-page-set.ts";
+import { type Bytes, type Overlay, readJournal } from "./side-files.ts";
 
 /** Byte offset of the change counter in page 1 (https://www.sqlite.org/fileformat2.html, section 1.3.7). */
 const CHANGE_COUNTER = 24;

@@ -1,5 +1,5 @@
 // Sets of pages; those of the freelist.
-import type { Bytes } from "./file-handle.ts";
+import type { Bytes } from "./side-files.ts";
 
 /** Page numbers, a bit for each. */
 export class PageSet {

@@ -1,10 +1,11 @@
+import { existsSync } from "node:fs";
+import { dirname, resolve } from "node:path";
 import type { OpenDatabase } from "./file-database.ts";
 import { changed } from "./file-errors.ts";
-import type { Bytes } from "./file-handle.ts";
-import { overlayJournal } from "./file-journal.ts";
 import { FileMoment, type Pages, type Progress } from "./file-moment.ts";
 import { isAbsent, settledStamps, stampOf } from "./file-stamp.ts";
-import { openSide, readWal } from "./file-wal.ts";
+import { openSide } from "./file-wal.ts";
+import { type Bytes, checkJournalPages, readJournal, readWal } from "./side-files.ts";
 import type { PinOptions } from "./source.ts";
 
 /** Bytes of the WAL that are compared. */
@@ -70,4 +71,28 @@ export async function pinUnlocked(
 async function startOf(wal: Bytes): Promise<string> {
   const header = new Uint8Array(WAL_HEADER_SIZE);
   return header.subarray(0, await wal.read(header, 0)).join();
+}
+
+/**
+ * Lays over the main file what a journal gives back: the state before a transaction that never ended, as SQLite would
+ * restore it in the file at the next opening. A journal that undoes nothing changes nothing here.
+ */
+async function overlayJournal(pages: Pages, file: Bytes, signal?: AbortSignal): Promise<void> {
+  const journal = await readJournal(file, pages.pageSize, signal);
+  if (!journal) return;
+  const { pageSize, pageCount, superJournal } = journal;
+  if (!isCommitted(pages.path, superJournal)) {
+    pages.mainPages = Math.floor((pages.mainPages * pages.pageSize) / pageSize);
+    pages.pageSize = pageSize;
+    pages.pageCount = pageCount;
+    pages.side = { file, overlay: journal.takeOverlay() };
+    pages.zeroFilled = true;
+  }
+  journal.free();
+  if (pages.side) await checkJournalPages(pages, pages.side);
+}
+
+/** The last step of a commit over several databases deletes the journal they have in common, the super-journal. */
+function isCommitted(path: string, superJournal: string | undefined): boolean {
+  return superJournal !== undefined && !existsSync(resolve(dirname(path), superJournal));
 }

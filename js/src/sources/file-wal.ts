@@ -1,27 +1,14 @@
 import { open } from "node:fs/promises";
-import { core, freeing } from "../core/index.ts";
 import { SourceError } from "../errors/index.ts";
 import { systemCode } from "../node/errno.ts";
 import { readFully } from "../node/fully.ts";
 import type { OpenDatabase, Reader } from "./file-database.ts";
 import { changed, fileError } from "./file-errors.ts";
-import { type Bytes, LockableFile } from "./file-handle.ts";
-import { FileMoment, type Hold, type Overlay, type Pages } from "./file-moment.ts";
+import { LockableFile } from "./file-handle.ts";
+import { FileMoment, type Hold, type Pages } from "./file-moment.ts";
 import { readWalIndex, type WalIndex } from "./file-wal-index.ts";
+import { type Bytes, readWal } from "./side-files.ts";
 import type { PinOptions } from "./source.ts";
-
-/** The committed pages of a WAL. */
-export interface WalPages {
-  overlay: Overlay;
-  /** Missing when the WAL holds no commit. */
-  pageCount: number | undefined;
-  mark: string | undefined;
-  changed: Uint32Array | undefined;
-}
-
-/** Bytes that the core is fed at a time. */
-const CHUNK = 1 << 20;
-
 /**
  * Pins a database in WAL mode with a read transaction: the newest commit, as the WAL index names it.
  *
@@ -102,41 +89,6 @@ async function changesUnderLock0(path: string, pageSize: number, { frames, mark 
     }
   } catch {
     return { mark };
-  }
-}
-
-/** Reads a WAL from its start: up to frame `limit`, or to its last commit. */
-export async function readWal(
-  file: Bytes,
-  pageSize: number,
-  limit: number | undefined,
-  since: string | undefined,
-  signal?: AbortSignal,
-): Promise<WalPages> {
-  const { WalReader } = await core();
-  return freeing(new WalReader(pageSize, limit, since), async (reader) => {
-    await feedAll(reader, file, signal);
-    return freeing(reader.finish(), (wal) => ({
-      overlay: wal.takeOverlay(),
-      pageCount: wal.pageCount,
-      mark: wal.mark,
-      changed: wal.changed(),
-    }));
-  });
-}
-
-/** Feeds a WAL or a journal from its start, for as long as that matters. */
-export async function feedAll(
-  reader: { feed(bytes: Uint8Array): boolean },
-  file: Bytes,
-  signal?: AbortSignal,
-): Promise<void> {
-  const chunk = new Uint8Array(CHUNK);
-  for (let position = 0, more = true; more; ) {
-    const count = await file.read(chunk, position);
-    signal?.throwIfAborted();
-    position += count;
-    more = count > 0 && reader.feed(chunk.subarray(0, count));
   }
 }
 

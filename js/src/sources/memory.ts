@@ -1,3 +1,4 @@
+import { BlobImage } from "./blob-image.ts";
 import type { PageSource } from "./source.ts";
 import { checkHeader, type OpenImage, sourceFrom } from "./source-from.ts";
 
@@ -9,13 +10,13 @@ export interface MemorySource extends PageSource {
 
 /**
  * A database image: bytes, or a `Blob` or `File`, which is read piece by piece. The bytes must not change while a
- * backup runs. It must be all of the database: what is still in a `-wal` file is not in the image.
+ * backup runs; a file that does ends it with `SOURCE_CHANGED`. It must be all of the database: what is still in a `-wal` file is not in the image.
  */
 export function memory(image: Uint8Array | ArrayBuffer | Blob, { name = "memory" } = {}): MemorySource {
   let database: Uint8Array | Blob = image instanceof ArrayBuffer ? new Uint8Array(image) : image;
   const source = sourceFrom({
     name,
-    open: async () => opened(database),
+    open: async () => opened(database, name),
     async replace(body, { signal, ownsChunks = false } = {}) {
       const parts: Uint8Array<ArrayBuffer>[] = [];
       const collecting = new WritableStream<Uint8Array>({
@@ -27,7 +28,7 @@ export function memory(image: Uint8Array | ArrayBuffer | Blob, { name = "memory"
       await body.pipeTo(collecting, signal && { signal });
       const next = new Blob(parts);
       // Only a database may take a database's place.
-      await checkHeader(await slice(next, 0, 512), name);
+      await checkHeader(new Uint8Array(await next.slice(0, 512).arrayBuffer()), name);
       database = next;
     },
   });
@@ -39,18 +40,14 @@ export function memory(image: Uint8Array | ArrayBuffer | Blob, { name = "memory"
   };
 }
 
-function opened(image: Uint8Array | Blob): OpenImage {
+function opened(image: Uint8Array | Blob, name: string): OpenImage {
+  if (image instanceof Blob) return new BlobImage(image, name);
   return {
-    size: image instanceof Blob ? image.size : image.length,
+    size: image.length,
     async read(offset, into) {
-      const bytes = await slice(image, offset, into.length);
+      const bytes = image.subarray(offset, offset + into.length);
       into.set(bytes);
       return bytes.length;
     },
   };
-}
-
-async function slice(image: Uint8Array | Blob, offset: number, length: number): Promise<Uint8Array> {
-  if (!(image instanceof Blob)) return image.subarray(offset, offset + length);
-  return new Uint8Array(await image.slice(offset, offset + length).arrayBuffer());
 }

@@ -9,6 +9,8 @@ const START = 512;
 export interface OpenImage {
   /** In bytes. */
   size: number;
+  /** See {@link Moment.taken}; `start` unless given. */
+  taken?: Moment["taken"];
   /** Fills `into` with the bytes from `offset` on; gives how many there were. */
   read(offset: number, into: Uint8Array, signal: AbortSignal | undefined): Promise<number>;
   close?(): Promise<void>;
@@ -36,7 +38,8 @@ export function sourceFrom({ name, open, replace }: SourceOperations): PageSourc
         signal?.throwIfAborted();
         return moment;
       } catch (error) {
-        await image.close?.();
+        // What went wrong first says more.
+        await image.close?.().catch(() => {});
         throw error;
       }
     },
@@ -53,7 +56,7 @@ async function momentOf(image: OpenImage, name: string, signal: AbortSignal | un
   return {
     pageSize,
     pageCount,
-    taken: "start",
+    taken: image.taken ?? "start",
     async read(first, into, signal) {
       signal?.throwIfAborted();
       checkRead({ name, pageSize, pageCount, isReleased: released !== undefined }, first, into);

@@ -1,0 +1,246 @@
+// A database as its files hold it at one time, and whether it still is.
+import { isAbsent } from "../opfs/faults.ts";
+import { changed } from "./opfs-errors.ts";
+import type { Found, Part } from "./opfs-files.ts";
+import { type Bytes, checkJournalPages, type Overlay, readJournal, readWal } from "./side-files.ts";
+
+/** Times of files move in steps of up to this: two writes within a step look like one. In milliseconds. */
+const STEP_MS = 25;
+const HEADER = 100;
+const WAL_HEADER = 32;
+const JOURNAL_MAGIC = "d9d505f920a163d7";
+
+/** How the files stood: differs whenever one of them may hold something else. */
+interface Stamp {
+  main: string;
+  header: string;
+  /** `cold` without anything to roll back. */
+  journal: string;
+  /** First bytes of the WAL; it may grow, which harms no earlier commit. */
+  wal: string;
+}
+
+export interface Look {
+  found: Found;
+  file: File;
+  stamp: Stamp;
+  journal: File | undefined;
+  wal: File | undefined;
+  /** Whether the next write would change the stamp. */
+  isSettled: boolean;
+  /** Time since the database was written, in milliseconds. */
+  quietMs: number;
+}
+
+/**
+ * Looks at the files of a database.
+ *
+ * In rollback mode the header is read before the journal is looked at here, and after it by {@link isSame}. A
+ * transaction that writes pages between the two looks then either has its journal there at one of them, or has ended
+ * before the second, and raised the change counter. One that was rolled back shows in the file's time, unless it was
+ * written just before the first look.
+ */
+export async function look(found: Found): Promise<Look> {
+  const { main } = found;
+  const file = await main.handle.getFile();
+  const header = await bytesOf(file, main.start, HEADER);
+  const isWal = header[18] === 2 && header[19] === 2;
+  const [journalPart, walPart] = await Promise.all([
+    isWal ? undefined : found.beside("-journal"),
+    isWal ? found.beside("-wal") : undefined,
+  ]);
+  const journal = journalPart && (await hotJournal(journalPart));
+  const wal = walPart && (await fileNow(walPart.handle));
+  const walStart = wal && walPart ? hex(await bytesOf(wal, walPart.start, WAL_HEADER)) : "";
+  const now = Date.now();
+  const newest = Math.max(file.lastModified, journal?.lastModified ?? 0);
+  return {
+    found,
+    file,
+    journal,
+    wal: walStart === "" ? undefined : wal,
+    stamp: {
+      main: stampOf(file),
+      header: hex(header),
+      journal: journal ? stampOf(journal) : "cold",
+      wal: walStart,
+    },
+    // A time in the future comes from a wrong clock, and waiting would not help.
+    isSettled: now - newest > STEP_MS || newest > now,
+    quietMs: Math.max(0, now - newest),
+  };
+}
+
+/** Looks once more, without a look at the header: gives nothing when a file beside the database is another. */
+export async function lookAgain(first: Look): Promise<Look | undefined> {
+  const [file, beside] = await Promise.all([first.found.main.handle.getFile(), besideNow(first)]);
+  return beside && { ...first, ...beside, file };
+}
+
+/** What lies beside the database, if that is as it was. */
+async function besideNow({ found, stamp }: Look): Promise<Pick<Look, "journal" | "wal"> | undefined> {
+  if (stamp.wal !== "") {
+    const part = await found.beside("-wal");
+    const wal = part && (await fileNow(part.handle));
+    const isWal = wal && part && hex(await bytesOf(wal, part.start, WAL_HEADER)) === stamp.wal;
+    return isWal ? { journal: undefined, wal } : undefined;
+  }
+  const part = await found.beside("-journal");
+  const journal = part && (await hotJournal(part));
+  const isJournal = (journal ? stampOf(journal) : "cold") === stamp.journal;
+  return isJournal ? { journal, wal: undefined } : undefined;
+}
+
+/** Whether the files hold what they held when they were looked at. */
+export async function isSame(seen: Look): Promise<boolean> {
+  const { found, stamp } = seen;
+  if (!(await besideNow(seen))) return false;
+  const file = await found.main.handle.getFile();
+  return stampOf(file) === stamp.main && hex(await bytesOf(file, found.main.start, HEADER)) === stamp.header;
+}
+
+/** The pages of a database that was looked at. */
+export interface View {
+  /** Of the image, in bytes. */
+  size: number;
+  read(offset: number, into: Uint8Array): Promise<number>;
+  free(): void;
+}
+
+/** The image that SQLite would see: with the WAL's committed pages, or a hot journal rolled back. */
+export async function viewOf(
+  { found, file, journal, wal, stamp }: Look,
+  signal?: AbortSignal,
+): Promise<View> {
+  const main = bytesIn(found.path, file, found.main.start);
+  const mainSize = Math.max(0, file.size - found.main.start);
+  const plain: View = { size: mainSize, read: (offset, into) => main.read(into, offset), free() {} };
+  const pageSize = pageSizeIn(stamp.header);
+  if (pageSize === undefined || (!journal && !wal)) return plain;
+  if (wal) {
+    const side = bytesIn(`${found.path}-wal`, wal, found.main.start);
+    const { overlay, pageCount } = await readWal(side, pageSize, undefined, undefined, signal);
+    if (pageCount === undefined) return freed(overlay, plain);
+    return overlaid({ main, mainSize, side, overlay, pageSize, pageCount, isZeroFilled: false });
+  }
+  const side = bytesIn(`${found.path}-journal`, journal as File, found.main.start);
+  const rolled = await readJournal(side, pageSize, signal);
+  if (!rolled) return plain;
+  const { pageSize: before, pageCount, superJournal } = rolled;
+  const isCommitted = superJournal !== undefined && !(await isThere(found, superJournal));
+  const overlay = rolled.takeOverlay();
+  rolled.free();
+  if (isCommitted) return freed(overlay, plain);
+  const mainPages = Math.floor(mainSize / before);
+  const pages = { main, mainPages, path: found.path, pageCount };
+  await checkJournalPages(pages, { file: side, overlay });
+  return overlaid({ main, mainSize, side, overlay, pageSize: before, pageCount, isZeroFilled: true });
+}
+
+interface Layers {
+  main: Bytes;
+  mainSize: number;
+  side: Bytes;
+  overlay: Overlay;
+  pageSize: number;
+  pageCount: number;
+  /** Whether pages that lie nowhere count as zeros. */
+  isZeroFilled: boolean;
+}
+
+function overlaid({ main, mainSize, side, overlay, pageSize, pageCount, isZeroFilled }: Layers): View {
+  const size = pageSize * pageCount;
+  return {
+    size,
+    free: () => overlay.free(),
+    async read(offset, into) {
+      const wanted = into.subarray(0, Math.max(0, Math.min(into.length, size - offset)));
+      const inMain = wanted.subarray(0, Math.max(0, Math.min(wanted.length, mainSize - offset)));
+      if ((await main.read(inMain, offset)) < inMain.length) return 0;
+      wanted.fill(0, inMain.length);
+      const first = Math.floor(offset / pageSize) + 1;
+      const count = Math.ceil((offset + wanted.length) / pageSize) - first + 1;
+      const beside = overlay.range(first, count);
+      for (let i = 0; i < beside.length; i += 2) {
+        const [page = 0, at = 0] = beside.subarray(i, i + 2);
+        const bytes = new Uint8Array(pageSize);
+        if ((await side.read(bytes, at)) < pageSize) return 0;
+        // A page may begin before what is wanted, or end behind it.
+        const start = (page - 1) * pageSize - offset;
+        const from = Math.max(0, -start);
+        wanted.set(bytes.subarray(from, Math.min(pageSize, wanted.length - start)), start + from);
+      }
+      if (isZeroFilled || inMain.length === wanted.length) return wanted.length;
+      return isCovered(beside, first, count, (offset + inMain.length) / pageSize)
+        ? wanted.length
+        : inMain.length;
+    },
+  };
+}
+
+/** Whether every page behind the main file's end lies beside it. */
+function isCovered(beside: Float64Array, first: number, count: number, mainPages: number): boolean {
+  const present = new Set(beside.filter((_, i) => i % 2 === 0));
+  for (let page = Math.max(first, Math.floor(mainPages) + 1); page < first + count; page++) {
+    if (!present.has(page)) return false;
+  }
+  return true;
+}
+
+function freed(overlay: Overlay, view: View): View {
+  overlay.free();
+  return view;
+}
+
+function bytesIn(path: string, file: File, start: number): Bytes {
+  return {
+    async read(into, position) {
+      try {
+        const bytes = await bytesOf(file, start + position, into.length);
+        into.set(bytes);
+        return bytes.length;
+      } catch (error) {
+        throw changed(path, error);
+      }
+    },
+  };
+}
+
+/** Super-journals lie beside the database, or in its pool. */
+async function isThere({ path, beside }: Found, superJournal: string): Promise<boolean> {
+  const name = superJournal.startsWith(path) ? superJournal.slice(path.length) : undefined;
+  return name === undefined || (await beside(name)) !== undefined;
+}
+
+async function hotJournal({ handle, start }: Part): Promise<File | undefined> {
+  const file = await fileNow(handle);
+  if (!file || file.size <= start) return undefined;
+  return hex(await bytesOf(file, start, 8)) === JOURNAL_MAGIC ? file : undefined;
+}
+
+/** The file as it is now; `undefined` when it was deleted meanwhile. */
+async function fileNow(handle: FileSystemFileHandle): Promise<File | undefined> {
+  try {
+    return await handle.getFile();
+  } catch (error) {
+    if (isAbsent(error)) return undefined;
+    throw error;
+  }
+}
+
+function pageSizeIn(header: string): number | undefined {
+  const size = Number.parseInt(header.slice(32, 36), 16);
+  return size === 1 ? 65_536 : size >= 512 && (size & (size - 1)) === 0 ? size : undefined;
+}
+
+function stampOf({ size, lastModified }: File): string {
+  return `${size}:${lastModified}`;
+}
+
+async function bytesOf(file: Blob, start: number, length: number): Promise<Uint8Array> {
+  return new Uint8Array(await file.slice(start, start + length).arrayBuffer());
+}
+
+function hex(bytes: Uint8Array): string {
+  return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}

@@ -1,0 +1,121 @@
+// Pagemark, as a page or a worker uses it.
+import * as pagemark from "/entry/browser.js";
+import { memoryStore } from "/stores/memory.js";
+
+const stores = new Map();
+
+export async function nothing() {}
+
+function storeOf(name) {
+  if (!stores.has(name)) stores.set(name, memoryStore());
+  return stores.get(name);
+}
+
+/** Backs up the database at `path`, and gives what a restore would write, base64. */
+export async function backUp(path, options, { store = path } = {}) {
+  const started = performance.now();
+  const db = pagemark.pagemark(pagemark.opfs(path, options), { store: storeOf(store), name: "app" });
+  const { kind, warnings, taken } = await db.backup();
+  const ms = performance.now() - started;
+  const bytes = new Uint8Array(await new Response(await db.download()).arrayBuffer());
+  return { kind, warnings, taken, ms, base64: toBase64(bytes) };
+}
+
+/** The code of the error that a backup ends with. */
+export async function failure(path, options) {
+  try {
+    await backUp(path, options, { store: crypto.randomUUID() });
+    return "none";
+  } catch (error) {
+    return `${error.code}: ${error.message}`;
+  }
+}
+
+function toBase64(bytes) {
+  return bytes.toBase64
+    ? bytes.toBase64()
+    : btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
+}
+
+function fromBase64(base64) {
+  return Uint8Array.from(atob(base64), (char) => char.charCodeAt(0));
+}
+
+/** Writes a file into the origin's private files. */
+export async function writeFile(path, base64) {
+  const folders = path.split("/");
+  const name = folders.pop();
+  let folder = await navigator.storage.getDirectory();
+  for (const each of folders) folder = await folder.getDirectoryHandle(each, { create: true });
+  const writable = await (await folder.getFileHandle(name, { create: true })).createWritable();
+  await writable.write(fromBase64(base64));
+  await writable.close();
+}
+
+/** Every file of the origin, with its size. */
+export async function files(folder, path = "") {
+  folder ??= await navigator.storage.getDirectory();
+  const found = {};
+  for await (const entry of folder.values()) {
+    if (entry.kind === "file") found[path + entry.name] = (await entry.getFile()).size;
+    else Object.assign(found, await files(entry, `${path}${entry.name}/`));
+  }
+  return found;
+}
+
+/** Removes all that the origin has. */
+export async function clear() {
+  const folder = await navigator.storage.getDirectory();
+  for await (const name of folder.keys()) await folder.removeEntry(name, { recursive: true });
+}
+
+/** Writes a file of its own at `path`, or a slot of a pool that begins with a header of 4,096 bytes. */
+async function put(path, bytes, start) {
+  const folders = path.split("/");
+  const name = folders.pop();
+  let folder = await navigator.storage.getDirectory();
+  for (const each of folders) folder = await folder.getDirectoryHandle(each, { create: true });
+  const writable = await (await folder.getFileHandle(name, { create: true })).createWritable();
+  if (start) await writable.write(start);
+  await writable.write(bytes);
+  await writable.close();
+}
+
+/** Runs the suite for sources, here; gives the titles of what failed, and why. */
+export async function sourceContract(kind) {
+  const { sourceCases } = await import("/tests/contracts/source-cases/index.ts");
+  const { headerLike } = await import("/sources/opfs-pool.js");
+  const failures = [];
+  for (const [index, [title, image, run]] of sourceCases.entries()) {
+    const name = `${kind}-${index}.db`;
+    const start = kind === "pool" ? headerLike(undefined, `/${name}`) : undefined;
+    await put(kind === "pool" ? `.pool-${index}/.opaque/slot` : name, image(), start);
+    try {
+      await run(pagemark.opfs(name, { busyTimeoutMs: 500 }), image());
+    } catch (error) {
+      failures.push(`${title}: ${error.message}`);
+    }
+  }
+  return { count: sourceCases.length, failures };
+}
+
+/** What `memory(file)` says of a file that is written while it is read, as it says it. */
+export async function memoryOfLiveFile(path) {
+  const handle = await (await navigator.storage.getDirectory()).getFileHandle(path);
+  const moment = await pagemark.memory(await handle.getFile(), { name: path }).pin();
+  const page = new Uint8Array(moment.pageSize);
+  try {
+    await moment.read(1, page);
+    const access = await handle.createSyncAccessHandle();
+    // Between two reads another commits: page 1 with the next change counter, and one that was not read yet.
+    page[27] += 1;
+    access.write(page, { at: 0 });
+    access.write(new Uint8Array(moment.pageSize).fill(7), { at: moment.pageSize });
+    access.close();
+    await moment.read(2, page);
+    await moment.release();
+    return "nothing";
+  } catch (error) {
+    return error.code;
+  }
+}

@@ -1,0 +1,117 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { startTabs, type Tab, type Tabs } from "./tabs.ts";
+
+/** Backups of each library while it writes; the long run sets 200. */
+const RUNS = Number(process.env.OPFS_RUNS ?? 4);
+
+const LIBRARIES = [
+  { library: "opfs", isolated: true },
+  { library: "opfs-wl", isolated: true },
+  { library: "sahpool" },
+  { library: "OPFSCoopSyncVFS" },
+  { library: "OPFSAdaptiveVFS" },
+  { library: "OPFSAnyContextVFS" },
+  { library: "AccessHandlePoolVFS" },
+  { library: "sqlocal", isolated: true },
+];
+
+let tabs: Tabs;
+const folder = mkdtempSync(join(tmpdir(), "pagemark-opfs-"));
+
+beforeAll(async () => {
+  tabs = await startTabs();
+});
+afterAll(async () => {
+  await tabs?.[Symbol.asyncDispose]();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const open: Tab[] = [];
+async function tab(isolated = false): Promise<Tab> {
+  const opened = await tabs.open({ isolated });
+  open.push(opened);
+  return opened;
+}
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((each) => each.close()));
+  const last = await tabs.open();
+  await last.call("backups.clear");
+  await last.close();
+});
+
+interface Made {
+  kind: string;
+  taken: string;
+  ms: number;
+  base64: string;
+}
+
+/** What is in a bank, if it is one commit of it. */
+function provedBank({ base64 }: Made): { transfers: number } {
+  const path = join(folder, `${crypto.randomUUID()}.db`);
+  writeFileSync(path, Buffer.from(base64, "base64"));
+  const database = new DatabaseSync(path);
+  try {
+    expect(database.prepare("PRAGMA integrity_check").all()).toEqual([{ integrity_check: "ok" }]);
+    const row = database
+      .prepare(
+        `SELECT (SELECT sum(balance) FROM accounts) AS sum, (SELECT transfers FROM state) AS transfers,
+          (SELECT count(*) FROM transfers) AS rows`,
+      )
+      .get() as { sum: number; transfers: number; rows: number };
+    expect(row.sum).toBe(100_000);
+    expect(row.rows).toBe(row.transfers);
+    return row;
+  } finally {
+    database.close();
+    rmSync(path);
+  }
+}
+
+describe.each(LIBRARIES)("$library", ({ library, isolated = false }) => {
+  test(`${RUNS} backups from another tab while it writes are one commit each`, async () => {
+    const writerTab = await tab(isolated);
+    const writer = library === "sqlocal" ? writerTab : await writerTab.worker();
+    await writer.call("writers.open", library, "app.db");
+    await writer.call("writers.makeBank");
+    await writer.call("writers.start", 40);
+    const other = await tab();
+    const worker = await other.worker();
+    const seen: number[] = [];
+    for (let run = 0; run < RUNS; run++) {
+      const place = run % 2 === 0 ? worker : other;
+      seen.push(provedBank(await place.call<Made>("backups.backUp", "app.db")).transfers);
+    }
+    const { done } = await writer.call<{ done: number; busy: number }>("writers.stop");
+    expect(done).toBeGreaterThan(RUNS / 4);
+    expect(seen).toEqual([...seen].sort((a, b) => a - b));
+    await writer.call("writers.close");
+    const last = await worker.call<Made>("backups.backUp", "app.db");
+    expect(last.kind).toBe("incremental");
+    expect(provedBank(last).transfers).toBe(2000 + done);
+  }, 600_000);
+});
+
+describe("opfs() is a source", () => {
+  test.each(["plain", "pool"])("of a %s file", async (kind) => {
+    const worker = await (await tab()).worker();
+    const { count, failures } = await worker.call<{ count: number; failures: string[] }>(
+      "backups.sourceContract",
+      kind,
+    );
+    expect(failures).toEqual([]);
+    expect(count).toBeGreaterThan(20);
+  });
+});
+
+test("memory(file) of a file that changes while it is read says so", async () => {
+  const worker = await (await tab(true)).worker();
+  await worker.call("writers.open", "opfs", "app.db");
+  await worker.call("writers.makeBank");
+  await worker.call("writers.close");
+  expect(await worker.call("backups.memoryOfLiveFile", "app.db")).toBe("SOURCE_CHANGED");
+});
