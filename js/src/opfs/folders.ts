@@ -20,7 +20,8 @@ type FileHandle = FileSystemFileHandle & {
 /** The private files of this origin. */
 export function privateFiles(): Promise<FileSystemDirectoryHandle> {
   if (!globalThis.navigator?.storage?.getDirectory) {
-    const message = "this needs a browser with private files (OPFS), in a page of https:// or of this machine";
+    const message =
+      "this needs a browser with private files (OPFS), in a page of https:// or of this machine";
     throw new PagemarkError("RUNTIME_UNSUPPORTED", message);
   }
   return navigator.storage.getDirectory();
