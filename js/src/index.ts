@@ -64,6 +64,7 @@ export type {
 } from "./sources/source.ts";
 export { type OpenImage, type SourceOperations, sourceFrom } from "./sources/source-from.ts";
 export { memoryStore } from "./stores/memory.ts";
+export { type OpfsStoreOptions, opfsStore, pickedFolder } from "./stores/opfs.ts";
 export { r2 } from "./stores/r2.ts";
 export type { R2Binding } from "./stores/r2-bucket.ts";
 export { s3 } from "./stores/s3.ts";

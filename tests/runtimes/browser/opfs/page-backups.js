@@ -119,3 +119,23 @@ export async function memoryOfLiveFile(path) {
     return error.code;
   }
 }
+
+/** Runs the suite for stores, here; gives the titles of what failed, and why. */
+export async function storeContract(kind, isSlow) {
+  const { storeCases } = await import("/tests/contracts/store-cases/index.ts");
+  const root = await navigator.storage.getDirectory();
+  const cases = storeCases({ keepsModified: false, isSlow });
+  const failures = [];
+  for (const [index, [title, run]] of cases.entries()) {
+    const name = `store-${index}`;
+    const folder = () => root.getDirectoryHandle(name, { create: true });
+    const store =
+      kind === "private" ? pagemark.opfsStore(`stores/${name}`) : pagemark.pickedFolder(await folder());
+    try {
+      await run(store);
+    } catch (error) {
+      failures.push(`${title}: ${error.message}`);
+    }
+  }
+  return { count: cases.length, failures };
+}
