@@ -58,10 +58,11 @@ function storeIn(rootOf: () => Promise<Folder>, description: string, persist: bo
     });
     return opened;
   };
-  let asked: Promise<unknown> | undefined;
+  let hasAsked = false;
   /** Asks once; what the browser answers, or that it asks the user, keeps no put waiting. */
   const askToKeep = () => {
-    if (persist) asked ??= navigator.storage.persist?.().catch(() => false);
+    if (persist && !hasAsked) navigator.storage.persist?.().catch(() => {});
+    hasAsked = true;
   };
 
   async function find(key: string): Promise<Found | undefined> {
