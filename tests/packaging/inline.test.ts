@@ -22,4 +22,7 @@ test("every entry exports the same names", async () => {
   const node = Object.keys(await import("pagemark"));
   const { useWasm: _, ...slim } = await import("pagemark/slim");
   for (const entry of [inline, slim]) expect(new Set(Object.keys(entry))).toEqual(new Set(node));
+  const engine = Object.keys(await import("pagemark/engine"));
+  for (const entry of [await import("pagemark/engine/inline"), await import("pagemark/engine/slim")])
+    expect(new Set(Object.keys(entry))).toEqual(new Set(engine));
 });

@@ -56,6 +56,7 @@ export class OpenedBackup implements AsyncDisposable {
  * @throws PagemarkError `BACKUP_NONE`, `BACKUP_UNKNOWN`, and what the store fails with
  * @example
  * ```ts
+ * import { openBackup } from "pagemark/engine";
  * const opened = await openBackup("./backups", "app", { at: "-1d" });
  * const rows = opened.database.prepare("SELECT * FROM orders WHERE id = ?").all(7);
  * await opened.close();

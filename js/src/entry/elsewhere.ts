@@ -1,18 +1,11 @@
 // What works with files of the system, for runtimes that have none: every entry exports the same names, so that one program
 // can be written for a server and a browser, and one set of types is right for both.
-import { PagemarkError } from "../errors/index.ts";
 import type * as files from "../sources/file.ts";
 import type * as damaged from "../sources/file-damaged.ts";
 import type * as folders from "../stores/folder.ts";
+import { needsFiles } from "./needs-files.ts";
 
 export { type OpenStoreOptions, openStore } from "../places/open-store.ts";
-
-function needsFiles(name: string, instead: string): () => never {
-  return () => {
-    const message = `${name}() needs Node, Deno or Bun, and this is 'pagemark' for browsers and Workers: ${instead}`;
-    throw new PagemarkError("RUNTIME_UNSUPPORTED", message);
-  };
-}
 
 const SOURCES = "give the database's bytes, a Blob or a File to memory()";
 const STORES = "use memoryStore(), r2() in a Worker, or a store of your own by storeFrom()";

@@ -5,3 +5,4 @@ import "./browser.ts";
 useEngine(() => unpacked(engine));
 
 export * from "../engine/index.ts";
+export * from "./engine.elsewhere.ts";

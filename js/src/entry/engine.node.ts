@@ -6,4 +6,4 @@ import "./node.ts";
 useEngine(async () => compiled("engine"));
 
 export * from "../engine/index.ts";
-export { type OpenBackupOptions, OpenedBackup, openBackup } from "../engine/open-backup.node.ts";
+export { type OpenBackupOptions, type OpenedBackup, openBackup } from "../engine/open-backup.node.ts";

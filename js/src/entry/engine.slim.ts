@@ -4,3 +4,4 @@ import "./slim.ts";
 useEngine(() => givenWasm("engine"));
 
 export * from "../engine/index.ts";
+export * from "./engine.elsewhere.ts";

@@ -5,3 +5,4 @@ import "./workerd.ts";
 useEngine(async () => wasm);
 
 export * from "../engine/index.ts";
+export * from "./engine.elsewhere.ts";
