@@ -93,6 +93,15 @@ test("drizzle-kit migrates, each step once", async () => {
   expect(await rows("SELECT count(*) FROM __drizzle_migrations")).toEqual([[2]]);
   expect(await rows("SELECT count(*), count(title) FROM posts")).toEqual([[2, 2]]);
   expect(await project.kit("push", "--force")).toContain("No changes detected");
+
+  const [later, first] = await worker.migrations(uuid);
+  await worker.goBack(uuid, later?.bookmark ?? "");
+  expect(
+    await rows("SELECT count(*) FROM __drizzle_migrations UNION ALL SELECT count(*) FROM posts"),
+  ).toEqual([[1], [2]]);
+  await expect(rows("SELECT email FROM users")).rejects.toThrow("no such column");
+  await worker.goBack(uuid, first?.bookmark ?? "");
+  await expect(rows("SELECT * FROM posts")).rejects.toThrow("no such table");
 });
 
 test("Prisma's adapter reads and writes over HTTP, and makes and deletes its shadow database", async () => {

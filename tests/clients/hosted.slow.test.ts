@@ -47,7 +47,7 @@ async function failure(
   ...args: string[]
 ): Promise<{ code: string; message: string }> {
   const { stderr } = await cli.runBeside(env, "--json", ...args);
-  return JSON.parse(stderr).error;
+  return JSON.parse(stderr.trim().split("\n").at(-1) ?? "").error;
 }
 
 test("a hosted database is backed up, and restored into another, though requests fail now and then", async () => {
@@ -130,6 +130,66 @@ test("a hosted database is dumped exactly by queries, or by the service's own ex
   await new Promise((resolve) => setTimeout(resolve, 1500));
   expect(hosted.asked).toHaveLength(length);
   expect(existsSync(join(cli.folder, "x.sql"))).toBe(false);
+});
+
+test("a migration is run after a backup, and what it did to the rows is said", async () => {
+  const three = await hosted.place("three");
+  await three.run([
+    "DROP TABLE IF EXISTS t",
+    "CREATE TABLE p (id INTEGER PRIMARY KEY)",
+    "CREATE TABLE c (p REFERENCES p ON DELETE CASCADE)",
+    "INSERT INTO p VALUES (1), (2)",
+    "INSERT INTO c VALUES (1), (1), (2)",
+  ]);
+  const script = join(cli.folder, "migrate.mjs");
+  const url = `${hosted.env.CLOUDFLARE_API_BASE_URL}/accounts/${ACCOUNT}/d1/database/00000000-0000-4000-8000-000000000002/raw`;
+  writeFileSync(
+    script,
+    `const answer = await fetch(${JSON.stringify(url)}, { method: "POST", headers: { authorization: "Bearer " + process.env.CLOUDFLARE_API_TOKEN },
+    body: JSON.stringify({ batch: [{ sql: "DROP TABLE p" }, { sql: "CREATE TABLE p (id INTEGER PRIMARY KEY, x)" }] }) });
+    console.log("migrated", answer.status); process.exitCode = Number(process.argv[2] ?? 0);`,
+  );
+  const ran = await cli.runBeside(
+    hosted.env,
+    "d1",
+    "migrate",
+    "d1://three",
+    "--to",
+    "migrated",
+    "--",
+    process.execPath,
+    script,
+  );
+  expect(ran.stdout).toMatch(/migrated 200\n.*rows before +rows after *\nc +3 +0 *\np +2 +0/s);
+  expect(ran.stderr).toContain('warning: table "c" has 3 rows fewer');
+  expect(ran.status).toBe(3);
+  const [, bookmark = ""] = /--at ([0-9a-f-]{59})/.exec(ran.stderr) ?? [];
+  await run(
+    hosted.env,
+    "restore",
+    "three",
+    "--from",
+    "migrated",
+    "-o",
+    "d1://three",
+    "--force",
+    "--at",
+    bookmark,
+  );
+  expect(await three.rows("SELECT count(*) FROM c")).toEqual([[3]]);
+  const failed = await failure(
+    hosted.env,
+    "d1",
+    "migrate",
+    "d1://three",
+    "--to",
+    "migrated",
+    "--",
+    process.execPath,
+    script,
+    "7",
+  ).catch(String);
+  expect(JSON.stringify(failed)).toContain("COMMAND_FAILED");
 });
 
 test("what keeps it from being read or written is said", async () => {

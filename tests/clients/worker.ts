@@ -76,6 +76,17 @@ export class TestWorker {
     return { name: uuid, run, rows };
   }
 
+  /** The states before migrations, newest first. */
+  async migrations(uuid: string): Promise<{ migration: string; bookmark: string }[]> {
+    type Found = { migrations?: { migration: string; bookmark: string }[] };
+    return (await this.#call<Found>(`/${uuid}/time_travel/bookmark`)).migrations ?? [];
+  }
+
+  /** Goes back to a bookmark. */
+  async goBack(uuid: string, bookmark: string): Promise<void> {
+    await this.#call(`/${uuid}/time_travel/restore?bookmark=${bookmark}`, {});
+  }
+
   /** The ids of its backups, newest first. */
   async backups(uuid: string): Promise<string[]> {
     const backups = await this.#call<{ id: string }[]>(`/${uuid}/backup`);

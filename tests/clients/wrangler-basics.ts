@@ -135,6 +135,21 @@ export function basics(worker: TestWorker, version: WranglerVersion): void {
       expect(await project.d1("migrations", "apply", "migrated", ...remote)).toContain(
         "No migrations to apply",
       );
+
+      const marks = await worker.migrations(uuid);
+      expect(marks.map(({ migration }) => migration)).toEqual([
+        "0003_broken.sql",
+        "0002_trigger.sql",
+        "0001_tables.sql",
+      ]);
+      if (version === "4") {
+        const info = await project.json<{ migrations: unknown }>("time-travel", "info", "migrated");
+        expect(info.migrations).toEqual(marks);
+      }
+      await worker.goBack(uuid, marks[1]?.bookmark ?? "");
+      expect(await database.rows("SELECT name FROM sqlite_schema WHERE name IN ('a', 'a_log', 'b')")).toEqual(
+        [["a"]],
+      );
     });
   });
 }

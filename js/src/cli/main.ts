@@ -58,6 +58,7 @@ const commands = {
   prune: async () => (await import("./prune.ts")).addPrune,
   delete: async () => (await import("./prune.ts")).addDelete,
   copy: async () => (await import("./copy.ts")).addCopy,
+  d1: async () => (await import("./d1.ts")).addD1,
   compact: async () => (await import("./compact.ts")).addCompact,
 };
 const [first = "", second] = process.argv.slice(2).filter((arg) => !arg.startsWith("-"));

@@ -106,11 +106,36 @@ describe("SQL", () => {
     expect(body.messages).toEqual([
       expect.stringMatching(/^PRAGMA foreign_keys = OFF has no effect/),
       expect.stringMatching(/^DROP TABLE p deleted 2 rows of c, which refers to it with ON DELETE CASCADE/),
-      expect.stringMatching(/^DROP TABLE p deleted 1 row of g/),
+      expect.stringMatching(
+        /^DROP TABLE p deleted 1 row of g.*; bookmark [0-9a-f-]{59} is the state before$/,
+      ),
     ]);
     expect(await rows(uuid, "SELECT count(*) AS n FROM c")).toEqual([{ n: 0 }]);
     expect((await query("DROP TABLE g")).body.messages).toEqual([]);
     expect((await query("PRAGMA foreign_keys")).body.messages).toEqual([]);
+  });
+
+  test("the states before migrations are kept by their names; what a migration lost is said there, too", async () => {
+    const other = await create("migrations");
+    const run = (sql: string, params?: unknown[]) => call(`/${other}/query`, { sql, params });
+    const marks = async () => (await call(`/${other}/time_travel/bookmark`)).body.result.migrations;
+    await run("CREATE TABLE migrations_of_birds (name); INSERT INTO migrations_of_birds VALUES ('swift')");
+    await run("INSERT INTO migrations_of_birds VALUES ('stork')");
+    await run("CREATE TABLE d1_migrations (id INTEGER PRIMARY KEY, name)");
+    await run(
+      "CREATE TABLE p (id INTEGER PRIMARY KEY); CREATE TABLE c (p REFERENCES p ON DELETE CASCADE); INSERT INTO p VALUES (1); INSERT INTO c VALUES (1)",
+    );
+    await run("DROP TABLE p; INSERT INTO d1_migrations (name) VALUES ('0002_it''s.sql')");
+    await run('INSERT INTO "d1_migrations" (name) VALUES (?)', ["0003_rows"]);
+    const [rows3, second, ...others] = await marks();
+    expect([
+      rows3.migration,
+      second.migration,
+      ...others.map((each: { migration: string }) => each.migration),
+    ]).toEqual(["0003_rows", "0002_it's.sql", "swift"]);
+    expect(second.messages).toEqual([expect.stringMatching(/^DROP TABLE p deleted 1 row of c/)]);
+    await call(`/${other}/time_travel/restore?bookmark=${second.bookmark}`, {});
+    expect(await rows(other, "SELECT count(*) AS n FROM c")).toEqual([{ n: 1 }]);
   });
 
   test("meta has all that D1's has", async () => {

@@ -8,6 +8,16 @@ import { answers, DatabasePath, SAFETY } from "./schemas.ts";
 export const timeTravel = new OpenAPIHono<ApiContext>();
 
 const Bookmark = z.object({ bookmark: z.string() });
+const Migration = Bookmark.extend({
+  migration: z.string().openapi({ description: "what the tool calls it" }),
+  created_at: z.string(),
+  messages: z.array(z.string()).optional().openapi({ description: "rows of other tables that went with it" }),
+});
+const Found = Bookmark.extend({
+  migrations: z.array(Migration).optional().openapi({
+    description: "of now: the states before migrations, newest first; missing where there are none",
+  }),
+});
 const Restored = Bookmark.extend({
   previous_bookmark: z.string().openapi({ description: "restoring it undoes this restore" }),
   safety_backup: z.string().optional().openapi({ description: SAFETY }),
@@ -24,14 +34,15 @@ for (const name of ["time_travel", "time-travel"]) {
       path: `${path}/bookmark`,
       summary: "The bookmark of now, or of a time",
       request: { params: DatabasePath, query: z.object({ timestamp: z.string().max(64).optional() }) },
-      responses: answers(Bookmark, "The bookmark"),
+      responses: answers(Found, "The bookmark"),
     }),
     async (c) => {
       const { uuid } = await found(c.env, c.req.valid("param").database_id);
       const { timestamp } = c.req.valid("query");
       const object = databaseObject(c.env, uuid);
-      const bookmark = timestamp ? await object.bookmarkAt(timestamp) : await object.bookmark();
-      return success(c, { bookmark });
+      if (timestamp) return success(c, { bookmark: await object.bookmarkAt(timestamp) });
+      const [bookmark, migrations] = await Promise.all([object.bookmark(), object.migrations()]);
+      return success(c, { bookmark, ...(migrations.length > 0 && { migrations }) });
     },
   );
 

@@ -17,6 +17,7 @@ import { Checkpoint, type CheckpointStatus } from "./checkpoint.ts";
 import { DeletedDatabase } from "./deleted.ts";
 import { type Download, Downloads, streamed } from "./downloads.ts";
 import { Home } from "./home.ts";
+import { type MigrationMark, Migrations } from "./migrations.ts";
 import { PolledJobs } from "./polled.ts";
 import { previewRestore, type RestorePreview } from "./preview.ts";
 import { type QueryOptions, type QueryResult, runRequest } from "./queries.ts";
@@ -120,11 +121,13 @@ export class Database extends DurableObject<ObjectEnv> {
   }
 
   async #query(queries: readonly Query[], options: QueryOptions): Promise<QueryResult[][]> {
-    const { home, reports } = this.#known;
+    const { home, reports, migrations } = this.#known;
     const checked = args.checkedQueries(queries);
     const db = await home.database();
     const { steps, asD1 } = home;
+    const ran = options.readonly ? undefined : migrations.before(db, checked);
     const results = runRequest(db, steps, checked, { ...options, asD1 });
+    ran?.(results);
     const size = measure(db);
     for (const { meta } of results.flat()) meta.size_after = size.size;
     this.ctx.waitUntil(reports.tell(size));
@@ -139,6 +142,11 @@ export class Database extends DurableObject<ObjectEnv> {
   /** The bookmark of the state that the database was in at a time. */
   async bookmarkAt(at: string | Date): Promise<string> {
     return (await this.#known.home.database()).bookmarkAt(args.checked(args.At, at, "the moment"));
+  }
+
+  /** The states before migrations, the newest first. */
+  async migrations(): Promise<MigrationMark[]> {
+    return this.#known.migrations.all();
   }
 
   /** Makes a backup; resolves when it is stored. */
@@ -305,6 +313,7 @@ class Parts {
   readonly downloads: Downloads;
   readonly checkpoint: Checkpoint;
   readonly reports: Reports;
+  readonly migrations: Migrations;
   readonly polled: PolledJobs;
 
   constructor(ctx: DurableObjectState, env: ObjectEnv, identity: Identity) {
@@ -313,6 +322,7 @@ class Parts {
     this.restores = new Restores(this.home, this.backups);
     this.downloads = new Downloads(this.home, this.backups);
     this.checkpoint = new Checkpoint(this.home);
+    this.migrations = new Migrations(this.home);
     this.polled = new PolledJobs(this.home);
     this.reports = new Reports((tables, size) => registry(env).report(identity.uuid, tables, size));
   }

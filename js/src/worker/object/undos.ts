@@ -36,7 +36,8 @@ export class Undos {
   }
 }
 
-function hold(database: Database, { bookmark, untilMs }: Undo): void {
+/** Keeps a state readable until then. */
+export function hold(database: Database, { bookmark, untilMs }: Undo): void {
   try {
     database.hold({ at: bookmark, leaseMs: untilMs - Date.now() });
   } catch {

@@ -69,6 +69,14 @@ export interface Preview {
   unreadable?: string;
 }
 
+/** The state before a migration. */
+export interface Migration {
+  bookmark: string;
+  migration: string;
+  created_at: string;
+  messages?: string[];
+}
+
 export interface Restored {
   bookmark: string;
   previous_bookmark: string;
@@ -176,6 +184,13 @@ export class Api {
 
   deleteBackup(uuid: string, backup: string): Promise<null> {
     return this.#call("DELETE", `/${uuid}/backup/${backup}`);
+  }
+
+  /** The states before migrations, newest first. */
+  async migrations(uuid: string): Promise<Migration[]> {
+    const path = `/${uuid}/time_travel/bookmark`;
+    const { migrations = [] } = await this.#call<{ migrations?: Migration[] }>("GET", path);
+    return migrations;
   }
 
   /** Goes back to a bookmark. */

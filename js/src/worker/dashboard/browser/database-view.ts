@@ -6,7 +6,7 @@ import { h, swap } from "./dom.ts";
 import { bytes, exactTime, number } from "./format.ts";
 import { announce, complain } from "./notices.ts";
 import { openRestoreDialog } from "./restore-dialog.ts";
-import { offerUndo, restoredTo, type Undo, undoBanner, undoOf } from "./undo.ts";
+import { migrationList, offerUndo, restoredTo, type Undo, undoBanner, undoOf } from "./undo.ts";
 
 /** How long to wait before asking again, in milliseconds. */
 const WHILE_BUSY = 1000;
@@ -26,6 +26,7 @@ export class DatabaseView {
   readonly #sections = h("div", { hidden: true });
   readonly #chart = new Chart();
   readonly #backups = h("div");
+  readonly #migrations = h("section", { class: "card", hidden: true });
   readonly #backUpButton: HTMLButtonElement;
   #name = "";
   /** Requests that change something, under way. */
@@ -58,6 +59,7 @@ export class DatabaseView {
     this.#sections.append(
       h("section", { class: "card" }, h("h2", {}, "Size over time"), this.#chart.element),
       h("section", { class: "card" }, h("h2", { id: "backups-title" }, "Backups"), this.#backups),
+      this.#migrations,
     );
     this.#showUndo();
     document.addEventListener("visibilitychange", this.#refreshSoon);
@@ -81,14 +83,17 @@ export class DatabaseView {
   async #refresh(): Promise<void> {
     clearTimeout(this.#timer);
     try {
-      const [info, backups, jobs] = await Promise.all([
+      const [info, backups, jobs, migrations] = await Promise.all([
         this.#api.database(this.#uuid),
         this.#api.backups(this.#uuid),
         this.#api.jobs(this.#uuid),
+        this.#api.migrations(this.#uuid),
       ]);
       this.#isFailing = false;
       if (this.#isClosed) return;
       this.#show(info, backups);
+      this.#migrations.hidden = migrations.length === 0;
+      swap(this.#migrations, migrationList(migrations));
       this.#showJobs(jobs);
     } catch (error) {
       if (!this.#isFailing && !this.#isClosed) complain("The database could not be read", error);

@@ -1,6 +1,7 @@
-// The last restore of a database, and the way back.
+// The ways back: of the last restore of a database, and of migrations.
+import type { Migration } from "./api.ts";
 import { h } from "./dom.ts";
-import { moment } from "./format.ts";
+import { exactTime, moment } from "./format.ts";
 
 /** What is offered after a restore. */
 export interface Undo {
@@ -50,5 +51,36 @@ export function undoBanner(
       h("button", { id: "undo", class: "primary", onclick: take }, action),
       h("button", { id: "undo-dismiss", onclick: dismiss }, "Dismiss"),
     ),
+  );
+}
+
+/** So many are shown. */
+const MOST_MIGRATIONS = 20;
+
+/** What was applied when, and the bookmark that leads back to before it. */
+export function migrationList(migrations: readonly Migration[]): HTMLElement {
+  const shown = migrations.slice(0, MOST_MIGRATIONS);
+  return h(
+    "div",
+    { class: "migrations" },
+    h("h2", {}, "Before migrations"),
+    h(
+      "p",
+      { class: "muted" },
+      "Restoring a bookmark undoes the migration and all that came after: ",
+      h("code", {}, "wrangler d1 time-travel restore --bookmark …"),
+    ),
+    h("ul", {}, ...shown.map(item)),
+  );
+}
+
+function item({ migration, created_at, bookmark, messages = [] }: Migration): HTMLElement {
+  return h(
+    "li",
+    {},
+    h("strong", {}, migration),
+    h("span", { class: "muted" }, ` ${exactTime(created_at)} `),
+    h("code", {}, bookmark),
+    ...messages.map((message) => h("div", { class: "muted" }, message)),
   );
 }

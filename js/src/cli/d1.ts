@@ -1,0 +1,109 @@
+// What is for D1 alone.
+import { spawn } from "node:child_process";
+import type { Command } from "commander";
+import { pagemark } from "../backups/database.ts";
+import { isRowTarget } from "../backups/load-rows.ts";
+import { PagemarkError } from "../errors/index.ts";
+import type { RowSource } from "../sources/source.ts";
+import { backupJson, counted, EXIT, note, print, table, warnAll, withBar } from "./output.ts";
+import { isHosted, nameOf, openDatabase, openStore } from "./places.ts";
+
+interface Options {
+  to: string;
+  name?: string;
+  json?: boolean;
+}
+
+/** Rows of each table; `null` where it is not there. */
+interface Counts {
+  table: string;
+  before: number | null;
+  after: number | null;
+}
+
+export function addD1(program: Command, signal: AbortSignal): void {
+  const d1 = program.command("d1").description("what is for D1 databases at Cloudflare");
+  d1.command("migrate")
+    .description("back a D1 database up, run the command that migrates it, and say what became of its rows")
+    .argument("<database>", "d1://<account>/<name>")
+    .argument("<command...>", "after --: such as npx wrangler d1 migrations apply shop --remote")
+    .requiredOption("--to <store>", "where the backup goes")
+    .option("--name <name>", "the database's name in the store (default: its own)")
+    .action(async (place: string, words: string[], _options, command: Command) => {
+      await migrate(place, words, command.optsWithGlobals<Options>(), signal);
+    });
+}
+
+async function migrate(place: string, words: string[], options: Options, signal: AbortSignal): Promise<void> {
+  const { to, name = nameOf(place), json = false } = options;
+  const source = await openDatabase(place);
+  if (!isHosted(place) || !isRowTarget(source))
+    throw new PagemarkError("USAGE", `${place}: give a D1 database as d1://<account>/<name>`);
+  const before = await countsOf(source, signal);
+  const backup = await withBar(`backing up ${name}`, json, (onProgress) =>
+    pagemark(source, { store: openStore(to), name }).backup({
+      signal,
+      onProgress,
+      note: words.join(" ").slice(0, 200),
+    }),
+  );
+  const undo = `pagemark restore ${name} --from ${to} -o ${place} --force --at ${backup.bookmark}`;
+  note(`backed up ${name}; to undo what follows: ${undo}`);
+  const status = await run(words, json);
+  const after = await countsOf(source, signal);
+  const names = [...new Set([...before.keys(), ...after.keys()])].sort();
+  const counts: Counts[] = names.map((each) => ({
+    table: each,
+    before: before.get(each) ?? null,
+    after: after.get(each) ?? null,
+  }));
+  const lost = counts.filter((each) => (each.before ?? 0) > (each.after ?? 0));
+  const warnings = lost.map((each) => `table ${JSON.stringify(each.table)} ${lossOf(each)}`);
+  print(json, { backup: backupJson(backup), status, tables: counts, undo, warnings }, () => {
+    const rows = counts.map((each) => [each.table, shown(each.before), shown(each.after)]);
+    return table(["table", "rows before", "rows after"], rows, ["left", "right", "right"]);
+  });
+  warnAll(warnings);
+  if (status !== 0) {
+    const message = `${words[0]} ended with ${status}; if it left something half done: ${undo}`;
+    throw new PagemarkError("COMMAND_FAILED", message);
+  }
+  if (warnings.length > 0) process.exitCode = EXIT.warnings;
+}
+
+function lossOf({ before, after }: Counts): string {
+  return after === null
+    ? `and its ${counted(before ?? 0)} rows are gone`
+    : `has ${counted((before ?? 0) - after)} rows fewer`;
+}
+
+function shown(count: number | null): string {
+  return count === null ? "-" : counted(count);
+}
+
+async function countsOf(source: RowSource, signal: AbortSignal): Promise<Map<string, number>> {
+  const listed =
+    "SELECT name AS a FROM pragma_table_list WHERE schema = 'main' AND type IN ('table', 'virtual') AND name NOT LIKE 'sqlite#_%' ESCAPE '#' AND name NOT LIKE '#_cf#_%' ESCAPE '#' ORDER BY name";
+  const { rows } = await source.ask([{ sql: listed }], signal);
+  const names = (rows[0] ?? []).map(([name]) => String(name));
+  if (names.length === 0) return new Map();
+  const queries = names.map((name) => ({ sql: `SELECT count(*) AS n FROM "${name.replaceAll('"', '""')}"` }));
+  const counts = await source.ask(queries, signal);
+  return new Map(names.map((name, at) => [name, Number(counts.rows[at]?.[0]?.[0] ?? 0)]));
+}
+
+/** Runs a command; its exit code. What it prints goes to standard error where standard output is JSON. */
+function run([command = "", ...args]: string[], json: boolean): Promise<number> {
+  const child = spawn(command, args, { stdio: ["inherit", json ? 2 : "inherit", "inherit"] });
+  return new Promise((resolve, reject) => {
+    child.on("error", (error) =>
+      reject(
+        new PagemarkError(
+          "COMMAND_FAILED",
+          `${command} could not be started: ${error.message}; the database is as it was`,
+        ),
+      ),
+    );
+    child.on("close", (code) => resolve(code ?? 1));
+  });
+}
