@@ -4,7 +4,7 @@ import { Command, CommanderError } from "commander";
 import { PagemarkError } from "../errors/index.ts";
 import { withoutSecrets } from "../places/secrets.ts";
 import { heedSignals, interrupt, leaveIfAsked } from "./interrupt.ts";
-import { EXIT, isUsage, printError } from "./output.ts";
+import { EXIT, exitOf, printError } from "./output.ts";
 import { outputFailed } from "./standard-output.ts";
 
 // Bun has another engine.
@@ -100,5 +100,5 @@ function exitCode(error: unknown): number {
   // Commander has printed its own already; help and version are no errors.
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
   printError(error, program.opts().json === true);
-  return error instanceof PagemarkError && isUsage(error.code) ? EXIT.usage : EXIT.failed;
+  return error instanceof PagemarkError ? exitOf(error.code) : EXIT.failed;
 }

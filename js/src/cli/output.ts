@@ -11,7 +11,7 @@ import { writeText } from "./standard-output.ts";
 import { type Align, layOut } from "./table.ts";
 import { isTime, spokenTime, timeText } from "./values.ts";
 
-export const EXIT = { done: 0, failed: 1, usage: 2, warnings: 3 } as const;
+export const EXIT = { done: 0, failed: 1, usage: 2, warnings: 3, wrongKey: 12 } as const;
 
 /** One JSON value for `--json`, else what `human` says. */
 export function print(json: boolean, value: unknown, human: () => string): void {
@@ -52,8 +52,10 @@ function advised(code: string, message: string): string {
   return advice === undefined ? message : `${message}; ${advice}`;
 }
 
-export function isUsage(code: string): boolean {
-  return USAGE.has(code);
+/** The exit code of a command that an error ended. */
+export function exitOf(code: string): number {
+  if (code === "KEY_WRONG") return EXIT.wrongKey;
+  return USAGE.has(code) ? EXIT.usage : EXIT.failed;
 }
 
 export function printError(cause: unknown, json: boolean): void {

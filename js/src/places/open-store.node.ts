@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { PagemarkError } from "../errors/index.ts";
 import { folder } from "../stores/folder.ts";
@@ -21,7 +22,17 @@ export function openStore(place: string, options: OpenStoreOptions = {}): Store 
       return path === undefined ? undefined : folder(path);
     },
     profileOf: awsProfile,
+    read,
   });
+}
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (cause) {
+    const message = "the file that PAGEMARK_AGE_IDENTITY names cannot be read";
+    throw new PagemarkError("USAGE", message, { name: path }, { cause });
+  }
 }
 
 /**

@@ -1,10 +1,14 @@
 // Texts to stores: the one place that knows which driver a text means.
 import { PagemarkError } from "../errors/index.ts";
+import { encrypted } from "../stores/encrypted.ts";
+import type { EncryptionKeys } from "../stores/encrypted-keys.ts";
 import { s3 } from "../stores/s3.ts";
 import type { Store } from "../stores/store.ts";
 import { type Environment, type Profile, s3FromUrl } from "./s3-url.ts";
-import { redacted } from "./secrets.ts";
+import { keepSecret, redacted } from "./secrets.ts";
 import { schemeOf } from "./store-url.ts";
+
+const IDENTITY = /^AGE-SECRET-KEY-(PQ-)?1[0-9A-Z]+$/;
 
 /** How {@link openStore} opens a store. */
 export interface OpenStoreOptions {
@@ -17,6 +21,8 @@ export interface Places {
   /** The store of a scheme, or of a path, which has none; `undefined` when it has no such. */
   open?(place: string, scheme: string | undefined, env: Environment): Store | undefined;
   profileOf?(name: string | undefined, env: Environment): Profile | undefined;
+  /** The text of a file. */
+  read?(path: string): string;
 }
 
 /**
@@ -30,6 +36,12 @@ export function openStore(place: string, options: OpenStoreOptions = {}): Store 
 }
 
 export function openAt(place: string, { env = environment() }: OpenStoreOptions, places: Places): Store {
+  const store = plainStore(place, env, places);
+  const keys = encryptionKeys(env, places);
+  return keys === undefined ? store : encrypted(store, keys);
+}
+
+function plainStore(place: string, env: Environment, places: Places): Store {
   const scheme = schemeOf(place);
   if (scheme === "s3") return s3(s3FromUrl(place, env, (name) => places.profileOf?.(name, env)));
   const store = places.open?.(place, scheme, env);
@@ -39,6 +51,23 @@ export function openAt(place: string, { env = environment() }: OpenStoreOptions,
   const shown = redacted(place);
   const message = `${shown} is ${what}; give s3://bucket/prefix${places.open ? ", or a folder such as ./backups" : ""}`;
   throw new PagemarkError("PLACE_UNKNOWN", message, { name: shown });
+}
+
+/** The keys that the environment gives for stores, as docs/encryption.md says; `undefined` when it gives none. */
+export function encryptionKeys(env: Environment, places: Pick<Places, "read">): EncryptionKeys | undefined {
+  const given = env.PAGEMARK_AGE_IDENTITY ?? "";
+  const text = given === "" || IDENTITY.test(given) ? given : (places.read?.(given) ?? "");
+  const identities = text.split(/\s+/).filter((each) => IDENTITY.test(each));
+  if (given !== "" && identities.length === 0) {
+    const message =
+      "PAGEMARK_AGE_IDENTITY is neither AGE-SECRET-KEY-1… nor a file with one, as age-keygen writes it";
+    throw new PagemarkError("USAGE", message);
+  }
+  const passphrases = env.PAGEMARK_PASSPHRASE ? [env.PAGEMARK_PASSPHRASE] : [];
+  const recipients = (env.PAGEMARK_AGE_RECIPIENTS ?? "").split(/[\s,]+/).filter((each) => each !== "");
+  for (const secret of [...identities, ...passphrases]) keepSecret(secret);
+  if (identities.length + passphrases.length + recipients.length === 0) return undefined;
+  return { identities, passphrases, recipients };
 }
 
 function environment(): Environment {

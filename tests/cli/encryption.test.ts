@@ -1,0 +1,41 @@
+// Encrypted stores at the command line: keys from the environment, exit codes, and no secret in any output.
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { generateX25519Identity, identityToRecipient } from "age-encryption";
+import { expect, test } from "vitest";
+import { CommandLine } from "../support/cli.ts";
+import { runSql, tempFolder } from "../support/temp.ts";
+
+const cli = new CommandLine(tempFolder());
+const path = (name: string) => join(cli.folder, name);
+const [own, second, other] = await Promise.all([1, 2, 3].map(() => generateX25519Identity()));
+
+test("F10 a folder is encrypted by the key of a file, and opened by that and its recipients only", async () => {
+  runSql(path("app.db"), "CREATE TABLE t (a); INSERT INTO t VALUES (1)");
+  writeFileSync(path("key.txt"), `# created: today\n# public key: age1…\n${own}\n`);
+  const byFile = {
+    PAGEMARK_AGE_IDENTITY: path("key.txt"),
+    PAGEMARK_AGE_RECIPIENTS: await identityToRecipient(second ?? ""),
+  };
+  const outputs: string[] = [];
+  const run = (env: NodeJS.ProcessEnv, ...args: string[]) => {
+    const { status, stdout, stderr } = cli.runWith(env, ...args);
+    outputs.push(stdout, stderr);
+    return { status, stdout, stderr };
+  };
+  expect(run(byFile, "backup", "app.db", "--to", "vault").status).toBe(0);
+  expect(run(byFile, "verify", "app", "--from", "vault").stdout).toContain("all is well");
+  const bySecond = { PAGEMARK_AGE_IDENTITY: second };
+  expect(run(bySecond, "restore", "app", "--from", "vault", "-o", "back.db").status).toBe(0);
+
+  const wrong = run({ PAGEMARK_AGE_IDENTITY: other }, "--json", "list", "app", "--from", "vault");
+  expect([wrong.status, JSON.parse(wrong.stderr).error.code]).toEqual([12, "KEY_WRONG"]);
+  const guessed = run({ PAGEMARK_PASSPHRASE: "hunter-two" }, "backup", "app.db", "--to", "vault");
+  expect(guessed.status).toBe(12);
+  const none = run({ PAGEMARK_AGE_IDENTITY: path("app.db") }, "--json", "list", "app", "--from", "vault");
+  expect([none.status, JSON.parse(none.stderr).error.code]).toEqual([2, "USAGE"]);
+  expect(run({}, "backup", "app.db", "--to", "plain").status).toBe(0);
+  const mixed = run(byFile, "--json", "backup", "app.db", "--to", "plain");
+  expect([mixed.status, JSON.parse(mixed.stderr).error.code]).toEqual([1, "STORE_NOT_ENCRYPTED"]);
+  for (const secret of [own, second, other, "hunter-two"]) expect(outputs.join("\n")).not.toContain(secret);
+}, 60_000);
