@@ -102,6 +102,13 @@ impl Folder {
         self.history.add_sound(record, digest);
     }
 
+    /// Forgets the files between backups, but not how far they reach.
+    pub fn forget_between(&mut self) {
+        let objects = core::mem::take(&mut self.objects);
+        let is_between = |key: &str| self.ltx_name(key).is_some_and(|name| name.is_between());
+        self.objects = objects.into_iter().filter(|(key, _)| !is_between(key)).collect();
+    }
+
     /// Forgets the objects whose keys begin with none of `prefixes`.
     pub fn narrow(&mut self, prefixes: &[String]) {
         self.objects.retain(|(key, _)| prefixes.iter().any(|prefix| key.starts_with(prefix)));
@@ -195,6 +202,11 @@ impl Folder {
             [increment, snapshot, self.fingerprints_key(first, max)]
         });
         (keys.collect(), is_tidy)
+    }
+
+    /// Reads the key of an LTX file.
+    pub fn ltx_name(&self, key: &str) -> Option<LtxName> {
+        LtxName::parse(key.strip_prefix(&self.prefix)?, self.layout)
     }
 
     fn fingerprint_file(&self, key: &str) -> Option<(Txid, Txid)> {

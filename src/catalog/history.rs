@@ -19,6 +19,8 @@ pub struct History {
     entries: BTreeMap<Txid, Result<Entry>>,
     /// The highest TXID that any file claims, with or without a record.
     highest: Txid0,
+    /// The highest TXID of a state between backups.
+    between: Txid0,
     /// LTX files that lie in the layout that is not the store's own.
     copied: Vec<LtxName>,
     /// Whether a file of a replica of Litestream 0.3 was seen.
@@ -74,11 +76,28 @@ impl History {
         self.highest = self.highest.max(max.0);
     }
 
+    /// Takes note of a state between backups.
+    pub fn reach(&mut self, max: Txid) {
+        self.add_file(max);
+        self.between = self.between.max(max.0);
+    }
+
+    /// Whether there are states after the newest backup: somebody watches the database, perhaps.
+    pub fn is_followed(&self) -> bool {
+        self.entries
+            .values()
+            .next_back()
+            .is_some_and(|head| matches!(head, Ok(head) if head.record.txid().0 < self.between))
+    }
+
     /// Takes note of an object by its key below the database's folder, in a store of that layout; whether it is a record,
     /// to be read and given to [`History::add`].
     pub fn see(&mut self, key: &str, layout: Layout) -> bool {
         if let Some(name) = LtxName::parse(key, layout) {
             self.add_file(name.max);
+            if name.is_between() {
+                self.reach(name.max);
+            }
         } else if let Some(name) = LtxName::parse(key, layout.other()) {
             self.add_file(name.max);
             self.copied.push(name);

@@ -2,6 +2,7 @@
 //! It decides; it never reads or writes.
 
 pub mod folder;
+pub mod follow;
 pub mod history;
 pub mod identity;
 pub mod names;

@@ -91,9 +91,22 @@ pub struct Plan {
     /// The backup; missing, as all that follows, for a folder without records, which Litestream wrote.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub backup: Option<Restorable>,
+    /// The state after the backup that it is instead, the last of its files.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after: Option<After>,
     /// What a user should know of what was found.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+}
+
+/// A state after a backup, as `watch` stores them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct After {
+    /// Its number, 16 hex digits.
+    pub txid: String,
+    /// When it was taken, in milliseconds since 1970.
+    pub created_ms: i64,
 }
 
 /// What is known of a backup that has a record.
@@ -207,12 +220,25 @@ impl Folder {
         if self.history.entries().next().is_none() && self.objects().iter().any(|(key, _)| key.ends_with(".ltx")) {
             return Ok(self.plan_replica(target)?);
         }
-        let record = self.history.find(target)?;
+        let (record, followed) = match self.history.find(target) {
+            Ok(record) if matches!(target, Target::Txid(_) | Target::Bookmark(_)) => (record, None),
+            Ok(record) => (record, self.followed(record, target)?),
+            Err(error) => match self.before(target) {
+                Some(record) => (record, Some(self.followed(record, target)?.ok_or(error)?)),
+                None => return Err(error.into()),
+            },
+        };
         let chain = self.chain(record)?;
         let view = |link: &Link<'_>| BackupView::from(link.record);
-        let files: Vec<_> = chain.iter().map(|link| StoredFile::new(link.ltx_file())).collect();
+        let mut files: Vec<_> = chain.iter().map(|link| StoredFile::new(link.ltx_file())).collect();
         files.iter().try_for_each(|file| self.check_presence(file))?;
-        let fingerprints = self.fingerprints(record).unwrap_or_default();
+        let mut fingerprints = self.fingerprints(record).unwrap_or_default();
+        let mut followed = followed;
+        if let Some(followed) = &mut followed {
+            files.append(&mut followed.files);
+            // They are of the backup.
+            fingerprints.clear();
+        }
         let backup = Restorable {
             name: record.name.clone(),
             view: BackupView::from(record),
@@ -220,7 +246,8 @@ impl Folder {
             fingerprints: fingerprints.iter().map(|link| StoredFile::new(link.fingerprint_file())).collect(),
             checksum: record.checksum().to_string(),
         };
-        Ok(Plan { files, backup: Some(backup), note: None })
+        let after = followed.map(|state| After { txid: state.txid.to_string(), created_ms: state.created_ms });
+        Ok(Plan { files, backup: Some(backup), after, note: None })
     }
 
     /// Checks that a file is there and as long as it must be.
@@ -296,7 +323,7 @@ impl Folder {
             let older = older.join(", ");
             format!("a cell of celld: this is of its newest epoch, {epoch}; there are older ones: {older}")
         });
-        Ok(Plan { files: names.into_iter().filter_map(file_of).collect(), backup: None, note })
+        Ok(Plan { files: names.into_iter().filter_map(file_of).collect(), backup: None, after: None, note })
     }
 }
 

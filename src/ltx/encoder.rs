@@ -56,6 +56,7 @@ impl Encoder {
     ///
     /// # Errors
     /// `LtxPageOrder` unless pages ascend and lie within the database.
+    #[inline(never)] // Once, and not wherever it is called: it is large.
     pub fn append(&mut self, frames: &PackedFrames) -> Result<()> {
         if let Some(last) = frames.index.last().filter(|last| last.value() > self.header.commit) {
             return Err(Error::at_page(ErrorKind::LtxPageOrder, last.value()));
@@ -74,6 +75,7 @@ impl Encoder {
     ///
     /// # Errors
     /// `LtxPageMissing` when a snapshot does not hold every page.
+    #[inline(never)] // Once, and not wherever it is called: it is large.
     pub fn finish(self) -> Result<Tail> {
         if self.header.is_snapshot() {
             let expected = self.header.page_size.data_pages(self.header.commit);
@@ -106,6 +108,7 @@ enum State {
 impl Iterator for Tail {
     type Item = Vec<u8>;
 
+    #[inline(never)] // Once, and not wherever it is called: it is large.
     fn next(&mut self) -> Option<Vec<u8>> {
         let mut cursor = match self.state {
             State::EndOfPages => {

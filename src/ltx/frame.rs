@@ -44,6 +44,7 @@ impl FramePacker {
     ///
     /// # Errors
     /// `Usage` when `data` is not one page, `LtxPageOrder`, `LtxLockPage`.
+    #[inline(never)] // Once, and not wherever it is called: it is large.
     pub fn pack(&mut self, pgno: Pgno, data: &[u8], data_crc: Crc64, frames: &mut PackedFrames) -> Result<()> {
         if data.len() != self.page_size.bytes() {
             return Err(Error::at_page(ErrorKind::Usage, pgno.value()));

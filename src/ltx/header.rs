@@ -12,6 +12,8 @@ pub const TRAILER_SIZE: usize = 16;
 const MAGIC: &[u8; 4] = b"LTX1";
 /// The only valid flag: the file carries no database checksums.
 const NO_CHECKSUM: u32 = 1 << 1;
+/// What the 20 reserved bytes begin with where [`Header::after`] follows.
+const MAGIC_AFTER: &[u8; 4] = b"PMK1";
 
 /// The first 100 bytes: from which state to which the pages lead, and the size of the database then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,15 +34,28 @@ pub struct Header {
     pub tracked: bool,
     /// Where in which WAL the pages came from (offset, size, both salts), carried along and not used.
     pub wal: (i64, i64, u32, u32),
-    /// Which node wrote it, carried along and not used.
+    /// Which node wrote it; in files of [`crate::snapshot::Tail`] the database's lineage.
     pub node_id: u64,
+    /// Database checksum afterwards, in bytes that LTX reserves: in a file that has no record to say it.
+    pub after: Option<Checksum>,
 }
 
 impl Header {
     /// The header of a file as Pagemark writes it: without database checksums.
     pub fn new(page_size: PageSize, commit: u32, min: Txid, max: Txid, timestamp_ms: i64) -> Self {
         let wal = (0, 0, 0, 0);
-        Self { page_size, commit, min, max, timestamp_ms, pre_apply: None, tracked: false, wal, node_id: 0 }
+        Self {
+            page_size,
+            commit,
+            min,
+            max,
+            timestamp_ms,
+            pre_apply: None,
+            tracked: false,
+            wal,
+            node_id: 0,
+            after: None,
+        }
     }
 
     /// Whether the file holds every page.
@@ -65,6 +80,10 @@ impl Header {
         bytes.put_u32(salt1);
         bytes.put_u32(salt2);
         bytes.put_u64(self.node_id);
+        if let Some(after) = self.after {
+            bytes.extend_from_slice(MAGIC_AFTER);
+            bytes.put_u64(after.value());
+        }
         let mut header = [0; HEADER_SIZE];
         header.iter_mut().zip(bytes).for_each(|(to, from)| *to = from);
         header
@@ -103,8 +122,10 @@ impl Header {
         };
         let wal = (reader.i64()?, reader.i64()?, reader.u32()?, reader.u32()?);
         let node_id = reader.u64()?;
-        reader.take(20)?;
-        Ok(Self { page_size, commit, min, max, timestamp_ms, pre_apply, tracked, wal, node_id })
+        let is_said = reader.take(MAGIC_AFTER.len())? == MAGIC_AFTER;
+        let after = Some(reader.u64()?).filter(|_| is_said).and_then(Checksum::new);
+        reader.take(8)?;
+        Ok(Self { page_size, commit, min, max, timestamp_ms, pre_apply, tracked, wal, node_id, after })
     }
 }
 
@@ -127,7 +148,10 @@ mod tests {
 
     #[test]
     fn round_trips() {
-        assert_eq!(Header::decode(&header().encode()), Ok(header()));
+        let proved = Header { after: Some(Checksum::EMPTY), node_id: 7, ..header() };
+        for header in [header(), proved] {
+            assert_eq!(Header::decode(&header.encode()), Ok(header));
+        }
     }
 
     #[test]

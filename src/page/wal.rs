@@ -106,6 +106,28 @@ impl WalReader {
         }
     }
 
+    /// A reader for what follows `mark` in the WAL that begins with `header`: it is fed the frame after the mark first.
+    /// `None` when that WAL is another one by now.
+    ///
+    /// # Errors
+    /// `WalHeader`, `WalPageSize`.
+    pub fn resume(page_size: PageSize, header: &[u8], mark: WalMark) -> Result<Option<Self>> {
+        let start = parse_header(header, page_size)?.filter(|(start, _)| start.salts == mark.salts);
+        Ok(start.map(|(_, big_endian)| Self {
+            mark: Some(mark),
+            stage: Stage::Frame { last: mark, big_endian },
+            ..Self::new(page_size)
+        }))
+    }
+
+    /// The place before the first frame of the WAL that begins with `header`; `None` where SQLite ignores it.
+    ///
+    /// # Errors
+    /// `WalHeader`, `WalPageSize`.
+    pub fn start(page_size: PageSize, header: &[u8]) -> Result<Option<WalMark>> {
+        Ok(parse_header(header, page_size)?.map(|(start, _)| start))
+    }
+
     /// Takes the first `frames` frames only: the `mxFrame` that a read transaction pinned. 0 takes none.
     pub fn with_limit(self, frames: u32) -> Self {
         Self { limit: Some(frames), ..self }
@@ -120,6 +142,7 @@ impl WalReader {
     ///
     /// # Errors
     /// `WalHeader`, `WalPageSize`: a valid header, but not for this database. Later calls repeat the error.
+    #[inline(never)] // Once, and not wherever it is called: it is large.
     pub fn feed(&mut self, mut bytes: &[u8]) -> Result<()> {
         if let Some(failure) = self.failure {
             return Err(failure);
@@ -156,6 +179,7 @@ impl WalReader {
     ///
     /// # Errors
     /// `WalFrameMissing` when there is no valid commit exactly at the limit, and the errors of [`WalReader::feed`].
+    #[inline(never)] // Once, and not wherever it is called: it is large.
     pub fn finish(self) -> Result<Wal> {
         if let Some(failure) = self.failure {
             return Err(failure);
@@ -208,6 +232,7 @@ struct Frame {
 }
 
 /// The place where the frames begin, and whether checksums read big-endian words; `None` when SQLite ignores the file.
+#[inline(never)] // Once, and not wherever it is called: it is large.
 fn parse_header(unit: &[u8], page_size: PageSize) -> Result<Option<(WalMark, bool)>> {
     let mut reader = Reader::new(unit, 0, ErrorKind::WalHeader);
     let magic = reader.u32()?;

@@ -5,6 +5,7 @@ use super::{Failure, Host, Outcome};
 use crate::catalog::folder::Listed;
 use crate::catalog::{Folder, Layout, Record, record};
 use crate::error::ErrorKind;
+use crate::page::Txid;
 
 /// Records fetched at a time.
 const CONCURRENCY: usize = 16;
@@ -97,7 +98,14 @@ pub(super) async fn load_known(host: &Host, place: &Place, known: Option<Known>)
             objects.extend(list(host, &prefix).await?);
         }
         objects.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
-        if objects == known.folder.objects() {
+        let mut known = known;
+        // States between backups come and go, and no backup rests on them.
+        let (between, rest): (Vec<_>, Vec<_>) =
+            objects.iter().partition(|(key, _)| known.folder.ltx_name(key).is_some_and(|name| name.is_between()));
+        if rest.into_iter().eq(known.folder.objects()) {
+            for (key, _) in between {
+                known.folder.ltx_name(key).into_iter().for_each(|name| known.folder.history.reach(name.max));
+            }
             return Ok(Loaded { known, is_known: true });
         }
         listed = known.prefixes.is_empty().then_some(objects);
@@ -106,11 +114,17 @@ pub(super) async fn load_known(host: &Host, place: &Place, known: Option<Known>)
         Some(objects) => objects,
         None => list(host, empty.prefix()).await?,
     };
-    let folder = read(host, empty, objects, Which::Newest).await?;
+    let mut folder = read(host, empty, objects, Which::Newest).await?;
+    folder.forget_between();
     Ok(Loaded { known: Known { folder, prefixes: Vec::new() }, is_known: false })
 }
 
 impl Known {
+    /// Takes note of the last state between backups that was stored.
+    pub fn reach(&mut self, txid: Txid) {
+        self.folder.history.reach(txid);
+    }
+
     /// The folder.
     pub fn folder(&self) -> &Folder {
         &self.folder

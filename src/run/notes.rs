@@ -20,6 +20,8 @@ pub struct BackupOptions {
     pub full: bool,
     /// The database is the one whose backups go by that name, whatever it looks like.
     pub same_database: bool,
+    /// Whether who asks for it stores the states between the backups.
+    pub watching: bool,
     /// Most pages of a batch.
     pub pages: Option<u32>,
     /// Whether the state is to be saved between steps ([`Request::Save`]). The source must name its states then.
@@ -74,6 +76,7 @@ impl BackupOptions {
             safety: false,
             full: false,
             same_database: false,
+            watching: false,
             pages: None,
             in_steps: true,
             at: None,

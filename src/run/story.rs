@@ -16,7 +16,7 @@ use super::request::{FailureKind, File, Pinned, Request};
 use super::saved::{Lack, Phase, Saved};
 use super::{Failure, Host, Outcome, identify};
 use crate::bookmark::Lineage;
-use crate::catalog::{Folder, Kind, Link, Next, Record};
+use crate::catalog::{Folder, Kind, Link, Next, Record, follow};
 use crate::error::ErrorKind;
 use crate::page::{Checksum, PageSize, Txid};
 use crate::snapshot::Writer;
@@ -49,7 +49,11 @@ impl Story {
         let known = self.notes.borrow_mut().known.take();
         let loaded = load_known(&self.host, &options.place, known).await?;
         let folder = loaded.known.folder();
-        let next = folder.next();
+        let mut next = folder.next();
+        if folder.history.is_followed() && !options.watching {
+            // Whoever watches the database may store more states until it hears of this backup.
+            next.txid = Txid(next.txid.0.saturating_add(follow::APART));
+        }
         let since = folder.head(&next).and_then(|head| head.mark.clone());
         let moment = pin(&self.host, since.clone(), options.at.clone()).await?;
         let made = self.with_moment(options, folder, next, &moment, since).await;

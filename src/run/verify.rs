@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use super::load::{Place, Which, load};
 use super::request::{HostFailure, Request};
 use super::{Failure, Host, Outcome};
+use crate::catalog::follow::Followed;
 use crate::catalog::{BackupView, Folder, Kind, Link, Problem, Record, StoredFile, Target};
 use crate::error::{Error, ErrorKind};
 use crate::page::Txid;
@@ -64,9 +65,28 @@ pub async fn verify(host: &Host, place: &Place, at: Option<&Target>) -> Outcome<
         let bookmark = Some(newest.bookmark.to_string());
         if !put_together(host, files, bookmark, &newest.txid().to_string(), &mut found).await? {
             found.sound.retain(|backup| backup.id != newest.id);
+        } else if at.is_none() {
+            follow(host, &folder, newest, &mut found).await?;
         }
     }
     Ok(found)
+}
+
+/// Proves the states that were stored after the newest backup.
+async fn follow(host: &Host, folder: &Folder, newest: &Record, found: &mut Verification) -> Outcome<()> {
+    let followed = folder.followed(newest, &Target::Latest)?;
+    let reached = followed.as_ref().map_or(newest.txid(), |followed| followed.txid);
+    if let Some(Followed { files, txid, .. }) = followed {
+        let chain = folder.chain(newest)?;
+        let all = chain.iter().map(|link| StoredFile::new(link.ltx_file())).chain(files).collect();
+        put_together(host, all, None, &txid.to_string(), found).await?;
+    }
+    if folder.is_cut(reached) {
+        let code = ErrorKind::ChainGap.code();
+        let message = format!("the states after {reached} cannot be restored: the file that follows it is missing");
+        found.wrong.push(Wrong::Known(Problem { code, message, name: Some(reached.to_string()) }));
+    }
+    Ok(())
 }
 
 /// The backups to look at, oldest first; what their records show to be wrong is noted down.

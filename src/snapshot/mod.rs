@@ -9,12 +9,14 @@ pub mod proof;
 pub mod restore;
 mod saved;
 pub mod sha256;
+pub mod tail;
 pub mod writer;
 
 pub use fingerprint::{Fingerprint, PageState, Previous};
 pub use pack::{Packed, Packer};
 pub use restore::{Restore, RestoreEvent};
 pub use sha256::{Sha256, hex_digits};
+pub use tail::Tail;
 pub use writer::Writer;
 
 #[cfg(test)]

@@ -12,6 +12,8 @@ const OUTPUT: usize = 1 << 20;
 pub struct Restore {
     merge: Merge,
     shape: Option<Shape>,
+    /// What the checksum must be, where the newest file says so.
+    after: Option<Checksum>,
     crc: Option<PageChecksummer>,
     output: Vec<u8>,
     checksum: Checksum,
@@ -43,6 +45,7 @@ impl Restore {
         Self {
             merge: Merge::new(files),
             shape: None,
+            after: None,
             crc: None,
             output: Vec::new(),
             checksum: Checksum::EMPTY,
@@ -96,6 +99,7 @@ impl Restore {
                     let (page_size, page_count) = (header.page_size, header.commit);
                     self.output.reserve(OUTPUT + page_size.bytes());
                     self.shape = Some(Shape { page_size, page_count });
+                    self.after = header.after;
                     self.crc = Some(PageChecksummer::new(page_size));
                 }
                 MergeEvent::Header(header) => {
@@ -122,6 +126,9 @@ impl Restore {
             Ok(MergeEvent::NeedInput(file)) => {
                 self.output.truncate(start);
                 return Ok(Some(RestoreEvent::NeedInput(file)));
+            }
+            Ok(MergeEvent::End) if self.after.is_some_and(|after| after != self.checksum) => {
+                return Err(ErrorKind::ChainChecksum.into());
             }
             Ok(MergeEvent::End) => self.ended = true,
             Ok(MergeEvent::Header(_)) => return Err(ErrorKind::Usage.into()),

@@ -30,6 +30,8 @@ mod snapshot;
 #[cfg(feature = "bind-dump")]
 mod statements;
 #[cfg(feature = "bind-core")]
+mod tail;
+#[cfg(feature = "bind-core")]
 mod told;
 
 use wasm_bindgen::prelude::*;

@@ -28,12 +28,12 @@ enum Job {
 
 /// What a backup has left for the next one of the same database; see the core's `run::Known`.
 #[wasm_bindgen]
-pub struct KnownFolder(Known);
+pub struct KnownFolder(pub(super) Known);
 
 #[wasm_bindgen(js_class = Machine)]
 impl JobMachine {
-    /// Backs a database up; `known` is used up. `flags` are those of `safety`, `full`, `sameDatabase`, `inSteps` and
-    /// `automatic` that are set, by name, and `tag=…` and `note=…`.
+    /// Backs a database up; `known` is used up. `flags` are those of `safety`, `full`, `sameDatabase`, `inSteps`,
+    /// `automatic` and `watching` that are set, by name, and `tag=…` and `note=…`.
     #[expect(clippy::too_many_arguments, reason = "what reads structures is large")]
     pub fn backup(
         segment: String,
@@ -55,6 +55,7 @@ impl JobMachine {
             safety: has("safety"),
             full: has("full"),
             same_database: has("sameDatabase"),
+            watching: has("watching"),
             in_steps: has("inSteps"),
             pages,
             at,
@@ -262,7 +263,7 @@ impl JobMachine {
     }
 }
 
-fn parse_layout(layout: &str) -> JsResult<Layout> {
+pub(super) fn parse_layout(layout: &str) -> JsResult<Layout> {
     match layout {
         "folder" => Ok(Layout::Folder),
         "bucket" => Ok(Layout::Bucket),

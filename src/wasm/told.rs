@@ -36,6 +36,9 @@ pub(super) struct MadeJson {
     #[serde(skip_serializing_if = "Option::is_none")]
     full_because: Option<String>,
     damaged: bool,
+    /// Where the source stood.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mark: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     lack: Option<Lack>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -45,7 +48,8 @@ pub(super) struct MadeJson {
 impl From<Made> for MadeJson {
     fn from(made: Made) -> Self {
         let Made { record, full_because, damaged, lack, most_pages } = made;
-        Self { backup: BackupView::from(&record), full_because, damaged, lack, most_pages }
+        let backup = BackupView::from(&record);
+        Self { backup, full_because, damaged, mark: record.mark, lack, most_pages }
     }
 }
 

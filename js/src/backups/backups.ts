@@ -6,7 +6,7 @@ import type { DumpOptions } from "../dump/options.ts";
 import { PagemarkError } from "../errors/index.ts";
 import { snapshotFile } from "../moments/snapshot-file.ts";
 import { readTables, type Table } from "../moments/tables.ts";
-import { type BackupOptions, backUp } from "../run/backup.ts";
+import { backUp, type WatchingOptions } from "../run/backup.ts";
 import type { NewBackup } from "../run/made.ts";
 import { BackupMemory } from "../run/subject.ts";
 import type { Moment, PageSource, Scratch } from "../sources/source.ts";
@@ -57,9 +57,14 @@ export class Backups {
   }
 
   /** Backs `source` up; `safety` when a restore is about to replace it. */
-  create(source: PageSource, options?: BackupOptions, safety = false): Promise<NewBackup> {
+  create(source: PageSource, options?: WatchingOptions, safety = false): Promise<NewBackup> {
     const { name, store } = this;
     return backUp({ source, store, name, folder: this.folder, safety, memory: this.#memory }, options);
+  }
+
+  /** Says which state between backups was the last one that was stored here. */
+  reach(txid: string): void {
+    this.#memory.reach(txid);
   }
 
   /** Room in the store for a source that has to make its pages first. */
@@ -203,7 +208,7 @@ export class Backups {
     return naming(this.name, async () => {
       const { signal } = options;
       const { backup } = await planRestore(this.store, this.folder, formatAt(at), signal);
-      if (!backup) return undefined;
+      if (!backup || backup.fingerprints.length === 0) return undefined;
       const states = await PreviousStates.open(this.store, backup, signal);
       try {
         return await findDifferences(file, states, options);

@@ -110,7 +110,7 @@ class VerifyHost {
     const { signal } = this.#options;
     const isReplica = bookmark === undefined;
     // Litestream's files prove themselves alone: nothing else was read of them.
-    if (isReplica) this.bytes = files.reduce((sum, { size }) => sum + size, 0);
+    if (isReplica) this.bytes ||= files.reduce((sum, { size }) => sum + size, 0);
     const plan = { files, ...(!isReplica && { backup: { view: { bookmark } } }) };
     await drain(restoreStream(this.#store, plan, isReplica ? this.#options : { signal }));
   }

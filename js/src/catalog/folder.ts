@@ -1,9 +1,10 @@
 import { type CoreFolder, core } from "../core/index.ts";
-import { ObjectMissingError, PagemarkError } from "../errors/index.ts";
+import { DamageError, ObjectMissingError, PagemarkError } from "../errors/index.ts";
 import { type Failure, hostFailure, type Outcome } from "../host/drive.ts";
 import { driveOnStore } from "../host/store-host.ts";
 import { otherSize, type StoredFile } from "../objects/object-reader.ts";
 import type { Store } from "../stores/store.ts";
+import { collect } from "../streams/streams.ts";
 
 /** A backup, as users see it; the core makes it of the record (`src/catalog/view.rs`). */
 export interface Backup {
@@ -49,6 +50,8 @@ export interface RestorePlan {
   files: StoredFile[];
   /** The backup; missing for a folder that Litestream wrote. */
   backup?: Restorable;
+  /** The state after the backup that it is instead, the last of its files. */
+  after?: { txid: string; createdMs: number };
   /** What a user should know of what was found. */
   note?: string;
 }
@@ -115,6 +118,11 @@ export class Folder {
     return this.#result<string[]>(this.#folder.removal([...ids]));
   }
 
+  /** Keys of the files between backups that can go, as they are older. */
+  outdated(beforeMs: number): string[] {
+    return this.#folder.outdated(beforeMs);
+  }
+
   /** Frees what is known once `look` has looked at it. */
   use<T>(look: () => T): T {
     try {
@@ -150,7 +158,42 @@ export async function planRestore(
   signal?: AbortSignal,
 ): Promise<RestorePlan> {
   const folder = await Folder.load(store, segment, at, signal);
-  return folder.use(() => folder.plan(at));
+  const plan = folder.use(() => folder.plan(at));
+  return plan.after ? followed(store, plan, at, signal) : plan;
+}
+
+/** What a file between backups says of itself at its start, in bytes. */
+const LTX_HEADER = 100;
+/** Where in a bookmark these begin. */
+const CHECKSUM = 27;
+const LINEAGE = 43;
+
+/** A plan for a state after its backup, which only the last of its files tells of. */
+async function followed(
+  store: Store,
+  plan: RestorePlan,
+  at: string,
+  signal: AbortSignal | undefined,
+): Promise<RestorePlan> {
+  const { after, backup, files } = plan;
+  const key = files.at(-1)?.key ?? "";
+  if (!after || !backup) return plan;
+  const header = await collect(await store.get(key, { length: LTX_HEADER, signal }), LTX_HEADER);
+  const bookmark = (await core()).followedBookmark(header);
+  if (bookmark === undefined || bookmark.slice(LINEAGE) !== backup.view.bookmark.slice(LINEAGE)) {
+    throw new DamageError("CHAIN_LINEAGE", `${key}: is not of this database; it was copied here`, {
+      name: key,
+    });
+  }
+  const isNamed = /^(?:[0-9a-f]{8}-){3}[0-9a-f]{32}$/.test(at);
+  if (isNamed && at.slice(CHECKSUM) !== bookmark.slice(CHECKSUM)) {
+    throw new PagemarkError("BOOKMARK_UNKNOWN", "no state has that bookmark");
+  }
+  const pageCount = new DataView(header.buffer, header.byteOffset).getUint32(12);
+  const createdAt = new Date(after.createdMs).toISOString().replace("Z", "000Z");
+  const size = pageCount * backup.view.pageSize;
+  const view = { ...backup.view, bookmark, txid: after.txid, createdAt, pageCount, size };
+  return { ...plan, backup: { ...backup, view, checksum: bookmark.slice(CHECKSUM, LINEAGE) } };
 }
 
 /** What the history does not allow, or lacks. */

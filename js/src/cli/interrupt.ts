@@ -22,6 +22,14 @@ export function heedSignals(): void {
   for (const signal of SIGNALS) process.on(signal, heed);
 }
 
+/** Has `stop` called when a signal asks the command to end, rather than what ends other commands. */
+export function stopOnSignals(stop: (signal: Signal) => void): void {
+  for (const signal of SIGNALS) {
+    process.off(signal, heed);
+    process.on(signal, stop);
+  }
+}
+
 function heed(signal: Signal): void {
   // A second signal means: now.
   if (received !== undefined) leave(signal);

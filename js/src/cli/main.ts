@@ -45,6 +45,7 @@ const program = new Command("pagemark")
 /** In the order of the help. Only the command that is run is loaded: all of them take as long as a small backup. */
 const commands = {
   backup: async () => (await import("./backup.ts")).addBackup,
+  watch: async () => (await import("./watch.ts")).addWatch,
   list: async () => (await import("./list.ts")).addList,
   restore: async () => (await import("./restore.ts")).addRestore,
   download: async () => (await import("./download.ts")).addDownload,

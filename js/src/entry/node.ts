@@ -10,3 +10,10 @@ export type { OpenStoreOptions } from "../places/open-store.ts";
 export { file } from "../sources/file.ts";
 export { type DamagedFileOptions, damagedFile } from "../sources/file-damaged.ts";
 export { folder, fs } from "../stores/folder.ts";
+export {
+  type WatchEvent,
+  Watcher,
+  type WatchOptions,
+  type WatchStatus,
+  watch,
+} from "../vault/watch.ts";

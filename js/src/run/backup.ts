@@ -23,17 +23,22 @@ export interface BackupOptions extends PackOptions {
   automatic?: boolean;
 }
 
+/** What only those ask for who store the states between backups. */
+export interface WatchingOptions extends BackupOptions {
+  watching?: boolean;
+}
+
 /** Makes a backup in one go. What it does in which order, the core says (`src/run/story.rs`). */
-export async function backUp(subject: Subject, options: BackupOptions = {}): Promise<NewBackup> {
+export async function backUp(subject: Subject, options: WatchingOptions = {}): Promise<NewBackup> {
   const { source, store, name, folder, safety, memory } = subject;
-  const { pages, full = false, sameDatabase = false, automatic = false, signal } = options;
+  const { pages, full = false, sameDatabase = false, automatic = false, watching = false, signal } = options;
   if (pages !== undefined && pages !== -1 && !(Number.isInteger(pages) && pages > 0)) {
     throw new PagemarkError("USAGE", `pages must be -1 or a whole number above 0, not ${pages}`);
   }
   signal?.throwIfAborted();
   const { Machine } = await core();
-  const flags = Object.entries({ safety, full, sameDatabase, automatic }).flatMap(([flag, isSet]) =>
-    isSet ? [flag] : [],
+  const flags = Object.entries({ safety, full, sameDatabase, automatic, watching }).flatMap(
+    ([flag, isSet]) => (isSet ? [flag] : []),
   );
   for (const name of ["tag", "note"] as const) {
     if (options[name] !== undefined) flags.push(`${name}=${labelText(name, options[name])}`);

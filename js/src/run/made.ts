@@ -12,6 +12,8 @@ export interface NewBackup extends Backup {
   fullBecause?: string;
   /** What was found damaged on the way; the backup itself is whole. */
   warnings: string[];
+  /** Where the source stood, in its own words. */
+  mark?: string;
   /** How many pages a step may have; missing for a backup that was made in steps by several processes. */
   mostPages?: number;
 }
@@ -21,6 +23,7 @@ export interface Made {
   backup: Backup;
   fullBecause?: string;
   damaged: boolean;
+  mark?: string;
   lack?: Lack;
   mostPages?: number;
 }
@@ -46,7 +49,7 @@ export interface Job {
   moment?: Moment | undefined;
 }
 
-function toNewBackup({ backup, fullBecause, damaged, lack, mostPages }: Made): NewBackup {
+function toNewBackup({ backup, fullBecause, damaged, mark, lack, mostPages }: Made): NewBackup {
   const warnings = damaged
     ? [`this is a full backup because ${fullBecause}; run verify to see what is left`]
     : [];
@@ -55,6 +58,7 @@ function toNewBackup({ backup, fullBecause, damaged, lack, mostPages }: Made): N
     ...backup,
     ...(fullBecause !== undefined && { fullBecause }),
     warnings,
+    ...(mark !== undefined && { mark }),
     ...(mostPages !== undefined && { mostPages }),
   };
 }

@@ -51,6 +51,11 @@ export class BackupMemory {
     return known;
   }
 
+  /** Takes note of the last state between backups that was stored. */
+  reach(txid: string): void {
+    this.#known?.reach(txid);
+  }
+
   keep(known: KnownFolder | undefined): void {
     this.#known?.free();
     this.#known = known;

@@ -9,6 +9,8 @@ export interface WalIndex {
   moved: number;
   /** Size of the database after the last commit, in pages; 0 when the main file's header says it. */
   pageCount: number;
+  /** Salts of the WAL, 16 hex digits; while it has no frames, those that it will have. */
+  salts: string;
   /** The core's name for this place in the WAL; missing when the WAL holds no frame. */
   mark: string | undefined;
 }
@@ -54,6 +56,7 @@ function parse(bytes: Uint8Array): WalIndex {
     frames,
     moved: word(96),
     pageCount: word(20),
+    salts,
     mark: frames === 0 ? undefined : `wal:${salts}:${frames}:${checksum}`,
   };
 }

@@ -3,6 +3,7 @@ import { named } from "../core/index.ts";
 import { pinCopy } from "./file-copy.ts";
 import { OpenDatabase, type Reader } from "./file-database.ts";
 import { changed, fileError } from "./file-errors.ts";
+import { FileFollower } from "./file-follow.ts";
 import { realPath } from "./file-handle.ts";
 import { SharedLock } from "./file-lock.ts";
 import { FileMoment } from "./file-moment.ts";
@@ -10,10 +11,10 @@ import { Originals } from "./file-originals.ts";
 import { openReader } from "./file-reader.ts";
 import { replaceFile } from "./file-replace.ts";
 import { isBusy, resultCode } from "./file-sqlite.ts";
-import { identityOf } from "./file-stamp.ts";
+import { identityOf, isAbsent, stampOf } from "./file-stamp.ts";
 import { pinUnlocked } from "./file-unlocked.ts";
 import { pinWal } from "./file-wal.ts";
-import type { Moment, PageSource, PinOptions, ReplaceOptions } from "./source.ts";
+import type { Follower, Moment, PageSource, PinOptions, ReplaceOptions } from "./source.ts";
 
 export interface FileOptions {
   /** How long to wait for a writer to let go of its lock, in milliseconds; 10,000 unless given. */
@@ -80,6 +81,15 @@ class FileSource implements PageSource {
   async replace(body: ReadableStream<Uint8Array>, options: ReplaceOptions = {}): Promise<void> {
     const { signal, ownsChunks = false } = options;
     await replaceFile(this.#path, body, { signal, ownsChunks });
+  }
+
+  async follow(): Promise<Follower | undefined> {
+    return FileFollower.open(this.#path, this.#busyTimeoutMs);
+  }
+
+  stamp(): string | undefined {
+    const stamps = [this.#path, `${this.#path}-wal`].map(stampOf);
+    return isAbsent(stamps[0] ?? "") ? undefined : stamps.join(" ");
   }
 
   /** Pins a moment, whose release closes `database`; `undefined` when the database is no longer what it was when opened. */

@@ -54,6 +54,37 @@ export interface PageSource {
    * @throws SourceError
    */
   replace?(body: ReadableStream<Uint8Array>, options?: ReplaceOptions): Promise<void>;
+
+  /** Follows the database's commits; nothing where that cannot be done now, as nobody has it open in WAL mode. */
+  follow?(): Promise<Follower | undefined>;
+
+  /** A text that differs once the database has changed; `undefined` while there is none. Costs a few system calls. */
+  stamp?(): string | undefined;
+}
+
+/** Frames of a WAL, to be taken up to the last commit among them. */
+export interface WalFrames {
+  /** The first 32 bytes of the WAL. */
+  header: Uint8Array;
+  /** What was taken before. */
+  mark: string;
+  /** What follows the mark. */
+  bytes: Uint8Array;
+}
+
+/** Takes frames for good; returns the mark behind them, or nothing when there is no commit among them. */
+export type TakeFrames = (frames: WalFrames) => Promise<string | undefined>;
+
+/** `lost`: what was committed since cannot be told any more; a backup can, by comparing. */
+export type Polled = "idle" | "news" | "lost";
+
+/** Follows the commits of a database. */
+export interface Follower {
+  /** Says where to begin: the {@link Moment.mark} of a moment that was pinned after the follower was opened. */
+  begin(mark: string | undefined): void;
+  /** Hands over what was committed since the last call. Costs a few system calls where that is nothing. */
+  poll(take: TakeFrames): Promise<Polled>;
+  close(): Promise<void>;
 }
 
 /** Tells a database from others, in the source's own words. A backup keeps digests of these. */

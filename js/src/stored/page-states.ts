@@ -1,4 +1,5 @@
 import { type Core, core } from "../core/index.ts";
+import { DamageError } from "../errors/index.ts";
 import { damaged, ObjectReader, type StoredFile } from "../objects/object-reader.ts";
 import type { Store } from "../stores/store.ts";
 
@@ -28,7 +29,8 @@ export class PreviousStates {
     const { fingerprints, checksum } = backup;
     const { pageSize, pageCount } = backup.view;
     const [base, ...changes] = fingerprints;
-    if (!base) throw new Error("a backup has at least one fingerprint file");
+    // As of a state between backups, and of a backup whose records are lost.
+    if (!base) throw new DamageError("FINGERPRINTS", "there are no fingerprints of that state");
     const previous = new (await core()).Previous(pageSize, pageCount, checksum);
     const open = (file: StoredFile) => ObjectReader.open(store, file, Number.POSITIVE_INFINITY, signal);
     for (const file of changes) previous.addChanges(await readWhole(await open(file), file.size));

@@ -1,5 +1,7 @@
 //! Places in a WAL, and how they are written down.
 
+use crate::page::PageSize;
+
 /// A place in a WAL, which tells later whether that WAL was only appended to.
 ///
 /// The salts change whenever SQLite starts a WAL over, and the checksum covers the header and every byte of every frame
@@ -16,6 +18,11 @@ pub struct WalMark {
 }
 
 impl WalMark {
+    /// Byte offset, in the WAL, of the frame that comes after it.
+    pub fn end(self, page_size: PageSize) -> u64 {
+        super::frame_offset(self.frames.saturating_add(1), page_size)
+    }
+
     /// As text: `wal:<salts>:<frames>:<checksum>`, with 16 hex digits for each pair of numbers. Records keep it.
     pub fn format(self) -> String {
         let Self { salts, frames, checksum } = self;

@@ -19,6 +19,7 @@ fn options(in_steps: bool) -> BackupOptions {
         label: crate::catalog::Label::default(),
         full: false,
         same_database: false,
+        watching: false,
         pages: Some(2),
         in_steps,
         at: None,

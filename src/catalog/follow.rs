@@ -1,0 +1,102 @@
+//! What `watch` stores between two backups: LTX files of the levels 1 to 8, which have no records and prove themselves.
+
+use super::folder::{Folder, Listed};
+use super::names::{LEVEL_INCREMENTAL, LEVEL_SNAPSHOT, LtxName};
+use super::record::Record;
+use super::view::StoredFile;
+use super::when::Target;
+use crate::error::{Error, ErrorKind, Result};
+use crate::page::Txid;
+
+/// What a backup's TXID is beyond the states that somebody watches: so many may come until they hear of it.
+pub const APART: u64 = 1 << 20;
+
+/// A state after a backup.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Followed {
+    /// The files that lead there from the backup, oldest first.
+    pub files: Vec<StoredFile>,
+    /// Its number.
+    pub txid: Txid,
+    /// When it was taken, in milliseconds since 1970.
+    pub created_ms: i64,
+}
+
+impl LtxName {
+    /// Whether no backup has a file of that level.
+    pub fn is_between(&self) -> bool {
+        self.level > LEVEL_INCREMENTAL && self.level < LEVEL_SNAPSHOT
+    }
+}
+
+impl Folder {
+    /// The state that `target` means, where it is one after `record`, which is the newest backup that is not past it.
+    ///
+    /// # Errors
+    /// `BackupUnknown` for the TXID or the bookmark of a state that no files lead to.
+    pub fn followed(&self, record: &Record, target: &Target) -> Result<Option<Followed>> {
+        let (most, last_ms) = match target {
+            Target::Id(_) => return Ok(None),
+            Target::Unsaid | Target::Latest => (u64::MAX, i64::MAX),
+            Target::Time(ms) => (u64::MAX, *ms),
+            Target::Txid(txid) => (txid.0, i64::MAX),
+            Target::Bookmark(bookmark) => (bookmark.txid.0, i64::MAX),
+        };
+        let after = |other: &&Record| other.first > record.first;
+        let next = self.history.entries().filter_map(|(_, entry)| entry.ok()).find(after);
+        let most = most.min(next.map_or(u64::MAX, |next| next.txid().0 - 1));
+        let files: Vec<_> = self.files_between().filter(|(name, _)| name.max.0 <= most).collect();
+        let mut found = Followed { files: Vec::new(), txid: record.txid(), created_ms: 0 };
+        loop {
+            // The one that reaches furthest without leaving a gap, as Litestream chooses.
+            let mut best: Option<(LtxName, &str, Listed)> = None;
+            for &(name, index) in &files {
+                let Some((key, listed)) = self.objects().get(index) else { continue };
+                let fits = name.min.0 <= found.txid.0 + 1 && listed.modified_ms <= last_ms;
+                if fits && name.max > best.map_or(found.txid, |(best, ..)| best.max) {
+                    best = Some((name, key, *listed));
+                }
+            }
+            let Some((name, key, listed)) = best else { break };
+            found.files.push(StoredFile { key: key.to_owned(), size: listed.size, sha256: None });
+            (found.txid, found.created_ms) = (name.max, listed.modified_ms);
+        }
+        match target {
+            Target::Txid(txid) if found.txid != *txid => Err(Error::at_txid(ErrorKind::BackupUnknown, txid.0)),
+            Target::Bookmark(of) if found.txid != of.txid => Err(ErrorKind::BookmarkUnknown.into()),
+            _ => Ok(Some(found).filter(|found| !found.files.is_empty())),
+        }
+    }
+
+    /// The newest backup that is not past the state which `target` names by its number.
+    pub(super) fn before(&self, target: &Target) -> Option<&Record> {
+        let txid = match target {
+            Target::Txid(txid) => *txid,
+            Target::Bookmark(bookmark) => bookmark.txid,
+            _ => return None,
+        };
+        let records = self.history.entries().filter_map(|(_, entry)| entry.ok());
+        records.take_while(|record| record.txid() < txid).last()
+    }
+
+    /// Keys of the files whose states can go: those before the newest backup that is older than `before_ms`. Whole
+    /// stretches between two backups go at once, as what leads nowhere is of no use.
+    pub fn outdated(&self, before_ms: i64) -> Vec<String> {
+        let old = |record: &&Record| super::when::rfc3339(&record.created_at).is_some_and(|ms| ms < before_ms);
+        let records = self.history.entries().filter_map(|(_, entry)| entry.ok());
+        let reached = records.filter(old).last().map_or(0, |record| record.txid().0);
+        let files = self.files_between().filter(|(name, _)| name.max.0 <= reached);
+        files.filter_map(|(_, index)| self.objects().get(index)).map(|(key, _)| key.clone()).collect()
+    }
+
+    /// Whether files lie behind a gap after the state `reached`.
+    pub fn is_cut(&self, reached: Txid) -> bool {
+        self.files_between().any(|(name, _)| name.max > reached)
+    }
+
+    /// Each of the files and its place among the objects.
+    fn files_between(&self) -> impl Iterator<Item = (LtxName, usize)> {
+        let named = |(index, (key, _)): (usize, &(String, _))| Some((self.ltx_name(key)?, index));
+        self.objects().iter().enumerate().filter_map(named).filter(|(name, _)| name.is_between())
+    }
+}
