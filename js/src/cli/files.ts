@@ -1,6 +1,8 @@
 // Several files, and patterns for their names.
 import { readdir } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { PagemarkError } from "../errors/index.ts";
+import { nameOf } from "./places.ts";
 
 /** What lies beside a database, and what is no database by its name. */
 const BESIDE = /-(wal|shm|journal)$/;
@@ -29,4 +31,17 @@ async function fitting(folder: string, pattern: string): Promise<string[]> {
     .filter((entry) => !entry.name.startsWith(".") || pattern.startsWith("."))
     .map((entry) => join(folder, entry.name))
     .sort();
+}
+
+/** Refuses files that would have one name in the store. */
+export function checkNames(files: string[]): void {
+  const paths = new Map<string, string>();
+  for (const path of files) {
+    const other = paths.get(nameOf(path));
+    if (other !== undefined) {
+      const message = `${path} and ${other} would have one name in the store: watch them with commands of their own`;
+      throw new PagemarkError("USAGE", message);
+    }
+    paths.set(nameOf(path), path);
+  }
 }

@@ -6,7 +6,7 @@ import { PagemarkError } from "../errors/index.ts";
 import type { WatchEvent, Watcher, WatchOptions } from "../vault/watch.ts";
 import { watch } from "../vault/watch.ts";
 import { type Address, addressOf, listen } from "./control.ts";
-import { databaseFiles, isPattern } from "./files.ts";
+import { checkNames, databaseFiles, isPattern } from "./files.ts";
 import { stopOnSignals } from "./interrupt.ts";
 import { note, printError } from "./output.ts";
 import { nameOf, openSource, openStore } from "./places.ts";
@@ -118,18 +118,6 @@ async function runUnder(command: string, watcher: Watcher, stopping: AbortContro
   });
   stopping.abort();
   return code;
-}
-
-function checkNames(files: string[]): void {
-  const paths = new Map<string, string>();
-  for (const path of files) {
-    const other = paths.get(nameOf(path));
-    if (other !== undefined) {
-      const message = `${path} and ${other} would have one name in the store: watch them with commands of their own`;
-      throw new PagemarkError("USAGE", message);
-    }
-    paths.set(nameOf(path), path);
-  }
 }
 
 function tell(event: WatchEvent, json: boolean): void {

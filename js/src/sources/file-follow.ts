@@ -12,7 +12,7 @@ const FRAME_HEADER = 24;
 /** Frames that are taken at once, at least and mostly, and at most, where one transaction is larger, in bytes. */
 const LEAST = 256 << 10;
 const CHUNK = 4 << 20;
-const MOST = 32 << 20;
+const MOST = 16 << 20;
 /** From so many bytes on, SQLite is given time to start the WAL over. */
 const LARGE_WAL = 16 << 20;
 const LARGE_WAL_FRAMES = 2000;

@@ -88,7 +88,7 @@ export class Watcher {
     const states: Record<string, StoredState | undefined> = {};
     for (const each of found) {
       if (!each) throw new PagemarkError("BACKUP_NONE", `${name}: no database of that name is watched`);
-      states[each.name] = await this.#turn(each, false);
+      states[each.name] = await this.#turn(each, { isAsked: true });
       if (each.error !== undefined) throw each.error;
     }
     return states;
@@ -103,14 +103,14 @@ export class Watcher {
       const began = Date.now();
       const due = [...this.#watched.values()].filter((each) => !each.isBusy && each.notBeforeMs <= began);
       await Promise.race([
-        Promise.all(due.map((each) => this.#turn(each, false))),
+        Promise.all(due.map((each) => this.#turn(each, {}))),
         // One that takes long does not keep the others waiting.
         pause(this.#everyMs, signal),
       ]);
       await pause(Math.max(1, began + this.#everyMs - Date.now()), signal);
     }
     const all = [...this.#watched.values()];
-    await Promise.all(all.map((each) => this.#turn(each, true)));
+    await Promise.all(all.map((each) => this.#turn(each, { isLast: true })));
     this.#isOver = true;
     await Promise.all(all.map((each) => each.close()));
     const failed = all.find((each) => each.error !== undefined);
@@ -118,16 +118,22 @@ export class Watcher {
   }
 
   /** Stores what is new, after what is under way; whatever goes wrong is told and tried again. */
-  #turn(each: Watched, isLast: boolean): Promise<StoredState | undefined> {
+  #turn(each: Watched, look: Look): Promise<StoredState | undefined> {
     return each.inTurn(() =>
       this.#turns.take(async () => {
         if (this.#isOver) return each.stored;
-        const event = await each.look(isLast, this.#everyMs);
+        const event = await each.look(look, this.#everyMs);
         if (event) this.#options.onEvent?.(event);
         return each.stored;
       }),
     );
   }
+}
+
+/** Why it is looked for commits: before the end, or because somebody wants to be sure. */
+interface Look {
+  isLast?: boolean;
+  isAsked?: boolean;
 }
 
 /** A database that is watched, and how that goes. */
@@ -166,7 +172,7 @@ class Watched {
     return turn;
   }
 
-  async look(isLast: boolean, everyMs: number): Promise<WatchEvent | undefined> {
+  async look(look: Look, everyMs: number): Promise<WatchEvent | undefined> {
     const { source, store, name } = this.#database;
     try {
       if (source.stamp?.() === undefined) return this.#missing();
@@ -175,7 +181,7 @@ class Watched {
       this.#opened ??= await WatchedDatabase.open(source, store, name, this.#rules);
       const isFirst = this.#opened.last === undefined;
       const began = Date.now();
-      const isNew = await this.#opened.sync(undefined, isLast);
+      const isNew = await this.#opened.sync(undefined, look);
       this.#checkedAtMs = began;
       [this.error, this.#failures, this.notBeforeMs] = [undefined, 0, 0];
       const state = this.#opened.last;

@@ -48,6 +48,8 @@ const MOST_BYTES = 64 << 20;
 const LOOK_EVERY_MS = 5000;
 /** How often what is outdated is deleted, in milliseconds. */
 const TIDY_EVERY_MS = 60_000;
+/** How long to wait between two backups of what cannot be followed, in milliseconds. */
+const LEAST_REST_MS = 10_000;
 /** Pages whose states are loaded at a time. */
 const LOAD = 1 << 16;
 
@@ -114,8 +116,8 @@ export class WatchedDatabase {
    *
    * @returns whether anything was stored
    */
-  async sync(signal?: AbortSignal, isLast = false): Promise<boolean> {
-    if (!this.#tail) return this.#backUpIfChanged(signal, isLast);
+  async sync(signal?: AbortSignal, { isLast = false, isAsked = false } = {}): Promise<boolean> {
+    if (!this.#tail) return this.#backUpIfChanged(signal, isLast || isAsked);
     const before = this.counts.states;
     const polled = await this.#follower?.poll((frames) => this.#take(frames, signal));
     const now = Date.now();
@@ -137,23 +139,23 @@ export class WatchedDatabase {
   }
 
   /** Where nothing can be followed: a backup whenever the source has changed. */
-  async #backUpIfChanged(signal: AbortSignal | undefined, isLast: boolean): Promise<boolean> {
+  async #backUpIfChanged(signal: AbortSignal | undefined, isAsked: boolean): Promise<boolean> {
     const stamp = this.#source.stamp?.();
-    if (stamp === undefined && this.#hasBackedUp) return false;
-    const isRested = isLast || Date.now() - this.#backupAtMs >= Math.max(10_000, 20 * this.#tookMs);
-    if (stamp === this.#stamp && this.#hasBackedUp) return false;
-    if (this.#hasBackedUp && !isRested && this.#stamp !== undefined) return false;
+    if (this.#hasBackedUp && (stamp === undefined || stamp === this.#stamp)) return false;
+    this.#follower ??= await this.#source.follow?.();
+    // To find what has changed takes reading all of it.
+    const isRested = Date.now() - this.#backupAtMs >= Math.max(LEAST_REST_MS, 20 * this.#tookMs);
+    const isLost = this.#stamp === undefined;
+    if (this.#hasBackedUp && !this.#follower && !isRested && !isAsked && !isLost) return false;
     await this.#backUp("lost", signal);
     return true;
   }
 
   /** Makes a backup, and follows the commits from there on; `due`: those are being followed, and go on to be. */
   async #backUp(why: "lost" | "due", signal: AbortSignal | undefined): Promise<void> {
-    if (why === "lost") {
-      await this.close();
-      // Before the backup: what is committed from then on is not lost.
-      this.#follower = await this.#source.follow?.().catch(() => undefined);
-    }
+    if (why === "lost" && this.#tail) await this.close();
+    // Before the backup: what is committed from then on is not lost.
+    this.#follower ??= await this.#source.follow?.();
     const began = Date.now();
     this.#stamp = this.#source.stamp?.();
     try {

@@ -1,0 +1,220 @@
+// Continuous backup: what is committed is in the store within the interval, whatever happens to the database.
+import { createHash } from "node:crypto";
+import { renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { setTimeout as sleep } from "node:timers/promises";
+import {
+  type Database,
+  file,
+  folder as folderStore,
+  memoryStore,
+  pagemark,
+  StoreError,
+  type WatchEvent,
+  type WatchOptions,
+  watch,
+} from "pagemark";
+import { afterEach, expect, onTestFinished, test } from "vitest";
+import { FaultStore } from "../faults/fault-store.ts";
+import { litestreamRestore } from "../support/litestream.ts";
+import { tempFolder } from "../support/temp.ts";
+
+const folder = tempFolder();
+let count = 0;
+const open: DatabaseSync[] = [];
+afterEach(() => {
+  for (const db of open.splice(0)) if (db.isOpen) db.close();
+});
+
+function inWalMode(path: string): DatabaseSync {
+  const db = new DatabaseSync(path);
+  open.push(db);
+  db.exec(
+    "PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF; CREATE TABLE IF NOT EXISTS t (id INTEGER PRIMARY KEY, v BLOB)",
+  );
+  return db;
+}
+
+const insert = "INSERT INTO t (v) VALUES (randomblob(500))";
+
+/** What a database holds, by its rows. */
+function contents(db: DatabaseSync): string {
+  const hash = createHash("sha256");
+  for (const row of db.prepare("SELECT id, hex(v) AS v FROM t ORDER BY id").iterate())
+    hash.update(`${row.id} ${row.v};`);
+  return hash.digest("hex");
+}
+
+function contentsOf(bytes: Uint8Array): string {
+  const path = join(folder, `read-${++count}.db`);
+  writeFileSync(path, bytes);
+  const db = new DatabaseSync(path);
+  try {
+    return contents(db);
+  } finally {
+    db.close();
+  }
+}
+
+async function bytesOf(db: Database, at?: string): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of await db.download(at)) chunks.push(chunk.slice());
+  return Buffer.concat(chunks);
+}
+
+function watching(databases: Database[], options: WatchOptions = {}) {
+  const stopping = new AbortController();
+  const events: WatchEvent[] = [];
+  const watcher = watch(databases, {
+    everyMs: 50,
+    signal: stopping.signal,
+    onEvent: (event) => events.push(event),
+    ...options,
+  });
+  const stop = () => {
+    stopping.abort();
+    return watcher.done;
+  };
+  onTestFinished(() => stop().catch(() => {}));
+  return { watcher, events, stop };
+}
+
+function place() {
+  const path = join(folder, `app-${++count}.db`);
+  const stored = join(folder, `store-${count}`);
+  return { path, stored, db: pagemark(file(path), { store: folderStore(stored), name: "app" }) };
+}
+
+test("B12 every state that was stored restores, here and by litestream, through checkpoints and VACUUM", async () => {
+  const { path, stored, db } = place();
+  const app = inWalMode(path);
+  const { watcher, stop } = watching([db]);
+  const states: [txid: string, contents: string][] = [];
+  const changes = [
+    insert,
+    insert,
+    "DELETE FROM t WHERE id % 2",
+    "PRAGMA wal_checkpoint(TRUNCATE)",
+    insert,
+    "VACUUM",
+    insert,
+  ];
+  for (const sql of [
+    ...changes,
+    "PRAGMA wal_checkpoint(RESTART)",
+    insert,
+    "DROP TABLE t; CREATE TABLE t (id INTEGER PRIMARY KEY, v)",
+  ]) {
+    for (let i = 0; i < (sql === insert ? 20 : 1); i++) app.exec(sql);
+    const { app: state } = await watcher.sync();
+    states.push([state?.txid ?? "", contents(app)]);
+  }
+  await stop();
+  for (const [txid, wanted] of states) {
+    const bytes = await bytesOf(db, txid);
+    expect(contentsOf(bytes)).toBe(wanted);
+    expect(litestreamRestore(join(stored, "app"), "-txid", txid).equals(bytes)).toBe(true);
+  }
+  expect((await db.verify()).problems).toEqual([]);
+  expect(contentsOf(await bytesOf(db))).toBe(contents(app));
+});
+
+test("commits are found by themselves; an idle database stores nothing", async () => {
+  const { path, db } = place();
+  const app = inWalMode(path);
+  const { watcher, events } = watching([db]);
+  await watcher.sync();
+  const [before] = watcher.status();
+  await sleep(300);
+  expect(watcher.status()[0]?.requests).toBe(before?.requests);
+  app.exec(insert);
+  await expect.poll(() => events.at(-1)).toMatchObject({ kind: "stored", name: "app" });
+  expect(watcher.status()).toMatchObject([{ state: "following", states: 1, backups: 1 }]);
+});
+
+test("a large transaction, a backup of somebody else, and a second watcher each go into one chain", async () => {
+  const { path, db } = place();
+  const app = inWalMode(path);
+  const one = watching([db], { backupEveryMs: 100 });
+  await one.watcher.sync();
+  app.exec(
+    "WITH n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 250) INSERT INTO t SELECT NULL, randomblob(80000) FROM n",
+  );
+  await one.watcher.sync();
+  expect(contentsOf(await bytesOf(db))).toBe(contents(app));
+  app.exec(insert);
+  await pagemark(file(path), { store: db.store, name: "app" }).backup();
+  app.exec(insert);
+  await one.watcher.sync();
+  const two = watching([pagemark(file(path), { store: db.store, name: "app" })]);
+  for (let i = 0; i < 4; i++) {
+    app.exec(insert);
+    await (i % 2 ? one : two).watcher
+      .sync()
+      .catch((error) => expect(error).toMatchObject({ code: "CONFLICT" }));
+  }
+  await two.stop();
+  app.exec(insert);
+  await sleep(150);
+  await one.watcher.sync();
+  await one.stop();
+  expect(contentsOf(await bytesOf(db))).toBe(contents(app));
+  expect((await db.verify()).problems).toEqual([]);
+});
+
+test("a database that is deleted is missed, and one that takes its place is watched", async () => {
+  const { path, db } = place();
+  const app = inWalMode(path);
+  app.exec(insert);
+  const { watcher, events } = watching([db]);
+  await watcher.sync();
+  app.close();
+  for (const ending of ["", "-wal", "-shm"]) rmSync(path + ending, { force: true });
+  await expect.poll(() => watcher.status()[0]?.state).toBe("missing");
+  const beside = inWalMode(`${path}.new`);
+  beside.exec(`${insert}; ${insert}`);
+  beside.close();
+  renameSync(`${path}.new`, path);
+  await expect.poll(() => events.at(-1)?.kind).toBe("started");
+  const again = inWalMode(path);
+  again.exec(insert);
+  await watcher.sync();
+  expect(contentsOf(await bytesOf(db))).toBe(contents(again));
+});
+
+test("F5 a store that cannot be reached is told, and catches up; the WAL does not grow meanwhile", async () => {
+  const { path } = place();
+  const app = inWalMode(path);
+  let isDown = false;
+  const store = new FaultStore(memoryStore(), {
+    fault: () => (isDown ? { how: "before" } : undefined),
+    error: () => new StoreError("STORE_IO", "connection refused", {}),
+  });
+  const db = pagemark(file(path), { store, name: "app" });
+  const { watcher, events } = watching([db]);
+  await watcher.sync();
+  isDown = true;
+  for (let i = 0; i < 3000; i++) app.exec(insert);
+  await expect(watcher.sync()).rejects.toMatchObject({ code: "STORE_IO" });
+  expect(events.at(-1)).toMatchObject({ kind: "failed", name: "app" });
+  const { size } = statSync(`${path}-wal`);
+  for (let i = 0; i < 5000; i++) app.exec(insert);
+  expect(statSync(`${path}-wal`).size).toBeLessThan(size + (8 << 20));
+  isDown = false;
+  await watcher.sync();
+  expect(contentsOf(await bytesOf(db))).toBe(contents(app));
+});
+
+test("a database in rollback mode is backed up when it has changed", async () => {
+  const { path, db } = place();
+  const app = new DatabaseSync(path);
+  open.push(app);
+  app.exec(`CREATE TABLE t (id INTEGER PRIMARY KEY, v); ${insert}`);
+  const { watcher, stop } = watching([db]);
+  await watcher.sync();
+  expect(watcher.status()).toMatchObject([{ state: "comparing", backups: 1 }]);
+  app.exec(insert);
+  await stop();
+  expect(contentsOf(await bytesOf(db))).toBe(contents(app));
+});
