@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { core } from "../core/index.ts";
 import { OpenDatabase, type Reader } from "./file-database.ts";
-import { type Bytes, LockableFile, realPath } from "./file-handle.ts";
+import { LockableFile, realPath } from "./file-handle.ts";
 import { openReader } from "./file-reader.ts";
 import { openSide } from "./file-wal.ts";
 import { readWalIndex, type WalIndex } from "./file-wal-index.ts";
+import type { Bytes } from "./side-files.ts";
 import type { Follower, Polled, TakeFrames } from "./source.ts";
 
 const WAL_HEADER = 32;
