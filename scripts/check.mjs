@@ -16,6 +16,7 @@ const checks = {
   "types of the tests": () => tryRun("tsc", ["--project", "tests"]),
   "types of worker-example": () => tryRun("tsc", ["--project", "worker-example"]),
   "types of examples/d1": () => tryRun("tsc", ["--project", "examples/d1"]),
+  "types of examples/fleet": () => tryRun("tsc", ["--project", "examples/fleet"]),
   "types of the tests in workerd": () => tryRun("tsc", ["--project", "tests/runtimes/workerd"]),
   "TypeScript format and lints (npm run format)": () => tryRun("biome", ["check", "--error-on-warnings"]),
   layers: () => tryRun("vitest", ["run", "--project", "node", "tests/layering"]),

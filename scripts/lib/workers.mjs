@@ -87,6 +87,21 @@ export async function startWorkers({
   }
 }
 
+/** Starts the Worker of an example by itself, with nothing in its bindings: a Miniflare, to be disposed of. */
+export async function startExample(folder) {
+  const worker = await bundled(folder);
+  const miniflare = new Miniflare(
+    convertV4MiniflareOptions({
+      cf: false,
+      telemetry: { enabled: false },
+      log: new Log(LogLevel.NONE),
+      workers: [worker],
+    }),
+  );
+  await miniflare.ready;
+  return miniflare;
+}
+
 /** What miniflare needs of the Worker in `folder`: its options, and the modules that wrangler would deploy. */
 async function bundled(folder) {
   const config = join(folder, "wrangler.toml");
@@ -132,7 +147,9 @@ async function bundle(folder, out) {
 function hashOf(config, folder) {
   const hash = createHash("sha256").update(folder).update(readFileSync(config));
   hash.update(readFileSync(join(root, "package-lock.json")));
-  for (const from of [join(root, "js/dist"), join(root, "worker-example/src")]) {
+  for (const from of [join(root, "js/dist"), join(root, "worker-example/src"), join(folder, "src")].filter(
+    existsSync,
+  )) {
     for (const entry of readdirSync(from, { recursive: true, withFileTypes: true })) {
       if (!entry.isFile() || !/\.(js|ts|wasm|html|txt)$/.test(entry.name)) continue;
       const path = join(entry.parentPath, entry.name);
