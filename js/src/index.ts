@@ -14,6 +14,12 @@ export { importInto, type Loaded, type LoadOptions } from "./backups/load-rows.t
 export type { CompareOptions, Preview, RowChanges, TableChange } from "./backups/preview.ts";
 export type { KeptReason, Pruned, PruneOptions } from "./backups/prune.ts";
 export type { Problem, Verification, VerifyOptions } from "./backups/verify.ts";
+export {
+  type BrowserStorage,
+  browserStorage,
+  type OpfsDatabase,
+  opfsDatabases,
+} from "./browser/databases.ts";
 export { type Backup, databasesIn, type StoredDatabase } from "./catalog/folder.ts";
 export type { Reason } from "./catalog/retention.ts";
 export type {} from "./core/globals.ts";
@@ -48,6 +54,9 @@ export { d1Http } from "./sources/d1-http.ts";
 export { type DurableObjectSql, durableObject } from "./sources/durable-object.ts";
 export { memory } from "./sources/memory.ts";
 export { type OpfsOptions, opfs } from "./sources/opfs.ts";
+export type { ListedDatabase } from "./sources/opfs-list.ts";
+export { picked } from "./sources/opfs-picked.ts";
+export { type SqliteWasm, type SqliteWasmDatabase, sqliteWasm } from "./sources/opfs-sqlite-wasm.ts";
 export { fromRows } from "./sources/row-pages.ts";
 export type {
   Answers,

@@ -26,6 +26,7 @@ export const TS_LAYERS: Readonly<Record<string, number>> = {
   backups: 8,
   vault: 9,
   engine: 9,
+  browser: 9,
   worker: 10,
   cli: 10,
 };

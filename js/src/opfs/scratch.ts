@@ -17,7 +17,7 @@ export interface Room {
 
 /** Makes room for so many bytes. */
 export async function roomFor(size: number): Promise<Room> {
-  return size <= IN_MEMORY ? inMemory(size) : inFile();
+  return size <= IN_MEMORY ? inMemory(size) : scratchFile();
 }
 
 function inMemory(size: number): Room {
@@ -38,50 +38,129 @@ function inMemory(size: number): Room {
   };
 }
 
-async function inFile(): Promise<Room> {
+/** A file that nobody knows, for as long as this tab or worker lives. */
+export interface ScratchFile extends Room {
+  readonly handle: FileSystemFileHandle;
+  /** Whether what lies in the sealed file is what was written. */
+  isProved(): Promise<boolean>;
+}
+
+/** Makes such a file; removes those of tabs that were closed meanwhile. */
+export async function scratchFile(): Promise<ScratchFile> {
   let folder = await privateFiles();
   for (const name of FOLDER) folder = await folder.getDirectoryHandle(name, { create: true });
   await sweep(folder);
   const name = crypto.randomUUID();
   const unlock = await lock(name);
-  let close = async () => unlock();
+  const remove = async () => {
+    await folder.removeEntry(name).catch(() => {}); // it may have been moved away
+    unlock();
+  };
   try {
     const handle = await folder.getFileHandle(name, { create: true });
-    const access: SyncHandle | undefined = await syncHandle(handle);
-    const writable = access ? undefined : await handle.createWritable();
-    let file: File | undefined;
-    let closed: Promise<void> | undefined;
-    close = async () => {
-      access?.close();
-      await writable?.abort().catch(() => {}); // nothing to give up once it was closed
-      await folder.removeEntry(name).catch(() => {});
-      unlock();
-    };
+    return new OpenScratch(handle, await openToWrite(handle), remove);
+  } catch (error) {
+    await remove();
+    throw error;
+  }
+}
+
+interface Writer {
+  write(bytes: Uint8Array, offset: number): Promise<void>;
+  close(): Promise<void>;
+  abort(): Promise<void>;
+}
+
+/** Dedicated workers write at once, others through the browser's stream. */
+async function openToWrite(handle: FileSystemFileHandle): Promise<Writer> {
+  const access: SyncHandle | undefined = await syncHandle(handle);
+  if (access) {
     return {
       async write(bytes, offset) {
-        if (!access) return writable?.write({ type: "write", position: offset, data: bytes.slice() });
         if (access.write(bytes, { at: offset }) < bytes.length)
           throw new DOMException("", "QuotaExceededError");
       },
-      async seal() {
-        await writable?.close();
-        file = access ? undefined : await handle.getFile();
+      async close() {
+        access.flush();
+        access.close();
       },
-      async read(offset, into) {
-        if (access) return access.read(into, { at: offset });
-        const bytes = new Uint8Array((await file?.slice(offset, offset + into.length).arrayBuffer()) ?? []);
-        into.set(bytes);
-        return bytes.length;
-      },
-      close() {
-        closed ??= close();
-        return closed;
+      async abort() {
+        access.close();
       },
     };
-  } catch (error) {
-    await close();
-    throw error;
   }
+  const writable = await handle.createWritable();
+  return {
+    write: (bytes, offset) => writable.write({ type: "write", position: offset, data: bytes.slice() }),
+    close: () => writable.close(),
+    abort: () => writable.abort(),
+  };
+}
+
+class OpenScratch implements ScratchFile {
+  readonly handle: FileSystemFileHandle;
+  readonly #writer: Writer;
+  readonly #remove: () => Promise<void>;
+  readonly #written: { offset: number; length: number; digest: number }[] = [];
+  #file: File | undefined;
+  #closed: Promise<void> | undefined;
+
+  constructor(handle: FileSystemFileHandle, writer: Writer, remove: () => Promise<void>) {
+    this.handle = handle;
+    this.#writer = writer;
+    this.#remove = remove;
+  }
+
+  async write(bytes: Uint8Array, offset: number): Promise<void> {
+    await this.#writer.write(bytes, offset);
+    this.#written.push({ offset, length: bytes.length, digest: digestOf(bytes) });
+  }
+
+  async seal(): Promise<void> {
+    await this.#writer.close();
+    this.#file = await this.handle.getFile();
+  }
+
+  async read(offset: number, into: Uint8Array): Promise<number> {
+    const part = this.#file?.slice(offset, offset + into.length);
+    const bytes = new Uint8Array((await part?.arrayBuffer()) ?? []);
+    into.set(bytes);
+    return bytes.length;
+  }
+
+  async isProved(): Promise<boolean> {
+    let end = 0;
+    for (const { offset, length, digest } of this.#written) {
+      const bytes = new Uint8Array(length);
+      if ((await this.read(offset, bytes)) < length || digestOf(bytes) !== digest) return false;
+      end = Math.max(end, offset + length);
+    }
+    return this.#file?.size === end;
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
+    if (!this.#file) await this.#writer.abort().catch(() => {}); // nothing to give up once it was closed
+    await this.#remove();
+  }
+}
+
+/** Tells bytes from others, if nobody chooses them to look alike. */
+export function digestOf(bytes: Uint8Array): number {
+  // Words begin where the machine allows.
+  const whole = bytes.byteOffset % 4 === 0 ? bytes : bytes.slice();
+  const words = new Uint32Array(whole.buffer, whole.byteOffset, whole.length >> 2);
+  let [a, b] = [0x811c9dc5, whole.length];
+  for (const word of words) {
+    a = Math.imul(a ^ word, 0x01000193);
+    b = (Math.imul(b, 31) + word) | 0;
+  }
+  for (const byte of whole.subarray(words.length * 4)) a = Math.imul(a ^ byte, 0x01000193);
+  return (a >>> 0) * 2 ** 21 + (b >>> 11);
 }
 
 /** Holds the name for as long as this tab or worker lives. */

@@ -1,5 +1,6 @@
 import { SourceError } from "../errors/index.ts";
 import { faultOf } from "../opfs/faults.ts";
+import { digestOf } from "../opfs/scratch.ts";
 import type { OpenImage } from "./source-from.ts";
 
 /** What was read within this time of the beginning is read once more at the end. In milliseconds. */
@@ -76,16 +77,4 @@ export class BlobImage implements OpenImage {
 function changed(name: string, cause?: unknown): SourceError {
   const message = `${name}: was changed while it was read; try again, preferably when nobody writes to it`;
   return new SourceError("SOURCE_CHANGED", message, { name }, { cause });
-}
-
-/** Tells bytes from others, if nobody chooses them to look alike. */
-function digestOf(bytes: Uint8Array): number {
-  const words = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length >> 2);
-  let [a, b] = [0x811c9dc5, bytes.length];
-  for (const word of words) {
-    a = Math.imul(a ^ word, 0x01000193);
-    b = (Math.imul(b, 31) + word) | 0;
-  }
-  for (const byte of bytes.subarray(words.length * 4)) a = Math.imul(a ^ byte, 0x01000193);
-  return (a >>> 0) * 2 ** 21 + (b >>> 11);
 }

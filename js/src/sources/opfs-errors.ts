@@ -36,6 +36,11 @@ export function busy(path: string, waitedMs: number, holders: readonly string[])
   return new SourceError("SOURCE_BUSY", message, { name: path });
 }
 
+export function inUse(path: string, user: string): SourceError {
+  const message = `${path}: ${user} is using it; close it there, then try again. Nothing was changed`;
+  return new SourceError("SOURCE_IN_USE", message, { name: path });
+}
+
 /** Whether the database was written, or a file beside it deleted, since it was looked at. */
 export function isChange(error: unknown): boolean {
   const kind = faultOf(error)?.kind;

@@ -12,11 +12,15 @@ export interface Part {
 }
 
 /** A database that was found. */
+export interface InFolder extends Found {
+  folder: FileSystemDirectoryHandle;
+}
+
+/** A database, wherever it lies. */
 export interface Found {
   /** The path that SQLite knows it by: `/app.db`. */
   path: string;
   main: Part;
-  folder: FileSystemDirectoryHandle;
   /** Path of the pool's folder, and the database's slot in it; missing for a file of its own. */
   pool?: { path: string; slot: Slot };
   /** The file beside it whose name has that ending more: looked for at every call, in a pool among the slots there were. */
@@ -39,7 +43,7 @@ export interface Pool {
  * @param pool path of the folder whose pool is meant, where several have such a file
  * @throws SourceError `SOURCE_MISSING`, or `SOURCE_AMBIGUOUS` when there are several
  */
-export async function findDatabase(path: string, pool?: string): Promise<Found> {
+export async function findDatabase(path: string, pool?: string): Promise<InFolder> {
   const found = pool === undefined ? await findAll(path) : await inPools(path, pool);
   const [first, second] = found;
   if (!first) throw missing(path);
@@ -49,7 +53,7 @@ export async function findDatabase(path: string, pool?: string): Promise<Found> 
   throw new SourceError("SOURCE_AMBIGUOUS", message, { name: path });
 }
 
-async function findAll(path: string): Promise<Found[]> {
+async function findAll(path: string): Promise<InFolder[]> {
   const plain = await plainFile(path);
   // SQLite, too, takes a file without content for an empty database: so a pool's comes first.
   const isEmpty = plain && (await plain.main.handle.getFile()).size === 0;
@@ -67,7 +71,7 @@ export function namesOf(path: string): string[] {
   return [...new Set(names)];
 }
 
-async function plainFile(path: string): Promise<Found | undefined> {
+async function plainFile(path: string): Promise<InFolder | undefined> {
   for (const name of namesOf(path)) {
     const folders = name.split("/");
     const last = folders.pop() ?? "";
@@ -95,12 +99,12 @@ async function slotAsFile(handle: FileSystemFileHandle): Promise<Slot | undefine
   return slot?.isDatabase ? slot : undefined;
 }
 
-async function inPools(path: string, only?: string): Promise<Found[]> {
+async function inPools(path: string, only?: string): Promise<InFolder[]> {
   const names = namesOf(path);
   const folder = only === undefined ? undefined : segmentsOf(only).join("/");
   const isWanted = (pool: Pool) =>
     folder === undefined || pool.path === folder || pool.path === `${folder}/.opaque`;
-  const found: Found[] = [];
+  const found: InFolder[] = [];
   for (const pool of (await poolsIn(await privateFiles())).filter(isWanted)) {
     const slots = pool.slots.filter((slot) => slot.path !== undefined && names.includes(slot.path.slice(1)));
     const newest = await newestOf(slots);
@@ -117,7 +121,7 @@ async function newestOf(slots: Slot[]): Promise<Slot | undefined> {
   return slots[times.indexOf(Math.max(...times))];
 }
 
-function inSlot({ path: poolPath, folder, slots }: Pool, slot: Slot): Found {
+function inSlot({ path: poolPath, folder, slots }: Pool, slot: Slot): InFolder {
   const path = slot.path ?? `/${poolPath}/${slot.handle.name}`;
   return {
     path,

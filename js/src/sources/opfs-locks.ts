@@ -1,6 +1,7 @@
 // The locks by which libraries keep one another out of a database, as far as others can take them.
 import { syncHandle } from "../opfs/folders.ts";
 import { sleep } from "../streams/progress.ts";
+import { inUse } from "./opfs-errors.ts";
 import type { Found } from "./opfs-files.ts";
 
 interface LockName {
@@ -59,6 +60,33 @@ export async function keepWritersOut(
     throw error;
   }
   return { release };
+}
+
+/**
+ * Keeps everybody out of a database that is about to be replaced.
+ *
+ * @throws SourceError `SOURCE_IN_USE` when that was not to be had by `deadline`
+ */
+export async function keepAllOut(
+  { path, pool }: Found,
+  deadline: number,
+  signal?: AbortSignal,
+): Promise<Held> {
+  const held: (() => void)[] = [];
+  const release = () => {
+    for (const free of held.splice(0)) free();
+  };
+  try {
+    for (const lock of pool ? [] : locksOf(path)) {
+      const free = await take({ ...lock, mode: "exclusive" }, deadline, signal);
+      if (!free) throw inUse(path, lock.library);
+      held.push(free);
+    }
+    return { release };
+  } catch (error) {
+    release();
+    throw error;
+  }
 }
 
 async function take(

@@ -4,6 +4,7 @@ import { copyOf } from "./opfs-copy.ts";
 import { busy, changed, isChange, opfsError } from "./opfs-errors.ts";
 import { type Found, findDatabase } from "./opfs-files.ts";
 import { type Held, keepWritersOut, usersOf } from "./opfs-locks.ts";
+import { replaceDatabase } from "./opfs-replace.ts";
 import { isSame, type Look, look, viewOf } from "./opfs-snapshot.ts";
 import type { PageSource } from "./source.ts";
 import { type OpenImage, sourceFrom } from "./source-from.ts";
@@ -37,25 +38,46 @@ const LONGEST_PAUSE_MS = 60;
  * that was left behind is rolled back, and a WAL is read, in what is read only.
  */
 export function opfs(path: string, options: OpfsOptions = {}): PageSource {
-  const pinning = new Pinning(path, options);
-  return sourceFrom({ name: nameIn(path), open: (signal) => pinning.open(signal) });
+  const find = () => findDatabase(path, options.pool);
+  const pinning = new Pinning(path, find, keepWritersOut, options.busyTimeoutMs);
+  return sourceFrom({
+    name: nameIn(path),
+    open: (signal) => pinning.open(signal),
+    async replace(body, more = {}) {
+      try {
+        await replaceDatabase(path, options.pool, body, more);
+      } catch (error) {
+        throw opfsError(error, path);
+      }
+    },
+  });
 }
 
-function nameIn(path: string): string {
+/** A file's name without its ending. */
+export function nameIn(path: string): string {
   const name = segmentsOf(path).at(-1) ?? path;
   return name.replace(/(?<=.)\.[^.]*$/, "");
 }
 
-class Pinning {
+/** Pins databases that {@link opfs} describes. */
+export class Pinning {
   readonly #path: string;
-  readonly #pool: string | undefined;
+  readonly #find: () => Promise<Found>;
+  readonly #keepOut: typeof keepWritersOut;
   readonly #busyTimeoutMs: number;
   /** Set when writers were faster than the last reading: the next one is of a copy. */
   #copyNext = false;
 
-  constructor(path: string, { pool, busyTimeoutMs = 10_000 }: OpfsOptions) {
+  /** @param keepOut holds writers off, as far as that can be done */
+  constructor(
+    path: string,
+    find: () => Promise<Found>,
+    keepOut: typeof keepWritersOut,
+    busyTimeoutMs = 10_000,
+  ) {
     this.#path = path;
-    this.#pool = pool;
+    this.#find = find;
+    this.#keepOut = keepOut;
     this.#busyTimeoutMs = busyTimeoutMs;
   }
 
@@ -68,8 +90,8 @@ class Pinning {
         signal?.throwIfAborted();
         // Its slot in a pool may be another one by now.
         if (attempt % FIND_AGAIN === 0) found = undefined;
-        found ??= await findDatabase(this.#path, this.#pool);
-        if (attempt > FREE_ATTEMPTS) held ??= await keepWritersOut(found, deadline, signal);
+        found ??= await this.#find();
+        if (attempt > FREE_ATTEMPTS) held ??= await this.#keepOut(found, deadline, signal);
         const image = await this.#attempt(found, signal);
         if (image) return image;
         if (Date.now() > deadline) throw busy(this.#path, this.#busyTimeoutMs, await usersOf(found));
@@ -106,7 +128,7 @@ class Pinning {
       read: (offset, into) => view.read(offset, into),
       close: async () => {
         view.free();
-        const found = await findDatabase(this.#path, this.#pool);
+        const found = await this.#find();
         if (await isSame({ ...seen, found })) return;
         this.#copyNext = true;
         throw changed(this.#path);

@@ -139,3 +139,95 @@ export async function storeContract(kind, isSlow) {
   }
   return { count: cases.length, failures };
 }
+
+/** Says `restored`, or how the work failed. */
+async function told(work) {
+  try {
+    await work();
+    return "restored";
+  } catch (error) {
+    return `${error.code}: ${error.message}`;
+  }
+}
+
+/** Restores the last backup of the database at `path`. */
+export async function restore(path, options) {
+  const db = pagemark.pagemark(pagemark.opfs(path, options), { store: storeOf(path), name: "app" });
+  return told(() => db.restore({ safety: false }));
+}
+
+/** Puts a database in the place of the one at `path`. */
+export async function replace(path, base64, options) {
+  const body = new Blob([fromBase64(base64)]).stream();
+  return told(() => pagemark.opfs(path, options).replace(body));
+}
+
+/** The database at `path` as it is read, base64. */
+export async function bytesOf(path, options) {
+  const moment = await pagemark.opfs(path, options).pin();
+  const bytes = new Uint8Array(moment.pageCount * moment.pageSize);
+  await moment.read(1, bytes);
+  await moment.release();
+  return toBase64(bytes);
+}
+
+/** Backs up the database that `page-writers.js` has open, by the connection itself. */
+export async function backUpConnection({ store = "connection" } = {}) {
+  const { current } = await import("./page-writers.js");
+  const { db: connection, sqlite3 } = current();
+  const db = pagemark.pagemark(pagemark.sqliteWasm(connection, sqlite3), {
+    store: storeOf(store),
+    name: "app",
+  });
+  const { kind, taken } = await db.backup();
+  const bytes = new Uint8Array(await new Response(await db.download()).arrayBuffer());
+  return { kind, taken, base64: toBase64(bytes) };
+}
+
+/** The code of the error with which that ends. */
+export async function connectionFailure() {
+  try {
+    await backUpConnection({ store: crypto.randomUUID() });
+    return "none";
+  } catch (error) {
+    return error.code;
+  }
+}
+
+/** Backs up a file by its handle, as a picker gives it, and puts `base64` in its place; gives what it then holds. */
+export async function pickedFile(path, base64) {
+  const handle = await (await navigator.storage.getDirectory()).getFileHandle(path);
+  const source = pagemark.picked(handle);
+  const before = await imageOf(source);
+  const result = await told(() => source.replace(new Blob([fromBase64(base64)]).stream()));
+  return { name: source.name, before, result, after: await imageOf(source) };
+}
+
+async function imageOf(source) {
+  const moment = await source.pin();
+  const bytes = new Uint8Array(moment.pageCount * moment.pageSize);
+  await moment.read(1, bytes);
+  await moment.release();
+  return toBase64(bytes);
+}
+
+export async function databases() {
+  const found = await pagemark.opfsDatabases();
+  return found.map(({ tables, ...rest }) => ({ ...rest, tables: tables?.map(({ name }) => name) }));
+}
+
+export async function storage() {
+  return pagemark.browserStorage();
+}
+
+/** Writes bytes into the file that holds the database of a pool, at an offset of the file. */
+export async function scribble(pool, offset, bytes) {
+  const { slotsIn } = await import("/sources/opfs-pool.js");
+  let folder = await navigator.storage.getDirectory();
+  for (const name of pool.split("/")) folder = await folder.getDirectoryHandle(name);
+  const slot = (await slotsIn(folder)).find(({ isDatabase }) => isDatabase);
+  const writable = await slot.handle.createWritable({ keepExistingData: true });
+  await writable.write({ type: "write", position: offset, data: new Uint8Array(bytes) });
+  await writable.close();
+  return slot.handle.name;
+}

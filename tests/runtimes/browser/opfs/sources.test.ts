@@ -1,8 +1,5 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { DatabaseSync } from "node:sqlite";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { type Made, provedBank } from "./bank.ts";
 import { startTabs, type Tab, type Tabs } from "./tabs.ts";
 
 /** Backups of each library while it writes; the long run sets 200. */
@@ -20,14 +17,12 @@ const LIBRARIES = [
 ];
 
 let tabs: Tabs;
-const folder = mkdtempSync(join(tmpdir(), "pagemark-opfs-"));
 
 beforeAll(async () => {
   tabs = await startTabs();
 });
 afterAll(async () => {
   await tabs?.[Symbol.asyncDispose]();
-  rmSync(folder, { recursive: true, force: true });
 });
 
 const open: Tab[] = [];
@@ -42,35 +37,6 @@ afterEach(async () => {
   await last.call("backups.clear");
   await last.close();
 });
-
-interface Made {
-  kind: string;
-  taken: string;
-  ms: number;
-  base64: string;
-}
-
-/** What is in a bank, if it is one commit of it. */
-function provedBank({ base64 }: Made): { transfers: number } {
-  const path = join(folder, `${crypto.randomUUID()}.db`);
-  writeFileSync(path, Buffer.from(base64, "base64"));
-  const database = new DatabaseSync(path);
-  try {
-    expect(database.prepare("PRAGMA integrity_check").all()).toEqual([{ integrity_check: "ok" }]);
-    const row = database
-      .prepare(
-        `SELECT (SELECT sum(balance) FROM accounts) AS sum, (SELECT transfers FROM state) AS transfers,
-          (SELECT count(*) FROM transfers) AS rows`,
-      )
-      .get() as { sum: number; transfers: number; rows: number };
-    expect(row.sum).toBe(100_000);
-    expect(row.rows).toBe(row.transfers);
-    return row;
-  } finally {
-    database.close();
-    rmSync(path);
-  }
-}
 
 describe.each(LIBRARIES)("$library", ({ library, isolated = false }) => {
   test(`${RUNS} backups from another tab while it writes are one commit each`, async () => {

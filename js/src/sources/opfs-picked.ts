@@ -1,0 +1,58 @@
+import { consume } from "../streams/body.ts";
+import { nameIn, Pinning } from "./opfs.ts";
+import { opfsError } from "./opfs-errors.ts";
+import type { PageSource } from "./source.ts";
+import { checkHeader, sourceFrom } from "./source-from.ts";
+
+/** What tells a database: less is none. In bytes. */
+const START = 512;
+
+/**
+ * A database file of the user's disk, which they picked with `showOpenFilePicker()`. It must be all of the database: what
+ * is in a `-wal` file beside it cannot be seen. A file that changes while it is read ends the backup with `SOURCE_CHANGED`,
+ * or is copied first.
+ *
+ * @example
+ * ```ts
+ * const [handle] = await showOpenFilePicker();
+ * const db = pagemark(picked(handle), { store: opfsStore() });
+ * ```
+ */
+export function picked(handle: FileSystemFileHandle, { busyTimeoutMs = 10_000 } = {}): PageSource {
+  const path = handle.name;
+  const found = {
+    path,
+    main: { handle, start: 0 },
+    beside: async () => undefined,
+  };
+  const nobody = async () => ({ release() {} });
+  const pinning = new Pinning(path, async () => found, nobody, busyTimeoutMs);
+  return sourceFrom({
+    name: nameIn(path),
+    open: (signal) => pinning.open(signal),
+    async replace(body, { signal } = {}) {
+      await consume(body, signal, async (chunks) => {
+        // The browser writes beside the file, and what was written takes its place when it is closed.
+        const writable = await handle.createWritable();
+        try {
+          let start = new Uint8Array();
+          let isChecked = false;
+          for await (const chunk of chunks) {
+            if (!isChecked) start = new Uint8Array([...start, ...chunk.subarray(0, START)]);
+            if (!isChecked && start.length >= START) {
+              await checkHeader(start.subarray(0, START), path);
+              isChecked = true;
+            }
+            await writable.write(chunk.slice());
+          }
+          if (!isChecked) await checkHeader(start, path);
+          signal?.throwIfAborted();
+          await writable.close();
+        } catch (error) {
+          await writable.abort().catch(() => {}); // what went wrong first says more
+          throw opfsError(error, path);
+        }
+      });
+    },
+  });
+}
