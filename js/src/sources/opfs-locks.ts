@@ -130,7 +130,10 @@ async function openToRead(handle: FileSystemFileHandle, deadline: number, signal
   }
 }
 
-/** The libraries that use a database now, as far as that shows. */
+/**
+ * The libraries that use a database now, as far as that shows. A file of its own is not opened to see it: its library could not
+ * open it meanwhile.
+ */
 export async function usersOf({ path, main, pool }: Found): Promise<string[]> {
   const users = new Set<string>();
   if (pool && (await isOpen(main.handle))) {
@@ -139,11 +142,10 @@ export async function usersOf({ path, main, pool }: Found): Promise<string[]> {
   const { held = [], pending = [] } = await navigator.locks.query();
   const names = new Set([...held, ...pending].map((lock) => lock.name));
   for (const { name, library } of pool ? [] : locksOf(path)) if (names.has(name)) users.add(library);
-  if (users.size === 0 && (await isOpen(main.handle))) users.add("a tab or worker that has the file open");
   return [...users];
 }
 
-/** Whether someone has a file open for writing at once. */
+/** Whether someone has a slot of a pool open, as the pool's owner has all of them. */
 async function isOpen(handle: FileSystemFileHandle): Promise<boolean> {
   try {
     const writable = await handle.createWritable({ keepExistingData: true });
