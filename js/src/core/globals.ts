@@ -4,6 +4,8 @@
 declare global {
   interface AbortSignal {}
   interface Blob {}
+  interface FileSystemDirectoryHandle {}
+  interface FileSystemFileHandle {}
   // biome-ignore lint/suspicious/noExplicitAny: as the DOM's own declaration says it
   interface ReadableStream<R = any> {}
   interface Response {}

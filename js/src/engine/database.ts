@@ -1,5 +1,5 @@
 import { Backups } from "../backups/backups.ts";
-import { type EngineCore, type EngineDatabase, engineCore, free } from "../core/index.ts";
+import { type EngineCore, type EngineDatabase, engineCore, free, type PageStore } from "../core/index.ts";
 import { dumpMoment } from "../dump/dump.ts";
 import type { DumpOptions } from "../dump/options.ts";
 import { PagemarkError } from "../errors/index.ts";
@@ -22,7 +22,7 @@ import {
   type Text,
 } from "./input.ts";
 import { EngineMoment } from "./moment.ts";
-import { type EnginePinOptions, type OpenOptions, settingsOf } from "./options.ts";
+import { type EnginePinOptions, type Opening, type OpenOptions, settingsOf } from "./options.ts";
 import type { Check, Hold, Imported, State, StateAt } from "./results.ts";
 import { type Parameters, type Row, runBatch, Statement } from "./statement.ts";
 import { type IntegerOptions, smallest } from "./values.ts";
@@ -50,7 +50,7 @@ const CHUNK = 256 << 10;
 export class LiveDatabase implements PageSource, Disposable {
   readonly name: string;
   readonly #core: EngineCore;
-  readonly #options: OpenOptions;
+  readonly #options: Opening;
   readonly #handle: Handle;
   /** The database's backups in each store, with what is known of them. */
   readonly #backups = new WeakMap<Store, Backups>();
@@ -62,11 +62,17 @@ export class LiveDatabase implements PageSource, Disposable {
    *
    * @throws PagemarkError `ENGINE_IN_USE` when one of that name is open already, and what the store throws
    */
-  static async open(options: OpenOptions = {}): Promise<LiveDatabase> {
-    return new LiveDatabase(await engineCore(), options);
+  static async open({ store: opening, ...options }: OpenOptions = {}): Promise<LiveDatabase> {
+    const [core, store] = [await engineCore(), await opening];
+    try {
+      return new LiveDatabase(core, { ...options, ...(store && { store }) });
+    } catch (error) {
+      closeStore(store);
+      throw error;
+    }
   }
 
-  private constructor(core: EngineCore, options: OpenOptions) {
+  private constructor(core: EngineCore, options: Opening) {
     this.#core = core;
     this.#options = options;
     this.name = options.name ?? "database";
@@ -367,7 +373,9 @@ export class LiveDatabase implements PageSource, Disposable {
 
   /** Closes the database. What was not committed is rolled back. */
   close(): void {
-    this.#handle.take()?.close();
+    const engine = this.#handle.take();
+    engine?.close();
+    if (engine) closeStore(this.#options.store);
   }
 
   [Symbol.dispose](): void {
@@ -382,4 +390,9 @@ export class LiveDatabase implements PageSource, Disposable {
   #run<T>(action: (engine: EngineDatabase) => T): T {
     return action(this.#handle.idle);
   }
+}
+
+/** Closes a store that was opened for one database. */
+function closeStore(store: (PageStore & { close?: () => void }) | undefined): void {
+  store?.close?.();
 }

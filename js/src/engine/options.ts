@@ -11,8 +11,8 @@ export type EnginePinOptions = Omit<PinOptions, "at"> & { at?: StateAt | undefin
 export interface OpenOptions extends IntegerOptions {
   /** Name of the database in backups and messages. A second open database of this name is refused. */
   name?: string;
-  /** Where pages are kept; in memory unless given. */
-  store?: PageStore;
+  /** Where pages are kept; in memory unless given. Of one with a method `close` that is called with the database's. */
+  store?: PageStore | Promise<PageStore>;
   /** Page size of a database that holds nothing yet, in bytes; 4096 unless given. */
   pageSize?: number;
   /** Size of SQLite's page cache, in bytes; 16 MiB unless given, or 8 MiB over a store with `scratch`. */
@@ -37,8 +37,11 @@ export interface OpenOptions extends IntegerOptions {
 /** Cache over a store that takes large transactions, so that memory stays small. */
 const SPILLING_CACHE_SIZE = 8 << 20;
 
+/** The same once the store is there. */
+export type Opening = Omit<OpenOptions, "store"> & { store?: PageStore };
+
 /** Options as the engine takes them. @throws PagemarkError `USAGE` for an invalid size */
-export function settingsOf(core: EngineCore, options: OpenOptions): InstanceType<EngineCore["OpenOptions"]> {
+export function settingsOf(core: EngineCore, options: Opening): InstanceType<EngineCore["OpenOptions"]> {
   const { name, store, pageSize, spillAfter, foreignKeys = true, history = {}, memoryLimit } = options;
   const cacheSize = options.cacheSize ?? (store?.scratch && SPILLING_CACHE_SIZE);
   checkSizes({

@@ -1,0 +1,302 @@
+import { free, type Hasher, type PageStore } from "../core/index.ts";
+import { DamageError } from "../errors/index.ts";
+import type { SyncHandle } from "../opfs/folders.ts";
+import { type LogRecord, PageLog, readAll, writeAll } from "./page-log.ts";
+import { PageRoom, UNIT } from "./page-room.ts";
+import { isEqual, isNeeded, type Kept, released } from "./page-versions.ts";
+
+type Opened = NonNullable<ReturnType<PageStore["open"]>>;
+type StoredCommit = Opened["commits"][number];
+type Keep = Parameters<PageStore["retain"]>[0];
+
+/** A version of a page. */
+interface Version {
+  txid: number;
+  /** Where it lies, in units. */
+  offset: number;
+}
+
+/** A version that a commit replaced, or shrank away. */
+interface Old extends Version {
+  replacedAt: number;
+}
+
+/** The files of a database, which nobody else may have open. */
+export interface PageFileHandles {
+  pages: SyncHandle;
+  logs: readonly [SyncHandle, SyncHandle];
+}
+
+/** A log that has grown by so much, and to some times what it began with, is begun anew. In bytes. */
+const MUCH = 1 << 20;
+const TIMES = 2;
+/** Pages that are written at once, in bytes. */
+const LONGEST_RUN = 1 << 20;
+
+/**
+ * Keeps a database in files that are read and written at once: versions of pages in one, and a log of commits that says
+ * where each lies (page-log.ts). A version is never overwritten while anything that lasts names it, so whenever the process
+ * ends, the last commit or the one under way is there.
+ *
+ * Memory: some 60 bytes for each page of the database and each version that history keeps.
+ */
+export class PageFiles implements PageStore {
+  readonly #pages: SyncHandle;
+  readonly #log: PageLog;
+  #lineage = "";
+  #commits: StoredCommit[] = [];
+  #keep: Kept = { from: 1, pins: [] };
+  /** The object that said so, if it is known. */
+  #told: Keep | undefined;
+  /** Newest versions, by page number. */
+  readonly #newest = new Map<number, Version>();
+  /** Versions that were replaced and are kept, by page number, ascending. */
+  readonly #old = new Map<number, Old[]>();
+  /** Their page numbers, by the commit that replaced them. */
+  readonly #replaced = new Map<number, number[]>();
+  /** Page sizes, each with the first commit that has it. */
+  #sizes: [txid: number, size: number][] = [];
+  #room = new PageRoom();
+  /** The page that was read last: the engine has copied it before it reads another. */
+  #page = new Uint8Array();
+
+  /** @param hasher one that begins anew after each digest */
+  constructor({ pages, logs }: PageFileHandles, hasher: Hasher) {
+    this.#pages = pages;
+    this.#log = new PageLog(logs, hasher);
+  }
+
+  /** @throws DamageError `STORE_DAMAGED` when there was a database, and its log cannot be read */
+  open(): Opened | undefined {
+    const [first, ...records] = this.#log.open();
+    this.#newest.clear();
+    this.#old.clear();
+    this.#replaced.clear();
+    if (!first) {
+      if (this.#pages.getSize() === 0) this.#log.restart(this.#all());
+      else throw new DamageError("STORE_DAMAGED", "the log of the database is damaged: restore a backup");
+    } else {
+      this.#takeAll(first);
+      for (const { head, numbers } of records) {
+        if (head.kind === "commit") {
+          this.#apply(head.commit as StoredCommit, numbers);
+          this.#lineage = head.lineage as string;
+        }
+        if (head.keep) this.#retain(head.keep as Kept);
+      }
+    }
+    this.#told = undefined;
+    this.#makeRoom();
+    if (this.#commits.length === 0) return undefined;
+    return { lineage: this.#lineage, commits: this.#commits, keep: this.#keep };
+  }
+
+  read(pgno: number, txid: number): Uint8Array {
+    const newest = this.#newest.get(pgno);
+    const version =
+      newest && newest.txid <= txid
+        ? newest
+        : this.#old.get(pgno)?.findLast((old) => old.txid <= txid && old.replacedAt > txid);
+    if (!version) throw new DamageError("STORE_DAMAGED", `there is no page ${pgno} of TXID ${txid}`);
+    const size = this.#sizeAt(version.txid);
+    if (this.#page.length !== size) this.#page = new Uint8Array(size);
+    readAll(this.#pages, this.#page, version.offset * UNIT);
+    return this.#page;
+  }
+
+  commit(commit: StoredCommit, lineage: string, pgnos: Uint32Array, pages: Uint8Array[], keep: Keep): void {
+    const { pageSize } = commit;
+    const offsets = this.#room.take(pages.length, pageSize);
+    const numbers = new Float64Array(2 * pages.length);
+    for (const [at, offset] of offsets.entries()) numbers.set([pgnos[at] ?? 0, offset], 2 * at);
+    const kept = this.#newKeep(keep);
+    const head = { kind: "commit", lineage, commit, ...(kept && { keep: kept }) };
+    try {
+      this.#write(pages, offsets, pageSize);
+      this.#pages.flush();
+      this.#log.append({ head, numbers }, { flush: true });
+    } catch (error) {
+      this.#room.giveBack(offsets, pageSize);
+      throw error;
+    }
+    // What was let go before is said in a record that lasts now.
+    this.#room.settle();
+    this.#lineage = lineage;
+    this.#apply(commit, numbers);
+    if (kept) this.#retain(kept);
+    this.#room.settle();
+    this.#told = keep;
+    // The garbage collector would let many megabytes pile up.
+    for (const page of pages) free(page);
+    this.#tidy();
+  }
+
+  retain(keep: Keep): void {
+    const kept = this.#newKeep(keep);
+    this.#told = keep;
+    if (!kept) return;
+    this.#log.append({ head: { kind: "keep", keep: kept }, numbers: new Float64Array() }, { flush: false });
+    this.#retain(kept);
+  }
+
+  changed(after: number, upto: number): number[] {
+    const changed: number[] = [];
+    for (const pgno of new Set([...this.#newest.keys(), ...this.#old.keys()])) {
+      const { txid = 0 } =
+        [this.#newest.get(pgno)].find((version) => version && version.txid <= upto) ??
+        this.#old.get(pgno)?.findLast((old) => old.txid <= upto) ??
+        {};
+      if (txid > after) changed.push(pgno);
+    }
+    return changed.sort((one, other) => one - other);
+  }
+
+  /** Closes the files. */
+  close(): void {
+    this.#pages.close();
+    this.#log.close();
+  }
+
+  /** What is to be kept, unless that was said before. */
+  #newKeep(keep: Keep): Kept | undefined {
+    if (this.#told === keep) return undefined;
+    const kept = { from: keep.from, pins: [...keep.pins] };
+    return isEqual(this.#keep, kept) ? undefined : kept;
+  }
+
+  /** Writes pages that lie side by side at once. */
+  #write(pages: Uint8Array[], offsets: number[], size: number): void {
+    for (let at = 0; at < pages.length; ) {
+      const first = offsets[at] ?? 0;
+      let end = at + 1;
+      const follows = () => offsets[end] === first + ((end - at) * size) / UNIT;
+      while (end < pages.length && (end - at) * size < LONGEST_RUN && follows()) end++;
+      const run = new Uint8Array((end - at) * size);
+      for (let each = at; each < end; each++) run.set(pages[each] ?? [], (each - at) * size);
+      writeAll(this.#pages, run, first * UNIT);
+      at = end;
+    }
+  }
+
+  /** Takes a commit in, whose pages are stored at the places in `numbers`. */
+  #apply(commit: StoredCommit, numbers: Float64Array): void {
+    const { txid, pageSize, pageCount } = commit;
+    const before = this.#commits.at(-1)?.pageCount ?? 0;
+    if (this.#sizeAt(txid) !== pageSize) this.#sizes.push([txid, pageSize]);
+    const replace = (pgno: number) => {
+      const version = this.#newest.get(pgno);
+      if (!version) return;
+      const old = this.#old.get(pgno);
+      const replaced = { ...version, replacedAt: txid };
+      if (old) old.push(replaced);
+      else this.#old.set(pgno, [replaced]);
+      this.#noteReplaced(txid, pgno);
+      this.#newest.delete(pgno);
+    };
+    for (let at = 0; at < numbers.length; at += 2) {
+      const [pgno = 0, offset = 0] = numbers.subarray(at, at + 2);
+      replace(pgno);
+      if (pgno <= pageCount) this.#newest.set(pgno, { txid, offset });
+      else this.#room.let(offset, pageSize);
+    }
+    for (let pgno = pageCount + 1; pgno <= before; pgno++) replace(pgno);
+    this.#commits.push(commit);
+  }
+
+  /** Lets go of what `kept` does not need. */
+  #retain(kept: Kept): void {
+    const before = this.#keep;
+    this.#keep = kept;
+    const gone = [...released(before, kept), [before.from, kept.from] as const];
+    for (const [after, upto] of gone) {
+      for (let txid = after + 1; txid <= upto; txid++) this.#drop(txid, kept);
+    }
+    const newest = this.#commits.at(-1)?.txid;
+    const pins = new Set(kept.pins);
+    const isShown = (txid: number) => txid >= kept.from || txid === newest || pins.has(txid);
+    // The record after a kept state says until when that state lasted.
+    this.#commits = this.#commits.filter(
+      ({ txid }, at, all) => isShown(txid) || isShown(all[at - 1]?.txid ?? -1),
+    );
+  }
+
+  #noteReplaced(txid: number, pgno: number): void {
+    const pgnos = this.#replaced.get(txid);
+    if (pgnos) pgnos.push(pgno);
+    else this.#replaced.set(txid, [pgno]);
+  }
+
+  /** Lets go of the versions that a commit replaced, as far as `kept` does not need them. */
+  #drop(replacedAt: number, kept: Kept): void {
+    const left = (this.#replaced.get(replacedAt) ?? []).filter((pgno) => {
+      const old = this.#old.get(pgno) ?? [];
+      const at = old.findIndex((version) => version.replacedAt === replacedAt);
+      const version = old[at];
+      if (!version) return false;
+      if (isNeeded({ ...version, pgno }, kept)) return true;
+      this.#room.let(version.offset, this.#sizeAt(version.txid));
+      old.splice(at, 1);
+      if (old.length === 0) this.#old.delete(pgno);
+      return false;
+    });
+    if (left.length > 0) this.#replaced.set(replacedAt, left);
+    else this.#replaced.delete(replacedAt);
+  }
+
+  /** Begins the log anew when it has become long, and gives back what is free at the end of the pages. */
+  #tidy(): void {
+    if (this.#log.grown < Math.max(MUCH, TIMES * this.#log.first)) return;
+    this.#log.restart(this.#all());
+    this.#makeRoom();
+  }
+
+  /** Finds out what is free, and gives back what is behind the last page. All that is known must last. */
+  #makeRoom(): void {
+    this.#room = PageRoom.around([...this.#places()], this.#sizeAt(Number.POSITIVE_INFINITY));
+    if (this.#pages.getSize() > this.#room.end) this.#pages.truncate(this.#room.end);
+  }
+
+  #all(): LogRecord {
+    const numbers: number[] = [];
+    for (const [pgno, { txid, offset }] of this.#newest) numbers.push(pgno, offset, txid, 0);
+    for (const [pgno, old] of this.#old) {
+      for (const { txid, offset, replacedAt } of old) numbers.push(pgno, offset, txid, replacedAt);
+    }
+    const head = {
+      kind: "all",
+      lineage: this.#lineage,
+      commits: this.#commits,
+      keep: this.#keep,
+      sizes: this.#sizes,
+    };
+    return { head, numbers: Float64Array.from(numbers) };
+  }
+
+  #takeAll({ head, numbers }: LogRecord): void {
+    this.#lineage = head.lineage as string;
+    this.#commits = head.commits as StoredCommit[];
+    this.#keep = head.keep as Kept;
+    this.#sizes = head.sizes as [number, number][];
+    for (let at = 0; at < numbers.length; at += 4) {
+      const [pgno = 0, offset = 0, txid = 0, replacedAt = 0] = numbers.subarray(at, at + 4);
+      if (replacedAt === 0) this.#newest.set(pgno, { txid, offset });
+      else {
+        this.#old.set(pgno, [...(this.#old.get(pgno) ?? []), { txid, offset, replacedAt }]);
+        this.#noteReplaced(replacedAt, pgno);
+      }
+    }
+  }
+
+  /** Where all versions lie. */
+  *#places(): Generator<[offset: number, size: number], void, void> {
+    for (const { txid, offset } of this.#newest.values()) yield [offset, this.#sizeAt(txid)];
+    for (const old of this.#old.values()) {
+      for (const { txid, offset } of old) yield [offset, this.#sizeAt(txid)];
+    }
+  }
+
+  /** Size of the pages that a commit wrote, in bytes. */
+  #sizeAt(txid: number): number {
+    return this.#sizes.findLast(([from]) => from <= txid)?.[1] ?? UNIT;
+  }
+}
