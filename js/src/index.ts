@@ -36,7 +36,7 @@ export {
   StoreError,
 } from "./errors/index.ts";
 export { readTables, type Table } from "./moments/tables.ts";
-export type { BackupOptions } from "./run/backup.ts";
+export { type BackupOptions, backup } from "./run/backup.ts";
 export {
   type BackupRunState,
   type BackupStep,

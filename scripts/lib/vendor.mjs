@@ -21,18 +21,24 @@ export async function bundlePackages(dist) {
   const used = usedNames();
   const names = new Map([...used.keys()].map((specifier) => [specifier, fileOf(specifier)]));
   const vendor = join(dist, "vendor");
-  const { outputFiles, metafile } = await build({
-    absWorkingDir: root,
-    entryPoints: Object.fromEntries([...names].map(([specifier, name]) => [name, `used:${specifier}`])),
-    plugins: [onlyUsed(used)],
-    outdir: vendor,
-    chunkNames: "shared-[hash]",
-    ...{ bundle: true, splitting: true, format: "esm", platform: "neutral", target: "es2022" },
-    // Neither a browser's nor Node's variant of a package, but the one for all.
-    mainFields: ["module", "main"],
-    conditions: ["import", "default"],
-    ...{ metafile: true, write: false, logLevel: "warning", minifySyntax: true, minifyWhitespace: true },
-  });
+  // Packages of one maker share files, others do not.
+  const groups = Map.groupBy(names.keys(), (specifier) => (/hono/.test(specifier) ? "hono" : specifier));
+  const builds = [...groups.values()].map((group) =>
+    build({
+      absWorkingDir: root,
+      entryPoints: Object.fromEntries(group.map((specifier) => [names.get(specifier), `used:${specifier}`])),
+      plugins: [onlyUsed(used)],
+      outdir: vendor,
+      chunkNames: "shared-[hash]",
+      ...{ bundle: true, splitting: true, format: "esm", platform: "neutral", target: "es2022" },
+      // Neither a browser's nor Node's variant of a package, but the one for all.
+      mainFields: ["module", "main"],
+      conditions: ["import", "default"],
+      ...{ metafile: true, write: false, logLevel: "warning", minifySyntax: true, minifyWhitespace: true },
+    }),
+  );
+  const built = await Promise.all(builds);
+  const outputFiles = built.flatMap((each) => each.outputFiles);
   mkdirSync(vendor, { recursive: true });
   const made = new Set(outputFiles.map(({ path }) => path));
   for (const name of readdirSync(vendor)) if (!made.has(join(vendor, name))) rmSync(join(vendor, name));
@@ -43,7 +49,7 @@ export async function bundlePackages(dist) {
     if (name.endsWith(".js") && !ELSEWHERE.test(name) && !/^(vendor|bin|pkg|inline)\//.test(name))
       redirect(join(dist, name), name, names);
   }
-  return packagesIn(metafile);
+  return new Set(built.flatMap(({ metafile }) => [...packagesIn(metafile)]));
 }
 
 /** The licences of packages, one after the other. */

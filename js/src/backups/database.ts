@@ -39,6 +39,7 @@ export interface Restored extends Loaded {
   note?: string;
 }
 
+/** What is dumped, and how the file is written. */
 export interface DumpToOptions extends DumpOptions {
   /** The backup that is dumped; the database as it is now unless given. */
   at?: At;

@@ -2,9 +2,10 @@ import { core, naming } from "../core/index.ts";
 import { PagemarkError } from "../errors/index.ts";
 import { drive } from "../host/drive.ts";
 import { Upload } from "../objects/upload.ts";
+import type { PageSource } from "../sources/source.ts";
 import { BackupHost, type PackOptions } from "./backup-host.ts";
 import { type Made, madeBy, type NewBackup } from "./made.ts";
-import type { Subject } from "./subject.ts";
+import { type PagemarkOptions, type Subject, subjectOf } from "./subject.ts";
 
 /** How a backup is made. */
 export interface BackupOptions extends PackOptions {
@@ -26,6 +27,29 @@ export interface BackupOptions extends PackOptions {
 /** What only those ask for who store the states between backups. */
 export interface WatchingOptions extends BackupOptions {
   watching?: boolean;
+}
+
+/**
+ * Makes one backup, as `pagemark(source, options).backup()` does. For bundles that do nothing else: with it comes nothing of what
+ * lists, restores or dumps.
+ *
+ * @throws PagemarkError and its kinds, as docs/errors.md lists them; `CONFLICT` when another backup finished first
+ * @example
+ * ```ts
+ * import { backup, memory, memoryStore } from "pagemark";
+ * const image = new Blob([]); // of a database
+ * const made = await backup(memory(image), { name: "app", store: memoryStore() });
+ * console.log(made.id, made.storedSize);
+ * ```
+ */
+export async function backup(
+  source: PageSource,
+  options: PagemarkOptions & BackupOptions,
+): Promise<NewBackup> {
+  const subject = subjectOf("backup", source, options);
+  const { nameToSegment } = await core();
+  const folder = await naming(subject.name, () => nameToSegment(subject.name));
+  return backUp({ ...subject, folder, safety: false }, options);
 }
 
 /** Makes a backup in one go. What it does in which order, the core says (`src/run/story.rs`). */

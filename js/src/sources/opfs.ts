@@ -9,6 +9,7 @@ import { isSame, type Look, look, viewOf } from "./opfs-snapshot.ts";
 import type { PageSource } from "./source.ts";
 import { type OpenImage, sourceFrom } from "./source-from.ts";
 
+/** How a database in the origin's private files is found and waited for. */
 export interface OpfsOptions {
   /** Path of the pool's folder, such as `.opfs-sahpool`, where several have a database of that path. */
   pool?: string;

@@ -6,6 +6,7 @@ import { failed, fullError, isFull } from "./opfs-errors.ts";
 import type { Store, StoredObject } from "./store.ts";
 import { storeFrom } from "./store-from.ts";
 
+/** What a store in the origin's private files asks of the browser. */
 export interface OpfsStoreOptions {
   /** Whether to ask the browser, at the first put, not to remove this origin's files by itself; `true` unless given. */
   persist?: boolean;
