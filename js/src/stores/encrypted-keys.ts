@@ -5,6 +5,7 @@ import { PagemarkError } from "../errors/pagemark-error.ts";
 import type { VaultKey } from "./encrypted-age.ts";
 import type { Store, StoredObject } from "./store.ts";
 
+/** For whom objects are encrypted, and with what they are read. */
 export interface EncryptionKeys {
   /** `AGE-SECRET-KEY-1…`: what opens the store, and, when it is empty, becomes a key of it. */
   identities?: readonly string[];
@@ -77,6 +78,7 @@ export interface StoreKey {
   created: Date;
 }
 
+/** The keys that open an encrypted store. @throws StoreError when the store cannot be read */
 export async function listKeys(store: Store): Promise<StoreKey[]> {
   const files = await filesOf(store);
   return Promise.all(

@@ -4,6 +4,7 @@ import type { PruneOptions } from "../backups/prune.ts";
 import { PagemarkError } from "../errors/index.ts";
 import { type Counts, type StoredState, WatchedDatabase, type WatchRules } from "./watched.ts";
 
+/** How often a database that is watched is backed up, and what happens meanwhile. */
 export interface WatchOptions {
   /** How often it is looked for commits, in milliseconds; 1,000 unless given. */
   everyMs?: number;
@@ -20,6 +21,7 @@ export interface WatchOptions {
   onEvent?: (event: WatchEvent) => void;
 }
 
+/** What a watch tells: a backup that was made, or a failure. */
 export type WatchEvent =
   /** The database is watched from now on. */
   | { kind: "started"; name: string; state: StoredState }
@@ -30,6 +32,7 @@ export type WatchEvent =
   /** The database is gone; its backups stay, and it is looked for. */
   | { kind: "missing"; name: string };
 
+/** How a watch stands. */
 export interface WatchStatus extends Counts {
   name: string;
   /** `comparing`: commits cannot be followed (no WAL), so the database is backed up when it has changed. */
