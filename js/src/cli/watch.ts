@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { constants } from "node:os";
-import { type Command, InvalidArgumentError } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import { pagemark } from "../backups/database.ts";
 import { PagemarkError } from "../errors/index.ts";
 import type { WatchEvent, Watcher, WatchOptions } from "../vault/watch.ts";
@@ -31,6 +31,11 @@ interface Options {
 /** How often patterns are looked up again, in milliseconds. */
 const LOOK_EVERY_MS = 2000;
 
+/** An option that takes a length of time, in milliseconds. */
+function timed(flags: string, what: string, standard: string): Option {
+  return new Option(flags, what).argParser(duration).default(duration(standard), standard);
+}
+
 export function addWatch(program: Command): void {
   program
     .command("watch")
@@ -38,21 +43,13 @@ export function addWatch(program: Command): void {
     .argument("<files...>", "databases, or patterns such as 'data/*.db', whose new files are picked up")
     .requiredOption("--to <store>", "where backups go: a folder")
     .option("--name <name>", "the database's name in the store, where there is one only")
-    .option("--every <time>", "how often to store what was committed", duration, 1000)
-    .option(
-      "--backup-every <time>",
-      "how often to make a backup of a database that changes",
-      duration,
-      300_000,
+    .addOption(timed("--every <time>", "how often to store what was committed", "1s"))
+    .addOption(timed("--backup-every <time>", "how often to make a backup of a database that changes", "5m"))
+    .addOption(timed("--full-every <time>", "how often that is a full one", "1d"))
+    .addOption(
+      timed("--keep-states <time>", "how long every state stored can be restored, not only backups", "1h"),
     )
-    .option("--full-every <time>", "how often that is a full one", duration, 86_400_000)
-    .option(
-      "--keep-states <time>",
-      "how long every state stored can be restored, not only backups",
-      duration,
-      3_600_000,
-    )
-    .option("--keep-within <age>", "keep all backups that are not older", duration, 86_400_000)
+    .addOption(timed("--keep-within <age>", "keep all backups that are not older", "1d"))
     .option("--keep-daily <n>", "keep the newest of each of the last n days", count, 7)
     .option("--keep-all", "delete no backup")
     .option(

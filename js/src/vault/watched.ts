@@ -48,8 +48,8 @@ const MOST_BYTES = 64 << 20;
 const LOOK_EVERY_MS = 5000;
 /** How often what is outdated is deleted, in milliseconds. */
 const TIDY_EVERY_MS = 60_000;
-/** How long to wait between two backups of what cannot be followed, in milliseconds. */
-const LEAST_REST_MS = 10_000;
+/** Between two backups of what cannot be followed there is so many times as long as one of them takes. */
+const REST = 20;
 /** Pages whose states are loaded at a time. */
 const LOAD = 1 << 16;
 
@@ -143,8 +143,8 @@ export class WatchedDatabase {
     const stamp = this.#source.stamp?.();
     if (this.#hasBackedUp && (stamp === undefined || stamp === this.#stamp)) return false;
     this.#follower ??= await this.#source.follow?.();
-    // To find what has changed takes reading all of it.
-    const isRested = Date.now() - this.#backupAtMs >= Math.max(LEAST_REST_MS, 20 * this.#tookMs);
+    // To find what has changed takes reading all of it: little where that is little.
+    const isRested = Date.now() - this.#backupAtMs >= REST * this.#tookMs;
     const isLost = this.#stamp === undefined;
     if (this.#hasBackedUp && !this.#follower && !isRested && !isAsked && !isLost) return false;
     await this.#backUp("lost", signal);
