@@ -75,6 +75,23 @@ function hasWords(one) {
   );
 }
 
+/** Imports of what an example uses of the package and does not import: what it stands beside says where that is from. */
+function importing(source) {
+  const said = new Set(
+    [...source.matchAll(/(?:import|const|let) \{?([^}=]*)/g)].flatMap(([, names]) => names.match(/\w+/g)),
+  );
+  return Object.entries(ENTRIES)
+    .map(([name, entry]) => {
+      const module = project.children.find((each) => each.name === `entry/${name}`);
+      const used = (module?.children ?? [])
+        .map((each) => each.name)
+        .filter((each) => !said.has(each) && new RegExp(`(?<![.\\w])${each}\\(`).test(source));
+      for (const each of used) said.add(each);
+      return used.length > 0 ? `import { ${used.join(", ")} } from "${entry}";\n` : "";
+    })
+    .join("");
+}
+
 /** Types of the examples, each a module of its own, against the built package. */
 function compileExamples() {
   const folder = mkdtempSync(join(tmpdir(), "pagemark-examples-"));
@@ -87,10 +104,12 @@ function compileExamples() {
       examples.flatMap((text) => [...text.matchAll(/```ts\n([\s\S]*?)```/g)].map(([, code]) => code)),
     );
     for (const [at, source] of [...sources].entries())
-      writeFileSync(join(folder, `example-${at + 1}.ts`), `${source}\nexport {};\n`);
+      writeFileSync(join(folder, `example-${at + 1}.ts`), `${importing(source)}${source}\nexport {};\n`);
     writeFileSync(
       join(folder, "env.d.ts"),
-      "// What a Worker has.\ndeclare const env: any, ctx: any, request: Request;\n",
+      `// What an example may take for granted: a Worker's, a page's, and SQLite's own build.
+      declare const env: any, ctx: any, request: Request, signal: AbortSignal;
+      declare const showOpenFilePicker: any, sqlite3InitModule: any;\n`,
     );
     symlinkSync(join(root, "node_modules"), join(folder, "node_modules"));
     const compilerOptions = {
