@@ -74,6 +74,7 @@ export type {
 export { type OpenImage, type SourceOperations, sourceFrom } from "./sources/source-from.ts";
 export { encrypted } from "./stores/encrypted.ts";
 export { addKey, type EncryptionKeys, listKeys, removeKey, type StoreKey } from "./stores/encrypted-keys.ts";
+export { type HttpOptions, http } from "./stores/http.ts";
 export { memoryStore } from "./stores/memory.ts";
 export { type OpfsStoreOptions, opfsStore, pickedFolder } from "./stores/opfs.ts";
 export { r2 } from "./stores/r2.ts";

@@ -3,9 +3,11 @@
 import type * as files from "../sources/file.ts";
 import type * as damaged from "../sources/file-damaged.ts";
 import type * as folders from "../stores/folder.ts";
+import type * as sftps from "../stores/sftp.ts";
 import { needsFiles } from "./needs-files.ts";
 
 export { type OpenStoreOptions, openStore } from "../places/open-store.ts";
+export type { SftpOptions } from "../stores/sftp-connection.ts";
 
 const SOURCES = "give the database's bytes, a Blob or a File to memory()";
 const STORES = "use memoryStore(), r2() in a Worker, or a store of your own by storeFrom()";
@@ -21,3 +23,6 @@ export const folder: typeof folders.folder = /* @__PURE__ */ needsFiles("folder"
 
 /** Not for this runtime. @deprecated the old name of {@link folder} */
 export const fs: typeof folders.fs = folder;
+
+/** Not for this runtime. @throws PagemarkError `RUNTIME_UNSUPPORTED` */
+export const sftp: typeof sftps.sftp = /* @__PURE__ */ needsFiles("sftp", STORES);

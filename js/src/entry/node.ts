@@ -17,3 +17,5 @@ export {
   type WatchStatus,
   watch,
 } from "../vault/watch.ts";
+export { sftp } from "../stores/sftp.ts";
+export type { SftpOptions } from "../stores/sftp-connection.ts";

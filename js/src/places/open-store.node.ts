@@ -2,10 +2,12 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { PagemarkError } from "../errors/index.ts";
 import { folder } from "../stores/folder.ts";
+import { sftp } from "../stores/sftp.ts";
 import type { Store } from "../stores/store.ts";
 import { awsProfile } from "./aws-profile.node.ts";
 import { type OpenStoreOptions, openAt } from "./open-store.ts";
 import { redacted } from "./secrets.ts";
+import { sftpFromUrl } from "./sftp-url.node.ts";
 import { schemeOf } from "./store-url.ts";
 
 /**
@@ -17,7 +19,8 @@ import { schemeOf } from "./store-url.ts";
  */
 export function openStore(place: string, options: OpenStoreOptions = {}): Store {
   return openAt(place, options, {
-    open: (text) => {
+    open: (text, scheme, env) => {
+      if (scheme === "sftp") return sftp(sftpFromUrl(text, env));
       const path = folderPath(text);
       return path === undefined ? undefined : folder(path);
     },

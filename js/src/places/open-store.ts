@@ -1,12 +1,13 @@
 // Texts to stores: the one place that knows which driver a text means.
-import { PagemarkError } from "../errors/index.ts";
+import { PagemarkError, StoreError } from "../errors/index.ts";
 import { encrypted } from "../stores/encrypted.ts";
 import type { EncryptionKeys } from "../stores/encrypted-keys.ts";
+import { http } from "../stores/http.ts";
 import { s3 } from "../stores/s3.ts";
 import type { Store } from "../stores/store.ts";
 import { type Environment, type Profile, s3FromUrl } from "./s3-url.ts";
 import { keepSecret, redacted } from "./secrets.ts";
-import { schemeOf } from "./store-url.ts";
+import { parseStoreUrl, schemeOf } from "./store-url.ts";
 
 const IDENTITY = /^AGE-SECRET-KEY-(PQ-)?1[0-9A-Z]+$/;
 
@@ -44,13 +45,26 @@ export function openAt(place: string, { env = environment() }: OpenStoreOptions,
 function plainStore(place: string, env: Environment, places: Places): Store {
   const scheme = schemeOf(place);
   if (scheme === "s3") return s3(s3FromUrl(place, env, (name) => places.profileOf?.(name, env)));
+  if (scheme === "https" || scheme === "http") return httpFromUrl(place, env);
   const store = places.open?.(place, scheme, env);
   if (store !== undefined) return store;
   const what =
     scheme === undefined ? "a folder, which this runtime has not" : `${scheme}:, for which no store is known`;
   const shown = redacted(place);
-  const message = `${shown} is ${what}; give s3://bucket/prefix${places.open ? ", or a folder such as ./backups" : ""}`;
+  const message = `${shown} is ${what}; give s3://bucket/prefix, https://worker/store/name${places.open ? ", or a folder such as ./backups" : ""}`;
   throw new PagemarkError("PLACE_UNKNOWN", message, { name: shown });
+}
+
+/** `https://worker/store/name`, its token in the environment or in the URL. */
+function httpFromUrl(place: string, env: Environment): Store {
+  const { scheme, host, path, user, password, parameters, shown } = parseStoreUrl(place, ["token"]);
+  const token = parameters.get("token") ?? password ?? user ?? env.PAGEMARK_TOKEN ?? "";
+  keepSecret(token);
+  if (token === "") {
+    const message = `there is no token for ${shown}; set PAGEMARK_TOKEN to the Worker's`;
+    throw new StoreError("STORE_CREDENTIALS", message, { name: shown });
+  }
+  return http(`${scheme}://${host}/${path}`, { token });
 }
 
 /** The keys that the environment gives for stores, as docs/encryption.md says; `undefined` when it gives none. */

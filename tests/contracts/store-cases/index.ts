@@ -15,11 +15,13 @@ export interface Traits {
   keepsModified: boolean;
   /** Tells `A` from `a`, which the usual file systems of macOS and Windows do not. */
   caseSensitive: boolean;
+  /** Has room for keys of 1,024 bytes, which a store below a prefix in a bucket has not. */
+  longKeys: boolean;
   /** Takes so long for each put that a list of thousands is for another test. */
   isSlow: boolean;
 }
 
 export function storeCases(traits: Partial<Traits> = {}): Case[] {
-  const all: Traits = { keepsModified: true, caseSensitive: true, isSlow: false, ...traits };
+  const all: Traits = { keepsModified: true, caseSensitive: true, isSlow: false, longKeys: true, ...traits };
   return [...puts(all), ...reads, ...lists(all), ...keys(all), ...aborts, ...uploads];
 }

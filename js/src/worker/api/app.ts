@@ -15,6 +15,7 @@ import { preview } from "./preview.ts";
 import { queries } from "./queries.ts";
 import { exactJson, invalid, lenientPath, limitBody } from "./requests.ts";
 import { signedFiles } from "./signed-files.ts";
+import { stores } from "./stores.ts";
 import { timeTravel } from "./time-travel.ts";
 
 /** Where clients expect the API. */
@@ -54,6 +55,7 @@ app.route("/", dashboard);
 app.get("/healthz", (c) => c.json({ ok: true }));
 app.route("/", exec);
 app.route("/", signedFiles);
+app.route("/", stores);
 app.use(`${BASE}/*`, authenticate, limitBody, exactJson);
 app.use(`${BASE}/accounts/:account_id/*`, ownAccount);
 for (const part of [accounts, databases, queries, polled, backups, preview, orphans, timeTravel, jobs])
