@@ -10,6 +10,8 @@ export type { OpenStoreOptions } from "../places/open-store.ts";
 export { file } from "../sources/file.ts";
 export { type DamagedFileOptions, damagedFile } from "../sources/file-damaged.ts";
 export { folder, fs } from "../stores/folder.ts";
+export { sftp } from "../stores/sftp.ts";
+export type { SftpOptions } from "../stores/sftp-connection.ts";
 export {
   type WatchEvent,
   Watcher,
@@ -17,5 +19,3 @@ export {
   type WatchStatus,
   watch,
 } from "../vault/watch.ts";
-export { sftp } from "../stores/sftp.ts";
-export type { SftpOptions } from "../stores/sftp-connection.ts";
