@@ -14,6 +14,7 @@ import {
 import { dirname, join, resolve } from "node:path";
 import { gzipSync } from "node:zlib";
 import { bundleCommand } from "./lib/command.mjs";
+import { component, linkComponent, reportComponent } from "./lib/component.mjs";
 import { buildDashboard } from "./lib/dashboard.mjs";
 import { root, run, runBeside } from "./lib/run.mjs";
 import { countingSqlite } from "./lib/sqlite.mjs";
@@ -38,16 +39,19 @@ const FEATURES = [
 
 const names = process.argv.slice(2);
 for (const name of names) {
-  if (modules.some((module) => module.name === name)) continue;
-  console.error(`There is no module ${name}; there are ${modules.map((module) => module.name).join(", ")}.`);
+  const known = [...modules, component].map((module) => module.name);
+  if (known.includes(name)) continue;
+  console.error(`There is no module ${name}; there are ${known.join(", ")}.`);
   process.exit(2);
 }
 const wanted = names.length > 0 ? modules.filter(({ name }) => names.includes(name)) : modules;
+const wantsComponent = names.length === 0 || names.includes(component.name);
 // A crate is compiled in one piece, which keeps one processor busy. The last one takes longest.
-const waiting = wanted.toReversed();
+const waiting = [...(wantsComponent ? [component] : []), ...wanted].toReversed();
 await Promise.all([compileWaiting(), compileWaiting()]);
 for (const module of wanted) link(module);
-if (report(wanted).length > 0) process.exit(1);
+if (wantsComponent) linkComponent(join(targetOf(component), TARGET, "release/pagemark.wasm"), FEATURES);
+if ([...report(wanted), ...(wantsComponent ? reportComponent() : [])].length > 0) process.exit(1);
 if (names.length === 0) await buildPackage();
 
 async function compileWaiting() {

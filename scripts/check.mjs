@@ -1,6 +1,7 @@
 // Everything that must hold besides the tests: format, lints, types, layers, the package, the size of the core.
 // All checks run; those that failed are named at the end.
 
+import { reportComponent } from "./lib/component.mjs";
 import { tryRun } from "./lib/run.mjs";
 import { report } from "./lib/wasm.mjs";
 
@@ -12,6 +13,7 @@ const checks = {
   "Rust lints, core.wasm": () => clippy(["--package", "pagemark", ...WASM, "--features", "bind-core"]),
   "Rust lints, dump.wasm": () => clippy(["--package", "pagemark", ...WASM, "--features", "bind-dump"]),
   "Rust lints, build.wasm": () => clippy(["--package", "pagemark", ...WASM, "--features", "bind-build"]),
+  "Rust lints, the component": () => clippy(["--package", "pagemark", ...WASM, "--features", "component"]),
   "Rust lints, engine.wasm": () => clippy(["--package", "pagemark-engine", ...WASM]),
   "types of the tests": () => tryRun("tsc", ["--project", "tests"]),
   "types of worker-example": () => tryRun("tsc", ["--project", "worker-example"]),
@@ -26,7 +28,7 @@ const checks = {
   "types of the npm package": () =>
     tryRun("attw", ["--pack", "js", "--profile", "esm-only", "--format", "ascii", "-q"]),
   "words and examples of every export (npm run docs)": () => tryRun("node", ["scripts/docs.mjs", "--check"]),
-  "size and imports of the wasm": () => report(undefined, true).length,
+  "size and imports of the wasm": () => report(undefined, true).length + reportComponent(true).length,
 };
 
 const failed = [];

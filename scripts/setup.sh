@@ -127,7 +127,7 @@ recovering_shell() {
   echo "$package" >$shell.txt
 }
 
-# Clients of the D1 API, as their users install them: older wranglers and both SDKs, in .cache/clients/.
+# Clients of the D1 API, as their users install them: older wranglers and both SDKs, and wasmtime for Python, in .cache/clients/.
 clients() {
   local from=tests/clients/packages to=.cache/clients
   if ! cmp -s $from/package-lock.json $to/.installed-lock.json; then
@@ -139,7 +139,7 @@ clients() {
       fail "the npm clients of the tests could not be installed" "See npm's message above."
     cp $from/package-lock.json $to/.installed-lock.json
   fi
-  python_packages "the Python client of the tests" $from/requirements.txt $to/python
+  python_packages "the Python packages of the tests" $from/requirements.txt $to/python
 }
 
 # A server that speaks S3, in .cache/s3/.

@@ -14,9 +14,10 @@
 //! | 3 | [`snapshot`], [`build`], `salvage` (with the dump's feature) |
 //! | 4 | [`catalog`], [`compare`], `dump` (with its feature) |
 //! | 5 | [`job`], [`run`] |
-//! | 6 | `wasm` (on wasm32) |
+//! | 6 | [`drive`] |
+//! | 7 | `wasm`, `component` (on wasm32) |
 
-#![forbid(unsafe_code)]
+#![cfg_attr(not(feature = "component"), forbid(unsafe_code))]
 
 pub mod bookmark;
 pub mod btree;
@@ -24,6 +25,7 @@ pub mod build;
 pub mod bytes;
 pub mod catalog;
 pub mod compare;
+pub mod drive;
 #[cfg(feature = "dump")]
 pub mod dump;
 pub mod error;
@@ -36,5 +38,7 @@ pub mod salvage;
 pub mod snapshot;
 pub mod sql;
 
-#[cfg(target_arch = "wasm32")]
+#[cfg(all(target_arch = "wasm32", feature = "component"))]
+mod component;
+#[cfg(all(target_arch = "wasm32", not(feature = "component")))]
 mod wasm;

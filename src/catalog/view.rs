@@ -135,7 +135,7 @@ impl From<&Record> for BackupView {
             kind: record.kind,
             tables: record.tables,
             size: u64::from(record.page_size) * u64::from(record.page_count),
-            stored_size: record.ltx.size + record.fingerprints.size,
+            stored_size: record.ltx.size.saturating_add(record.fingerprints.size),
             state: "done",
             page_size: record.page_size,
             page_count: record.page_count,

@@ -56,6 +56,9 @@ impl fmt::Display for Pgno {
 pub struct PageSize(u32);
 
 impl PageSize {
+    /// 512 bytes.
+    pub const LEAST: Self = Self(512);
+
     /// `None` unless a power of two from 512 to 65536.
     pub fn new(bytes: u32) -> Option<Self> {
         (bytes.is_power_of_two() && (512..=65536).contains(&bytes)).then_some(Self(bytes))

@@ -55,7 +55,7 @@ pub async fn survey(host: &Host, layout: Layout) -> Outcome<Vec<StoredDatabase>>
             let Some(listing) = &mut open else { continue };
             listing.backups += u32::from(crate::catalog::names::parse_record_key(below).is_some());
             listing.files += u32::from(below.ends_with(".ltx"));
-            listing.stored_size += object.size;
+            listing.stored_size = listing.stored_size.saturating_add(object.size);
             listing.folder.see(&object.key, Listed { size: object.size, modified_ms: object.modified_ms });
         }
         cursor = page.cursor;

@@ -131,7 +131,8 @@ fn foreign(folder: &Folder) -> Vec<Wrong> {
 /// Reads each object once, a few at a time; gives the keys of the bad ones, which are noted down in the objects' order.
 async fn prove(host: &Host, folder: &Folder, links: &[Link<'_>], found: &mut Verification) -> Outcome<Vec<String>> {
     let mut bad = Vec::new();
-    let total = links.iter().map(|link| link.record.ltx.size + link.record.fingerprints.size).sum();
+    let sizes = links.iter().flat_map(|link| [link.record.ltx.size, link.record.fingerprints.size]);
+    let total = sizes.fold(0, u64::saturating_add);
     let mut left = links.iter().flat_map(|link| [link.ltx_file(), link.fingerprint_file()]);
     let mut under_way = VecDeque::new();
     loop {

@@ -59,3 +59,10 @@ describe("layers of the Rust core", () => {
     expect(violations("page/mod.rs", "use crate::helpers;")).toHaveLength(1);
   });
 });
+
+test("wit-bindgen is used where the component is bound, and wasm-bindgen where JavaScript is", () => {
+  const users = (name: RegExp) =>
+    [...read("src", ".rs")].filter(([, text]) => name.test(text)).map(([path]) => path);
+  expect(users(/\bwit_bindgen::/)).toEqual(["component/mod.rs"]);
+  expect(users(/\b(wasm_bindgen|js_sys)::/).filter((path) => !path.startsWith("wasm/"))).toEqual([]);
+});

@@ -19,8 +19,9 @@ export const RUST_LAYERS: Readonly<Record<string, number>> = {
   job: 6,
   run: 6,
   engine: 6,
-  wasm: 7,
-  component: 7,
+  drive: 7,
+  wasm: 8,
+  component: 8,
 };
 
 /** The same of the engine, a crate of its own above the core. */

@@ -1,10 +1,11 @@
 //! Turns the compiled core into the glue and the wasm that JavaScript loads.
 //!
-//! `build-wasm <input.wasm> <output folder>`
+//! `build-wasm <input.wasm> <output folder>`, or `build-wasm component <input.wasm> <output folder>`
 //!
 //! It calls wasm-bindgen as a library, so that its version is one line of `Cargo.lock` and nobody has to
 //! install a matching command-line tool.
 
+mod component;
 mod work;
 
 use std::{env, fs, path::Path, process::ExitCode};
@@ -13,11 +14,15 @@ use wasm_bindgen_cli_support::Bindgen;
 
 fn main() -> ExitCode {
     let args: Vec<String> = env::args().skip(1).collect();
-    let [input, output] = args.as_slice() else {
-        eprintln!("usage: build-wasm <input.wasm> <output folder>");
-        return ExitCode::from(2);
+    let made = match args.iter().map(Path::new).collect::<Vec<_>>().as_slice() {
+        [input, output] => generate(input, output),
+        [what, input, output] if what.as_os_str() == "component" => component::encode(input, output),
+        _ => {
+            eprintln!("usage: build-wasm [component] <input.wasm> <output folder>");
+            return ExitCode::from(2);
+        }
     };
-    match generate(Path::new(input), Path::new(output)) {
+    match made {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
             eprintln!("build-wasm: {message}");

@@ -1,0 +1,46 @@
+"""Page-level backups of SQLite databases, by Pagemark's WebAssembly component."""
+
+from .backups import Backups, databases
+from .errors import (
+    BusyError,
+    CallerError,
+    Canceled,
+    DamageError,
+    DefectError,
+    InputError,
+    PagemarkError,
+    StoreError,
+)
+from .file import FileDatabase
+from .folder import FolderStore
+from .host import Database, Failure, Files, Store, StoredObject, Upload
+from .results import Backup, Fault, Made, Restored, StoredDatabase, StoredFile, Verification
+
+__all__ = [
+    "Backup",
+    "Backups",
+    "BusyError",
+    "CallerError",
+    "Canceled",
+    "DamageError",
+    "Database",
+    "DefectError",
+    "Failure",
+    "Fault",
+    "FileDatabase",
+    "Files",
+    "FolderStore",
+    "InputError",
+    "Made",
+    "PagemarkError",
+    "Restored",
+    "Store",
+    "StoreError",
+    "StoredDatabase",
+    "StoredFile",
+    "StoredObject",
+    "Upload",
+    "Verification",
+    "databases",
+]
+__version__ = "0.1.0"

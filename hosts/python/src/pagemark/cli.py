@@ -1,0 +1,229 @@
+"""The command `pagemark-py`."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import signal
+import sys
+import threading
+from typing import Any, Optional
+
+from .backups import Backups, NoStore, databases
+from .errors import Canceled, PagemarkError
+from .file import FileDatabase
+from .folder import FolderStore
+from .results import Backup
+
+DONE, FAILED, USAGE, WARNINGS = range(4)
+
+
+def main(argv: Optional[list[str]] = None) -> int:
+    """Runs a command; returns 0 done, 1 failed, 2 wrong usage, 3 done with warnings."""
+    options = _parser().parse_args(argv)
+    progress = _Progress(sys.stderr.isatty() and not options.json)
+    try:
+        return int(options.run(options, progress))
+    except Canceled:
+        progress.end()
+        print("pagemark-py: canceled; nothing half-done is left", file=sys.stderr)
+        return 130
+    except (PagemarkError, OSError) as error:
+        progress.end()
+        return _failed(error, options.json)
+    finally:
+        progress.end()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="pagemark-py", description="Page-level backups of SQLite databases.")
+    commands = parser.add_subparsers(required=True, metavar="command")
+
+    def add(name: str, run: Any, text: str) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=text, description=text)
+        command.add_argument("--json", action="store_true", help="JSON for programs")
+        command.set_defaults(run=run)
+        return command
+
+    backup = add("backup", _back_up, "back a database up, incrementally when that can be")
+    backup.add_argument("file", help="the database")
+    backup.add_argument("--to", required=True, metavar="folder", help="where backups go")
+    backup.add_argument("--name", help="its name there; the file's unless given")
+    backup.add_argument("--full", action="store_true", help="a full backup even where an incremental one would do")
+    backup.add_argument("--same-database", action="store_true", help="it is the one of that name, moved or made anew")
+
+    listing = add("list", _list, "list a database's backups, newest first; without a name, the databases of a folder")
+    listing.add_argument("name", nargs="?", help="the database")
+    listing.add_argument("--from", dest="source", required=True, metavar="folder", help="where the backups are")
+
+    restore = add("restore", _restore, "write a database as it was to a new file")
+    restore.add_argument("name", help="the database")
+    restore.add_argument("--from", dest="source", required=True, metavar="folder", help="where the backups are")
+    restore.add_argument("--at", default="", help="id, bookmark, TXID, time, or an age such as -1h; the newest unless given")
+    restore.add_argument("-o", "--output", required=True, metavar="file", help="the new file")
+
+    dump = add("dump", _dump, "write a database as SQL to standard output")
+    dump.add_argument("what", metavar="file|name", help="a database file, or with --from the name of one that was backed up")
+    dump.add_argument("--from", dest="source", metavar="folder", help="where the backups are")
+    dump.add_argument("--at", default="", help="as in restore")
+    dump.add_argument("--dialect", default="sqlite", help="sqlite, d1, sqlite3-cli-3.40 or sqlite3-cli-3.54")
+    dump.add_argument("--table", action="append", default=[], dest="tables", metavar="name", help="only this one")
+    dump.add_argument("--no-data", action="store_true", help="no rows")
+    dump.add_argument("--no-schema", action="store_true", help="only rows")
+    dump.add_argument("--salvage", action="store_true", help="go on behind what is damaged")
+
+    verify = add("verify", _verify, "read everything that is stored of a database, and prove it")
+    verify.add_argument("name", help="the database")
+    verify.add_argument("--from", dest="source", required=True, metavar="folder", help="where the backups are")
+    verify.add_argument("--at", help="only this backup")
+
+    remove = add("remove", _remove, "remove backups by their ids")
+    remove.add_argument("name", help="the database")
+    remove.add_argument("ids", nargs="+", metavar="id", help="whole ids")
+    remove.add_argument("--from", dest="source", required=True, metavar="folder", help="where the backups are")
+    return parser
+
+
+def _back_up(options: Any, progress: _Progress) -> int:
+    database = FileDatabase(options.file)
+    backups = Backups(options.name or database.name, FolderStore(options.to))
+    made = backups.create(
+        database, full=options.full, same_database=options.same_database, on_progress=progress.report
+    )
+    progress.end()
+    backup = made.backup
+    for warning in made.warnings:
+        print(f"pagemark-py: warning: {warning}", file=sys.stderr)
+    because = f" ({made.full_because})" if made.full_because else ""
+    text = f"{backup.id}  {backup.kind}{because}, {backup.changed_pages} of {backup.page_count} pages, {_size(backup.stored_size)}"
+    _print(options.json, made, f"{text}\nbookmark {backup.bookmark}")
+    return WARNINGS if made.warnings else DONE
+
+
+def _list(options: Any, progress: _Progress) -> int:
+    store = FolderStore(options.source)
+    if options.name is None:
+        found = databases(store)
+        lines = [f"{each.name}  {each.backups} backups, {_size(each.stored_size)}" for each in found]
+        _print(options.json, found, "\n".join(lines) or "There are no backups in this folder.")
+        return DONE
+    backups = Backups(options.name, store).list()
+    if not backups:
+        print(f"pagemark-py: there is no backup under {options.name!r} in {options.source}", file=sys.stderr)
+        return FAILED
+    _print(options.json, backups, "\n".join(map(_line, backups)))
+    return WARNINGS if any(each.damage for each in backups) else DONE
+
+
+def _restore(options: Any, progress: _Progress) -> int:
+    backups = Backups(options.name, FolderStore(options.source))
+    restored = backups.restore(options.output, options.at, on_progress=progress.report)
+    progress.end()
+    text = f"{options.output} is as of {restored.backup.created_at}" if restored.backup else f"{options.output} is restored"
+    _print(options.json, restored, f"{text}\n{restored.note}" if restored.note else text)
+    return DONE
+
+
+def _dump(options: Any, progress: _Progress) -> int:
+    if options.source:
+        backups, database = Backups(options.what, FolderStore(options.source)), None
+    else:
+        database = FileDatabase(options.what)
+        backups = Backups(database.name, NoStore())
+    warnings = backups.dump(
+        sys.stdout.buffer.write,
+        database,
+        at=options.at,
+        dialect=options.dialect,
+        tables=options.tables,
+        no_data=options.no_data,
+        no_schema=options.no_schema,
+        salvage=options.salvage,
+        on_progress=progress.report,
+    )
+    sys.stdout.buffer.flush()
+    progress.end()
+    for warning in warnings:
+        print(f"pagemark-py: warning: {warning}", file=sys.stderr)
+    return WARNINGS if warnings else DONE
+
+
+def _verify(options: Any, progress: _Progress) -> int:
+    backups = Backups(options.name, FolderStore(options.source))
+    found = backups.verify(options.at, on_progress=progress.report)
+    progress.end()
+    lines = [f"{each.code}: {each.message}" for each in found.problems]
+    lines.append(f"{len(found.sound)} backups can be restored, {_size(found.bytes)} read")
+    _print(options.json, found, "\n".join(lines))
+    return FAILED if found.problems else DONE
+
+
+def _remove(options: Any, progress: _Progress) -> int:
+    Backups(options.name, FolderStore(options.source)).remove(options.ids)
+    _print(options.json, options.ids, f"{len(options.ids)} backups are gone")
+    return DONE
+
+
+class _Progress:
+    """A line on a terminal; and Ctrl-C, which ends a job without leaving anything half-done."""
+
+    def __init__(self, is_shown: bool) -> None:
+        self._is_shown = is_shown
+        self._shown = ""
+        self._interrupted = threading.Event()
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, lambda *_: self._interrupted.set())
+            signal.signal(signal.SIGTERM, lambda *_: self._interrupted.set())
+
+    def report(self, phase: str, done: int, total: int) -> bool:
+        text = f"{phase} {100 * done // max(total, 1)} %"
+        if self._is_shown and text != self._shown:
+            print(f"\r{text}\x1b[K", end="", file=sys.stderr, flush=True)
+            self._shown = text
+        return not self._interrupted.is_set()
+
+    def end(self) -> None:
+        if self._shown:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+            self._shown = ""
+
+
+def _failed(error: Exception, as_json: bool) -> int:
+    if isinstance(error, PagemarkError):
+        code, message = error.code, error.fault.message
+    else:
+        code, message = "STORE_FAILED", str(error)
+    if as_json:
+        print(json.dumps({"error": {"code": code, "message": message}}))
+    print(f"pagemark-py: {code}: {message}", file=sys.stderr)
+    return FAILED
+
+
+def _line(backup: Backup) -> str:
+    if backup.damage:
+        return f"damaged: record {backup.txid}: {backup.damage.code}"
+    kind = "safety" if backup.safety else backup.kind
+    return f"{backup.created_at}  {backup.id}  {kind:11}  {_size(backup.size):>9}  {_size(backup.stored_size):>9} stored"
+
+
+def _size(count: int) -> str:
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000 or unit == "GB":
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count = count / 1000  # type: ignore[assignment]
+    raise AssertionError
+
+
+def _print(as_json: bool, value: Any, text: str) -> None:
+    if as_json:
+        plain = [dataclasses.asdict(each) if dataclasses.is_dataclass(each) else each for each in value] if isinstance(
+            value, list
+        ) else dataclasses.asdict(value)
+        print(json.dumps(plain))
+    else:
+        print(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

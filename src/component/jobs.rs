@@ -1,0 +1,75 @@
+//! Whole jobs, one call each.
+
+use super::Component;
+use super::exports::pagemark::core::jobs::{
+    Backup, BackupOptions, Dialect, DumpOptions, Error, Guest, Made, Restored, StoredDatabase, StoredFile, Verification,
+};
+use super::host::{self, Imports};
+use crate::drive::{self, Backups, Options};
+use crate::dump;
+
+impl Guest for Component {
+    fn create(name: String, options: BackupOptions) -> Result<Made, Error> {
+        let options = Options {
+            full: options.contains(BackupOptions::FULL),
+            same_database: options.contains(BackupOptions::SAME_DATABASE),
+            safety: options.contains(BackupOptions::SAFETY),
+        };
+        Ok(backups(&name)?.create(&Imports, &options)?.into())
+    }
+
+    fn list_all(name: String) -> Result<Vec<Backup>, Error> {
+        Ok(backups(&name)?.list()?.into_iter().map(Backup::from).collect())
+    }
+
+    fn databases() -> Result<Vec<StoredDatabase>, Error> {
+        Ok(drive::databases(&Imports, &Imports)?.into_iter().map(StoredDatabase::from).collect())
+    }
+
+    fn find(name: String, at: String) -> Result<Backup, Error> {
+        Ok(backups(&name)?.find(&at)?.into())
+    }
+
+    fn restore(name: String, at: String) -> Result<Restored, Error> {
+        let drive::Restored { backup, note } = backups(&name)?.restore(&at, host::write)?;
+        Ok(Restored { backup: backup.map(Backup::from), note })
+    }
+
+    fn verify(name: String, at: Option<String>) -> Result<Verification, Error> {
+        let drive::Verified { sound, problems, bytes } = backups(&name)?.verify(at.as_deref())?;
+        let sound = sound.into_iter().map(Backup::from).collect();
+        Ok(Verification { sound, problems: problems.into_iter().map(Into::into).collect(), bytes })
+    }
+
+    fn dump(name: String, at: Option<String>, options: DumpOptions) -> Result<Vec<String>, Error> {
+        let (backups, options) = (backups(&name)?, dump_options(options));
+        let dumped = match at {
+            Some(at) => backups.dump(&at, &options, host::write)?,
+            None => backups.dump_now(&Imports, &options, host::write)?,
+        };
+        Ok(dumped.warnings)
+    }
+
+    fn remove(name: String, ids: Vec<String>) -> Result<(), Error> {
+        Ok(backups(&name)?.remove(&ids)?)
+    }
+
+    fn ltx(name: String, at: String) -> Result<Vec<StoredFile>, Error> {
+        Ok(backups(&name)?.files(&at)?.into_iter().map(StoredFile::from).collect())
+    }
+}
+
+fn backups(name: &str) -> Result<Backups<'static>, Error> {
+    Ok(Backups::new(name, &Imports, &Imports)?)
+}
+
+fn dump_options(options: DumpOptions) -> dump::Options {
+    let DumpOptions { dialect, tables, no_data, no_schema, salvage } = options;
+    let dialect = match dialect {
+        Dialect::Sqlite => dump::Dialect::Sqlite,
+        Dialect::D1 => dump::Dialect::D1,
+        Dialect::Shell340 => dump::Dialect::Shell(dump::Shell::V3_40),
+        Dialect::Shell354 => dump::Dialect::Shell(dump::Shell::V3_54),
+    };
+    dump::Options { dialect, tables, no_data, no_schema, salvage, ..dump::Options::default() }
+}

@@ -1,0 +1,108 @@
+//! A database put together from its stored files.
+
+use super::TRANSFER;
+use super::fault::{Done, Fault};
+use super::folder::Host;
+use super::lend::{Phase, Store};
+use super::object::{ObjectReader, get_all};
+use crate::bookmark::Bookmark;
+use crate::catalog::{BackupView, Plan, StoredFile, Target, when};
+use crate::error::{Error, ErrorKind};
+use crate::ltx::{HEADER_SIZE, Header};
+use crate::snapshot::tail::bookmark_of;
+use crate::snapshot::{Restore, RestoreEvent};
+
+/// Memory for reading files side by side, in bytes.
+const READ_AHEAD: u32 = 8 << 20;
+const LEAST_STEP: u32 = 16 << 10;
+
+/// What a restore came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Restored {
+    /// The backup; none where Litestream wrote the folder.
+    pub backup: Option<BackupView>,
+    /// What a user should know of what was found.
+    pub note: Option<String>,
+}
+
+/// What takes a database's or a dump's bytes, in order.
+pub(super) type Sink<'a> = &'a mut dyn FnMut(&[u8]) -> Done<()>;
+
+/// Restores what a plan says.
+pub(super) fn restore(host: Host<'_>, plan: Plan, sink: Sink<'_>) -> Done<Restored> {
+    let Plan { files, backup, note, .. } = plan;
+    let bookmark = backup.as_ref().map(|backup| backup.view.bookmark.clone());
+    put_together(host, files, bookmark.as_deref(), Phase::Restore, sink)?;
+    Ok(Restored { backup: backup.map(|backup| backup.view), note })
+}
+
+/// Puts files together, oldest first, and proves every digest and the database checksum in `bookmark`.
+pub(super) fn put_together(
+    host: Host<'_>,
+    files: Vec<StoredFile>,
+    bookmark: Option<&str>,
+    phase: Phase,
+    sink: Sink<'_>,
+) -> Done<()> {
+    let total = files.iter().map(|file| file.size).fold(0, u64::saturating_add);
+    let step = (READ_AHEAD / files.len().max(1) as u32).clamp(LEAST_STEP, TRANSFER);
+    let mut readers: Vec<_> = files.into_iter().map(|file| ObjectReader::new(host.store, file, step)).collect();
+    let mut restore = Restore::new(readers.len());
+    let (mut current, mut done) = (0, 0);
+    loop {
+        let event = restore.poll().map_err(|error| Fault::of(error, readers.get(current).map(ObjectReader::key)))?;
+        match event {
+            RestoreEvent::NeedInput(file) => {
+                current = file;
+                let Some(reader) = readers.get_mut(file) else { return Err(Fault::of(ErrorKind::Usage.into(), None)) };
+                let bytes = reader.next()?;
+                done += bytes.len() as u64;
+                restore.feed(file, &bytes).map_err(|error| Fault::of(error, Some(reader.key())))?;
+                host.tell(phase, done, total)?;
+            }
+            RestoreEvent::Output => {
+                restore.take_output().chunks(TRANSFER as usize).try_for_each(&mut *sink)?;
+                host.tell(phase, done, total)?;
+            }
+            RestoreEvent::End(checksum) => {
+                for reader in &mut readers {
+                    // The last bytes of an LTX file end it for the core; its digest needs them all to have been read.
+                    if !reader.next()?.is_empty() {
+                        return Err(Fault::of(ErrorKind::LtxTrailing.into(), Some(reader.key())));
+                    }
+                }
+                let proved = bookmark.map(|text| {
+                    let bookmark: Bookmark = text.parse()?;
+                    bookmark.prove(bookmark.lineage, checksum)
+                });
+                return proved.unwrap_or(Ok(())).map_err(|error: Error| Fault::of(error, None));
+            }
+        }
+    }
+}
+
+/// A plan whose backup is the state that it leads to: of a state between backups only the last of its files tells.
+pub(super) fn complete(store: &dyn Store, mut plan: Plan, target: &Target) -> Done<Plan> {
+    let (Some(after), Some(backup), Some(last)) = (&plan.after, &mut plan.backup, plan.files.last()) else {
+        return Ok(plan);
+    };
+    let about = |error: Error| Fault::of(error, Some(&last.key));
+    let bytes = get_all(store, &last.key, 0, last.size.min(HEADER_SIZE as u64))?;
+    let header = Header::decode(&bytes).map_err(about)?;
+    let found = bookmark_of(&bytes).map_err(about)?;
+    let before: Bookmark = backup.view.bookmark.parse().map_err(about)?;
+    let ours = found.filter(|found| found.lineage == before.lineage);
+    let bookmark = ours.ok_or_else(|| about(ErrorKind::ChainLineage.into()))?;
+    if let Target::Bookmark(wanted) = target
+        && (wanted.checksum, wanted.lineage) != (bookmark.checksum, bookmark.lineage)
+    {
+        return Err(Fault::of(ErrorKind::BookmarkUnknown.into(), None));
+    }
+    backup.checksum = bookmark.checksum.to_string();
+    backup.view.bookmark = bookmark.to_string();
+    backup.view.txid.clone_from(&after.txid);
+    backup.view.created_at = when::format_rfc3339(after.created_ms);
+    backup.view.page_count = header.commit;
+    backup.view.size = u64::from(header.commit) * u64::from(backup.view.page_size);
+    Ok(plan)
+}

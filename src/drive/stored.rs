@@ -1,0 +1,102 @@
+//! Single pages of a stored backup, without restoring it.
+
+use super::fault::{Done, Fault};
+use super::lend::Store;
+use super::moment::Paged;
+use super::object::get_all;
+use crate::catalog::StoredFile;
+use crate::error::{Error, ErrorKind};
+use crate::ltx::{FrameUnpacker, Header, PageIndex};
+use crate::page::{PageSize, Pgno};
+use crate::snapshot::proof::PageProof;
+
+/// Of an LTX file's end behind its page index, in bytes.
+const TAIL: u64 = 24;
+/// Of an LTX file's header, in bytes.
+const HEADER: u64 = 100;
+
+/// The pages of a chain. Memory: some three bytes for each page in each file.
+pub(super) struct StoredPages<'a> {
+    store: &'a dyn Store,
+    /// Oldest first.
+    files: Vec<(StoredFile, PageIndex)>,
+    page_size: PageSize,
+    page_count: u32,
+    unpacker: FrameUnpacker,
+    proof: Option<PageProof>,
+}
+
+impl<'a> StoredPages<'a> {
+    /// Reads the indexes of a chain's files, oldest first. Where no record says how large the database is, the newest file
+    /// does. Without `proof` only damage that keeps a page from being unpacked is noticed.
+    pub(super) fn open(
+        store: &'a dyn Store,
+        files: Vec<StoredFile>,
+        shape: Option<(u32, u32)>,
+        proof: Option<PageProof>,
+    ) -> Done<Self> {
+        let newest = files.last().ok_or_else(|| Fault::of(ErrorKind::ChainNoSnapshot.into(), None))?;
+        let (page_size, page_count) = match shape {
+            Some((page_size, page_count)) => {
+                let size = PageSize::new(page_size);
+                (size.ok_or_else(|| Fault::of(ErrorKind::RecordSyntax.into(), Some(&newest.key)))?, page_count)
+            }
+            None => {
+                let bytes = get_all(store, &newest.key, 0, HEADER.min(newest.size))?;
+                let header = Header::decode(&bytes).map_err(|error| Fault::of(error, Some(&newest.key)))?;
+                (header.page_size, header.commit)
+            }
+        };
+        let indexed = files.into_iter().map(|file| Ok((file.clone(), read_index(store, &file)?)));
+        let files = indexed.collect::<Done<Vec<_>>>()?;
+        Ok(Self { store, files, page_size, page_count, unpacker: FrameUnpacker::new(page_size), proof })
+    }
+
+    /// One page.
+    pub(super) fn page(&self, pgno: u32) -> Done<Vec<u8>> {
+        if pgno == self.page_size.lock_page().value() {
+            return Ok(vec![0; self.page_size.bytes()]);
+        }
+        let number = Pgno::new(pgno).filter(|_| pgno <= self.page_count);
+        let missing = || Fault::of(Error::at_page(ErrorKind::LtxPageMissing, pgno), None);
+        let number = number.ok_or_else(missing)?;
+        let newest = self.files.iter().rev().find_map(|(file, index)| Some((file, index.find(number)?)));
+        let (file, (offset, length)) = newest.ok_or_else(missing)?;
+        let frame = get_all(self.store, &file.key, offset, u64::from(length))?;
+        let unpacked = self.unpacker.unpack_one(pgno, &frame);
+        let page = unpacked.map_err(|error| Fault::of(error, Some(&file.key)))?;
+        if let Some(proof) = &self.proof {
+            let changed = proof.find_changed(number, &page).map_err(|error| Fault::of(error, Some(&file.key)))?;
+            if changed.is_some() {
+                return Err(Fault::damaged(&file.key, format_args!("does not hold page {pgno} as it was backed up")));
+            }
+        }
+        Ok(page)
+    }
+}
+
+impl Paged for StoredPages<'_> {
+    fn page_size(&self) -> PageSize {
+        self.page_size
+    }
+
+    fn page_count(&self) -> u32 {
+        self.page_count
+    }
+
+    fn read(&mut self, first: u32, count: u32) -> Done<Vec<u8>> {
+        let mut pages = Vec::with_capacity(self.page_size.bytes() * count as usize);
+        for pgno in first..first.saturating_add(count) {
+            pages.extend_from_slice(&self.page(pgno)?);
+        }
+        Ok(pages)
+    }
+}
+
+fn read_index(store: &dyn Store, file: &StoredFile) -> Done<PageIndex> {
+    let StoredFile { key, size, .. } = file;
+    let about = |error| Fault::of(error, Some(key));
+    let tail = get_all(store, key, size.saturating_sub(TAIL), TAIL.min(*size))?;
+    let (offset, length) = PageIndex::locate(&tail, *size).map_err(about)?;
+    PageIndex::parse(&get_all(store, key, offset, length)?).map_err(about)
+}

@@ -1,0 +1,77 @@
+// The component under Python's wasmtime, and what it shares with the command and with litestream: one folder.
+import { execFileSync } from "node:child_process";
+import { copyFileSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test, vi } from "vitest";
+import { componentFile, componentImports } from "../../scripts/lib/component.mjs";
+import { type BackupJson, CommandLine, main } from "../support/cli.ts";
+import { litestreamRestore } from "../support/litestream.ts";
+import { runSql, tempFolder } from "../support/temp.ts";
+import { pagemarkPy, python } from "./component.ts";
+
+// Each run of Python loads the component, which another process of this machine may slow down.
+vi.setConfig({ testTimeout: 180_000 });
+
+const proj = join(import.meta.dirname, "../../.cache/proj.db");
+
+test("the component imports what its host lends, and nothing of WASI", () => {
+  const imports = componentImports(readFileSync(componentFile)).sort();
+  const names = ["clock", "database", "output", "progress", "random", "store", "types"];
+  expect(imports).toEqual(names.map((name) => `pagemark:core/${name}@0.1.0`));
+});
+
+test("Python and the command go on with each other's backups, byte for byte, and litestream restores them", () => {
+  const folder = tempFolder();
+  const command = new CommandLine(folder);
+  const database = join(folder, "proj.db");
+  copyFileSync(proj, database);
+  pagemarkPy(folder, "backup", "proj.db", "--to", "backups");
+  expect(litestreamRestore(join(folder, "backups/proj")).equals(readFileSync(proj))).toBe(true);
+
+  runSql(database, "CREATE TABLE by_command (id INTEGER PRIMARY KEY); INSERT INTO by_command VALUES (1)");
+  const made = command.json<BackupJson>("backup", "proj.db", "--to", "backups");
+  expect(made.kind).toBe("incremental");
+  runSql(database, "INSERT INTO by_command VALUES (2)");
+  const again = JSON.parse(pagemarkPy(folder, "backup", "proj.db", "--to", "backups", "--json"));
+  expect(again.backup).toMatchObject({ kind: "incremental", page_size: 4096 });
+  expect(again.backup.changed_pages).toBeLessThan(6);
+
+  const now = readFileSync(database);
+  expect(litestreamRestore(join(folder, "backups/proj")).equals(now)).toBe(true);
+  command.json("restore", "proj", "--from", "backups", "-o", "by-command.db");
+  expect(readFileSync(join(folder, "by-command.db")).equals(now)).toBe(true);
+  pagemarkPy(folder, "restore", "proj", "--from", "backups", "-o", "by-python.db");
+  expect(readFileSync(join(folder, "by-python.db")).equals(now)).toBe(true);
+  expect(pagemarkPy(folder, "verify", "proj", "--from", "backups")).toContain("3 backups can be restored");
+  expect(command.run("verify", "proj", "--from", "backups").status).toBe(0);
+
+  const sql = pagemarkPy(folder, "dump", "proj", "--from", "backups");
+  const options = { cwd: folder, encoding: "utf8", maxBuffer: 1 << 30 } as const;
+  const expected = execFileSync(process.execPath, [main, "dump", "proj.db"], options);
+  expect(expected.length).toBeGreaterThan(1 << 20);
+  expect(sql === expected).toBe(true);
+});
+
+test("a database in WAL mode is backed up under writers, and another one under its name is refused", () => {
+  const folder = tempFolder();
+  const ran = python(folder, join(import.meta.dirname, "live.py"));
+  expect(ran).toEqual({ status: 0, stdout: "10 states, all whole\nOTHER_DATABASE\n", stderr: "" });
+});
+
+test("errors have a code, the place and what to do; a canceled job leaves nothing", () => {
+  const folder = tempFolder();
+  copyFileSync(proj, join(folder, "proj.db"));
+  const ran = python(folder, join(import.meta.dirname, "errors.py"));
+  expect(ran.stderr).toBe("");
+  expect(JSON.parse(ran.stdout)).toEqual({
+    canceled: ["Canceled", "CANCELED", 0],
+    raised: ["ZeroDivisionError", 0],
+    none: ["CallerError", "BACKUP_NONE"],
+    text: ["InputError", "DATABASE_NOT_SQLITE", "text"],
+    missing: ["StoreError", "SOURCE_MISSING"],
+    full: ["StoreError", "STORE_FULL", 0],
+    damaged: ["DamageError", "LTX_CHECKSUM"],
+    problems: ["OBJECT_DAMAGED"],
+    name: ["CallerError", "NAME_INVALID", "offset", 1],
+  });
+});
