@@ -89,6 +89,14 @@ export class Backups {
     });
   }
 
+  /** The state that a restore to `at` gives: a backup's, or one that `watch` stored after it; nothing of Litestream's. */
+  state(at?: At, options?: { signal?: AbortSignal | undefined }): Promise<Backup | undefined> {
+    return naming(this.name, async () => {
+      const plan = await planRestore(this.store, this.folder, formatAt(at), options?.signal);
+      return plan.backup?.view;
+    });
+  }
+
   /**
    * The database as it was, as a SQLite file; `note` says what else was found. The stream ends without an error only if every object and the
    * database's checksum were right.

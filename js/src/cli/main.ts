@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { setFlagsFromString } from "node:v8";
-import { Command, CommanderError } from "commander";
+import { Command, CommanderError, Help, type Option } from "commander";
 import { PagemarkError } from "../errors/index.ts";
 import { withoutSecrets } from "../places/secrets.ts";
 import { heedSignals, interrupt, leaveIfAsked } from "./interrupt.ts";
@@ -30,13 +30,33 @@ process.on("uncaughtException", (error) => {
 
 const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
 
-const program = new Command("pagemark")
+/** A command whose options can be given by the environment, too: `PAGEMARK_TO` is `--to`, and what is read from unless said. */
+class CommandLine extends Command {
+  override createCommand(name?: string): Command {
+    return new CommandLine(name);
+  }
+
+  override addOption(option: Option): this {
+    const { long = "", mandatory } = option;
+    // A database in a store is named, and one in a file has a path: a variable must not turn one into the other.
+    const isNever = long.startsWith("--no-") || long === "--version" || (long === "--from" && !mandatory);
+    const isRead = long === "--from" && process.env.PAGEMARK_FROM === undefined;
+    const name = isRead ? "TO" : long.slice(2).replaceAll("-", "_").toUpperCase();
+    return super.addOption(isNever ? option : option.env(`PAGEMARK_${name}`));
+  }
+}
+
+const program = new CommandLine("pagemark")
   .version(version)
   .description(
     "Backups of SQLite databases: page-level, incremental, provable. Restores with stock Litestream, too.",
   )
   .option("--json", "print for programs: one JSON value on stdout, errors as JSON on stderr")
-  .configureHelp({ showGlobalOptions: true })
+  .configureHelp({ showGlobalOptions: true, optionDescription })
+  .addHelpText(
+    "after",
+    "\nEvery option can be given by the environment: PAGEMARK_TO for --to (and --from), PAGEMARK_MAX_RATE for --max-rate.",
+  )
   // Not `program.opts()`: what is wrong may stand before the option.
   .configureOutput({
     outputError: (text, write) => (wantsJson() ? printUsageError(text) : write(withoutSecrets(text))),
@@ -78,6 +98,11 @@ try {
   // Whatever else went wrong when it was asked to stop.
   process.exitCode = exitCode(interrupt.aborted ? interrupt.reason : error);
   leaveIfAsked();
+}
+
+/** Describes an option without its variable, which a line at the end tells of all. */
+function optionDescription(option: Option): string {
+  return new Help().optionDescription(Object.create(option, { envVar: { value: undefined } }));
 }
 
 /** Where nobody waits for what comes of it: prints the error, and ends. */

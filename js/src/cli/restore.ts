@@ -1,12 +1,23 @@
 import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
-import type { Command } from "commander";
+import { setTimeout as sleep } from "node:timers/promises";
+import { type Command, Option } from "commander";
 import { pagemark } from "../backups/database.ts";
 import { targetState } from "../backups/load-target.ts";
 import { PagemarkError } from "../errors/index.ts";
 import { PageHeads } from "../moments/page-heads.ts";
 import type { PageSource, RowTarget } from "../sources/source.ts";
-import { backupJson, describeBackup, print, tableJson, tablesTable, warnAll, withBar } from "./output.ts";
+import { stopOnSignals } from "./interrupt.ts";
+import {
+  backupJson,
+  describeBackup,
+  note,
+  print,
+  tableJson,
+  tablesTable,
+  warnAll,
+  withBar,
+} from "./output.ts";
 import {
   fileName,
   isHosted,
@@ -16,12 +27,13 @@ import {
   openDatabase,
   openSource,
   openStore,
+  redacted,
   withBackups,
 } from "./places.ts";
 import { previewJson, previewText } from "./preview.ts";
 import { STANDARD } from "./standard-output.ts";
-import { checkTarget, inspect, notesOn, writeTarget } from "./target.ts";
-import { momentText } from "./values.ts";
+import { checkTarget, exists, inspect, notesOn, writeTarget } from "./target.ts";
+import { duration, momentText } from "./values.ts";
 
 interface Options {
   from: string;
@@ -30,6 +42,10 @@ interface Options {
   force?: boolean;
   safety: boolean;
   dryRun?: boolean;
+  ifNotExists?: boolean;
+  ifBackupExists?: boolean;
+  follow?: boolean;
+  every: number;
   table?: string[];
   json?: boolean;
 }
@@ -53,6 +69,14 @@ export function addRestore(program: Command, signal: AbortSignal): void {
     .option("--force", "replace the file, or what D1 holds")
     .option("--table <name...>", "into d1://…: only these tables; the others stay")
     .option("--no-safety", "do not back up the existing file first")
+    .option("--if-not-exists", "do nothing, and succeed, where the file exists")
+    .option("--if-backup-exists", "do nothing, and succeed, where there is no backup")
+    .option("--follow", "go on, and restore each newer state that is stored, until interrupted")
+    .addOption(
+      new Option("--every <time>", "with --follow: how often to look")
+        .argParser(duration)
+        .default(5000, "5s"),
+    )
     .option("--dry-run", "change nothing; say which tables would come back, change and vanish")
     .action(async (name: string, _options, command: Command) => {
       const options = command.optsWithGlobals<Options>();
@@ -60,10 +84,46 @@ export function addRestore(program: Command, signal: AbortSignal): void {
       const output = isLocal(wanted) ? await localFile(wanted) : wanted;
       // A project that nobody has run yet.
       if (isLocal(wanted)) await mkdir(dirname(output), { recursive: true });
-      await withBackups(name, options.from, () =>
-        options.dryRun ? dryRun(name, output, options, signal) : restore(name, output, options, signal),
-      );
+      if (options.ifNotExists && output !== STANDARD && !isHosted(output) && (await exists(output))) {
+        return note(`${output} exists: nothing was restored`);
+      }
+      const work = () => {
+        if (options.dryRun) return dryRun(name, output, options, signal);
+        return options.follow
+          ? follow(name, output, options, signal)
+          : restore(name, output, options, signal);
+      };
+      try {
+        await withBackups(name, options.from, work);
+      } catch (error) {
+        const { code } = error as { code?: string };
+        const isNone = code === "BACKUP_NONE" || code === "STORE_MISSING";
+        if (!options.ifBackupExists || !isNone) throw error;
+        note(`there is no backup of ${name} in ${redacted(options.from)}: nothing was restored`);
+      }
     });
+}
+
+/** Keeps a copy that is as new as what is stored, until it is told to end. Others may read it meanwhile, but not write. */
+async function follow(name: string, output: string, options: Options, signal: AbortSignal): Promise<void> {
+  if (options.at !== undefined || output === STANDARD || isHosted(output)) {
+    throw new PagemarkError("USAGE", "--follow restores the newest state to a file; leave --at out");
+  }
+  const stopping = new AbortController();
+  stopOnSignals(() => stopping.abort());
+  const backups = await openBackups(name, options.from);
+  let reached: string | undefined;
+  while (!stopping.signal.aborted) {
+    const state = await backups.state("latest", { signal });
+    if (reached === undefined || (state && state.txid !== reached)) {
+      const again = reached === undefined ? {} : { force: true, safety: false };
+      await restore(name, output, { ...options, ...again }, stopping.signal).catch((error) => {
+        if (!stopping.signal.aborted) throw error;
+      });
+      reached = state?.txid ?? "";
+    }
+    await sleep(options.every, undefined, { signal: stopping.signal }).catch(() => {});
+  }
 }
 
 async function restore(name: string, output: string, options: Options, signal: AbortSignal): Promise<void> {
@@ -79,11 +139,15 @@ async function restore(name: string, output: string, options: Options, signal: A
   }
   const heads = new PageHeads();
   const database = pagemark(heads.watching(openSource(output)), { store: openStore(from), name });
-  const { backup, undo, note } = await withBar(`restoring ${name}`, json, (onProgress) =>
+  const {
+    backup,
+    undo,
+    note: found,
+  } = await withBar(`restoring ${name}`, json, (onProgress) =>
     database.restore({ at: momentText(at), safety, signal, onProgress }),
   );
   const { tables, warnings } = await inspect(output, heads);
-  const notes = await notesOn(output, note);
+  const notes = await notesOn(output, found);
   const value = {
     file: output,
     ...(backup && { backup: backupJson(backup) }),
