@@ -100,11 +100,13 @@ const ROOMS: Readonly<Record<string, { floors: readonly (readonly string[])[]; o
       ["hosted.ts", "project.ts"],
       ["places.ts", "control.ts"],
       ["files.ts", "target.ts"],
+      ["config.ts"],
+      ["agenda.ts"],
       [],
       ["main.ts"],
       ["start.ts"],
     ],
-    others: 6,
+    others: 8,
   },
 };
 

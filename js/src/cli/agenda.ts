@@ -1,0 +1,84 @@
+// When a database's next backup is due, by its schedule; it decides, and makes none.
+import { Cron } from "croner";
+import type { Backup } from "../catalog/folder.ts";
+import { PagemarkError } from "../errors/index.ts";
+import type { Planned } from "./config.ts";
+
+export interface Due {
+  /** When the next one is to be made, in milliseconds since 1970; in the past when it is late. */
+  atMs: number;
+  /** How many times before that one passed without a backup. One backup catches up for all of them. */
+  missed: number;
+}
+
+/** Times that are counted at most. */
+const MOST_MISSED = 1000;
+
+export class Agenda {
+  readonly #cron: Cron;
+  readonly #planned: Planned;
+
+  /** @throws PagemarkError `USAGE` for what is no schedule, or no time zone */
+  constructor(planned: Planned) {
+    const { schedule, timezone, name } = planned;
+    this.#planned = planned;
+    try {
+      this.#cron = new Cron(schedule.trim(), { paused: true, ...(timezone !== undefined && { timezone }) });
+      // The zone is looked at only now.
+      if (this.#cron.nextRun(new Date()) === null) throw new Error("it never comes");
+    } catch (error) {
+      const what = timezone === undefined ? schedule : `${schedule} in ${timezone}`;
+      throw new PagemarkError(
+        "USAGE",
+        `${name}: ${JSON.stringify(what)} is no schedule: ${(error as Error).message}`,
+      );
+    }
+  }
+
+  /** What comes after the newest backup; at once where there is none. */
+  due(newest: Backup | undefined, nowMs: number): Due {
+    if (!newest) return { atMs: nowMs, missed: 0 };
+    // A clock that was ahead must not put the next one off.
+    const lastMs = Math.min(Date.parse(newest.createdAt), nowMs);
+    const first = this.next(lastMs);
+    if (first > nowMs) return { atMs: first, missed: 0 };
+    let [latest, missed] = [first, 0];
+    for (let next = this.next(latest); next <= nowMs && missed < MOST_MISSED; next = this.next(next)) {
+      [latest, missed] = [next, missed + 1];
+    }
+    return { atMs: latest, missed };
+  }
+
+  /** The first time after `ms`. */
+  next(ms: number): number {
+    return this.#cron.nextRun(new Date(ms))?.getTime() ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** Whether the backup that is made now is a full one by the plan. */
+  isFull(backups: readonly Backup[], nowMs: number): boolean {
+    const { full } = this.#planned;
+    if (typeof full !== "number") return full === "always";
+    const today = this.#dayOf(nowMs);
+    if (today.weekday !== full) return false;
+    return !backups.some(
+      ({ kind, createdAt }) => kind === "full" && this.#dayOf(Date.parse(createdAt)).date === today.date,
+    );
+  }
+
+  /** When a backup is too old, in milliseconds. */
+  get maxAgeMs(): number {
+    const { maxAgeMs } = this.#planned;
+    if (maxAgeMs !== undefined) return maxAgeMs;
+    const next = this.next(Date.now());
+    return 2 * (this.next(next) - next);
+  }
+
+  #dayOf(ms: number): { date: string; weekday: number } {
+    const { timezone } = this.#planned;
+    const date = new Intl.DateTimeFormat("sv-SE", {
+      dateStyle: "short",
+      ...(timezone !== undefined && { timeZone: timezone }),
+    }).format(ms);
+    return { date, weekday: new Date(`${date}T00:00:00Z`).getUTCDay() };
+  }
+}

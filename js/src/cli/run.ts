@@ -1,0 +1,148 @@
+import { spawn } from "node:child_process";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Command } from "commander";
+import { pagemark } from "../backups/database.ts";
+import type { NewBackup } from "../run/made.ts";
+import { Agenda } from "./agenda.ts";
+import { CONFIG, configSchema, type Planned, readConfig } from "./config.ts";
+import { stopOnSignals } from "./interrupt.ts";
+import { backupJson, bytes, EXIT, note, printError, warn } from "./output.ts";
+import { openBackups, openSource, openStore } from "./places.ts";
+import { writeText } from "./standard-output.ts";
+import { timeText } from "./values.ts";
+
+interface Options {
+  config: string;
+  once?: boolean;
+  schema?: boolean;
+  json?: boolean;
+}
+
+/** The configuration, and what fits its patterns, are read again so often, in milliseconds. */
+const READ_EVERY_MS = 60_000;
+/** Between two attempts, at first and at most, in milliseconds. */
+const RETRY_MS = 60_000;
+const MOST_RETRY_MS = 15 * 60_000;
+const HEARTBEAT_MS = 10_000;
+
+export function addRun(program: Command): void {
+  program
+    .command("run")
+    .description("back databases up by schedule, as a configuration file says (docs/configuration.md)")
+    .option("--config <file>", "the file: .toml, or .json", CONFIG)
+    .option("--once", "make the backups that are due now, and end")
+    .option("--schema", "print a JSON schema of the file, for editors, and end")
+    .action(async (_options, command: Command) => {
+      const { config, once = false, schema = false, json = false } = command.optsWithGlobals<Options>();
+      if (schema) return writeText(`${JSON.stringify(configSchema(), undefined, 2)}\n`);
+      const stopping = new AbortController();
+      stopOnSignals(() => stopping.abort());
+      const runner = new Runner(stopping.signal, json);
+      do {
+        const agendas = (await readConfig(config)).map((planned) => ({
+          planned,
+          agenda: new Agenda(planned),
+        }));
+        let nextMs = Date.now() + READ_EVERY_MS;
+        for (const { planned, agenda } of agendas) {
+          if (!stopping.signal.aborted) nextMs = Math.min(nextMs, await runner.runIfDue(planned, agenda));
+        }
+        if (once) break;
+        await sleep(Math.max(1000, nextMs - Date.now()), undefined, { signal: stopping.signal }).catch(
+          () => {},
+        );
+      } while (!stopping.signal.aborted);
+      if (once && runner.failures > 0) process.exitCode = EXIT.failed;
+    });
+}
+
+class Runner {
+  /** Backups that failed. */
+  failures = 0;
+  readonly #signal: AbortSignal;
+  readonly #json: boolean;
+  /** Of each database that failed last time: when it is tried again, and after how long the time after. */
+  readonly #retries = new Map<string, { atMs: number; pauseMs: number }>();
+
+  constructor(signal: AbortSignal, json: boolean) {
+    this.#signal = signal;
+    this.#json = json;
+  }
+
+  /** Makes the backup that is due, and gives the time to ask again, in milliseconds since 1970. */
+  async runIfDue(planned: Planned, agenda: Agenda): Promise<number> {
+    const retry = this.#retries.get(planned.name);
+    if (retry && retry.atMs > Date.now()) return retry.atMs;
+    try {
+      const backups = await openBackups(planned.name, planned.store);
+      const list = (await backups.list({ signal: this.#signal })).filter(({ state }) => state === "done");
+      const due = agenda.due(list[0], Date.now());
+      if (due.atMs > Date.now()) return due.atMs;
+      const full = agenda.isFull(list, Date.now());
+      await this.#run(planned, full, due.missed);
+      this.#retries.delete(planned.name);
+      return agenda.next(Date.now());
+    } catch (error) {
+      if (this.#signal.aborted) return Number.POSITIVE_INFINITY;
+      this.failures++;
+      const pauseMs = retry ? Math.min(MOST_RETRY_MS, 2 * retry.pauseMs) : RETRY_MS;
+      this.#retries.set(planned.name, { atMs: Date.now() + pauseMs, pauseMs });
+      printError(error, this.#json);
+      await this.#runHook(planned.execAfter, planned, "failed").catch((failure) => warn(String(failure)));
+      return Date.now() + pauseMs;
+    }
+  }
+
+  async #run(planned: Planned, full: boolean, missed: number): Promise<void> {
+    const { name, path, store, keep } = planned;
+    if (missed > 0) note(`${name}: ${missed} backups were missed before; this one catches up`);
+    await this.#runHook(planned.execBefore, planned, "due");
+    const database = pagemark(openSource(path), { store: openStore(store), name });
+    const backup = await database.backup({ full, automatic: true, signal: this.#signal });
+    this.#tell(planned, backup, missed);
+    if (keep) await database.prune({ ...keep, signal: this.#signal });
+    await this.#runHook(planned.execAfter, planned, "done");
+    if (planned.heartbeat !== undefined) await this.#beat(name, planned.heartbeat);
+  }
+
+  #tell({ name }: Planned, backup: NewBackup, missed: number): void {
+    const { createdAt, id, kind, fullBecause, storedSize, warnings } = backup;
+    const because = fullBecause === undefined ? "" : ` (${fullBecause})`;
+    writeText(
+      this.#json
+        ? `${JSON.stringify({ name, missed, backup: backupJson(backup) })}\n`
+        : `${timeText(createdAt)} ${name}: ${kind} backup ${id.slice(0, 8)}${because}, ${bytes(storedSize)} stored\n`,
+    );
+    for (const warning of warnings) warn(`${name}: ${warning}`);
+  }
+
+  /** Runs a command of the user's; it fails when that does. */
+  async #runHook(command: string | undefined, { name, path }: Planned, status: string): Promise<void> {
+    if (command === undefined) return;
+    const env = { ...process.env, PAGEMARK_NAME: name, PAGEMARK_FILE: path, PAGEMARK_STATUS: status };
+    const child = spawn(command, { shell: true, stdio: ["ignore", "inherit", "inherit"], env });
+    const code = await new Promise<number | null>((resolve) => {
+      child.once("error", () => resolve(127));
+      child.once("exit", resolve);
+    });
+    if (code !== 0)
+      throw new Error(
+        `${name}: \`${command}\` ended with ${code === null ? "a signal" : `exit code ${code}`}`,
+      );
+  }
+
+  /** Tells whoever waits for it that a backup was made. What goes wrong is a warning: the backup is there. */
+  async #beat(name: string, url: string): Promise<void> {
+    try {
+      const { ok, status } = await fetch(url, { signal: AbortSignal.timeout(HEARTBEAT_MS) });
+      if (!ok) throw new Error(`it answered ${status}`);
+    } catch (error) {
+      // Its path is a secret, mostly.
+      warn(`${name}: the heartbeat to ${hostOf(url)} failed: ${(error as Error).message}`);
+    }
+  }
+}
+
+function hostOf(url: string): string {
+  return URL.canParse(url) ? new URL(url).host : "a URL that is none";
+}

@@ -1,0 +1,85 @@
+import type { Command } from "commander";
+import type { Backup } from "../catalog/folder.ts";
+import { Agenda } from "./agenda.ts";
+import { CONFIG, type Planned, readConfig } from "./config.ts";
+import { ago, bytes, EXIT, print, printable, table } from "./output.ts";
+import { openBackups } from "./places.ts";
+import { timeText } from "./values.ts";
+
+interface Options {
+  config: string;
+  utc?: boolean;
+  json?: boolean;
+}
+
+interface Status {
+  planned: Planned;
+  newest?: Backup;
+  /** When the next one is to be made, in milliseconds since 1970. */
+  nextMs: number;
+  /** `late`: the newest is too old; `none`: there is none; `failed`: the store could not be asked. */
+  state: "ok" | "late" | "none" | "failed";
+  error?: { code: string; message: string };
+}
+
+export function addStatus(program: Command, signal: AbortSignal): void {
+  program
+    .command("status")
+    .description(
+      "say of each database of a configuration when it was backed up; exit code 1 when that is too long ago",
+    )
+    .option("--config <file>", "the file: .toml, or .json", CONFIG)
+    .option("--utc", "show times in UTC instead of this machine's zone")
+    .action(async (_options, command: Command) => {
+      const { config, utc, json = false } = command.optsWithGlobals<Options>();
+      const all: Status[] = [];
+      for (const planned of await readConfig(config)) all.push(await statusOf(planned, signal));
+      print(json, all.map(statusJson), () => text(all, utc));
+      if (all.some(({ state }) => state !== "ok")) process.exitCode = EXIT.failed;
+    });
+}
+
+async function statusOf(planned: Planned, signal: AbortSignal): Promise<Status> {
+  const agenda = new Agenda(planned);
+  const now = Date.now();
+  try {
+    const backups = await openBackups(planned.name, planned.store);
+    // What `watch` stored after its backup counts, too.
+    const newest = await backups.state("latest", { signal });
+    if (!newest) return { planned, nextMs: now, state: "none" };
+    const isLate = now - Date.parse(newest.createdAt) > agenda.maxAgeMs;
+    return { planned, newest, nextMs: agenda.due(newest, now).atMs, state: isLate ? "late" : "ok" };
+  } catch (error) {
+    const { code = "INTERNAL", message = String(error) } = error as { code?: string; message?: string };
+    if (code === "BACKUP_NONE") return { planned, nextMs: now, state: "none" };
+    signal.throwIfAborted();
+    return { planned, nextMs: now, state: "failed", error: { code, message } };
+  }
+}
+
+function statusJson({ planned, newest, nextMs, state, error }: Status) {
+  return {
+    name: planned.name,
+    state,
+    last: newest?.createdAt ?? null,
+    age_seconds: newest ? Math.round((Date.now() - Date.parse(newest.createdAt)) / 1000) : null,
+    size: newest?.size ?? null,
+    next: Number.isFinite(nextMs) ? new Date(nextMs).toISOString() : null,
+    ...(error && { error }),
+  };
+}
+
+function text(all: Status[], utc: boolean | undefined): string {
+  const rows = all.map(({ planned, newest, nextMs, state }) => [
+    planned.name,
+    state,
+    newest ? ago(newest.createdAt) : "never",
+    newest ? bytes(newest.size) : "-",
+    Number.isFinite(nextMs) ? timeText(nextMs, utc) : "-",
+  ]);
+  const errors = all.flatMap(({ planned, error }) =>
+    error ? [printable(`${planned.name}: ${error.message}`)] : [],
+  );
+  const align = ["left", "left", "left", "right", "left"] as const;
+  return [table(["name", "state", "last backup", "size", "next"], rows, [...align]), ...errors].join("\n");
+}
