@@ -15,6 +15,7 @@ export interface OpfsDatabase extends ListedDatabase {
  * @param tables whether to read the tables' names, `true` unless given
  * @example
  * ```ts
+ * import { opfsDatabases } from "pagemark";
  * for (const { path, library, size } of await opfsDatabases()) console.log(path, library, size);
  * ```
  */

@@ -14,8 +14,10 @@ const START = 512;
  *
  * @example
  * ```ts
- * const [handle] = await showOpenFilePicker();
- * const db = pagemark(picked(handle), { store: opfsStore() });
+ * import { opfsStore, pagemark, picked } from "pagemark";
+ * export async function backUp(handle: FileSystemFileHandle) {
+ *   return pagemark(picked(handle), { store: opfsStore() }).backup();
+ * }
  * ```
  */
 export function picked(handle: FileSystemFileHandle, { busyTimeoutMs = 10_000 } = {}): PageSource {

@@ -38,6 +38,8 @@ const AT_ONCE = 1 << 20;
  *
  * @example
  * ```ts
+ * import { opfsStore, pagemark, sqliteWasm } from "pagemark";
+ * import sqlite3InitModule from "@sqlite.org/sqlite-wasm";
  * const sqlite3 = await sqlite3InitModule();
  * const db = pagemark(sqliteWasm(new sqlite3.oo1.OpfsDb("app.db"), sqlite3), { store: opfsStore() });
  * ```

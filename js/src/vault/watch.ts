@@ -280,7 +280,10 @@ function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
  *
  * @example
  * ```ts
- * const watcher = watch([pagemark(file("app.db"), { store: folder("./backups") })], { signal });
+ * import { file, folder, pagemark, watch } from "pagemark";
+ * const stopping = new AbortController();
+ * const db = pagemark(file("app.db"), { store: folder("./backups") });
+ * const watcher = watch([db], { signal: stopping.signal });
  * await watcher.done;
  * ```
  */
