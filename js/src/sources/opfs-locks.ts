@@ -14,6 +14,8 @@ interface LockName {
 
 /** How often a library is asked to let go, in milliseconds. */
 const ASK_MS = 200;
+/** How long to try, in milliseconds. */
+const OPEN_MS = 2000;
 /** How often a file that another has open is tried. In milliseconds. */
 const TRY_MS = 10;
 
@@ -119,7 +121,9 @@ async function take(
   }
 }
 
-async function openToRead(handle: FileSystemFileHandle, deadline: number, signal?: AbortSignal) {
+async function openToRead(handle: FileSystemFileHandle, latest: number, signal?: AbortSignal) {
+  // Some libraries never let go of it.
+  const deadline = Math.min(latest, Date.now() + OPEN_MS);
   for (;;) {
     try {
       return await syncHandle(handle, "read-only");

@@ -2,11 +2,14 @@
 import { isAbsent } from "../opfs/faults.ts";
 import { changed } from "./opfs-errors.ts";
 import type { Found, Part } from "./opfs-files.ts";
+import { AHEAD_HEADER, readAhead } from "./opfs-write-ahead.ts";
 import { type Bytes, checkJournalPages, type Overlay, readJournal, readWal } from "./side-files.ts";
 
 /** Times of files move in steps of up to this: two writes within a step look like one. In milliseconds. */
 const STEP_MS = 25;
 const HEADER = 100;
+/** What lies beside a database is held in memory up to this. In bytes. */
+const MOST_AT_ONCE = 8 << 20;
 const WAL_HEADER = 32;
 const JOURNAL_MAGIC = "d9d505f920a163d7";
 
@@ -18,6 +21,8 @@ interface Stamp {
   journal: string;
   /** First bytes of the WAL; it may grow, which harms no earlier commit. */
   wal: string;
+  /** First bytes of both files of a write-ahead VFS; they may grow, too. */
+  ahead: string;
 }
 
 export interface Look {
@@ -26,6 +31,7 @@ export interface Look {
   stamp: Stamp;
   journal: File | undefined;
   wal: File | undefined;
+  ahead: readonly [File | undefined, File | undefined] | undefined;
   /** Whether the next write would change the stamp. */
   isSettled: boolean;
   /** Time since the database was written, in milliseconds. */
@@ -52,6 +58,7 @@ export async function look(found: Found): Promise<Look> {
   const journal = journalPart && (await hotJournal(journalPart));
   const wal = walPart && (await fileNow(walPart.handle));
   const walStart = wal && walPart ? hex(await bytesOf(wal, walPart.start, WAL_HEADER)) : "";
+  const { ahead, start: aheadStart } = await aheadNow(found);
   const now = Date.now();
   const newest = Math.max(file.lastModified, journal?.lastModified ?? 0);
   return {
@@ -59,7 +66,9 @@ export async function look(found: Found): Promise<Look> {
     file,
     journal,
     wal: walStart === "" ? undefined : wal,
+    ahead,
     stamp: {
+      ahead: aheadStart,
       main: stampOf(file),
       header: hex(header),
       journal: journal ? stampOf(journal) : "cold",
@@ -78,17 +87,32 @@ export async function lookAgain(first: Look): Promise<Look | undefined> {
 }
 
 /** What lies beside the database, if that is as it was. */
-async function besideNow({ found, stamp }: Look): Promise<Pick<Look, "journal" | "wal"> | undefined> {
+async function besideNow({
+  found,
+  stamp,
+}: Look): Promise<Pick<Look, "journal" | "wal" | "ahead"> | undefined> {
+  const { ahead, start } = await aheadNow(found);
+  if (start !== stamp.ahead) return undefined;
   if (stamp.wal !== "") {
     const part = await found.beside("-wal");
     const wal = part && (await fileNow(part.handle));
     const isWal = wal && part && hex(await bytesOf(wal, part.start, WAL_HEADER)) === stamp.wal;
-    return isWal ? { journal: undefined, wal } : undefined;
+    return isWal ? { journal: undefined, wal, ahead } : undefined;
   }
   const part = await found.beside("-journal");
   const journal = part && (await hotJournal(part));
   const isJournal = (journal ? stampOf(journal) : "cold") === stamp.journal;
-  return isJournal ? { journal, wal: undefined } : undefined;
+  return isJournal ? { journal, wal: undefined, ahead } : undefined;
+}
+
+/** The files of a write-ahead VFS, if there are any, and their first bytes. */
+async function aheadNow(found: Found): Promise<{ ahead: Look["ahead"]; start: string }> {
+  if (found.pool) return { ahead: undefined, start: "" };
+  const parts = await Promise.all(["-wa0", "-wa1"].map((ending) => found.beside(ending)));
+  const [first, second] = await Promise.all(parts.map((part) => part && fileNow(part.handle)));
+  if (!first && !second) return { ahead: undefined, start: "" };
+  const starts = [first, second].map(async (file) => (file ? hex(await bytesOf(file, 0, AHEAD_HEADER)) : ""));
+  return { ahead: [first, second], start: (await Promise.all(starts)).join(":") };
 }
 
 /** Whether the files hold what they held when they were looked at. */
@@ -109,21 +133,22 @@ export interface View {
 
 /** The image that SQLite would see: with the WAL's committed pages, or a hot journal rolled back. */
 export async function viewOf(
-  { found, file, journal, wal, stamp }: Look,
+  { found, file, journal, wal, ahead, stamp }: Look,
   signal?: AbortSignal,
 ): Promise<View> {
   const main = bytesIn(found.path, file, found.main.start);
   const mainSize = Math.max(0, file.size - found.main.start);
   const plain: View = { size: mainSize, read: (offset, into) => main.read(into, offset), free() {} };
+  if (ahead) return aheadView(found.path, plain, ahead);
   const pageSize = pageSizeIn(stamp.header);
   if (pageSize === undefined || (!journal && !wal)) return plain;
   if (wal) {
-    const side = bytesIn(`${found.path}-wal`, wal, found.main.start);
+    const side = await sideBytes(`${found.path}-wal`, wal, found.main.start);
     const { overlay, pageCount } = await readWal(side, pageSize, undefined, undefined, signal);
     if (pageCount === undefined) return freed(overlay, plain);
     return overlaid({ main, mainSize, side, overlay, pageSize, pageCount, isZeroFilled: false });
   }
-  const side = bytesIn(`${found.path}-journal`, journal as File, found.main.start);
+  const side = await sideBytes(`${found.path}-journal`, journal as File, found.main.start);
   const rolled = await readJournal(side, pageSize, signal);
   if (!rolled) return plain;
   const { pageSize: before, pageCount, superJournal } = rolled;
@@ -135,6 +160,35 @@ export async function viewOf(
   const pages = { main, mainPages, path: found.path, pageCount };
   await checkJournalPages(pages, { file: side, overlay });
   return overlaid({ main, mainSize, side, overlay, pageSize: before, pageCount, isZeroFilled: true });
+}
+
+/** The database with the transactions that a write-ahead VFS has not moved into it yet. */
+async function aheadView(path: string, main: View, files: NonNullable<Look["ahead"]>): Promise<View> {
+  const reading = files.map((file) => sideBytes(path, file ?? new Blob(), 0));
+  const logs = (await Promise.all(reading)) as [Bytes, Bytes];
+  const { pageSize, size, pages } = await readAhead(logs);
+  if (pages.size === 0) return main;
+  return {
+    size,
+    free() {},
+    async read(offset, into) {
+      const wanted = into.subarray(0, Math.max(0, Math.min(into.length, size - offset)));
+      wanted.fill(0, await main.read(offset, wanted));
+      const first = offset - (offset % pageSize);
+      for (let place = first; place < offset + wanted.length; place += pageSize) {
+        const found = pages.get(place);
+        if (!found) continue;
+        const page = new Uint8Array(pageSize);
+        if ((await logs[found.file].read(page, found.offset)) < pageSize) throw changed(path);
+        const from = Math.max(0, offset - place);
+        wanted.set(
+          page.subarray(from, Math.min(pageSize, offset + wanted.length - place)),
+          place + from - offset,
+        );
+      }
+      return wanted.length;
+    },
+  };
 }
 
 interface Layers {
@@ -192,7 +246,22 @@ function freed(overlay: Overlay, view: View): View {
   return view;
 }
 
-function bytesIn(path: string, file: File, start: number): Bytes {
+/** What is read page by page: at once, unless it is large. */
+async function sideBytes(path: string, file: Blob, start: number): Promise<Bytes> {
+  const bytes = bytesIn(path, file, start);
+  if (file.size > MOST_AT_ONCE) return bytes;
+  const all = new Uint8Array(Math.max(0, file.size - start));
+  const length = await bytes.read(all, 0);
+  return {
+    async read(into, position) {
+      const part = all.subarray(position, Math.min(position + into.length, length));
+      into.set(part);
+      return part.length;
+    },
+  };
+}
+
+function bytesIn(path: string, file: Blob, start: number): Bytes {
   return {
     async read(into, position) {
       try {

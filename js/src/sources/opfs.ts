@@ -95,7 +95,10 @@ export class Pinning {
         if (attempt > FREE_ATTEMPTS) held ??= await this.#keepOut(found, deadline, signal);
         const image = await this.#attempt(found, signal);
         if (image) return image;
-        if (Date.now() > deadline) throw busy(this.#path, this.#busyTimeoutMs, await usersOf(found));
+        if (Date.now() > deadline) {
+          held?.release();
+          throw busy(this.#path, this.#busyTimeoutMs, await usersOf(found));
+        }
         // Writers have a rhythm of their own, which this one must not share.
         await sleep(Math.random() * Math.min(LONGEST_PAUSE_MS, 2 * attempt), signal);
       }

@@ -13,6 +13,7 @@ const LIBRARIES = [
   { library: "OPFSAdaptiveVFS" },
   { library: "OPFSAnyContextVFS" },
   { library: "AccessHandlePoolVFS" },
+  { library: "OPFSWriteAheadVFS", pauseMs: 150 },
   { library: "sqlocal", isolated: true },
 ];
 
@@ -38,13 +39,13 @@ afterEach(async () => {
   await last.close();
 });
 
-describe.each(LIBRARIES)("$library", ({ library, isolated = false }) => {
+describe.each(LIBRARIES)("$library", ({ library, isolated = false, pauseMs = 40 }) => {
   test(`${RUNS} backups from another tab while it writes are one commit each`, async () => {
     const writerTab = await tab(isolated);
     const writer = library === "sqlocal" ? writerTab : await writerTab.worker();
     await writer.call("writers.open", library, "app.db");
     await writer.call("writers.makeBank");
-    await writer.call("writers.start", 40);
+    await writer.call("writers.start", pauseMs);
     const other = await tab();
     const worker = await other.worker();
     const seen: number[] = [];
