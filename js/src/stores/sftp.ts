@@ -36,6 +36,13 @@ export function sftp(options: SftpOptions): Store {
   const root = options.path.replace(/\/+$/, "") || (options.path === "" ? "." : "");
   const pathOf = (key: string) => `${root}/${key}`;
   let swept: Promise<void> | undefined;
+  /** Folders that were there. Somebody may remove them; then the rename fails, and they are made again. */
+  const made = new Set<string>();
+  const ready = async (server: Sftp, folder: string) => {
+    if (made.has(folder)) return;
+    await makeFolders(server, root, folder);
+    made.add(folder);
+  };
 
   return storeFrom<Found>({
     layout: "folder",
@@ -43,19 +50,28 @@ export function sftp(options: SftpOptions): Store {
     async put(key, chunks, modified, signal) {
       const server = await connection.open(signal);
       const folder = pathOf(TEMPORARY);
-      await connection.run("write", key, () => makeFolders(server, root, TEMPORARY));
+      const below = key.split("/").slice(0, -1).join("/");
+      await connection.run("write", key, () => ready(server, TEMPORARY));
       swept ??= sweep(server, folder).catch(() => {});
       await swept;
       const temporary = `${folder}/${crypto.randomUUID()}~`;
+      let isNamed = false;
       try {
         await connection.run("write", key, () => write(server, temporary, chunks, modified));
         signal?.throwIfAborted(); // from here on the put cannot be undone
-        return await connection.run("write", key, async () => {
-          await makeFolders(server, root, key.split("/").slice(0, -1).join("/"));
+        isNamed = await connection.run("write", key, async () => {
+          await ready(server, below);
+          const named = await missing(name(server, temporary, pathOf(key)));
+          if (named !== undefined) return named;
+          await makeFolders(server, root, below);
           return name(server, temporary, pathOf(key));
         });
+        return isNamed;
+      } catch (error) {
+        made.clear();
+        throw error;
       } finally {
-        await server.unlink(temporary).catch(() => {});
+        if (!isNamed) await server.unlink(temporary).catch(() => {});
       }
     },
     async find(key, signal) {
@@ -89,9 +105,9 @@ export function sftp(options: SftpOptions): Store {
     },
     async list(prefix, after, limit, signal) {
       const server = await connection.open(signal);
-      const found: StoredObject[] = [];
-      await connection.run("list", prefix, () => walk(server, root, "", prefix, after, found));
-      return found.sort((a, b) => compareKeys(a.key, b.key)).slice(0, limit);
+      const wanted: Wanted = { prefix, after, limit, found: [] };
+      await connection.run("list", prefix, () => walk(server, root, "", wanted));
+      return wanted.found;
     },
     async delete(key, signal) {
       const server = await connection.open(signal);
@@ -158,28 +174,30 @@ async function makeFolders(server: Sftp, root: string, below: string): Promise<v
   }
 }
 
-/** Adds the objects below a folder whose keys begin with `prefix` and come after `after`. */
-async function walk(
-  server: Sftp,
-  root: string,
-  folder: string,
-  prefix: string,
-  after: string,
-  found: StoredObject[],
-): Promise<void> {
-  const entries = await missing(server.readdir(`${root}/${folder}`));
-  for (const { filename, attrs } of entries ?? []) {
-    const key = folder + filename;
-    if (filename === "." || filename === ".." || !isKey(key)) continue;
+interface Wanted {
+  prefix: string;
+  after: string;
+  limit: number;
+  /** In the order of their keys. */
+  found: StoredObject[];
+}
+
+/** Adds the objects below a folder that are wanted. Folders are read in the order of the keys in them, and no more than it takes. */
+async function walk(server: Sftp, root: string, folder: string, wanted: Wanted): Promise<void> {
+  const { prefix, after, limit, found } = wanted;
+  const entries = (await missing(server.readdir(`${root}/${folder}`))) ?? [];
+  const keys = entries
+    .filter(({ filename }) => filename !== "." && filename !== ".." && isKey(folder + filename))
+    .map(({ filename, attrs }) => ({ key: folder + filename + (isFolder(attrs) ? "/" : ""), attrs }));
+  for (const { key, attrs } of keys.sort((a, b) => compareKeys(a.key, b.key))) {
+    if (found.length >= limit) return;
     if (isFile(attrs)) {
       if (key.startsWith(prefix) && compareKeys(key, after) > 0)
         found.push({ key, size: attrs.size, modified: new Date(attrs.mtime * 1000) });
     } else if (isFolder(attrs)) {
-      const below = `${key}/`;
       // Nothing in it comes after that key.
-      if (compareKeys(below, after.slice(0, below.length)) < 0) continue;
-      if (below.startsWith(prefix) || prefix.startsWith(below))
-        await walk(server, root, below, prefix, after, found);
+      if (compareKeys(key, after.slice(0, key.length)) < 0) continue;
+      if (key.startsWith(prefix) || prefix.startsWith(key)) await walk(server, root, key, wanted);
     }
   }
 }
