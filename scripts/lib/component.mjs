@@ -9,7 +9,7 @@ import { root, run } from "./run.mjs";
  * Gzipped, in bytes; raising it needs a reason in the commit message. The dump is half of it: in the npm package, which
  * loads the two apart, they have 530 kB.
  */
-const BUDGET = 420_000;
+const BUDGET = 432_000;
 /** What of it cargo compiles, as the modules of wasm.mjs. */
 export const component = { name: "component", crate: "pagemark", feature: "component" };
 export const componentFile = join(root, "pkg/component/pagemark.wasm");
