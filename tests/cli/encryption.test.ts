@@ -37,5 +37,23 @@ test("F10 a folder is encrypted by the key of a file, and opened by that and its
   expect(run({}, "backup", "app.db", "--to", "plain").status).toBe(0);
   const mixed = run(byFile, "--json", "backup", "app.db", "--to", "plain");
   expect([mixed.status, JSON.parse(mixed.stderr).error.code]).toEqual([1, "STORE_NOT_ENCRYPTED"]);
-  for (const secret of [own, second, other, "hunter-two"]) expect(outputs.join("\n")).not.toContain(secret);
+
+  writeFileSync(path("phrase.txt"), "five random words it is\n");
+  expect(run({}, "key", "add", "--store", "vault", "--passphrase-file", "phrase.txt").status).toBe(12);
+  expect(run(byFile, "key", "add", "--store", "vault", "--passphrase-file", "phrase.txt").status).toBe(0);
+  const listed = () => JSON.parse(run({}, "--json", "key", "list", "--store", "vault").stdout);
+  expect(
+    listed()
+      .map((each: { kind: string }) => each.kind)
+      .sort(),
+  ).toEqual(["passphrase", "recipients"]);
+  const byPhrase = { PAGEMARK_PASSPHRASE: "five random words it is" };
+  expect(run(byPhrase, "verify", "app", "--from", "vault").status).toBe(0);
+  expect(run({}, "key", "remove", "--store", "vault", "first.age").status).toBe(0);
+  expect(run(byFile, "verify", "app", "--from", "vault").status).toBe(12);
+  expect(run(byPhrase, "verify", "app", "--from", "vault").status).toBe(0);
+  const last = run({}, "--json", "key", "remove", "--store", "vault", listed()[0].name);
+  expect([last.status, JSON.parse(last.stderr).error.code]).toEqual([1, "KEY_NEEDED"]);
+  for (const secret of ["five random words", own, second, other, "hunter-two"])
+    expect(outputs.join("\n")).not.toContain(secret);
 }, 60_000);

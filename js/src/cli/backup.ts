@@ -30,7 +30,7 @@ export function addBackup(program: Command, signal: AbortSignal): void {
       "<file>",
       "the database; - for standard input; d1://<account>/<name> for one at Cloudflare; d1-local:<name>; or a project that wrangler runs, for all of its local ones",
     )
-    .requiredOption("--to <store>", "where backups go: a folder")
+    .requiredOption("--to <store>", "where backups go: a folder or a URL such as s3://bucket/prefix")
     .option("--name <name>", "the database's name in the store (default: the file's name without its ending)")
     .option("--via-export", "of d1://…: by D1's own export, which blocks queries and is not exact")
     .option("--full", "make a full backup, even where an incremental one would do")

@@ -23,7 +23,7 @@ export function addDownload(program: Command, signal: AbortSignal): void {
       "[backup]",
       "its id or the id's first eight digits, a bookmark, a TXID or a time (default: the newest that no restore made)",
     )
-    .requiredOption("--from <store>", "where its backups are: a folder")
+    .requiredOption("--from <store>", "where its backups are: a folder or a URL")
     .option(
       "-o, --output <file>",
       "the file, or - for standard output (default: <name>.<first 8 of the id>.sqlite3)",

@@ -45,7 +45,7 @@ export function addDump(program: Command, signal: AbortSignal): void {
       "<file-or-name>",
       "the database file, - for standard input, d1://<account>/<name>; with --from, the database's name",
     )
-    .option("--from <store>", "a folder with backups: dumps one of them, without restoring it first")
+    .option("--from <store>", "a store with backups: dumps one of them, without restoring it first")
     .option("--at <moment>", "which backup: an id, a bookmark, a TXID, a time or an age such as -1h")
     .option("-o, --output <file>", "the file, or - for standard output (default: -)")
     .option("--force", "replace the file if it exists")

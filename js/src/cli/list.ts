@@ -16,7 +16,7 @@ export function addList(program: Command, signal: AbortSignal): void {
     .command("list")
     .description("list a database's backups, newest first; without a name, the databases of a store")
     .argument("[name]", "the database")
-    .requiredOption("--from <store>", "where the backups are: a folder")
+    .requiredOption("--from <store>", "where the backups are: a folder or a URL")
     .option("--utc", "show times in UTC instead of this machine's zone")
     .action(async (name: string | undefined, _options, command: Command) => {
       const options = command.optsWithGlobals<Options>();

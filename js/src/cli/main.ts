@@ -80,6 +80,7 @@ const commands = {
   check: async () => (await import("./check.ts")).addCheck,
   prune: async () => (await import("./prune.ts")).addPrune,
   delete: async () => (await import("./prune.ts")).addDelete,
+  key: async () => (await import("./key.ts")).addKeyCommands,
   copy: async () => (await import("./copy.ts")).addCopy,
   d1: async () => (await import("./d1.ts")).addD1,
   compact: async () => (await import("./compact.ts")).addCompact,

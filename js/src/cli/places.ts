@@ -7,7 +7,7 @@ import { databasesIn } from "../catalog/folder.ts";
 import { core, naming, usePlatform } from "../core/index.ts";
 import { nodePlatform } from "../core/platform.node.ts";
 import { PagemarkError } from "../errors/index.ts";
-import { folderPath, openStore } from "../places/open-store.node.ts";
+import { folderPath, keysOfEnvironment, openStore } from "../places/open-store.node.ts";
 import { redacted } from "../places/secrets.ts";
 import { file } from "../sources/file.ts";
 import { damagedFile, damagedStream } from "../sources/file-damaged.ts";
@@ -18,7 +18,7 @@ import { STANDARD } from "./standard-output.ts";
 
 usePlatform(nodePlatform);
 
-export { folderPath, openStore, redacted };
+export { folderPath, keysOfEnvironment, openStore, redacted };
 
 /** D1 databases at Cloudflare are `d1://<account>/<database>`. */
 export function isHosted(place: string): boolean {

@@ -27,7 +27,7 @@ export function addPrune(program: Command, signal: AbortSignal): void {
       "delete the backups that no rule keeps; the newest stays, and so does what a kept one is made of",
     )
     .argument("<name>", "the database")
-    .requiredOption("--from <store>", "where its backups are: a folder")
+    .requiredOption("--from <store>", "where its backups are: a folder or a URL")
     .option("--keep-last <n>", "keep so many of the newest", count)
     .option("--keep-hourly <n>", "keep the newest of each of the last n hours that have one", count)
     .option("--keep-daily <n>", "the same for days, in this machine's time zone", count)
@@ -88,7 +88,7 @@ export function addDelete(program: Command, signal: AbortSignal): void {
     .description("delete one backup for good; refused while another backup is made of it")
     .argument("<name>", "the database")
     .argument("<backup>", "its id, or the id's first eight digits or more")
-    .requiredOption("--from <store>", "where its backups are: a folder")
+    .requiredOption("--from <store>", "where its backups are: a folder or a URL")
     .action(async (name: string, id: string, _options, command: Command) => {
       const { from, json = false } = command.optsWithGlobals<{ from: string; json?: boolean }>();
       const backups = await openBackups(name, from);

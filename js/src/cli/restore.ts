@@ -57,7 +57,7 @@ export function addRestore(program: Command, signal: AbortSignal): void {
       "restore a database to a file or to D1; what is there is backed up first, a file then replaced in one step",
     )
     .argument("<name>", "the database")
-    .requiredOption("--from <store>", "where its backups are: a folder")
+    .requiredOption("--from <store>", "where its backups are: a folder or a URL")
     .option(
       "--at <moment>",
       "a backup's id, a bookmark, a TXID, or the newest before a time or an age such as -1h (default: the newest that no restore made)",

@@ -20,7 +20,7 @@ export function addShow(program: Command, signal: AbortSignal): void {
       "[backup]",
       "its id or the id's first eight digits, a bookmark, a TXID or a time (default: the newest that no restore made)",
     )
-    .requiredOption("--from <store>", "where its backups are: a folder")
+    .requiredOption("--from <store>", "where its backups are: a folder or a URL")
     .option("--utc", "show times in UTC instead of this machine's zone")
     .action(async (name: string, at: string | undefined, _options, command: Command) => {
       const { from, utc, json = false } = command.optsWithGlobals<Options>();

@@ -26,7 +26,7 @@ export function addVerify(program: Command, signal: AbortSignal): void {
       "read every stored object and compare it with its digest; assemble the newest backup as a restore would",
     )
     .argument("<name>", "the database")
-    .requiredOption("--from <store>", "where its backups are: a folder")
+    .requiredOption("--from <store>", "where its backups are: a folder or a URL")
     .option("--at <moment>", "verify one backup only: its id, a bookmark, a TXID or a time")
     .option(
       "--restore",

@@ -41,7 +41,7 @@ export function addWatch(program: Command): void {
     .command("watch")
     .description("back databases up continuously: what is committed is in the store within the interval")
     .argument("<files...>", "databases, or patterns such as 'data/*.db', whose new files are picked up")
-    .requiredOption("--to <store>", "where backups go: a folder")
+    .requiredOption("--to <store>", "where backups go: a folder or a URL such as s3://bucket/prefix")
     .option("--name <name>", "the database's name in the store, where there is one only")
     .addOption(timed("--every <time>", "how often to store what was committed", "1s"))
     .addOption(timed("--backup-every <time>", "how often to make a backup of a database that changes", "5m"))

@@ -5,7 +5,7 @@ import { folder } from "../stores/folder.ts";
 import { sftp } from "../stores/sftp.ts";
 import type { Store } from "../stores/store.ts";
 import { awsProfile } from "./aws-profile.node.ts";
-import { type OpenStoreOptions, openAt } from "./open-store.ts";
+import { encryptionKeys, type OpenStoreOptions, openAt } from "./open-store.ts";
 import { redacted } from "./secrets.ts";
 import { sftpFromUrl } from "./sftp-url.node.ts";
 import { schemeOf } from "./store-url.ts";
@@ -27,6 +27,11 @@ export function openStore(place: string, options: OpenStoreOptions = {}): Store 
     profileOf: awsProfile,
     read,
   });
+}
+
+/** The keys for encrypted stores that the process's environment gives. */
+export function keysOfEnvironment() {
+  return encryptionKeys(process.env, { read }) ?? {};
 }
 
 function read(path: string): string {

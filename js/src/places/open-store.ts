@@ -15,6 +15,8 @@ const IDENTITY = /^AGE-SECRET-KEY-(PQ-)?1[0-9A-Z]+$/;
 export interface OpenStoreOptions {
   /** Environment variables; the process's unless given, where there is one. */
   env?: Environment;
+  /** Leaves it as it lies there, whatever keys the environment has. */
+  plain?: boolean;
 }
 
 /** What a runtime has beside what all of them have. */
@@ -36,9 +38,10 @@ export function openStore(place: string, options: OpenStoreOptions = {}): Store 
   return openAt(place, options, {});
 }
 
-export function openAt(place: string, { env = environment() }: OpenStoreOptions, places: Places): Store {
+export function openAt(place: string, options: OpenStoreOptions, places: Places): Store {
+  const { env = environment(), plain = false } = options;
   const store = plainStore(place, env, places);
-  const keys = encryptionKeys(env, places);
+  const keys = plain ? undefined : encryptionKeys(env, places);
   return keys === undefined ? store : encrypted(store, keys);
 }
 
