@@ -1,8 +1,6 @@
 // Real local D1 databases and real Durable Objects, backed up to R2 by a Worker that has the package: workerd, run by
 // miniflare, as wrangler runs it.
-import { readFileSync } from "node:fs";
-import { basename, join } from "node:path";
-import { build } from "esbuild";
+import { join } from "node:path";
 import { convertV4MiniflareOptions, Miniflare } from "miniflare";
 import type {
   BackupOptions,
@@ -15,10 +13,12 @@ import type {
 } from "pagemark";
 import { afterAll, beforeAll, vi } from "vitest";
 import type { Place } from "../peers/d1/place.ts";
+import { modulesOf } from "../support/worker-modules.ts";
+
+export { modulesOf };
 
 /** They have to be named before workerd starts; one that nobody uses costs nothing. */
 const USUAL = 60;
-const dist = join(import.meta.dirname, "../../js/dist");
 
 export interface BackedUpPlace extends Place {
   backup(options?: BackupOptions & { store?: "r2" | "memory" }): Promise<NewBackup>;
@@ -141,36 +141,4 @@ export class Cloudflare {
       dump: async (options) => (await send("dump", options)).text(),
     };
   }
-}
-
-/** A Worker that has the package, in one file, and the wasm modules beside it. */
-export async function modulesOf(entry: string) {
-  const wasm = new Set<string>();
-  const { outputFiles } = await build({
-    entryPoints: [entry],
-    alias: { pagemark: join(dist, "entry/workerd.js") },
-    bundle: true,
-    format: "esm",
-    target: "esnext",
-    external: ["cloudflare:*"],
-    write: false,
-    logLevel: "error",
-    plugins: [
-      {
-        name: "wasm modules stay files",
-        setup: ({ onResolve }) =>
-          onResolve({ filter: /\.wasm$/ }, ({ path }) => {
-            wasm.add(basename(path));
-            return { path: `./${basename(path)}`, external: true };
-          }),
-      },
-    ],
-  });
-  const script = { type: "ESModule" as const, path: "worker.js", contents: outputFiles[0]?.text ?? "" };
-  const beside = [...wasm].map((path) => ({
-    type: "CompiledWasm" as const,
-    path,
-    contents: readFileSync(join(dist, path)),
-  }));
-  return [script, ...beside];
 }
