@@ -21,6 +21,9 @@ const LARGE_WAL_FRAMES = 2000;
 const GLANCE_MS = 2;
 const GLANCES = 25;
 
+/** What was read last, for the next that reads: garbage of this size piles up before it is collected. */
+const spare: Uint8Array[] = [];
+
 /**
  * Follows a database in WAL mode by a read transaction that moves on behind the commits.
  *
@@ -147,9 +150,13 @@ export class FileFollower implements Follower {
       const from = this.#end(mark);
       if (from >= end) return "news";
       const size = Math.min(end - from, Math.floor(chunk / this.#frameSize + 1) * this.#frameSize);
-      const bytes = new Uint8Array(size);
+      const buffer = spare.pop() ?? new Uint8Array(0);
+      const bytes = buffer.length >= size ? buffer.subarray(0, size) : new Uint8Array(size);
       if ((await this.#wal.read(bytes, from)) < size) return "lost";
-      const next = await take({ header: this.#header, mark, bytes });
+      const taking = take({ header: this.#header, mark, bytes });
+      // Taken in by now, all but what is stored.
+      if (chunk === CHUNK) spare[0] = bytes.length > buffer.length ? bytes : buffer;
+      const next = await taking;
       if (next !== undefined) this.#mark = next;
       // One transaction is larger than what is taken at once; a backup takes it in smaller pieces.
       else if (from + size >= end || chunk >= MOST) return "lost";

@@ -72,7 +72,7 @@ export interface WalFrames {
   bytes: Uint8Array;
 }
 
-/** Takes frames for good; returns the mark behind them, or nothing when there is no commit among them. */
+/** Takes frames for good, which may be overwritten once it has returned, though not settled; returns the mark behind them, or nothing when there is no commit among them. */
 export type TakeFrames = (frames: WalFrames) => Promise<string | undefined>;
 
 /** `lost`: what was committed since cannot be told any more; a backup can, by comparing. */

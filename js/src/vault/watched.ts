@@ -221,6 +221,7 @@ export class WatchedDatabase {
     const taken = tail.take(header, mark, bytes, txid, now);
     if (!taken) return undefined;
     const [key, file, next, bookmark] = taken as [string, Uint8Array, string, string];
+    const { length } = file;
     try {
       await this.#put(key, file, now, signal);
     } catch (error) {
@@ -230,20 +231,20 @@ export class WatchedDatabase {
     }
     this.last = { txid, bookmark, atMs: Date.now() };
     this.#states++;
-    this.#bytes += file.length;
+    this.#bytes += length;
     this.counts.states++;
-    this.counts.bytes += file.length;
+    this.counts.bytes += length;
     return next;
   }
 
   async #put(key: string, file: Uint8Array, now: number, signal: AbortSignal | undefined): Promise<void> {
     this.counts.requests++;
     try {
-      await this.#store.put(key, file, { modified: new Date(now), signal });
+      await this.#store.put(key, file, { modified: new Date(now), ownsChunks: true, signal });
     } catch (error) {
       if (!(error instanceof ObjectExistsError)) throw error;
       // The answer to a put may have been lost; or somebody else watches the database, too.
-      const there = await collect(await this.#store.get(key, { signal }), file.length);
+      const there = await collect(await this.#store.get(key, { signal }), file.length + 1);
       if (there.some((byte, at) => byte !== file[at])) throw new ConflictError(this.name);
     }
   }
