@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import type { Backups } from "../backups/backups.ts";
 import { type Backup, databasesIn, type StoredDatabase } from "../catalog/folder.ts";
 import { backupJson, bytes, counted, EXIT, print, table } from "./output.ts";
 import { noBackup, openBackups, openStore, redacted, refuseMissing } from "./places.ts";
@@ -22,11 +23,25 @@ export function addList(program: Command, signal: AbortSignal): void {
       const options = command.optsWithGlobals<Options>();
       if (name === undefined) return listDatabases(options, signal);
       const { from, utc, json = false } = options;
-      const backups = await (await openBackups(name, from)).list({ signal });
+      const stored = await openBackups(name, from);
+      const backups = await stored.list({ signal });
       if (backups.length === 0) throw await nothingUnder(name, from);
-      print(json, backups.map(backupJson), () => backupTable(backups, utc));
+      const after = json ? [] : await statesAfter(stored, backups, utc);
+      print(json, backups.map(backupJson), () => [backupTable(backups, utc), ...after].join("\n"));
       if (backups.some(({ state }) => state !== "done")) process.exitCode = EXIT.warnings;
     });
+}
+
+/** A line on what `watch` has stored after the newest backup. */
+async function statesAfter(stored: Backups, [newest]: Backup[], utc?: boolean): Promise<string[]> {
+  if (newest?.state !== "done") return [];
+  const last = await stored.state("latest").catch(() => undefined);
+  if (last === undefined || last.txid === newest.txid) return [];
+  return [
+    layOutText(
+      `watched: states up to ${timeText(last.createdAt, utc)} (TXID ${last.txid}) can be restored, too`,
+    ),
+  ];
 }
 
 async function nothingUnder(name: string, place: string): Promise<Error> {
