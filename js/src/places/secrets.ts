@@ -42,13 +42,17 @@ export function redacted(place: string): string {
   const [, scheme = "", rest = ""] = /^([a-z][a-z0-9+.-]+:)(.*)$/is.exec(place) ?? [];
   if (scheme === "") return place;
   const [before = "", ...queries] = rest.split("?");
-  // Up to the last @ before the path: a password may have one, too.
-  const [, slashes = "", authority = "", path = ""] = /^(\/*)([^/]*)(.*)$/s.exec(before) ?? [];
-  const at = authority.lastIndexOf("@");
-  const user = at < 0 ? "" : `${authority.slice(0, at).replace(/:.*$/s, ":redacted")}@`;
+  // Up to the last @: a password may have one, too, and a / that should have been written %2F.
+  const [, slashes = "", whole = ""] = /^(\/*)(.*)$/s.exec(before) ?? [];
+  const at = whole.lastIndexOf("@");
+  // The user may be the secret itself, but not where there are users.
+  const hasUsers = /^(s3|sftp):$/i.test(scheme);
+  const [name = "", ...password] = whole.slice(0, Math.max(0, at)).split(":");
+  const by = `${hasUsers ? name : "redacted"}${password.length > 0 ? ":redacted" : ""}`;
+  const user = at < 0 ? "" : `${by}@`;
   const parameters = queries.join("?").split("&").map(redactedParameter);
   const query = queries.length === 0 ? "" : `?${parameters.join("&")}`;
-  return `${scheme}${slashes}${user}${authority.slice(at + 1)}${path}${query}`;
+  return `${scheme}${slashes}${user}${whole.slice(at + 1)}${query}`;
 }
 
 function redactedParameter(parameter: string): string {
