@@ -10,6 +10,7 @@ declare global {
   interface ReadableStream<R = any> {}
   interface Response {}
   interface URL {}
+  interface Worker {}
   namespace WebAssembly {
     interface Memory {}
     interface Module {}

@@ -118,7 +118,12 @@ export class Pinning {
       if (!copy) return undefined;
       this.#copyNext = false;
       const { size, room } = copy;
-      return { size, taken: "end", read: room.read, close: room.close };
+      return {
+        size,
+        taken: "end",
+        read: (offset, into) => room.read(offset, into),
+        close: () => room.close(),
+      };
     } catch (error) {
       if (isChange(error)) return undefined;
       throw error;

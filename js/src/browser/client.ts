@@ -1,0 +1,165 @@
+import type { At } from "../backups/backups.ts";
+import type { Restored } from "../backups/database.ts";
+import type { Verification } from "../backups/verify.ts";
+import type { Backup } from "../catalog/folder.ts";
+import { DamageError, PagemarkError, type Place, SourceError, StoreError } from "../errors/index.ts";
+import type { BackupOptions } from "../run/backup.ts";
+import type { NewBackup } from "../run/made.ts";
+import type { OpfsOptions } from "../sources/opfs.ts";
+import type { JobOptions } from "../streams/progress.ts";
+import type { Answer, Subject, Thrown, Work } from "./messages.ts";
+
+export interface BackgroundOptions extends OpfsOptions {
+  /** Folder of the backups in the origin's private files; `backups` unless given. */
+  store?: string;
+  /** What the database is called in the store; the file's name without its ending unless given. */
+  name?: string;
+  /** A worker of your own that imports `pagemark/browser/worker`, where a bundler does not find ours by itself. */
+  worker?: Worker;
+}
+
+/** What a job in the background may be told. */
+export interface BackgroundJob extends JobOptions {
+  onWarning?: ((text: string) => void) | undefined;
+}
+
+interface Waiting extends BackgroundJob {
+  resolve(value: unknown): void;
+  reject(error: unknown): void;
+}
+
+/**
+ * A database in the origin's private files with its backups there, for a page: all work is done in a worker, which is
+ * started at once and ends with {@link BackgroundDatabase.close}, or with the page.
+ *
+ * @example
+ * ```ts
+ * import { inBackground } from "pagemark/browser";
+ * const db = inBackground("app.db");
+ * await db.backup({ onProgress: ({ done, total }) => bar.set(done / total) });
+ * ```
+ */
+export function inBackground(database: string, options: BackgroundOptions = {}): BackgroundDatabase {
+  return new BackgroundDatabase(database, options);
+}
+
+/** See {@link inBackground}. */
+export class BackgroundDatabase {
+  readonly #worker: Worker;
+  readonly #subject: Subject;
+  readonly #waiting = new Map<number, Waiting>();
+  #calls = 0;
+  #failure: PagemarkError | undefined;
+
+  constructor(database: string, { store = "backups", worker, ...more }: BackgroundOptions) {
+    this.#subject = { database, store, ...more };
+    this.#worker =
+      worker ?? new Worker(new URL("../entry/browser-worker.js", import.meta.url), { type: "module" });
+    this.#worker.addEventListener("message", ({ data }: MessageEvent<Answer>) => this.#hear(data));
+    this.#worker.addEventListener("error", (event) => {
+      event.preventDefault();
+      const message = `Pagemark's worker did not start (${event.message || "its script was not found"}); give one that imports "pagemark/browser/worker" as the option worker`;
+      this.#fail(new PagemarkError("WORKER_LOAD", message));
+    });
+  }
+
+  /** Makes a backup: see {@link BackupOptions}. */
+  backup(options: BackupOptions & BackgroundJob = {}): Promise<NewBackup> {
+    const { signal, onProgress, ...plain } = options;
+    return this.#call("backup", plain, options);
+  }
+
+  /** The backups, newest first. */
+  backups(options: BackgroundJob = {}): Promise<Backup[]> {
+    return this.#call("list", undefined, options);
+  }
+
+  /** Restores the newest backup, or that of a moment; a backup of what it replaces is made first, unless `safety` is false. */
+  restore(options: BackgroundJob & { at?: At; safety?: boolean } = {}): Promise<Restored> {
+    const { at, safety } = options;
+    return this.#call("restore", { at: textOf(at), ...(safety !== undefined && { safety }) }, options);
+  }
+
+  /** Reads a backup, and all it needs, and proves it. */
+  verify(options: BackgroundJob & { at?: At } = {}): Promise<Verification> {
+    return this.#call("verify", { at: textOf(options.at) }, options);
+  }
+
+  /** A backup as a database file. */
+  download(options: BackgroundJob & { at?: At } = {}): Promise<ReadableStream<Uint8Array>> {
+    return this.#call("download", { at: textOf(options.at) }, options);
+  }
+
+  /** The database as SQL, or a backup of it. */
+  dump(options: BackgroundJob & { at?: At } = {}): Promise<ReadableStream<Uint8Array>> {
+    return this.#call("dump", { at: textOf(options.at) }, options);
+  }
+
+  /** Deletes a backup. */
+  delete(id: string, options: BackgroundJob = {}): Promise<Backup> {
+    return this.#call("delete", { id }, options);
+  }
+
+  /** Ends the worker; what it was doing fails with `WORKER_CLOSED`, and leaves nothing half-done. */
+  close(): void {
+    this.#worker.terminate();
+    this.#fail(new PagemarkError("WORKER_CLOSED", "the worker was closed; call inBackground() again"));
+  }
+
+  #call<T, M extends keyof Work>(method: M, options: Work[M], job: BackgroundJob): Promise<T> {
+    const { signal, onProgress, onWarning } = job;
+    if (this.#failure) return Promise.reject(this.#failure);
+    if (signal?.aborted) return Promise.reject(signal.reason);
+    const id = ++this.#calls;
+    return new Promise<T>((resolve, reject) => {
+      const onAbort = () => {
+        this.#worker.postMessage({ id, abort: true });
+      };
+      const end = () => {
+        signal?.removeEventListener("abort", onAbort);
+        this.#waiting.delete(id);
+      };
+      this.#waiting.set(id, {
+        onProgress,
+        onWarning,
+        resolve(value) {
+          end();
+          resolve(value as T);
+        },
+        reject(error) {
+          end();
+          reject(signal?.aborted ? signal.reason : error);
+        },
+      });
+      signal?.addEventListener("abort", onAbort);
+      this.#worker.postMessage({ id, subject: this.#subject, method, options });
+    });
+  }
+
+  #hear(answer: Answer): void {
+    const waiting = this.#waiting.get(answer.id);
+    if (!waiting) return;
+    if ("progress" in answer) waiting.onProgress?.(answer.progress);
+    else if ("warning" in answer) waiting.onWarning?.(answer.warning);
+    else if ("thrown" in answer) waiting.reject(errorOf(answer.thrown));
+    else waiting.resolve(answer.value);
+  }
+
+  #fail(error: PagemarkError): void {
+    this.#failure ??= error;
+    for (const { reject } of [...this.#waiting.values()]) reject(error);
+  }
+}
+
+function textOf(at: At | undefined): string | undefined {
+  return at instanceof Date ? at.toISOString() : at;
+}
+
+/** The error as it was thrown in the worker. */
+function errorOf({ name, code, message, at }: Thrown): PagemarkError {
+  const place = at as Place;
+  if (name === "SourceError") return new SourceError(code as `SOURCE_${string}`, message, place);
+  if (name === "StoreError") return new StoreError(code as `STORE_${string}`, message, place);
+  if (name === "DamageError") return new DamageError(code, message, place);
+  return new PagemarkError(code, message, place);
+}

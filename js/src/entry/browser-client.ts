@@ -1,0 +1,7 @@
+// For a page: the work is done in a worker, and nothing of it is loaded here.
+export {
+  BackgroundDatabase,
+  type BackgroundJob,
+  type BackgroundOptions,
+  inBackground,
+} from "../browser/client.ts";

@@ -1,0 +1,69 @@
+// `pagemark/browser` in a page.
+import { inBackground } from "/entry/browser-client.js";
+
+/** Backs up in the background, and tells how long the page was kept busy meanwhile, at most. In milliseconds. */
+export async function backUp(path) {
+  const tasks = [];
+  const observer = new PerformanceObserver((list) => {
+    for (const { duration } of list.getEntries()) tasks.push(Math.round(duration));
+  });
+  const db = inBackground(path);
+  // What starting costs is the page's own: the script is loaded by now.
+  observer.observe({ type: "longtask", buffered: false });
+  let told = 0;
+  const { kind } = await db.backup({ onProgress: () => void told++ });
+  const listed = (await db.backups()).length;
+  const { problems } = await db.verify();
+  const size = (await new Response(await db.download()).arrayBuffer()).byteLength;
+  observer.disconnect();
+  db.close();
+  return { kind, told: told > 0, listed, problems: problems.length, size, longest: Math.max(0, ...tasks) };
+}
+
+/** Aborts a backup when it told its first progress, and makes one after all. */
+export async function abort(path) {
+  const db = inBackground(path, { store: "aborted" });
+  const aborter = new AbortController();
+  const reason = await db
+    .backup({ signal: aborter.signal, onProgress: () => aborter.abort(new Error("stop")) })
+    .catch((error) => error.message);
+  const none = (await db.backups()).length;
+  const { kind } = await db.backup();
+  const missing = await inBackground("none.db")
+    .backup()
+    .catch((error) => [error.constructor.name, error.code]);
+  const closing = db.verify().catch((error) => error.code);
+  db.close();
+  return { reason, none, kind, missing, closed: await closing };
+}
+
+/** Fills a file with a database of so many megabytes, that SQLite would open. */
+export async function fill(path, megabytes) {
+  const handle = await (await navigator.storage.getDirectory()).getFileHandle(path, { create: true });
+  const writable = await handle.createWritable();
+  const pages = megabytes * 256;
+  for (let done = 0; done < pages; done += 256) {
+    const chunk = new Uint8Array(1 << 20);
+    for (let at = 0; at < chunk.length; at += 65536) crypto.getRandomValues(chunk.subarray(at, at + 65536));
+    if (done === 0) {
+      chunk.fill(0, 0, 4096);
+      chunk.set(new TextEncoder().encode("SQLite format 3\0"));
+      const view = new DataView(chunk.buffer);
+      view.setUint16(16, 4096);
+      chunk.set([1, 1, 0, 64, 32, 32], 18);
+      for (const [offset, value] of [
+        [24, 1],
+        [28, pages],
+        [44, 4],
+        [56, 1],
+        [92, 1],
+        [96, 3046000],
+      ])
+        view.setUint32(offset, value);
+      chunk[100] = 13;
+      view.setUint16(105, 4096);
+    }
+    await writable.write(chunk);
+  }
+  await writable.close();
+}
