@@ -6,7 +6,7 @@ import { build } from "esbuild";
 const dist = join(import.meta.dirname, "../../js/dist");
 
 /** A Worker that has the package, in one file, and the wasm modules beside it. */
-export async function modulesOf(entry: string) {
+export async function modulesOf(entry: string, nodePaths: string[] = []) {
   const wasm = new Set<string>();
   const { outputFiles } = await build({
     entryPoints: [entry],
@@ -14,7 +14,9 @@ export async function modulesOf(entry: string) {
     bundle: true,
     format: "esm",
     target: "esnext",
-    external: ["cloudflare:*"],
+    external: ["cloudflare:*", "node:*"],
+    nodePaths,
+    conditions: ["workerd", "worker", "browser"],
     write: false,
     logLevel: "error",
     plugins: [
