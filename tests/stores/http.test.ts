@@ -45,7 +45,7 @@ test("stores are apart from one another and from the Worker's own objects", asyn
     code: "STORE_REFUSED",
   });
   expect((await at("two").head("a"))?.size).toBe(20);
-  const long = `${"x".repeat(250)}/${"y".repeat(250)}/${"z".repeat(250)}/${"k".repeat(250)}`;
+  const long = `${"x".repeat(250)}/${"y".repeat(250)}/${"z".repeat(250)}/${"k".repeat(265)}`;
   await expect(at("one").put(long, bytes(1))).rejects.toMatchObject({ code: "STORE_NAME_TOO_LONG" });
   await expect(at("no such name").list("")).rejects.toMatchObject({ code: "STORE_REFUSED" });
 });
