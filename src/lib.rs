@@ -16,8 +16,20 @@
 //! | 5 | [`job`], [`run`] |
 //! | 6 | [`drive`] |
 //! | 7 | `wasm`, `component` (on wasm32) |
+//!
+//! # Backing up from Rust
+//!
+//! [`drive`] does whole jobs for a host that lends a store, a database and a clock. All of such a host, with a folder as
+//! the store:
+//!
+//! ```ignore
+#![doc = include_str!("drive/tests/example.rs")]
+//! ```
 
 #![cfg_attr(not(feature = "component"), forbid(unsafe_code))]
+
+#[cfg(test)]
+extern crate self as pagemark;
 
 pub mod bookmark;
 pub mod btree;

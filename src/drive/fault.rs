@@ -152,6 +152,12 @@ impl Fault {
     }
 }
 
+impl From<HostError> for Fault {
+    fn from(error: HostError) -> Self {
+        Self::lent(error, "the host")
+    }
+}
+
 impl From<Error> for Fault {
     fn from(error: Error) -> Self {
         Self::of(error, None)

@@ -2,6 +2,7 @@ use super::*;
 use crate::error::Class;
 use world::{LIES, Lie, World, database};
 
+mod example;
 mod world;
 
 const FIRST: &str = "CREATE TABLE t (id INTEGER PRIMARY KEY, text TEXT);
