@@ -10,7 +10,8 @@ import { runtimeCases } from "./lib/packaging/runtime-cases.mjs";
 import { root } from "./lib/run.mjs";
 
 const wanted = process.argv.slice(2).filter((word) => !word.startsWith("--"));
-const cases = [...browserCases, ...runtimeCases].filter(
+const all = [...browserCases, ...runtimeCases];
+const cases = all.filter(
   ({ name }) => wanted.length === 0 || wanted.some((word) => name.toLowerCase().includes(word.toLowerCase())),
 );
 prepare();
@@ -34,10 +35,21 @@ console.log(`\n${rows.length - failed.length} work, ${failed.length} fail`);
 if (process.argv.includes("--write")) writeTable();
 process.exit(failed.length > 0 ? 1 : 0);
 
+/** Rows of what was not tried this time stay as they are. */
 function writeTable() {
   const page = join(root, "docs/bundlers.md");
-  const lines = rows.map((row) => `| ${row.join(" | ")} |`);
-  const table = ["| with | version | how | |", "| --- | --- | --- | --- |", ...lines].join("\n");
-  const text = readFileSync(page, "utf8");
-  writeFileSync(page, text.replace(/(<!-- table -->\n)[\s\S]*?(\n<!-- end -->)/, `$1\n${table}\n$2`));
+  const [before = "", table = "", after = ""] = readFileSync(page, "utf8").split(
+    /(?<=<!-- table -->\n)|(?=<!-- end -->)/,
+  );
+  const known = new Map(table.split("\n").map((line) => [line.split("|")[1]?.trim(), line]));
+  for (const row of rows) known.set(row[0], `| ${row.join(" | ")} |`);
+  const lines = all.flatMap(({ name }) => known.get(name) ?? []);
+  writeFileSync(
+    page,
+    [
+      before,
+      ["", "| with | version | how | |", "| --- | --- | --- | --- |", ...lines, "", ""].join("\n"),
+      after,
+    ].join(""),
+  );
 }

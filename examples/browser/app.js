@@ -1,9 +1,9 @@
 // Backs up a database that lives in the page, and reads the backup back as SQL.
 import { memoryStore, pagemark } from "pagemark";
-import { Database } from "pagemark/engine";
+import { LiveDatabase } from "pagemark/engine";
 
 export async function run() {
-  const notes = await Database.open({ name: "notes" });
+  const notes = await LiveDatabase.open({ name: "notes" });
   notes.exec("CREATE TABLE notes (id INTEGER PRIMARY KEY, text)");
   notes.prepare("INSERT INTO notes (text) VALUES (?), (?)").run("first", "second");
   const db = pagemark(notes, { name: "notes", store: memoryStore() });

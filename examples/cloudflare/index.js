@@ -1,10 +1,10 @@
 // A Worker that makes a backup of a database of its own. examples/d1 backs up D1, worker-example binds the Pagemark Worker.
 import { memoryStore, pagemark } from "pagemark";
-import { Database } from "pagemark/engine";
+import { LiveDatabase } from "pagemark/engine";
 
 export default {
   async fetch() {
-    const notes = await Database.open({ name: "notes" });
+    const notes = await LiveDatabase.open({ name: "notes" });
     notes.exec("CREATE TABLE notes (id INTEGER PRIMARY KEY, text)");
     notes.prepare("INSERT INTO notes (text) VALUES (?), (?)").run("first", "second");
     const db = pagemark(notes, { name: "notes", store: memoryStore() });

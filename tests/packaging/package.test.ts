@@ -9,11 +9,12 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 const root = join(import.meta.dirname, "../..");
 const project = mkdtempSync(join(tmpdir(), "pagemark-package-"));
 
+// Offline: it depends on nothing.
 beforeAll(() => {
   run("npm", ["pack", "--silent", "--workspace", "js", "--pack-destination", project], root);
   const packed = readdirSync(project).find((name) => name.endsWith(".tgz"));
   writeFileSync(join(project, "package.json"), '{ "private": true, "type": "module" }');
-  run("npm", ["install", "--silent", "--no-audit", "--no-fund", `./${packed}`]);
+  run("npm", ["install", "--silent", "--offline", "--no-audit", "--no-fund", `./${packed}`]);
   const db = new DatabaseSync(join(project, "app.db"));
   db.exec("PRAGMA journal_mode = WAL; CREATE TABLE t (a); INSERT INTO t VALUES (1), (2)");
   db.close();

@@ -38,8 +38,8 @@ const CHUNK = 256 << 10;
  *
  * @example
  * ```ts
- * import { Database } from "pagemark/engine";
- * const db = await Database.open();
+ * import { LiveDatabase } from "pagemark/engine";
+ * const db = await LiveDatabase.open();
  * db.exec("CREATE TABLE t (a)");
  * db.prepare("INSERT INTO t VALUES (?)").run(1n);
  * const before = db.bookmark();

@@ -40,7 +40,7 @@ export interface DurableObjectStoreOptions {
 
 /**
  * Keeps a database in a Durable Object's SQLite storage, in tables whose names begin with `pagemark_`. Use it as
- * `Database.open({ store: durableObjectStore(ctx.storage) })`.
+ * `LiveDatabase.open({ store: durableObjectStore(ctx.storage) })`.
  *
  * Opening reads the records of the commits that are kept, and no pages. A commit is durable when the object's output
  * gate says so: before any answer leaves the object. Open one Database at a time, and run none of its statements inside a
@@ -49,9 +49,9 @@ export interface DurableObjectStoreOptions {
  * @example
  * ```ts
  * import { DurableObject } from "cloudflare:workers";
- * import { Database, durableObjectStore } from "pagemark/engine";
+ * import { LiveDatabase, durableObjectStore } from "pagemark/engine";
  * export class Shop extends DurableObject {
- *   #db = Database.open({ name: "shop", store: durableObjectStore(this.ctx.storage) });
+ *   #db = LiveDatabase.open({ name: "shop", store: durableObjectStore(this.ctx.storage) });
  *   async count() {
  *     return (await this.#db).prepare("SELECT count(*) AS n FROM orders").get()?.n;
  *   }

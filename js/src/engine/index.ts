@@ -1,7 +1,11 @@
 export type {} from "../core/globals.ts";
 export type { PageStore, Scratch } from "../core/index.ts";
 export { SqlError } from "../errors/index.ts";
-export { LiveDatabase as Database } from "./database.ts";
+export {
+  LiveDatabase,
+  /** @deprecated the old name, which the class of `pagemark(…)` has, too */
+  LiveDatabase as Database,
+} from "./database.ts";
 export { type DurableObjectStore, durableObjectStore } from "./durable-object-store.ts";
 export type { Bytes, Text } from "./input.ts";
 export { opfsPages } from "./opfs-pages.ts";

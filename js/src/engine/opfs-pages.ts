@@ -9,7 +9,7 @@ const FOLDER = ".pagemark-databases";
 
 /**
  * The pages of a live database in the browser's private files (OPFS), in a folder of its own. Use it as
- * `Database.open({ name: "app", store: opfsPages("app") })`, in a dedicated worker; closing the database closes the files.
+ * `LiveDatabase.open({ name: "app", store: opfsPages("app") })`, in a dedicated worker; closing the database closes the files.
  *
  * A commit is there once its call has returned; a tab that is killed at any moment leaves the last commit, or the one
  * that was under way. Only one worker of all tabs has the database open at a time.
@@ -18,8 +18,8 @@ const FOLDER = ".pagemark-databases";
  * @throws PagemarkError `ENGINE_IN_USE` when another worker or tab has it open; `RUNTIME_UNSUPPORTED` outside of a dedicated worker
  * @example
  * ```ts
- * import { Database, opfsPages } from "pagemark/engine";
- * const db = await Database.open({ name: "app", store: opfsPages("app"), history: { ageMs: 86_400_000 } });
+ * import { LiveDatabase, opfsPages } from "pagemark/engine";
+ * const db = await LiveDatabase.open({ name: "app", store: opfsPages("app"), history: { ageMs: 86_400_000 } });
  * db.exec("CREATE TABLE IF NOT EXISTS notes (id INTEGER PRIMARY KEY, text)");
  * ```
  */

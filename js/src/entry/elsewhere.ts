@@ -8,9 +8,16 @@ import { needsFiles } from "./needs-files.ts";
 
 export { type OpenStoreOptions, openStore } from "../places/open-store.ts";
 export type { SftpOptions } from "../stores/sftp-connection.ts";
+export {
+  type WatchEvent,
+  Watcher,
+  type WatchOptions,
+  type WatchStatus,
+  watch,
+} from "../vault/watch.ts";
 
-const SOURCES = "give the database's bytes, a Blob or a File to memory()";
-const STORES = "use memoryStore(), r2() in a Worker, or a store of your own by storeFrom()";
+const SOURCES = "give the database's bytes, a Blob or a File to memory(), or use opfs() in a page";
+const STORES = "use opfsStore() in a page, r2() in a Worker, s3(), or a store of your own by storeFrom()";
 
 /** Not for this runtime. @throws PagemarkError `RUNTIME_UNSUPPORTED` */
 export const file: typeof files.file = /* @__PURE__ */ needsFiles("file", SOURCES);

@@ -20,8 +20,8 @@ import { type PagemarkOptions, subjectOf } from "./subject.ts";
  * @example
  * ```ts
  * import { backupSteps, r2 } from "pagemark";
- * import { Database, durableObjectStore } from "pagemark/engine";
- * const db = await Database.open({ name: "shop", store: durableObjectStore(ctx.storage) });
+ * import { LiveDatabase, durableObjectStore } from "pagemark/engine";
+ * const db = await LiveDatabase.open({ name: "shop", store: durableObjectStore(ctx.storage) });
  * const steps = backupSteps(db, { store: r2(env.BACKUPS) });
  * let state = await steps.start();           // in a transaction: hold `state.bookmark`, keep the state, set an alarm
  * const step = await steps.step(state);      // in each alarm, until there is `step.done`

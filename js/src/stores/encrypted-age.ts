@@ -3,7 +3,12 @@
 import { chacha20poly1305 } from "@noble/ciphers/chacha.js";
 import { hkdf } from "@noble/hashes/hkdf.js";
 import { sha256 } from "@noble/hashes/sha2.js";
-import { Decrypter, Encrypter, generateX25519Identity, identityToRecipient } from "age-encryption";
+import {
+  Decrypter,
+  Encrypter,
+  generateX25519Identity,
+  identityToRecipient as recipientOf,
+} from "age-encryption";
 import { DamageError } from "../errors/damage-error.ts";
 
 /** Text of the file before the nonce, in bytes: with one recipient of this kind it always has this length. */
@@ -22,7 +27,7 @@ export class VaultKey {
   readonly #decrypter = new Decrypter();
 
   static async from(identity: string): Promise<VaultKey> {
-    return new VaultKey(identity, await identityToRecipient(identity));
+    return new VaultKey(identity, await recipientOf(identity));
   }
 
   static async random(): Promise<VaultKey> {
@@ -148,7 +153,8 @@ export async function openWith(
   return decrypter.decrypt(file, "text").catch(() => undefined);
 }
 
-export { identityToRecipient };
+/** Said in types of our own: those of the library are not installed with the package. */
+export const identityToRecipient: (identity: string) => Promise<string> = recipientOf;
 
 function damaged(key: string, offset: number, cause: unknown): DamageError {
   const message = `${JSON.stringify(key)} is not what was encrypted: it was damaged, cut off or replaced; restore another backup`;

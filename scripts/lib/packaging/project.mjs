@@ -73,7 +73,7 @@ export function toolVersion(name) {
 }
 
 /** Runs a program to its end, and returns what it prints. */
-export function call(command, args, { cwd = root, env = {}, timeout = 240_000 } = {}) {
+export function call(command, args, { cwd = root, env = {}, timeout = 600_000 } = {}) {
   const environment = { ...process.env, NEXT_TELEMETRY_DISABLED: "1", NO_COLOR: "1", ...env };
   const { status, stdout, stderr, error } = spawnSync(command, args, {
     ...{ cwd, timeout, encoding: "utf8", maxBuffer: 1 << 26, env: environment },
