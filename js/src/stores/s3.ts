@@ -169,15 +169,13 @@ class S3Store implements Store {
       "list-type": "2",
       prefix: before + prefix,
       "max-keys": String(limit),
-      "encoding-type": "url",
       ...(after !== undefined && { "start-after": before + after }),
       ...(token !== undefined && { "continuation-token": token }),
     };
     const xml = await this.#calls.run({ doing: "list", key: prefix, signal }, (bucket, stop) =>
       bucket.xml({ query, signal: stop }, "ListBucketResult"),
     );
-    const isEncoded = textOf(xml, "EncodingType") === "url";
-    const objects = elements(xml, "Contents").map((each) => objectIn(each, before, isEncoded));
+    const objects = elements(xml, "Contents").map((each) => objectIn(each, before));
     return {
       objects: objects.filter((each) => each !== undefined),
       isTruncated: textOf(xml, "IsTruncated") === "true",
@@ -216,15 +214,10 @@ function reading(key: string, { status, headers }: Response, offset: number) {
   return { found: foundIn(key, headers, Number(headers.get("content-length") ?? Number.NaN)), isWhole: true };
 }
 
-function objectIn(xml: string, before: string, isEncoded: boolean): StoredObject | undefined {
-  const name = textOf(xml, "Key") ?? "";
+function objectIn(xml: string, before: string): StoredObject | undefined {
+  // Not asked for in the encoding of URLs, which some services announce and leave out: names that XML cannot have are no keys.
+  const key = textOf(xml, "Key") ?? "";
   const [size, modified] = [textOf(xml, "Size"), textOf(xml, "LastModified")];
-  let key = name;
-  try {
-    if (isEncoded) key = decodeURIComponent(name.replaceAll("+", "%20"));
-  } catch {
-    return undefined; // no key of ours
-  }
   if (!key.startsWith(before)) return undefined;
   return { key: key.slice(before.length), size: Number(size), modified: timeOf(modified) };
 }
