@@ -1,7 +1,8 @@
 // The component under Python's wasmtime, and what it shares with the command and with litestream: one folder.
 import { execFileSync } from "node:child_process";
-import { copyFileSync, readFileSync } from "node:fs";
+import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { gunzipSync } from "node:zlib";
 import { expect, test, vi } from "vitest";
 import { componentFile, componentImports } from "../../scripts/lib/component.mjs";
 import { type BackupJson, CommandLine, main } from "../support/cli.ts";
@@ -74,4 +75,12 @@ test("errors have a code, the place and what to do; a canceled job leaves nothin
     problems: ["OBJECT_DAMAGED"],
     name: ["CallerError", "NAME_INVALID", "offset", 1],
   });
+});
+
+test("a component for version 0.1.0 of the interface runs in the host of today", () => {
+  const folder = tempFolder();
+  const golden = readFileSync(join(import.meta.dirname, "../fixtures/component-0.1.0.wasm.gz"));
+  writeFileSync(join(folder, "golden.wasm"), gunzipSync(golden));
+  const ran = python(folder, join(import.meta.dirname, "golden.py"), "golden.wasm", proj);
+  expect(ran).toEqual({ status: 0, stdout: "0\n", stderr: "" });
 });
