@@ -2,8 +2,8 @@ import { type Room, roomFor } from "../opfs/scratch.ts";
 import { type Look, lookAgain, type View, viewOf } from "./opfs-snapshot.ts";
 
 /** Read at a time, in bytes, and so many at once. */
-const CHUNK = 1 << 20;
-const AT_ONCE = 4;
+const CHUNK = 4 << 20;
+const AT_ONCE = 2;
 
 /**
  * Copies a database. Gives nothing when it did not hold still meanwhile.

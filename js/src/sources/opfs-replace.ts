@@ -121,7 +121,7 @@ async function writeAll(
   path: string,
   keepsWalMode: boolean,
 ): Promise<void> {
-  let buffer = new Uint8Array(CHUNK);
+  const buffer = new Uint8Array(CHUNK);
   let [filled, offset, size] = [0, 0, 0];
   if (header.length > 0) await file.write(header, 0);
   const flush = async () => {
@@ -133,7 +133,6 @@ async function writeAll(
     await file.write(bytes, header.length + offset);
     offset += filled;
     filled = 0;
-    buffer = new Uint8Array(CHUNK);
   };
   let pageSize = 0;
   let pageCount = 0;
@@ -200,10 +199,12 @@ async function free(handle: FileSystemFileHandle): Promise<void> {
 }
 
 /** Gives the new file the place of the old one, in one step. */
-async function swap({ handle }: ScratchFile, { folder, name }: Place): Promise<void> {
+async function swap(file: ScratchFile, { folder, name }: Place): Promise<void> {
+  const { handle } = file;
+  await file.letGo();
   if (await moveOver(handle, folder, name)) return;
   const target = await folder.getFileHandle(name, { create: true });
-  const file = await handle.getFile();
+  const written = await handle.getFile();
   // What is written shows when it is closed.
-  await file.stream().pipeTo(await target.createWritable());
+  await written.stream().pipeTo(await target.createWritable());
 }

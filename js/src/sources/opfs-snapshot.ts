@@ -1,5 +1,6 @@
 // A database as its files hold it at one time, and whether it still is.
 import { isAbsent } from "../opfs/faults.ts";
+import { FileBytes } from "../opfs/file-reader.ts";
 import { changed } from "./opfs-errors.ts";
 import type { Found, Part } from "./opfs-files.ts";
 import { AHEAD_HEADER, readAhead } from "./opfs-write-ahead.ts";
@@ -138,7 +139,11 @@ export async function viewOf(
 ): Promise<View> {
   const main = bytesIn(found.path, file, found.main.start);
   const mainSize = Math.max(0, file.size - found.main.start);
-  const plain: View = { size: mainSize, read: (offset, into) => main.read(into, offset), free() {} };
+  const plain: View = {
+    size: mainSize,
+    read: (offset, into) => main.read(into, offset),
+    free: () => void main.close(),
+  };
   if (ahead) return aheadView(found.path, plain, ahead);
   const pageSize = pageSizeIn(stamp.header);
   if (pageSize === undefined || (!journal && !wal)) return plain;
@@ -170,7 +175,7 @@ async function aheadView(path: string, main: View, files: NonNullable<Look["ahea
   if (pages.size === 0) return main;
   return {
     size,
-    free() {},
+    free: () => main.free(),
     async read(offset, into) {
       const wanted = into.subarray(0, Math.max(0, Math.min(into.length, size - offset)));
       wanted.fill(0, await main.read(offset, wanted));
@@ -192,7 +197,7 @@ async function aheadView(path: string, main: View, files: NonNullable<Look["ahea
 }
 
 interface Layers {
-  main: Bytes;
+  main: ReturnType<typeof bytesIn>;
   mainSize: number;
   side: Bytes;
   overlay: Overlay;
@@ -206,7 +211,10 @@ function overlaid({ main, mainSize, side, overlay, pageSize, pageCount, isZeroFi
   const size = pageSize * pageCount;
   return {
     size,
-    free: () => overlay.free(),
+    free() {
+      overlay.free();
+      main.close();
+    },
     async read(offset, into) {
       const wanted = into.subarray(0, Math.max(0, Math.min(into.length, size - offset)));
       const inMain = wanted.subarray(0, Math.max(0, Math.min(wanted.length, mainSize - offset)));
@@ -261,17 +269,17 @@ async function sideBytes(path: string, file: Blob, start: number): Promise<Bytes
   };
 }
 
-function bytesIn(path: string, file: Blob, start: number): Bytes {
+function bytesIn(path: string, file: Blob, start: number): Bytes & { close(): Promise<void> } {
+  const bytes = new FileBytes(file);
   return {
     async read(into, position) {
       try {
-        const bytes = await bytesOf(file, start + position, into.length);
-        into.set(bytes);
-        return bytes.length;
+        return await bytes.read(start + position, into);
       } catch (error) {
         throw changed(path, error);
       }
     },
+    close: () => bytes.close(),
   };
 }
 

@@ -1,4 +1,5 @@
 import { segmentsOf } from "../opfs/folders.ts";
+import { readingAhead } from "../opfs/read-ahead.ts";
 import { sleep } from "../streams/progress.ts";
 import { copyOf } from "./opfs-copy.ts";
 import { busy, changed, isChange, opfsError } from "./opfs-errors.ts";
@@ -121,7 +122,7 @@ export class Pinning {
       return {
         size,
         taken: "end",
-        read: (offset, into) => room.read(offset, into),
+        read: readingAhead((offset, into) => room.read(offset, into), size),
         close: () => room.close(),
       };
     } catch (error) {
@@ -134,7 +135,7 @@ export class Pinning {
     return {
       size: view.size,
       taken: "start",
-      read: (offset, into) => view.read(offset, into),
+      read: readingAhead((offset, into) => view.read(offset, into), view.size),
       close: async () => {
         view.free();
         const found = await this.#find();

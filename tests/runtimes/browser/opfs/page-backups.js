@@ -231,3 +231,20 @@ export async function scribble(pool, offset, bytes) {
   await writable.close();
   return slot.handle.name;
 }
+
+const inOpfs = (path) =>
+  pagemark.pagemark(pagemark.opfs(path), { store: pagemark.opfsStore("kept"), name: "app" });
+
+/** Backs up into the origin's own files: full, incremental, or how it failed. */
+export async function intoOpfs(path) {
+  try {
+    return (await inOpfs(path).backup()).kind;
+  } catch (error) {
+    return `${error.code}: ${error.message}`;
+  }
+}
+
+/** How many problems a verification of the newest of these finds. */
+export async function problems() {
+  return (await inOpfs("app.db").verify()).problems.length;
+}

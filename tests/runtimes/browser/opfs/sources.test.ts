@@ -2,8 +2,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { type Made, provedBank } from "./bank.ts";
 import { startTabs, type Tab, type Tabs } from "./tabs.ts";
 
-/** Backups of each library while it writes; the long run sets 200. */
-const RUNS = Number(process.env.OPFS_RUNS ?? 4);
+/** Backups of each library while it writes: some 20 in all; the long run sets 200. */
+const RUNS = Number(process.env.OPFS_RUNS ?? 2);
 
 const LIBRARIES = [
   { library: "opfs", isolated: true },
