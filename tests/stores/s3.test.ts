@@ -23,7 +23,12 @@ describe.each(Object.entries(servers))("%s", (name, start) => {
   const makeStore = async (more: Partial<S3Options>) => {
     return { store: s3({ ...options, prefix: `of test/${count++}`, patience: { delay: 20 }, ...more }) };
   };
-  const traits = { keepsModified: false, isSlow: start === moto };
+  const traits = {
+    keepsModified: false,
+    isSlow: start === moto,
+    longKeys: start === moto,
+    tellsFolders: start === moto,
+  };
   storeContract(name, () => makeStore({}), traits);
   // It takes four requests for each put, which moto answers slowly.
   if (start !== moto)

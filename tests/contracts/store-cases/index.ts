@@ -15,13 +15,22 @@ export interface Traits {
   keepsModified: boolean;
   /** Tells `A` from `a`, which the usual file systems of macOS and Windows do not. */
   caseSensitive: boolean;
-  /** Has room for keys of 1,024 bytes, which a store below a prefix in a bucket has not. */
+  /** Has room for keys of 1,024 bytes and segments of 255, which a store below a prefix, or with names of its own for files, has not. */
   longKeys: boolean;
+  /** Says that there is no object under what is a folder of others; s3s-fs says 500. */
+  tellsFolders: boolean;
   /** Takes so long for each put that a list of thousands is for another test. */
   isSlow: boolean;
 }
 
 export function storeCases(traits: Partial<Traits> = {}): Case[] {
-  const all: Traits = { keepsModified: true, caseSensitive: true, isSlow: false, longKeys: true, ...traits };
+  const all: Traits = {
+    keepsModified: true,
+    caseSensitive: true,
+    isSlow: false,
+    longKeys: true,
+    tellsFolders: true,
+    ...traits,
+  };
   return [...puts(all), ...reads, ...lists(all), ...keys(all), ...aborts, ...uploads];
 }

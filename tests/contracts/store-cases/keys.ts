@@ -71,7 +71,10 @@ export function keys(traits: Traits): Case[] {
 }
 
 async function roundTrip(store: Store, { caseSensitive, longKeys }: Traits) {
-  const valid = [...VALID.filter((key) => longKeys || key.length < 900), ...(caseSensitive ? TWINS : [])];
+  const valid = [
+    ...VALID.filter((key) => longKeys || (key.length < 900 && !key.includes("0".repeat(200)))),
+    ...(caseSensitive ? TWINS : []),
+  ];
   for (const [i, key] of valid.entries()) await store.put(key, bytes(100, i));
   same(await listed(store), sorted(valid), "list");
   for (const [i, key] of valid.entries()) {
