@@ -44,9 +44,9 @@ export async function unlock(store: Store, keys: EncryptionKeys): Promise<VaultK
 
 /** Makes the vault's key of an empty store, or takes the one that somebody else made meanwhile. */
 export async function found(store: Store, keys: EncryptionKeys): Promise<VaultKey> {
-  const { recipientOf, sealFor, VaultKey } = await age();
+  const { identityToRecipient, sealFor, VaultKey } = await age();
   const { identities = [], passphrases = [], recipients = [] } = keys;
-  const all = [...recipients, ...(await Promise.all(identities.map((each) => recipientOf(each))))];
+  const all = [...recipients, ...(await Promise.all(identities.map((each) => identityToRecipient(each))))];
   const [passphrase, ...further] = passphrases;
   if (all.length === 0 && passphrase === undefined)
     throw new PagemarkError("USAGE", "an encrypted store needs an identity, a recipient or a passphrase");
