@@ -100,7 +100,7 @@ export async function serving(command, args, { cwd, url, env = {} }, use) {
     for (let tries = 0; ; tries += 1) {
       if (child.exitCode !== null || tries > 200) throw new Error(printed || "it does not answer");
       if (
-        await fetch(url).then(
+        await fetch(url, { signal: AbortSignal.timeout(20_000) }).then(
           ({ ok }) => ok,
           () => false,
         )
