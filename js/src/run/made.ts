@@ -1,7 +1,13 @@
 // What a backup comes to, and how its failures are told.
 import type { Backup } from "../catalog/folder.ts";
 import { named } from "../core/index.ts";
-import { ConflictError, DamageError, PagemarkError, SourceError } from "../errors/index.ts";
+import {
+  ConflictError,
+  DamageError,
+  ObjectExistsError,
+  PagemarkError,
+  SourceError,
+} from "../errors/index.ts";
 import { type Failure, hostFailure, type Outcome } from "../host/drive.ts";
 import type { Moment, PageSource } from "../sources/source.ts";
 import type { Store } from "../stores/store.ts";
@@ -84,8 +90,11 @@ function errorOf({ kind, sign, id, by }: Failure, outcome: Outcome<unknown>, job
         "FINGERPRINTS",
         `${about}: the fingerprints of the last backup are damaged or lost`,
       );
-    default:
-      return named(hostFailure(outcome), about);
+    default: {
+      const failure = hostFailure(outcome);
+      // Another backup that began at the same time has stored its file under the name already.
+      return failure instanceof ObjectExistsError ? new ConflictError(name) : named(failure, about);
+    }
   }
 }
 
