@@ -19,7 +19,7 @@ const FEW: usize = 16;
 
 /// A position in a b-tree. It stands on an entry, or between pages until the next one is there.
 ///
-/// Memory: a copy of each interior page on the way down, [`MAX_DEPTH`] at most.
+/// Memory: a copy of each interior page on the way down, `MAX_DEPTH` at most.
 #[derive(Clone, Debug)]
 pub struct Cursor {
     pub(super) layout: Layout,

@@ -24,7 +24,7 @@ pub struct BackupOptions {
     pub watching: bool,
     /// Most pages of a batch.
     pub pages: Option<u32>,
-    /// Whether the state is to be saved between steps ([`Request::Save`]). The source must name its states then.
+    /// Whether the state is to be saved between steps ([`super::Request::Save`]). The source must name its states then.
     pub in_steps: bool,
     /// The source's name for the state to back up; the newest unless given.
     pub at: Option<String>,

@@ -37,7 +37,7 @@ impl Rowids {
 
 /// Goes through a b-tree: each page that it comes to is marked as visited, and no page is visited twice.
 ///
-/// Memory: the children of the pages on the way, which are [`MAX_DEPTH`] at most, and one page.
+/// Memory: the children of the pages on the way, which are `MAX_DEPTH` at most, and one page.
 #[derive(Clone, Debug)]
 pub struct Tree {
     root: Pgno,
