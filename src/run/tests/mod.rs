@@ -2,6 +2,7 @@
 //! another order, twice, and begun again from each saved state.
 
 mod remove;
+mod simulation;
 mod stored;
 mod world;
 

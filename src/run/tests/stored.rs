@@ -1,7 +1,7 @@
 //! The world's database, and what is stored of it.
 
 use super::world::{SIZE, World, proof_of};
-use crate::catalog::{Folder, Layout, folder};
+use crate::catalog::{Folder, Layout, Record, folder};
 use crate::page::checksum::PageChecksummer;
 use crate::page::{Checksum, Crc64, PageSize, Pgno};
 use crate::snapshot::{Restore, RestoreEvent};
@@ -57,7 +57,12 @@ impl World {
     pub(super) fn restored(&self) -> Vec<u8> {
         let folder = self.folder();
         let newest = folder.history.entries().last().unwrap().1.unwrap();
-        let chain = folder.chain(newest).unwrap();
+        self.restored_to(&folder, newest)
+    }
+
+    /// What a backup restores to.
+    pub(super) fn restored_to(&self, folder: &Folder, record: &Record) -> Vec<u8> {
+        let chain = folder.chain(record).unwrap();
         let files: Vec<&Vec<u8>> = chain.iter().map(|link| &self.objects[&link.ltx].0).collect();
         for link in &chain {
             assert_eq!(proof_of(&self.objects[&link.ltx].0), link.record.ltx);
@@ -75,7 +80,7 @@ impl World {
                 }
                 RestoreEvent::Output => database.extend(restore.take_output()),
                 RestoreEvent::End(checksum) => {
-                    assert_eq!(checksum, newest.checksum());
+                    assert_eq!(checksum, record.checksum());
                     return database;
                 }
             }

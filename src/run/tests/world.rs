@@ -1,6 +1,6 @@
 //! A host in memory: a store, a database of pages, and whatever can go wrong between them.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::catalog::record::{Object, Taken};
 use crate::page::{Checksum, PageSize, Pgno};
@@ -49,11 +49,24 @@ pub(super) struct World {
 
 /// What belongs to one process.
 #[derive(Default)]
-struct Process {
+pub(super) struct Process {
     files: BTreeMap<&'static str, (String, Vec<u8>, i64)>,
     packs: BTreeMap<Id, Vec<u8>>,
     readers: BTreeMap<String, usize>,
     is_pinned: bool,
+    /// Keys of the objects that it made; `None` where nobody else makes any.
+    made: Option<BTreeSet<String>>,
+}
+
+impl Process {
+    /// One of several, which make objects, too.
+    pub(super) fn among_others() -> Self {
+        Self { made: Some(BTreeSet::new()), ..Self::default() }
+    }
+
+    fn is_maker(&self, key: &str) -> bool {
+        self.made.as_ref().is_none_or(|made| made.contains(key))
+    }
 }
 
 /// What a process saves.
@@ -147,7 +160,7 @@ impl World {
         if fails { failed(FailureKind::Other) } else { answer }
     }
 
-    fn perform(&mut self, process: &mut Process, id: Id, request: Request) -> Answer {
+    pub(super) fn perform(&mut self, process: &mut Process, id: Id, request: Request) -> Answer {
         let kind = serde_json::to_value(&request).unwrap()["kind"].as_str().unwrap().to_owned();
         *self.counts.entry(kind).or_default() += 1;
         match request {
@@ -190,9 +203,12 @@ impl World {
                 let proof = proof_of(&bytes);
                 match self.objects.get(&key) {
                     // The same bytes once more, as after an end between storing and keeping the state.
-                    Some((there, _)) if *there == bytes => Answer::Proof(proof),
+                    Some((there, _)) if *there == bytes && process.is_maker(&key) => Answer::Proof(proof),
                     Some(_) => failed(FailureKind::Exists),
                     None => {
+                        if let Some(made) = &mut process.made {
+                            made.insert(key.clone());
+                        }
                         self.objects.insert(key, (bytes, modified_ms));
                         Answer::Proof(proof)
                     }
@@ -200,6 +216,7 @@ impl World {
             }
             Request::Abort { file } => {
                 if let Some((key, bytes, _)) = process.files.remove(name(file))
+                    && process.is_maker(&key)
                     && self.objects.get(&key).is_some_and(|(there, _)| *there == bytes)
                 {
                     self.objects.remove(&key);
