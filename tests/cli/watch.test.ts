@@ -79,7 +79,7 @@ test("E12 its port says how it goes; SIGTERM stores what was committed, and it e
   );
   inWalMode("data/two.db");
   await expect
-    .poll(async () => (await (await ask("/status"))?.json()).databases.length, { timeout: 10_000 })
+    .poll(async () => (await (await ask("/status"))?.json())?.databases.length, { timeout: 10_000 })
     .toBe(2);
   db.exec("INSERT INTO t VALUES (3)");
   child.kill("SIGTERM");
