@@ -17,6 +17,7 @@ const WAL_HEADER: u32 = 32;
 const BEHIND: u64 = 256 << 10;
 
 /// Gives whole pages.
+#[cfg_attr(not(feature = "dump"), expect(dead_code, reason = "only a dump asks for the shape"))]
 pub(super) trait Paged {
     fn page_size(&self) -> PageSize;
     fn page_count(&self) -> u32;
