@@ -4,7 +4,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { beforeAll, expect, test } from "vitest";
-import { CommandLine, main } from "../support/cli.ts";
+import { CommandLine } from "../support/cli.ts";
 import { runSql, tableSql, tempFolder } from "../support/temp.ts";
 
 const folder = tempFolder();
@@ -106,31 +106,6 @@ test("import refuses a dump that is cut off anywhere, and what is no SQL, and le
     expect(readdirSync(folder).filter((name) => name.includes("cut.db"))).toEqual([]);
   }
 });
-
-test("import and compact of 100 MB take less than 100 MiB more than an idle Node", () => {
-  const row = "abcdefghij".repeat(100);
-  const lines = ["CREATE TABLE t (id INTEGER PRIMARY KEY, a);"];
-  for (let id = 0; id < 100_000; id++) lines.push(`INSERT INTO t VALUES (${id}, '${row}');`);
-  writeFileSync(join(folder, "large.sql"), lines.join("\n"));
-  const memory = (...args: string[]) => {
-    const tell = "process.on('exit', () => console.error(process.resourceUsage().maxRSS))";
-    const node = ["--import", `data:text/javascript,${encodeURIComponent(tell)}`];
-    const { stderr } = spawnSync(process.execPath, [...node, ...args], {
-      cwd: folder,
-      encoding: "utf8",
-    });
-    return Number(stderr.trim().split("\n").at(-1)) / 1024;
-  };
-  const idle = memory("-e", "0");
-  // The less of two runs: what the collector leaves lying differs by some MiB.
-  const least = (command: string, from: string, to: string) =>
-    Math.min(memory(main, command, from, "-o", `first-${to}`), memory(main, command, from, "-o", to));
-  expect(least("import", "large.sql", "large.db") - idle).toBeLessThan(100);
-  expect(least("compact", "large.db", "larger.db") - idle).toBeLessThan(100);
-  expect(shell("larger.db", "SELECT count(*), sum(length(a)) FROM t; PRAGMA integrity_check")).toBe(
-    "100000|100000000\nok",
-  );
-}, 120_000);
 
 test("C7 compact writes a copy without free space that keeps page size, versions and rows", () => {
   const sizes = cli.json<{ size: number; size_before: number }>("compact", "app.db", "-o", "small.db");
