@@ -4,6 +4,7 @@ import { dumpChunks } from "../dump/dump.ts";
 import { DIALECTS, type DumpOptions } from "../dump/options.ts";
 import { sqlStream } from "../dump/sql-stream.ts";
 import { PagemarkError } from "../errors/index.ts";
+import type { Moment } from "../sources/source.ts";
 import { bytes, EXIT, print, warn, withBar } from "./output.ts";
 import {
   isHosted,
@@ -92,25 +93,10 @@ export function addDump(program: Command, signal: AbortSignal): void {
           onWarning: (message) => warnings.push(message),
         };
         if (options.viaExport) {
-          const { exportHosted } = await import("./hosted.ts");
-          const { table, data, schema } = options;
-          const sql = await exportHosted(subject, {
-            tables: table,
-            noData: !data,
-            noSchema: !schema,
-            signal,
-          });
+          const sql = await (await import("./hosted.ts")).exportHosted(subject, dumpOptions);
           return await writeTarget(target, gzip ? compressed(sql) : sql, signal, false);
         }
-        const moment =
-          from === undefined
-            ? await (options.salvage
-                ? openDamaged(subject, options.pageSize)
-                : await openDatabase(subject)
-              ).pin({ signal })
-            : await withBackups(name, from, async () =>
-                (await openBackups(name, from)).pages(at && momentText(at), { signal }),
-              );
+        const moment = await momentOf(subject, options, signal);
         try {
           const sql = await dumpChunks(moment, name, dumpOptions);
           const body = gzip ? compressed(sqlStream(sql, () => moment.release())) : sql;
@@ -124,6 +110,21 @@ export function addDump(program: Command, signal: AbortSignal): void {
       for (const warning of warnings) warn(warning);
       if (warnings.length > 0) process.exitCode = EXIT.warnings;
     });
+}
+
+/** What is dumped: a database as it is now, or a backup of it. */
+async function momentOf(
+  subject: string,
+  { from, at, salvage, pageSize }: Options,
+  signal: AbortSignal,
+): Promise<Moment> {
+  if (from === undefined) {
+    const source = salvage ? openDamaged(subject, pageSize) : await openDatabase(subject);
+    return source.pin({ signal });
+  }
+  return withBackups(subject, from, async () =>
+    (await openBackups(subject, from)).pages(at && momentText(at), { signal }),
+  );
 }
 
 function checkExport(subject: string, { from, dialect, salvage, drop }: Options): void {
