@@ -2,8 +2,9 @@ import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
 
 const RUNTIMES = ["tests/runtimes/workerd/**", "tests/runtimes/browser/**"];
-/** Take more than ten seconds, or measure time or memory: one runs at a time. */
-const SLOW = ["tests/**/*.slow.test.ts"];
+/** Tests of Node that take more than ten seconds, and those that measure time or memory: scripts/test.mjs runs them apart. */
+const APART = { slow: ["tests/**/*.slow.test.ts"], alone: ["tests/**/*.alone.test.ts"] };
+const { PACE = "all" } = process.env;
 
 // Tests import the built package by its name, so `npm run build` comes first.
 export default defineConfig({
@@ -14,8 +15,8 @@ export default defineConfig({
           name: "node",
           // Two cores may have much else to do.
           testTimeout: 30_000,
-          include: process.env.PACE === "slow" ? SLOW : ["tests/**/*.test.ts", "examples/**/*.test.ts"],
-          exclude: [...RUNTIMES, ...(process.env.PACE === "quick" ? SLOW : [])],
+          include: APART[PACE as keyof typeof APART] ?? ["tests/**/*.test.ts", "examples/**/*.test.ts"],
+          exclude: [...RUNTIMES, ...(PACE === "quick" ? Object.values(APART).flat() : [])],
         },
       },
       {

@@ -1,6 +1,6 @@
 // Runs every test suite, or those named: `node scripts/test.mjs [rust|node|workerd|browser|unprivileged]... [quick]`.
-// `unprivileged` is what works with files, once more, as somebody who may next to nothing. `quick` leaves out `*.slow.test.ts`: what takes
-// more than ten seconds, or measures time.
+// `unprivileged` is what works with files, once more, as somebody who may next to nothing. `quick` leaves out `*.slow.test.ts`, what takes
+// more than ten seconds, and `*.alone.test.ts`, what measures time or memory.
 // All of them run even if one fails; the last line counts their tests together.
 import { spawn } from "node:child_process";
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -43,10 +43,11 @@ async function rust() {
 }
 
 async function typescript(projects) {
-  // The quick tests of Node measure no time, so that two may run at once.
-  if (projects.includes("node")) await run(["node"], "quick", ["--maxWorkers=2"]);
+  const paces = !projects.includes("node") ? [] : isQuick ? ["quick"] : ["quick", "slow"];
+  // They measure nothing, so that two may run at once.
+  for (const pace of paces) await run(["node"], pace, ["--maxWorkers=2"]);
   const left = projects.filter((project) => project !== "node" || !isQuick);
-  if (left.length > 0) await run(left, "slow");
+  if (left.length > 0) await run(left, "alone");
 }
 
 /** `pace`, for vitest.config.ts: which tests of Node are run. */

@@ -77,11 +77,49 @@ function plainRoutes(base: string): RouteConfig[] {
     asked("/memberships", "The account, as a membership"),
     asked("/user", "Who the token is for"),
     asked("/user/tokens/verify", "Whether the token is known, and what it allows: `scope` is admin or read"),
+    ...storeRoutes(),
     {
       method: "post",
       path: `${base}/graphql`,
       summary: "Answers what wrangler asks for statistics: there are none",
       responses: content("No statistics", "application/json", unknown),
+    },
+  ];
+}
+
+/** A store in the bucket, for programs elsewhere. */
+function storeRoutes(): RouteConfig[] {
+  const [path, object] = ["/store/{name}", "/store/{name}/{key}"];
+  const name = z.object({ name: z.string() });
+  const key = z.object({ name: z.string(), key: z.string() });
+  const page = z.object({ prefix: z.string(), cursor: z.string(), limit: z.string() }).partial();
+  const stored = z.object({ key: z.string(), size: z.number(), modified: z.number() });
+  const listed = z.object({ objects: z.array(stored), cursor: z.string().optional() });
+  const step = z.object({
+    step: z.enum(["start", "append", "finish", "abort"]),
+    modified: z.string().optional(),
+  });
+  const bytes = "application/octet-stream";
+  return [
+    {
+      ...{ method: "get", path, summary: "Lists the objects of a store" },
+      request: { params: name, query: page },
+      responses: content("A page of them", "application/json", listed),
+    },
+    {
+      ...{ method: "get", path: object, summary: "An object of a store, or a range of it" },
+      request: { params: key },
+      responses: content("Its bytes", bytes, z.string()),
+    },
+    {
+      ...{ method: "delete", path: object, summary: "Removes an object of a store" },
+      request: { params: key },
+      responses: { 204: { description: "It is not there" } },
+    },
+    {
+      ...{ method: "post", path: object, summary: "A step of an upload" },
+      request: { params: key, query: step, body: { content: { [bytes]: { schema: z.string() } } } },
+      responses: content("Where the upload stands; 204 at its end", "application/json", z.looseObject({})),
     },
   ];
 }
