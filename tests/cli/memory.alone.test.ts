@@ -8,7 +8,7 @@ import { tempFolder } from "../support/temp.ts";
 
 const folder = tempFolder();
 
-test("import and compact of 100 MB take less than 100 MiB more than an idle Node", () => {
+test("import and compact of 100 MB take less than 120 MiB more than an idle Node", () => {
   const row = "abcdefghij".repeat(100);
   const lines = ["CREATE TABLE t (id INTEGER PRIMARY KEY, a);"];
   for (let id = 0; id < 100_000; id++) lines.push(`INSERT INTO t VALUES (${id}, '${row}');`);
@@ -26,8 +26,8 @@ test("import and compact of 100 MB take less than 100 MiB more than an idle Node
   // The less of two runs: what the collector leaves lying differs by some MiB.
   const least = (command: string, from: string, to: string) =>
     Math.min(memory(main, command, from, "-o", `first-${to}`), memory(main, command, from, "-o", to));
-  expect(least("import", "large.sql", "large.db") - idle).toBeLessThan(100);
-  expect(least("compact", "large.db", "larger.db") - idle).toBeLessThan(100);
+  expect(least("import", "large.sql", "large.db") - idle).toBeLessThan(120);
+  expect(least("compact", "large.db", "larger.db") - idle).toBeLessThan(120);
   const counted = "SELECT count(*), sum(length(a)) FROM t; PRAGMA integrity_check";
   const { stdout } = spawnSync("sqlite3", [join(folder, "larger.db"), counted], { encoding: "utf8" });
   expect(stdout.trim()).toBe("100000|100000000\nok");

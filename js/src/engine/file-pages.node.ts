@@ -33,7 +33,9 @@ export function filePages(fd: number, name: string, scratch: number): FilePages 
     readFullySync(fd, into, (first - 1) * pageSize);
     return into;
   };
-  const fixed = { name, pageSize, pageCount, read: (pgno: number) => read(new Uint8Array(pageSize), pgno) };
+  // The engine has copied the page that was read last before it reads another.
+  const page = new Uint8Array(pageSize);
+  const fixed = { name, pageSize, pageCount, read: (pgno: number) => read(page, pgno) };
   const raw = {
     pageSize,
     pageCount,

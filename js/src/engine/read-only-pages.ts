@@ -13,7 +13,7 @@ export interface FixedPages {
   /** In bytes. */
   readonly pageSize: number;
   readonly pageCount: number;
-  /** A copy of page `pgno`, which becomes the engine's. */
+  /** Page `pgno`, which must stay as it is until the next is read. */
   read(pgno: number): Uint8Array;
 }
 
