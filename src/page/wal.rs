@@ -17,7 +17,7 @@ mod newest;
 #[cfg(test)]
 pub(in crate::page) mod oracle;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use mark::WalMark;
 use newest::Newest;

@@ -1,7 +1,7 @@
 //! The states between two backups: what each adds to a WAL, as one LTX file.
 //!
 //! Such a file has no record beside it that proves it. It proves itself: its header names the lineage and the database
-//! checksum afterwards, for which the checksum of every page is kept here, eight bytes each.
+//! checksum afterwards, for which the checksum of every page is kept here, 16 bytes each.
 
 use super::fingerprint::STATE_SIZE;
 use crate::bookmark::{Bookmark, Lineage};
@@ -63,14 +63,18 @@ impl Tail {
     /// Adds the states of the next pages, as [`super::Previous::states`] gives them.
     ///
     /// # Errors
-    /// `Usage` for bytes that are not whole states.
+    /// `Usage` for bytes that are not whole states, and for a state without a checksum that is not the lock page's.
     pub fn load(&mut self, states: &[u8]) -> Result<()> {
         let (states, rest) = states.as_chunks::<STATE_SIZE>();
         if !rest.is_empty() {
             return Err(ErrorKind::Usage.into());
         }
         for state in states {
-            self.pages.push(Checksum::new(Reader::new(state, 0, ErrorKind::Usage).u64()?));
+            let page = Checksum::new(Reader::new(state, 0, ErrorKind::Usage).u64()?);
+            self.pages.push(page);
+            if page.is_none() && self.pages.len() != self.lock_page() {
+                return Err(ErrorKind::Usage.into());
+            }
         }
         Ok(())
     }
@@ -92,10 +96,15 @@ impl Tail {
         reader.feed(frames.bytes)?;
         let wal = reader.finish()?;
         let (Some(page_count), Some(mark)) = (wal.page_count, wal.mark) else { return Ok(None) };
+        let kept = self.pages.len().min(page_count as usize);
+        // Each page that was added has a frame, but for the lock page: a damaged count must not take memory first.
+        if page_count as usize - kept > frames.bytes.len() / self.page_size.bytes() + 1 {
+            return Err(missing);
+        }
         let packed = self.pack(&wal, page_count, frames)?;
         // What was added and is in no frame was never written: nobody knows what it holds.
         let is_known = |(at, page): (usize, &Option<Checksum>)| page.is_some() || at + 1 == self.lock_page();
-        if !self.pages.iter().enumerate().all(is_known) {
+        if !self.pages.iter().enumerate().skip(kept).all(is_known) {
             return Err(missing);
         }
         let mut header = Header::new(self.page_size, page_count, txid, txid, now_ms);
@@ -144,4 +153,46 @@ impl Tail {
 pub fn bookmark_of(header: &[u8]) -> Result<Option<Bookmark>> {
     let Header { max, timestamp_ms, node_id, after, .. } = Header::decode(header)?;
     Ok(after.map(|after| Bookmark::new(max, timestamp_ms, after, Lineage(node_id))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::page::wal::tests::spec::WalSpec;
+
+    /// Follows a database without pages.
+    fn tail() -> Tail {
+        let bookmark = Bookmark::new(Txid(1), 0, Checksum::EMPTY, Lineage(7));
+        Tail::new(PageSize::new(512).unwrap(), &bookmark)
+    }
+
+    /// Takes the whole of a WAL.
+    fn take(tail: &mut Tail, frames: &[(u32, u32)]) -> Result<Option<Taken>> {
+        let spec = WalSpec::new(frames);
+        let wal = spec.bytes();
+        let (header, bytes) = wal.split_at(32);
+        let sum = |at: usize| u32::from_be_bytes(header[at..at + 4].try_into().unwrap());
+        let mark = WalMark { salts: (sum(16), sum(20)), frames: 0, checksum: (sum(24), sum(28)) };
+        tail.take(Frames { header, mark, bytes }, Txid(2), 0)
+    }
+
+    #[test]
+    fn a_state_has_every_page_that_was_added() {
+        let mut tail = tail();
+        assert_eq!(take(&mut tail, &[(1, 0), (2, 0)]).unwrap(), None, "nothing was committed");
+        assert_eq!(take(&mut tail, &[(1, 0), (2, 2)]).unwrap().unwrap().pages, 2);
+        assert_eq!(take(&mut tail, &[(3, 3)]).unwrap().unwrap().pages, 1);
+    }
+
+    #[test]
+    fn a_page_count_that_the_frames_do_not_bear_out_is_refused_before_it_takes_memory() {
+        for count in [2, 3, 1000, u32::MAX] {
+            assert_eq!(take(&mut tail(), &[(1, count)]).unwrap_err().kind, ErrorKind::WalFrameMissing, "{count}");
+        }
+    }
+
+    #[test]
+    fn a_page_without_a_checksum_is_refused() {
+        assert_eq!(tail().load(&[0; STATE_SIZE]).unwrap_err().kind, ErrorKind::Usage);
+    }
 }

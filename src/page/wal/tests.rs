@@ -2,7 +2,7 @@
 
 mod damage;
 mod model;
-mod spec;
+pub(crate) mod spec;
 mod workload;
 
 use model::{Contents, Summary};

@@ -2,7 +2,7 @@
 
 /// Everything a WAL says.
 #[derive(Clone, Debug)]
-pub(super) struct WalSpec {
+pub(crate) struct WalSpec {
     pub(super) page_size: usize,
     pub(super) big_endian: bool,
     pub(super) salts: [u32; 2],
@@ -11,7 +11,7 @@ pub(super) struct WalSpec {
 
 /// One frame, whose page is `fill` throughout.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct FrameSpec {
+pub(crate) struct FrameSpec {
     pub(super) pgno: u32,
     /// 0 unless it commits.
     pub(super) commit: u32,
@@ -20,12 +20,12 @@ pub(super) struct FrameSpec {
 
 impl WalSpec {
     /// With pages of 512 bytes; `frames` are (page, database size in pages if it commits).
-    pub(super) fn new(frames: &[(u32, u32)]) -> Self {
+    pub(crate) fn new(frames: &[(u32, u32)]) -> Self {
         let frames = frames.iter().zip(1..).map(|(&(pgno, commit), fill)| FrameSpec { pgno, commit, fill }).collect();
         Self { page_size: 512, big_endian: false, salts: [0x1234_5678, 0x9abc_def0], frames }
     }
 
-    pub(super) fn bytes(&self) -> Vec<u8> {
+    pub(crate) fn bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         let magic = 0x377f_0682 + u32::from(self.big_endian);
         let header = [magic, 3_007_000, self.page_size as u32, 7, self.salts[0], self.salts[1], 0, 0];
