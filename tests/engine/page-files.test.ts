@@ -171,6 +171,52 @@ describe("PageFiles", { timeout: 30_000 }, () => {
     }
   });
 
+  test("a record that failed, and could not be taken away, does not come back to life", async () => {
+    for (let failing = 1; failing < 12; failing++) {
+      const files = filesOf();
+      const db = await Database.open({ store: storeOver(files) });
+      db.exec("CREATE TABLE t (id INTEGER PRIMARY KEY, a); INSERT INTO t VALUES (1, 'x')");
+      let changes = 0;
+      for (const file of files) {
+        file.before = () => {
+          // Three in a row: the change, and twice what takes it away.
+          if (++changes >= failing && changes < failing + 3)
+            throw new DOMException("no more", "QuotaExceededError");
+        };
+      }
+      for (const sql of ["INSERT INTO t VALUES (2, zeroblob(20000))", "UPDATE t SET a = 'y' WHERE id = 1"]) {
+        const before = column(db, "SELECT a FROM t");
+        while (errorOf(() => db.exec(sql))) expect(column(db, "SELECT a FROM t")).toEqual(before);
+      }
+      for (const file of files) file.before = () => {};
+      db.close();
+      using again = await Database.open({ store: storeOver(files) });
+      expect(column(again, "SELECT a FROM t ORDER BY id")[0]).toBe("y");
+      expect(column(again, "SELECT id FROM t")).toEqual([1, 2]);
+      expect(again.check().ok).toBe(true);
+    }
+  });
+
+  test("a commit lasts though its log, which is long, cannot be begun anew", async () => {
+    const files = filesOf();
+    const db = await Database.open({ store: storeOver(files) });
+    db.exec("CREATE TABLE t (id INTEGER PRIMARY KEY, a)");
+    let refused = 0;
+    files[2].before = files[1].before = (what) => {
+      if (what !== "truncate") return;
+      refused++;
+      throw new DOMException("no more", "QuotaExceededError");
+    };
+    const insert = db.prepare("INSERT INTO t (a) VALUES (?)");
+    let n = 0;
+    while (refused < 10 && n < 10_000) insert.run(n++);
+    expect(refused).toBeGreaterThanOrEqual(10);
+    db.close();
+    for (const file of files) file.before = () => {};
+    using again = await Database.open({ store: storeOver(files) });
+    expect(column(again, "SELECT count(*) FROM t")).toEqual([n]);
+  });
+
   test("time travel and bookmarks last, and a long log is begun anew", async () => {
     const files = filesOf();
     const db = await Database.open({ store: storeOver(files), history: { commits: 20 } });
@@ -199,6 +245,17 @@ describe("PageFiles", { timeout: 30_000 }, () => {
     expect(files[0].bytes.length).toBeGreaterThan(0);
   });
 });
+
+/** What an action throws: a full store, or nothing. */
+function errorOf(action: () => void): unknown {
+  try {
+    action();
+    return undefined;
+  } catch (error) {
+    expect(error).toMatchObject({ code: "ENGINE_FULL" });
+    return error;
+  }
+}
 
 /** What the work's statements make of the table, by how many came before. */
 const NEXT: Readonly<Record<number, unknown[]>> = {

@@ -2,24 +2,13 @@ import { free, type Hasher, type PageStore } from "../core/index.ts";
 import { DamageError } from "../errors/index.ts";
 import type { SyncHandle } from "../opfs/folders.ts";
 import { type LogRecord, PageLog, readAll, writeAll } from "./page-log.ts";
+import { PagePlaces } from "./page-places.ts";
 import { PageRoom, UNIT } from "./page-room.ts";
-import { isEqual, isNeeded, type Kept, released } from "./page-versions.ts";
+import { isEqual, type Kept, released } from "./page-versions.ts";
 
 type Opened = NonNullable<ReturnType<PageStore["open"]>>;
 type StoredCommit = Opened["commits"][number];
 type Keep = Parameters<PageStore["retain"]>[0];
-
-/** A version of a page. */
-interface Version {
-  txid: number;
-  /** Where it lies, in units. */
-  offset: number;
-}
-
-/** A version that a commit replaced, or shrank away. */
-interface Old extends Version {
-  replacedAt: number;
-}
 
 /** The files of a database, which nobody else may have open. */
 export interface PageFileHandles {
@@ -37,8 +26,6 @@ const LONGEST_RUN = 1 << 20;
  * Keeps a database in files that are read and written at once: versions of pages in one, and a log of commits that says
  * where each lies (page-log.ts). A version is never overwritten while anything that lasts names it, so whenever the process
  * ends, the last commit or the one under way is there.
- *
- * Memory: some 60 bytes for each page of the database and each version that history keeps.
  */
 export class PageFiles implements PageStore {
   readonly #pages: SyncHandle;
@@ -48,12 +35,7 @@ export class PageFiles implements PageStore {
   #keep: Kept = { from: 1, pins: [] };
   /** The object that said so, if it is known. */
   #told: Keep | undefined;
-  /** Newest versions, by page number. */
-  readonly #newest = new Map<number, Version>();
-  /** Versions that were replaced and are kept, by page number, ascending. */
-  readonly #old = new Map<number, Old[]>();
-  /** Their page numbers, by the commit that replaced them. */
-  readonly #replaced = new Map<number, number[]>();
+  #places = new PagePlaces();
   /** Page sizes, each with the first commit that has it. */
   #sizes: [txid: number, size: number][] = [];
   #room = new PageRoom();
@@ -69,9 +51,7 @@ export class PageFiles implements PageStore {
   /** @throws DamageError `STORE_DAMAGED` when there was a database, and its log cannot be read */
   open(): Opened | undefined {
     const [first, ...records] = this.#log.open();
-    this.#newest.clear();
-    this.#old.clear();
-    this.#replaced.clear();
+    this.#places = new PagePlaces();
     if (!first) {
       if (this.#pages.getSize() === 0) this.#log.restart(this.#all());
       else throw new DamageError("STORE_DAMAGED", "the log of the database is damaged: restore a backup");
@@ -92,11 +72,7 @@ export class PageFiles implements PageStore {
   }
 
   read(pgno: number, txid: number): Uint8Array {
-    const newest = this.#newest.get(pgno);
-    const version =
-      newest && newest.txid <= txid
-        ? newest
-        : this.#old.get(pgno)?.findLast((old) => old.txid <= txid && old.replacedAt > txid);
+    const version = this.#places.at(pgno, txid);
     if (!version) throw new DamageError("STORE_DAMAGED", `there is no page ${pgno} of TXID ${txid}`);
     const size = this.#sizeAt(version.txid);
     if (this.#page.length !== size) this.#page = new Uint8Array(size);
@@ -106,6 +82,7 @@ export class PageFiles implements PageStore {
 
   commit(commit: StoredCommit, lineage: string, pgnos: Uint32Array, pages: Uint8Array[], keep: Keep): void {
     const { pageSize } = commit;
+    this.#log.cut();
     const offsets = this.#room.take(pages.length, pageSize);
     const numbers = new Float64Array(2 * pages.length);
     for (const [at, offset] of offsets.entries()) numbers.set([pgnos[at] ?? 0, offset], 2 * at);
@@ -140,15 +117,7 @@ export class PageFiles implements PageStore {
   }
 
   changed(after: number, upto: number): number[] {
-    const changed: number[] = [];
-    for (const pgno of new Set([...this.#newest.keys(), ...this.#old.keys()])) {
-      const { txid = 0 } =
-        [this.#newest.get(pgno)].find((version) => version && version.txid <= upto) ??
-        this.#old.get(pgno)?.findLast((old) => old.txid <= upto) ??
-        {};
-      if (txid > after) changed.push(pgno);
-    }
-    return changed.sort((one, other) => one - other);
+    return this.#places.changed(after, upto);
   }
 
   /** Closes the files. */
@@ -183,23 +152,13 @@ export class PageFiles implements PageStore {
     const { txid, pageSize, pageCount } = commit;
     const before = this.#commits.at(-1)?.pageCount ?? 0;
     if (this.#sizeAt(txid) !== pageSize) this.#sizes.push([txid, pageSize]);
-    const replace = (pgno: number) => {
-      const version = this.#newest.get(pgno);
-      if (!version) return;
-      const old = this.#old.get(pgno);
-      const replaced = { ...version, replacedAt: txid };
-      if (old) old.push(replaced);
-      else this.#old.set(pgno, [replaced]);
-      this.#noteReplaced(txid, pgno);
-      this.#newest.delete(pgno);
-    };
     for (let at = 0; at < numbers.length; at += 2) {
       const [pgno = 0, offset = 0] = numbers.subarray(at, at + 2);
-      replace(pgno);
-      if (pgno <= pageCount) this.#newest.set(pgno, { txid, offset });
+      this.#places.replace(pgno, txid);
+      if (pgno <= pageCount) this.#places.add(pgno, { txid, offset });
       else this.#room.let(offset, pageSize);
     }
-    for (let pgno = pageCount + 1; pgno <= before; pgno++) replace(pgno);
+    for (let pgno = pageCount + 1; pgno <= before; pgno++) this.#places.replace(pgno, txid);
     this.#commits.push(commit);
   }
 
@@ -220,48 +179,32 @@ export class PageFiles implements PageStore {
     );
   }
 
-  #noteReplaced(txid: number, pgno: number): void {
-    const pgnos = this.#replaced.get(txid);
-    if (pgnos) pgnos.push(pgno);
-    else this.#replaced.set(txid, [pgno]);
-  }
-
   /** Lets go of the versions that a commit replaced, as far as `kept` does not need them. */
   #drop(replacedAt: number, kept: Kept): void {
-    const left = (this.#replaced.get(replacedAt) ?? []).filter((pgno) => {
-      const old = this.#old.get(pgno) ?? [];
-      const at = old.findIndex((version) => version.replacedAt === replacedAt);
-      const version = old[at];
-      if (!version) return false;
-      if (isNeeded({ ...version, pgno }, kept)) return true;
-      this.#room.let(version.offset, this.#sizeAt(version.txid));
-      old.splice(at, 1);
-      if (old.length === 0) this.#old.delete(pgno);
-      return false;
-    });
-    if (left.length > 0) this.#replaced.set(replacedAt, left);
-    else this.#replaced.delete(replacedAt);
+    for (const { txid, offset } of this.#places.drop(replacedAt, kept))
+      this.#room.let(offset, this.#sizeAt(txid));
   }
 
   /** Begins the log anew when it has become long, and gives back what is free at the end of the pages. */
   #tidy(): void {
     if (this.#log.grown < Math.max(MUCH, TIMES * this.#log.first)) return;
-    this.#log.restart(this.#all());
-    this.#makeRoom();
+    try {
+      this.#log.restart(this.#all());
+      this.#makeRoom();
+    } catch {
+      // The commit lasts already, in the log as it was. The next one tries again.
+    }
   }
 
   /** Finds out what is free, and gives back what is behind the last page. All that is known must last. */
   #makeRoom(): void {
-    this.#room = PageRoom.around([...this.#places()], this.#sizeAt(Number.POSITIVE_INFINITY));
+    const taken: [offset: number, size: number][] = [];
+    for (const { txid, offset } of this.#places.all()) taken.push([offset, this.#sizeAt(txid)]);
+    this.#room = PageRoom.around(taken, this.#sizeAt(Number.POSITIVE_INFINITY));
     if (this.#pages.getSize() > this.#room.end) this.#pages.truncate(this.#room.end);
   }
 
   #all(): LogRecord {
-    const numbers: number[] = [];
-    for (const [pgno, { txid, offset }] of this.#newest) numbers.push(pgno, offset, txid, 0);
-    for (const [pgno, old] of this.#old) {
-      for (const { txid, offset, replacedAt } of old) numbers.push(pgno, offset, txid, replacedAt);
-    }
     const head = {
       kind: "all",
       lineage: this.#lineage,
@@ -269,7 +212,7 @@ export class PageFiles implements PageStore {
       keep: this.#keep,
       sizes: this.#sizes,
     };
-    return { head, numbers: Float64Array.from(numbers) };
+    return { head, numbers: this.#places.toNumbers() };
   }
 
   #takeAll({ head, numbers }: LogRecord): void {
@@ -277,22 +220,7 @@ export class PageFiles implements PageStore {
     this.#commits = head.commits as StoredCommit[];
     this.#keep = head.keep as Kept;
     this.#sizes = head.sizes as [number, number][];
-    for (let at = 0; at < numbers.length; at += 4) {
-      const [pgno = 0, offset = 0, txid = 0, replacedAt = 0] = numbers.subarray(at, at + 4);
-      if (replacedAt === 0) this.#newest.set(pgno, { txid, offset });
-      else {
-        this.#old.set(pgno, [...(this.#old.get(pgno) ?? []), { txid, offset, replacedAt }]);
-        this.#noteReplaced(replacedAt, pgno);
-      }
-    }
-  }
-
-  /** Where all versions lie. */
-  *#places(): Generator<[offset: number, size: number], void, void> {
-    for (const { txid, offset } of this.#newest.values()) yield [offset, this.#sizeAt(txid)];
-    for (const old of this.#old.values()) {
-      for (const { txid, offset } of old) yield [offset, this.#sizeAt(txid)];
-    }
+    this.#places = PagePlaces.from(numbers);
   }
 
   /** Size of the pages that a commit wrote, in bytes. */

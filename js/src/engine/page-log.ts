@@ -38,6 +38,8 @@ export class PageLog {
   #end = 0;
   /** Length of the record that the log begins with, in bytes. */
   #first = 0;
+  /** A file that may have more than it should, of a record that failed, and how long it should be. */
+  #uncut: { file: SyncHandle; end: number } | undefined;
 
   constructor(files: readonly [SyncHandle, SyncHandle], hasher: Hasher) {
     this.#files = files;
@@ -72,29 +74,41 @@ export class PageLog {
     return records;
   }
 
+  /**
+   * Takes away what is left of a record that failed. Must have succeeded before anything is written to a place that the
+   * record may name: a record that is whole after all would come back to life.
+   */
+  cut(): void {
+    if (!this.#uncut) return;
+    const { file, end } = this.#uncut;
+    file.truncate(end);
+    file.flush();
+    this.#uncut = undefined;
+  }
+
   /** Adds a record; it lasts once `flush` was called. After an error the log is as it was before. */
   append(record: LogRecord, { flush }: { flush: boolean }): void {
+    this.cut();
     const bytes = this.#encode(record);
-    try {
+    this.#whole(this.#file, this.#end, () => {
       writeAll(this.#file, bytes, this.#end);
       if (flush) this.#file.flush();
-    } catch (error) {
-      // A whole record that was said to have failed would come back to life.
-      this.#file.truncate(this.#end);
-      this.#file.flush();
-      throw error;
-    }
+    });
     this.#end += bytes.length;
   }
 
-  /** Begins anew in the other file, with all that is there. */
+  /** Begins anew in the other file, with all that is there. After an error the log is as it was before. */
   restart({ head, numbers }: LogRecord): void {
+    this.cut();
     const next = this.#current === 0 ? 1 : 0;
     const file = this.#files[next] as SyncHandle;
     const bytes = this.#encode({ head: { ...head, generation: this.#generation + 1 }, numbers });
+    // As long as that fails, an older log is there, which does not count.
     file.truncate(0);
-    writeAll(file, bytes, 0);
-    file.flush();
+    this.#whole(file, 0, () => {
+      writeAll(file, bytes, 0);
+      file.flush();
+    });
     this.#current = next;
     this.#generation += 1;
     this.#first = bytes.length;
@@ -107,6 +121,20 @@ export class PageLog {
 
   get #file(): SyncHandle {
     return this.#files[this.#current] as SyncHandle;
+  }
+
+  /** Adds to a file, of which nothing behind `end` stays when that fails: where that fails, too, the next call tries again. */
+  #whole(file: SyncHandle, end: number, add: () => void): void {
+    this.#uncut = { file, end };
+    try {
+      add();
+      this.#uncut = undefined;
+    } catch (error) {
+      try {
+        this.cut();
+      } catch {}
+      throw error;
+    }
   }
 
   #encode({ head, numbers }: LogRecord): Uint8Array<ArrayBuffer> {
