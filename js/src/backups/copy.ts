@@ -5,7 +5,7 @@ import { DamageError, ObjectExistsError, PagemarkError } from "../errors/index.t
 import type { StoredFile } from "../objects/object-reader.ts";
 import type { Store, StoredObject } from "../stores/store.ts";
 import type { JobOptions } from "../streams/progress.ts";
-import { collect } from "../streams/streams.ts";
+import { bytesOf, collect } from "../streams/streams.ts";
 
 /** What came of copying a database's backups. */
 export interface Copied {
@@ -153,7 +153,7 @@ async function copyObject(
   const options = { modified, signal, ownsChunks: true };
   try {
     if (size > SMALL) await to.put(target, body, options);
-    else await to.put(target, await whole(body), options);
+    else await to.put(target, await bytesOf(body), options);
   } catch (error) {
     // Of another copy that runs.
     if (!(error instanceof ObjectExistsError)) throw error;
@@ -180,10 +180,6 @@ async function proving(
       throw new DamageError("OBJECT_DAMAGED", message, { name: key });
     },
   });
-}
-
-async function whole(body: ReadableStream<Uint8Array>): Promise<Uint8Array> {
-  return new Uint8Array(await new Response(body as ReadableStream<Uint8Array<ArrayBuffer>>).arrayBuffer());
 }
 
 async function all(store: Store, prefix: string, signal: AbortSignal | undefined): Promise<StoredObject[]> {

@@ -2,6 +2,7 @@
 // of its users: a further key is a further small file, and nothing is written anew.
 import { ObjectExistsError } from "../errors/object-exists-error.ts";
 import { PagemarkError } from "../errors/pagemark-error.ts";
+import { bytesOf } from "../streams/streams.ts";
 import type { VaultKey } from "./encrypted-age.ts";
 import type { Store, StoredObject } from "./store.ts";
 
@@ -149,6 +150,5 @@ async function filesOf(store: Store): Promise<StoredObject[]> {
 }
 
 async function read(store: Store, key: string): Promise<Uint8Array> {
-  const body = await store.get(key, { length: LONGEST });
-  return new Uint8Array(await new Response(body as ReadableStream<Uint8Array<ArrayBuffer>>).arrayBuffer());
+  return bytesOf(await store.get(key, { length: LONGEST }));
 }

@@ -3,7 +3,7 @@ import { ObjectExistsError } from "../errors/object-exists-error.ts";
 import { ObjectMissingError } from "../errors/object-missing-error.ts";
 import { StoreError } from "../errors/store-error.ts";
 import { type Body, consume } from "../streams/body.ts";
-import { streamOf } from "../streams/streams.ts";
+import { bytesOf, chunksOf, emptyStream, streamOf } from "../streams/streams.ts";
 import { checkKey, checkRange, checkTime, pageLimit } from "./checks.ts";
 import type { Payload, VaultKey } from "./encrypted-age.ts";
 import { type EncryptionKeys, found, KEYS, unlock } from "./encrypted-keys.ts";
@@ -53,7 +53,7 @@ class EncryptedStore implements Store {
       const vault = await this.#writable();
       if (await this.#store.head(key, { signal })) throw new ObjectExistsError(key);
       const { plain, file } = await sealed(vault, key, chunks);
-      if (body instanceof Uint8Array) return this.#store.put(key, await joinedOf(file), options);
+      if (body instanceof Uint8Array) return this.#store.put(key, await bytesOf(file), options);
       try {
         await this.#store.put(key, file, { ...options, ownsChunks: true });
       } catch (error) {
@@ -74,7 +74,7 @@ class EncryptedStore implements Store {
     if (size === undefined) throw new ObjectMissingError(key);
     const start = Math.min(offset, size);
     const end = Math.min(start + length, size);
-    if (start === end && size > 0) return streamOf(none());
+    if (start === end && size > 0) return emptyStream();
     const payload = await this.#payload(age, vault, key, signal);
     return streamOf(this.#read(age, payload, key, start, end, size, signal));
   }
@@ -137,7 +137,7 @@ class EncryptedStore implements Store {
   async #payload(age: Age, vault: VaultKey, key: string, signal: AbortSignal | undefined): Promise<Payload> {
     const known = this.#known.get(key);
     if (known !== undefined) return known;
-    const head = await joinedOf(await this.#store.get(key, { length: age.START, signal }));
+    const head = await bytesOf(await this.#store.get(key, { length: age.START, signal }));
     const payload = await vault.open(key, head);
     if (this.#known.size >= MOST_KNOWN) this.#known.clear();
     this.#known.set(key, payload);
@@ -289,25 +289,6 @@ function cutOff(key: string, offset: number): StoreError {
     name: key,
     offset,
   });
-}
-
-async function* none(): AsyncGenerator<Uint8Array, void, void> {}
-
-async function* chunksOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array, void, void> {
-  const reader = stream.getReader();
-  try {
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (done) return;
-      yield value;
-    }
-  } finally {
-    reader.cancel().catch(() => {});
-  }
-}
-
-async function joinedOf(stream: ReadableStream<Uint8Array>): Promise<Uint8Array> {
-  return new Uint8Array(await new Response(stream as ReadableStream<Uint8Array<ArrayBuffer>>).arrayBuffer());
 }
 
 function joined(one: Uint8Array, other: Uint8Array): Uint8Array<ArrayBuffer> {

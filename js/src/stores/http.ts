@@ -3,6 +3,7 @@ import { ObjectMissingError } from "../errors/object-missing-error.ts";
 import { PagemarkError } from "../errors/pagemark-error.ts";
 import { StoreError } from "../errors/store-error.ts";
 import { type Body, consume } from "../streams/body.ts";
+import { emptyStream } from "../streams/streams.ts";
 import { beginsKey, byteRange, checkKey, checkPart, checkRange, checkTime, pageLimit } from "./checks.ts";
 import { HttpRefusal, httpFailures, isStatus } from "./http-errors.ts";
 import { BrokenAnswer, Calls, type Doing, type Patience } from "./object-calls.ts";
@@ -103,11 +104,11 @@ class HttpStore implements Store {
     });
     if (answer === undefined) {
       if (!(await this.head(key, { signal }))) throw new ObjectMissingError(key);
-      return empty();
+      return emptyStream();
     }
     const { response, found } = answer;
     const { start, end } = byteRange(found.size, { offset, length });
-    if (start === end || response.body === null) return empty();
+    if (start === end || response.body === null) return emptyStream();
     const tag = response.headers.get("etag") ?? "";
     const reopen = (at: number) => this.#reopen(key, tag, at, end);
     return streamObject(this.#calls, response.body, { key, start, end, signal, reopen });
@@ -329,8 +330,4 @@ function baseOf(url: string): string {
   const message =
     "a store's URL is a Pagemark Worker's and /store/ and a name, without a user and parameters";
   throw new PagemarkError("USAGE", message);
-}
-
-function empty(): ReadableStream<Uint8Array> {
-  return new ReadableStream({ start: (controller) => controller.close() });
 }

@@ -2,6 +2,7 @@ import { ObjectExistsError } from "../errors/object-exists-error.ts";
 import { ObjectMissingError } from "../errors/object-missing-error.ts";
 import { StoreError } from "../errors/store-error.ts";
 import { type Body, consume } from "../streams/body.ts";
+import { emptyStream } from "../streams/streams.ts";
 import { beginsKey, byteRange, checkKey, checkRange, checkTime, isKey, pageLimit } from "./checks.ts";
 import type { Patience } from "./object-calls.ts";
 import { Parts } from "./object-parts.ts";
@@ -90,7 +91,7 @@ class R2Store implements Store {
     const { body } = found;
     if (start === end || body === undefined) {
       body?.cancel().catch(() => {});
-      return empty();
+      return emptyStream();
     }
     const reopen = (at: number) => this.#reopen(key, found.etag, at, end);
     return streamObject(this.#calls, body, { key, start, end, signal, reopen });
@@ -176,8 +177,4 @@ function stored({ key, size, uploaded, customMetadata }: R2Found): StoredObject 
 function disorder(key: string): StoreError {
   const message = `the bucket's list repeats itself at ${JSON.stringify(key)}; try again later`;
   return new StoreError("STORE_IO", message, { name: key });
-}
-
-function empty(): ReadableStream<Uint8Array> {
-  return new ReadableStream({ start: (controller) => controller.close() });
 }

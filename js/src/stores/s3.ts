@@ -2,6 +2,7 @@ import { ObjectExistsError } from "../errors/object-exists-error.ts";
 import { ObjectMissingError } from "../errors/object-missing-error.ts";
 import { StoreError } from "../errors/store-error.ts";
 import { type Body, consume } from "../streams/body.ts";
+import { emptyStream } from "../streams/streams.ts";
 import { beginsKey, byteRange, checkKey, checkRange, checkTime, isKey, pageLimit } from "./checks.ts";
 import { BrokenAnswer, Calls } from "./object-calls.ts";
 import { Parts } from "./object-parts.ts";
@@ -88,13 +89,13 @@ class S3Store implements Store {
     });
     if (answer === undefined) {
       if (!(await this.#find("read", key, signal))) throw new ObjectMissingError(key);
-      return empty();
+      return emptyStream();
     }
     const { body, found, isWhole } = answer;
     const { start, end } = byteRange(found.size, { offset, length });
     if (start === end || body === null) {
       body?.cancel().catch(() => {});
-      return empty();
+      return emptyStream();
     }
     const reopen = (at: number) => this.#reopen(found, at, end);
     const wanted = isWhole && (start > 0 || end < found.size) ? part(body, start, end) : body;
@@ -239,8 +240,4 @@ function part(body: ReadableStream<Uint8Array>, start: number, end: number): Rea
 function disorder(description: string, key: string): StoreError {
   const message = `the list of ${description} repeats itself at ${JSON.stringify(key)}; try again later`;
   return new StoreError("STORE_IO", message, { name: key });
-}
-
-function empty(): ReadableStream<Uint8Array> {
-  return new ReadableStream({ start: (controller) => controller.close() });
 }

@@ -1,5 +1,6 @@
 // Web streams: made from a generator, read to their end.
 import { free } from "../core/free.ts";
+
 /**
  * Chunks as a stream that makes none before it is asked for.
  *
@@ -46,6 +47,25 @@ export function endingWith(
   );
 }
 
+/** A stream of nothing. */
+export function emptyStream(): ReadableStream<Uint8Array> {
+  return new ReadableStream({ start: (controller) => controller.close() });
+}
+
+/** The chunks of a stream, which is canceled when not all of them are taken. */
+export async function* chunksOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array, void, void> {
+  const reader = stream.getReader();
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      yield value;
+    }
+  } finally {
+    reader.cancel().catch(() => {});
+  }
+}
+
 /** Reads `stream` to its end. */
 export async function drain(stream: ReadableStream<Uint8Array>): Promise<void> {
   const reader = stream.getReader();
@@ -54,6 +74,11 @@ export async function drain(stream: ReadableStream<Uint8Array>): Promise<void> {
     if (done) return;
     free(value);
   }
+}
+
+/** All of a short stream. */
+export async function bytesOf(stream: ReadableStream<Uint8Array>): Promise<Uint8Array> {
+  return new Uint8Array(await new Response(stream as ReadableStream<Uint8Array<ArrayBuffer>>).arrayBuffer());
 }
 
 /** All of a short stream, at most `length` bytes of it. */
