@@ -53,6 +53,7 @@ type Raw = { [name in string]: (...args: unknown[]) => void };
 interface Client {
   on(event: string, listener: (...args: never[]) => void): this;
   connect(options: object): void;
+  setNoDelay(isOn: boolean): void;
   sftp(back: (error: unknown, sftp: Raw) => void): void;
   end(): void;
 }
@@ -163,6 +164,8 @@ export class SftpConnection {
         ...(attempt.privateKey !== undefined && { privateKey: keyOf(attempt.privateKey) }),
         ...(keyPassphrase !== undefined && { passphrase: keyPassphrase }),
       });
+      // Otherwise each request waits for the other end's acknowledgement of the one before: some 40 ms.
+      client.setNoDelay(true);
     });
     try {
       const raw = await connected;
