@@ -144,7 +144,7 @@ async function buildPackage() {
   write("../README.md", Buffer.from(absolute(readFileSync(join(root, "README.md"), "utf8"))));
   writeFolders();
   run("tsc", ["--project", "js"]);
-  buildDashboard(join(dist, "worker/dashboard/assets.js"));
+  buildDashboard(join(dist, "api/dashboard/assets.js"));
   removeLeftovers();
   const inLibrary = await bundlePackages(dist);
   const inCommand = await bundleCommand(dist);

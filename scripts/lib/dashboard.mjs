@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { dirname, join } from "node:path";
 import { root, run } from "./run.mjs";
 
-const source = join(root, "js/src/worker/dashboard");
+const source = join(root, "js/src/api/dashboard");
 const compiled = join(root, "target/dashboard");
 
 /** Compiles the page and writes it to `to`, if it changed. */

@@ -13,7 +13,7 @@ const FOREIGN = new Set([
 const READ =
   /\/[a-z]*\.(test|exec)\([^()]*\b(code|message)\b[^()]*\)|\b(code|message)\.(match|matchAll|search)\(/;
 
-const sources = [...read("js/src", ".ts")].filter(([path]) => !path.startsWith("worker/dashboard/"));
+const sources = [...read("js/src", ".ts")].filter(([path]) => !path.startsWith("api/dashboard/"));
 
 function filesWith(pattern: RegExp): string[] {
   return sources.filter(([, text]) => pattern.test(text)).map(([path]) => path);

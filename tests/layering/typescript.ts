@@ -27,8 +27,11 @@ export const TS_LAYERS: Readonly<Record<string, number>> = {
   vault: 9,
   engine: 9,
   browser: 9,
-  worker: 10,
-  cli: 10,
+  // What the Worker and `serve` share: without HTTP, and with it.
+  service: 10,
+  api: 11,
+  worker: 12,
+  cli: 13,
 };
 
 /** May import anything: they put the parts together. */
@@ -69,6 +72,8 @@ const INTERFACES_ONLY = [
   "backups",
   "vault",
   "engine",
+  "service",
+  "api",
 ];
 
 /**
@@ -78,17 +83,24 @@ const INTERFACES_ONLY = [
 const ROOMS: Readonly<Record<string, { floors: readonly (readonly string[])[]; others?: number }>> = {
   worker: {
     floors: [
-      ["byte-range.ts", "identity.ts"],
-      ["options.ts"],
-      ["arguments.ts", "registry.ts"],
+      ["registry.ts"],
       ["settings.ts"],
       ["jobs"],
       ["object"],
       ["bound.ts", "databases.ts"],
-      ["bound-database.ts", "dashboard"],
-      ["api"],
+      ["bound-database.ts"],
       ["entrypoint.ts"],
       ["index.ts"],
+    ],
+  },
+  service: {
+    floors: [
+      ["byte-range.ts", "identity.ts", "statements.ts"],
+      ["options.ts"],
+      ["arguments.ts"],
+      ["jobs"],
+      ["service.ts"],
+      ["downloads.ts", "preview.ts"],
     ],
   },
   // What is not named here is a command: one knows nothing of another.

@@ -42,7 +42,7 @@ test("what a caller can mend is no failure of the Worker's", () => {
     /^\| `([A-Z0-9_]+)` \| (caller|input|sql) \|/gm,
   );
   const codes = [...rows].map(([, code = ""]) => code);
-  const envelope = readFileSync(join(root, "js/src/worker/api/envelope.ts"), "utf8");
+  const envelope = readFileSync(join(root, "js/src/api/envelope.ts"), "utf8");
   const known = new Set(envelope.match(/(?<=^ {2}"?)[A-Z][A-Z0-9_]+(?="?[:,])/gm));
   expect(codes.length).toBeGreaterThan(30);
   // A Worker has no files beside a database.

@@ -101,3 +101,34 @@ export async function collect(stream: ReadableStream<Uint8Array>, length: number
   }
   return first ?? all?.subarray(0, filled) ?? new Uint8Array();
 }
+
+type Pipe = { readable: ReadableStream<Uint8Array>; writable: WritableStream<Uint8Array> };
+
+/** `stream`, which fails when it has not `length` bytes. In workerd it is one whose length HTTP is told. */
+export function ofLength(stream: ReadableStream<Uint8Array>, length: number): ReadableStream<Uint8Array> {
+  const { FixedLengthStream } = globalThis as unknown as {
+    FixedLengthStream?: new (length: number) => Pipe;
+  };
+  const { readable, writable }: Pipe = FixedLengthStream ? new FixedLengthStream(length) : counting(length);
+  stream.pipeTo(writable).catch(() => {}); // who reads it hears of an error there
+  return readable;
+}
+
+function counting(length: number): Pipe {
+  let left = length;
+  const check = (isWrong: boolean) => {
+    if (isWrong) throw new RangeError(`${Math.abs(left)} bytes ${left < 0 ? "too many" : "are missing"}`);
+  };
+  return new TransformStream<Uint8Array, Uint8Array>(
+    {
+      transform(chunk, controller) {
+        left -= chunk.length;
+        check(left < 0);
+        controller.enqueue(chunk);
+      },
+      flush: () => check(left !== 0),
+    },
+    { highWaterMark: 0 },
+    { highWaterMark: 0 },
+  );
+}

@@ -1,23 +1,26 @@
 import { RpcTarget } from "cloudflare:workers";
 import type { WireFailure, WireReply, WireRequest, WireResult } from "../client/wire.ts";
 import { PagemarkError, type Verification } from "../entry/workerd.ts";
-import type { Deletion, KeptBackup } from "../vault/kept-backups.ts";
-import { checked, OptionalText } from "./arguments.ts";
+import { checked, OptionalText } from "../service/arguments.ts";
+import type { Job } from "../service/jobs/table.ts";
+import type {
+  CreateOptions,
+  DownloadOptions,
+  DumpOptions,
+  Query,
+  RestoreOptions,
+} from "../service/options.ts";
 import {
-  type BatchItem,
-  BoundSession,
-  BoundStatement,
   type D1Answer,
+  type DatabaseInfo,
+  type Download,
   d1Answer,
-  describedAll,
-} from "./bound.ts";
+  type QueryResult,
+  type Restored,
+} from "../service/service.ts";
+import type { Deletion, KeptBackup } from "../vault/kept-backups.ts";
+import { type BatchItem, BoundSession, BoundStatement, describedAll } from "./bound.ts";
 import { databaseObject, type Env, onDatabase, restoreToNew } from "./databases.ts";
-import type { Job } from "./jobs/table.ts";
-import type { Download } from "./object/downloads.ts";
-import type { DatabaseInfo } from "./object/object.ts";
-import type { QueryResult } from "./object/queries.ts";
-import type { Restored } from "./object/restores.ts";
-import type { CreateOptions, DownloadOptions, DumpOptions, Query, RestoreOptions } from "./options.ts";
 
 /** A database, as another Worker has it: SQL in D1's shape, and what D1 has not. */
 export class BoundDatabase extends RpcTarget {

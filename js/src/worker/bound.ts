@@ -2,20 +2,10 @@ import { RpcTarget } from "cloudflare:workers";
 import type { WireQuery, WireRequest, WireResult } from "../client/wire.ts";
 import type { SqlValue } from "../entry/engine.workerd.ts";
 import { PagemarkError } from "../entry/workerd.ts";
-import type { QueryMeta, QueryResult } from "./object/queries.ts";
-import type { Query } from "./options.ts";
+import type { Query } from "../service/options.ts";
+import { type D1Answer, d1Answer, type QueryResult, type Row } from "../service/service.ts";
 
 type Value = NonNullable<Query["params"]>[number];
-/** A row by its columns' names. Named values, because what a binding cannot send has no type on its other side. */
-export type Row = Record<string, SqlValue>;
-
-/** What a statement answers, in D1's shape. */
-export interface D1Answer {
-  success: true;
-  results: Row[];
-  meta: QueryMeta;
-}
-
 /** A statement with what is bound to it, in D1's shape; it is run by its database. */
 export class BoundStatement extends RpcTarget {
   readonly #run: (query: Query) => Promise<QueryResult>;
@@ -118,12 +108,4 @@ export async function describedAll(statements: readonly BatchItem[]): Promise<Qu
       return typeof describe === "function" ? (statement as BoundStatement).describe() : (statement as Query);
     }),
   );
-}
-
-/** The rows as objects. Of columns of the same name the last one counts. */
-export function d1Answer({ columns, rows, meta }: Omit<QueryResult, "statements">): D1Answer {
-  const results = rows.map((row) =>
-    Object.fromEntries(columns.map((column, at) => [column, row[at] ?? null])),
-  );
-  return { success: true, results, meta };
 }

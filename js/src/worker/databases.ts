@@ -1,14 +1,15 @@
 /// <reference types="@cloudflare/workers-types" />
 // How databases are found, come and go.
 import { PagemarkError } from "../errors/index.ts";
+import { checkName } from "../service/arguments.ts";
+import { backupName, type Jurisdiction, jurisdictionOf, unknownDatabase } from "../service/identity.ts";
+import type { Registered, Restored, ServedDatabase, Service, Whereabouts } from "../service/service.ts";
 import { r2 } from "../stores/r2.ts";
-import type { KeptBackup } from "../vault/kept-backups.ts";
-import { checkName } from "./arguments.ts";
-import { backupName, type Jurisdiction, jurisdictionOf, unknownDatabase } from "./identity.ts";
+import type { Store, StoreUploads } from "../stores/store.ts";
+import { filesIn } from "./jobs/output.ts";
 import { deleteFiles } from "./object/deleted.ts";
 import type { Database } from "./object/object.ts";
-import type { Restored } from "./object/restores.ts";
-import { type Deleted, everyDatabase, type Registered, registry } from "./registry.ts";
+import { registry } from "./registry.ts";
 import type { ObjectEnv } from "./settings.ts";
 
 /** What the Worker is bound to, and its settings: see `wrangler.toml`. */
@@ -26,6 +27,40 @@ export function databaseObject(
   const jurisdiction = jurisdictionOf(uuid);
   const objects = jurisdiction ? DATABASES.jurisdiction(jurisdiction) : DATABASES;
   return objects.get(objects.idFromName(uuid), locationHint && { locationHint });
+}
+
+const services = new WeakMap<Env, Service>();
+
+/** The Worker's databases, as its HTTP interface and its entrypoint use them. */
+export function serviceOf(env: Env): Service {
+  const known = services.get(env);
+  if (known) return known;
+  const store: Store & { uploads?: StoreUploads } = r2(env.BACKUPS);
+  const service: Service = {
+    access: {
+      token: env.PAGEMARK_TOKEN,
+      readToken: env.PAGEMARK_READ_TOKEN,
+      email: env.PAGEMARK_EMAIL,
+      accountId: env.PAGEMARK_ACCOUNT_ID,
+    },
+    databases: {
+      find: (idOrName) => registry(env).find(idOrName),
+      findBackedUp: (idOrName) => registry(env).findBackedUp(idOrName),
+      list: (options) => registry(env).list(options),
+      listDeleted: (options) => registry(env).listDeleted(options),
+      create: (name, whereabouts) => createDatabase(env, name, whereabouts),
+      delete: (database) => deleteDatabase(env, database),
+      restoreToNew: (uuid, at, name) => restoreToNew(env, uuid, at, name),
+      open: (uuid) => databaseObject(env, uuid) as ServedDatabase,
+      on: (idOrName, lookUp, action) =>
+        onDatabase(env, idOrName, lookUp, (object) => action(object as ServedDatabase)),
+      secret: async () => registry(env).secret(),
+    },
+    files: filesIn(env.BACKUPS),
+    objects: store as Required<typeof store>,
+  };
+  services.set(env, service);
+  return service;
 }
 
 /** The UUIDs of databases by the names and UUIDs that this isolate looked up. */
@@ -55,13 +90,6 @@ export async function onDatabase<T>(
   if (known.size >= MOST_KNOWN) known.clear();
   known.set(idOrName, uuid);
   return action(databaseObject(env, uuid));
-}
-
-/** Where a database is to be. */
-interface Whereabouts {
-  /** It never leaves this. */
-  jurisdiction?: Jurisdiction | null | undefined;
-  location?: DurableObjectLocationHint | null | undefined;
 }
 
 /** Makes a database: first its name, then its object. */
@@ -116,22 +144,4 @@ export async function restoreToNew(
     await deleteDatabase(env, made).catch(() => {});
     throw error;
   }
-}
-
-/** A backup of a database that was deleted. */
-export interface OrphanedBackup extends KeptBackup {
-  database: Deleted;
-}
-
-/** All of them, newest first of each database; of the database that was deleted last first. */
-export async function* orphanedBackups(env: Env): AsyncGenerator<OrphanedBackup, void, void> {
-  const list = registry(env);
-  for await (const database of everyDatabase((options) => list.listDeleted(options))) {
-    yield* await orphanedBackupsOf(env, database);
-  }
-}
-
-export async function orphanedBackupsOf(env: Env, database: Deleted): Promise<OrphanedBackup[]> {
-  const backups = await databaseObject(env, database.uuid).backups();
-  return backups.map((backup) => ({ ...backup, database }));
 }

@@ -1,10 +1,11 @@
 import { type RpcTarget, WorkerEntrypoint } from "cloudflare:workers";
+import { app } from "../api/app.ts";
 import { PagemarkError } from "../entry/workerd.ts";
-import { app } from "./api/app.ts";
-import { checked, Text } from "./arguments.ts";
+import { checked, Text } from "../service/arguments.ts";
+import { type OrphanedBackup, orphanedBackups, type Registered } from "../service/service.ts";
 import { BoundDatabase } from "./bound-database.ts";
-import { createDatabase, type Env, type OrphanedBackup, orphanedBackups } from "./databases.ts";
-import { type Registered, registry } from "./registry.ts";
+import { createDatabase, type Env, serviceOf } from "./databases.ts";
+import { registry } from "./registry.ts";
 
 /** What the binding of another Worker says: `props = { database = "shop" }`. */
 export interface Props {
@@ -30,7 +31,7 @@ export class Entrypoint extends WorkerEntrypoint<Env, Props> {
   }
 
   override fetch(request: Request): Response | Promise<Response> {
-    return app.fetch(request, this.env, this.ctx);
+    return app.fetch(request, serviceOf(this.env), this.ctx);
   }
 
   /** A database by its name or its UUID; of one that was deleted, by its UUID, there are the backups. */
@@ -47,7 +48,7 @@ export class Entrypoint extends WorkerEntrypoint<Env, Props> {
   /** The backups of databases that were deleted: `database(backup.database.uuid)` has them. */
   async orphanedBackups(): Promise<OrphanedBackup[]> {
     const backups: OrphanedBackup[] = [];
-    for await (const each of orphanedBackups(this.env)) backups.push(each);
+    for await (const each of orphanedBackups(serviceOf(this.env).databases)) backups.push(each);
     return backups;
   }
 

@@ -1,31 +1,7 @@
 import { DurableObject } from "cloudflare:workers";
 import { PagemarkError } from "../entry/workerd.ts";
-import { type Identity, type Jurisdiction, jurisdictionOf, newUuid } from "./identity.ts";
-
-/** A database, as the registry knows it. */
-export interface Registered extends Identity {
-  /** User tables, when it was last heard of. */
-  tables: number;
-  /** In bytes, when it was last heard of. */
-  size: number;
-  /** The newest backup; `null` where none was made since it was asked for. */
-  lastBackupAt?: string | null;
-  lastBackupOrigin?: string | null;
-}
-
-/** A database that was deleted, and whose backups are still there. */
-export interface Deleted extends Pick<Identity, "uuid" | "name" | "createdAt"> {
-  /** RFC 3339. */
-  deletedAt: string;
-}
-
-export interface ListOptions {
-  /** Only databases with it in their name. */
-  name?: string | undefined;
-  /** Counted from 1. */
-  page: number;
-  perPage: number;
-}
+import { type Identity, type Jurisdiction, jurisdictionOf, newUuid } from "../service/identity.ts";
+import type { Deleted, ListOptions, Registered } from "../service/service.ts";
 
 const TABLES = [
   `CREATE TABLE IF NOT EXISTS databases (uuid TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, created_at TEXT NOT NULL,
@@ -38,24 +14,11 @@ const TABLES = [
     deleted_at TEXT NOT NULL) WITHOUT ROWID`,
   "CREATE TABLE IF NOT EXISTS secrets (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID",
 ];
-/** Databases in a page, where all are wanted. */
-const PAGE = 1000;
 /** What came to the table later, by its name and type. */
 const LATER = { last_backup_at: "TEXT", last_backup_origin: "TEXT" };
 const DELETED = "uuid, name, created_at AS createdAt, deleted_at AS deletedAt";
 const COLUMNS = `uuid, name, created_at AS createdAt, tables, size, last_backup_at AS lastBackupAt,
   last_backup_origin AS lastBackupOrigin`;
-
-/** All databases that there are, or all that were deleted and have backups, a page at a time. */
-export async function* everyDatabase<T>(
-  list: (options: ListOptions) => PromiseLike<{ databases: T[]; total: number }>,
-): AsyncGenerator<T, void, void> {
-  for (let page = 1, left = true; left; page++) {
-    const { databases, total } = await list({ page, perPage: PAGE });
-    yield* databases;
-    left = databases.length === PAGE && page * PAGE < total;
-  }
-}
 
 /** Knows which databases there are. There is one object of this class. */
 export class Registry extends DurableObject<object> {

@@ -1,6 +1,6 @@
 import { SELF } from "cloudflare:test";
 import { expect, test } from "vitest";
-import { app } from "../../../js/dist/worker/api/app.js";
+import { app } from "../../../js/dist/api/app.js";
 
 type Described = Record<string, Record<string, { summary?: string; responses: object }>>;
 

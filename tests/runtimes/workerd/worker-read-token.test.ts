@@ -1,7 +1,7 @@
 // A hostile client that has a read token, and tries every route, function, table and PRAGMA that there is.
 import { env, runDurableObjectAlarm, runInDurableObject, SELF } from "cloudflare:test";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { app } from "../../../js/dist/worker/api/app.js";
+import { app } from "../../../js/dist/api/app.js";
 import { endlessCalls, endlessReads, OTHERS, pragmas, type SqlFunction } from "./hostile-sql.ts";
 import { call, create, post, rows } from "./worker-api.ts";
 

@@ -2,7 +2,7 @@
 import { SELF } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeAll, describe, expect, test, vi } from "vitest";
-import { isSigned, signUrl, urlKey } from "../../../js/dist/worker/api/signed-url.js";
+import { isSigned, signUrl, urlKey } from "../../../js/dist/api/signed-url.js";
 import { call, create } from "./worker-api.ts";
 
 const HOUR = 3_600_000;

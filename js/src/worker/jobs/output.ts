@@ -1,19 +1,43 @@
+// The files of exports and imports in the bucket.
 import { free } from "../../core/free.ts";
-import { StoreError } from "../../errors/index.ts";
+import { PagemarkError, StoreError } from "../../errors/index.ts";
+import type { OutputFiles, OutputNotes } from "../../service/jobs/exports.ts";
+import type { JobFiles } from "../../service/service.ts";
 import { Parts } from "../../stores/object-parts.ts";
+import { r2 } from "../../stores/r2.ts";
 import type { R2Part } from "../../stores/r2-bucket.ts";
+import { BAD_DIGEST, r2Code } from "../../stores/r2-errors.ts";
 import { complete, PART, sendParts, uploadPart } from "../../stores/r2-multipart.ts";
 import { callsOf } from "./bin.ts";
-import type { StoredPart } from "./table.ts";
 
-/** What is known of an output that another instance of the object has begun, and takes note of how it goes on. */
-export interface OutputNotes {
-  readonly uploadId: string | undefined;
-  readonly parts: readonly StoredPart[];
-  begun(uploadId: string): void;
-  stored(part: StoredPart): void;
-  /** So many parts are in the bucket now. */
-  uploaded(number: number): void;
+/** The files in the bucket, for the jobs that make and read them, and for HTTP. */
+export function filesIn(bucket: R2Bucket): JobFiles & OutputFiles {
+  return {
+    async find(key) {
+      const found = await bucket.head(key);
+      if (!found) return undefined;
+      const headers = new Headers();
+      found.writeHttpMetadata(headers);
+      return { size: found.size, etag: found.etag, headers: Object.fromEntries(headers) };
+    },
+    async read(key, etag, span) {
+      const object = await bucket.get(key, { onlyIf: { etagMatches: etag }, ...(span && { range: span }) });
+      return object && "body" in object ? (object.body as ReadableStream<Uint8Array>) : undefined;
+    },
+    get: (key, options) => r2(bucket).get(key, options),
+    async put(key, body, _length, md5) {
+      try {
+        return (await bucket.put(key, body, md5 === undefined ? {} : { md5 })).etag;
+      } catch (error) {
+        // R2 counts the bytes, and has their MD5, at the end only.
+        if (r2Code(error) !== BAD_DIGEST) throw error;
+        const message = "The file does not have the MD5 that was announced; upload it again.";
+        throw new PagemarkError("IMPORT_UPLOAD", message, {}, { cause: error });
+      }
+    },
+    write: (...output) => writeOutput(bucket, ...output),
+    delete: (key) => bucket.delete(key),
+  };
 }
 
 /** R2 takes this many parts. */
@@ -25,7 +49,7 @@ const MOST_PARTS = 10_000;
  *
  * @throws StoreError
  */
-export async function writeOutput(
+async function writeOutput(
   bucket: R2Bucket,
   key: string,
   filename: string,
@@ -59,7 +83,7 @@ export async function writeOutput(
     free(bytes);
     signal.throwIfAborted();
     notes.stored({ number, etag: part.etag, sha256 });
-    notes.uploaded(number);
+    notes.uploaded(number, number * PART);
     return part;
   };
   const { parts: sent, size } = await sendParts(parts.after(first), MOST_PARTS, {

@@ -8,8 +8,8 @@ import {
   type Store,
 } from "../../entry/workerd.ts";
 import { abandon } from "../../run/backup-steps.ts";
-import type { Run } from "../jobs/runner.ts";
-import type { BackupProgress } from "../options.ts";
+import type { Run } from "../../service/jobs/runner.ts";
+import type { BackupProgress } from "../../service/options.ts";
 import type { Home } from "./home.ts";
 import { SavedState } from "./saved-state.ts";
 

@@ -1,10 +1,10 @@
 import type { Backups } from "../../entry/workerd.ts";
+import type { Run } from "../../service/jobs/runner.ts";
+import type { JobRow } from "../../service/jobs/table.ts";
+import type { BackupProgress, CreateOptions } from "../../service/options.ts";
 import { type Deletion, type KeptBackup, KeptBackups } from "../../vault/kept-backups.ts";
 import type { Origin } from "../../vault/notes.ts";
 import { missedPeriods, nextBackup, period } from "../../vault/schedule.ts";
-import type { Run } from "../jobs/runner.ts";
-import type { JobRow } from "../jobs/table.ts";
-import type { BackupProgress, CreateOptions } from "../options.ts";
 import { registry } from "../registry.ts";
 import { BackupRuns } from "./backup-runs.ts";
 import type { Home } from "./home.ts";

@@ -1,15 +1,7 @@
 import type { Database, Hold } from "../../entry/engine.workerd.ts";
 import { PagemarkError } from "../../entry/workerd.ts";
+import type { CheckpointStatus } from "../../service/service.ts";
 import type { Home } from "./home.ts";
-
-/** A state that somebody holds, to copy it in peace. */
-export interface CheckpointStatus {
-  bookmark: string;
-  /** RFC 3339. */
-  createdAt: string;
-  /** When it is released by itself. RFC 3339. */
-  expiresAt: string;
-}
 
 const KEY = "checkpoint";
 /** So that a client that died does not hold history for ever, in milliseconds. */

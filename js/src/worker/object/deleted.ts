@@ -1,13 +1,13 @@
 import { r2, type Store } from "../../entry/workerd.ts";
+import { Downloads } from "../../service/downloads.ts";
+import { backupName, type Identity, unknownDatabase } from "../../service/identity.ts";
+import { UPLOAD_MS } from "../../service/jobs/imports.ts";
+import { JobTable } from "../../service/jobs/table.ts";
 import { type Deletion, KeptBackups } from "../../vault/kept-backups.ts";
-import { backupName, type Identity, unknownDatabase } from "../identity.ts";
 import { Bin } from "../jobs/bin.ts";
-import { UPLOAD_MS } from "../jobs/imports.ts";
-import { JobTable } from "../jobs/table.ts";
 import { registry } from "../registry.ts";
 import type { ObjectEnv } from "../settings.ts";
 import { abandonBackup } from "./backup-runs.ts";
-import { Downloads } from "./downloads.ts";
 import { closeLeft } from "./live.ts";
 import { backupsPlace, StoredNotes } from "./notes.ts";
 import { discardAll } from "./polled.ts";

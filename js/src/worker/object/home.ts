@@ -1,11 +1,11 @@
 import type { Database } from "../../entry/engine.workerd.ts";
 import { r2, type Store } from "../../entry/workerd.ts";
+import { backupName, type Identity } from "../../service/identity.ts";
+import { JobRunner } from "../../service/jobs/runner.ts";
+import { type JobError, JobTable } from "../../service/jobs/table.ts";
 import type { BackupsPlace } from "../../vault/kept-backups.ts";
-import { backupName, type Identity } from "../identity.ts";
 import { Agenda } from "../jobs/agenda.ts";
 import { Bin } from "../jobs/bin.ts";
-import { JobRunner } from "../jobs/runner.ts";
-import { type JobError, JobTable } from "../jobs/table.ts";
 import { type ObjectEnv, setting } from "../settings.ts";
 import { Gate } from "./gate.ts";
 import { Live } from "./live.ts";

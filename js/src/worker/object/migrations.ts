@@ -1,21 +1,9 @@
 // The states before migrations: whoever changes the schema by a tool finds the way back by the migration's name.
 import type { Database } from "../../entry/engine.workerd.ts";
-import type { Query } from "../options.ts";
+import type { Query } from "../../service/options.ts";
+import type { MigrationMark, QueryResult } from "../../service/service.ts";
 import type { Home } from "./home.ts";
-import type { QueryResult } from "./queries.ts";
 import { hold } from "./undos.ts";
-
-/** A state that a migration has changed. */
-export interface MigrationMark {
-  /** Of the state before it: restoring it undoes the migration, and all that came after. */
-  bookmark: string;
-  /** What the tool calls the migration. */
-  migration: string;
-  /** When it was applied, RFC 3339. */
-  created_at: string;
-  /** Rows of other tables that went with it, a sentence each. */
-  messages?: string[];
-}
 
 /** Tools note what they have applied in a table whose name says so: `d1_migrations`, `__drizzle_migrations` and others. */
 const NOTED =

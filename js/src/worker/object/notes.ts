@@ -1,7 +1,7 @@
+import { backupName, type Identity } from "../../service/identity.ts";
 import type { Store } from "../../stores/store.ts";
 import type { BackupsPlace } from "../../vault/kept-backups.ts";
 import type { BackupNote, BackupNotes } from "../../vault/notes.ts";
-import { backupName, type Identity } from "../identity.ts";
 import type { Bin } from "../jobs/bin.ts";
 import { keepMs, type Settings } from "../settings.ts";
 

@@ -1,5 +1,5 @@
 import type { Database } from "../../entry/engine.workerd.ts";
-import { firstWords } from "./statements.ts";
+import { firstWords } from "../../service/statements.ts";
 
 /** A foreign key that does something when the row it refers to is deleted. */
 interface Reference {

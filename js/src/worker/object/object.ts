@@ -1,37 +1,45 @@
 import { DurableObject } from "cloudflare:workers";
 import type { WireRequest, WireResult } from "../../client/wire.ts";
 import type { Verification } from "../../entry/workerd.ts";
+import * as args from "../../service/arguments.ts";
+import { Downloads } from "../../service/downloads.ts";
+import { type Identity, unknownDatabase } from "../../service/identity.ts";
+import type { ExportRequest, Reply } from "../../service/jobs/exports.ts";
+import type { ImportRequest } from "../../service/jobs/imports.ts";
+import { shownError } from "../../service/jobs/runner.ts";
+import type { Job } from "../../service/jobs/table.ts";
+import type {
+  CreateOptions,
+  DownloadOptions,
+  DumpOptions,
+  Query,
+  RestoreOptions,
+} from "../../service/options.ts";
+import { previewRestore } from "../../service/preview.ts";
+import type {
+  CheckpointStatus,
+  DatabaseInfo,
+  Download,
+  MigrationMark,
+  QueryOptions,
+  QueryResult,
+  Restored,
+  RestorePreview,
+} from "../../service/service.ts";
 import type { Deletion, KeptBackup, KeptBackups } from "../../vault/kept-backups.ts";
-import * as args from "../arguments.ts";
-import { type Identity, unknownDatabase } from "../identity.ts";
-import type { ExportRequest, Reply } from "../jobs/exports.ts";
-import type { ImportRequest } from "../jobs/imports.ts";
-import { shownError } from "../jobs/runner.ts";
-import type { Job } from "../jobs/table.ts";
-import type { CreateOptions, DownloadOptions, DumpOptions, Query, RestoreOptions } from "../options.ts";
 import { registry } from "../registry.ts";
 import type { ObjectEnv } from "../settings.ts";
 import { DatabaseBackups } from "./backups.ts";
-import { Callers, nameErrors } from "./calls.ts";
-import { Checkpoint, type CheckpointStatus } from "./checkpoint.ts";
+import { Callers, nameErrors, streamed } from "./calls.ts";
+import { Checkpoint } from "./checkpoint.ts";
 import { DeletedDatabase } from "./deleted.ts";
-import { type Download, Downloads, streamed } from "./downloads.ts";
 import { Home } from "./home.ts";
-import { type MigrationMark, Migrations } from "./migrations.ts";
+import { Migrations } from "./migrations.ts";
 import { PolledJobs } from "./polled.ts";
-import { previewRestore, type RestorePreview } from "./preview.ts";
-import { type QueryOptions, type QueryResult, runRequest } from "./queries.ts";
-import { type Restored, Restores } from "./restores.ts";
+import { runRequest } from "./queries.ts";
+import { Restores } from "./restores.ts";
 import { checkReached, lastOf } from "./sessions.ts";
 import { measure, Reports } from "./size.ts";
-
-/** What a database is. */
-export interface DatabaseInfo extends Identity {
-  /** User tables. */
-  tables: number;
-  /** In bytes. */
-  size: number;
-}
 
 /** Whoever deletes a database waits no longer than this until all of it is cleared away, in milliseconds. */
 const LONGEST_END_MS = 5000;
@@ -188,9 +196,9 @@ export class Database extends DurableObject<ObjectEnv> {
   }
 
   /** What the restore of a backup would change. */
-  preview(at: string): Promise<RestorePreview> {
+  async preview(at: string): Promise<RestorePreview> {
     const { home, backups } = this.#known;
-    return previewRestore(home, backups, at);
+    return previewRestore(await home.database(), await backups.stored(), at);
   }
 
   /** A backup as a database file; without `at` the database as it is now. */

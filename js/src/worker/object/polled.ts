@@ -1,10 +1,18 @@
 import type { Database } from "../../engine/index.ts";
+import {
+  discardExport,
+  type ExportRequest,
+  Exports,
+  exportOptions,
+  type JobDatabase,
+  type Reply,
+} from "../../service/jobs/exports.ts";
+import { discardImport, type ImportRequest, Imports } from "../../service/jobs/imports.ts";
+import type { JobContext } from "../../service/jobs/leases.ts";
+import { Machine } from "../../service/jobs/machine.ts";
+import type { JobTable } from "../../service/jobs/table.ts";
 import type { Bin } from "../jobs/bin.ts";
-import { discardExport, type ExportRequest, Exports, exportOptions, type Reply } from "../jobs/exports.ts";
-import { discardImport, type ImportRequest, Imports } from "../jobs/imports.ts";
-import type { JobContext } from "../jobs/leases.ts";
-import { Machine } from "../jobs/machine.ts";
-import type { JobTable } from "../jobs/table.ts";
+import { filesIn } from "../jobs/output.ts";
 import type { Home } from "./home.ts";
 
 interface Opened {
@@ -75,7 +83,11 @@ export class PolledJobs {
 
   async #opened(database: Database): Promise<Opened> {
     const { identity, env, steps, jobs: table, bin, runner } = this.#home;
-    const host = { uuid: identity.uuid, database, bucket: env.BACKUPS, steps };
+    const host = {
+      uuid: identity.uuid,
+      database: jobDatabase(database, steps),
+      files: filesIn(env.BACKUPS),
+    };
     const machine = await Machine.load();
     const context: JobContext = { table, bin, runner, machine, plan: () => this.#plan() };
     const opened = { exports: new Exports(host, context), imports: new Imports(host, context) };
@@ -97,6 +109,30 @@ export class PolledJobs {
     const times = [jobs.alarmMs(), bin.dueMs()].filter((ms) => ms !== undefined);
     return times.length > 0 ? Math.min(...times) : undefined;
   }
+}
+
+/** What exports and imports need of the database; 64 KiB of an import may take so many of SQLite's instructions. */
+function jobDatabase(database: Database, steps: number): JobDatabase {
+  return {
+    bookmark: () => database.bookmark(),
+    hold: (options) => database.hold(options),
+    dump: (options) => database.dump(options),
+    unknownTable: (names) => unknownTable(database, names),
+    import: (sql, { signal }) => database.import(sql, { signal, steps }),
+    size() {
+      const { pageSize = 0, pageCount = 0 } = database.states().at(-1) ?? {};
+      return pageSize * pageCount;
+    },
+  };
+}
+
+function unknownTable(database: Database, names: readonly string[]): string | undefined {
+  if (names.length === 0) return undefined;
+  const sql = `SELECT value FROM json_each(?) WHERE NOT EXISTS
+    (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = value COLLATE NOCASE) LIMIT 1`;
+  using statement = database.prepare(sql);
+  const [name] = statement.values(JSON.stringify(names))[0] ?? [];
+  return name === undefined ? undefined : String(name);
 }
 
 /**

@@ -1,30 +1,11 @@
-import type { Meta } from "../../client/wire.ts";
 import type { Database, Parameters, SqlParameter, SqlValue, Statement } from "../../entry/engine.workerd.ts";
 import { PagemarkError } from "../../entry/workerd.ts";
-import type { Query } from "../options.ts";
+import type { Query } from "../../service/options.ts";
+import type { QueryMeta, QueryOptions, QueryResult } from "../../service/service.ts";
+import { checkStatement, puttingBack } from "../../service/statements.ts";
 import { type Compiled, compiled, nextStatement } from "./compiled.ts";
 import { noticesOf } from "./notices.ts";
 import { measure } from "./size.ts";
-import { checkStatement, putBack } from "./statements.ts";
-
-/** What a statement did, in D1's words. */
-export type QueryMeta = Meta;
-
-export interface QueryResult {
-  columns: string[];
-  /** A row is an array of its values. */
-  rows: SqlValue[][];
-  meta: QueryMeta;
-}
-
-export interface QueryOptions {
-  /** Refuses statements that write. */
-  readonly?: boolean | undefined;
-  /** Of a text with several statements, parameters are the last one's; otherwise they are refused. */
-  paramsForLast?: boolean | undefined;
-  /** Refuses what D1 refuses. */
-  asD1?: boolean | undefined;
-}
 
 /** Larger results would not fit beside the work, in bytes. */
 const MOST_BYTES = 16 << 20;
@@ -44,7 +25,8 @@ export function runRequest(
     const kind = `${readonly ? "reads" : "writes"} ${asD1 ? "as D1" : ""} ${measure(db).schema}`;
     return db.limited(steps, () => runQueries(db, queries, kind, options), { readonly, asD1 });
   } finally {
-    putBack(db, queries);
+    const switches = puttingBack(queries);
+    if (switches !== undefined) db.exec(switches);
   }
 }
 

@@ -2,28 +2,15 @@ import { damageOf } from "../../backups/damaged-tables.ts";
 import type { Database } from "../../entry/engine.workerd.ts";
 import { Backups, PagemarkError } from "../../entry/workerd.ts";
 import { PageHeads } from "../../moments/page-heads.ts";
+import { BOOKMARK } from "../../service/arguments.ts";
+import type { Run } from "../../service/jobs/runner.ts";
+import type { JobNotes, JobRow } from "../../service/jobs/table.ts";
+import type { RestoreOptions } from "../../service/options.ts";
+import type { Restored } from "../../service/service.ts";
 import type { KeptBackup } from "../../vault/kept-backups.ts";
-import { BOOKMARK } from "../arguments.ts";
-import type { Run } from "../jobs/runner.ts";
-import type { JobNotes, JobRow } from "../jobs/table.ts";
-import type { RestoreOptions } from "../options.ts";
 import type { DatabaseBackups } from "./backups.ts";
 import type { Home } from "./home.ts";
 import { Undos } from "./undos.ts";
-
-/** What a restore put in place, and how to undo it. */
-export interface Restored {
-  /** The state that is in place now. */
-  bookmark: string;
-  /** Restoring it undoes this restore, for a day. */
-  undo: string;
-  /** The state that was gone back to, where the one that was asked for is thinned away: the one before it. */
-  instead?: string;
-  /** The backup of what was replaced; its `origin` is `restore`. */
-  safety?: KeptBackup;
-  /** Which tables have a damaged page, as the database had when it was backed up. */
-  warnings?: string[];
-}
 
 /** All it takes to go on with a restore after an eviction. */
 interface Request {

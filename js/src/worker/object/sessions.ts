@@ -1,8 +1,8 @@
 import type { WireResult } from "../../client/wire.ts";
 import type { Database } from "../../entry/engine.workerd.ts";
 import { PagemarkError } from "../../entry/workerd.ts";
-import { BOOKMARK } from "../arguments.ts";
-import type { QueryResult } from "./queries.ts";
+import { BOOKMARK } from "../../service/arguments.ts";
+import type { QueryResult } from "../../service/service.ts";
 
 /**
  * Refuses the bookmark of a state that the database has not been in: there is one copy, so whatever it was in it is past.

@@ -1,9 +1,8 @@
-import type { Database, Hold } from "../../engine/index.ts";
+import type { DumpOptions } from "../../dump/options.ts";
+import type { Hold, Imported } from "../../engine/index.ts";
 import { PagemarkError } from "../../errors/index.ts";
-import { PART } from "../../stores/r2-multipart.ts";
 import { type JobContext, LeasedJobs } from "./leases.ts";
 import type { Answer, JobResult } from "./machine.ts";
-import { writeOutput } from "./output.ts";
 import { paced, Semaphore } from "./pace.ts";
 import type { Run } from "./runner.ts";
 import type { JobRow, LeasedRow, StoredPart } from "./table.ts";
@@ -21,14 +20,51 @@ export interface JobFile {
   filename: string;
 }
 
-/** Of the database whose jobs they are. */
+/** What jobs need of the database whose they are. */
 export interface JobHost {
   /** Begins the names of files. */
   readonly uuid: string;
-  readonly database: Database;
-  readonly bucket: R2Bucket;
-  /** That 64 KiB of an import may take of SQLite's instructions; see `Database.limited`. */
-  readonly steps: number;
+  readonly database: JobDatabase;
+  readonly files: OutputFiles;
+}
+
+export interface JobDatabase {
+  /** Names the newest state; another one for another state. */
+  bookmark(): string;
+  /** Keeps that state readable while it is exported. */
+  hold(options: { at: string; leaseMs: number }): Hold;
+  /** A state that is held, as SQL. */
+  dump(options: DumpOptions & { at: string }): Promise<ReadableStream<Uint8Array>>;
+  /** The first of the names that no table has. */
+  unknownTable(names: readonly string[]): string | undefined | Promise<string | undefined>;
+  /** Runs SQL in one transaction. */
+  import(sql: ReadableStream<Uint8Array>, options: { signal: AbortSignal }): Promise<Imported>;
+  /** In bytes. */
+  size(): number | Promise<number>;
+}
+
+/** Where the files of jobs are. */
+export interface OutputFiles {
+  find(key: string): Promise<{ size: number; etag: string } | undefined>;
+  get(key: string, options: { signal: AbortSignal }): Promise<ReadableStream<Uint8Array>>;
+  /** Writes a file of unknown length, to be saved as `filename`, and gives its length. */
+  write(
+    key: string,
+    filename: string,
+    chunks: AsyncIterable<Uint8Array>,
+    notes: OutputNotes,
+    signal: AbortSignal,
+  ): Promise<number>;
+}
+
+/** What is known of an output that was begun before and cut off, and takes note of how it goes on. */
+export interface OutputNotes {
+  readonly uploadId: string | undefined;
+  readonly parts: readonly StoredPart[];
+  begun(uploadId: string): void;
+  stored(part: StoredPart): void;
+  /** So many parts are stored now, of so many bytes in all. */
+  uploaded(number: number, bytes: number): void;
 }
 
 /** Of an export, in one form for all ways to say the same. */
@@ -97,12 +133,13 @@ export class Exports {
   }
 
   /** Exports the newest state, or tells of the job that does so already. */
-  start(options: ExportOptions, readonly: boolean): Reply {
+  async start(options: ExportOptions, readonly: boolean): Promise<Reply> {
+    const unknown = await this.#host.database.unknownTable(options.tables);
+    // From here on nothing is waited for: the state is held in the turn in which it is the newest.
     const bookmark = this.#host.database.bookmark();
     const same = this.#find(bookmark, options);
     if (same) return this.#reply(same.id, this.jobs.join(same));
     if (this.#isFull(readonly)) return { answer: this.jobs.refuse("busy") };
-    const unknown = unknownTable(this.#host.database, options.tables);
     if (unknown !== undefined) return { answer: noSuchTable(bookmark, unknown) };
     const request: Request = { options };
     return { answer: this.jobs.begin({ bookmark, label: this.#label(options, readonly), request }) };
@@ -125,7 +162,7 @@ export class Exports {
   /** Polls the export of a state. Its options are remembered; they only tell apart two exports of one state. */
   async poll(bookmark: string, options?: ExportOptions): Promise<Reply> {
     const own = options && this.#find(bookmark, options);
-    const unknown = own ? undefined : unknownTable(this.#host.database, options?.tables ?? []);
+    const unknown = own ? undefined : await this.#host.database.unknownTable(options?.tables ?? []);
     if (unknown !== undefined) return { answer: noSuchTable(bookmark, unknown) };
     const row = own ?? this.#context.table.at("export", bookmark)[0];
     if (!row) return { answer: this.jobs.refuse("unknown") };
@@ -189,14 +226,14 @@ export class Exports {
       parts: this.#context.table.parts(id),
       begun: (uploadId: string) => this.#context.table.note(id, { uploadId }),
       stored: (part: StoredPart) => this.#context.table.savePart(id, part),
-      uploaded: (number: number) => {
+      uploaded: (number: number, bytes: number) => {
         hold.renew();
         tell(`Uploaded part ${number}`);
-        progress("sql", number * PART, 0);
+        progress("sql", bytes, 0);
       },
     };
     try {
-      const size = await writeOutput(this.#host.bucket, key, filename, chunks, notes, signal);
+      const size = await this.#host.files.write(key, filename, chunks, notes, signal);
       progress("sql", size, size);
     } finally {
       // The dump has a pin of its own.
@@ -216,16 +253,6 @@ export function discardExport({ table, bin }: Pick<JobContext, "table" | "bin">,
   bin.put(key, uploadId ?? null, Date.now());
   table.removeParts(row.id);
   table.note(row.id, { key: null, uploadId: null, attempts: null });
-}
-
-/** The first of the names that no table has. */
-function unknownTable(database: Database, names: readonly string[]): string | undefined {
-  if (names.length === 0) return undefined;
-  const sql = `SELECT value FROM json_each(?) WHERE NOT EXISTS
-    (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = value COLLATE NOCASE) LIMIT 1`;
-  using statement = database.prepare(sql);
-  const [name] = statement.values(JSON.stringify(names))[0] ?? [];
-  return name === undefined ? undefined : String(name);
 }
 
 /** The answer to an export of which nothing is kept. */

@@ -1,5 +1,4 @@
 import { PagemarkError } from "../../errors/index.ts";
-import type { Bin } from "./bin.ts";
 import type { Answer, JobEvent, JobResult, Machine } from "./machine.ts";
 import { canceledError, type End, type JobKind, type JobRunner, type Run, shownError } from "./runner.ts";
 import type { Job, JobError, JobRow, JobTable, LeasedRow } from "./table.ts";
@@ -13,10 +12,18 @@ export interface LeasedKind {
   discard(row: JobRow): void;
 }
 
+/** Notes down files that are to go at some time. */
+export interface JobBin {
+  /** With the upload that it was to become of, if any; in milliseconds since 1970. */
+  put(key: string, uploadId: string | null, dueMs: number): void;
+  /** It is wanted again. */
+  keep(key: string): void;
+}
+
 /** What all that polled jobs do has in common. */
 export interface JobContext {
   readonly table: JobTable;
-  readonly bin: Bin;
+  readonly bin: JobBin;
   readonly runner: JobRunner;
   readonly machine: Machine;
   /** Something is to be done at another time than before. */

@@ -1,9 +1,8 @@
 import { createRoute, OpenAPIHono, z } from "@hono/zod-openapi";
 import type { Context } from "hono";
-import { Tables } from "../arguments.ts";
-import { databaseObject } from "../databases.ts";
-import { type ExportOptions, exportOptions, type JobFile, type Reply } from "../jobs/exports.ts";
-import type { Database } from "../object/object.ts";
+import { Tables } from "../service/arguments.ts";
+import { type ExportOptions, exportOptions, type JobFile, type Reply } from "../service/jobs/exports.ts";
+import type { ServedDatabase } from "../service/service.ts";
 import { type ApiContext, adminOnly, found } from "./access.ts";
 import { ApiError, success } from "./envelope.ts";
 import { answers, DatabasePath, envelope, jsonBody, Meta } from "./schemas.ts";
@@ -109,7 +108,7 @@ polled.openapi(
   async (c) => {
     const body = c.req.valid("json");
     const { uuid } = await found(c.env, c.req.valid("param").database_id);
-    const object = databaseObject(c.env, uuid);
+    const object = c.env.databases.open(uuid);
     const bookmark = body.current_bookmark ?? body.currentBookmark;
     const options = optionsOf(body);
     if (body.outputFormat === "file" && bookmark === undefined) {
@@ -136,7 +135,7 @@ polled.openapi(
   async (c) => {
     const body = c.req.valid("json");
     const { uuid } = await found(c.env, c.req.valid("param").database_id);
-    const object = databaseObject(c.env, uuid);
+    const object = c.env.databases.open(uuid);
     const told = await object.import(
       body.action === "poll"
         ? { action: "poll", bookmark: body.current_bookmark ?? body.currentBookmark }
@@ -186,8 +185,8 @@ async function shownImport(c: Context<ApiContext>, { answer, file }: Reply): Pro
   return { upload_url, uploadUrl: upload_url, filename: file.filename };
 }
 
-/** Of the object, what is needed of it. */
-type Exporter = Pick<DurableObjectStub<Database>, "export">;
+/** Of the database, what is needed of it. */
+type Exporter = Pick<ServedDatabase, "export">;
 
 /** Exports in one request, for wrangler before 3.51, which does not poll. */
 async function exportToFile(

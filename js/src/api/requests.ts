@@ -2,7 +2,7 @@
 import type { z } from "@hono/zod-openapi";
 import type { MiddlewareHandler } from "hono";
 import { bodyLimit } from "hono/body-limit";
-import { problemIn } from "../arguments.ts";
+import { problemIn } from "../service/arguments.ts";
 import { ApiError } from "./envelope.ts";
 
 /**

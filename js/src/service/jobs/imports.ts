@@ -1,5 +1,4 @@
 import { PagemarkError } from "../../errors/index.ts";
-import { r2 } from "../../stores/r2.ts";
 import { streamOf } from "../../streams/streams.ts";
 import type { JobHost, Reply } from "./exports.ts";
 import { type JobContext, LeasedJobs } from "./leases.ts";
@@ -77,7 +76,7 @@ export class Imports {
     if (filename !== `${uuid}.${hex}.sql`) throw noUpload(filename);
     const early = this.#known(filename);
     if (early) return early;
-    const uploaded = await this.#host.bucket.head(keyOf(filename));
+    const uploaded = await this.#host.files.find(keyOf(filename));
     if (!uploaded) throw noUpload(filename);
     if (etag !== undefined && uploaded.etag !== etag) {
       throw new PagemarkError(
@@ -124,7 +123,7 @@ export class Imports {
   }
 
   async #work({ id, request }: LeasedRow, { signal, tell, progress }: Run): Promise<JobResult> {
-    const { database, bucket, steps } = this.#host;
+    const { database, files } = this.#host;
     const { filename, size = 0, before, attempts = 0 } = request as Request;
     if (attempts >= MOST_ATTEMPTS || (before !== undefined && before !== database.bookmark())) {
       throw new PagemarkError(
@@ -134,26 +133,25 @@ export class Imports {
     }
     if (attempts === 0) tell("Starting import...");
     this.#context.table.note(id, { attempts: attempts + 1 });
-    const upload = await r2(bucket).get(keyOf(filename), { signal });
+    const upload = await files.get(keyOf(filename), { signal });
     const began = Date.now();
     const bookmark = database.bookmark();
     this.#context.table.note(id, { before: bookmark });
     const chunks = counted(paced(upload, signal), (done) => progress("sql", done, size));
-    const imported = await database.import(streamOf(chunks), { signal, steps });
+    const imported = await database.import(streamOf(chunks), { signal });
     const { statements, changes, lastInsertRowid } = imported;
     // What follows is stored with the import: nothing is waited for.
     const final = database.bookmark();
     this.#context.table.note(id, { before: `done ${final}`, isDone: true });
     progress("sql", size, size);
     tell(`Processed ${statements} queries.`);
-    const { pageSize = 0, pageCount = 0 } = database.states().at(-1) ?? {};
     const meta = {
       served_by: "pagemark",
       duration: Date.now() - began,
       changes,
       last_row_id: Number(lastInsertRowid),
       changed_db: final !== bookmark,
-      size_after: pageSize * pageCount,
+      size_after: await database.size(),
       rows_read: 0,
       rows_written: changes,
     };

@@ -1,29 +1,31 @@
-import { free } from "../../core/free.ts";
-import { type Backup, type Moment, PagemarkError } from "../../entry/workerd.ts";
-import { momentStream } from "../../moments/moment-stream.ts";
-import type { KeptBackups } from "../../vault/kept-backups.ts";
-import { BOOKMARK, ID } from "../arguments.ts";
-import { type ByteRange, type ByteSpan, remade, spanIn } from "../byte-range.ts";
-import type { DownloadOptions, DumpOptions } from "../options.ts";
-import type { Home } from "./home.ts";
+import type { Backup } from "../catalog/folder.ts";
+import type { DumpOptions as SqlOptions } from "../dump/options.ts";
+import { PagemarkError } from "../errors/index.ts";
+import { momentStream } from "../moments/moment-stream.ts";
+import type { Moment } from "../sources/source.ts";
+import type { KeptBackups } from "../vault/kept-backups.ts";
+import { BOOKMARK, ID } from "./arguments.ts";
+import { type ByteRange, remade, spanIn } from "./byte-range.ts";
+import type { Identity } from "./identity.ts";
+import type { DownloadOptions, DumpOptions } from "./options.ts";
+import type { Download } from "./service.ts";
 
-/** What is downloaded, and what of it. */
-export interface Download {
-  /** `<database>.<first eight digits of the id>.sqlite3` for a backup. */
-  filename: string;
-  /** Of the whole file, in bytes; not known of a whole SQL or LTX file, which is made on the way. */
-  size?: number;
-  /** What of it `body` is; missing for all of it. */
-  span?: ByteSpan;
-  body: ReadableStream<Uint8Array>;
+/** The database that files are made of. */
+export interface Downloaded {
+  readonly identity: Pick<Identity, "name">;
+  /** Opens it, for its states. */
+  database(): Promise<{
+    pin(options: { at?: string | Date | undefined }): Promise<Moment>;
+    dump(options: SqlOptions & { at?: string | Date }): Promise<ReadableStream<Uint8Array>>;
+  }>;
 }
 
 /** The database and its backups as files. */
 export class Downloads {
-  readonly #home: Pick<Home, "identity" | "database">;
+  readonly #home: Downloaded;
   readonly #backups: Pick<KeptBackups, "stored">;
 
-  constructor(home: Pick<Home, "identity" | "database">, backups: Pick<KeptBackups, "stored">) {
+  constructor(home: Downloaded, backups: Pick<KeptBackups, "stored">) {
     this.#home = home;
     this.#backups = backups;
   }
@@ -40,7 +42,7 @@ export class Downloads {
     const stored = await this.#backups.stored();
     const filename = fileOf(name, backup, "sqlite3");
     if (range) return { filename, ...fileOrRange(await stored.pages(backup.id), range) };
-    // HTTP has no place for what is known only at the end; the Worker's log has.
+    // HTTP has no place for what is known only at the end; the log has.
     const onWarning = (message: string) =>
       // biome-ignore lint/suspicious/noConsole: see above
       console.warn(`database ${JSON.stringify(name)}: a download of backup ${backup.id}: ${message}`);
@@ -101,39 +103,5 @@ function fileOrRange(moment: Moment, range?: ByteRange): Pick<Download, "size" |
   } catch (error) {
     moment.release().catch(() => {});
     throw error;
-  }
-}
-
-/** After so much others have a turn: where who reads is quick, nothing else would wait, and nobody else would have one. */
-const TURN_BYTES = 1 << 19;
-
-/**
- * A stream of workerd's own, which alone goes from one object to another. Chunks are freed when they are on their way:
- * nobody else may look at them.
- */
-export function streamed(body: ReadableStream<Uint8Array>): ReadableStream<Uint8Array> {
-  const { readable, writable } = new IdentityTransformStream();
-  pump(body, writable as WritableStream<Uint8Array>).catch(() => {}); // who reads it hears of an error there
-  return readable as ReadableStream<Uint8Array>;
-}
-
-async function pump(body: ReadableStream<Uint8Array>, to: WritableStream<Uint8Array>): Promise<void> {
-  const reader = body.getReader();
-  const writer = to.getWriter();
-  let sent = 0;
-  try {
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (done) return await writer.close();
-      await writer.write(value);
-      sent += value.length;
-      free(value);
-      if (sent < TURN_BYTES) continue;
-      await new Promise((resolve) => setTimeout(resolve));
-      sent = 0;
-    }
-  } catch (error) {
-    await writer.abort(error).catch(() => {});
-    await reader.cancel(error).catch(() => {});
   }
 }

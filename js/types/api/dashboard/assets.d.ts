@@ -1,4 +1,4 @@
-// The page, as scripts/lib/dashboard.mjs builds it from js/src/worker/dashboard.
+// The page, as scripts/lib/dashboard.mjs builds it from js/src/api/dashboard.
 
 /** Changes whenever any of it does; it is part of the files' paths, so that browsers may keep them for ever. */
 export const version: string;

@@ -1,6 +1,5 @@
 import { createRoute, OpenAPIHono, z } from "@hono/zod-openapi";
-import { orphanedBackupsOf } from "../databases.ts";
-import { registry } from "../registry.ts";
+import { orphanedBackupsOf } from "../service/service.ts";
 import type { ApiContext } from "./access.ts";
 import { BackupInfo, shownBackup } from "./backups.ts";
 import { success } from "./envelope.ts";
@@ -36,8 +35,8 @@ orphans.openapi(
   }),
   async (c) => {
     const { page, per_page } = c.req.valid("query");
-    const { databases, total } = await registry(c.env).listDeleted({ page, perPage: per_page });
-    const backups = await Promise.all(databases.map((each) => orphanedBackupsOf(c.env, each)));
+    const { databases, total } = await c.env.databases.listDeleted({ page, perPage: per_page });
+    const backups = await Promise.all(databases.map((each) => orphanedBackupsOf(c.env.databases, each)));
     const result_info = { page, per_page, count: databases.length, total_count: total };
     const shown = backups.flat().map(({ database, ...backup }) => ({
       ...shownBackup(backup, database.uuid),

@@ -1,5 +1,5 @@
-import type { Database } from "../../entry/engine.workerd.ts";
-import { PagemarkError } from "../../entry/workerd.ts";
+// Which statements a request may run.
+import { PagemarkError } from "../errors/index.ts";
 
 /** What would reach beyond the transaction that every request is. */
 const TRANSACTIONS = /^(BEGIN|COMMIT|END|ROLLBACK|SAVEPOINT|RELEASE)$/;
@@ -90,9 +90,9 @@ export function checkStatement(sql: string, { asD1 = false }: { asD1?: boolean |
   if (!TAKEN.has(name)) refuse(`PRAGMA ${name.slice(0, 100)} is not for requests`);
 }
 
-/** Puts back what PRAGMAs of a request may have switched. To call when it has ended, however it did. */
-export function putBack(db: Database, queries: readonly { sql: string }[]): void {
-  if (queries.some(({ sql }) => /pragma/i.test(sql))) db.exec(SWITCHES_OFF);
+/** What puts back all that PRAGMAs of a request may have switched; nothing where there are none. */
+export function puttingBack(queries: readonly { sql: string }[]): string | undefined {
+  return queries.some(({ sql }) => /pragma/i.test(sql)) ? SWITCHES_OFF : undefined;
 }
 
 function refuse(message: string): never {

@@ -1,6 +1,5 @@
 import { createRoute, OpenAPIHono, z } from "@hono/zod-openapi";
-import { databaseObject, type Env, orphanedBackups } from "../databases.ts";
-import { everyDatabase, type Registered, registry } from "../registry.ts";
+import { everyDatabase, orphanedBackups, type Registered, type Service } from "../service/service.ts";
 import { type ApiContext, authenticate, found } from "./access.ts";
 import { ApiError, problemOf } from "./envelope.ts";
 
@@ -53,19 +52,20 @@ exec.openapi(
 
 type Row = Record<string, z.infer<typeof Value>>;
 
-async function run(env: Env, { action, database }: Command): Promise<Row[]> {
-  if (action === "show-orphans") return showOrphans(env);
+async function run(service: Service, { action, database }: Command): Promise<Row[]> {
+  if (action === "show-orphans") return showOrphans(service);
   const databases: Registered[] = [];
-  const list = registry(env);
-  if (database) databases.push(await found(env, database));
-  else for await (const each of everyDatabase((options) => list.list(options))) databases.push(each);
+  if (database) databases.push(await found(service, database));
+  else
+    for await (const each of everyDatabase((options) => service.databases.list(options)))
+      databases.push(each);
   if (action === "show-databases") {
     return databases.map(({ uuid, name, createdAt, size }) => ({ name, id: uuid, createdAt, size }));
   }
   const rows: Row[] = [];
   // One after the other: this is for a cron's curl, which has time.
   for (const { uuid, name } of databases) {
-    const object = databaseObject(env, uuid);
+    const object = service.databases.open(uuid);
     if (action === "backup") {
       const { id, createdAt, bookmark, size } = await object.backup();
       rows.push({ database: name, id, createdAt, bookmark, size, state: "done" });
@@ -91,9 +91,9 @@ async function run(env: Env, { action, database }: Command): Promise<Row[]> {
   return rows;
 }
 
-async function showOrphans(env: Env): Promise<Row[]> {
+async function showOrphans({ databases }: Service): Promise<Row[]> {
   const rows: Row[] = [];
-  for await (const { database, id, createdAt, kind, size, state } of orphanedBackups(env)) {
+  for await (const { database, id, createdAt, kind, size, state } of orphanedBackups(databases)) {
     const { name, uuid, deletedAt } = database;
     rows.push({ database: name, databaseId: uuid, deletedAt, id, createdAt, kind, size, state });
   }

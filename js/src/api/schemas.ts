@@ -1,7 +1,7 @@
 // What requests and answers look like; the OpenAPI document is made of it.
 import { z } from "@hono/zod-openapi";
-import { ID } from "../arguments.ts";
-import { JURISDICTIONS } from "../identity.ts";
+import { ID } from "../service/arguments.ts";
+import { JURISDICTIONS } from "../service/identity.ts";
 
 /** An account's id and a database's, as they stand in paths. */
 export const AccountPath = z.object({

@@ -1,5 +1,4 @@
 import { createRoute, OpenAPIHono, z } from "@hono/zod-openapi";
-import { databaseObject } from "../databases.ts";
 import { type ApiContext, found } from "./access.ts";
 import { success } from "./envelope.ts";
 import { answers, BackupPath } from "./schemas.ts";
@@ -57,7 +56,7 @@ preview.openapi(
   async (c) => {
     const { database_id, backup_id } = c.req.valid("param");
     const { uuid } = await found(c.env, database_id);
-    const { backup, tables, ...rest } = await databaseObject(c.env, uuid).preview(backup_id);
+    const { backup, tables, ...rest } = await c.env.databases.open(uuid).preview(backup_id);
     const { id, bookmark, createdAt } = backup;
     const shown = tables.map(({ rowsNow, rowsThen, ...each }) => {
       return { ...each, rows_now: rowsNow, rows_then: rowsThen };

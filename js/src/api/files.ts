@@ -1,8 +1,9 @@
 // Files over HTTP: whole, in ranges, and uploads.
 import type { Context } from "hono";
-import { BAD_DIGEST, r2Code } from "../../stores/r2-errors.ts";
-import { parseRange, spanOf } from "../byte-range.ts";
-import type { Download } from "../object/downloads.ts";
+import type { PagemarkError } from "../errors/index.ts";
+import { parseRange, spanOf } from "../service/byte-range.ts";
+import type { Download, JobFiles } from "../service/service.ts";
+import { ofLength } from "../streams/streams.ts";
 
 const TYPES: Readonly<Record<string, string>> = {
   ".sql": "application/sql; charset=utf-8",
@@ -25,10 +26,7 @@ export function fileAnswer(c: Context, { filename, size, span, body }: Download)
   headers.set("content-length", String(length));
   const status = span ? 206 : 200;
   if (c.req.method === "HEAD") return new Response(null, { status, headers });
-  // Says the length, and fails when the body has another one.
-  const { readable, writable } = new FixedLengthStream(length);
-  body.pipeTo(writable as WritableStream<Uint8Array>).catch(() => {});
-  return new Response(readable as ReadableStream<Uint8Array>, { status, headers });
+  return new Response(ofLength(body, length), { status, headers });
 }
 
 /** RFC 6266: for old clients in ASCII, for others as it is. */
@@ -38,24 +36,23 @@ function disposition(filename: string): string {
   return `attachment; filename="${plain}"; filename*=UTF-8''${encoded}`;
 }
 
-/** Answers GET and HEAD of an object: whole or a range, and 304 to who has it. */
-export async function serveFile(bucket: R2Bucket, key: string, request: Request): Promise<Response> {
-  const found = await bucket.head(key);
+/** Answers GET and HEAD of a file: whole or a range, and 304 to who has it. */
+export async function serveFile(files: JobFiles, key: string, request: Request): Promise<Response> {
+  const found = await files.find(key);
   if (!found) return plain(404, "There is no such file any more: exports are there for an hour.");
-  const { size, httpEtag, etag } = found;
+  const { size, etag } = found;
+  const tag = `"${etag}"`;
   const headers = new Headers({
     "accept-ranges": "bytes",
     // Who keeps it would outlive the link.
     "cache-control": "private, no-store",
     "x-content-type-options": "nosniff",
-    etag: httpEtag,
+    etag: tag,
+    ...found.headers,
   });
-  found.writeHttpMetadata(headers);
-  if (hasTag(request.headers.get("if-none-match"), httpEtag))
-    return new Response(null, { status: 304, headers });
+  if (hasTag(request.headers.get("if-none-match"), tag)) return new Response(null, { status: 304, headers });
   const ifRange = request.headers.get("if-range");
-  const range =
-    ifRange === null || ifRange === httpEtag ? parseRange(request.headers.get("range")) : undefined;
+  const range = ifRange === null || ifRange === tag ? parseRange(request.headers.get("range")) : undefined;
   const span = range && spanOf(range, size);
   if (range && !span) {
     headers.set("content-range", `bytes */${size}`);
@@ -66,36 +63,31 @@ export async function serveFile(bucket: R2Bucket, key: string, request: Request)
   if (span) headers.set("content-range", `bytes ${offset}-${offset + length - 1}/${size}`);
   const status = span ? 206 : 200;
   if (request.method === "HEAD" || size === 0) return new Response(null, { status, headers });
-  // Only what was looked at: the object may have been replaced since.
-  const object = await bucket.get(key, {
-    onlyIf: { etagMatches: etag },
-    ...(span && { range: span }),
-  });
-  if (!object || !("body" in object)) return plain(409, "The file has just changed; try again.");
-  return new Response(object.body, { status, headers });
+  // Only what was looked at: the file may have been replaced since.
+  const body = await files.read(key, etag, span);
+  if (!body) return plain(409, "The file has just changed; try again.");
+  return new Response(body, { status, headers });
 }
 
 /** Stores what is sent. An MD5 that is known is proved. Answers exactly 200, with the MD5 as its tag, as R2 does. */
 export async function storeFile(
-  bucket: R2Bucket,
+  files: JobFiles,
   key: string,
   request: Request,
   md5: string | undefined,
 ): Promise<Response> {
   const length = Number(request.headers.get("content-length") ?? Number.NaN);
   if (!request.body || !Number.isSafeInteger(length)) {
-    // R2 stores nothing of unknown length, and an empty file is nothing to import.
+    // Nothing is stored of unknown length, and an empty file is nothing to import.
     return length === 0 ? plain(400, "The file is empty.") : plain(411, "Send a Content-Length.");
   }
   if (length > MOST_BYTES) return plain(413, "The file is larger than 5 GB; import it in several files.");
   try {
-    const { etag } = await bucket.put(key, request.body, md5 === undefined ? {} : { md5 });
+    const etag = await files.put(key, request.body, length, md5);
     return new Response(null, { status: 200, headers: { etag: `"${etag}"` } });
   } catch (error) {
-    // R2 counts the bytes, and has their MD5, at the end only.
-    if (r2Code(error) === BAD_DIGEST) {
-      return plain(400, "The file does not have the MD5 that was announced; upload it again.");
-    }
+    const { code, message } = error as PagemarkError;
+    if (code === "IMPORT_UPLOAD") return plain(400, message);
     throw error;
   }
 }

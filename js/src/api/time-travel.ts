@@ -1,5 +1,4 @@
 import { createRoute, OpenAPIHono, z } from "@hono/zod-openapi";
-import { databaseObject } from "../databases.ts";
 import { type ApiContext, adminOnly, found } from "./access.ts";
 import { ApiError, success } from "./envelope.ts";
 import { answers, DatabasePath, SAFETY } from "./schemas.ts";
@@ -39,7 +38,7 @@ for (const name of ["time_travel", "time-travel"]) {
     async (c) => {
       const { uuid } = await found(c.env, c.req.valid("param").database_id);
       const { timestamp } = c.req.valid("query");
-      const object = databaseObject(c.env, uuid);
+      const object = c.env.databases.open(uuid);
       if (timestamp) return success(c, { bookmark: await object.bookmarkAt(timestamp) });
       const [bookmark, migrations] = await Promise.all([object.bookmark(), object.migrations()]);
       return success(c, { bookmark, ...(migrations.length > 0 && { migrations }) });
@@ -67,7 +66,7 @@ for (const name of ["time_travel", "time-travel"]) {
       if ((bookmark === undefined) === (timestamp === undefined)) {
         throw new ApiError(400, 7400, "Invalid request: give a bookmark or a timestamp");
       }
-      const restored = await databaseObject(c.env, uuid).restore({ at: bookmark ?? timestamp });
+      const restored = await c.env.databases.open(uuid).restore({ at: bookmark ?? timestamp });
       const state = restored.instead ?? bookmark ?? restored.bookmark;
       const why =
         "history keeps every commit for an hour, then one a minute: this is the state before the bookmark that was asked for";

@@ -1,7 +1,6 @@
 // Who asks, what that allows, and which database is meant.
 import type { Context, MiddlewareHandler } from "hono";
-import type { Env } from "../databases.ts";
-import { type Deleted, type Registered, registry } from "../registry.ts";
+import type { Deleted, Registered, Service } from "../service/service.ts";
 import { ApiError } from "./envelope.ts";
 
 /** What a token allows. */
@@ -9,7 +8,7 @@ export type Scope = "read" | "admin";
 
 /** What routes find in their context. */
 export interface ApiContext {
-  Bindings: Env;
+  Bindings: Service;
   Variables: { scope: Scope };
 }
 
@@ -17,10 +16,9 @@ export interface ApiContext {
 export const authenticate: MiddlewareHandler<ApiContext> = async (c, next) => {
   const given = credential(c);
   if (given === undefined) throw new ApiError(401, 10000, "Authentication error: no token was sent");
-  const { PAGEMARK_TOKEN, PAGEMARK_READ_TOKEN } = c.env;
-  const bytes = new TextEncoder().encode(given);
+  const { token, readToken } = c.env.access;
   // Both are compared, always, so that time tells nothing.
-  const [isAdmin, isReader] = [isToken(bytes, PAGEMARK_TOKEN), isToken(bytes, PAGEMARK_READ_TOKEN)];
+  const [isAdmin, isReader] = await Promise.all([isToken(given, token), isToken(given, readToken)]);
   if (!isAdmin && !isReader) throw new ApiError(403, 10000, "Authentication error: that token is not known");
   c.set("scope", isAdmin ? "admin" : "read");
   await next();
@@ -28,9 +26,9 @@ export const authenticate: MiddlewareHandler<ApiContext> = async (c, next) => {
 
 /** Refuses other accounts than the one that is set. */
 export const ownAccount: MiddlewareHandler<ApiContext> = async (c, next) => {
-  const { PAGEMARK_ACCOUNT_ID } = c.env;
-  if (PAGEMARK_ACCOUNT_ID && c.req.param("account_id") !== PAGEMARK_ACCOUNT_ID)
-    throw new ApiError(403, 10000, "Authentication error: that account is not this Worker's");
+  const { accountId } = c.env.access;
+  if (accountId && c.req.param("account_id") !== accountId)
+    throw new ApiError(403, 10000, "Authentication error: that account is not served here");
   await next();
 };
 
@@ -42,15 +40,15 @@ export const adminOnly: MiddlewareHandler<ApiContext> = async (c, next) => {
 };
 
 /** The database that an id or a name in a path means. */
-export async function found(env: Env, idOrName: string): Promise<Registered> {
-  const database = await registry(env).find(idOrName);
+export async function found({ databases }: Service, idOrName: string): Promise<Registered> {
+  const database = await databases.find(idOrName);
   if (database) return database;
   throw notFound(idOrName);
 }
 
 /** The database that an id in a path means, whose backups there may be; also one that was deleted. */
-export async function foundBackedUp(env: Env, id: string): Promise<Registered | Deleted> {
-  const database = await registry(env).findBackedUp(id);
+export async function foundBackedUp({ databases }: Service, id: string): Promise<Registered | Deleted> {
+  const database = await databases.findBackedUp(id);
   if (database) return database;
   throw notFound(id);
 }
@@ -63,20 +61,21 @@ function credential(c: Context<ApiContext>): string | undefined {
   const bearer = /^Bearer +(\S+) *$/i.exec(c.req.header("authorization") ?? "")?.[1];
   if (bearer !== undefined) return bearer;
   const [email, key] = [c.req.header("x-auth-email"), c.req.header("x-auth-key")];
-  const { PAGEMARK_EMAIL } = c.env;
+  const wanted = c.env.access.email;
   // An address is no secret.
-  return email && key && (!PAGEMARK_EMAIL || email === PAGEMARK_EMAIL) ? key : undefined;
+  return email && key && (!wanted || email === wanted) ? key : undefined;
 }
 
-/** Whether that is a token, in a time that tells no more of it than its length; an empty token is none. */
-function isToken(given: Uint8Array, token = ""): boolean {
-  const wanted = new TextEncoder().encode(token);
-  const { timingSafeEqual } = crypto.subtle as unknown as WorkersSubtle;
-  const isSame = given.length === wanted.length;
-  return timingSafeEqual.call(crypto.subtle, given, isSame ? wanted : given) && isSame && token !== "";
+/**
+ * Whether that is a token; an empty one is none. Digests are compared, all of them, so time tells nothing of a token.
+ */
+async function isToken(given: string, token = ""): Promise<boolean> {
+  const [one, other] = await Promise.all([given, token].map(digest));
+  let difference = 0;
+  for (const [at, byte] of (one ?? []).entries()) difference |= byte ^ (other?.[at] ?? 0);
+  return difference === 0 && token !== "";
 }
 
-/** What workerd has beyond the web's interface. */
-interface WorkersSubtle {
-  timingSafeEqual(a: Uint8Array, b: Uint8Array): boolean;
+async function digest(text: string): Promise<Uint8Array> {
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text)));
 }

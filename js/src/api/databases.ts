@@ -1,9 +1,8 @@
 import { createRoute, OpenAPIHono, z } from "@hono/zod-openapi";
-import { SqlDialect } from "../arguments.ts";
-import { parseRange } from "../byte-range.ts";
-import { createDatabase, databaseObject, deleteDatabase } from "../databases.ts";
-import { JURISDICTIONS, jurisdictionOf } from "../identity.ts";
-import { type Registered, registry } from "../registry.ts";
+import { SqlDialect } from "../service/arguments.ts";
+import { parseRange } from "../service/byte-range.ts";
+import { JURISDICTIONS, jurisdictionOf } from "../service/identity.ts";
+import { LOCATIONS, type Registered } from "../service/service.ts";
 import { type ApiContext, adminOnly, found } from "./access.ts";
 import { success } from "./envelope.ts";
 import { fileAnswer } from "./files.ts";
@@ -14,7 +13,6 @@ export const databases = new OpenAPIHono<ApiContext>();
 
 const PATH = "/accounts/{account_id}/d1/database";
 const PER_PAGE = 1000;
-const LOCATIONS = ["wnam", "enam", "weur", "eeur", "apac", "oc", "sam", "afr", "me"] as const;
 
 const ReadReplication = z.strictObject({
   mode: z.literal("disabled", "there is one copy of a database, so read_replication is disabled"),
@@ -47,7 +45,7 @@ databases.openapi(
   }),
   async (c) => {
     const { name, page, per_page } = c.req.valid("query");
-    const { databases, total } = await registry(c.env).list({ name, page, perPage: per_page });
+    const { databases, total } = await c.env.databases.list({ name, page, perPage: per_page });
     const result_info = { page, per_page, count: databases.length, total_count: total };
     return success(
       c,
@@ -68,7 +66,7 @@ databases.openapi(
   }),
   async (c) => {
     const { name, jurisdiction, primary_location_hint: location } = c.req.valid("json");
-    const made = await createDatabase(c.env, name, { jurisdiction, location });
+    const made = await c.env.databases.create(name, { jurisdiction, location });
     return success(c, whole(made, c.req.header("user-agent")));
   },
 );
@@ -83,7 +81,7 @@ databases.openapi(
   }),
   async (c) => {
     const { uuid } = await found(c.env, c.req.valid("param").database_id);
-    const info = whole(await databaseObject(c.env, uuid).info(), c.req.header("user-agent"));
+    const info = whole(await c.env.databases.open(uuid).info(), c.req.header("user-agent"));
     // The SDKs repeat the parameter, wrangler joins the names with commas.
     const fields = (c.req.queries("fields") ?? []).flatMap((names) => names.split(",")).filter(Boolean);
     const entries = Object.entries(info).filter(([name]) => fields.length === 0 || fields.includes(name));
@@ -103,7 +101,7 @@ for (const method of ["put", "patch"] as const) {
     }),
     async (c) => {
       const { uuid } = await found(c.env, c.req.valid("param").database_id);
-      return success(c, whole(await databaseObject(c.env, uuid).info(), c.req.header("user-agent")));
+      return success(c, whole(await c.env.databases.open(uuid).info(), c.req.header("user-agent")));
     },
   );
 }
@@ -118,7 +116,7 @@ databases.openapi(
     responses: answers(z.null(), "It is gone"),
   }),
   async (c) => {
-    await deleteDatabase(c.env, await found(c.env, c.req.valid("param").database_id));
+    await c.env.databases.delete(await found(c.env, c.req.valid("param").database_id));
     return success(c, null);
   },
 );
@@ -141,7 +139,7 @@ databases.openapi(
   async (c) => {
     const { uuid } = await found(c.env, c.req.valid("param").database_id);
     const { at, format, dialect } = c.req.valid("query");
-    const object = databaseObject(c.env, uuid);
+    const object = c.env.databases.open(uuid);
     if (format === "sql") return fileAnswer(c, await object.dump({ at, dialect }));
     const range = parseRange(c.req.header("range"));
     return fileAnswer(c, await object.download(at, { range }));

@@ -1,9 +1,9 @@
 import { OpenAPIHono } from "@hono/zod-openapi";
 import { Hono } from "hono";
 import { getPath } from "hono/utils/url";
-import { dashboard } from "../dashboard/routes.ts";
 import { type ApiContext, authenticate, ownAccount } from "./access.ts";
 import { backups } from "./backups.ts";
+import { dashboard } from "./dashboard/routes.ts";
 import { databases } from "./databases.ts";
 import { failure, refusal, success } from "./envelope.ts";
 import { exec } from "./exec.ts";
@@ -26,12 +26,12 @@ const accounts = new Hono<ApiContext>();
 
 const account = (id: string | undefined) => ({ id: id ?? "pagemark", name: "Pagemark" });
 
-accounts.get("/accounts", (c) => success(c, [account(c.env.PAGEMARK_ACCOUNT_ID)]));
+accounts.get("/accounts", (c) => success(c, [account(c.env.access.accountId)]));
 accounts.get("/memberships", (c) =>
-  success(c, [{ id: "pagemark", status: "accepted", account: account(c.env.PAGEMARK_ACCOUNT_ID) }]),
+  success(c, [{ id: "pagemark", status: "accepted", account: account(c.env.access.accountId) }]),
 );
 accounts.get("/user", (c) =>
-  success(c, { id: "pagemark", email: c.env.PAGEMARK_EMAIL ?? "pagemark@localhost" }),
+  success(c, { id: "pagemark", email: c.env.access.email ?? "pagemark@localhost" }),
 );
 /** With what the token allows, which is ours. */
 accounts.get("/user/tokens/verify", (c) =>
@@ -43,7 +43,7 @@ accounts.post("/graphql", (c) =>
   c.json({ data: { viewer: { accounts: [{ d1AnalyticsAdaptiveGroups: [] }] } }, errors: null }),
 );
 
-/** The Worker's HTTP interface. */
+/** The HTTP interface; what it needs is in its `env`. */
 export const app = new OpenAPIHono<ApiContext>({
   getPath: (request) => lenientPath(getPath(request)),
   defaultHook: (result) => {

@@ -1,9 +1,8 @@
 import { createRoute, OpenAPIHono, z } from "@hono/zod-openapi";
-import type { Backup } from "../../entry/workerd.ts";
-import type { KeptBackup } from "../../vault/kept-backups.ts";
-import { SqlDialect } from "../arguments.ts";
-import { parseRange } from "../byte-range.ts";
-import { databaseObject, restoreToNew } from "../databases.ts";
+import type { Backup } from "../catalog/folder.ts";
+import { SqlDialect } from "../service/arguments.ts";
+import { parseRange } from "../service/byte-range.ts";
+import type { KeptBackup } from "../vault/kept-backups.ts";
 import { type ApiContext, adminOnly, found, foundBackedUp } from "./access.ts";
 import { ApiError, success } from "./envelope.ts";
 import { fileAnswer } from "./files.ts";
@@ -64,7 +63,7 @@ backups.openapi(
   async (c) => {
     const { uuid } = await found(c.env, c.req.valid("param").database_id);
     const full = c.req.valid("query").full === "true";
-    return success(c, shownBackup(await databaseObject(c.env, uuid).backup({ full }), uuid));
+    return success(c, shownBackup(await c.env.databases.open(uuid).backup({ full }), uuid));
   },
 );
 
@@ -78,7 +77,7 @@ backups.openapi(
   }),
   async (c) => {
     const { uuid } = await foundBackedUp(c.env, c.req.valid("param").database_id);
-    const all = await databaseObject(c.env, uuid).backups();
+    const all = await c.env.databases.open(uuid).backups();
     return success(
       c,
       all.filter(({ state }) => state === "done").map((each) => shownBackup(each, uuid)),
@@ -98,7 +97,7 @@ backups.openapi(
   async (c) => {
     const { database_id, backup_id } = c.req.valid("param");
     const { uuid } = await foundBackedUp(c.env, database_id);
-    const { stays } = await databaseObject(c.env, uuid).deleteBackup(backup_id);
+    const { stays } = await c.env.databases.open(uuid).deleteBackup(backup_id);
     return success(c, null, stays ? { messages: [STAYS] } : {});
   },
 );
@@ -121,7 +120,7 @@ backups.openapi(
     const { database_id, backup_id } = c.req.valid("param");
     const { format, dialect } = c.req.valid("query");
     const { uuid } = await foundBackedUp(c.env, database_id);
-    const object = databaseObject(c.env, uuid);
+    const object = c.env.databases.open(uuid);
     const range = parseRange(c.req.header("range"));
     const download = {
       sql: () => object.dump({ at: backup_id, dialect, range }),
@@ -150,11 +149,11 @@ backups.openapi(
     const source = await foundBackedUp(c.env, database_id);
     if (to === undefined) {
       if ("deletedAt" in source) throw new ApiError(400, 7400, NEEDS_NAME, "/to");
-      const restored = await databaseObject(c.env, source.uuid).restore({ at: backup_id });
+      const restored = await c.env.databases.open(source.uuid).restore({ at: backup_id });
       const { bookmark, undo, safety, warnings: messages = [] } = restored;
       return success(c, { bookmark, previous_bookmark: undo, safety_backup: safety?.id }, { messages });
     }
-    const restored = await restoreToNew(c.env, source.uuid, backup_id, to);
+    const restored = await c.env.databases.restoreToNew(source.uuid, backup_id, to);
     const { bookmark, undo, uuid, name, warnings: messages = [] } = restored;
     return success(c, { bookmark, previous_bookmark: undo, database_id: uuid, name }, { messages });
   },

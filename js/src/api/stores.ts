@@ -1,13 +1,13 @@
-// Stores in the bucket for programs elsewhere: what `http(url, { token })` calls. Each call may come again.
+// Stores for programs elsewhere: what `http(url, { token })` calls. Each call may come again.
 import { type Context, Hono } from "hono";
-import { PagemarkError } from "../../errors/index.ts";
-import { r2 } from "../../stores/r2.ts";
-import type { Store, StoredObject, StoreUploads, UploadState } from "../../stores/store.ts";
-import { parseRange, spanOf } from "../byte-range.ts";
+import { PagemarkError } from "../errors/index.ts";
+import { parseRange, spanOf } from "../service/byte-range.ts";
+import type { StoredObject, UploadState } from "../stores/store.ts";
+import { ofLength } from "../streams/streams.ts";
 import { type ApiContext, adminOnly, authenticate } from "./access.ts";
 import { ApiError } from "./envelope.ts";
 
-/** Objects in the bucket, for who has a token: `/store/<name>/<key>`. */
+/** Objects for who has a token: `/store/<name>/<key>`. */
 export const stores = new Hono<ApiContext>();
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;
@@ -60,9 +60,7 @@ stores.on(["GET", "HEAD"], "/store/:name/:key{.+}", async (c) => {
     const status = span ? 206 : 200;
     if (c.req.method === "HEAD" || length === 0) return new Response(null, { status, headers });
     const body = await store.get(key, { offset, length });
-    const { readable, writable } = new FixedLengthStream(length);
-    body.pipeTo(writable as WritableStream<Uint8Array>).catch(() => {});
-    return new Response(readable as ReadableStream<Uint8Array>, { status, headers });
+    return new Response(ofLength(body, length), { status, headers });
   });
 });
 
@@ -102,8 +100,9 @@ function placeOf(c: Context<ApiContext>) {
     throw new ApiError(400, 7400, "a store's name has letters, digits, - and _, at most 64");
   // No database's folder: those are UUIDs.
   const prefix = `%stores/${name}/`;
-  const store: Store & { uploads?: StoreUploads } = r2(c.env.BACKUPS);
-  return { store, uploads: store.uploads as StoreUploads, prefix, key: prefix + key };
+  const store = c.env.objects;
+  if (!store) throw new ApiError(404, 7003, "no objects are kept here for programs elsewhere");
+  return { store, uploads: store.uploads, prefix, key: prefix + key };
 }
 
 async function bodyOf(

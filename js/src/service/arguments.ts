@@ -28,6 +28,14 @@ export function checkName(name: unknown): string {
   throw new PagemarkError("NAME_INVALID", message);
 }
 
+/** Of a message, in characters. */
+const LONGEST_MESSAGE = 1000;
+
+/** Nobody is sent back all that he sent. */
+export function short(message: string): string {
+  return message.length <= LONGEST_MESSAGE ? message : `${message.slice(0, LONGEST_MESSAGE)}…`;
+}
+
 /** The most parameters that one statement takes in SQLite. */
 const MOST_PARAMETERS = 32_766;
 /** Where SQL is meant to go. */

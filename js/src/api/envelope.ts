@@ -2,7 +2,7 @@
 import type { Context, TypedResponse } from "hono";
 import { HTTPException } from "hono/http-exception";
 import type { ClientErrorStatusCode, ServerErrorStatusCode } from "hono/utils/http-status";
-import { short } from "../object/calls.ts";
+import { short } from "../service/arguments.ts";
 
 /** Of a refusal. */
 export type RefusedStatus = ClientErrorStatusCode | ServerErrorStatusCode;
@@ -155,9 +155,9 @@ export function problemOf(error: unknown): ApiProblem & { status: RefusedStatus 
     const [status, number] = KNOWN[code] ?? (CALLERS.has(code) ? [400, 7500] : [500, 7500]);
     return { status, code: number, message: `${short(message)}: ${code}` };
   }
-  // biome-ignore lint/suspicious/noConsole: what has no name is a defect, and this is a Worker's log
+  // biome-ignore lint/suspicious/noConsole: what has no name is a defect, and this is the server's log
   console.error("request failed", error);
-  return { status: 500, code: 7500, message: "internal error; the Worker's log says more" };
+  return { status: 500, code: 7500, message: "internal error; the server's log says more" };
 }
 
 /** The answer for what was thrown. */

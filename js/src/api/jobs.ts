@@ -1,5 +1,4 @@
 import { createRoute, OpenAPIHono, z } from "@hono/zod-openapi";
-import { databaseObject } from "../databases.ts";
 import { type ApiContext, adminOnly, found } from "./access.ts";
 import { success } from "./envelope.ts";
 import { answers, DatabasePath, JobPath } from "./schemas.ts";
@@ -41,7 +40,7 @@ jobs.openapi(
   async (c) => {
     const { database_id, job_id } = c.req.valid("param");
     const { uuid } = await found(c.env, database_id);
-    await databaseObject(c.env, uuid).cancelJob(job_id);
+    await c.env.databases.open(uuid).cancelJob(job_id);
     return success(c, null);
   },
 );
@@ -57,7 +56,7 @@ jobs.openapi(
   }),
   async (c) => {
     const { uuid } = await found(c.env, c.req.valid("param").database_id);
-    const list = await databaseObject(c.env, uuid).jobs();
+    const list = await c.env.databases.open(uuid).jobs();
     const shown = list.map(({ startedAt, updatedAt, ...job }) => {
       return { ...job, started_at: startedAt, updated_at: updatedAt };
     });

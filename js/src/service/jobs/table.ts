@@ -68,6 +68,11 @@ export interface LeaseStep {
   error?: JobError | undefined;
 }
 
+/** Where the table is: a Durable Object's storage, or a database of Node's. */
+export interface JobSql {
+  exec<T extends Record<string, Value>>(sql: string, ...bindings: Value[]): { toArray(): T[]; one(): T };
+}
+
 const TABLES = [
   `CREATE TABLE IF NOT EXISTS pagemark_jobs (id TEXT PRIMARY KEY, kind TEXT NOT NULL, state TEXT NOT NULL,
     started_ms INTEGER NOT NULL, updated_ms INTEGER NOT NULL, phase TEXT NOT NULL DEFAULT '', done INTEGER NOT NULL DEFAULT 0,
@@ -102,9 +107,9 @@ type Value = string | number | null;
 
 /** The jobs of one database in its object's storage. What is written between two awaits is written as one. */
 export class JobTable {
-  readonly #sql: SqlStorage;
+  readonly #sql: JobSql;
 
-  constructor(sql: SqlStorage) {
+  constructor(sql: JobSql) {
     this.#sql = sql;
     for (const table of TABLES) sql.exec(table);
     upgrade(sql, "pagemark_jobs", LATER, OLD, TAKE_OVER);
@@ -283,7 +288,7 @@ export class JobTable {
 
 /** Adds the columns that a table has got since it was made, and takes over the rows of a table that there was beside it. */
 export function upgrade(
-  sql: SqlStorage,
+  sql: JobSql,
   table: string,
   later: Readonly<Record<string, string>>,
   old: string,

@@ -1,9 +1,7 @@
 import { createRoute, OpenAPIHono, z } from "@hono/zod-openapi";
-import { statement } from "../arguments.ts";
-import { d1Answer } from "../bound.ts";
-import { type Env, onDatabase } from "../databases.ts";
-import type { QueryResult } from "../object/queries.ts";
-import type { Query } from "../options.ts";
+import { statement } from "../service/arguments.ts";
+import type { Query } from "../service/options.ts";
+import { d1Answer, type QueryResult, type Service } from "../service/service.ts";
 import { type ApiContext, found, type Scope } from "./access.ts";
 import { success } from "./envelope.ts";
 import { answers, DatabasePath, jsonBody, Meta } from "./schemas.ts";
@@ -75,11 +73,18 @@ queries.openapi(
   },
 );
 
-async function run(env: Env, id: string, body: z.infer<typeof Body>, scope: Scope): Promise<QueryResult[]> {
+async function run(
+  service: Service,
+  id: string,
+  body: z.infer<typeof Body>,
+  scope: Scope,
+): Promise<QueryResult[]> {
   const statements = "batch" in body ? body.batch : [body];
   const queries: Query[] = statements.map(({ sql, params }) => ({ sql, params: params?.map(bytesOrValue) }));
-  const uuid = async () => (await found(env, id)).uuid;
-  return onDatabase(env, id, uuid, (object) => object.query(queries, { readonly: scope !== "admin" }));
+  const uuid = async () => (await found(service, id)).uuid;
+  return service.databases.on(id, uuid, (database) =>
+    database.query(queries, { readonly: scope !== "admin" }),
+  );
 }
 
 function messagesOf(results: readonly QueryResult[]): string[] {

@@ -1,7 +1,17 @@
 import { PagemarkError } from "../../errors/index.ts";
-import type { Agenda } from "./agenda.ts";
 import type { JobError, JobRow, JobTable, Kind } from "./table.ts";
 import { Turns } from "./turns.ts";
+
+/** What comes up at some time, so that what was cut off is gone on with. */
+export interface Alarms {
+  /** Has a kind come up then, whenever it did before; in milliseconds since 1970. */
+  set(kind: Queued, dueMs: number): Promise<void>;
+  /** Unless it comes up earlier already. */
+  setBy(kind: Queued, dueMs: number): Promise<void>;
+  /** At once, but not for the alarm that is at it. */
+  setNext(kind: Queued): Promise<void>;
+  drop(kind: Queued): Promise<void>;
+}
 
 /** What the work of a job is given. */
 export interface Run {
@@ -52,7 +62,7 @@ const NO_TURNS = new Turns(async () => {});
 /** Runs the jobs of one database: several requests for one job share one run of its work. */
 export class JobRunner {
   readonly table: JobTable;
-  readonly #agenda: Agenda;
+  readonly #agenda: Alarms;
   readonly #log: (what: string, error: JobError) => void;
   readonly #kinds = new Map<Kind, JobKind>();
   readonly #queues = new Map<Kind, Queue>();
@@ -62,7 +72,7 @@ export class JobRunner {
   #stopped: { error: unknown } | undefined;
 
   /** `log` hears what failed with nobody waiting for it. */
-  constructor(table: JobTable, agenda: Agenda, log: (what: string, error: JobError) => void) {
+  constructor(table: JobTable, agenda: Alarms, log: (what: string, error: JobError) => void) {
     this.table = table;
     this.#agenda = agenda;
     this.#log = log;
@@ -253,7 +263,7 @@ export function canceledError(): PagemarkError {
 /** What is shown of an error. A defect says nothing of itself. */
 export function shownError(error: unknown): JobError {
   if (error instanceof PagemarkError) return { code: error.code, message: error.message };
-  // biome-ignore lint/suspicious/noConsole: what has no name is a defect, and this is a Worker's log
+  // biome-ignore lint/suspicious/noConsole: what has no name is a defect, and this is the server's log
   console.error("a job failed", error);
-  return { code: "INTERNAL", message: "internal error; the Worker's log says more" };
+  return { code: "INTERNAL", message: "internal error; the server's log says more" };
 }

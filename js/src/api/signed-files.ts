@@ -1,12 +1,11 @@
 import { type Context, Hono } from "hono";
-import type { Env } from "../databases.ts";
-import type { JobFile } from "../jobs/exports.ts";
-import { registry } from "../registry.ts";
+import type { JobFile } from "../service/jobs/exports.ts";
+import type { Databases, Service } from "../service/service.ts";
 import type { ApiContext } from "./access.ts";
 import { serveFile, storeFile } from "./files.ts";
 import { isSigned, signUrl, urlKey, VALID_MS } from "./signed-url.ts";
 
-/** Files in the bucket, for who has a signed URL. */
+/** Files of exports and imports, for who has a signed URL. */
 export const signedFiles = new Hono<ApiContext>();
 
 const FILES = "/files/";
@@ -14,19 +13,19 @@ const FILES = "/files/";
 const UPLOAD = /^imports\/([0-9a-f-]{36})\.([0-9a-f]{16,32})\.sql$/;
 
 signedFiles.on(["GET", "HEAD"], `${FILES}exports/:name`, async (c) => {
-  return (await isAllowed(c)) ? serveFile(c.env.BACKUPS, keyIn(c), c.req.raw) : refused();
+  return (await isAllowed(c)) ? serveFile(c.env.files, keyIn(c), c.req.raw) : refused();
 });
 
 signedFiles.put(`${FILES}imports/:name`, async (c) => {
   if (!(await isAllowed(c))) return refused();
   const key = keyIn(c);
   const [, uuid = "", hex = ""] = UPLOAD.exec(key) ?? [];
-  const isThere = async () => (await registry(c.env).find(uuid)) !== null;
+  const isThere = async () => (await c.env.databases.find(uuid)) !== null;
   if (!(await isThere())) return deleted();
-  const answer = await storeFile(c.env.BACKUPS, key, c.req.raw, hex.length === 32 ? hex : undefined);
+  const answer = await storeFile(c.env.files, key, c.req.raw, hex.length === 32 ? hex : undefined);
   // Who deletes a database deletes what was uploaded for it before, not what arrives meanwhile.
   if (await isThere()) return answer;
-  await c.env.BACKUPS.delete(key);
+  await c.env.files.delete(key);
   return deleted();
 });
 
@@ -49,17 +48,16 @@ function keyIn(c: Context<ApiContext>): string {
   return new URL(c.req.url).pathname.slice(FILES.length);
 }
 
-let signing: Promise<CryptoKey> | undefined;
+const keys = new WeakMap<Databases, Promise<CryptoKey>>();
 
-/** The registry's secret as a key, asked for once in an isolate. */
-function keyOf(env: Env): Promise<CryptoKey> {
-  signing ??= Promise.resolve(registry(env).secret())
-    .then(urlKey)
-    .catch((error) => {
-      signing = undefined;
-      throw error;
-    });
-  return signing;
+/** The secret as a key, asked for once. */
+function keyOf({ databases }: Service): Promise<CryptoKey> {
+  const known = keys.get(databases);
+  if (known !== undefined) return known;
+  const key = databases.secret().then(urlKey);
+  keys.set(databases, key);
+  key.catch(() => keys.delete(databases));
+  return key;
 }
 
 function refused(): Response {
