@@ -4,6 +4,7 @@ export type { DownloadOptions } from "./backups/damaged-tables.ts";
 export {
   Database,
   type DumpToOptions,
+  type PreviewOptions,
   pagemark,
   type Restored,
   type RestoreOptions,
@@ -70,6 +71,7 @@ export type {
   RowSource,
   RowTarget,
   Scratch,
+  TableReplacement,
 } from "./sources/source.ts";
 export { type OpenImage, type SourceOperations, sourceFrom } from "./sources/source-from.ts";
 export { encrypted } from "./stores/encrypted.ts";

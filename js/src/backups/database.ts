@@ -5,7 +5,7 @@ import { PagemarkError } from "../errors/index.ts";
 import type { BackupOptions } from "../run/backup.ts";
 import type { NewBackup } from "../run/made.ts";
 import { type PagemarkOptions, subjectOf } from "../run/subject.ts";
-import type { PageSource, RowTarget } from "../sources/source.ts";
+import type { PageSource, ReplacedTable, RowTarget } from "../sources/source.ts";
 import type { Store } from "../stores/store.ts";
 import type { JobOptions } from "../streams/progress.ts";
 import { endingWith } from "../streams/streams.ts";
@@ -14,8 +14,9 @@ import type { DownloadOptions } from "./damaged-tables.ts";
 import type { Difference } from "./diff.ts";
 import { isRowTarget, type Loaded, loadRows } from "./load-rows.ts";
 import { targetState } from "./load-target.ts";
-import type { CompareOptions, Preview } from "./preview.ts";
+import { type CompareOptions, onlyOf, type Preview } from "./preview.ts";
 import type { Pruned, PruneOptions } from "./prune.ts";
+import { restoreTables, type TablesOptions, type TableTarget } from "./restore-tables.ts";
 import type { Verification, VerifyOptions } from "./verify.ts";
 
 /** What is restored, and how. */
@@ -24,7 +25,7 @@ export interface RestoreOptions extends DownloadOptions {
   at?: At;
   /** Whether to back the database up first, so that the restore can be undone; true unless given. */
   safety?: boolean;
-  /** These tables alone; into D1 or a Durable Object only. The others stay as they are. */
+  /** These tables alone, with their indexes and triggers, and these views; the others stay as they are, and may be in use. */
   tables?: string[] | undefined;
   /** Whether to read what was restored into D1 or a Durable Object, and compare it; true unless given. */
   verify?: boolean | undefined;
@@ -35,8 +36,18 @@ export interface Restored extends Loaded {
   backup?: Backup;
   /** Restoring this bookmark undoes the restore; missing when there was no database, or no safety backup was wanted. */
   undo?: string;
+  /** Of single tables that were restored into a file: what was made anew. */
+  tables?: ReplacedTable[];
   /** What a user should know of the folder it came from. */
   note?: string;
+}
+
+/** Of which restore the effect is wanted. */
+export interface PreviewOptions extends CompareOptions {
+  /** The newest backup unless given. */
+  at?: At;
+  /** These tables alone. */
+  tables?: readonly string[] | undefined;
 }
 
 /** What is dumped, and how the file is written. */
@@ -140,12 +151,13 @@ export class Database {
   }
 
   /** What {@link Database.restore} would do to each table: its contents are compared, and nothing is changed. */
-  async preview({ at, ...options }: CompareOptions & { at?: At } = {}): Promise<Preview> {
+  async preview({ at, tables, ...options }: PreviewOptions = {}): Promise<Preview> {
     const backups = await this.#backups();
     const pin = { signal: options.signal, scratch: backups.scratch() };
     const now = await this.source.pin(pin).catch(nothingYet);
     try {
-      return await backups.preview(now, at, options);
+      const preview = await backups.preview(now, at, options);
+      return tables ? onlyOf(preview, tables, this.name) : preview;
     } finally {
       await now?.release();
     }
@@ -160,10 +172,7 @@ export class Database {
     const { at, safety = true, tables, verify: _, ...rest } = options;
     const { signal } = rest;
     if (isRowTarget(this.source)) return this.#restoreRows(this.source, options);
-    if (tables) {
-      const message = `${this.source.name}: a file is restored as a whole; single tables can be restored into D1 and Durable Objects, or dumped as SQL`;
-      throw new PagemarkError("USAGE", message);
-    }
+    if (tables) return this.#restoreTables({ ...rest, at, tables }, safety);
     if (!this.source.replace) {
       const message = `${this.source.name} can only be read; download the backup instead`;
       throw new PagemarkError("SOURCE_READ_ONLY", message);
@@ -183,6 +192,17 @@ export class Database {
     }
     const { backup, note } = wanted;
     return { ...(note && { note }), ...(backup && { backup }), ...(before && { undo: before.bookmark }) };
+  }
+
+  async #restoreTables(options: TablesOptions, safety: boolean): Promise<Restored> {
+    const { source } = this;
+    if (!takesTables(source)) {
+      const message = `${source.name}: is restored as a whole; single tables can be restored into files, D1 and Durable Objects, or dumped as SQL`;
+      throw new PagemarkError("USAGE", message);
+    }
+    const backups = await this.#backups();
+    const safetyBackup = async () => (safety ? this.#safetyBackup(backups, options.signal) : undefined);
+    return restoreTables(source, backups, options, safetyBackup);
   }
 
   /** As {@link Database.restore}, by SQL. */
@@ -218,6 +238,10 @@ export class Database {
     this.#opened ??= await Backups.open(this.name, this.store);
     return this.#opened;
   }
+}
+
+function takesTables(source: PageSource): source is TableTarget {
+  return source.replaceTables !== undefined;
 }
 
 /** The same stream, and how many bytes of it have come. */

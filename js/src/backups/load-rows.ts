@@ -1,14 +1,14 @@
 // A database is put into one that takes SQL and no pages (D1, a Durable Object): as SQL, transaction by transaction.
 // Where one will not do for all of it, a table of ours says how far it has come, until it is done: whoever reads the
 // database meanwhile is told, and the same load goes on from there. At the end it is read again, and compared.
-import { dumpCore, named, sha256 } from "../core/index.ts";
-import { dumpChunks } from "../dump/dump.ts";
+import { sha256 } from "../core/index.ts";
 import type { DumpOptions } from "../dump/options.ts";
 import { PagemarkError, SourceError } from "../errors/index.ts";
 import type { Moment, PageSource, PinOptions, RowSource, RowTarget } from "../sources/source.ts";
 import { differing, Fingerprints, type LoadedTable } from "./load-fingerprints.ts";
 import { targetState } from "./load-target.ts";
 import { Loading } from "./loading.ts";
+import { statementsOf } from "./statements-of.ts";
 
 /** How a database is loaded into one that takes SQL: what may be replaced, and whether it is proved. */
 export interface LoadOptions extends Pick<DumpOptions, "signal" | "onProgress" | "onWarning"> {
@@ -61,7 +61,7 @@ export async function loadRows(
   try {
     const loading = new Loading(target, await targetState(target, signal), { ...options, load, undo });
     const told = { ...options, onWarning: (text: string) => void warnings.push(text) };
-    await loading.run(fingerprinted(statementsOf(moment, target.name, told), given));
+    await loading.run(fingerprinted(statementsOf(moment, target.name, { ...told, dialect: "d1" }), given));
   } finally {
     await moment.release().catch(() => {});
   }
@@ -124,7 +124,7 @@ async function prove(
   const found = new Fingerprints();
   try {
     const moment = await target.pin({ ...pin, signal });
-    const statements = statementsOf(moment, name, { signal, onProgress, tables });
+    const statements = statementsOf(moment, name, { dialect: "d1", signal, onProgress, tables });
     for await (const statement of statements) await found.add(statement);
   } catch (error) {
     signal?.throwIfAborted();
@@ -157,23 +157,5 @@ async function* fingerprinted(
   for await (const statement of statements) {
     await fingerprints.add(statement);
     yield statement;
-  }
-}
-
-/** The database as SQL for D1, statement by statement. */
-async function* statementsOf(moment: Moment, name: string, options: LoadOptions): AsyncGenerator<string> {
-  const { signal, onProgress, onWarning, tables } = options;
-  const { Statements } = await dumpCore();
-  const statements = new Statements();
-  try {
-    const wanted = { dialect: "d1" as const, signal, onProgress, onWarning, ...(tables && { tables }) };
-    for await (const chunk of await dumpChunks(moment, name, wanted)) {
-      statements.push(chunk);
-      for (let next = statements.nextWhole(); next !== undefined; next = statements.nextWhole()) yield next;
-    }
-  } catch (error) {
-    throw named(error, name);
-  } finally {
-    statements.free();
   }
 }

@@ -1,5 +1,6 @@
 import type { Backup } from "../catalog/folder.ts";
 import { type Core, core } from "../core/index.ts";
+import { PagemarkError } from "../errors/index.ts";
 import { pagesPerBatch } from "../moments/page-runs.ts";
 import type { Moment } from "../sources/source.ts";
 import type { PreviousStates } from "../stored/page-states.ts";
@@ -93,6 +94,23 @@ export async function comparePages(
   } finally {
     comparison.free();
   }
+}
+
+/**
+ * What a restore of some tables alone would change.
+ *
+ * @throws PagemarkError `TABLE_UNKNOWN` for one that the backup has not
+ */
+export function onlyOf(preview: Preview, tables: readonly string[], name: string): Preview {
+  const isMeant = (each: TableChange) =>
+    tables.some((table) => table.toLowerCase() === each.name.toLowerCase());
+  const then = preview.tables.filter(({ change }) => change !== "vanish").filter(isMeant);
+  const unknown = tables.filter(
+    (table) => !then.some((each) => each.name.toLowerCase() === table.toLowerCase()),
+  );
+  if (unknown.length === 0) return { ...preview, tables: then };
+  const message = `${name}: the backup has no table ${unknown.map((table) => JSON.stringify(table)).join(", ")}`;
+  throw new PagemarkError("TABLE_UNKNOWN", message, { name });
 }
 
 /** Finds out which pages differ. */

@@ -67,7 +67,7 @@ export function addRestore(program: Command, signal: AbortSignal): void {
       "the file, - for standard output, d1://<account>/<name>, or d1-local:<name> for what wrangler runs here (default: <name>.db)",
     )
     .option("--force", "replace the file, or what D1 holds")
-    .option("--table <name...>", "into d1://…: only these tables; the others stay")
+    .option("--table <name...>", "only these tables, into a database that may be in use; the others stay")
     .option("--no-safety", "do not back up the existing file first")
     .option("--if-not-exists", "do nothing, and succeed, where the file exists")
     .option("--if-backup-exists", "do nothing, and succeed, where there is no backup")
@@ -106,8 +106,11 @@ export function addRestore(program: Command, signal: AbortSignal): void {
 
 /** Keeps a copy that is as new as what is stored, until it is told to end. Others may read it meanwhile, but not write. */
 async function follow(name: string, output: string, options: Options, signal: AbortSignal): Promise<void> {
-  if (options.at !== undefined || output === STANDARD || isHosted(output)) {
-    throw new PagemarkError("USAGE", "--follow restores the newest state to a file; leave --at out");
+  if (options.at !== undefined || options.table || output === STANDARD || isHosted(output)) {
+    throw new PagemarkError(
+      "USAGE",
+      "--follow restores the newest state to a file; leave --at and --table out",
+    );
   }
   const stopping = new AbortController();
   stopOnSignals(() => stopping.abort());
@@ -128,8 +131,7 @@ async function follow(name: string, output: string, options: Options, signal: Ab
 
 async function restore(name: string, output: string, options: Options, signal: AbortSignal): Promise<void> {
   if (isHosted(output)) return restoreRows(name, output, options, signal);
-  if (options.table)
-    throw new PagemarkError("USAGE", "--table is for -o d1://…: a file is restored as a whole");
+  if (options.table) return restoreTables(name, output, options.table, options, signal);
   const { from, at = "", force = false, safety, json = false } = options;
   await checkTarget(output, { force, json, from, binary: "a database" });
   if (output === STANDARD) {
@@ -163,6 +165,54 @@ async function restore(name: string, output: string, options: Options, signal: A
       ...notes,
       ...(undo ? [`to undo this, restore --at ${undo}`] : []),
     ].join("\n"),
+  );
+  warnAll(warnings);
+}
+
+/** Into a database that stays as it is otherwise. */
+async function restoreTables(
+  name: string,
+  output: string,
+  tables: string[],
+  options: Options,
+  signal: AbortSignal,
+): Promise<void> {
+  const { from, at = "", safety, json = false } = options;
+  if (output === STANDARD) {
+    throw new PagemarkError(
+      "USAGE",
+      "--table restores into a database; `pagemark download --table` writes them alone",
+    );
+  }
+  await checkTarget(output, { force: true, json, from });
+  const warnings: string[] = [];
+  const restored = await withBar(`restoring ${name}`, json, (onProgress) =>
+    pagemark(openSource(output), { store: openStore(from), name }).restore({
+      at: momentText(at),
+      safety,
+      tables,
+      signal,
+      onProgress,
+      onWarning: (message) => warnings.push(message),
+    }),
+  );
+  const { backup, undo, tables: made = [] } = restored;
+  const again = made.filter(({ replaced }) => replaced).map(({ name }) => `--table ${JSON.stringify(name)}`);
+  print(
+    json,
+    {
+      file: output,
+      ...(backup && { backup: backupJson(backup) }),
+      ...(undo && { undo }),
+      tables: made,
+      warnings,
+    },
+    () =>
+      [
+        `restored into ${output}${backup ? ` from ${describeBackup(backup, at)}` : ""}; the other tables are as they were`,
+        tablesTable(made),
+        ...(undo && again.length > 0 ? [`to undo this, restore ${again.join(" ")} --at ${undo}`] : []),
+      ].join("\n"),
   );
   warnAll(warnings);
 }
@@ -218,10 +268,10 @@ async function refuseFull(source: PageSource, output: string, signal: AbortSigna
 
 /** Prints what a restore would do to the tables of an existing file. */
 async function dryRun(name: string, output: string, options: Options, signal: AbortSignal): Promise<void> {
-  const { from, at = "", json = false } = options;
+  const { from, at = "", table: only, json = false } = options;
   const database = pagemark(await openDatabase(output), { store: openStore(from), name });
   const preview = await withBar(`comparing ${output}`, json, (onProgress) =>
-    database.preview({ at: momentText(at), signal, onProgress }),
+    database.preview({ at: momentText(at), tables: only, signal, onProgress }),
   );
   print(json, previewJson(output, preview), () => previewText(output, preview, at));
 }

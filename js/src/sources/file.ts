@@ -12,9 +12,18 @@ import { openReader } from "./file-reader.ts";
 import { replaceFile } from "./file-replace.ts";
 import { isBusy, resultCode } from "./file-sqlite.ts";
 import { identityOf, isAbsent, stampOf } from "./file-stamp.ts";
+import { replaceTables } from "./file-tables.ts";
 import { pinUnlocked } from "./file-unlocked.ts";
 import { pinWal } from "./file-wal.ts";
-import type { Follower, Moment, PageSource, PinOptions, ReplaceOptions } from "./source.ts";
+import type {
+  Follower,
+  Moment,
+  PageSource,
+  PinOptions,
+  ReplacedTable,
+  ReplaceOptions,
+  TableReplacement,
+} from "./source.ts";
 
 export interface FileOptions {
   /** How long to wait for a writer to let go of its lock, in milliseconds; 10,000 unless given. */
@@ -81,6 +90,10 @@ class FileSource implements PageSource {
   async replace(body: ReadableStream<Uint8Array>, options: ReplaceOptions = {}): Promise<void> {
     const { signal, ownsChunks = false } = options;
     await replaceFile(this.#path, body, { signal, ownsChunks });
+  }
+
+  replaceTables(replacement: TableReplacement): Promise<ReplacedTable[]> {
+    return replaceTables(this.#path, this.#busyTimeoutMs, replacement);
   }
 
   async follow(): Promise<Follower | undefined> {

@@ -29,6 +29,26 @@ export interface ReplaceOptions {
   signal?: AbortSignal | undefined;
 }
 
+/** Tables and views that are to take the place of those of the same names. */
+export interface TableReplacement {
+  /** Their names. */
+  tables: readonly string[];
+  /** SQL that makes and fills them where none of them is, statement by statement, without a transaction of its own. */
+  statements: AsyncIterable<string>;
+  /** Called when the database is as the transaction will find it; again, with others kept out, if somebody wrote after all. */
+  before: () => Promise<void>;
+  signal?: AbortSignal | undefined;
+}
+
+/** A table or view that was made anew. */
+export interface ReplacedTable {
+  name: string;
+  /** Missing for a view. */
+  rows?: number;
+  /** Whether the database had one of that name. */
+  replaced: boolean;
+}
+
 /**
  * A database whose pages can be read.
  *
@@ -54,6 +74,13 @@ export interface PageSource {
    * @throws SourceError
    */
   replace?(body: ReadableStream<Uint8Array>, options?: ReplaceOptions): Promise<void>;
+
+  /**
+   * Makes some tables anew, and leaves the others as they are, in one transaction while the database is in use.
+   *
+   * @throws SourceError `SOURCE_REFUSED`, with the reason, where the other tables forbid it; nothing was changed then
+   */
+  replaceTables?(replacement: TableReplacement): Promise<ReplacedTable[]>;
 
   /** Follows the database's commits; nothing where that cannot be done now, as nobody has it open in WAL mode. */
   follow?(): Promise<Follower | undefined>;
