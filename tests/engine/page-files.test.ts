@@ -233,6 +233,34 @@ describe("PageFiles", { timeout: 30_000 }, () => {
     expect(again.check().ok).toBe(true);
   });
 
+  test("for whom a commit was made lasts with it, also when the log is begun anew", async () => {
+    const files = filesOf();
+    const store = (await storeOver(files)) as PageFiles;
+    const db = await Database.open({ store });
+    db.exec("CREATE TABLE t (a)");
+    store.notes.next = ["one", 7];
+    expect(store.notes.has("one", 7)).toBe(false);
+    db.exec("INSERT INTO t VALUES (1)");
+    store.notes.next = ["two", 1];
+    expect(() => db.exec("INSERT INTO nowhere VALUES (1)")).toThrow("no such table");
+    store.notes.next = undefined;
+    const seen = (notes: PageFiles["notes"]) => [
+      notes.has("one", 7),
+      notes.has("one", 8),
+      notes.has("two", 1),
+    ];
+    expect(seen(store.notes)).toEqual([true, false, false]);
+    const insert = db.prepare("INSERT INTO t VALUES (1)");
+    for (let n = 0; n < 6000; n++) insert.run();
+    db.close();
+    const again = (await storeOver(files)) as PageFiles;
+    const opened = await Database.open({ store: again });
+    expect(seen(again.notes)).toEqual([true, false, false]);
+    again.notes.forget("one", 8);
+    expect(seen(again.notes)).toEqual([false, false, false]);
+    opened.close();
+  });
+
   test("a log of which nothing can be read is damage, and the pages stay", async () => {
     const files = filesOf();
     const db = await Database.open({ store: storeOver(files) });

@@ -26,7 +26,7 @@ export const TS_LAYERS: Readonly<Record<string, number>> = {
   backups: 8,
   vault: 9,
   engine: 9,
-  browser: 9,
+  browser: 10,
   // What the Worker and `serve` share: without HTTP, and with it.
   service: 10,
   api: 11,

@@ -2,12 +2,13 @@ import type { At } from "../backups/backups.ts";
 import type { Restored } from "../backups/database.ts";
 import type { Verification } from "../backups/verify.ts";
 import type { Backup } from "../catalog/folder.ts";
-import { DamageError, PagemarkError, type Place, SourceError, StoreError } from "../errors/index.ts";
+import { PagemarkError } from "../errors/index.ts";
+import { errorOf } from "../errors/thrown.ts";
 import type { BackupOptions } from "../run/backup.ts";
 import type { NewBackup } from "../run/made.ts";
 import type { OpfsOptions } from "../sources/opfs.ts";
 import type { JobOptions } from "../streams/progress.ts";
-import type { Answer, Subject, Thrown, Work } from "./messages.ts";
+import type { Answer, Subject, Work } from "./worker.ts";
 
 export interface BackgroundOptions extends OpfsOptions {
   /** Folder of the backups in the origin's private files; `backups` unless given. */
@@ -153,13 +154,4 @@ export class BackgroundDatabase {
 
 function textOf(at: At | undefined): string | undefined {
   return at instanceof Date ? at.toISOString() : at;
-}
-
-/** The error as it was thrown in the worker. */
-function errorOf({ name, code, message, at }: Thrown): PagemarkError {
-  const place = at as Place;
-  if (name === "SourceError") return new SourceError(code as `SOURCE_${string}`, message, place);
-  if (name === "StoreError") return new StoreError(code as `STORE_${string}`, message, place);
-  if (name === "DamageError") return new DamageError(code, message, place);
-  return new PagemarkError(code, message, place);
 }

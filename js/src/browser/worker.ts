@@ -1,10 +1,43 @@
 // What runs in the worker that a page starts.
 import { pagemark } from "../backups/database.ts";
-import { PagemarkError } from "../errors/index.ts";
-import { opfs } from "../sources/opfs.ts";
+import { type Thrown, thrownOf } from "../errors/thrown.ts";
+import type { BackupOptions } from "../run/backup.ts";
+import { type OpfsOptions, opfs } from "../sources/opfs.ts";
 import { opfsStore } from "../stores/opfs.ts";
-import type { JobOptions } from "../streams/progress.ts";
-import type { Answer, Request, Subject, Thrown, Work } from "./messages.ts";
+import type { JobOptions, Progress } from "../streams/progress.ts";
+
+/** Which database, and where its backups go: paths in the origin's private files. */
+export interface Subject extends OpfsOptions {
+  database: string;
+  /** Of the store's folder. */
+  store: string;
+  /** Of the database in the store. */
+  name?: string;
+}
+
+/** What crosses to the worker of the options of a job. */
+export type Plain<T> = Omit<T, "signal" | "onProgress" | "onWarning">;
+
+/** The work that a worker does, by its name. */
+export interface Work {
+  backup: Plain<BackupOptions>;
+  list: undefined;
+  restore: { at?: string | undefined; safety?: boolean | undefined };
+  verify: { at?: string | undefined };
+  download: { at?: string | undefined };
+  dump: { at?: string | undefined };
+  delete: { id: string };
+}
+
+export type Request =
+  | { id: number; subject: Subject; method: keyof Work; options: unknown }
+  | { id: number; abort: true };
+
+export type Answer =
+  | { id: number; progress: Progress }
+  | { id: number; warning: string }
+  | { id: number; value: unknown }
+  | { id: number; thrown: Thrown };
 
 /** Progress is told no oftener, in milliseconds: each message is work for the page. */
 const TELL_MS = 50;
@@ -72,13 +105,4 @@ async function perform(subject: Subject, method: keyof Work, options: object): P
     case "delete":
       return db.delete(id, options);
   }
-}
-
-function thrownOf(error: unknown): Thrown {
-  if (error instanceof PagemarkError) {
-    const { name, code, message, at } = error;
-    return { name, code, message, at };
-  }
-  const { name, message } = error instanceof Error ? error : { name: "Error", message: String(error) };
-  return { name, code: "INTERNAL", message, at: {} };
 }

@@ -10,6 +10,12 @@ type Opened = NonNullable<ReturnType<PageStore["open"]>>;
 type StoredCommit = Opened["commits"][number];
 type Keep = Parameters<PageStore["retain"]>[0];
 
+/** Who asked for a commit, and which of its requests that was. */
+export type Note = readonly [from: string, id: number];
+
+/** So many askers are remembered; those who asked last stay. */
+const MOST_ASKERS = 100;
+
 /** The files of a database, which nobody else may have open. */
 export interface PageFileHandles {
   pages: SyncHandle;
@@ -36,6 +42,7 @@ export class PageFiles implements PageStore {
   /** The object that said so, if it is known. */
   #told: Keep | undefined;
   #places = new PagePlaces();
+  #notes = new CommitNotes();
   /** Page sizes, each with the first commit that has it. */
   #sizes: [txid: number, size: number][] = [];
   #room = new PageRoom();
@@ -48,10 +55,16 @@ export class PageFiles implements PageStore {
     this.#log = new PageLog(logs, hasher);
   }
 
+  /** For whom commits were made. */
+  get notes(): CommitNotes {
+    return this.#notes;
+  }
+
   /** @throws DamageError `STORE_DAMAGED` when there was a database, and its log cannot be read */
   open(): Opened | undefined {
     const [first, ...records] = this.#log.open();
     this.#places = new PagePlaces();
+    this.#notes = new CommitNotes();
     if (!first) {
       if (this.#pages.getSize() === 0) this.#log.restart(this.#all());
       else throw new DamageError("STORE_DAMAGED", "the log of the database is damaged: restore a backup");
@@ -61,6 +74,7 @@ export class PageFiles implements PageStore {
         if (head.kind === "commit") {
           this.#apply(head.commit as StoredCommit, numbers);
           this.#lineage = head.lineage as string;
+          this.#notes.add(head.note as Note | undefined);
         }
         if (head.keep) this.#retain(head.keep as Kept);
       }
@@ -87,7 +101,8 @@ export class PageFiles implements PageStore {
     const numbers = new Float64Array(2 * pages.length);
     for (const [at, offset] of offsets.entries()) numbers.set([pgnos[at] ?? 0, offset], 2 * at);
     const kept = this.#newKeep(keep);
-    const head = { kind: "commit", lineage, commit, ...(kept && { keep: kept }) };
+    const note = this.#notes.next;
+    const head = { kind: "commit", lineage, commit, ...(kept && { keep: kept }), ...(note && { note }) };
     try {
       this.#write(pages, offsets, pageSize);
       this.#pages.flush();
@@ -100,6 +115,7 @@ export class PageFiles implements PageStore {
     this.#room.settle();
     this.#lineage = lineage;
     this.#apply(commit, numbers);
+    this.#notes.add(note);
     if (kept) this.#retain(kept);
     this.#room.settle();
     this.#told = keep;
@@ -211,6 +227,7 @@ export class PageFiles implements PageStore {
       commits: this.#commits,
       keep: this.#keep,
       sizes: this.#sizes,
+      notes: [...this.#notes],
     };
     return { head, numbers: this.#places.toNumbers() };
   }
@@ -221,10 +238,45 @@ export class PageFiles implements PageStore {
     this.#keep = head.keep as Kept;
     this.#sizes = head.sizes as [number, number][];
     this.#places = PagePlaces.from(numbers);
+    for (const note of (head.notes ?? []) as Note[]) this.#notes.add(note);
   }
 
   /** Size of the pages that a commit wrote, in bytes. */
   #sizeAt(txid: number): number {
     return this.#sizes.findLast(([from]) => from <= txid)?.[1] ?? UNIT;
+  }
+}
+
+/**
+ * For whom commits were made, which lasts with them: so that after the end of a process it can be told whether a request was done
+ * whose answer did not arrive.
+ */
+export class CommitNotes implements Iterable<Note> {
+  /** Of whom the next commit is. */
+  next: Note | undefined;
+  readonly #ids = new Map<string, Set<number>>();
+
+  has(from: string, id: number): boolean {
+    return this.#ids.get(from)?.has(id) ?? false;
+  }
+
+  add(note: Note | undefined): void {
+    if (!note) return;
+    const [from, id] = note;
+    const ids = this.#ids.get(from) ?? new Set<number>();
+    this.#ids.delete(from);
+    this.#ids.set(from, ids.add(id));
+    const [oldest] = this.#ids.keys();
+    if (this.#ids.size > MOST_ASKERS && oldest !== undefined) this.#ids.delete(oldest);
+  }
+
+  /** Forgets what `from` asked for before its request `open`, the first that it has no answer to. */
+  forget(from: string, open: number): void {
+    const ids = this.#ids.get(from);
+    for (const id of ids ?? []) if (id < open) ids?.delete(id);
+  }
+
+  *[Symbol.iterator](): Generator<Note, void, void> {
+    for (const [from, ids] of this.#ids) for (const id of ids) yield [from, id];
   }
 }

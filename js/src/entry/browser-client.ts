@@ -5,3 +5,4 @@ export {
   type BackgroundOptions,
   inBackground,
 } from "../browser/client.ts";
+export { SharedDatabase, type SharedDatabaseOptions, sharedDatabase } from "../browser/shared-client.ts";
