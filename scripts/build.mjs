@@ -65,7 +65,7 @@ async function compile(module) {
   const target = targetOf(module);
   const what = ["--package", module.crate, "--lib", "--release", "--target", TARGET, "--target-dir", target];
   if (module.feature) what.push("--no-default-features", "--features", module.feature);
-  if (module.level) what.push("--config", `profile.release.opt-level=${module.level}`);
+  if (module.level) what.push("--config", `profile.release.opt-level=${JSON.stringify(module.level)}`);
   if (module.crate === "pagemark-engine") env.SQLITE_WASM_RS_SOURCE_DIR = countingSqlite();
   if (module.inlining) {
     // Appended to the flags in .cargo/config.toml.

@@ -13,7 +13,7 @@
 //! | 2 | [`btree`], [`ltx`], [`bookmark`] |
 //! | 3 | [`snapshot`], [`build`], `salvage` (with the dump's feature) |
 //! | 4 | [`catalog`], [`compare`], `dump` (with its feature) |
-//! | 5 | [`job`], [`run`] |
+//! | 5 | [`job`], [`run`], `statement` (with its feature) |
 //! | 6 | [`drive`] |
 //! | 7 | `wasm`, `component` (on wasm32) |
 //!
@@ -49,6 +49,8 @@ pub mod run;
 pub mod salvage;
 pub mod snapshot;
 pub mod sql;
+#[cfg(feature = "statement")]
+pub mod statement;
 
 #[cfg(all(target_arch = "wasm32", feature = "component"))]
 mod component;

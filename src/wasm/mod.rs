@@ -27,6 +27,8 @@ mod run;
 mod salvage;
 #[cfg(feature = "bind-core")]
 mod snapshot;
+#[cfg(feature = "bind-statement")]
+mod statement;
 #[cfg(feature = "bind-dump")]
 mod statements;
 #[cfg(feature = "bind-core")]
@@ -39,7 +41,7 @@ use wasm_bindgen::prelude::*;
 use crate::error::{At, Error, ErrorKind};
 
 // The engine, which has modules of its own, uses what follows.
-#[cfg(any(feature = "bind-build", feature = "bind-core", feature = "bind-dump"))]
+#[cfg(any(feature = "bind-build", feature = "bind-core", feature = "bind-dump", feature = "bind-statement"))]
 type JsResult<T> = Result<T, JsValue>;
 
 #[wasm_bindgen(raw_module = "../../core/errors.js")]
@@ -64,7 +66,7 @@ impl From<Error> for JsValue {
 }
 
 /// A structure as it crosses: what `JSON.parse` would make of it.
-#[cfg(feature = "bind-core")]
+#[cfg(any(feature = "bind-core", feature = "bind-statement"))]
 fn structure(value: &impl serde::Serialize) -> JsResult<JsValue> {
     value.serialize(&serde_wasm_bindgen::Serializer::json_compatible()).map_err(|_| ErrorKind::Usage.into())
 }

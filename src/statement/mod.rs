@@ -1,0 +1,34 @@
+//! Statements about backups, as users of CockroachDB and QuestDB type them: `BACKUP DATABASE app TO 's3://…'`.
+//!
+//! [`parse`] reads one statement, or says which word is wrong and what could stand there. Nothing of SQL that reaches a
+//! database is in this grammar. A [`Statement`] prints as text that parses to an equal one.
+
+mod expected;
+mod grammar;
+mod options;
+mod print;
+mod problem;
+mod syntax;
+mod targets;
+#[cfg(test)]
+mod tests;
+mod token;
+mod words;
+
+pub use problem::Problem;
+pub use syntax::{Backup, Base, Full, Place, Restore, Schedule, Statement, TableName, Targets};
+
+/// Longest statement that is read, in bytes of UTF-8.
+pub const LONGEST: usize = 64 << 10;
+
+/// Reads one statement, with or without a semicolon at its end. Comments (`--`, `/* */`) are space.
+///
+/// # Errors
+/// [`Problem`]: the place of the first word that is wrong, and what could stand there.
+pub fn parse(text: &str) -> Result<Statement, Problem> {
+    if text.len() > LONGEST {
+        return Err(Problem::new(0, format!("a statement is at most {LONGEST} bytes long")));
+    }
+    let tokens = token::tokens(text)?;
+    grammar::statement(&tokens).map_err(|problem| problem.in_units_of(text))
+}

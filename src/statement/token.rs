@@ -1,0 +1,98 @@
+//! Words, texts and signs of a statement, and where they begin.
+
+use winnow::Parser;
+use winnow::combinator::{alt, delimited, not, opt, preceded, repeat};
+use winnow::error::EmptyError;
+use winnow::stream::{LocatingSlice, Location};
+use winnow::token::{any, take_until, take_while};
+
+use super::problem::Problem;
+
+/// What a text is made of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Letters, digits, `_`, `$` and `-`: a keyword, a name, a number.
+    Word(String),
+    /// `'…'`, in which `''` is one quote.
+    Text(String),
+    /// `"…"`, in which `""` is one quote.
+    Quoted(String),
+    /// Any other character.
+    Sign(char),
+    /// Where the text ends.
+    End,
+}
+
+/// A part of a statement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Token {
+    pub(super) kind: Kind,
+    /// Byte offset of its first character.
+    pub(super) at: usize,
+    /// Whether nothing stands between the token before and this one.
+    pub(super) is_joined: bool,
+}
+
+type Input<'a> = LocatingSlice<&'a str>;
+
+/// Splits a text; the last token is its end.
+pub(super) fn tokens(text: &str) -> Result<Vec<Token>, Problem> {
+    let mut input = LocatingSlice::new(text);
+    let mut tokens = Vec::new();
+    loop {
+        let before = input.current_token_start();
+        let _ = space(&mut input);
+        let at = input.current_token_start();
+        let kind = kind(&mut input).unwrap_or(Kind::End);
+        // What has no end would swallow whatever follows: nothing after it can be judged.
+        let open = match kind {
+            Kind::Sign('\'' | '"') => Some("this quote is never closed"),
+            Kind::Sign('/') if text.get(at..).is_some_and(|rest| rest.starts_with("/*")) => {
+                Some("this comment is never closed")
+            }
+            _ => None,
+        };
+        if let Some(message) = open {
+            return Err(Problem::new(at, message).in_units_of(text));
+        }
+        let is_end = kind == Kind::End;
+        tokens.push(Token { kind, at, is_joined: at == before });
+        if is_end {
+            return Ok(tokens);
+        }
+    }
+}
+
+fn space(input: &mut Input<'_>) -> Result<(), EmptyError> {
+    let line = ("--", take_while(0.., |c| c != '\n')).void();
+    let block = ("/*", take_until(0.., "*/"), "*/").void();
+    repeat(0.., alt((take_while(1.., is_space).void(), line, block))).parse_next(input)
+}
+
+/// A byte-order mark is space, too.
+fn is_space(c: char) -> bool {
+    c.is_whitespace() || c == '\u{feff}'
+}
+
+fn kind(input: &mut Input<'_>) -> Result<Kind, EmptyError> {
+    alt((word.map(Kind::Word), in_quotes('\'').map(Kind::Text), in_quotes('"').map(Kind::Quoted), any.map(Kind::Sign)))
+        .parse_next(input)
+}
+
+/// A hyphen may stand inside a word; two of them begin a comment.
+fn word(input: &mut Input<'_>) -> Result<String, EmptyError> {
+    let letters = || take_while(1.., |c: char| c.is_alphanumeric() || c == '_' || c == '$');
+    let hyphen = ('-', not('-'));
+    let rest = repeat::<_, _, (), _, _>(0.., (hyphen, opt(letters())));
+    (letters(), rest).take().map(String::from).parse_next(input)
+}
+
+fn in_quotes<'a>(quote: char) -> impl Parser<Input<'a>, String, EmptyError> {
+    let plain = take_while(1.., move |c| c != quote);
+    let doubled = preceded(quote, quote.take());
+    let inside = repeat(0.., alt((plain, doubled))).fold(String::new, |mut text, part: &str| {
+        text.push_str(part);
+        text
+    });
+    delimited(quote, inside, quote)
+}
