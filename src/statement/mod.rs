@@ -15,8 +15,11 @@ mod tests;
 mod token;
 mod words;
 
+pub use print::quoted;
 pub use problem::Problem;
 pub use syntax::{Backup, Base, Full, Place, Restore, Schedule, Statement, TableName, Targets};
+
+use crate::catalog::Target;
 
 /// Longest statement that is read, in bytes of UTF-8.
 pub const LONGEST: usize = 64 << 10;
@@ -31,4 +34,19 @@ pub fn parse(text: &str) -> Result<Statement, Problem> {
     }
     let tokens = token::tokens(text)?;
     grammar::statement(&tokens).map_err(|problem| problem.in_units_of(text))
+}
+
+impl Statement {
+    /// The time that the statement names a state by (`AS OF SYSTEM TIME`), in milliseconds since 1970; nothing where it names
+    /// none, or names it by an id, a bookmark or a TXID. Ages count from `now_ms`.
+    pub fn time(&self, now_ms: i64) -> Option<i64> {
+        let at = match self {
+            Self::Backup(Backup { at, .. }) | Self::Restore(Restore { at, .. }) | Self::ShowBackup { at, .. } => at,
+            _ => return None,
+        };
+        match Target::parse(at.as_deref()?, now_ms) {
+            Ok(Target::Time(time)) => Some(time),
+            _ => None,
+        }
+    }
 }

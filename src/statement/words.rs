@@ -3,7 +3,6 @@
 use winnow::Parser;
 use winnow::error::EmptyError;
 use winnow::stream::{Stateful, Stream, TokenSlice};
-use winnow::token::any;
 
 use super::expected::Furthest;
 use super::token::{Kind, Token};
@@ -76,9 +75,15 @@ pub(super) fn take_or<'a, O>(
     fits: impl Fn(&Token) -> Option<O>,
 ) -> impl Parser<Input<'a>, O, EmptyError> {
     move |input: &mut Input<'a>| {
-        let token = here(input);
-        let taken = any.verify_map(|token: &Token| fits(token)).parse_next(input);
-        taken.inspect_err(|_| input.state.missed(token, what))
+        let start = input.checkpoint();
+        let number = here(input);
+        // Not by a combinator: this is compiled once for each closure.
+        if let Some(taken) = input.next_token().and_then(&fits) {
+            return Ok(taken);
+        }
+        input.reset(&start);
+        input.state.missed(number, what);
+        Err(EmptyError)
     }
 }
 

@@ -9,16 +9,22 @@ use crate::statement::{self, Problem, Statement};
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Parsed {
-    Read { statement: Statement, printed: String },
+    Read { statement: Statement, time: Option<i64> },
     Wrong { position: usize, message: String, expected: Vec<&'static str> },
 }
 
-/// Reads a statement; see the core's `statement::parse`: `{ statement, printed }`, or `{ position, message, expected }`.
+/// Reads a statement; see the core's `statement::parse` and `Statement::time`: `{ statement, time }`, or `{ position, message, expected }`.
 #[wasm_bindgen(js_name = parseStatement)]
-pub fn parse_statement(text: &str) -> JsResult<JsValue> {
+pub fn parse_statement(text: &str, now_ms: f64) -> JsResult<JsValue> {
     let parsed = match statement::parse(text) {
-        Ok(statement) => Parsed::Read { printed: statement.to_string(), statement },
+        Ok(statement) => Parsed::Read { time: statement.time(now_ms as i64), statement },
         Err(Problem { position, message, expected }) => Parsed::Wrong { position, message, expected },
     };
     structure(&parsed)
+}
+
+/// Writes a name as it must stand in a statement: in quotes where it is not one word.
+#[wasm_bindgen(js_name = quotedName)]
+pub fn quoted_name(name: &str) -> String {
+    statement::quoted(name)
 }

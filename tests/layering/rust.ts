@@ -18,6 +18,7 @@ export const RUST_LAYERS: Readonly<Record<string, number>> = {
   compare: 5,
   job: 6,
   run: 6,
+  statement: 6,
   engine: 6,
   drive: 7,
   wasm: 8,

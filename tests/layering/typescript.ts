@@ -100,7 +100,7 @@ const ROOMS: Readonly<Record<string, { floors: readonly (readonly string[])[]; o
       ["arguments.ts"],
       ["jobs"],
       ["service.ts"],
-      ["downloads.ts", "preview.ts"],
+      ["downloads.ts", "preview.ts", "statement-host.ts"],
     ],
   },
   // What is not named here is a command: one knows nothing of another.

@@ -114,13 +114,14 @@ test.each([["node16"], ["nodenext"], ["bundler"]])(
   },
 );
 
-test("nothing but the built package is in it: no sources, no tests, four wasm modules", () => {
+test("nothing but the built package is in it: no sources, no tests, five wasm modules", () => {
   const files = readdirSync(join(project, "node_modules/pagemark"), { recursive: true, encoding: "utf8" });
   expect(files.filter((name) => name.endsWith(".wasm"))).toEqual([
     "dist/build.wasm",
     "dist/core.wasm",
     "dist/dump.wasm",
     "dist/engine.wasm",
+    "dist/statement.wasm",
   ]);
   expect(files.filter((name) => /(^|\/)(src|tests?)\/|\.tsbuildinfo$/.test(name))).toEqual([]);
 });

@@ -4,8 +4,8 @@ import { existsSync, statSync } from "node:fs";
 import { basename, extname } from "node:path";
 import { Backups } from "../backups/backups.ts";
 import { databasesIn } from "../catalog/folder.ts";
-import { core, naming, usePlatform } from "../core/index.ts";
-import { nodePlatform } from "../core/platform.node.ts";
+import { core, naming, usePlatform, useStatements } from "../core/index.ts";
+import { compiled, nodePlatform } from "../core/platform.node.ts";
 import { PagemarkError } from "../errors/index.ts";
 import { folderPath, keysOfEnvironment, openStore } from "../places/open-store.node.ts";
 import { redacted } from "../places/secrets.ts";
@@ -17,6 +17,7 @@ import { openStandardInput } from "./input.ts";
 import { STANDARD } from "./standard-output.ts";
 
 usePlatform(nodePlatform);
+useStatements(async () => compiled("statement"));
 
 export { folderPath, keysOfEnvironment, openStore, redacted };
 

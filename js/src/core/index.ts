@@ -54,3 +54,14 @@ export {
   type WrittenPart,
 } from "./platform.ts";
 export { restorer } from "./restoring.ts";
+export {
+  type Base,
+  type Full,
+  type ParsedStatement,
+  parseStatement,
+  quotedName,
+  type Statement,
+  type TableName,
+  type Targets,
+  useStatements,
+} from "./statement.ts";

@@ -1,7 +1,7 @@
 // What a runtime has of its own: where its wasm is, and what it does on other threads.
 
-/** The package's wasm modules: what backs up, makes SQL, makes pages of rows, and SQLite. */
-export type WasmName = "core" | "dump" | "build" | "engine";
+/** The package's wasm modules: what backs up, makes SQL, makes pages of rows, reads statements, and SQLite. */
+export type WasmName = "core" | "dump" | "build" | "statement" | "engine";
 
 /** A wasm: where to fetch it, a response with it, its bytes, or compiled. A text is a URL, relative to the page's. */
 export type Wasm =

@@ -8,6 +8,8 @@ export interface Place {
   txid?: string;
   /** Rowid of a table's row, as decimal digits. */
   row?: string;
+  /** Where a word of a statement begins, in UTF-16 code units (as in JavaScript's strings) from the start. */
+  position?: number;
   /** Line of the SQL, counted from 1. */
   line?: number;
   /** Path of the file or key of the object. */

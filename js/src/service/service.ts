@@ -5,6 +5,7 @@ import type { Meta } from "../client/wire.ts";
 import type { SqlValue } from "../engine/index.ts";
 import type { Store, StoreUploads } from "../stores/store.ts";
 import type { Deletion, KeptBackup } from "../vault/kept-backups.ts";
+import type { StatementHost } from "../vault/statement-host.ts";
 import type { ByteSpan } from "./byte-range.ts";
 import type { Identity, Jurisdiction } from "./identity.ts";
 import type { ExportRequest, Reply } from "./jobs/exports.ts";
@@ -19,6 +20,8 @@ export interface Service {
   readonly files: JobFiles;
   /** Where programs elsewhere keep objects, under `/store/<name>`; missing where there is no room for them. */
   readonly objects?: Store & { uploads: StoreUploads };
+  /** What statements are carried out on, where they can do more than {@link Databases} say: with stores of their own, say. */
+  readonly statements?: StatementHost;
 }
 
 /** Who has access. */

@@ -16,6 +16,12 @@ export function stampOf(path: string): string {
   return [dev, ino, size, mtimeNs, ctimeNs].join(":");
 }
 
+/** When a file was changed last, its content or what the system notes of it, in milliseconds since 1970. */
+export function changedMsOf(path: string): number | undefined {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  return stat && Math.max(stat.mtimeMs, stat.ctimeMs);
+}
+
 /** Tells the file at a real path from others. The device is not in it: its number may change when the machine restarts. */
 export function identityOf(path: string): SourceIdentity {
   const stat = statSync(path, { bigint: true, throwIfNoEntry: false });

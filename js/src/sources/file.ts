@@ -11,7 +11,7 @@ import { Originals } from "./file-originals.ts";
 import { openReader } from "./file-reader.ts";
 import { replaceFile } from "./file-replace.ts";
 import { isBusy, resultCode } from "./file-sqlite.ts";
-import { identityOf, isAbsent, stampOf } from "./file-stamp.ts";
+import { changedMsOf, identityOf, isAbsent, stampOf } from "./file-stamp.ts";
 import { replaceTables } from "./file-tables.ts";
 import { pinUnlocked } from "./file-unlocked.ts";
 import { pinWal } from "./file-wal.ts";
@@ -103,6 +103,11 @@ class FileSource implements PageSource {
   stamp(): string | undefined {
     const stamps = [this.#path, `${this.#path}-wal`].map(stampOf);
     return isAbsent(stamps[0] ?? "") ? undefined : stamps.join(" ");
+  }
+
+  changedMs(): number | undefined {
+    const [main, wal] = [this.#path, `${this.#path}-wal`].map(changedMsOf);
+    return main && Math.max(main, wal ?? 0);
   }
 
   /** Pins a moment, whose release closes `database`; `undefined` when the database is no longer what it was when opened. */

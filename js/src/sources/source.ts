@@ -87,6 +87,12 @@ export interface PageSource {
 
   /** A text that differs once the database has changed; `undefined` while there is none. Costs a few system calls. */
   stamp?(): string | undefined;
+
+  /**
+   * When the database was changed last, in milliseconds since 1970, or later; never earlier. `undefined` while there is none.
+   * Missing where the source cannot tell.
+   */
+  changedMs?(): number | undefined;
 }
 
 /** Frames of a WAL, to be taken up to the last commit among them. */

@@ -1,5 +1,6 @@
 import { type RpcTarget, WorkerEntrypoint } from "cloudflare:workers";
 import { app } from "../api/app.ts";
+import "../entry/vault.workerd.ts";
 import { PagemarkError } from "../entry/workerd.ts";
 import { checked, Text } from "../service/arguments.ts";
 import { type OrphanedBackup, orphanedBackups, type Registered } from "../service/service.ts";

@@ -43,6 +43,49 @@ test("E7 takes commands only, and only from who may give them", async () => {
   expect((await SELF.fetch("https://pagemark/exec?query=SHOW%20DATABASES")).status).toBe(401);
 });
 
+test("E7 what is wrong is answered with the place of its word", async () => {
+  const at = async (query: string) => {
+    const { status, body } = await exec(query);
+    return [status, body.position, body.error];
+  };
+  expect(await at("BACKUP DATABSE app")).toEqual([
+    400,
+    7,
+    "DATABSE cannot stand here; expected DATABASE, TABLE, TO or INTO (position 7): STATEMENT_SYNTAX",
+  ]);
+  // In UTF-16 code units.
+  expect((await at("/* \u{1f600} */ BACKUP DATABASE; DROP TABLE t"))[1]).toBe(26);
+  const [status, position, error] = await at("BACKUP DATABASE other TO 's3://key:secret@bucket'");
+  expect([status, position]).toEqual([400, 0]);
+  expect(error).toContain("STATEMENT_UNSUPPORTED");
+  expect(error).not.toContain("secret");
+});
+
+test("E10 RESTORE DATABASE answers with every table and its rows, and can be undone", async () => {
+  await exec('BACKUP DATABASE "main one"');
+  await rows(uuid, "CREATE TABLE later (a); INSERT INTO t VALUES (7)");
+  const restored = (await exec('RESTORE DATABASE "main one"')).body;
+  expect(restored.columns.map(({ name }: { name: string }) => name)).toEqual([
+    "database",
+    "table",
+    "rows",
+    "backup",
+    "undo",
+  ]);
+  expect(restored.dataset.map((row: unknown[]) => row.slice(0, 3))).toEqual([["main one", "t", 1]]);
+  const undo = restored.dataset[0][4];
+  const undone = (await exec(`RESTORE DATABASE "main one" AS OF SYSTEM TIME '${undo}'`)).body;
+  expect(undone.dataset.map((row: unknown[]) => row.slice(1, 3))).toEqual([
+    ["later", 0],
+    ["t", 2],
+  ]);
+  await rows(uuid, "DROP TABLE later; DELETE FROM t WHERE a = 7");
+  expect((await exec('RESTORE DATABASE "main one"', "look")).status).toBe(403);
+  expect((await exec("BACKUP DATABASE other AS OF SYSTEM TIME '-1h'")).body.error).toMatch(
+    /TIME_BEFORE_FIRST/,
+  );
+});
+
 test("E8 a checkpoint holds one state to be copied while writes go on, in both spellings", async () => {
   for (const [create, release] of [
     ["CHECKPOINT CREATE", "CHECKPOINT RELEASE"],

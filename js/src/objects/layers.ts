@@ -1,0 +1,67 @@
+// One store on top of others: backups that are made on top of backups elsewhere (`INCREMENTAL FROM`), and restores of them.
+import { ObjectMissingError } from "../errors/index.ts";
+import type { ListPage, Store, StoredObject } from "../stores/store.ts";
+
+/** Most objects in a page. */
+const PAGE = 1000;
+
+/**
+ * A store that shows the objects of several: what is put and deleted is in the first alone, what is read comes from the first
+ * that has it.
+ */
+export function layers(top: Store, below: readonly Store[]): Store {
+  const all = [top, ...below];
+  /** Asks one after the other; the last one's answer is the answer. */
+  const first = async <T>(ask: (store: Store) => Promise<T>): Promise<T> => {
+    for (const store of all.slice(0, -1)) {
+      try {
+        return await ask(store);
+      } catch (error) {
+        if (!(error instanceof ObjectMissingError)) throw error;
+      }
+    }
+    return ask(all.at(-1) ?? top);
+  };
+  return {
+    layout: top.layout,
+    description: all.map(({ description }) => description).join(" on "),
+    givesChunksAway: all.every(({ givesChunksAway }) => givesChunksAway === true),
+    ...(top.uploads && { uploads: top.uploads }),
+    put: (key, body, options) => top.put(key, body, options),
+    delete: (key, options) => top.delete(key, options),
+    get: (key, options) => first((store) => store.get(key, options)),
+    async head(key, options) {
+      for (const store of all) {
+        const found = await store.head(key, options);
+        if (found) return found;
+      }
+      return undefined;
+    },
+    async list(prefix, { cursor, limit = PAGE, signal } = {}): Promise<ListPage> {
+      const found = new Map<string, StoredObject>();
+      for (const store of all.toReversed()) {
+        for await (const object of everyObject(store, prefix, signal)) found.set(object.key, object);
+      }
+      // Keys are ASCII, so their order as texts is that of their bytes.
+      const keys = [...found.keys()].sort();
+      const rest = cursor === undefined ? keys : keys.filter((key) => key > cursor);
+      const page = rest.slice(0, limit);
+      const objects = page.flatMap((key) => found.get(key) ?? []);
+      const last = page.at(-1);
+      return rest.length > page.length && last !== undefined ? { objects, cursor: last } : { objects };
+    },
+  };
+}
+
+async function* everyObject(
+  store: Store,
+  prefix: string,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<StoredObject, void, void> {
+  let cursor: string | undefined;
+  do {
+    const page = await store.list(prefix, { cursor, signal });
+    yield* page.objects;
+    ({ cursor } = page);
+  } while (cursor !== undefined);
+}

@@ -1,0 +1,117 @@
+// Statements on the databases of a service: backups go to its own store, and restores are in place.
+import { PagemarkError } from "../errors/index.ts";
+import type {
+  BackupMade,
+  BackupRequest,
+  RestoreDone,
+  RestoreRequest,
+  Row,
+  StatementDatabase,
+  StatementHost,
+} from "../vault/statement-host.ts";
+import {
+  everyDatabase,
+  orphanedBackups,
+  type Registered,
+  type ServedDatabase,
+  type Service,
+} from "./service.ts";
+
+/** What statements are carried out on where nothing else is said: see {@link Service.statements}. */
+export function hostOf({ databases }: Service): StatementHost {
+  const made = (registered: Registered) => new OfService(registered, databases.open(registered.uuid));
+  return {
+    async *databases() {
+      for await (const each of everyDatabase((options) => databases.list(options))) yield made(each);
+    },
+    async database(name) {
+      const registered = await databases.find(name);
+      if (registered) return made(registered);
+      const message = `the database ${name.slice(0, 100)} could not be found`;
+      throw new PagemarkError("DATABASE_UNKNOWN", message);
+    },
+    async *orphans() {
+      for await (const { database, id, createdAt, kind, size, state } of orphanedBackups(databases)) {
+        const { name, uuid, deletedAt } = database;
+        yield { database: name, databaseId: uuid, deletedAt, id, createdAt, kind, size, state };
+      }
+    },
+  };
+}
+
+class OfService implements StatementDatabase {
+  readonly #registered: Registered;
+  readonly #database: ServedDatabase;
+
+  constructor(registered: Registered, database: ServedDatabase) {
+    this.#registered = registered;
+    this.#database = database;
+  }
+
+  get name(): string {
+    return this.#registered.name;
+  }
+
+  async describe(): Promise<Row> {
+    const { name, uuid, createdAt, size } = this.#registered;
+    return { name, id: uuid, createdAt, size };
+  }
+
+  async backup({ full, timeMs, tables, tag, note }: BackupRequest): Promise<BackupMade> {
+    if (tables) throw refused("single tables are not backed up here: BACKUP DATABASE has them all");
+    if (tag !== undefined || note !== undefined) throw refused("backups have no tags and notes here");
+    if (timeMs !== undefined) await this.#refuseChanged(timeMs);
+    // Every commit of the last time is in the database's own history: nothing has to be done for revision_history.
+    return { backup: await this.#database.backup({ full }), notices: [] };
+  }
+
+  backups() {
+    return this.#database.backups();
+  }
+
+  async restore({ at, tables, safety }: RestoreRequest): Promise<RestoreDone> {
+    if (tables) throw refused("single tables are not restored here: RESTORE DATABASE restores them all");
+    const { undo, warnings = [], instead } = await this.#database.restore({ at, safety });
+    const other = instead === undefined ? [] : [`${this.name}: the state before it is in place, ${instead}`];
+    return { undo, tables: await this.#tables(), notices: [...other, ...warnings] };
+  }
+
+  createCheckpoint() {
+    return this.#database.createCheckpoint();
+  }
+
+  releaseCheckpoint() {
+    return this.#database.releaseCheckpoint();
+  }
+
+  checkpoint() {
+    return this.#database.checkpoint();
+  }
+
+  /** The newest state is that of an earlier time as long as nothing was committed since. */
+  async #refuseChanged(timeMs: number): Promise<void> {
+    const at = new Date(timeMs);
+    if ((await this.#database.bookmarkAt(at)) === (await this.#database.bookmark())) return;
+    const message = `${this.name} has changed since ${at.toISOString()}: a backup is of the newest state; RESTORE … AS OF SYSTEM TIME goes back to the other`;
+    throw new PagemarkError("HISTORY_UNKNOWN", message);
+  }
+
+  async #tables(): Promise<{ name: string; rows?: number }[]> {
+    const sql =
+      "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite~_%' ESCAPE '~' ORDER BY name";
+    const [names] = await this.#database.query([{ sql }], { readonly: true });
+    const tables: { name: string; rows?: number }[] = [];
+    for (const [name] of names?.rows ?? []) {
+      const count = { sql: `SELECT count(*) FROM "${String(name).replaceAll('"', '""')}"` };
+      // A virtual table whose module is missing cannot be counted.
+      const [counted] = await this.#database.query([count], { readonly: true }).catch(() => []);
+      const rows = counted?.rows[0]?.[0];
+      tables.push({ name: String(name), ...(rows !== undefined && { rows: Number(rows) }) });
+    }
+    return tables;
+  }
+}
+
+function refused(what: string): PagemarkError {
+  return new PagemarkError("STATEMENT_UNSUPPORTED", what);
+}

@@ -1,0 +1,313 @@
+// Statements, carried out one at a time. Which there are, src/statement says.
+import { Backups } from "../backups/backups.ts";
+import { type Backup, databasesIn } from "../catalog/folder.ts";
+import { parseStatement, type Statement, type TableName, type Targets } from "../core/index.ts";
+import { PagemarkError } from "../errors/index.ts";
+import { layers } from "../objects/layers.ts";
+import type { Store } from "../stores/store.ts";
+import type { JobOptions } from "../streams/progress.ts";
+import { runScheduleStatement } from "./run-schedules.ts";
+import type { CheckpointFacts, Row, StatementDatabase, StatementHost } from "./statement-host.ts";
+
+/** How a statement is carried out. */
+export interface StatementOptions extends JobOptions {
+  /** The database that is meant where a statement names none; all of them unless given. */
+  database?: string | undefined;
+  /** Refuses what changes anything. */
+  readOnly?: boolean;
+}
+
+/** What a statement answers. */
+export interface StatementResult {
+  /** Names of the columns, in order. */
+  columns: string[];
+  rows: Row[];
+  /** What the user should know, a sentence each. */
+  notices: string[];
+}
+
+type Of<Kind extends Statement["kind"]> = Extract<Statement, { kind: Kind }>;
+
+/** What has all it takes to carry a statement out. */
+interface Context {
+  readonly host: StatementHost;
+  readonly options: StatementOptions;
+  readonly notices: string[];
+}
+
+/**
+ * Carries one statement out, and resolves once what it made is durable. It is never SQL that reaches a database.
+ *
+ * @throws PagemarkError `STATEMENT_SYNTAX` with `at.position`, `STATEMENT_UNSUPPORTED`, `READ_ONLY`, `DATABASE_UNKNOWN`, and
+ *   what backups and restores throw
+ */
+export async function runStatement(
+  text: string,
+  host: StatementHost,
+  options: StatementOptions = {},
+): Promise<StatementResult> {
+  const { statement, time } = await parseStatement(text);
+  if (options.readOnly && !statement.kind.startsWith("show-")) {
+    throw new PagemarkError("READ_ONLY", "only statements that begin with SHOW are allowed here");
+  }
+  const context: Context = { host, options, notices: [] };
+  const rows = await rowsOf(statement, time ?? undefined, context);
+  return { columns: [...new Set(rows.flatMap(Object.keys))], rows, notices: context.notices };
+}
+
+/** That statement, or a part of it, is not for this host. */
+export function unsupported(what: string): PagemarkError {
+  return new PagemarkError("STATEMENT_UNSUPPORTED", what);
+}
+
+async function rowsOf(statement: Statement, timeMs: number | undefined, context: Context): Promise<Row[]> {
+  switch (statement.kind) {
+    case "backup":
+      return backUp(statement, timeMs, context);
+    case "restore":
+      return restore(statement, context);
+    case "show-databases":
+      return gather(context.host.databases(), async (database) => [await database.describe()]);
+    case "show-orphaned-backups":
+      if (!context.host.orphans) return [];
+      return gather(context.host.orphans(), async (row) => [row]);
+    case "show-backups":
+      return showBackups(statement, context);
+    case "show-backup":
+      return showBackup(statement, context);
+    case "create-checkpoint":
+    case "release-checkpoint":
+    case "show-checkpoints":
+      return checkpoints(statement, context);
+    default:
+      return runScheduleStatement(statement, context.host);
+  }
+}
+
+async function backUp(statement: Of<"backup">, timeMs: number | undefined, context: Context): Promise<Row[]> {
+  const { targets, place, base, at } = statement;
+  if (at !== null && timeMs === undefined) {
+    throw unsupported("AS OF SYSTEM TIME of a backup takes a time or an age, such as '-1m'");
+  }
+  const below = base.kind === "places" ? base.places.map((each) => openStore(each, context)) : [];
+  const top = place === null ? undefined : openStore(place, context);
+  const store = top && below.length > 0 ? layers(top, below) : top;
+  const rows: Row[] = [];
+  for (const { database, tables } of await targeted(targets, context)) {
+    if (base.kind === "places" && store) await refuseNothing(database.name, store);
+    const { backup, notices } = await database.backup(
+      {
+        store,
+        full: base.kind === "nothing",
+        timeMs,
+        tables,
+        revisionHistory: statement.revisionHistory,
+        tag: statement.tag ?? undefined,
+        note: statement.note ?? undefined,
+      },
+      jobOf(context),
+    );
+    context.notices.push(...notices);
+    const { id, createdAt, bookmark, size, kind } = backup;
+    rows.push({ database: database.name, id, createdAt, bookmark, size, state: "done", kind });
+  }
+  return rows;
+}
+
+/** `INCREMENTAL FROM` what has no backup would be a full one that nobody asked for. */
+async function refuseNothing(name: string, store: Store): Promise<void> {
+  const backups = await (await Backups.open(name, store)).list();
+  if (backups.length > 0) return;
+  const message = `${name}: there is no backup to be incremental from in ${store.description}`;
+  throw new PagemarkError("BACKUP_NONE", message, { name });
+}
+
+async function restore(statement: Of<"restore">, context: Context): Promise<Row[]> {
+  const { targets, places, at, intoDb, newDbName, noSafetyBackup } = statement;
+  const [top, ...below] = places.map((place) => openStore(place, context));
+  const store = top && below.length > 0 ? layers(top, below) : top;
+  const rows: Row[] = [];
+  for (const { name, tables } of await named(targets, store, context)) {
+    const target = newDbName ?? intoDb ?? name;
+    const isNew = newDbName !== null || (store !== undefined && !(await exists(target, context)));
+    const database = await (isNew ? create(target, context) : context.host.database(target));
+    const done = await database.restore(
+      {
+        store,
+        from: target === name ? undefined : name,
+        at: at ?? undefined,
+        tables,
+        safety: !noSafetyBackup && !isNew,
+      },
+      jobOf(context),
+    );
+    context.notices.push(...done.notices);
+    const facts = { backup: done.backup?.id ?? null, undo: done.undo ?? null };
+    const shown = done.tables.map((table) => ({ table: table.name, rows: table.rows ?? null }));
+    const each = shown.length > 0 ? shown : [{ table: null, rows: null }];
+    rows.push(...each.map((table) => ({ database: database.name, ...table, ...facts })));
+  }
+  return rows;
+}
+
+async function showBackups({ database, place }: Of<"show-backups">, context: Context): Promise<Row[]> {
+  const rows = (name: string, backups: readonly Backup[]): Row[] =>
+    backups.map(({ id, createdAt, kind, size, state }) => {
+      return { database: name, id, createdAt, kind, size, state };
+    });
+  if (place !== null) {
+    const store = openStore(place, context);
+    const names = database === null ? await storedNames(store) : [database];
+    return gather(names, async (name) => rows(name, await (await Backups.open(name, store)).list()));
+  }
+  const databases = await several(database, context);
+  return gather(databases, async (each) => rows(each.name, await each.backups()));
+}
+
+async function showBackup({ at, database, place }: Of<"show-backup">, context: Context): Promise<Row[]> {
+  const wanted = at ?? undefined;
+  const rows = (name: string, { id, createdAt, kind, size }: Backup, tables: readonly string[]) =>
+    tables.map((table): Row => ({ database: name, table, id, createdAt, kind, size }));
+  if (place !== null) {
+    const store = openStore(place, context);
+    const names = database === null ? await storedNames(store) : [database];
+    return gather(names, async (name) => {
+      const { backup, tables } = await (await Backups.open(name, store)).show(wanted);
+      return rows(name, backup, namesOf(tables));
+    });
+  }
+  return gather(await several(database, context), async (each) => {
+    const shown = await each.show?.(wanted);
+    if (shown) return rows(each.name, shown.backup, namesOf(shown.tables));
+    const found = (await each.backups()).find(({ id }) => wanted === undefined || id.startsWith(wanted));
+    if (!found) throw new PagemarkError("BACKUP_UNKNOWN", `${each.name}: no backup has that id`);
+    const { id, createdAt, kind, size, tables } = found;
+    return [{ database: each.name, id, createdAt, kind, size, tables }];
+  });
+}
+
+async function checkpoints(
+  { kind, database }: Of<"create-checkpoint" | "release-checkpoint" | "show-checkpoints">,
+  context: Context,
+): Promise<Row[]> {
+  return gather(await several(database, context), async (each) => {
+    const { createCheckpoint, releaseCheckpoint, checkpoint } = each;
+    if (!createCheckpoint || !releaseCheckpoint || !checkpoint) {
+      throw unsupported(`${each.name}: this database cannot be held still; back it up instead`);
+    }
+    let facts: CheckpointFacts | undefined;
+    if (kind === "create-checkpoint") facts = await createCheckpoint.call(each);
+    else if (kind === "release-checkpoint") facts = await releaseCheckpoint.call(each);
+    else facts = await checkpoint.call(each);
+    return [
+      { database: each.name, in_progress: facts !== undefined && kind !== "release-checkpoint", ...facts },
+    ];
+  });
+}
+
+/** Databases that are meant, with the tables that are. */
+async function targeted(
+  targets: Targets,
+  context: Context,
+): Promise<{ database: StatementDatabase; tables?: string[] | undefined }[]> {
+  if (targets.kind === "tables") {
+    const wanted = await byDatabase(targets.names, context);
+    return gather(wanted, async ([name, tables]) => [
+      { database: await context.host.database(name), tables },
+    ]);
+  }
+  const databases =
+    targets.kind === "databases"
+      ? await gather(targets.names, async (name) => [await context.host.database(name)])
+      : await several(null, context);
+  return databases.map((database) => ({ database }));
+}
+
+/** Names of databases to restore, with the tables of each. */
+async function named(
+  targets: Targets,
+  store: Store | undefined,
+  context: Context,
+): Promise<{ name: string; tables?: string[] | undefined }[]> {
+  if (targets.kind === "tables") {
+    const wanted = await byDatabase(targets.names, context);
+    return wanted.map(([name, tables]) => ({ name, tables }));
+  }
+  if (targets.kind === "databases") return targets.names.map((name) => ({ name }));
+  return (store ? await storedNames(store) : []).map((name) => ({ name }));
+}
+
+/** Tables by their databases. `undefined` for all tables of one. */
+async function byDatabase(
+  names: readonly TableName[],
+  context: Context,
+): Promise<[name: string, tables: string[] | undefined][]> {
+  const found = new Map<string, string[] | undefined>();
+  for (const { database, table } of names) {
+    const name = database ?? (await onlyDatabase(context));
+    const before = found.has(name) ? found.get(name) : [];
+    found.set(name, table === null || before === undefined ? undefined : [...before, table]);
+  }
+  return [...found];
+}
+
+/** The database whose tables are meant where none is named. */
+async function onlyDatabase({ host, options }: Context): Promise<string> {
+  if (options.database !== undefined) return options.database;
+  const names = await gather(host.databases(), async ({ name }) => [name]);
+  const [only] = names;
+  if (only !== undefined && names.length === 1) return only;
+  const message = `there are ${names.length} databases: say which the table is in, as in TABLE app.orders`;
+  throw new PagemarkError("USAGE", message);
+}
+
+/** That database; without a name all that are meant. */
+async function several(name: string | null, { host, options }: Context): Promise<StatementDatabase[]> {
+  const wanted = name ?? options.database;
+  if (wanted !== undefined) return [await host.database(wanted)];
+  return gather(host.databases(), async (each) => [each]);
+}
+
+async function exists(name: string, { host }: Context): Promise<boolean> {
+  try {
+    await host.database(name);
+    return true;
+  } catch (error) {
+    if (error instanceof PagemarkError && error.code !== "DATABASE_UNKNOWN") throw error;
+    return false;
+  }
+}
+
+function create(name: string, { host }: Context): Promise<StatementDatabase> {
+  if (host.create) return host.create(name);
+  throw new PagemarkError("DATABASE_UNKNOWN", `there is no database ${name}, and none can be made here`);
+}
+
+function openStore(urls: readonly string[], { host }: Context): Store {
+  if (host.openStore) return host.openStore(urls);
+  throw unsupported("backups go to one place here: leave TO, FROM and IN with their URLs out");
+}
+
+async function storedNames(store: Store): Promise<string[]> {
+  const names = (await databasesIn(store)).map(({ name }) => name);
+  if (names.length > 0) return names;
+  throw new PagemarkError("BACKUP_NONE", `there are no backups in ${store.description}`);
+}
+
+function namesOf(all: readonly { name: string }[]): string[] {
+  return all.map(({ name }) => name);
+}
+
+function jobOf({ options: { signal, onProgress } }: Context): JobOptions {
+  return { signal, ...(onProgress && { onProgress }) };
+}
+
+/** What `make` gives of each, one after the other: a server does other things, too. */
+async function gather<T, R>(
+  all: AsyncIterable<T> | Iterable<T>,
+  make: (one: T) => Promise<R[]>,
+): Promise<R[]> {
+  const made: R[] = [];
+  for await (const one of all) made.push(...(await make(one)));
+  return made;
+}
