@@ -2,8 +2,7 @@
 
 use core::cell::RefCell;
 
-use super::problem::Problem;
-use super::token::{Kind, Token};
+use super::token::{Kind, Problem, Token};
 
 /// As much of a word is repeated, in characters.
 const SHOWN: usize = 40;

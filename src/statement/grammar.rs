@@ -10,10 +10,9 @@ use crate::error::Error;
 
 use super::expected::Furthest;
 use super::options::{Given, Known, value_of, with, with_schedule};
-use super::problem::Problem;
 use super::syntax::{Backup, Base, Full, Place, Restore, Schedule, Statement, Targets};
 use super::targets::{database, databases, list, name, place, targets};
-use super::token::{Kind, Token};
+use super::token::{Kind, Problem, Token};
 use super::words::{Input, Parsed, here, keyword, phrase, refused, sign, take_or, text, value};
 
 /// Reads all of `tokens`; the place of a problem is a byte offset.

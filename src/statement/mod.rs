@@ -7,7 +7,6 @@ mod expected;
 mod grammar;
 mod options;
 mod print;
-mod problem;
 mod syntax;
 mod targets;
 #[cfg(test)]
@@ -16,8 +15,8 @@ mod token;
 mod words;
 
 pub use print::quoted;
-pub use problem::Problem;
 pub use syntax::{Backup, Base, Full, Place, Restore, Schedule, Statement, TableName, Targets};
+pub use token::Problem;
 
 use crate::catalog::Target;
 

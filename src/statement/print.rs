@@ -47,7 +47,7 @@ impl Display for Backup {
         if_some(f, to, self.place.as_ref().map(At))?;
         if_some(f, " AS OF SYSTEM TIME ", self.at.as_deref().map(Text))?;
         if let Base::Places { places } = &self.base {
-            write!(f, " INCREMENTAL FROM {}", List(places, |place| At(place)))?;
+            write!(f, " INCREMENTAL FROM {}", List(places, At))?;
         }
         let history = self.revision_history.then(|| "revision_history".to_owned());
         with(f, [history, setting("tag", self.tag.as_deref()), setting("note", self.note.as_deref())])
@@ -58,7 +58,7 @@ impl Display for Restore {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         write!(f, "RESTORE{}", self.targets)?;
         if !self.places.is_empty() {
-            write!(f, " FROM {}", List(&self.places, |place| At(place)))?;
+            write!(f, " FROM {}", List(&self.places, At))?;
         }
         if_some(f, " AS OF SYSTEM TIME ", self.at.as_deref().map(Text))?;
         let bare = self.no_safety_backup.then(|| "no_safety_backup".to_owned());

@@ -111,14 +111,15 @@ const ROOMS: Readonly<Record<string, { floors: readonly (readonly string[])[]; o
       ["check-result.ts", "engine.ts", "preview.ts"],
       ["hosted.ts", "project.ts"],
       ["places.ts", "control.ts"],
-      ["files.ts", "target.ts"],
+      ["files.ts", "folder-databases.ts", "target.ts"],
       ["config.ts"],
       ["agenda.ts"],
+      ["schedules.ts"],
       [],
       ["main.ts"],
       ["start.ts"],
     ],
-    others: 8,
+    others: 9,
   },
 };
 

@@ -17,22 +17,15 @@ const MOST_MISSED = 1000;
 export class Agenda {
   readonly #cron: Cron;
   readonly #planned: Planned;
+  /** When full backups are due. */
+  readonly #fullCron: Cron | undefined;
 
   /** @throws PagemarkError `USAGE` for what is no schedule, or no time zone */
   constructor(planned: Planned) {
-    const { schedule, timezone, name } = planned;
+    const { schedule, full } = planned;
     this.#planned = planned;
-    try {
-      this.#cron = new Cron(schedule.trim(), { paused: true, ...(timezone !== undefined && { timezone }) });
-      // The zone is looked at only now.
-      if (this.#cron.nextRun(new Date()) === null) throw new Error("it never comes");
-    } catch (error) {
-      const what = timezone === undefined ? schedule : `${schedule} in ${timezone}`;
-      throw new PagemarkError(
-        "USAGE",
-        `${name}: ${JSON.stringify(what)} is no schedule: ${(error as Error).message}`,
-      );
-    }
+    this.#cron = cronOf(schedule, planned);
+    this.#fullCron = typeof full === "object" ? cronOf(full.schedule, planned) : undefined;
   }
 
   /** What comes after the newest backup; at once where there is none. */
@@ -57,12 +50,23 @@ export class Agenda {
   /** Whether the backup that is made now is a full one by the plan. */
   isFull(backups: readonly Backup[], nowMs: number): boolean {
     const { full } = this.#planned;
+    if (this.#fullCron) return this.#isFullDue(this.#fullCron, backups, nowMs);
     if (typeof full !== "number") return full === "always";
     const today = this.#dayOf(nowMs);
     if (today.weekday !== full) return false;
     return !backups.some(
       ({ kind, createdAt }) => kind === "full" && this.#dayOf(Date.parse(createdAt)).date === today.date,
     );
+  }
+
+  /** Whether a time for a full one has come since the last of them. */
+  #isFullDue(cron: Cron, backups: readonly Backup[], nowMs: number): boolean {
+    const last = Math.max(
+      0,
+      ...backups.flatMap((each) => (each.kind === "full" ? Date.parse(each.createdAt) : [])),
+    );
+    const next = last > 0 ? cron.nextRun(new Date(last))?.getTime() : nowMs;
+    return next !== undefined && next <= nowMs;
   }
 
   /** When a backup is too old, in milliseconds. */
@@ -80,5 +84,20 @@ export class Agenda {
       ...(timezone !== undefined && { timeZone: timezone }),
     }).format(ms);
     return { date, weekday: new Date(`${date}T00:00:00Z`).getUTCDay() };
+  }
+}
+
+function cronOf(schedule: string, { name, timezone }: Planned): Cron {
+  try {
+    const cron = new Cron(schedule.trim(), { paused: true, ...(timezone !== undefined && { timezone }) });
+    // The zone is looked at only now.
+    if (cron.nextRun(new Date()) === null) throw new Error("it never comes");
+    return cron;
+  } catch (error) {
+    const what = timezone === undefined ? schedule : `${schedule} in ${timezone}`;
+    throw new PagemarkError(
+      "USAGE",
+      `${name}: ${JSON.stringify(what)} is no schedule: ${(error as Error).message}`,
+    );
   }
 }

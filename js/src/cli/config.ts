@@ -11,8 +11,8 @@ import { duration } from "./values.ts";
 /** What the file is called unless the user says. */
 export const CONFIG = "pagemark.toml";
 
-/** Which backups are full ones: only those that must be, all of them, or those of a weekday. */
-export type Full = "auto" | "always" | number;
+/** Which backups are full ones: only those that must be, all of them, those of a weekday, or the first of each time of a schedule. */
+export type Full = "auto" | "always" | number | { schedule: string };
 
 /** A database, and when and how it is backed up. */
 export interface Planned {
@@ -90,6 +90,12 @@ const DATABASE: Record<string, Field> = {
 };
 
 const DAYS = ["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"];
+
+/** The number of a weekday by its English name, in any case; Sunday is 0. */
+export function weekdayOf(text: string): number | undefined {
+  const day = DAYS.indexOf(text.toLowerCase());
+  return day < 0 ? undefined : day;
+}
 
 type Table = Record<string, unknown>;
 
@@ -209,8 +215,8 @@ class Reader {
   #full(place: string, text: string): Full {
     const word = text.toLowerCase();
     if (word === "auto" || word === "always") return word;
-    const day = DAYS.indexOf(word);
-    if (day >= 0) return day;
+    const day = weekdayOf(text);
+    if (day !== undefined) return day;
     throw this.wrong(
       `${place}.full`,
       `must be auto, always or a weekday in English, not ${JSON.stringify(text)}`,

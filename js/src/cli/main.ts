@@ -75,6 +75,7 @@ const commands = {
   import: async () => (await import("./import.ts")).addImport,
   show: async () => (await import("./show.ts")).addShow,
   open: async () => (await import("./open.ts")).addOpen,
+  sql: async () => (await import("./sql.ts")).addSql,
   diff: async () => (await import("./diff.ts")).addDiff,
   verify: async () => (await import("./verify.ts")).addVerify,
   check: async () => (await import("./check.ts")).addCheck,

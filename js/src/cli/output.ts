@@ -44,7 +44,13 @@ const ADVICE: Readonly<Record<string, string>> = {
 };
 
 /** Errors of whoever typed the command: wrong usage. */
-const USAGE: ReadonlySet<string> = new Set(["USAGE", "NAME_INVALID", "AT_SYNTAX", "PLACE_UNKNOWN"]);
+const USAGE: ReadonlySet<string> = new Set([
+  "USAGE",
+  "NAME_INVALID",
+  "AT_SYNTAX",
+  "PLACE_UNKNOWN",
+  "STATEMENT_SYNTAX",
+]);
 
 /** An error's words and what to do about it at a command line. */
 function advised(code: string, message: string): string {

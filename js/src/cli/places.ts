@@ -8,18 +8,19 @@ import { core, naming, usePlatform, useStatements } from "../core/index.ts";
 import { compiled, nodePlatform } from "../core/platform.node.ts";
 import { PagemarkError } from "../errors/index.ts";
 import { folderPath, keysOfEnvironment, openStore } from "../places/open-store.node.ts";
-import { redacted } from "../places/secrets.ts";
+import { redacted, withoutSecrets } from "../places/secrets.ts";
 import { file } from "../sources/file.ts";
 import { damagedFile, damagedStream } from "../sources/file-damaged.ts";
 import { spooled } from "../sources/file-spooled.ts";
 import type { PageSource } from "../sources/source.ts";
+import type { Store } from "../stores/store.ts";
 import { openStandardInput } from "./input.ts";
 import { STANDARD } from "./standard-output.ts";
 
 usePlatform(nodePlatform);
 useStatements(async () => compiled("statement"));
 
-export { folderPath, keysOfEnvironment, openStore, redacted };
+export { folderPath, keysOfEnvironment, openStore, redacted, withoutSecrets };
 
 /** D1 databases at Cloudflare are `d1://<account>/<database>`. */
 export function isHosted(place: string): boolean {
@@ -66,6 +67,14 @@ export function openDamaged(path: string, pageSize: number | undefined): PageSou
   return path === STANDARD
     ? damagedStream(openStandardInput, "standard input", options)
     : damagedFile(path, options);
+}
+
+/** The store of a URL, or of the URLs of several localities. */
+export function openStoreOf(urls: readonly string[]): Store {
+  const [url = ""] = urls;
+  if (urls.length === 1) return openStore(url);
+  const message = "stores of several localities are not to be had by statements yet: give one URL";
+  throw new PagemarkError("STATEMENT_UNSUPPORTED", message);
 }
 
 export function openBackups(name: string, place: string): Promise<Backups> {

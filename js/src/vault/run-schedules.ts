@@ -1,6 +1,7 @@
 // CREATE, SHOW, PAUSE, RESUME and DROP SCHEDULE: what is saved. Whoever makes the backups reads it there.
 import type { Statement } from "../core/index.ts";
 import { PagemarkError } from "../errors/index.ts";
+import { redacted } from "../places/secrets.ts";
 import type { Row, SavedSchedule, Schedules, StatementHost } from "./statement-host.ts";
 
 type CreateSchedule = Extract<Statement, { kind: "create-schedule" }>;
@@ -86,9 +87,7 @@ function rowOf(schedule: SavedSchedule, schedules: Schedules): Row {
   return {
     name,
     databases: databases?.join(", ") ?? "all",
-    // Not the URLs: keys may be in them.
-    destination:
-      place === null ? "the usual store" : `${place.length === 1 ? "a store" : "stores"} of its own`,
+    destination: place?.map(redacted).join(", ") ?? "the usual store",
     recurring,
     full: full.kind === "recurring" ? full.times : full.kind,
     timezone,

@@ -95,7 +95,7 @@ async function backUp(statement: Of<"backup">, timeMs: number | undefined, conte
   const rows: Row[] = [];
   for (const { database, tables } of await targeted(targets, context)) {
     if (base.kind === "places" && store) await refuseNothing(database.name, store);
-    const { backup, notices } = await database.backup(
+    const { backup, fullBecause, notices } = await database.backup(
       {
         store,
         full: base.kind === "nothing",
@@ -108,6 +108,11 @@ async function backUp(statement: Of<"backup">, timeMs: number | undefined, conte
       jobOf(context),
     );
     context.notices.push(...notices);
+    if (backup.kind === "full" && (base.kind === "places" || base.kind === "latest")) {
+      context.notices.push(
+        `${database.name}: this is a full backup${fullBecause ? ` because ${fullBecause}` : ""}`,
+      );
+    }
     const { id, createdAt, bookmark, size, kind } = backup;
     rows.push({ database: database.name, id, createdAt, bookmark, size, state: "done", kind });
   }

@@ -55,11 +55,11 @@ export class SourceDatabase implements StatementDatabase {
       ...(note !== undefined && { note }),
     });
     const unwatched = `${this.name}: of this backup only its own moment can be restored, as nothing watches the database: run pagemark watch, or CREATE SCHEDULE … WITH revision_history`;
-    const because =
-      backup.fullBecause !== undefined && !full
-        ? [`${this.name}: a full backup, because ${backup.fullBecause}`]
-        : [];
-    return { backup, notices: [...(hasHistory ? [] : [unwatched]), ...because, ...backup.warnings] };
+    return {
+      backup,
+      fullBecause: backup.fullBecause,
+      notices: [...(hasHistory ? [] : [unwatched]), ...backup.warnings],
+    };
   }
 
   async backups(store?: Store): Promise<readonly Backup[]> {
@@ -72,18 +72,18 @@ export class SourceDatabase implements StatementDatabase {
 
   async restore(request: RestoreRequest, options: JobOptions): Promise<RestoreDone> {
     const { from = this.name, at, tables, safety } = request;
-    if (tables) throw tablesUnsupported();
     const database = new Database(this.#source, from, this.#storeOf(request.store));
     const notices: string[] = [];
-    const onWarning = (message: string) => void notices.push(message);
-    const { backup, undo, note } = await database.restore({
+    const restored = await database.restore({
       ...options,
       safety,
-      onWarning,
+      onWarning: (message) => void notices.push(message),
       ...(at !== undefined && { at }),
+      ...(tables && { tables: [...tables] }),
     });
+    const { backup, undo, note } = restored;
     if (note !== undefined) notices.push(note);
-    return { backup, undo, tables: await this.#tables(), notices };
+    return { backup, undo, tables: restored.tables ?? (await this.#tables()), notices };
   }
 
   async createCheckpoint(): Promise<CheckpointFacts> {

@@ -60,6 +60,8 @@ export interface BackupRequest {
 
 export interface BackupMade {
   backup: Backup;
+  /** Why it is a full one, where an incremental one could have been. */
+  fullBecause?: string | undefined;
   /** What the user should know, a sentence each. */
   notices: readonly string[];
 }

@@ -1,0 +1,80 @@
+// Schedules that statements made: a file beside the databases, which `pagemark run --data` goes by.
+import { readFileSync } from "node:fs";
+import { rename } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { PagemarkError } from "../errors/index.ts";
+import { systemCode } from "../node/errno.ts";
+import { NewFile, syncFolder } from "../node/new-file.ts";
+import { processTag } from "../node/process-tag.ts";
+import { fileError } from "../sources/file-errors.ts";
+import type { SavedSchedule, Schedules } from "../vault/statement-host.ts";
+import { Agenda } from "./agenda.ts";
+import { type Full, type Planned, weekdayOf } from "./config.ts";
+
+/** The file, in the folder of the databases. */
+const FILE = "pagemark.schedules.json";
+/** URLs of stores, which may have keys in them, are its owner's business. */
+const MODE = 0o600;
+
+/** The schedules of the databases in a folder. */
+export function fileSchedules(folder: string): Schedules {
+  const path = join(folder, FILE);
+  return {
+    list: async () => read(path),
+    save: (all) => write(path, `${JSON.stringify({ version: 1, schedules: all }, undefined, 2)}\n`),
+    next: (schedule) =>
+      new Agenda(planOf(schedule, { name: schedule.name, path: "", store: "" })).next(Date.now()),
+  };
+}
+
+/** What a schedule says of one database. */
+export function planOf(
+  { recurring, full, timezone }: SavedSchedule,
+  database: Pick<Planned, "name" | "path" | "store">,
+): Planned {
+  return {
+    ...database,
+    schedule: recurring,
+    timezone: timezone ?? undefined,
+    full: full.kind === "recurring" ? fullOf(full.times) : full.kind,
+    maxAgeMs: undefined,
+    keep: undefined,
+    execBefore: undefined,
+    execAfter: undefined,
+    heartbeat: undefined,
+  };
+}
+
+function fullOf(times: string): Full {
+  return weekdayOf(times) ?? { schedule: times };
+}
+
+function read(path: string): SavedSchedule[] {
+  try {
+    const { version, schedules } = JSON.parse(readFileSync(path, "utf8")) as Record<string, unknown>;
+    if (version === 1 && Array.isArray(schedules)) return schedules;
+    throw new SyntaxError("it is not what this version of Pagemark writes");
+  } catch (error) {
+    if (systemCode(error) === "ENOENT") return [];
+    if (!(error instanceof SyntaxError)) throw fileError(error, path);
+    const message = `${path} cannot be read: ${error.message}; mend it, or delete it and create the schedules anew`;
+    throw new PagemarkError("USAGE", message, { name: path }, { cause: error });
+  }
+}
+
+/** Writes the whole file, or leaves the old one. */
+async function write(path: string, text: string): Promise<void> {
+  let file: NewFile | undefined;
+  try {
+    file = await NewFile.create(`${path}.${processTag()}`, MODE);
+    await file.write(Buffer.from(text));
+    await file.finish();
+    await rename(file.path, path);
+    file.isNamed();
+    await syncFolder(dirname(path));
+  } catch (error) {
+    throw fileError(error, path, "write");
+  } finally {
+    await file?.end();
+  }
+}

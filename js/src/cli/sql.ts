@@ -1,0 +1,147 @@
+import { createInterface } from "node:readline/promises";
+import type { Command } from "commander";
+import { PagemarkError } from "../errors/index.ts";
+import type { StatementResult } from "../vault/run-statement.ts";
+import type { Row, Value } from "../vault/statement-host.ts";
+import { openVault, type Vault } from "../vault/vault.ts";
+import { folderDatabases } from "./folder-databases.ts";
+import { bytes, EXIT, note, print, printable, printError, table, warnAll, withBar } from "./output.ts";
+import { openStore, openStoreOf, withoutSecrets } from "./places.ts";
+import { fileSchedules } from "./schedules.ts";
+import { type Align, layOutText } from "./table.ts";
+import { timeText } from "./values.ts";
+
+const RFC3339 = /^\d{4}-\d\d-\d\dT[\d:.]+Z$/;
+
+interface Options {
+  data: string;
+  to?: string;
+  json?: boolean;
+}
+
+export function addSql(program: Command, signal: AbortSignal): void {
+  program
+    .command("sql")
+    .description(
+      "back up and restore by statements, as CockroachDB and QuestDB spell them: BACKUP DATABASE app TO './backups'",
+    )
+    .argument(
+      "[statement]",
+      "what to do; without, statements are read from standard input, or asked for at a terminal",
+    )
+    .option(
+      "--data <folder>",
+      "the folder that has the databases: files that end with .db, .sqlite or .sqlite3",
+      ".",
+    )
+    .option("--to <store>", "where backups go, and come from, unless a statement says")
+    .action(async (statement: string | undefined, _options, command: Command) => {
+      const { data, to, json = false } = command.optsWithGlobals<Options>();
+      const vault = openVault({
+        databases: folderDatabases(data),
+        store: to === undefined ? undefined : openStore(to),
+        openStore: openStoreOf,
+        schedules: fileSchedules(data),
+      });
+      if (statement === undefined) return converse(vault, json, signal);
+      // The end of this process would let go of what it holds.
+      if (/^\s*(CHECKPOINT|SNAPSHOT)\s/i.test(statement))
+        await vault.sql(statement, { readOnly: true }).catch(once);
+      else await answer(vault, statement, json, signal);
+    });
+}
+
+/** Carries a statement out, and prints its answer. */
+async function answer(vault: Vault, statement: string, json: boolean, signal: AbortSignal): Promise<void> {
+  try {
+    const result = await withBar("sql", json, (onProgress) =>
+      vault.sql(statement, { signal, ...(onProgress && { onProgress }) }),
+    );
+    print(json, result, () => textOf(result));
+    if (!json) warnAll(result.notices);
+    else if (result.notices.length > 0) process.exitCode = EXIT.warnings;
+  } catch (error) {
+    if (!json) pointOut(statement, error);
+    throw error;
+  }
+}
+
+/** Answers statement by statement, until the end of standard input or `quit`; at a terminal with a prompt. */
+async function converse(vault: Vault, json: boolean, signal: AbortSignal): Promise<void> {
+  const isTerminal = process.stdin.isTTY && process.stdout.isTTY;
+  if (isTerminal) note("statements end with ;  quit ends this, and releases checkpoints");
+  // What was typed is remembered here and nowhere else: there may be keys in URLs.
+  const prompt = createInterface({
+    input: process.stdin,
+    ...(isTerminal && { output: process.stdout }),
+    signal,
+  });
+  let statement = "";
+  const ask = () => {
+    if (!isTerminal) return;
+    prompt.setPrompt(statement === "" ? "pagemark> " : "     ...> ");
+    prompt.prompt();
+  };
+  const run = async () => {
+    const text = statement;
+    statement = "";
+    if (text.trim() === "") return;
+    try {
+      await answer(vault, text.trimEnd(), json, signal);
+    } catch (error) {
+      if (!isTerminal) throw error;
+      printError(error, json);
+    }
+  };
+  ask();
+  for await (const line of prompt) {
+    if (statement === "" && /^\s*(\.?(quit|exit))\s*;?\s*$/i.test(line)) break;
+    statement += `${line}\n`;
+    if (line.trimEnd().endsWith(";")) await run();
+    ask();
+  }
+  await run();
+  prompt.close();
+}
+
+function once(error: unknown): never {
+  if (!(error instanceof PagemarkError) || error.code !== "READ_ONLY") throw error;
+  const message =
+    "a checkpoint lasts as long as the process that holds it: type this at the prompt of `pagemark sql`, or send it to `pagemark serve`";
+  throw new PagemarkError("STATEMENT_UNSUPPORTED", message);
+}
+
+/** Columns that are for programs: bookmarks would take the whole width. */
+const FOR_PROGRAMS = new Set(["bookmark", "undo"]);
+
+function textOf({ columns, rows }: StatementResult): string {
+  if (rows.length === 0) return "no rows";
+  const shown = columns.filter((name) => !FOR_PROGRAMS.has(name));
+  const isNumber = (name: string) => rows.every((row) => typeof row[name] === "number" || row[name] == null);
+  const cells = rows.map((row) => shown.map((name) => cellOf(name, row)));
+  const align = shown.map((name): Align => (isNumber(name) ? "right" : "left"));
+  const undos = new Map(rows.flatMap(({ database, undo }) => (undo == null ? [] : [[database, undo]])));
+  const advice = [...undos].map(([database, undo]) =>
+    layOutText(`to undo the restore of ${database}: AS OF SYSTEM TIME '${undo}'`),
+  );
+  return [table(shown, cells, align), ...advice].join("\n");
+}
+
+function cellOf(name: string, row: Row): string {
+  const value: Value | undefined = row[name];
+  if (value === null || value === undefined) return "-";
+  if (name === "id" || name === "backup") return String(value).slice(0, 8);
+  if (typeof value === "number" && /size$/i.test(name)) return bytes(value);
+  return typeof value === "string" && RFC3339.test(value) ? timeText(value) : String(value);
+}
+
+/** Shows the line with the word that is wrong, and the word. */
+function pointOut(statement: string, error: unknown): void {
+  const { position } = error instanceof PagemarkError ? error.at : {};
+  if (position === undefined) return;
+  const start = statement.lastIndexOf("\n", position - 1) + 1;
+  const [line = ""] = statement.slice(start).split("\n");
+  // Where something had to be left out, the mark would be at another word.
+  if (printable(withoutSecrets(line)) !== line) return;
+  process.stderr.write(`${line}\n${" ".repeat(position - start)}^\n`);
+}
