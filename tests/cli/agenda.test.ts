@@ -86,6 +86,17 @@ test("F7 a clock that went back puts nothing off, and summer time leaves no day 
   expect(days).toEqual(["2026-03-27", "2026-03-27", "2026-03-28", "2026-03-29", "2026-03-30", "2026-03-31"]);
 });
 
+test("B6 full backups by a schedule of their own are the first of each of its times, also late", () => {
+  const weekly = agenda("30 2 * * *", { full: { schedule: "0 0 * * 0" } });
+  const sunday = Date.UTC(2026, 10, 1);
+  expect(weekly.isFull([], sunday)).toBe(true);
+  const backups = [backupAt(sunday + 3 * HOUR, "full"), backupAt(sunday + DAY)];
+  expect(weekly.isFull(backups, sunday + 2 * DAY)).toBe(false);
+  // Nothing was made on the next Sunday.
+  expect(weekly.isFull(backups, sunday + 8 * DAY)).toBe(true);
+  expect(() => agenda("@daily", { full: { schedule: "61 * * * *" } })).toThrow(/is no schedule/);
+});
+
 test("what is no schedule, no zone and no setting is refused by its name", async () => {
   expect(() => agenda("61 * * * *")).toThrow(/is no schedule/);
   expect(() => agenda("@hourly", { timezone: "Mars/Olympus" })).toThrow(/no schedule/);

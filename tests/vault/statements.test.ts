@@ -3,7 +3,7 @@ import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync } from "
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { setTimeout as sleep } from "node:timers/promises";
-import { file, folder } from "pagemark";
+import { file, folder, memoryStore, openStore } from "pagemark";
 import { openVault, type SavedSchedule, type Vault } from "pagemark/vault";
 import { expect, test } from "vitest";
 import { tempFolder } from "../support/temp.ts";
@@ -190,6 +190,60 @@ test("B6 schedules have the inputs of the documented script, and wrong ones are 
   expect(await refusal(vault, "CREATE SCHEDULE FOR BACKUP DATABASE missing RECURRING '@daily'")).toBe(
     "DATABASE_UNKNOWN",
   );
+});
+
+test("random URLs are opened or refused with a code, and their secrets are in no message", async () => {
+  const { path } = fresh();
+  const opened = openVault({
+    databases: { app: file(path("app")) },
+    openStore: ([url = ""]) => {
+      openStore(url, { env: {} });
+      return memoryStore();
+    },
+  });
+  const pieces = [
+    "s3://",
+    "https://",
+    "sftp://",
+    "file://",
+    "x:",
+    "key:SECRET@",
+    "b",
+    "/",
+    "?",
+    "&",
+    "=",
+    "%",
+    "%2F",
+    "%zz",
+    "region",
+    "endpoint",
+    "é",
+    "[",
+    "@",
+    ":",
+    "#",
+    " ",
+    "..",
+    "\\",
+    "''",
+  ];
+  let seed = 1;
+  const random = (below: number) => {
+    seed = (Math.imul(seed, 1_103_515_245) + 12_345) >>> 1;
+    // Its low bits repeat soon.
+    return (seed >>> 8) % below;
+  };
+  for (let count = Number(process.env.PAGEMARK_STATEMENTS ?? 300); count > 0; count--) {
+    const url = Array.from({ length: 1 + random(8) }, () => pieces[random(pieces.length)]).join("");
+    const error = await opened.sql(`SHOW BACKUPS IN '${url}'`).then(
+      () => undefined,
+      (error) => error,
+    );
+    // Where all was well, nothing is stored there.
+    expect(error?.code, `${url}: ${error?.stack}`).toMatch(/^[A-Z_]+$/);
+    if (/^(s3|https|sftp):\/\/key:SECRET@/.test(url)) expect(error.message, url).not.toContain("SECRET");
+  }
 });
 
 test("what only reads refuses all else, and what needs a store says so", async () => {

@@ -30,6 +30,8 @@ export interface Planned {
   execBefore: string | undefined;
   execAfter: string | undefined;
   heartbeat: string | undefined;
+  /** Whether every state between its backups is stored, too. */
+  revisionHistory?: boolean;
 }
 
 /** A setting: what it is, for editors and for docs. */

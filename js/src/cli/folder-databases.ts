@@ -14,7 +14,7 @@ const ENDINGS = new Set([".db", ".sqlite", ".sqlite3"]);
 
 /** The databases in a folder: a file's name without its ending is its database's. */
 export function folderDatabases(folder: string): Required<DatabaseFinder> {
-  const all = () => filesIn(folder);
+  const all = () => databaseFilesIn(folder);
   return {
     names: async () => [...(await all()).keys()],
     async find(name): Promise<PageSource | undefined> {
@@ -33,7 +33,7 @@ export function folderDatabases(folder: string): Required<DatabaseFinder> {
 }
 
 /** Paths by name, in the order of the names. @throws PagemarkError `USAGE` when two files have one name */
-async function filesIn(folder: string): Promise<Map<string, string>> {
+export async function databaseFilesIn(folder: string): Promise<Map<string, string>> {
   const entries = await readdir(folder, { withFileTypes: true }).catch((error) => {
     throw fileError(error, folder);
   });

@@ -3,16 +3,20 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Command } from "commander";
 import { pagemark } from "../backups/database.ts";
 import type { NewBackup } from "../run/made.ts";
+import { type WatchEvent, Watcher } from "../vault/watch.ts";
 import { Agenda } from "./agenda.ts";
 import { CONFIG, configSchema, type Planned, readConfig } from "./config.ts";
 import { stopOnSignals } from "./interrupt.ts";
 import { backupJson, bytes, EXIT, note, printError, warn } from "./output.ts";
 import { openBackups, openSource, openStore } from "./places.ts";
+import { schedulesIn } from "./schedules.ts";
 import { writeText } from "./standard-output.ts";
 import { timeText } from "./values.ts";
 
 interface Options {
-  config: string;
+  config?: string;
+  data?: string;
+  to?: string;
   once?: boolean;
   schema?: boolean;
   json?: boolean;
@@ -24,36 +28,48 @@ const READ_EVERY_MS = 60_000;
 const RETRY_MS = 60_000;
 const MOST_RETRY_MS = 15 * 60_000;
 const HEARTBEAT_MS = 10_000;
+/** The schedule makes backups, and nothing of the history between them goes by itself. In milliseconds. */
+const FOREVER_MS = 100 * 365 * 86_400_000;
 
 export function addRun(program: Command): void {
   program
     .command("run")
     .description("back databases up by schedule, as a configuration file says (docs/configuration.md)")
-    .option("--config <file>", "the file: .toml, or .json", CONFIG)
+    .option("--config <file>", `the file: .toml, or .json (default: ${CONFIG}, unless --data is given)`)
+    .option("--data <folder>", "go by the schedules that `pagemark sql` made of the databases in this folder")
+    .option("--to <store>", "where backups of such schedules go that name no store")
     .option("--once", "make the backups that are due now, and end")
     .option("--schema", "print a JSON schema of the file, for editors, and end")
     .action(async (_options, command: Command) => {
-      const { config, once = false, schema = false, json = false } = command.optsWithGlobals<Options>();
+      const options = command.optsWithGlobals<Options>();
+      const { once = false, schema = false, json = false } = options;
       if (schema) return writeText(`${JSON.stringify(configSchema(), undefined, 2)}\n`);
       const stopping = new AbortController();
       stopOnSignals(() => stopping.abort());
       const runner = new Runner(stopping.signal, json);
       do {
-        const agendas = (await readConfig(config)).map((planned) => ({
-          planned,
-          agenda: new Agenda(planned),
-        }));
+        const plans = await readPlans(options);
+        const agendas = plans.map((planned) => ({ planned, agenda: new Agenda(planned) }));
         let nextMs = Date.now() + READ_EVERY_MS;
         for (const { planned, agenda } of agendas) {
           if (!stopping.signal.aborted) nextMs = Math.min(nextMs, await runner.runIfDue(planned, agenda));
         }
         if (once) break;
+        // After the backups that are due: both at once would be in each other's way.
+        runner.watch(plans);
         await sleep(Math.max(1000, nextMs - Date.now()), undefined, { signal: stopping.signal }).catch(
           () => {},
         );
       } while (!stopping.signal.aborted);
+      await runner.close();
       if (once && runner.failures > 0) process.exitCode = EXIT.failed;
     });
+}
+
+/** What the configuration says, and the schedules that statements made. */
+async function readPlans({ config, data, to }: Options): Promise<Planned[]> {
+  const configured = config !== undefined || data === undefined ? await readConfig(config ?? CONFIG) : [];
+  return data === undefined ? configured : [...configured, ...(await schedulesIn(data, to))];
 }
 
 class Runner {
@@ -64,9 +80,43 @@ class Runner {
   /** Of each database that failed last time: when it is tried again, and after how long the time after. */
   readonly #retries = new Map<string, { atMs: number; pauseMs: number }>();
 
+  /** Databases whose every state is stored, by what names them in their plans. */
+  readonly #watched = new Map<string, { watcher: Watcher; stopping: AbortController }>();
+
   constructor(signal: AbortSignal, json: boolean) {
     this.#signal = signal;
     this.#json = json;
+  }
+
+  /** Has the states stored of databases whose plans want that, and of no others. */
+  watch(plans: readonly Planned[]): void {
+    const wanted = new Map(plans.flatMap((plan) => (plan.revisionHistory ? [[keyOf(plan), plan]] : [])));
+    for (const [key, { stopping }] of this.#watched) if (!wanted.has(key)) stopping.abort();
+    for (const [key, { name, path, store }] of wanted) {
+      const known = this.#watched.get(key);
+      if (known && !known.stopping.signal.aborted) continue;
+      const stopping = new AbortController();
+      const database = pagemark(openSource(path), { store: openStore(store), name });
+      const onEvent = (event: WatchEvent) => {
+        if (event.kind === "failed") printError(event.error, this.#json);
+      };
+      const rules = { backupEveryMs: FOREVER_MS, fullEveryMs: FOREVER_MS, keepStatesMs: FOREVER_MS };
+      const watcher = new Watcher([database], {
+        ...rules,
+        keep: { keepWithinMs: FOREVER_MS },
+        signal: stopping.signal,
+        onEvent,
+      });
+      // What keeps states from being stored was told as it happened.
+      watcher.done.catch(() => {});
+      this.#watched.set(key, { watcher, stopping });
+    }
+  }
+
+  /** Stores the last states of what is watched. */
+  async close(): Promise<void> {
+    this.watch([]);
+    await Promise.allSettled([...this.#watched.values()].map(({ watcher }) => watcher.done));
   }
 
   /** Makes the backup that is due, and gives the time to ask again, in milliseconds since 1970. */
@@ -145,4 +195,8 @@ class Runner {
 
 function hostOf(url: string): string {
   return URL.canParse(url) ? new URL(url).host : "a URL that is none";
+}
+
+function keyOf({ name, path, store }: Planned): string {
+  return JSON.stringify([name, path, store]);
 }

@@ -10,6 +10,7 @@ import { fileError } from "../sources/file-errors.ts";
 import type { SavedSchedule, Schedules } from "../vault/statement-host.ts";
 import { Agenda } from "./agenda.ts";
 import { type Full, type Planned, weekdayOf } from "./config.ts";
+import { databaseFilesIn } from "./folder-databases.ts";
 
 /** The file, in the folder of the databases. */
 const FILE = "pagemark.schedules.json";
@@ -27,9 +28,28 @@ export function fileSchedules(folder: string): Schedules {
   };
 }
 
+/** What the schedules of a folder say, database by database; those that are paused say nothing. `usual` is the store of those that name none. */
+export async function schedulesIn(folder: string, usual: string | undefined): Promise<Planned[]> {
+  const databases = await databaseFilesIn(folder);
+  return read(join(folder, FILE)).flatMap((schedule) => {
+    const { name: title, databases: names, place, isPaused } = schedule;
+    const store = place?.[0] ?? usual;
+    if (isPaused) return [];
+    if (store === undefined) {
+      throw new PagemarkError("USAGE", `schedule ${title}: say by --to where its backups go`, {
+        name: title,
+      });
+    }
+    return (names ?? [...databases.keys()]).map((name) => {
+      const path = databases.get(name) ?? join(folder, `${name}.db`);
+      return planOf(schedule, { name, path, store });
+    });
+  });
+}
+
 /** What a schedule says of one database. */
-export function planOf(
-  { recurring, full, timezone }: SavedSchedule,
+function planOf(
+  { recurring, full, timezone, revisionHistory }: SavedSchedule,
   database: Pick<Planned, "name" | "path" | "store">,
 ): Planned {
   return {
@@ -42,6 +62,7 @@ export function planOf(
     execBefore: undefined,
     execAfter: undefined,
     heartbeat: undefined,
+    revisionHistory,
   };
 }
 

@@ -1,0 +1,87 @@
+// `pagemark sql`, as it is typed: at the command line, through a pipe, and what `pagemark run` makes of its schedules.
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readdirSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { CommandLine, main } from "../support/cli.ts";
+import { runSql, tempFolder } from "../support/temp.ts";
+
+const root = tempFolder();
+
+function fresh() {
+  const folder = mkdtempSync(join(root, "sql-"));
+  runSql(
+    join(folder, "app.db"),
+    "CREATE TABLE orders (id INTEGER PRIMARY KEY); INSERT INTO orders VALUES (1), (2)",
+  );
+  const cli = new CommandLine(folder);
+  const piped = (text: string, ...args: string[]) =>
+    spawnSync(process.execPath, [main, "sql", ...args], { cwd: folder, encoding: "utf8", input: text });
+  return { folder, cli, piped };
+}
+
+test("E1 E10 a statement is done when the command ends, and a restore lists tables with their rows", () => {
+  const { cli } = fresh();
+  const made = cli.run("sql", "BACKUP DATABASE app TO './full'");
+  expect(made).toMatchObject({ status: 0, stderr: "" });
+  expect(made.stdout).toMatch(/^database +id +createdAt +size +state +kind\napp +[0-9a-f]{8} /);
+  const restored = cli.run("sql", "RESTORE DATABASE app FROM './full' WITH new_db_name = 'copy'");
+  expect(restored.stdout).toMatch(/copy +orders +2 /);
+  expect(JSON.parse(cli.run("sql", "SHOW BACKUPS IN './full'", "--json").stdout)).toMatchObject({
+    columns: ["database", "id", "createdAt", "kind", "size", "state"],
+    rows: [{ database: "app", kind: "full" }],
+    notices: [],
+  });
+  expect(cli.run("list", "app", "--from", "full").stdout).toContain("full");
+});
+
+test("E7 a wrong word is pointed at, with exit code 2, and no secret is shown", () => {
+  const { cli } = fresh();
+  const { status, stderr } = cli.run("sql", "BACKUP DATABSE app");
+  expect(status).toBe(2);
+  expect(stderr).toBe(
+    "BACKUP DATABSE app\n       ^\nerror: DATABSE cannot stand here; expected DATABASE, TABLE, TO or INTO (position 7) [STATEMENT_SYNTAX]\n",
+  );
+  const secret = cli.run("sql", "BACKUP DATABASE app TO 's3://key:topsecret@bucket' WIT");
+  expect(secret.stderr).not.toContain("topsecret");
+  const { error } = JSON.parse(cli.run("sql", "SHOW TABLES", "--json").stderr);
+  expect(error).toMatchObject({ code: "STATEMENT_SYNTAX", at: { position: 5 } });
+});
+
+test("E8 a pipe of statements is one process: a checkpoint holds until it is released; alone it is refused", () => {
+  const { cli, piped } = fresh();
+  const text = "CHECKPOINT CREATE app;\nSHOW\n  CHECKPOINTS;\nCHECKPOINT RELEASE app;\nSHOW CHECKPOINTS";
+  const { status, stdout } = piped(text, "--json");
+  expect(status).toBe(0);
+  const lines = stdout
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line).rows[0].in_progress);
+  expect(lines).toEqual([true, true, false, false]);
+  expect(cli.run("sql", "SNAPSHOT PREPARE app").stderr).toContain("STATEMENT_UNSUPPORTED");
+  // The first that fails ends it.
+  expect(piped("SHOW DATABASES;\nCHECKPOINT RELEASE app;\nBACKUP DATABASE app TO 'never';")).toMatchObject({
+    status: 1,
+  });
+});
+
+test("B6 pagemark run goes by the schedules that statements made, but not by those that are paused", () => {
+  const { folder, cli } = fresh();
+  runSql(join(folder, "shop.db"), "CREATE TABLE t (a)");
+  cli.run(
+    "sql",
+    "CREATE SCHEDULE nightly FOR BACKUP DATABASE app INTO './nightly' RECURRING '@daily' FULL BACKUP 'Sunday'",
+  );
+  cli.run("sql", "CREATE SCHEDULE all_of_them FOR BACKUP RECURRING '@hourly'");
+  cli.run("sql", "PAUSE SCHEDULE all_of_them");
+  expect(statSync(join(folder, "pagemark.schedules.json")).mode & 0o777).toBe(0o600);
+  expect(cli.run("run", "--data", ".", "--once").status).toBe(0);
+  const stores = () => readdirSync(folder).filter((name) => !/\./.test(name));
+  expect(stores()).toEqual(["nightly"]);
+  cli.run("sql", "RESUME SCHEDULE all_of_them");
+  expect(cli.run("run", "--data", ".", "--once").stderr).toContain("--to");
+  expect(cli.run("run", "--data", ".", "--once", "--to", "usual").status).toBe(0);
+  expect(readdirSync(join(folder, "usual"))).toEqual(expect.arrayContaining(["app", "shop"]));
+  const wrong = cli.run("sql", "CREATE SCHEDULE x FOR BACKUP RECURRING '61 * * * *'");
+  expect([wrong.status, wrong.stderr]).toEqual([2, expect.stringContaining("is no schedule")]);
+});
