@@ -4,6 +4,16 @@ import { basename, join } from "node:path";
 import { build } from "esbuild";
 import { packagesIn } from "./vendor.mjs";
 
+/** The server is a file of its own: with all that it serves by, it would make every command start later. */
+const apart = {
+  name: "apart",
+  setup({ onResolve }) {
+    onResolve({ filter: /\/serve\/server\.js$/ }, ({ kind }) =>
+      kind === "dynamic-import" ? { path: "./serve.js", external: true } : undefined,
+    );
+  },
+};
+
 /**
  * Puts what runs in Node's command, and the threads it starts, into `bin` below the compiled package.
  *
@@ -16,16 +26,19 @@ export async function bundleCommand(dist) {
     entryPoints: {
       pagemark: "cli/start.js",
       main: "cli/main.js",
+      serve: "serve/server.js",
       // By these names they are started.
       "dump-worker.node": "core/dump-worker.node.js",
       "pack-worker.node": "core/pack-worker.node.js",
       "restore-worker.node": "core/restore-worker.node.js",
       "backup-reader.node": "engine/backup-reader.node.js",
+      "process.node": "serve/process.node.js",
     },
     outdir: bin,
     bundle: true,
     // Whole: to look for a file takes as long as to read twenty times as much of one.
     external: ["./main.js"],
+    plugins: [apart],
     format: "esm",
     platform: "node",
     // jsonc-parser, for one, cannot be bundled as it is for `require`.

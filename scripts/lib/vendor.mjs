@@ -6,8 +6,8 @@ import { build } from "esbuild";
 import { root } from "./run.mjs";
 
 const sources = join(root, "js/src");
-/** The command is bundled by itself; the page of the dashboard and types use no packages when they run. */
-const ELSEWHERE = /^(cli|worker\/dashboard\/browser)\//;
+/** The command and its server are bundled by themselves; the page of the dashboard and types use no packages when they run. */
+const ELSEWHERE = /^(cli|serve|api\/dashboard\/browser)\//;
 const IMPORT =
   /^import (?!type\b)(?:\{([^}]*)\}|\* as \w+) from "(?!node:|cloudflare:|pagemark|\.)([^"]+)";/gm;
 const SPECIFIER = /(\bfrom )"(?!node:|cloudflare:|\.)([^"]+)"/g;

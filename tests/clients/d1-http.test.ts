@@ -4,7 +4,8 @@ import { copyFileSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeF
 import { join } from "node:path";
 import { promisify, stripVTControlCharacters } from "node:util";
 import { expect, test } from "vitest";
-import { ACCOUNT, TestWorker, TOKEN } from "./worker.ts";
+import { ACCOUNT, TOKEN } from "./api.ts";
+import { TestWorker } from "./worker.ts";
 
 const worker = new TestWorker();
 const run = promisify(execFile);

@@ -6,8 +6,9 @@ import { expect, test } from "vitest";
 import { contents, differences } from "../peers/d1/place.ts";
 import { CommandLine } from "../support/cli.ts";
 import { tempFolder } from "../support/temp.ts";
+import { ACCOUNT as OWN_ACCOUNT, TOKEN } from "./api.ts";
 import { ACCOUNT, HostedD1, type Quirk } from "./hosted-d1.ts";
-import { ACCOUNT as OWN_ACCOUNT, TestWorker, TOKEN } from "./worker.ts";
+import { TestWorker } from "./worker.ts";
 
 const hosted = new HostedD1();
 const worker = new TestWorker();

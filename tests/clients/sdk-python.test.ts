@@ -5,8 +5,9 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { databaseOf } from "../peers/d1/golden.ts";
 import { contents, fileAt } from "../peers/d1/place.ts";
+import { ACCOUNT, TOKEN } from "./api.ts";
 import { contentsOf, expectSame, LIBRARY } from "./library.ts";
-import { ACCOUNT, TestWorker, TOKEN } from "./worker.ts";
+import { TestWorker } from "./worker.ts";
 
 const worker = new TestWorker();
 const packages = join(import.meta.dirname, "../../.cache/clients/python");

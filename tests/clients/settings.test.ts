@@ -1,7 +1,8 @@
 // Settings of the Worker that say who may come in.
 import { expect, test } from "vitest";
+import { ACCOUNT, TOKEN } from "./api.ts";
 import { Cloudflare } from "./cloudflare-sdk.ts";
-import { ACCOUNT, TestWorker, TOKEN } from "./worker.ts";
+import { TestWorker } from "./worker.ts";
 
 const worker = new TestWorker({ PAGEMARK_ACCOUNT_ID: ACCOUNT, PAGEMARK_EMAIL: "me@example.com" });
 

@@ -2,8 +2,8 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { fileAt } from "../peers/d1/place.ts";
+import type { TestApi } from "./api.ts";
 import { contentsOf, expectSame, LIBRARY } from "./library.ts";
-import type { TestWorker } from "./worker.ts";
 import { Wrangler, type WranglerVersion } from "./wrangler.ts";
 
 interface Backup {
@@ -13,7 +13,7 @@ interface Backup {
   file_size: number;
 }
 
-export function backups(worker: TestWorker, version: WranglerVersion): void {
+export function backups(worker: TestApi, version: WranglerVersion): void {
   const wrangler = new Wrangler(worker, version);
 
   describe("backup", () => {

@@ -5,14 +5,14 @@ import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { databaseOf } from "../peers/d1/golden.ts";
 import { type Contents, contents, fileAt, type Place } from "../peers/d1/place.ts";
+import type { TestApi } from "./api.ts";
 import { contentsOf, expectSame, LIBRARY } from "./library.ts";
-import type { TestWorker } from "./worker.ts";
 import { Wrangler, type WranglerVersion } from "./wrangler.ts";
 
 /** SQLite's shell 3.54.1. */
 const newestShell = join(import.meta.dirname, "../../.cache/bin/sqlite3_shell");
 
-export function files(worker: TestWorker, version: WranglerVersion): void {
+export function files(worker: TestApi, version: WranglerVersion): void {
   const wrangler = new Wrangler(worker, version);
   let expected: Contents;
   let loaded = 0;

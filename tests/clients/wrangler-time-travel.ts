@@ -1,14 +1,14 @@
 // Time travel, as every wrangler offers it.
 import { describe, expect, test } from "vitest";
+import type { TestApi } from "./api.ts";
 import { contentsOf, expectSame, LIBRARY } from "./library.ts";
-import type { TestWorker } from "./worker.ts";
 import { Wrangler, type WranglerVersion } from "./wrangler.ts";
 
 interface Bookmarked {
   bookmark: string;
 }
 
-export function timeTravel(worker: TestWorker, version: WranglerVersion): void {
+export function timeTravel(worker: TestApi, version: WranglerVersion): void {
   const wrangler = new Wrangler(worker, version);
 
   describe("time-travel", () => {

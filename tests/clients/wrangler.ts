@@ -3,7 +3,8 @@ import { spawn } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { stripVTControlCharacters } from "node:util";
-import { ACCOUNT, QUIET, type TestWorker, TOKEN, wranglerMain } from "./worker.ts";
+import { ACCOUNT, type TestApi, TOKEN } from "./api.ts";
+import { QUIET, wranglerMain } from "./worker.ts";
 
 const clients = join(import.meta.dirname, "../../.cache/clients/node_modules");
 
@@ -25,10 +26,10 @@ export interface Ran {
 export class Wrangler {
   /** Where it is run, and where it leaves its files. */
   readonly folder: string;
-  readonly #worker: TestWorker;
+  readonly #worker: TestApi;
   readonly #main: string;
 
-  constructor(worker: TestWorker, version: WranglerVersion, folder = "wrangler") {
+  constructor(worker: TestApi, version: WranglerVersion, folder = "wrangler") {
     this.#worker = worker;
     this.#main = MAINS[version];
     this.folder = join(worker.folder, folder);

@@ -31,6 +31,7 @@ export const TS_LAYERS: Readonly<Record<string, number>> = {
   service: 10,
   api: 11,
   worker: 12,
+  serve: 12,
   cli: 13,
 };
 
@@ -124,7 +125,7 @@ const ROOMS: Readonly<Record<string, { floors: readonly (readonly string[])[]; o
 };
 
 const NODE_FILES =
-  /\.node\.ts$|^entry\/node\.ts$|^node\/|^sources\/file[^/]*\.ts$|^stores\/folder[^/]*\.ts$|^cli\//;
+  /\.node\.ts$|^entry\/node\.ts$|^node\/|^sources\/file[^/]*\.ts$|^stores\/folder[^/]*\.ts$|^cli\/|^serve\//;
 const WORKERD_FILES = /\.workerd\.ts$|^worker\//;
 
 /** What breaks the layers in `sources` (paths below js/src), as sentences. */

@@ -5,7 +5,7 @@ import { type ApiContext, authenticate, ownAccount } from "./access.ts";
 import { backups } from "./backups.ts";
 import { dashboard } from "./dashboard/routes.ts";
 import { databases } from "./databases.ts";
-import { failure, refusal, success } from "./envelope.ts";
+import { ApiError, failure, refusal, success } from "./envelope.ts";
 import { exec } from "./exec.ts";
 import { jobs } from "./jobs.ts";
 import { serveOpenApi } from "./openapi.ts";
@@ -53,6 +53,12 @@ export const app = new OpenAPIHono<ApiContext>({
 
 app.route("/", dashboard);
 app.get("/healthz", (c) => c.json({ ok: true }));
+/** Names of databases are nobody's business: it takes a token. */
+app.get("/metrics", authenticate, async (c) => {
+  const text = await c.env.metrics?.();
+  if (text === undefined) throw new ApiError(404, 7003, "nothing is counted here");
+  return c.body(text, 200, { "content-type": "text/plain; version=0.0.4; charset=utf-8" });
+});
 app.route("/", exec);
 app.route("/", signedFiles);
 app.route("/", stores);

@@ -60,6 +60,10 @@ function plainRoutes(base: string): RouteConfig[] {
       request: { params: z.object(asset) },
     },
     open("/healthz", "Whether the Worker runs", "application/json", z.object({ ok: z.boolean() })),
+    {
+      ...{ method: "get", path: "/metrics", summary: "Numbers for Prometheus; 404 where nothing is counted" },
+      responses: content("The numbers", "text/plain", z.string()),
+    },
     open("/openapi.json", "This document", "application/json", unknown),
     {
       ...open("/files/exports/{name}", "The SQL of an export, for an hour", "application/sql", z.string()),

@@ -40,7 +40,10 @@ for (const name of ["time_travel", "time-travel"]) {
       const { timestamp } = c.req.valid("query");
       const object = c.env.databases.open(uuid);
       if (timestamp) return success(c, { bookmark: await object.bookmarkAt(timestamp) });
-      const [bookmark, migrations] = await Promise.all([object.bookmark(), object.migrations()]);
+      const [bookmark, migrations] = await Promise.all([
+        object.bookmark({ readonly: c.get("scope") !== "admin" }),
+        object.migrations(),
+      ]);
       return success(c, { bookmark, ...(migrations.length > 0 && { migrations }) });
     },
   );

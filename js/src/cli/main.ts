@@ -67,6 +67,7 @@ const commands = {
   backup: async () => (await import("./backup.ts")).addBackup,
   watch: async () => (await import("./watch.ts")).addWatch,
   run: async () => (await import("./run.ts")).addRun,
+  serve: async () => (await import("./serve.ts")).addServe,
   status: async () => (await import("./status.ts")).addStatus,
   list: async () => (await import("./list.ts")).addList,
   restore: async () => (await import("./restore.ts")).addRestore,

@@ -22,6 +22,8 @@ export interface Service {
   readonly objects?: Store & { uploads: StoreUploads };
   /** What statements are carried out on, where they can do more than {@link Databases} say: with stores of their own, say. */
   readonly statements?: StatementHost;
+  /** What Prometheus reads; missing where nothing is counted. */
+  metrics?(): Promise<string>;
 }
 
 /** Who has access. */
@@ -109,8 +111,8 @@ export interface ServedDatabase {
   info(): Promise<DatabaseInfo>;
   /** Runs SQL: all of it in one transaction. Gives a result for each statement. */
   query(queries: readonly Query[], options?: QueryOptions): Promise<QueryResult[]>;
-  /** The newest state's bookmark. */
-  bookmark(): Promise<string>;
+  /** The newest state's bookmark. Who may only read is refused where it takes a backup to have one. */
+  bookmark(options?: { readonly?: boolean }): Promise<string>;
   /** The bookmark of the state that the database was in at a time. */
   bookmarkAt(at: string | Date): Promise<string>;
   /** The states before migrations, the newest first. */

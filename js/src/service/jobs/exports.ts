@@ -37,8 +37,11 @@ export interface JobDatabase {
   dump(options: DumpOptions & { at: string }): Promise<ReadableStream<Uint8Array>>;
   /** The first of the names that no table has. */
   unknownTable(names: readonly string[]): string | undefined | Promise<string | undefined>;
-  /** Runs SQL in one transaction. */
-  import(sql: ReadableStream<Uint8Array>, options: { signal: AbortSignal }): Promise<Imported>;
+  /** Runs SQL in one transaction; may give a bookmark of the state after it, where {@link bookmark} has none to go back to. */
+  import(
+    sql: ReadableStream<Uint8Array>,
+    options: { signal: AbortSignal },
+  ): Promise<Imported & { bookmark?: string }>;
   /** In bytes. */
   size(): number | Promise<number>;
 }

@@ -141,7 +141,7 @@ export class Imports {
     const imported = await database.import(streamOf(chunks), { signal });
     const { statements, changes, lastInsertRowid } = imported;
     // What follows is stored with the import: nothing is waited for.
-    const final = database.bookmark();
+    const final = imported.bookmark ?? database.bookmark();
     this.#context.table.note(id, { before: `done ${final}`, isDone: true });
     progress("sql", size, size);
     tell(`Processed ${statements} queries.`);

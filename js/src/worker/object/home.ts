@@ -1,5 +1,6 @@
 import type { Database } from "../../entry/engine.workerd.ts";
 import { r2, type Store } from "../../entry/workerd.ts";
+import { Gate } from "../../service/gate.ts";
 import { backupName, type Identity } from "../../service/identity.ts";
 import { JobRunner } from "../../service/jobs/runner.ts";
 import { type JobError, JobTable } from "../../service/jobs/table.ts";
@@ -7,7 +8,6 @@ import type { BackupsPlace } from "../../vault/kept-backups.ts";
 import { Agenda } from "../jobs/agenda.ts";
 import { Bin } from "../jobs/bin.ts";
 import { type ObjectEnv, setting } from "../settings.ts";
-import { Gate } from "./gate.ts";
 import { Live } from "./live.ts";
 import { backupsPlace } from "./notes.ts";
 

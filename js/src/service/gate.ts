@@ -1,4 +1,4 @@
-import { PagemarkError } from "../../entry/workerd.ts";
+import { PagemarkError } from "../errors/index.ts";
 
 interface Waiting {
   enter(): void;

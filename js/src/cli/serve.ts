@@ -1,0 +1,89 @@
+import { statSync } from "node:fs";
+import { type Command, InvalidArgumentError } from "commander";
+import { PagemarkError } from "../errors/index.ts";
+import { stopOnSignals } from "./interrupt.ts";
+import { note, warn } from "./output.ts";
+import { writeText } from "./standard-output.ts";
+import { duration } from "./values.ts";
+
+interface Options {
+  to: string;
+  host: string;
+  port: number;
+  allowHost: string[];
+  timeout: number;
+  json?: boolean;
+}
+
+const PORT = 8788;
+const LOOPBACK = /^(localhost|127\.[\d.]+|::1)$/;
+
+export function addServe(program: Command): void {
+  program
+    .command("serve")
+    .description("serve the databases in a folder over HTTP, as D1 does: SQL, backups, exports, time travel")
+    .argument("<folder>", "the folder with the databases: *.db, *.sqlite, *.sqlite3, *.db3")
+    .requiredOption("--to <store>", "where backups go: a folder or a URL such as s3://bucket/prefix")
+    .option(
+      "--host <address>",
+      "where to listen; others than this machine reach it only elsewhere",
+      "127.0.0.1",
+    )
+    .option("--port <port>", "the port; 0 for any that is free", port, PORT)
+    .option("--allow-host <name>", "a name that clients call this server by; may be repeated", collect, [])
+    .option("--timeout <time>", "how long the SQL of a request may take", duration, duration("30s"))
+    .addHelpText(
+      "after",
+      "\nThe token is PAGEMARK_TOKEN; without it one is made at the first start, printed, and kept beside the\ndatabases. Whoever has PAGEMARK_READ_TOKEN may only read.",
+    )
+    .action(async (folder: string, _options, command: Command) => {
+      const { to, host, port, allowHost, timeout, json = false } = command.optsWithGlobals<Options>();
+      if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory())
+        throw new PagemarkError(
+          "USAGE",
+          `${folder}: is no folder; serve takes the one that the databases are in`,
+        );
+      if (!LOOPBACK.test(host))
+        warn(
+          `${host} may be reached from other machines, and HTTP hides nothing: put a proxy with TLS before it`,
+        );
+      const stopped = new Promise<void>((resolve) => stopOnSignals(() => resolve()));
+      const serving = await started({
+        ...{ folder, to, host, port, allowHosts: allowHost, timeoutMs: timeout },
+        token: process.env.PAGEMARK_TOKEN || undefined,
+        readToken: process.env.PAGEMARK_READ_TOKEN || undefined,
+        log: (line) => note(line),
+      });
+      const { url, token, tokenFile, isNewToken } = serving;
+      if (json) {
+        writeText(`${JSON.stringify({ url, ...(tokenFile && { token_file: tokenFile }) })}\n`);
+      } else {
+        writeText(`serving ${folder} at ${url}/ (clients: ${url}/client/v4)\n`);
+        if (isNewToken) writeText(`token: ${token}\n`);
+        if (tokenFile) writeText(`the token is kept in ${tokenFile}\n`);
+      }
+      await stopped;
+      await serving.close();
+    });
+}
+
+/** The server is a program of its own, which other commands never load; so its errors are of classes of its own. */
+async function started(options: Parameters<typeof import("../serve/server.ts").serve>[0]) {
+  const { serve } = await import("../serve/server.ts");
+  try {
+    return await serve(options);
+  } catch (error) {
+    const { code, message } = error as PagemarkError;
+    throw code === undefined ? error : new PagemarkError(code, message, {}, { cause: error });
+  }
+}
+
+function port(text: string): number {
+  const number = Number(text);
+  if (/^\d{1,5}$/.test(text) && number <= 65_535) return number;
+  throw new InvalidArgumentError("it must be a port: 0 to 65535");
+}
+
+function collect(name: string, names: string[]): string[] {
+  return [...names, name];
+}

@@ -1,0 +1,352 @@
+// One file, as the API serves it.
+
+import { Backups } from "../backups/backups.ts";
+import { pagemark } from "../backups/database.ts";
+import type { Backup } from "../catalog/folder.ts";
+import { dumpSource } from "../dump/dump.ts";
+import { PagemarkError } from "../errors/index.ts";
+import * as args from "../service/arguments.ts";
+import { Downloads } from "../service/downloads.ts";
+import { Gate } from "../service/gate.ts";
+import type { ExportRequest, Reply } from "../service/jobs/exports.ts";
+import type { ImportRequest } from "../service/jobs/imports.ts";
+import type { Run } from "../service/jobs/runner.ts";
+import type { Job, JobRow } from "../service/jobs/table.ts";
+import type {
+  CreateOptions,
+  DownloadOptions,
+  DumpOptions,
+  Query,
+  RestoreOptions,
+} from "../service/options.ts";
+import { previewRestore } from "../service/preview.ts";
+import type {
+  CheckpointStatus,
+  DatabaseInfo,
+  Download,
+  MigrationMark,
+  QueryOptions,
+  QueryResult,
+  Restored,
+  RestorePreview,
+  ServedDatabase,
+} from "../service/service.ts";
+import { file } from "../sources/file.ts";
+import type { Moment } from "../sources/source.ts";
+import type { Store } from "../stores/store.ts";
+import type { Deletion, KeptBackup } from "../vault/kept-backups.ts";
+import type { DatabaseFile } from "./folder.ts";
+import { FileJobs, type JobsPlace, stateOf } from "./jobs.ts";
+
+/** What the files have in common. */
+export interface Place extends JobsPlace {
+  readonly store: Store;
+  /** So long a request's SQL may take, in milliseconds. */
+  readonly timeoutMs: number;
+  /** Hears of every backup, and what came of it. */
+  onBackup(name: string, backup: Backup | undefined, error?: unknown): void;
+}
+
+/** Quick questions about a file may take so long, in milliseconds. */
+const LOOK_MS = 10_000;
+/** A checkpoint is released by itself after so long, in milliseconds. */
+const CHECKPOINT_MS = 15 * 60_000;
+const OPTIONS = "the options";
+/** From there on a bookmark is the checksum of all pages, and the lineage. */
+const PROOF = 27;
+
+export class ServedFile implements ServedDatabase {
+  readonly file: DatabaseFile;
+  readonly #place: Place;
+  readonly #jobs: FileJobs;
+  readonly #gate = new Gate();
+  /** Requests that are at work on the file. */
+  readonly #atWork = new Set<Promise<unknown>>();
+  /** The newest state that was backed up here. */
+  #backedUp: { state: string; bookmark: string } | undefined;
+  #checkpoint: { status: CheckpointStatus; moment: Moment; timer: NodeJS.Timeout } | undefined;
+
+  constructor(file: DatabaseFile, place: Place) {
+    this.file = file;
+    this.#place = place;
+    this.#jobs = new FileJobs(file.uuid, file.path, place, () => this.bookmark());
+    this.#jobs.runner.addQueued({ kind: "backup", work: (row, run) => this.#backUp(row, run) });
+    this.#jobs.runner.addQueued({ kind: "restore", work: (row, run) => this.#restore(row, run) });
+  }
+
+  async info(): Promise<DatabaseInfo> {
+    const { uuid, name, createdAt, path } = this.file;
+    const { processes } = this.#place;
+    const { tables, size } = await this.#entered(() =>
+      processes.ask<{ tables: number; size: number }>(
+        { what: "measure", path },
+        { timeoutMs: LOOK_MS, readonly: true },
+      ),
+    );
+    return { uuid, name, createdAt, tables, size };
+  }
+
+  async query(queries: readonly Query[], { readonly = false }: QueryOptions = {}): Promise<QueryResult[]> {
+    const { timeoutMs, processes } = this.#place;
+    const { path } = this.file;
+    const checked = args.checkedQueries(queries);
+    return this.#entered(() =>
+      processes.ask({ what: "query", path, queries: checked, readonly, timeoutMs }, { timeoutMs, readonly }),
+    );
+  }
+
+  /** That of a backup, which is made when the newest one is not of this state: nothing else keeps a file's states. */
+  async bookmark({ readonly = false }: { readonly?: boolean } = {}): Promise<string> {
+    const state = stateOf(this.file.path);
+    if (this.#backedUp?.state === state) return this.#backedUp.bookmark;
+    if (!readonly)
+      return (await this.#run<KeptBackup>("backup", { full: false, forBookmark: true })).bookmark;
+    const message =
+      "the bookmark of now is that of a backup, which this access may not make; with a timestamp it is that of the backup before it";
+    throw new PagemarkError("READ_ONLY", message);
+  }
+
+  /** That of the newest backup, or state that `pagemark watch` stored, at or before a time. */
+  async bookmarkAt(at: string | Date): Promise<string> {
+    const checked = args.checked(args.At, at, "the moment");
+    const found = await (await this.#backups()).state(checked);
+    if (found) return found.bookmark;
+    throw new PagemarkError(
+      "BACKUP_UNKNOWN",
+      "backups of Litestream have no bookmarks; restore by the time itself",
+    );
+  }
+
+  /** Migrations are not noted of files. */
+  async migrations(): Promise<MigrationMark[]> {
+    return [];
+  }
+
+  async backup(options: CreateOptions = {}): Promise<KeptBackup> {
+    const { full = false } = args.checked(args.Create, options, OPTIONS);
+    return this.#run<KeptBackup>("backup", { full });
+  }
+
+  async backups(): Promise<KeptBackup[]> {
+    return (await (await this.#backups()).list()).map(toKept);
+  }
+
+  async deleteBackup(id: string): Promise<Deletion> {
+    await (await this.#backups()).delete(args.checked(args.Text, id, "the id"));
+    return { stays: false };
+  }
+
+  async restore(options: RestoreOptions = {}): Promise<Restored> {
+    const { at, safety = true } = args.checked(args.Restore, options, OPTIONS);
+    const text = at instanceof Date ? at.toISOString() : at;
+    return this.#run<Restored>("restore", { at: text, safety });
+  }
+
+  async preview(at: string): Promise<RestorePreview> {
+    return previewRestore(file(this.file.path), await this.#backups(), at);
+  }
+
+  async download(at?: string, options: DownloadOptions = {}): Promise<Download> {
+    const id = args.checked(args.OptionalText, at, "the id");
+    return (await this.#downloads()).file(id, args.checked(args.Download, options, OPTIONS));
+  }
+
+  async dump(options: DumpOptions = {}): Promise<Download> {
+    return (await this.#downloads()).sql(args.checked(args.Dump, options, OPTIONS));
+  }
+
+  async ltx(at: string, options: DownloadOptions = {}): Promise<Download> {
+    return (await this.#downloads()).ltx(at, args.checked(args.Download, options, OPTIONS));
+  }
+
+  export(request: ExportRequest): Promise<Reply> {
+    return this.#jobs.export(request);
+  }
+
+  async import(request: ImportRequest): Promise<Reply> {
+    await this.#gate.enter();
+    return this.#jobs.import(request);
+  }
+
+  async jobs(): Promise<Job[]> {
+    return this.#jobs.list();
+  }
+
+  async cancelJob(id: string): Promise<void> {
+    await this.#jobs.runner.cancel(args.checked(args.Text, id, "the id"));
+  }
+
+  /** Holds the newest state: the file and its WAL may be copied by any program, the WAL last. */
+  async createCheckpoint(): Promise<CheckpointStatus> {
+    if (this.#checkpoint) {
+      throw new PagemarkError("CHECKPOINT_EXISTS", "there is a checkpoint already; release it first");
+    }
+    const { path } = this.file;
+    const moment = await file(path).pin();
+    if (this.#checkpoint || !isWal(moment)) {
+      await moment.release();
+      const message =
+        "only a database in WAL mode, which a program has open, can be held while others write; make a backup instead, or set PRAGMA journal_mode=WAL";
+      throw new PagemarkError("USAGE", message);
+    }
+    const now = Date.now();
+    const status = {
+      bookmark: stateOf(path),
+      createdAt: new Date(now).toISOString(),
+      expiresAt: new Date(now + CHECKPOINT_MS).toISOString(),
+    };
+    const timer = setTimeout(() => void this.releaseCheckpoint().catch(() => {}), CHECKPOINT_MS);
+    timer.unref();
+    this.#checkpoint = { status, moment, timer };
+    return status;
+  }
+
+  async releaseCheckpoint(): Promise<CheckpointStatus> {
+    const held = this.#checkpoint;
+    if (!held) throw new PagemarkError("CHECKPOINT_NONE", "there is no checkpoint; it may have expired");
+    this.#checkpoint = undefined;
+    clearTimeout(held.timer);
+    await held.moment.release();
+    return held.status;
+  }
+
+  async checkpoint(): Promise<CheckpointStatus | undefined> {
+    return this.#checkpoint?.status;
+  }
+
+  /** Ends all that is under way, and lets go of the file. */
+  async close(error: unknown): Promise<void> {
+    this.#gate.end(error);
+    await this.#jobs.stop(error);
+    await this.releaseCheckpoint().catch(() => {});
+    await this.#letGo();
+  }
+
+  async #backups(): Promise<Backups> {
+    return Backups.open(this.file.name, this.#place.store);
+  }
+
+  async #downloads(): Promise<Downloads> {
+    const { path, name } = this.file;
+    const refuse = (at: unknown) => {
+      if (at === undefined) return;
+      const message = "a file keeps no earlier states: give the id or the bookmark of a backup";
+      throw new PagemarkError("HISTORY_UNKNOWN", message);
+    };
+    const database = {
+      pin: async ({ at }: { at?: string | Date | undefined }) => {
+        refuse(at);
+        return file(path).pin();
+      },
+      dump: async ({ at, ...options }: Parameters<typeof dumpSource>[1] & { at?: string | Date }) => {
+        refuse(at);
+        return dumpSource(file(path), options);
+      },
+    };
+    const stored = await this.#backups();
+    return new Downloads(
+      { identity: { name }, database: async () => database },
+      { stored: async () => stored },
+    );
+  }
+
+  /** Runs a job, after those of its kind, and gives what comes of it. */
+  #run<T>(kind: "backup" | "restore", request: object): Promise<T> {
+    const { runner } = this.#jobs;
+    const result = runner.result<T>(runner.begin(kind, request));
+    runner.goOn(kind).catch(() => {});
+    return result;
+  }
+
+  async #backUp({ request }: JobRow, { signal, progress }: Run): Promise<KeptBackup> {
+    const { name, path } = this.file;
+    const { store, onBackup } = this.#place;
+    const { full = false, forBookmark = false } = request as CreateOptions & { forBookmark?: boolean };
+    try {
+      const database = pagemark(file(path), { store, name });
+      const onProgress = ({ done, total }: { done: number; total: number }) => progress("pages", done, total);
+      const before = stateOf(path);
+      const backup = await database.backup({ full, signal, onProgress });
+      const isKept = !forBookmark || !(await this.#isKnown(backup));
+      const bookmark = isKept ? backup.bookmark : (this.#backedUp?.bookmark ?? "");
+      // Unless somebody wrote meanwhile.
+      this.#backedUp = { state: stateOf(path) === before ? before : "", bookmark };
+      if (isKept) onBackup(name, backup);
+      return toKept({ ...backup, bookmark });
+    } catch (error) {
+      onBackup(name, undefined, error);
+      throw error;
+    }
+  }
+
+  /** Whether the backup before it has the same pages: a checkpoint moves them, and changes none. Then it is taken back. */
+  async #isKnown(backup: Backup): Promise<boolean> {
+    if (backup.bookmark.slice(PROOF) !== this.#backedUp?.bookmark.slice(PROOF)) return false;
+    await (await this.#backups()).takeBack(backup);
+    return true;
+  }
+
+  async #restore({ request }: JobRow, { signal, progress }: Run): Promise<Restored> {
+    const { name, path } = this.file;
+    const { at, safety } = request as { at?: string; safety: boolean };
+    const warnings: string[] = [];
+    this.#gate.close("being restored");
+    try {
+      await this.#letGo();
+      const database = pagemark(file(path), { store: this.#place.store, name });
+      const restored = await database.restore({
+        ...(at !== undefined && { at }),
+        safety,
+        signal,
+        onProgress: ({ done, total }) => progress("restore", done, total),
+        onWarning: (message) => void warnings.push(message),
+      });
+      const { backup, undo } = restored;
+      const bookmark = backup?.bookmark ?? stateOf(path);
+      const before = undo === undefined ? undefined : await (await this.#backups()).find(undo);
+      if (before) this.#place.onBackup(name, before);
+      return {
+        bookmark,
+        undo: undo ?? bookmark,
+        ...(isOther(at, bookmark) && { instead: bookmark }),
+        ...(before && { safety: toKept(before) }),
+        ...(warnings.length > 0 && { warnings }),
+      };
+    } finally {
+      this.#gate.open();
+    }
+  }
+
+  /** Waits until nobody is at work on the file, and has all connections to it closed. */
+  async #letGo(): Promise<void> {
+    await Promise.allSettled(this.#atWork);
+    await this.#place.processes.closeFile(this.file.path);
+  }
+
+  /** Runs `work` once nothing replaces the file. */
+  async #entered<T>(work: () => Promise<T>): Promise<T> {
+    await this.#gate.enter();
+    const working = work();
+    this.#atWork.add(working);
+    try {
+      return await working;
+    } finally {
+      this.#atWork.delete(working);
+    }
+  }
+}
+
+/** A bookmark between two backups that `watch` stored no longer has, say. */
+function isOther(at: string | undefined, bookmark: string): boolean {
+  return at !== undefined && args.BOOKMARK.test(at) && at !== bookmark;
+}
+
+/** A moment of a WAL is marked where it ends. */
+function isWal({ mark }: Moment): boolean {
+  return mark !== undefined;
+}
+
+export function toKept(backup: Backup): KeptBackup {
+  const origin = backup.safety ? "restore" : backup.automatic ? "automatic" : "manual";
+  return { ...backup, origin, missed: 0 };
+}

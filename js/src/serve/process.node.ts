@@ -1,0 +1,76 @@
+// What the processes run that `serve` starts: SQL on files. A statement that does not end is ended with its process, since
+// nothing else stops SQLite's C in Node.
+import { usePlatform } from "../core/index.ts";
+import { nodePlatform } from "../core/platform.node.ts";
+import type { PagemarkError } from "../errors/index.ts";
+import { Connections } from "./connection.ts";
+import { Import } from "./imports.ts";
+import { measure, type QueryRequest, runQueries, unknownTable } from "./queries.ts";
+
+/** What a process can be asked, one thing at a time. */
+export type Ask =
+  | ({ what: "query"; path: string } & QueryRequest)
+  | { what: "measure"; path: string }
+  | { what: "tables"; path: string; names: readonly string[] }
+  | { what: "close"; path: string }
+  | { what: "import"; path: string }
+  | { what: "feed"; chunk: Uint8Array }
+  | { what: "end" };
+
+/** What it answers. */
+export type Told = { result: unknown } | { error: ToldError };
+
+/** An error as plain data. */
+export interface ToldError {
+  code?: string | undefined;
+  message: string;
+  /** SQLite's extended result code. */
+  sqlite?: number | undefined;
+  /** Which of the queries, counted from 0. */
+  query?: number | undefined;
+  stack?: string | undefined;
+}
+
+const connections = new Connections();
+let importing: Import | undefined;
+
+async function answer(ask: Ask): Promise<unknown> {
+  switch (ask.what) {
+    case "query":
+      return connections.with(ask.path, ask.readonly, (db) => runQueries(db, ask));
+    case "measure":
+      return connections.with(ask.path, true, measure);
+    case "tables":
+      return connections.with(ask.path, true, (db) => unknownTable(db, ask.names));
+    case "close":
+      return connections.close(ask.path);
+    case "import":
+      connections.close(ask.path);
+      importing = await Import.begin(ask.path);
+      return undefined;
+    case "feed":
+      return importing?.feed(ask.chunk);
+    case "end":
+      return importing?.end();
+  }
+}
+
+usePlatform(nodePlatform);
+process.on("message", async (ask: Ask) => {
+  try {
+    process.send?.({ result: await answer(ask) } satisfies Told);
+  } catch (error) {
+    importing?.close();
+    importing = undefined;
+    const { code, message, stack, sqlite, query } = error as PagemarkError & Partial<ToldError>;
+    process.send?.({ error: { code, message, stack, sqlite, query } } satisfies Told);
+  }
+});
+// Signals are for the process that started this one, which then says goodbye.
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => {});
+process.on("disconnect", () => {
+  importing?.close();
+  connections.close();
+  process.exit();
+});
+process.send?.("ready");
