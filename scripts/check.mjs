@@ -13,6 +13,8 @@ const checks = {
   "Rust lints, core.wasm": () => clippy(["--package", "pagemark", ...WASM, "--features", "bind-core"]),
   "Rust lints, dump.wasm": () => clippy(["--package", "pagemark", ...WASM, "--features", "bind-dump"]),
   "Rust lints, build.wasm": () => clippy(["--package", "pagemark", ...WASM, "--features", "bind-build"]),
+  "Rust lints, locality.wasm": () =>
+    clippy(["--package", "pagemark", ...WASM, "--features", "bind-locality"]),
   "Rust lints, statement.wasm": () =>
     clippy(["--package", "pagemark", ...WASM, "--features", "bind-statement"]),
   "Rust lints, the component": () => clippy(["--package", "pagemark", ...WASM, "--features", "component"]),

@@ -209,6 +209,16 @@ error_kinds! {
     AtSyntax = Caller "AT_SYNTAX": "give a backup id, a bookmark, a TXID of 16 hex digits, a time such as 2026-11-20T10:00:00Z or 1795168800 (seconds since 1970; 13 digits are milliseconds), or an age such as -1h",
     /// The name cannot be a database's name.
     NameInvalid = Caller "NAME_INVALID": "a database name is 1 to 128 bytes of text without / or \\, control or direction-changing characters, and not . or ..",
+    /// Not `default`, and not one tier.
+    LocalitySyntax = Caller "LOCALITY_SYNTAX": "a tier must be in the form \"key=value\", such as region=eu; a store has one tier or is the default",
+    /// A locality in a URL is not encoded, or twice.
+    LocalityEncoding = Caller "LOCALITY_ENCODING": "a locality in a URL must be URL-encoded, once: region%3Deu for region=eu",
+    /// No store is the default.
+    LocalityDefault = Caller "LOCALITY_DEFAULT": "none of the stores is the default, which keeps account of what the others hold; give one of them the locality default",
+    /// Two stores have one locality.
+    LocalityTwice = Caller "LOCALITY_TWICE": "two stores have the same locality; give each its own",
+    /// The name of a store fits none, or several.
+    LocalityUnknown = Caller "LOCALITY_UNKNOWN": "the stores have no such locality, or several; give one as key=value",
     /// The object's name is not one that Pagemark or Litestream writes.
     ObjectName = Damage "OBJECT_NAME": "the object's name is not one of this layout",
     /// The record's digest does not match its bytes.

@@ -26,6 +26,8 @@ export async function bundleCommand(dist) {
     entryPoints: {
       pagemark: "cli/start.js",
       main: "cli/main.js",
+      // With the SDK of the Model Context Protocol, which takes as long to load as all else.
+      "mcp-server": "cli/mcp-server.js",
       serve: "serve/server.js",
       // By these names they are started.
       "dump-worker.node": "core/dump-worker.node.js",
@@ -37,7 +39,7 @@ export async function bundleCommand(dist) {
     outdir: bin,
     bundle: true,
     // Whole: to look for a file takes as long as to read twenty times as much of one.
-    external: ["./main.js"],
+    external: ["./main.js", "./mcp-server.js"],
     plugins: [apart],
     format: "esm",
     platform: "node",

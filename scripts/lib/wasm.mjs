@@ -18,6 +18,8 @@ export const modules = [
   { name: "dump", crate: "pagemark", feature: "bind-dump", level: 3, inlining: 75, budget: 260_000 },
   // Rows become pages: all of it runs over every row. BLAKE3, which tells what changed since the last backup, is 6 kB of it.
   { name: "build", crate: "pagemark", feature: "bind-build", level: 3, budget: 52_000 },
+  // Which of several stores: decided once for an object, so all of it is made small.
+  { name: "locality", crate: "pagemark", feature: "bind-locality", level: "z", budget: 32_000 },
   // BACKUP, RESTORE, SHOW and the like: a statement takes microseconds, so all of it is made small.
   { name: "statement", crate: "pagemark", feature: "bind-statement", level: "z", budget: 50_000 },
   // How SQLite's C is compiled is in .cargo/config.toml; all of -O2 would make it 620 kB.

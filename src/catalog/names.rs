@@ -46,19 +46,7 @@ impl Name {
     /// # Errors
     /// `NameInvalid` for what `segment` never makes.
     pub fn from_segment(segment: &str) -> Result<Self> {
-        let mut bytes = Vec::with_capacity(segment.len());
-        let mut rest = segment.bytes();
-        while let Some(byte) = rest.next() {
-            bytes.push(match byte {
-                b'%' => {
-                    let digits = [rest.next(), rest.next()].map(|d| d.and_then(|d| char::from(d).to_digit(16)));
-                    let [Some(high), Some(low)] = digits else { return Err(ErrorKind::NameInvalid.into()) };
-                    (high << 4 | low) as u8
-                }
-                byte => byte,
-            });
-        }
-        let name = Self::parse(&String::from_utf8(bytes).map_err(|_| ErrorKind::NameInvalid)?)?;
+        let name = Self::parse(&percent_decode(segment).ok_or(ErrorKind::NameInvalid)?)?;
         // One name has one segment: `%41` for `A` would be a second.
         if name.segment() == segment { Ok(name) } else { Err(ErrorKind::NameInvalid.into()) }
     }
@@ -81,6 +69,23 @@ impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
+}
+
+/// Text in which bytes may be written as `%` and two hex digits; `None` when it is not such.
+pub(super) fn percent_decode(encoded: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(encoded.len());
+    let mut rest = encoded.bytes();
+    while let Some(byte) = rest.next() {
+        bytes.push(match byte {
+            b'%' => {
+                let digits = [rest.next(), rest.next()].map(|d| d.and_then(|d| char::from(d).to_digit(16)));
+                let [Some(high), Some(low)] = digits else { return None };
+                (high << 4 | low) as u8
+            }
+            byte => byte,
+        });
+    }
+    String::from_utf8(bytes).ok()
 }
 
 /// Neither a path separator, nor a control character, nor one that changes the direction of the text around it:

@@ -6,7 +6,7 @@ use super::JsResult;
 use super::snapshot::parse_checksum;
 use crate::bookmark::Bookmark;
 use crate::catalog::retention::{Candidate, Policy, retain};
-use crate::catalog::{Kind, Name};
+use crate::catalog::{Kind, Name, Record};
 
 /// The folder of a database: its name as a segment of a key.
 #[wasm_bindgen(js_name = nameToSegment)]
@@ -19,6 +19,14 @@ pub fn name_to_segment(name: &str) -> JsResult<String> {
 pub fn prove_bookmark(bookmark: &str, checksum: &str) -> JsResult<()> {
     let bookmark: Bookmark = bookmark.parse()?;
     Ok(bookmark.prove(bookmark.lineage, parse_checksum(checksum)?)?)
+}
+
+/// Of a record its lineage, first and last TXID, and `full` or `incremental`, with spaces between them.
+#[wasm_bindgen(js_name = recordIds)]
+pub fn record_ids(record: &str) -> JsResult<String> {
+    let (record, _) = Record::decode(record)?;
+    let kind = if record.kind == Kind::Full { "full" } else { "incremental" };
+    Ok(format!("{} {} {} {kind}", record.lineage(), record.first, record.txid()))
 }
 
 /// What becomes of each backup, oldest first: see the core's `catalog::retention::Fate`.

@@ -17,6 +17,8 @@ mod dump;
 mod dump_part;
 #[cfg(feature = "bind-core")]
 mod job;
+#[cfg(feature = "bind-locality")]
+mod locality;
 #[cfg(feature = "bind-core")]
 mod page;
 #[cfg(feature = "bind-core")]
@@ -41,7 +43,13 @@ use wasm_bindgen::prelude::*;
 use crate::error::{At, Error, ErrorKind};
 
 // The engine, which has modules of its own, uses what follows.
-#[cfg(any(feature = "bind-build", feature = "bind-core", feature = "bind-dump", feature = "bind-statement"))]
+#[cfg(any(
+    feature = "bind-build",
+    feature = "bind-core",
+    feature = "bind-dump",
+    feature = "bind-locality",
+    feature = "bind-statement"
+))]
 type JsResult<T> = Result<T, JsValue>;
 
 #[wasm_bindgen(raw_module = "../../core/errors.js")]

@@ -12,7 +12,7 @@ const root = join(import.meta.dirname, "../..");
 
 test("wrangler bundles the Pagemark Worker together with the wasm modules and the entry points that load them", () => {
   const out = bundled(root);
-  expect(wasmIn(out)).toEqual(["build", "core", "dump", "engine"]);
+  expect(wasmIn(out)).toEqual(["build", "core", "dump", "engine", "locality"]);
   expect(readFileSync(join(out, "index.js"), "utf8")).toMatch(/usePlatform\(\{[\s\S]*useEngine\(async/);
 }, 60_000);
 
@@ -20,12 +20,12 @@ test('a Worker that imports "pagemark" gets three wasm modules, and SQLite only 
   const without = workerOf(
     'import { memory } from "pagemark"; export default { fetch: () => new Response(memory.name) };',
   );
-  expect(wasmIn(bundled(without))).toEqual(["build", "core", "dump"]);
+  expect(wasmIn(bundled(without))).toEqual(["build", "core", "dump", "locality"]);
   const withEngine = workerOf(
     'import { Database } from "pagemark/engine"; export default { fetch: async () => new Response((await Database.open()).name) };',
   );
   const out = bundled(withEngine);
-  expect(wasmIn(out)).toEqual(["build", "core", "dump", "engine"]);
+  expect(wasmIn(out)).toEqual(["build", "core", "dump", "engine", "locality"]);
   expect(readFileSync(join(out, "index.js"), "utf8")).toMatch(/useEngine\(async/);
 }, 120_000);
 

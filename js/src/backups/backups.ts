@@ -106,7 +106,7 @@ export class Backups {
     options: DownloadOptions = {},
   ): Promise<{ body: ReadableStream<Uint8Array>; backup?: Backup; note?: string }> {
     return naming(this.name, async () => {
-      const plan = await planRestore(this.store, this.folder, formatAt(at), options.signal);
+      const plan = await this.#plan(at, options.signal);
       const body = warningOfDamage(restoreStream(this.store, plan, options), this.store, plan, options);
       const { backup, note } = plan;
       return { body, ...(backup && { backup: backup.view }), ...(note && { note }) };
@@ -116,7 +116,7 @@ export class Backups {
   /** What is in a backup; reads only the pages that say so, and the fingerprints that prove them. */
   show(at?: At, options?: { signal?: AbortSignal }): Promise<Shown> {
     return naming(this.name, async () => {
-      const plan = await planRestore(this.store, this.folder, formatAt(at), options?.signal);
+      const plan = await this.#plan(at, options?.signal);
       const { backup } = plan;
       if (!backup) {
         const message = "a folder that Litestream wrote has no records to show; restore or verify it";
@@ -140,7 +140,7 @@ export class Backups {
   /** A backup as SQL, read from the store page by page: nothing is restored first. */
   dump(at?: At, options: DumpOptions = {}): Promise<ReadableStream<Uint8Array>> {
     return naming(this.name, async () => {
-      const plan = await planRestore(this.store, this.folder, formatAt(at), options.signal);
+      const plan = await this.#plan(at, options.signal);
       const moment = await openProvedMoment(this.store, plan, options.signal);
       return dumpMoment(moment, this.name, options);
     });
@@ -149,7 +149,7 @@ export class Backups {
   /** The pages of a backup, read from the store as they are asked for, and proved one by one. Release it at the end. */
   pages(at?: At, options: { signal?: AbortSignal | undefined } = {}): Promise<Moment & { backup?: Backup }> {
     return naming(this.name, async () => {
-      const plan = await planRestore(this.store, this.folder, formatAt(at), options.signal);
+      const plan = await this.#plan(at, options.signal);
       const moment = await openProvedMoment(this.store, plan, options.signal);
       return plan.backup ? Object.assign(moment, { backup: plan.backup.view }) : moment;
     });
@@ -190,6 +190,12 @@ export class Backups {
     return backup;
   }
 
+  /** What a restore to `at` reads. Nothing of the database may be missing, where the store keeps account of that. */
+  async #plan(at: At | undefined, signal: AbortSignal | undefined): Promise<RestorePlan> {
+    await this.store.checkComplete?.(this.folder, { signal });
+    return planRestore(this.store, this.folder, formatAt(at), signal);
+  }
+
   /** Deletes the backups that no rule keeps; see {@link PruneOptions}. */
   prune(options: PruneOptions): Promise<Pruned> {
     return naming(this.name, () => prune(this.#place, options));
@@ -215,7 +221,7 @@ export class Backups {
   differences(file: Compared, at?: At, options: JobOptions = {}): Promise<number[] | undefined> {
     return naming(this.name, async () => {
       const { signal } = options;
-      const { backup } = await planRestore(this.store, this.folder, formatAt(at), signal);
+      const { backup } = await this.#plan(at, signal);
       if (!backup || backup.fingerprints.length === 0) return undefined;
       const states = await PreviousStates.open(this.store, backup, signal);
       try {
@@ -230,7 +236,7 @@ export class Backups {
   preview(now: Moment | undefined, at?: At, options: CompareOptions = {}): Promise<Preview> {
     return naming(this.name, async () => {
       const { signal } = options;
-      const plan = await planRestore(this.store, this.folder, formatAt(at), signal);
+      const plan = await this.#plan(at, signal);
       const then = await openProvedMoment(this.store, plan, signal);
       let states: PreviousStates | undefined;
       try {

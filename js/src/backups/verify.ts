@@ -58,9 +58,21 @@ export async function verify(
     const told = problems.map((each) =>
       "token" in each ? problemOf(outcome.failures[each.token], each.name) : each,
     );
-    return { sound, problems: told, bytes: host.bytes };
+    const lost = await lostOf(store, folder, options.signal);
+    return { sound, problems: [...lost, ...told], bytes: host.bytes };
   } finally {
     machine.free();
+  }
+}
+
+/** What is missing by the account of a store that keeps one. */
+async function lostOf(store: Store, folder: string, signal: AbortSignal | undefined): Promise<Problem[]> {
+  try {
+    await store.checkComplete?.(folder, { signal });
+    return [];
+  } catch (error) {
+    if (!(error instanceof PagemarkError) || !error.code.startsWith("LOCALITY_")) throw error;
+    return [{ code: error.code, message: error.message, name: error.at.name ?? folder }];
   }
 }
 

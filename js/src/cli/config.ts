@@ -5,7 +5,7 @@ import { parse as parseToml, TomlError } from "smol-toml";
 import type { PruneOptions } from "../backups/prune.ts";
 import { PagemarkError } from "../errors/index.ts";
 import { checkNames, databaseFiles } from "./files.ts";
-import { nameOf } from "./places.ts";
+import { nameOf, placesIn } from "./places.ts";
 import { duration } from "./values.ts";
 
 /** What the file is called unless the user says. */
@@ -42,7 +42,11 @@ interface Field {
 }
 
 const SETTINGS: Record<string, Field> = {
-  store: { type: "string", description: "where backups go: a folder, or a URL such as s3://bucket/prefix" },
+  store: {
+    type: "string",
+    description:
+      "where backups go: a folder, or a URL such as s3://bucket/prefix; several, each with its locality, in one text",
+  },
   schedule: {
     type: "string",
     description: "@hourly, @daily, @weekly, @monthly, or cron: minute hour day month weekday",
@@ -202,7 +206,9 @@ class Reader {
     if (store === undefined) throw this.wrong(`${place}.store`, "is missing: where backups go");
     const maxAge = text("max-age");
     return {
-      store: /^[a-z][a-z0-9+.-]+:/i.test(store) ? store : resolve(folder, store),
+      store: placesIn(store)
+        .map((each) => (/^[a-z][a-z0-9+.-]+:/i.test(each) ? each : resolve(folder, each)))
+        .join("\n"),
       schedule: text("schedule") ?? "@hourly",
       timezone: text("timezone"),
       full: this.#full(place, text("full") ?? "auto"),

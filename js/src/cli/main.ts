@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { setFlagsFromString } from "node:v8";
-import { Command, CommanderError, Help, type Option } from "commander";
+import { Command, CommanderError, Help, InvalidArgumentError, type Option } from "commander";
 import { PagemarkError } from "../errors/index.ts";
 import { withoutSecrets } from "../places/secrets.ts";
 import { heedSignals, interrupt, leaveIfAsked } from "./interrupt.ts";
@@ -41,9 +41,20 @@ class CommandLine extends Command {
     // A database in a store is named, and one in a file has a path: a variable must not turn one into the other.
     const isNever = long.startsWith("--no-") || long === "--version" || (long === "--from" && !mandatory);
     const isRead = long === "--from" && process.env.PAGEMARK_FROM === undefined;
+    if (long === "--to" || long === "--from") option.argParser(severalStores);
     const name = isRead ? "TO" : long.slice(2).replaceAll("-", "_").toUpperCase();
     return super.addOption(isNever ? option : option.env(`PAGEMARK_${name}`));
   }
+}
+
+/** A store, or one more that has a locality as the one before has: together they are one text. */
+function severalStores(text: string, before: unknown): string {
+  if (typeof before !== "string") return text;
+  if ([before, text].some((place) => !/[?&](PAGEMARK|COCKROACH)_LOCALITY=/i.test(place)))
+    throw new InvalidArgumentError(
+      "each of several stores needs a locality, such as ?PAGEMARK_LOCALITY=default",
+    );
+  return `${before}\n${text}`;
 }
 
 const program = new CommandLine("pagemark")
@@ -52,6 +63,15 @@ const program = new CommandLine("pagemark")
     "Backups of SQLite databases: page-level, incremental, provable. Restores with stock Litestream, too.",
   )
   .option("--json", "print for programs: one JSON value on stdout, errors as JSON on stderr")
+  .option(
+    "--locality <tiers>",
+    "where this runs, such as region=eu,az=1: which of several stores is written to",
+  )
+  .option("--from-locality <name>", "read backups from this one of several stores only")
+  .hook("preAction", async (_program, command) => {
+    const { useLocalities } = await import("./places.ts");
+    useLocalities(command.optsWithGlobals());
+  })
   .configureHelp({ showGlobalOptions: true, optionDescription })
   .addHelpText(
     "after",
@@ -83,7 +103,9 @@ const commands = {
   prune: async () => (await import("./prune.ts")).addPrune,
   delete: async () => (await import("./prune.ts")).addDelete,
   key: async () => (await import("./key.ts")).addKeyCommands,
+  audit: async () => (await import("./audit.ts")).addAudit,
   copy: async () => (await import("./copy.ts")).addCopy,
+  mcp: async () => (await import("./mcp.ts")).addMcp,
   d1: async () => (await import("./d1.ts")).addD1,
   compact: async () => (await import("./compact.ts")).addCompact,
 };

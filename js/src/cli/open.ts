@@ -24,6 +24,7 @@ type Opened = Awaited<ReturnType<typeof openBackup>>;
 interface Options {
   from: string;
   at?: string;
+  fromLocality?: string;
   json?: boolean;
 }
 
@@ -36,8 +37,8 @@ export function addOpen(program: Command, signal: AbortSignal): void {
     .requiredOption("--from <store>", "where its backups are: a folder or a URL")
     .option("--at <moment>", "an id, a bookmark, a TXID, a time or an age (default: the newest)")
     .action(async (name: string, sql: string | undefined, _options, command: Command) => {
-      const { from, at, json = false } = command.optsWithGlobals<Options>();
-      const options = at === undefined ? {} : { at: momentText(at) };
+      const { from, at, fromLocality, json = false } = command.optsWithGlobals<Options>();
+      const options = { ...(at !== undefined && { at: momentText(at) }), fromLocality };
       await using opened = await withBackups(name, from, () => openBackup(from, name, options));
       if (sql !== undefined) answer(opened, sql, json);
       else await converse(opened, { at, json, signal });

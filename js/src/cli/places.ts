@@ -7,20 +7,45 @@ import { databasesIn } from "../catalog/folder.ts";
 import { core, naming, usePlatform, useStatements } from "../core/index.ts";
 import { compiled, nodePlatform } from "../core/platform.node.ts";
 import { PagemarkError } from "../errors/index.ts";
-import { folderPath, keysOfEnvironment, openStore } from "../places/open-store.node.ts";
-import { redacted, withoutSecrets } from "../places/secrets.ts";
+import { placesIn } from "../places/locality-url.ts";
+import { folderPath, keysOfEnvironment, openStore as open } from "../places/open-store.node.ts";
+import type { OpenStoreOptions } from "../places/open-store.ts";
+import { redacted as redactedOne, withoutSecrets } from "../places/secrets.ts";
 import { file } from "../sources/file.ts";
 import { damagedFile, damagedStream } from "../sources/file-damaged.ts";
 import { spooled } from "../sources/file-spooled.ts";
 import type { PageSource } from "../sources/source.ts";
 import type { Store } from "../stores/store.ts";
 import { openStandardInput } from "./input.ts";
+import { note } from "./output.ts";
 import { STANDARD } from "./standard-output.ts";
 
 usePlatform(nodePlatform);
 useStatements(async () => compiled("statement"));
 
-export { folderPath, keysOfEnvironment, openStore, redacted, withoutSecrets };
+export { folderPath, keysOfEnvironment, placesIn, withoutSecrets };
+
+/** What the command line says of several stores. */
+let localities: Partial<Pick<OpenStoreOptions, "locality" | "fromLocality">> = {};
+const noted = new Set<string>();
+
+export function useLocalities({ locality, fromLocality }: typeof localities): void {
+  localities = { locality, fromLocality };
+}
+
+/** The store that a text names, or several with their localities. */
+export function openStore(place: string, options: OpenStoreOptions = {}): Store {
+  const onNote = (text: string) => {
+    if (!noted.has(text)) note(text);
+    noted.add(text);
+  };
+  return open(place, { onNote, ...localities, ...options });
+}
+
+/** A place as messages name it. */
+export function redacted(place: string): string {
+  return placesIn(place).map(redactedOne).join(", ");
+}
 
 /** D1 databases at Cloudflare are `d1://<account>/<database>`. */
 export function isHosted(place: string): boolean {
@@ -97,10 +122,12 @@ export async function withBackups<T>(name: string, place: string, work: () => Pr
 
 /** @throws PagemarkError `STORE_MISSING` when a folder is not there */
 export async function refuseMissing(place: string): Promise<void> {
-  const path = folderPath(place);
-  if (path === undefined || existsSync(path)) return;
-  const message = `${place}: there is no such folder; give the one that backups were written to`;
-  throw new PagemarkError("STORE_MISSING", message, { name: place });
+  for (const each of placesIn(place)) {
+    const path = folderPath(each);
+    if (path === undefined || existsSync(path)) continue;
+    const message = `${path}: there is no such folder; give the one that backups were written to`;
+    throw new PagemarkError("STORE_MISSING", message, { name: path });
+  }
 }
 
 export function noBackup(name: string, place: string, names: string[]): PagemarkError {

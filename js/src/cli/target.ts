@@ -6,7 +6,7 @@ import { type PageHeads, withHeads } from "../moments/page-heads.ts";
 import { readTables, type Table } from "../moments/tables.ts";
 import { replaceFile } from "../sources/file-replace.ts";
 import { SIDECARS, targetOf } from "../sources/file-target.ts";
-import { folderPath, openSource, redacted } from "./places.ts";
+import { folderPath, openSource, placesIn, redacted } from "./places.ts";
 import { refuseTerminal, STANDARD, writeToStandardOutput } from "./standard-output.ts";
 
 export interface TargetOptions {
@@ -81,7 +81,12 @@ async function identify(path: string): Promise<string | undefined> {
 }
 
 /** Whether a path is inside a database's folder in a store. Other files may lie beside those folders. */
-async function isObject(target: string, store: string): Promise<boolean> {
+async function isObject(target: string, stores: string): Promise<boolean> {
+  for (const store of placesIn(stores)) if (await isObjectOf(target, store)) return true;
+  return false;
+}
+
+async function isObjectOf(target: string, store: string): Promise<boolean> {
   const path = folderPath(store);
   const root = path === undefined ? undefined : await realpath(path).catch(() => undefined);
   const [folder = "", ...rest] = root === undefined ? [] : relative(root, target).split(sep);

@@ -30,6 +30,8 @@ export {
   type EngineDatabase,
   type EnginePrepared,
   engineCore,
+  type LocalityCore,
+  localityCore,
   type PageStore,
   type Scratch,
   useEngine,

@@ -1,6 +1,7 @@
 // The wasm modules beside the core's, each started when it is first used: whoever only backs up loads none of them.
 import * as dumpGlue from "../pkg/dump/pagemark.js";
 import * as engineGlue from "../pkg/engine/pagemark.js";
+import * as localityGlue from "../pkg/locality/pagemark.js";
 import { starting } from "./core.ts";
 import { currentPlatform, type Wasm } from "./platform.ts";
 
@@ -12,6 +13,18 @@ const startDump = /* @__PURE__ */ starting("dump", dumpGlue, () => currentPlatfo
 /** The wasm that makes SQL, started at the first call. */
 export function dumpCore(): Promise<DumpCore> {
   return startDump();
+}
+
+/** The exports of the wasm that chooses among stores. */
+export type LocalityCore = typeof localityGlue;
+
+const startLocality = /* @__PURE__ */ starting("locality", localityGlue, () =>
+  currentPlatform().localityWasm(),
+);
+
+/** The wasm that chooses among stores, started at the first call. */
+export function localityCore(): Promise<LocalityCore> {
+  return startLocality();
 }
 
 /** The exports of the wasm with SQLite in it. */

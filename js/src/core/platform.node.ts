@@ -44,6 +44,7 @@ export const nodePlatform: Platform = {
   wasm: async () => compiled("core"),
   dumpWasm: async () => compiled("dump"),
   buildWasm: async () => compiled("build"),
+  localityWasm: async () => compiled("locality"),
   sha256() {
     const hash = createHash("sha256");
     return { update: (bytes) => void hash.update(bytes), digest: () => hash.digest("hex") };

@@ -1,7 +1,7 @@
 // What a runtime has of its own: where its wasm is, and what it does on other threads.
 
-/** The package's wasm modules: what backs up, makes SQL, makes pages of rows, reads statements, and SQLite. */
-export type WasmName = "core" | "dump" | "build" | "statement" | "engine";
+/** The package's wasm modules: what backs up, makes SQL, makes pages of rows, chooses among stores, reads statements, and SQLite. */
+export type WasmName = "core" | "dump" | "build" | "locality" | "statement" | "engine";
 
 /** A wasm: where to fetch it, a response with it, its bytes, or compiled. A text is a URL, relative to the page's. */
 export type Wasm =
@@ -21,6 +21,8 @@ export interface Platform {
   dumpWasm(): Promise<Wasm>;
   /** Finds the wasm that makes pages of rows. */
   buildWasm(): Promise<Wasm>;
+  /** Finds the wasm that chooses among stores. */
+  localityWasm(): Promise<Wasm>;
   /** A SHA-256 faster than the core's, which works in steps. */
   sha256?(): Hasher;
   /** Packs pages on several threads, of low priority unless in a hurry. */

@@ -12,6 +12,8 @@ export interface BackupPlace {
   name: string;
   /** The newest backup when it is empty. */
   at: string;
+  /** Reads from this one of several stores only. */
+  fromLocality: string | undefined;
 }
 
 /** What the thread is started with. */

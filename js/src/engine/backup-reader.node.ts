@@ -9,11 +9,11 @@ import { type ReaderData, type ReaderReady, Slot, State } from "./backup-pages.n
 
 usePlatform(nodePlatform);
 
-const { from, name, at, slots, room } = workerData as ReaderData;
+const { from, name, at, fromLocality, slots, room } = workerData as ReaderData;
 const told = new Int32Array(slots);
 const pages = new Uint8Array(room);
 
-const opening = Backups.open(name, openStore(from)).then((backups) => backups.pages(at));
+const opening = Backups.open(name, openStore(from, { fromLocality })).then((backups) => backups.pages(at));
 opening.then(
   ({ pageSize, pageCount, backup }) => ready({ pageSize, pageCount, ...(backup && { backup }) }),
   (error) => ready({ error: failureOf(error) }),

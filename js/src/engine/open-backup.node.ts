@@ -9,6 +9,8 @@ import { type ReadOnlyPages, readOnlyPages } from "./read-only-pages.ts";
 export interface OpenBackupOptions {
   /** Which backup: an id, a bookmark, a TXID, a time or an age; the newest unless given. */
   at?: string;
+  /** Reads it from this one of several stores only. */
+  fromLocality?: string | undefined;
 }
 
 /** A stored backup as a database that can only be read. */
@@ -65,9 +67,9 @@ export class OpenedBackup implements AsyncDisposable {
 export async function openBackup(
   from: string,
   name: string,
-  { at = "" }: OpenBackupOptions = {},
+  { at = "", fromLocality }: OpenBackupOptions = {},
 ): Promise<OpenedBackup> {
-  const pages = await BackupPages.open({ from, name, at });
+  const pages = await BackupPages.open({ from, name, at, fromLocality });
   let scratch: TemporaryFile | undefined;
   try {
     scratch = await TemporaryFile.create();

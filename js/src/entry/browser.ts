@@ -3,11 +3,13 @@ import { unpacked, usePlatform } from "../core/index.ts";
 import build from "../inline/build.js";
 import core from "../inline/core.js";
 import dump from "../inline/dump.js";
+import locality from "../inline/locality.js";
 
 usePlatform({
   wasm: () => unpacked(core),
   dumpWasm: () => unpacked(dump),
   buildWasm: () => unpacked(build),
+  localityWasm: () => unpacked(locality),
 });
 
 export * from "../index.ts";

@@ -4,6 +4,7 @@ usePlatform({
   wasm: () => givenWasm("core"),
   dumpWasm: () => givenWasm("dump"),
   buildWasm: () => givenWasm("build"),
+  localityWasm: () => givenWasm("locality"),
 });
 
 export { useWasm, type Wasm, type WasmFiles, type WasmSource } from "../core/index.ts";

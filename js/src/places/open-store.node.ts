@@ -5,6 +5,7 @@ import { folder } from "../stores/folder.ts";
 import { sftp } from "../stores/sftp.ts";
 import type { Store } from "../stores/store.ts";
 import { awsProfile } from "./aws-profile.node.ts";
+import { cutLocality, type PlaceText } from "./locality-url.ts";
 import { encryptionKeys, type OpenStoreOptions, openAt } from "./open-store.ts";
 import { redacted } from "./secrets.ts";
 import { sftpFromUrl } from "./sftp-url.node.ts";
@@ -13,11 +14,11 @@ import { schemeOf } from "./store-url.ts";
 /**
  * The store that a text names: a folder's path or `file:` URL, or another URL, such as `s3://bucket/prefix?region=eu-central-1`.
  * Nothing is asked of it yet. Keys come from the URL, the environment, or `~/.aws`, as docs/stores.md says; they are in no
- * message.
+ * message. Several texts, each with its `?PAGEMARK_LOCALITY=`, are one store, as docs/localities.md says.
  *
  * @throws PagemarkError `USAGE` or `PLACE_UNKNOWN`
  */
-export function openStore(place: string, options: OpenStoreOptions = {}): Store {
+export function openStore(place: PlaceText, options: OpenStoreOptions = {}): Store {
   return openAt(place, options, {
     open: (text, scheme, env) => {
       if (scheme === "sftp") return sftp(sftpFromUrl(text, env));
@@ -48,7 +49,8 @@ function read(path: string): string {
  *
  * @throws PagemarkError `USAGE`
  */
-export function folderPath(place: string): string | undefined {
+export function folderPath(tagged: string): string | undefined {
+  const { place } = cutLocality(tagged);
   const scheme = schemeOf(place);
   if (scheme === undefined) return place;
   if (scheme !== "file") return undefined;

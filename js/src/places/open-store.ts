@@ -3,8 +3,10 @@ import { PagemarkError, StoreError } from "../errors/index.ts";
 import { encrypted } from "../stores/encrypted.ts";
 import type { EncryptionKeys } from "../stores/encrypted-keys.ts";
 import { http } from "../stores/http.ts";
+import { LocalitiesStore } from "../stores/localities.ts";
 import { s3 } from "../stores/s3.ts";
 import type { Store } from "../stores/store.ts";
+import { cutLocality, localitiesOf, type PlaceText, placesIn, type TaggedPlace } from "./locality-url.ts";
 import { type Environment, type Profile, s3FromUrl } from "./s3-url.ts";
 import { keepSecret, redacted } from "./secrets.ts";
 import { parseStoreUrl, schemeOf } from "./store-url.ts";
@@ -17,6 +19,12 @@ export interface OpenStoreOptions {
   env?: Environment;
   /** Leaves it as it lies there, whatever keys the environment has. */
   plain?: boolean;
+  /** Of several stores: where the writer is, as tiers such as `region=eu,az=1`. */
+  locality?: string | undefined;
+  /** Of several stores: reads backups from the one of this locality only. */
+  fromLocality?: string | undefined;
+  /** Is told what was set right in what was given. */
+  onNote?(note: string): void;
 }
 
 /** What a runtime has beside what all of them have. */
@@ -30,15 +38,40 @@ export interface Places {
 
 /**
  * The store that a URL names, such as `s3://bucket/prefix?region=eu-central-1`. Nothing is asked of it yet. Keys come from the
- * URL or from the environment, as docs/stores.md says; they are in no message.
+ * URL or from the environment, as docs/stores.md says; they are in no message. Several URLs, each with its `?PAGEMARK_LOCALITY=`, are
+ * one store, as docs/localities.md says.
  *
  * @throws PagemarkError `USAGE` or `PLACE_UNKNOWN`
  */
-export function openStore(place: string, options: OpenStoreOptions = {}): Store {
+export function openStore(place: PlaceText, options: OpenStoreOptions = {}): Store {
   return openAt(place, options, {});
 }
 
-export function openAt(place: string, options: OpenStoreOptions, places: Places): Store {
+export function openAt(place: PlaceText, options: OpenStoreOptions, places: Places): Store {
+  const tagged = placesIn(place).map(cutLocality);
+  const [first, ...others] = tagged;
+  if (first?.encoded === undefined && others.length === 0) {
+    if (options.fromLocality === undefined) return openOne(first?.place ?? "", options, places);
+    const message = `${redacted(first?.place ?? "")} is one store without a locality: there is nothing to choose from; leave the locality to read from out`;
+    throw new PagemarkError("USAGE", message);
+  }
+  const stores = tagged.map((each) => openOne(each.place, options, places));
+  const { locality: writer, fromLocality: only, onNote } = options;
+  return new LocalitiesStore(stores, () => namesOf(tagged, onNote), { writer, only });
+}
+
+async function namesOf(
+  places: readonly TaggedPlace[],
+  onNote: OpenStoreOptions["onNote"],
+): Promise<string[]> {
+  const names = await localitiesOf(places);
+  const at = names.indexOf("default");
+  if (at > 0)
+    onNote?.(`${redacted(places[at]?.place ?? "")} is the default store and is taken for the first`);
+  return names;
+}
+
+function openOne(place: string, options: OpenStoreOptions, places: Places): Store {
   const { env = environment(), plain = false } = options;
   const store = plainStore(place, env, places);
   const keys = plain ? undefined : encryptionKeys(env, places);

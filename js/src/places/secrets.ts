@@ -26,6 +26,8 @@ export function withoutKnown(text: string): string {
 /** Parameters of a URL that may be shown, written without - and _ and capitals. */
 const SHOWN: ReadonlySet<string> = new Set([
   "region",
+  "pagemarklocality",
+  "cockroachlocality",
   "endpoint",
   "pathstyle",
   "forcepathstyle",

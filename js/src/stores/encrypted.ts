@@ -1,6 +1,7 @@
 import { type Hasher, sha256 } from "../core/index.ts";
 import { ObjectExistsError } from "../errors/object-exists-error.ts";
 import { ObjectMissingError } from "../errors/object-missing-error.ts";
+import { PagemarkError } from "../errors/pagemark-error.ts";
 import { StoreError } from "../errors/store-error.ts";
 import { type Body, consume } from "../streams/body.ts";
 import { bytesOf, chunksOf, emptyStream, streamOf } from "../streams/streams.ts";
@@ -25,6 +26,11 @@ type Age = typeof import("./encrypted-age.ts");
  * `OBJECT_DAMAGED` for an object of which a bit is another.
  */
 export function encrypted(store: Store, keys: EncryptionKeys): Store {
+  if (store.checkComplete) {
+    const message =
+      "keys of one store must not lie in another: encrypt each of the stores that localities() is given";
+    throw new PagemarkError("USAGE", message);
+  }
   return new EncryptedStore(store, keys);
 }
 

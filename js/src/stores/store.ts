@@ -129,4 +129,12 @@ export interface Store {
 
   /** Removes an object; does nothing when there is none. */
   delete(key: string, options?: { signal?: AbortSignal | undefined }): Promise<void>;
+
+  /**
+   * For a store that keeps account of backups: refuses when something that was put of a database is not there. `folder` is the
+   * first segment of the database's keys. A restore asks this before it reads anything.
+   *
+   * @throws PagemarkError `LOCALITY_LOST`, `LOCALITY_ELSEWHERE` or `LOCALITY_CONFLICT`
+   */
+  checkComplete?(folder: string, options?: { signal?: AbortSignal | undefined }): Promise<void>;
 }

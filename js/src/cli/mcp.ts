@@ -1,0 +1,38 @@
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import type { Command } from "commander";
+import { PagemarkError } from "../errors/index.ts";
+import { withoutSecrets } from "../places/secrets.ts";
+import { toolsOf } from "./mcp-tools.ts";
+
+interface Options {
+  from: string;
+  root: string;
+}
+
+const INSTRUCTIONS =
+  "Backups of SQLite databases. list, info, verify, diff, preview and dump change nothing. restore writes a new file, " +
+  "or replaces one with the token that a preview of the same restore gave.";
+
+export function addMcp(program: Command, signal: AbortSignal): void {
+  program
+    .command("mcp")
+    .description("serve backups to a model by the Model Context Protocol, over standard input and output")
+    .requiredOption("--from <store>", "where the backups are: a folder or a URL")
+    .option("--root <folder>", "restores go to files in this folder only", ".")
+    .action(async (_options, command: Command) => {
+      const { from, root } = command.optsWithGlobals<Options>();
+      const { serve } = await import("./mcp-server.ts");
+      const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
+      await serve(toolsOf({ from, root: resolve(root), signal }), {
+        version,
+        instructions: INSTRUCTIONS,
+        wordsOf,
+      });
+    });
+}
+
+function wordsOf(error: unknown): string {
+  const code = error instanceof PagemarkError ? ` [${error.code}]` : "";
+  return withoutSecrets(`${error instanceof Error ? error.message : error}${code}`);
+}
