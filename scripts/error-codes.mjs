@@ -6,7 +6,7 @@ import { root } from "./lib/run.mjs";
 const page = join(root, "docs/errors.md");
 const [core, engine] = ["src/error.rs", "engine/src/error.rs"].map((file) =>
   [...readFileSync(join(root, file), "utf8").matchAll(/= (\w+) "([A-Z_]+)": "(.*)",$/gm)].map(
-    ([, kind, code, text]) => [code, kind.toLowerCase(), text.replaceAll("\\\\", "\\")],
+    ([, kind, code, text]) => [code, kind.toLowerCase(), text.replace(/\\(.)/g, "$1")],
   ),
 );
 const sources = readdirSync(join(root, "js/src"), { recursive: true, encoding: "utf8" })

@@ -78,6 +78,13 @@ export { encrypted } from "./stores/encrypted.ts";
 export { addKey, type EncryptionKeys, listKeys, removeKey, type StoreKey } from "./stores/encrypted-keys.ts";
 export { type HttpOptions, http } from "./stores/http.ts";
 export { type LocalitiesOptions, type LocalStore, localities } from "./stores/localities.ts";
+export {
+  type Audit,
+  type AuditedStore,
+  type AuditOptions,
+  type AuditProblem,
+  audit,
+} from "./stores/localities-audit.ts";
 export { memoryStore } from "./stores/memory.ts";
 export { type OpfsStoreOptions, opfsStore, pickedFolder } from "./stores/opfs.ts";
 export { r2 } from "./stores/r2.ts";
@@ -96,4 +103,3 @@ export type {
 } from "./stores/store.ts";
 export { type StoreOperations, storeFrom } from "./stores/store-from.ts";
 export type { JobOptions, Progress } from "./streams/progress.ts";
-export { type Audit, type AuditedStore, type AuditOptions, type AuditProblem, audit } from "./vault/audit.ts";

@@ -72,7 +72,7 @@ test("B13 B23 a database's name, rows and keys are in its locality's store alone
   }
   cli.json<BackupJson>("backup", "clinic.db", ...to(HOME), "--name", "leaked");
   const { status, stdout } = cli.run("audit", ...from(HOME, EU), "--forbid", "default");
-  expect([status, stdout]).toEqual([1, expect.stringMatching(/forbidden: more than ids[^]*leaked/)]);
+  expect([status, stdout]).toEqual([1, expect.stringMatching(/forbidden: more than ids.*leaked/s)]);
 });
 
 test("B14 B16 wrong localities are told before anything is done", () => {

@@ -27,11 +27,13 @@ export interface Served {
   instructions: string;
   /** The words of an error, without secrets. */
   wordsOf(error: unknown): string;
+  /** Ends it. */
+  signal: AbortSignal;
 }
 
 /** Serves tools over standard input and output, until the client closes them. */
 export async function serve(tools: readonly Tool[], served: Served): Promise<void> {
-  const { version, instructions, wordsOf } = served;
+  const { version, instructions, wordsOf, signal } = served;
   const server = new McpServer({ name: "pagemark", version }, { instructions });
   for (const { name, title, description, readOnly, fields, run } of tools) {
     const inputSchema = Object.fromEntries(
@@ -50,6 +52,7 @@ export async function serve(tools: readonly Tool[], served: Served): Promise<voi
   const closed = new Promise<void>((resolve) => {
     server.server.onclose = resolve;
     process.stdin.once("end", resolve);
+    signal.addEventListener("abort", () => resolve(), { once: true });
   });
   await server.connect(transport);
   await closed;

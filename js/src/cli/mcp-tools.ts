@@ -184,8 +184,8 @@ export function toolsOf(place: Place): Tool[] {
         const name = text(args, "name");
         const isThere = await exists(path);
         const at = isThere ? await permitted(previews, optional(args, "token"), name, path) : moment(args);
-        await checkTarget(path, { force: isThere, json: true, from });
         await mkdir(dirname(path), { recursive: true });
+        await checkTarget(path, { force: isThere, json: true, from });
         const { backup, undo, note } = await withBackups(name, from, () =>
           database(name, path).restore({ signal, ...(at !== undefined && { at }) }),
         );

@@ -1,8 +1,8 @@
 // Holds what the default store says of a database's backups against what the stores have.
 import { DamageError } from "../errors/damage-error.ts";
 import { PagemarkError } from "../errors/pagemark-error.ts";
-import type { Decided, LocalitiesStore } from "./localities.ts";
 import { allKeys } from "./localities-list.ts";
+import type { Decided, Parts, Signal } from "./localities-parts.ts";
 import type { StoredObject } from "./store.ts";
 
 /** What is lost of a locality's part; see the core's `catalog::locality::Lost`. */
@@ -21,10 +21,10 @@ const MOST_KEYS = 10;
 
 /** See {@link Store.checkComplete}. */
 export async function checkAccounts(
-  of: LocalitiesStore,
+  of: Parts,
   decided: Decided,
   folder: string,
-  options: { signal?: AbortSignal | undefined },
+  options: Signal,
 ): Promise<void> {
   const { localities, only } = decided;
   const isRead = (at: number) => only === undefined || at === only;
@@ -52,7 +52,7 @@ export async function checkAccounts(
 
 /** What the accounts of a database name and the stores do not have. */
 export function findLost(
-  of: LocalitiesStore,
+  of: Parts,
   { decisions }: Decided,
   folder: string,
   accounts: readonly string[],
@@ -66,11 +66,7 @@ export function findLost(
 }
 
 /** The keys of a database's accounts; nothing where no record of it can be read. */
-export async function accountsIn(
-  of: LocalitiesStore,
-  folder: string,
-  options: { signal?: AbortSignal | undefined },
-): Promise<string[] | undefined> {
+export async function accountsIn(of: Parts, folder: string, options: Signal): Promise<string[] | undefined> {
   const { home } = await of.decided();
   const records = (await of.newest(folder, options)).map(({ key }) => key);
   const prefix = await of.prefixOf(records);
@@ -100,12 +96,7 @@ function refuseConflict({ rules, localities }: Decided, listed: readonly (readon
 }
 
 /** Where nothing is of a database: its store may be one that was not given. */
-async function refuseAbsent(
-  of: LocalitiesStore,
-  decided: Decided,
-  folder: string,
-  options: { signal?: AbortSignal | undefined },
-): Promise<void> {
+async function refuseAbsent(of: Parts, decided: Decided, folder: string, options: Signal): Promise<void> {
   const { rules, home, localities, only } = decided;
   const store = of.stores[home];
   if (store === undefined) return;
@@ -131,7 +122,7 @@ function refuseElsewhere(decided: Decided, folder: string, accounts: readonly st
   throw new PagemarkError("LOCALITY_ELSEWHERE", message, { name: folder });
 }
 
-function partText(of: LocalitiesStore, { locality, store, given, keys }: Lost): string {
+function partText(of: Parts, { locality, store, given, keys }: Lost): string {
   const many = keys.length === 1 ? "one object" : `${keys.length} objects`;
   const there = `${many} of ${locality} ${keys.length === 1 ? "is" : "are"} not in ${of.stores[store]?.description}`;
   return given ? there : `${there}, and no store of ${locality} was given`;

@@ -1,4 +1,3 @@
-import { type Core, core, type LocalityCore, localityCore } from "../core/index.ts";
 import { ObjectExistsError } from "../errors/object-exists-error.ts";
 import { ObjectMissingError } from "../errors/object-missing-error.ts";
 import { PagemarkError } from "../errors/pagemark-error.ts";
@@ -6,6 +5,7 @@ import type { Body } from "../streams/body.ts";
 import { checkKey, checkRange, pageLimit } from "./checks.ts";
 import { checkAccounts } from "./localities-check.ts";
 import { allKeys, mergedPage } from "./localities-list.ts";
+import { type Decided, decide, type LocalitiesOptions, type Parts, type Signal } from "./localities-parts.ts";
 import type {
   GetOptions,
   ListOptions,
@@ -16,21 +16,13 @@ import type {
   StoreUploads,
 } from "./store.ts";
 
+export type { LocalitiesOptions };
+
 /** A store, and where it is. */
 export interface LocalStore {
   /** `default`, or one tier such as `region=eu`. */
   locality: string;
   store: Store;
-}
-
-export interface LocalitiesOptions {
-  /**
-   * Where the writer is: tiers from the largest place to the smallest, such as `region=eu,az=1`. A backup goes to the store of the
-   * smallest place that fits, else to the default. Without it a database's backups go where its newest one is.
-   */
-  writer?: string | undefined;
-  /** Reads backups from this store only, named by its locality or by the value alone; of the default store, ids. */
-  only?: string | undefined;
 }
 
 /**
@@ -50,23 +42,8 @@ export function localities(stores: readonly LocalStore[], options: LocalitiesOpt
   );
 }
 
-type Decisions = InstanceType<LocalityCore["Localities"]>;
-
-/** What was decided on the stores, once their localities are known to be right. */
-export interface Decided {
-  core: Core;
-  rules: LocalityCore;
-  decisions: Decisions;
-  localities: readonly string[];
-  /** Where in the list each is. */
-  home: number;
-  target: number | undefined;
-  only: number | undefined;
-}
-
-type Signal = { signal?: AbortSignal | undefined };
-
-export class LocalitiesStore implements Store {
+/** Exported for those who make it of URLs, or look into its parts. */
+export class LocalitiesStore implements Store, Parts {
   readonly layout: Store["layout"];
   readonly description: string;
   readonly givesChunksAway: boolean;
@@ -94,7 +71,7 @@ export class LocalitiesStore implements Store {
 
   /** @throws PagemarkError `LOCALITY_…` when the localities are not right */
   decided(): Promise<Decided> {
-    this.#decided ??= this.#decide();
+    this.#decided ??= decide(this.#names, this.#options);
     return this.#decided;
   }
 
@@ -157,21 +134,6 @@ export class LocalitiesStore implements Store {
   /** See {@link Store.checkComplete}. */
   async checkComplete(folder: string, options: Signal = {}): Promise<void> {
     await checkAccounts(this, await this.decided(), folder, options);
-  }
-
-  async #decide(): Promise<Decided> {
-    const [wasm, rules, names] = [await core(), await localityCore(), await this.#names()];
-    const decisions = new rules.Localities([...names]);
-    const { writer, only } = this.#options;
-    return {
-      core: wasm,
-      rules,
-      decisions,
-      localities: names,
-      home: decisions.defaultStore,
-      target: writer === undefined ? undefined : decisions.fitting(writer),
-      only: only === undefined ? undefined : decisions.named(only),
-    };
   }
 
   async #put(key: string, body: Body, options: PutOptions) {

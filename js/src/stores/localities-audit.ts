@@ -1,9 +1,10 @@
 import type { Core } from "../core/index.ts";
 import { PagemarkError } from "../errors/index.ts";
-import { type Decided, LocalitiesStore } from "../stores/localities.ts";
-import { accountsIn, findLost, localityOf } from "../stores/localities-check.ts";
-import { allKeys } from "../stores/localities-list.ts";
-import type { Store, StoredObject } from "../stores/store.ts";
+import { LocalitiesStore } from "./localities.ts";
+import { accountsIn, findLost, localityOf } from "./localities-check.ts";
+import { allKeys } from "./localities-list.ts";
+import type { Decided } from "./localities-parts.ts";
+import type { Store, StoredObject } from "./store.ts";
 
 export interface AuditOptions {
   /** Localities that may hold nothing but ids, by their names or values. */
