@@ -7,7 +7,7 @@ import { databasesIn } from "../catalog/folder.ts";
 import { core, naming, usePlatform, useStatements } from "../core/index.ts";
 import { compiled, nodePlatform } from "../core/platform.node.ts";
 import { PagemarkError } from "../errors/index.ts";
-import { placesIn } from "../places/locality-url.ts";
+import { type PlaceText, placesIn } from "../places/locality-url.ts";
 import { folderPath, keysOfEnvironment, openStore as open } from "../places/open-store.node.ts";
 import type { OpenStoreOptions } from "../places/open-store.ts";
 import { redacted as redactedOne, withoutSecrets } from "../places/secrets.ts";
@@ -34,7 +34,7 @@ export function useLocalities({ locality, fromLocality }: typeof localities): vo
 }
 
 /** The store that a text names, or several with their localities. */
-export function openStore(place: string, options: OpenStoreOptions = {}): Store {
+export function openStore(place: PlaceText, options: OpenStoreOptions = {}): Store {
   const onNote = (text: string) => {
     if (!noted.has(text)) note(text);
     noted.add(text);
@@ -92,14 +92,6 @@ export function openDamaged(path: string, pageSize: number | undefined): PageSou
   return path === STANDARD
     ? damagedStream(openStandardInput, "standard input", options)
     : damagedFile(path, options);
-}
-
-/** The store of a URL, or of the URLs of several localities. */
-export function openStoreOf(urls: readonly string[]): Store {
-  const [url = ""] = urls;
-  if (urls.length === 1) return openStore(url);
-  const message = "stores of several localities are not to be had by statements yet: give one URL";
-  throw new PagemarkError("STATEMENT_UNSUPPORTED", message);
 }
 
 export function openBackups(name: string, place: string): Promise<Backups> {

@@ -6,7 +6,7 @@ import type { Row, Value } from "../vault/statement-host.ts";
 import { openVault, type Vault } from "../vault/vault.ts";
 import { folderDatabases } from "./folder-databases.ts";
 import { bytes, EXIT, note, print, printable, printError, table, warnAll, withBar } from "./output.ts";
-import { openStore, openStoreOf, withoutSecrets } from "./places.ts";
+import { openStore, withoutSecrets } from "./places.ts";
 import { fileSchedules } from "./schedules.ts";
 import { type Align, layOutText } from "./table.ts";
 import { timeText } from "./values.ts";
@@ -40,7 +40,7 @@ export function addSql(program: Command, signal: AbortSignal): void {
       const vault = openVault({
         databases: folderDatabases(data),
         store: to === undefined ? undefined : openStore(to),
-        openStore: openStoreOf,
+        openStore: (urls) => openStore(urls),
         schedules: fileSchedules(data),
       });
       if (statement === undefined) return converse(vault, json, signal);
