@@ -52,13 +52,13 @@ export { type D1Binding, type D1Options, d1 } from "./sources/d1.ts";
 export type { D1ApiOptions } from "./sources/d1-api.ts";
 export { type D1ExportOptions, exportD1 } from "./sources/d1-export.ts";
 export { d1Http } from "./sources/d1-http.ts";
-export { type DurableObjectSql, durableObject } from "./sources/durable-object.ts";
+export { type DurableObjectOptions, type DurableObjectSql, durableObject } from "./sources/durable-object.ts";
 export { memory } from "./sources/memory.ts";
 export { type OpfsOptions, opfs } from "./sources/opfs.ts";
 export type { ListedDatabase } from "./sources/opfs-list.ts";
 export { picked } from "./sources/opfs-picked.ts";
 export { type SqliteWasm, type SqliteWasmDatabase, sqliteWasm } from "./sources/opfs-sqlite-wasm.ts";
-export { fromRows } from "./sources/row-pages.ts";
+export { fromRows, untrack } from "./sources/row-pages.ts";
 export type {
   Answers,
   Bound,

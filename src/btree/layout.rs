@@ -23,6 +23,11 @@ impl Layout {
         Self { page_size, usable: page_size.bytes() - usize::from(reserved), page_count }
     }
 
+    /// The same, of a database of so many pages.
+    pub fn with_pages(self, page_count: u32) -> Self {
+        Self { page_count, ..self }
+    }
+
     /// Bytes of a page that b-trees may use: the page size less the reserved bytes at its end (section 1.3.4).
     pub fn usable(self) -> usize {
         self.usable

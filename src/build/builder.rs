@@ -5,12 +5,12 @@ use std::collections::{HashMap, HashSet};
 use super::batch::Field;
 use super::first::{Options, last_pages};
 use super::guide::Guide;
+use super::merge::{Added, Merge, Order};
+use super::open::Open;
 use super::output::Output;
 use super::previous::Previous;
-use super::record::{Column, Long, RecordDraft};
-use super::spill::Spill;
+use super::record::{Column, RecordDraft};
 use super::tree::{Form, Root, Tree};
-use crate::btree::payload::local_size;
 use crate::btree::{PageRange, Value};
 use crate::bytes::Reader;
 use crate::error::{Error, ErrorKind, Result};
@@ -60,30 +60,6 @@ enum Stage {
     Building,
     /// Or failed.
     Done,
-}
-
-#[derive(Clone, Debug)]
-struct Open {
-    object: usize,
-    form: Form,
-    columns: Vec<Column>,
-    tree: Tree,
-    /// The last rowid.
-    last: Option<i64>,
-    /// The row that comes in pieces.
-    pending: Option<Pending>,
-}
-
-#[derive(Clone, Debug)]
-struct Pending {
-    rowid: i64,
-    spill: Spill,
-    /// What is written between long values: so many bytes of the record's body are done,
-    done: usize,
-    /// and so many long values,
-    next: usize,
-    /// and of the current one so many bytes are still to come.
-    left: usize,
 }
 
 impl Builder {
@@ -144,7 +120,110 @@ impl Builder {
             }
             let guide = builder.guide(object);
             let tree = Tree::new(form, guide, &builder.out);
-            builder.open = Some(Open { object, form, columns, tree, last: None, pending: None });
+            builder.open = Some(Open::new(object, form, columns, tree));
+            Ok(())
+        })
+    }
+
+    /// Leaves the b-tree of object `object` as it was before, without a look at it: it is not begun. `false` where the
+    /// database before has none of that name. That must be one that was built here: elsewhere, overflow pages need not
+    /// follow each other.
+    ///
+    /// # Errors
+    /// `Usage` when a b-tree is open, or the object has none or had it already.
+    pub fn keep(&mut self, object: usize) -> Result<bool> {
+        self.guarded(|builder| {
+            let is_new = builder.roots.get(object).is_some_and(Option::is_none);
+            if !is_new || builder.open.is_some() {
+                return Err(ErrorKind::Usage.into());
+            }
+            let Some(root) = builder.root_before(object) else { return Ok(false) };
+            if let Some(previous) = &builder.previous {
+                // A page that another has, too, is damage.
+                let mut is_own = true;
+                previous.pages_of(root, &mut |pgno| {
+                    is_own &= builder.out.keep(pgno);
+                    is_own
+                });
+                if !is_own {
+                    return Err(Error::at_page(ErrorKind::BtreeDepth, root.value()));
+                }
+            }
+            if let Some(slot) = builder.roots.get_mut(object) {
+                *slot = Some(root);
+            }
+            Ok(true)
+        })
+    }
+
+    /// Begins the b-tree of object `object` as it was before, so that only what changed is given: the keys of changed
+    /// rows by [`Builder::change`], and the entries that these rows have now by [`Builder::add`], in order; then
+    /// [`Builder::missing`] until nothing is. `false`, and nothing is begun, where the database before has none of that
+    /// name.
+    ///
+    /// # Errors
+    /// As [`Builder::begin`].
+    pub fn begin_after(&mut self, object: usize, form: Form, columns: Vec<Column>, order: Order) -> Result<bool> {
+        let Some(root) = self.guarded(|builder| Ok(builder.root_before(object)))? else { return Ok(false) };
+        let layout = self.previous.as_ref().and_then(Previous::whole_layout).ok_or(ErrorKind::Usage)?;
+        self.begin(object, form, columns)?;
+        if let Some(open) = &mut self.open {
+            open.merge = Some(Box::new(Merge::new(root, self.options.page_size, layout, order)));
+        }
+        Ok(true)
+    }
+
+    /// Takes the keys of rows that changed: in a table their rowids, else the values of the keys, as in a batch.
+    ///
+    /// # Errors
+    /// `Usage` when no b-tree was begun as it was before, or the batch is not one.
+    pub fn change(&mut self, batch: &[u8]) -> Result<()> {
+        self.guarded(|builder| {
+            let open = builder.open.as_mut().ok_or(ErrorKind::Usage)?;
+            let merge = open.merge.as_mut().ok_or(ErrorKind::Usage)?;
+            let mut reader = Reader::new(batch, 0, ErrorKind::Usage);
+            while reader.remaining() > 0 {
+                if open.form == Form::Table {
+                    merge.change_row(reader.i64()?);
+                    continue;
+                }
+                let mut values = Vec::with_capacity(merge.key_size());
+                for _ in 0..merge.key_size().max(1) {
+                    let Field::Value(value) = Field::read(&mut reader)? else { return Err(ErrorKind::Usage.into()) };
+                    values.push(value);
+                }
+                merge.change(values.into_iter());
+            }
+            Ok(())
+        })
+    }
+
+    /// Puts the b-tree before and what changed together, as far as its pages are there; gives those that it needs to go
+    /// on, for [`Builder::supply`]. None when all of it is done.
+    ///
+    /// # Errors
+    /// `Usage` when no b-tree was begun as it was before; of the database before, where that is damaged; `BuildOrder`;
+    /// `BuildSize`.
+    pub fn missing(&mut self) -> Result<Vec<PageRange>> {
+        self.guarded(|builder| {
+            let open = builder.open.as_mut().ok_or(ErrorKind::Usage)?;
+            let mut merge = open.merge.take().ok_or(ErrorKind::Usage)?;
+            let missing = merge.run(|rowid, record| open.record(rowid, record, &mut builder.head, &mut builder.out))?;
+            if !missing.is_empty() {
+                open.merge = Some(merge);
+            }
+            Ok(missing)
+        })
+    }
+
+    /// Takes pages of the database before, from `first` on.
+    ///
+    /// # Errors
+    /// `Usage` when no b-tree was begun as it was before.
+    pub fn supply(&mut self, first: Pgno, bytes: Vec<u8>) -> Result<()> {
+        self.guarded(|builder| {
+            let merge = builder.open.as_mut().and_then(|open| open.merge.as_mut()).ok_or(ErrorKind::Usage)?;
+            merge.supply(first, bytes);
             Ok(())
         })
     }
@@ -174,7 +253,10 @@ impl Builder {
                         },
                     }
                 }
-                open.row(rowid, &builder.record, &mut builder.head, &mut builder.out)?;
+                match &mut open.merge {
+                    Some(merge) => merge.add(Added { rowid, record: builder.record.whole(&mut builder.head)? }),
+                    None => open.row(rowid, &builder.record, &mut builder.head, &mut builder.out)?,
+                }
             }
             Ok(())
         })
@@ -197,7 +279,11 @@ impl Builder {
     /// `BuildSize`; `Usage` when none is open, or its last row still waits for pieces.
     pub fn end(&mut self) -> Result<()> {
         self.guarded(|builder| {
-            let open = builder.open.take().filter(|open| open.pending.is_none()).ok_or(ErrorKind::Usage)?;
+            let open = builder
+                .open
+                .take()
+                .filter(|open| open.pending.is_none() && open.merge.is_none())
+                .ok_or(ErrorKind::Usage)?;
             let Root { mut page, right, wanted } = open.tree.finish(&mut builder.out)?;
             let pgno = builder.out.append(wanted, page.finish(right))?;
             builder.out.end_tree();
@@ -237,7 +323,7 @@ impl Builder {
         self.learn();
         let guide = self.begin_guide(Some(Pgno::FIRST));
         let tree = Tree::new(Form::Table, guide, &self.out);
-        let mut open = Open { object: 0, form: Form::Table, columns, tree, last: None, pending: None };
+        let mut open = Open::new(0, Form::Table, columns, tree);
         for (rowid, (object, root)) in (1..).zip(self.objects.iter().zip(&self.roots)) {
             let root = Value::Integer(root.map_or(0, Pgno::value).into());
             let sql = object.sql.as_deref().map_or(Value::Null, Value::Text);
@@ -255,11 +341,15 @@ impl Builder {
 
     /// Where the pages of an object's b-tree were.
     fn guide(&mut self, object: usize) -> Guide {
-        self.learn();
-        let object = self.objects.get(object);
-        let name = object.map(|object| (object.kind.clone(), object.name.clone()));
-        let root = name.and_then(|name| self.roots_before.as_mut()?.remove(&name));
+        let root = self.root_before(object);
         self.begin_guide(root)
+    }
+
+    /// Where the root of an object's b-tree was.
+    fn root_before(&mut self, object: usize) -> Option<Pgno> {
+        self.learn();
+        let Object { kind, name, .. } = self.objects.get(object)?;
+        self.roots_before.as_ref()?.get(&(kind.clone(), name.clone())).copied()
     }
 
     fn begin_guide(&mut self, root: Option<Pgno>) -> Guide {
@@ -295,76 +385,5 @@ impl Builder {
             self.stage = Stage::Done;
         }
         result
-    }
-}
-
-impl Open {
-    /// Adds the row with this record, which must have a rowid in a table.
-    #[inline]
-    fn row(&mut self, rowid: Option<i64>, record: &RecordDraft, head: &mut Vec<u8>, out: &mut Output) -> Result<()> {
-        if let (Some(last), Some(rowid)) = (self.last, rowid)
-            && rowid <= last
-        {
-            return Err(Error::at_row(ErrorKind::BuildOrder, rowid));
-        }
-        self.last = rowid;
-        let (size, header) = record.head(rowid, head)?;
-        let local = local_size(self.form.leaf(), size, out.page_size().bytes());
-        if local == size && record.longs().is_empty() {
-            return self.cell(rowid, [head, record.body()], out);
-        }
-        let (start, header) = head.split_at(head.len() - header);
-        let mut spill = Spill::new(start, size, local, rowid);
-        spill.write(header, out)?;
-        let mut pending = Pending { rowid: rowid.unwrap_or(0), spill, done: 0, next: 0, left: 0 };
-        pending.advance(record, out)?;
-        self.pending = Some(pending);
-        self.complete(out)
-    }
-
-    fn piece(&mut self, bytes: &[u8], record: &RecordDraft, out: &mut Output) -> Result<()> {
-        let mut bytes = bytes;
-        while !bytes.is_empty() {
-            let pending = self.pending.as_mut().ok_or(ErrorKind::Usage)?;
-            let (here, rest) = bytes.split_at(bytes.len().min(pending.left));
-            pending.spill.write(here, out)?;
-            pending.left -= here.len();
-            bytes = rest;
-            if pending.left == 0 {
-                pending.advance(record, out)?;
-                self.complete(out)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Adds the row that came in pieces, when all of it is there.
-    fn complete(&mut self, out: &mut Output) -> Result<()> {
-        let Some(pending) = self.pending.take_if(|pending| pending.spill.left() == 0) else { return Ok(()) };
-        self.cell(Some(pending.rowid), [pending.spill.cell(), &[]], out)
-    }
-
-    #[inline]
-    fn cell(&mut self, rowid: Option<i64>, cell: [&[u8]; 2], out: &mut Output) -> Result<()> {
-        match self.form {
-            Form::Table => self.tree.row(rowid.unwrap_or(0), cell, out),
-            Form::Index => self.tree.entry(cell, out),
-        }
-    }
-}
-
-impl Pending {
-    /// Writes what comes before the next long value that has a byte, or the rest of the record.
-    fn advance(&mut self, record: &RecordDraft, out: &mut Output) -> Result<()> {
-        while self.left == 0 {
-            let long = record.longs().get(self.next);
-            let end = long.map_or(record.body().len(), |long: &Long| long.at);
-            self.spill.write(record.body().get(self.done..end).unwrap_or_default(), out)?;
-            self.done = end;
-            let Some(long) = long else { return Ok(()) };
-            self.left = long.length as usize;
-            self.next += 1;
-        }
-        Ok(())
     }
 }

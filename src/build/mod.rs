@@ -15,12 +15,18 @@
 //! [`Builder::after`] takes what [`Previous`] learnt of the database before: pages end where they ended, with the numbers
 //! that they had; what does not fit goes to new pages, what is no longer used becomes free. As with any database in use,
 //! there is room in such pages; a full backup is built without.
+//!
+//! Where it is known which rows changed since, only these have to be given: [`Builder::keep`] and
+//! [`Builder::begin_after`] take all others from the database before.
 
 mod batch;
 mod builder;
+mod collate;
 mod draft;
 mod first;
 mod guide;
+mod merge;
+mod open;
 mod output;
 mod pool;
 mod previous;
@@ -30,7 +36,9 @@ mod tree;
 
 pub use batch::Batch;
 pub use builder::{Builder, Object};
+pub use collate::{Collation, Term};
 pub use first::Options;
+pub use merge::Order;
 pub use previous::Previous;
 pub use record::Column;
 pub use tree::Form;

@@ -82,6 +82,11 @@ impl Output {
         }
     }
 
+    /// A page of the database before stays as it was; `false` when it had another use already.
+    pub(super) fn keep(&mut self, pgno: u32) -> bool {
+        self.pool.take(pgno)
+    }
+
     fn release_chain(&mut self, chain: Chain) {
         let last = self.page_count;
         chain.pages(self.page_size).take_while(|&pgno| pgno <= last).for_each(|pgno| self.release(pgno));

@@ -153,6 +153,11 @@ impl Previous {
         Ok(())
     }
 
+    /// The layout of its pages, once all were fed.
+    pub(super) fn whole_layout(&self) -> Option<Layout> {
+        self.layout.map(|layout| layout.with_pages(self.pages))
+    }
+
     /// How many pages it has.
     pub(super) fn page_count(&self) -> u32 {
         self.pages

@@ -119,6 +119,19 @@ impl RecordDraft {
         Ok((size, header))
     }
 
+    /// The whole record; `head` is room for its header.
+    ///
+    /// # Errors
+    /// `BuildRow` when it is too long; `Usage` when some of its values are not there.
+    pub(super) fn whole(&self, head: &mut Vec<u8>) -> Result<Vec<u8>> {
+        if !self.longs.is_empty() {
+            return Err(ErrorKind::Usage.into());
+        }
+        let (_, header) = self.head(None, head)?;
+        let header = head.len().checked_sub(header).and_then(|start| head.get(start..)).unwrap_or_default();
+        Ok([header, &self.body].concat())
+    }
+
     /// The bytes of all values that are there.
     pub(super) fn body(&self) -> &[u8] {
         &self.body

@@ -4,9 +4,9 @@ use wasm_bindgen::prelude::*;
 
 use super::JsResult;
 use crate::btree::Encoding;
-use crate::build::{self, Column, Form, Object, Options};
+use crate::build::{self, Collation, Column, Form, Object, Options, Order, Term};
 use crate::error::ErrorKind;
-use crate::page::PageSize;
+use crate::page::{PageSize, Pgno};
 
 /// See the core's `build::Builder`. Texts are UTF-8.
 #[wasm_bindgen]
@@ -78,14 +78,44 @@ impl Builder {
     /// Begins the b-tree of an object: a table's, or an index's. `columns` has a byte for each: 0 any value, 1 REAL
     /// affinity, 2 the rowid.
     pub fn begin(&mut self, object: usize, is_table: bool, columns: &[u8]) -> JsResult<()> {
-        let form = if is_table { Form::Table } else { Form::Index };
-        let columns = columns.iter().map(|&column| match column {
-            0 => Ok(Column::Value),
-            1 => Ok(Column::Real),
-            2 => Ok(Column::Rowid),
-            _ => Err(ErrorKind::Usage),
-        });
-        Ok(self.builder.begin(object, form, columns.collect::<Result<_, _>>()?)?)
+        Ok(self.builder.begin(object, form(is_table), columns_of(columns)?)?)
+    }
+
+    /// The same, as it was before; see the core's `build::Builder::begin_after`. Of what it is sorted by, and of the key of
+    /// its rows, `terms` and `key` have three numbers for each column: its place, 0 for BINARY, 1 for NOCASE, 2 for RTRIM,
+    /// and 1 where it descends.
+    #[wasm_bindgen(js_name = beginAfter)]
+    pub fn begin_after(
+        &mut self,
+        object: usize,
+        is_table: bool,
+        columns: &[u8],
+        terms: &[u32],
+        key: &[u32],
+    ) -> JsResult<bool> {
+        let order = Order { terms: terms_of(terms)?, key: terms_of(key)? };
+        Ok(self.builder.begin_after(object, form(is_table), columns_of(columns)?, order)?)
+    }
+
+    /// Leaves the b-tree of an object as it was before; `false` where there was none.
+    pub fn keep(&mut self, object: usize) -> JsResult<bool> {
+        Ok(self.builder.keep(object)?)
+    }
+
+    /// Takes the keys of rows that changed.
+    pub fn change(&mut self, batch: &[u8]) -> JsResult<()> {
+        Ok(self.builder.change(batch)?)
+    }
+
+    /// First page, number of pages, first page, … of what is missing to go on with the b-tree that was before.
+    pub fn missing(&mut self) -> JsResult<Vec<u32>> {
+        let missing = self.builder.missing()?;
+        Ok(missing.into_iter().flat_map(|range| [range.first.value(), range.count]).collect())
+    }
+
+    /// Takes pages of the database before, from `first` on.
+    pub fn supply(&mut self, first: u32, bytes: Vec<u8>) -> JsResult<()> {
+        Ok(self.builder.supply(Pgno::new(first).ok_or(ErrorKind::Usage)?, bytes)?)
     }
 
     /// Adds rows; see the core's `build::batch`.
@@ -119,6 +149,34 @@ impl Builder {
     pub fn runs(&self) -> Vec<u32> {
         self.runs.clone()
     }
+}
+
+fn form(is_table: bool) -> Form {
+    if is_table { Form::Table } else { Form::Index }
+}
+
+fn columns_of(columns: &[u8]) -> Result<Vec<Column>, ErrorKind> {
+    let column = |&column: &u8| match column {
+        0 => Ok(Column::Value),
+        1 => Ok(Column::Real),
+        2 => Ok(Column::Rowid),
+        _ => Err(ErrorKind::Usage),
+    };
+    columns.iter().map(column).collect()
+}
+
+fn terms_of(numbers: &[u32]) -> Result<Vec<Term>, ErrorKind> {
+    let term = |numbers: &[u32; 3]| {
+        let &[place, collation, descends] = numbers;
+        let collation = match collation {
+            0 => Collation::Binary,
+            1 => Collation::Nocase,
+            2 => Collation::Rtrim,
+            _ => return Err(ErrorKind::Usage),
+        };
+        Ok(Term { place: place as usize, collation, is_descending: descends == 1 })
+    };
+    numbers.as_chunks::<3>().0.iter().map(term).collect()
 }
 
 fn options(

@@ -22,6 +22,9 @@ const USUAL = 60;
 
 export interface BackedUpPlace extends Place {
   backup(options?: BackupOptions & { store?: "r2" | "memory" }): Promise<NewBackup>;
+  /** A backup to R2 by tracking, and how many rows SQLite looked at for it. */
+  backupTracked(options?: BackupOptions): Promise<NewBackup & { rowsRead: number }>;
+  untrack(): Promise<void>;
   download(at?: string): Promise<Uint8Array>;
   dump(options?: DumpOptions): Promise<string>;
   /** Dumps into the bucket; what is there then. */
@@ -47,6 +50,7 @@ export interface BackedUpPlace extends Place {
     statements?: string[];
     after?: number;
     times?: number;
+    tracking?: boolean;
   }): Promise<{ taken: string; answers: number }>;
   /** The answers to queries, as the source gives them; bytes and odd numbers as objects. */
   ask(queries: { sql: string; values?: unknown[] }[]): Promise<unknown[][][]>;
@@ -129,6 +133,8 @@ export class Cloudflare {
       rows: (sql) => json("rows", sql),
       ask: (queries) => json("ask", queries),
       backup: (options) => json("backup", options),
+      backupTracked: (options) => json("backupTracked", options),
+      untrack: () => json("untrack"),
       download: async (at) => new Uint8Array(await (await send("download", at)).arrayBuffer()),
       stored: () => json("stored"),
       pages: async (options) => new Uint8Array(await (await send("pages", options)).arrayBuffer()),

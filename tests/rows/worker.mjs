@@ -1,12 +1,23 @@
 // What a user's Worker does with D1 and with a Durable Object's database, and how it backs them up; runs in workerd.
 import { DurableObject } from "cloudflare:workers";
-import { d1, durableObject, fromRows, importInto, memory, memoryStore, pagemark, r2 } from "pagemark";
+import {
+  d1,
+  durableObject,
+  fromRows,
+  importInto,
+  memory,
+  memoryStore,
+  pagemark,
+  r2,
+  untrack,
+} from "pagemark";
 
 export class Holder extends DurableObject {
   fetch(request) {
     const { storage } = this.ctx;
     return answer(request, this.env, {
-      source: (options) => durableObject(storage, options),
+      source: (options) =>
+        durableObject(options?.reads ? countedStorage(storage, options.reads) : storage, options),
       faulty: (fault) => evicted(durableObject(storage), fault, this.ctx),
       /** Statement by statement in one transaction: each has the limit on its length for itself. */
       run: async (statements) =>
@@ -21,7 +32,7 @@ export class Holder extends DurableObject {
 
 function d1Place(db) {
   return {
-    source: (options) => d1(db, options),
+    source: (options) => d1(options?.reads ? countedDatabase(db, options.reads) : db, options),
     faulty: (fault) => d1(faulty(db, fault), { timeoutMs: 100 }),
     /** As `wrangler d1 execute --local --file` does it: a batch is one transaction. */
     run: (statements) => db.batch(statements.map((sql) => db.prepare(sql))),
@@ -56,6 +67,17 @@ const actions = {
   async backup(place, { name, env, argument: { store = "r2", ...options } = {} }) {
     const db = pagemark(place.source(), { name, store: store === "r2" ? r2(env.BACKUPS) : memoryStore() });
     return Response.json(await db.backup(options));
+  },
+  /** Backs up to R2 by tracking; how many rows SQLite looked at for it. */
+  async backupTracked(place, { name, env, argument: options = {} }) {
+    const reads = { rows: 0 };
+    const source = place.source({ tracking: true, reads });
+    const db = pagemark(source, { name, store: r2(env.BACKUPS) });
+    return Response.json({ ...(await db.backup(options)), rowsRead: reads.rows });
+  },
+  async untrack(place) {
+    await untrack(place.source());
+    return Response.json([]);
   },
   async download(place, { name, env, argument: at }) {
     const db = pagemark(place.source(), { name, store: r2(env.BACKUPS) });
@@ -115,8 +137,8 @@ const actions = {
     return new Response(pages);
   },
   /** Backs up, in slices of so many bytes; after so many answers a writer comes in between, so many times. */
-  async sliced(place, { name, env, argument: { sliceBytes, statements, after, times = 1 } }) {
-    const source = sliced(place, sliceBytes);
+  async sliced(place, { name, env, argument: { sliceBytes, statements, after, times = 1, tracking } }) {
+    const source = sliced(place, sliceBytes, { tracking });
     let [answers, written] = [0, 0];
     const ask = async (...args) => {
       const answer = await source.ask(...args);
@@ -128,6 +150,32 @@ const actions = {
     return Response.json({ taken, answers });
   },
 };
+
+/** A database that counts the rows that it looks at for its answers. */
+function countedDatabase(db, reads) {
+  const batch = async (statements) => {
+    const answers = await db.batch(statements);
+    for (const { meta } of answers) reads.rows += meta.rows_read ?? 0;
+    return answers;
+  };
+  return { prepare: (sql) => db.prepare(sql), batch };
+}
+
+function countedStorage(storage, reads) {
+  const exec = (sql, ...values) => {
+    const cursor = storage.sql.exec(sql, ...values);
+    const rows = [...cursor.raw()];
+    reads.rows += cursor.rowsRead;
+    return { raw: () => rows };
+  };
+  const sql = {
+    exec,
+    get databaseSize() {
+      return storage.sql.databaseSize;
+    },
+  };
+  return { sql, transactionSync: (action) => storage.transactionSync(action) };
+}
 
 /** A database whose call of number `at` goes wrong; it counts them. */
 function faulty(db, fault) {
@@ -174,8 +222,8 @@ function evicted(source, fault, ctx) {
 }
 
 /** What is too large to be read at once, or says so. */
-function sliced(place, sliceBytes) {
-  const source = place.source();
+function sliced(place, sliceBytes, options) {
+  const source = place.source(options);
   const ask = async (...args) => ({ ...(await source.ask(...args)), size: 1 << 30 });
   return fromRows({ ...source, answerBytes: sliceBytes, ask });
 }

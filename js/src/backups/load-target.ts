@@ -1,5 +1,5 @@
 import { SourceError } from "../errors/index.ts";
-import { type Cell, HALF_LOADED, type RowSource } from "../sources/source.ts";
+import { type Cell, HALF_LOADED, NOT_TRACKING, type RowSource } from "../sources/source.ts";
 
 export interface TargetState {
   isEmpty: boolean;
@@ -25,10 +25,10 @@ interface Parent {
 }
 
 const OURS = String.raw`name NOT LIKE '\_cf\_%' ESCAPE '\' AND name NOT LIKE 'sqlite\_%' ESCAPE '\'`;
-const OBJECTS = `SELECT type AS a, name AS b, tbl_name AS d, rootpage AS c FROM sqlite_schema
-  WHERE ${OURS} AND name NOT IN (SELECT name FROM pragma_table_list WHERE type = 'shadow')`;
+const OBJECTS = `SELECT type AS a, name AS b, tbl_name AS d, rootpage AS c FROM sqlite_schema m
+  WHERE ${OURS} AND ${NOT_TRACKING} AND name NOT IN (SELECT name FROM pragma_table_list WHERE type = 'shadow')`;
 const PARENTS = `SELECT m.name AS a, f."table" AS b, f.on_delete AS c FROM sqlite_schema m, pragma_foreign_key_list(m.name) f
-  WHERE m.type = 'table' AND m.${OURS.replace("AND name", "AND m.name")}`;
+  WHERE m.type = 'table' AND ${NOT_TRACKING} AND m.${OURS.replace("AND name", "AND m.name")}`;
 
 export async function targetState(target: RowSource, signal?: AbortSignal): Promise<TargetState> {
   const { rows } = await target.ask([{ sql: OBJECTS }, { sql: PARENTS }], signal);

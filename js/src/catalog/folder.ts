@@ -31,8 +31,11 @@ export interface Backup {
   freePages?: number;
   /** Pages stored. */
   changedPages: number;
-  /** Whether its state is that of the start of the run, or of the end. */
-  taken: "start" | "end";
+  /**
+   * Whether its state is that of the start of the run, or of the end. Of a backup that was just made, `tracked`: of the end,
+   * by what triggers told of the changes (`docs/d1.md`).
+   */
+  taken: "start" | "end" | "tracked";
   /** Whether a restore made it of what it then replaced. */
   safety: boolean;
   /** What its user calls it; retention keeps what has a tag. */

@@ -36,7 +36,22 @@ export interface BuiltObject {
  * INTEGER PRIMARY KEY of a table with rowids (`rowid`), which has no value of its own.
  */
 export type ColumnKind = "value" | "real" | "rowid";
+const COLLATIONS = ["BINARY", "NOCASE", "RTRIM"];
 const COLUMN_KINDS: readonly ColumnKind[] = ["value", "real", "rowid"];
+
+/** A column of a key, for {@link BuiltOrder}. */
+export interface BuiltTerm {
+  /** Its place in the record. */
+  place: number;
+  collation: "BINARY" | "NOCASE" | "RTRIM";
+  isDescending: boolean;
+}
+
+/** How a b-tree is sorted, and the key of its rows; both are empty for a table of rowids. */
+export interface BuiltOrder {
+  terms: readonly BuiltTerm[];
+  key: readonly BuiltTerm[];
+}
 
 /** Whole pages, one run after the other; the caller's from now on. */
 export interface PagesOut {
@@ -111,6 +126,49 @@ export class PageBuilder {
     this.#builder.begin(object, form === "table", kinds);
   }
 
+  /** Leaves the b-tree of an object as it was in the database before; `false` where it had none of that name. */
+  keep(object: number): boolean {
+    return this.#builder.keep(object);
+  }
+
+  /**
+   * Begins the b-tree of an object as it was in the database before: {@link change} with the keys of rows that changed,
+   * {@link add} with the entries that these have now, in order, {@link supply} until nothing is {@link missing}, {@link end}.
+   * `false`, and nothing is begun, where there was none of that name.
+   */
+  beginAfter(
+    object: number,
+    form: "table" | "index",
+    columns: readonly ColumnKind[],
+    { terms, key }: BuiltOrder,
+  ): boolean {
+    const kinds = Uint8Array.from(columns, (column) => COLUMN_KINDS.indexOf(column));
+    const [sorted, keys] = [terms, key].map((some) => Uint32Array.from(some.flatMap(termNumbers)));
+    return this.#builder.beginAfter(
+      object,
+      form === "table",
+      kinds,
+      sorted as Uint32Array,
+      keys as Uint32Array,
+    );
+  }
+
+  /** Takes the keys of rows that changed: of a table their rowids, else the values of the key. The batch is empty afterwards. */
+  change(keys: RowBatch): void {
+    this.#builder.change(keys.take());
+  }
+
+  /** Pages of the database before that are missing to go on; none when the b-tree is whole. */
+  missing(): { runs: PageRun[]; made: PagesOut } {
+    const numbers = this.#builder.missing();
+    return { runs: runsOf(numbers), made: this.#take() };
+  }
+
+  /** Takes pages of the database before, from `first` on. */
+  supply(first: number, pages: Uint8Array): void {
+    this.#builder.supply(first, pages);
+  }
+
   /** Adds the rows of a batch, which is empty afterwards. */
   add(rows: RowBatch): PagesOut {
     this.#builder.add(rows.take());
@@ -142,11 +200,17 @@ export class PageBuilder {
 
   #take(): PagesOut {
     const bytes = this.#builder.take();
-    const numbers = this.#builder.runs();
-    const runs: PageRun[] = [];
-    for (let at = 0; at < numbers.length; at += 2) {
-      runs.push({ first: numbers[at] ?? 0, count: numbers[at + 1] ?? 0 });
-    }
-    return { runs, bytes };
+    return { runs: runsOf(this.#builder.runs()), bytes };
   }
+}
+
+function runsOf(numbers: Uint32Array): PageRun[] {
+  return Array.from({ length: numbers.length / 2 }, (_, index) => ({
+    first: numbers[2 * index] ?? 0,
+    count: numbers[2 * index + 1] ?? 0,
+  }));
+}
+
+function termNumbers({ place, collation, isDescending }: BuiltTerm): number[] {
+  return [place, COLLATIONS.indexOf(collation), isDescending ? 1 : 0];
 }

@@ -1,6 +1,8 @@
 export {
   type BuiltObject,
+  type BuiltOrder,
   type BuiltShape,
+  type BuiltTerm,
   type ColumnKind,
   type PageBuilder,
   type PagesOut,

@@ -148,7 +148,7 @@ export class BackupHost {
     const { place, file, bornMs } = moment.identity ?? {};
     const said = [mark, bookmark, checksum, checksumBefore, place, file];
     return (machine, id) =>
-      machine.pinned(id, pageSize, pageCount, taken === "end", beyond, bornMs, said, moment.changed);
+      machine.pinned(id, pageSize, pageCount, taken !== "start", beyond, bornMs, said, moment.changed);
   }
 
   async #readPages(first: number, count: number): Promise<Uint8Array> {

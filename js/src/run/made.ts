@@ -43,7 +43,7 @@ interface Lack {
 /** The backup that a machine has made. @throws what the job failed with */
 export function madeBy(outcome: Outcome<Made | null>, job: Job): NewBackup | undefined {
   if (outcome.failure) throw errorOf(outcome.failure, outcome, job);
-  return outcome.result ? toNewBackup(outcome.result) : undefined;
+  return outcome.result ? toNewBackup(outcome.result, job) : undefined;
 }
 
 /** What was backed up, for what is told of it. */
@@ -55,13 +55,17 @@ export interface Job {
   moment?: Moment | undefined;
 }
 
-function toNewBackup({ backup, fullBecause, damaged, mark, lack, mostPages }: Made): NewBackup {
+function toNewBackup(
+  { backup, fullBecause, damaged, mark, lack, mostPages }: Made,
+  { moment }: Job,
+): NewBackup {
   const warnings = damaged
     ? [`this is a full backup because ${fullBecause}; run verify to see what is left`]
     : [];
   if (lack) warnings.push(lacking(lack));
   return {
     ...backup,
+    ...(moment?.taken === "tracked" && { taken: moment.taken }),
     ...(fullBecause !== undefined && { fullBecause }),
     warnings,
     ...(mark !== undefined && { mark }),

@@ -1,3 +1,4 @@
+import type { D1Options } from "./d1.ts";
 import { D1Api, type D1ApiOptions, wasTurnedAway } from "./d1-api.ts";
 import { failureOfWrite, retried } from "./d1-calls.ts";
 import { fromRows } from "./row-pages.ts";
@@ -27,13 +28,14 @@ const PARAMETER = /'(?:[^']|'')*'|"(?:[^"]|"")*"|`(?:[^`]|``)*`|\[[^\]]*\]|\?(\d
  * await pagemark(shop, { store: folder("./backups") }).backup();
  * ```
  */
-export function d1Http(options: D1ApiOptions): PageSource & RowTarget {
+export function d1Http(options: D1ApiOptions & Pick<D1Options, "tracking">): PageSource & RowTarget {
   const api = new D1Api(options);
   const { name } = api;
   return fromRows({
     name,
     carriesBlobs: false,
     carriesReals: false,
+    tracking: options.tracking ?? false,
     answerBytes: 1 << 20,
     ask: (queries, signal) => retried(() => ask(api, queries, signal), name, signal),
     async write(statements, signal) {

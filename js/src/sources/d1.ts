@@ -23,6 +23,8 @@ export interface D1Options {
   name?: string;
   /** For how long one answer is waited for, in milliseconds; 60,000 unless given. D1 itself gives a query 30 seconds. */
   timeoutMs?: number;
+  /** Tracks changes by triggers, so that a backup reads only the rows that changed, and is made under any writer. */
+  tracking?: boolean;
 }
 
 /**
@@ -37,12 +39,13 @@ export interface D1Options {
  */
 export function d1(
   binding: D1Binding,
-  { name = "d1", timeoutMs = 60_000 }: D1Options = {},
+  { name = "d1", timeoutMs = 60_000, tracking = false }: D1Options = {},
 ): PageSource & RowTarget {
   return fromRows({
     name,
     carriesBlobs: false,
     carriesReals: false,
+    tracking,
     answerBytes: 1 << 20,
     ask: (queries, signal) =>
       retried(() => withinPatience(ask(binding, queries), timeoutMs, signal), name, signal),

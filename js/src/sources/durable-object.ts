@@ -11,6 +11,14 @@ export interface DurableObjectSql {
   transactionSync(action: () => void): void;
 }
 
+/** How the database of a Durable Object is read. */
+export interface DurableObjectOptions {
+  /** What it is called in errors, and unless it is named elsewhere. */
+  name?: string;
+  /** Tracks changes by triggers, so that a backup reads only the rows that changed. */
+  tracking?: boolean;
+}
+
 /**
  * The SQL database of a Durable Object, read from inside of it; what was put by `ctx.storage.put` is not part of it.
  *
@@ -23,12 +31,13 @@ export interface DurableObjectSql {
  */
 export function durableObject(
   storage: DurableObjectSql,
-  { name = "durable-object" } = {},
+  { name = "durable-object", tracking = false }: DurableObjectOptions = {},
 ): PageSource & RowTarget {
   return fromRows({
     name,
     carriesBlobs: true,
     carriesReals: true,
+    tracking,
     // Some milliseconds' work, in which nobody else has a turn.
     answerBytes: 256 << 10,
     pause: () => new Promise((done) => setTimeout(done, 0)),

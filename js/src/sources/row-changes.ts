@@ -7,20 +7,27 @@ const MOST = 24 << 20;
 /** There are so many changes that all pages had better be made anew. */
 export class TooManyChanges extends Error {}
 
-/** A database that is made on top of the last backup: the pages that are others now, and the rest from there. */
+/** A database that is made on top of another: the pages that are others now, and the rest from there. */
 export class RowChanges {
   readonly #pageSize: number;
   readonly #previous: Moment;
   readonly #pages = new Map<number, Uint8Array>();
+  readonly #before: Uint32Array | undefined;
   pageCount = 0;
 
-  constructor(pageSize: number, previous: Moment) {
+  /** @param before in which pages the other differs from the last backup, if that is known; in none, if it is the last backup */
+  constructor(pageSize: number, previous: Moment, before: Uint32Array | undefined) {
     this.#pageSize = pageSize;
     this.#previous = previous;
+    this.#before = before;
   }
 
-  get changed(): Uint32Array {
-    return Uint32Array.from(this.#pages.keys()).sort();
+  /** The pages that may differ from the last backup. */
+  get changed(): Uint32Array | undefined {
+    if (!this.#before) return undefined;
+    const all = new Set(this.#pages.keys());
+    for (const page of this.#before) if (page <= this.pageCount) all.add(page);
+    return Uint32Array.from(all).sort();
   }
 
   add({ runs, bytes }: PagesOut): void {

@@ -26,7 +26,9 @@ export type Way =
   /** Slice by slice; writers come in between, and then the moment is lost. */
   | "slices"
   /** Slice by slice, without giving way where it need not be given. */
-  | "hurried";
+  | "hurried"
+  /** Slice by slice, whoever comes in between: only of rows that nobody writes meanwhile, what is read is true. */
+  | "loose";
 
 /**
  * The count rises with every row that a statement inserts, updates or deletes, and begins anew with the connection. It does
@@ -70,7 +72,7 @@ class Reading {
   /** What the count of changes is, as long as nobody else changes anything; and the rowid inserted last. */
   #count: number;
   readonly #inserted: Cell;
-  readonly #isHurried: boolean;
+  readonly #way: Way;
 
   static async begin(source: RowSource, way: Way, signal: AbortSignal | undefined): Promise<Reading> {
     return new Reading(source, await source.ask([CHANGES, ...schemaQueries], signal), way, signal);
@@ -82,17 +84,15 @@ class Reading {
     this.#count = count + (answers.ownChanges ?? 0);
     this.#inserted = inserted;
     this.#schema = schemaOf(answers.rows.slice(1), source.name);
-    this.#isHurried = way === "hurried";
+    this.#way = way;
     this.#signal = signal;
-    if (!this.#schema.objects.some(({ name }) => name === HALF_LOADED)) return;
-    const { name } = source;
-    const message = `${name}: a restore into it did not end, so that it holds a part only; run the restore again`;
-    throw new SourceError("SOURCE_HALF_LOADED", message, { name });
+    refuseHalf(this.#schema, source.name);
   }
 
   async whole(taker: RowTaker): Promise<void> {
     const { tables, objects } = this.#schema;
-    const readers = tables.flat().map((tree) => new TreeReader(tree, this.#forms(tree, undefined)));
+    const trees = tables.flatMap((table) => table.trees);
+    const readers = trees.map((tree) => new TreeReader(tree, this.#forms(tree, undefined)));
     let parts: Cell[][][][];
     do {
       const queries = readers.map((reader) => reader.queries());
@@ -112,11 +112,11 @@ class Reading {
   async slices(taker: RowTaker): Promise<void> {
     const { tables, objects } = this.#schema;
     await taker.schema(objects);
-    for (const trees of tables) {
+    for (const { trees } of tables) {
       const profile = profileFrom(trees, await this.#slice(profileQueries(trees)));
       for (const tree of trees) await this.#tree(tree, profile, taker);
     }
-    this.#compare(await this.#slice(schemaQueries));
+    if (this.#way !== "loose") this.#compare(await this.#slice(schemaQueries));
   }
 
   /** @throws SourceError `SOURCE_CHANGED` when the schema is another by now */
@@ -141,10 +141,10 @@ class Reading {
       taken = reader.take(answers, taker.sink, () => taker.next());
       limits.took(taken);
       await taker.flush();
-      if (!this.#isHurried) await this.#source.pause?.();
+      if (this.#way !== "hurried") await this.#source.pause?.();
     }
     // An emptied and dropped table leaves no trace in the count of changes.
-    if (!tree.where && reader.count !== profile.rows) this.#changed();
+    if (this.#way !== "loose" && !tree.where && reader.count !== profile.rows) this.#changed();
     await taker.end();
   }
 
@@ -159,16 +159,28 @@ class Reading {
   async #slice(queries: readonly Query[]): Promise<Cell[][][]> {
     const answers = await this.#source.ask([CHANGES, ...queries], this.#signal);
     const [count, inserted] = changesIn(answers);
-    if (count !== this.#count || inserted !== this.#inserted) this.#changed();
+    const isOther = count !== this.#count || inserted !== this.#inserted;
+    if (isOther && this.#way !== "loose") this.#changed();
     this.#count += answers.ownChanges ?? 0;
     return answers.rows.slice(1);
   }
 
   #changed(): never {
-    const { name } = this.#source;
-    const message = `${name}: a writer came in between while it was read; try again when there is less to write`;
-    throw new SourceError("SOURCE_CHANGED", message, { name });
+    throw changedMeanwhile(this.#source.name);
   }
+}
+
+/** The error when no moment could be had. */
+export function changedMeanwhile(name: string): SourceError {
+  const message = `${name}: a writer came in between while it was read; try again when there is less to write`;
+  return new SourceError("SOURCE_CHANGED", message, { name });
+}
+
+/** @throws SourceError `SOURCE_HALF_LOADED` where a restore did not come to its end */
+export function refuseHalf({ objects }: Schema, name: string): void {
+  if (!objects.some((object) => object.name === HALF_LOADED)) return;
+  const message = `${name}: a restore into it did not end, so that it holds a part only; run the restore again`;
+  throw new SourceError("SOURCE_HALF_LOADED", message, { name });
 }
 
 function changesIn({ rows }: Answers): [count: number, inserted: Cell] {
@@ -177,7 +189,7 @@ function changesIn({ rows }: Answers): [count: number, inserted: Cell] {
 }
 
 /** How many entries to ask for at once. */
-class Limits {
+export class Limits {
   readonly #source: RowSource;
   readonly #reader: TreeReader;
   readonly #usual: number;

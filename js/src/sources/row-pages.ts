@@ -1,22 +1,18 @@
 // The pages of a database that gives none: its rows are laid into b-trees, which lie in memory or in a scratch until
 // the moment is released.
-import {
-  named,
-  type PageBuilder,
-  type PreviousPages,
-  pageBuilder,
-  previousPages,
-  RowBatch,
-} from "../core/index.ts";
+import { named, previousPages } from "../core/index.ts";
 import { PagemarkError, SourceError } from "../errors/index.ts";
+import { momentOf, PAGE_SIZE } from "./row-built.ts";
 import { bytesOf, RowChanges, TooManyChanges } from "./row-changes.ts";
-import { type RowTaker, readMoment, sizeOfDatabase, type Way } from "./row-moment.ts";
-import type { SchemaObject, Tree } from "./row-schema.ts";
+import { Laying } from "./row-laying.ts";
+import { changedMeanwhile, readMoment, sizeOfDatabase, type Way } from "./row-moment.ts";
 import { RowScratch } from "./row-scratch.ts";
-import type { Moment, PageSource, PinOptions, RowSource } from "./source.ts";
+import { type Base, TooMuchTold, Tracker, Untold } from "./row-tracked.ts";
+import { installedIn, OURS, untracking } from "./row-triggers.ts";
+import type { Moment, PageSource, PinOptions, RowSource, RowTarget } from "./source.ts";
 
-/** As D1 and Durable Objects have, in bytes. */
-const PAGE_SIZE = 4096;
+/** How often all is read where what changed meanwhile is too much to be told. */
+const SCANS = 3;
 /** A database of so many bytes is read in one transaction at once. */
 const SMALL = 1 << 20;
 /** One of so many is, where writers came in between. */
@@ -31,6 +27,8 @@ export function fromRows<Source extends RowSource>(source: Source): PageSource &
 async function pinRows(source: RowSource, options: PinOptions = {}): Promise<Moment> {
   const { signal } = options;
   signal?.throwIfAborted();
+  const tracked = source.tracking ? await pinTracked(source, options) : undefined;
+  if (tracked) return tracked;
   const size = await sizeOfDatabase(source, signal);
   const previous = await openPrevious(options);
   try {
@@ -52,6 +50,70 @@ async function pinRows(source: RowSource, options: PinOptions = {}): Promise<Mom
   }
 }
 
+/**
+ * Ends the tracking of changes: takes the triggers and the table `pagemark_changes` away. Without any, it does nothing. The
+ * next backup reads all rows.
+ *
+ * @throws SourceError
+ * @example
+ * ```ts
+ * import { d1, untrack } from "pagemark";
+ * await untrack(d1(env.DB));
+ * ```
+ */
+export async function untrack(database: RowTarget, { signal }: { signal?: AbortSignal } = {}): Promise<void> {
+  const { rows } = await database.ask([OURS], signal);
+  const installed = installedIn(rows[0] ?? []);
+  if (installed.hasTable || installed.triggers.size > 0) await database.write(untracking(installed), signal);
+}
+
+/** By what triggers tell; nothing where what they cannot tell is too much. */
+async function pinTracked(source: RowSource, options: PinOptions): Promise<Moment | undefined> {
+  const { name, write } = source;
+  if (!write) throw new PagemarkError("USAGE", `${name}: a database that is only read cannot be tracked`);
+  const tracker = new Tracker({ ...source, write } satisfies RowTarget, options);
+  try {
+    let epoch = await tracker.begin();
+    const mark = await tracker.known(options.since);
+    const last = mark && (await openPrevious(options));
+    const made =
+      last && (await told(tracker, { moment: last, epoch: mark.epoch, changed: new Uint32Array() }));
+    if (made) return made;
+    for (let scans = 0; scans < SCANS; scans++) {
+      if (scans > 0) epoch = await tracker.begin();
+      const moment = await scanned(source, options);
+      const made = moment && (await told(tracker, { moment, epoch, changed: moment.changed }));
+      if (made) return made;
+    }
+    throw changedMeanwhile(name);
+  } catch (error) {
+    if (error instanceof Untold) return undefined;
+    throw named(error, name);
+  }
+}
+
+/** The moment on top of what was read before; nothing where too much changed since. */
+async function told(tracker: Tracker, base: Base): Promise<Moment | undefined> {
+  try {
+    return await tracker.moment(base);
+  } catch (error) {
+    if (error instanceof TooMuchTold || error instanceof TooManyChanges) return undefined;
+    throw error;
+  }
+}
+
+/** All there is, of several moments; nothing where a table went away meanwhile. */
+async function scanned(source: RowSource, options: PinOptions): Promise<Moment | undefined> {
+  const previous = await openPrevious(options);
+  try {
+    return await pinPages(source, "loose", "tracked", previous, options);
+  } catch (error) {
+    await previous?.release();
+    if (error instanceof SourceError && error.code === "SOURCE_CHANGED") return undefined;
+    throw error;
+  }
+}
+
 /** Reads in one way, on top of the last backup if that is worth it. */
 async function pinPages(
   source: RowSource,
@@ -63,13 +125,13 @@ async function pinPages(
   // The last backup is read before the moment begins: that takes its time.
   const before = previous && (await previousPages(bytesOf(previous, signal), PAGE_SIZE));
   const pages = previous
-    ? new RowChanges(PAGE_SIZE, previous)
+    ? new RowChanges(PAGE_SIZE, previous, new Uint32Array())
     : new RowScratch(source.name, PAGE_SIZE, scratch);
-  const laying = new Laying(pages, before);
+  const laying = new Laying(pages, PAGE_SIZE, before);
   try {
     await readMoment(source, laying, way, signal);
     await laying.finish();
-    return momentOf(source.name, pages, taken, previous);
+    return momentOf(source.name, pages, taken, { below: previous });
   } catch (error) {
     await pages.drop();
     if (!(error instanceof TooManyChanges)) throw error;
@@ -99,89 +161,4 @@ function waysFor({ pause }: RowSource, size: number): Way[] {
   if (size <= SMALL) return ["whole", "whole", "whole"];
   if (pause) return ["slices", "slices", "hurried"];
   return size <= NOT_LARGE ? ["slices", "slices", "whole"] : ["slices", "slices", "slices"];
-}
-
-/** Lays rows into pages. */
-class Laying implements RowTaker {
-  readonly sink = new RowBatch();
-  readonly #pages: RowScratch | RowChanges;
-  readonly #previous: PreviousPages | undefined;
-  #builder: PageBuilder | undefined;
-
-  constructor(pages: RowScratch | RowChanges, previous: PreviousPages | undefined) {
-    this.#pages = pages;
-    this.#previous = previous;
-  }
-
-  async schema(objects: readonly SchemaObject[]): Promise<void> {
-    this.#builder = await pageBuilder({ pageSize: PAGE_SIZE }, objects, this.#previous);
-  }
-
-  begin({ object, kind, kinds }: Tree): void {
-    this.#built.begin(object, kind, kinds);
-  }
-
-  next(): void {
-    if (this.sink.isFull) this.#pages.add(this.#built.add(this.sink));
-  }
-
-  async flush(): Promise<void> {
-    this.#pages.add(this.#built.add(this.sink));
-    await this.#pages.settle();
-  }
-
-  async end(): Promise<void> {
-    this.#pages.add(this.#built.add(this.sink));
-    this.#pages.add(this.#built.end());
-    await this.#pages.settle();
-  }
-
-  async finish(): Promise<void> {
-    const last = this.#built.finish();
-    this.#pages.add(last);
-    await this.#pages.finish(last.pageCount);
-  }
-
-  free(): void {
-    this.#builder?.free();
-  }
-
-  get #built(): PageBuilder {
-    return this.#builder as PageBuilder;
-  }
-}
-
-function momentOf(
-  name: string,
-  pages: RowScratch | RowChanges,
-  taken: Moment["taken"],
-  previous: Moment | undefined,
-): Moment {
-  let isReleased = false;
-  return {
-    pageSize: PAGE_SIZE,
-    pageCount: pages.pageCount,
-    taken,
-    ...(pages instanceof RowChanges && { changed: pages.changed }),
-    async read(first, into, signal) {
-      signal?.throwIfAborted();
-      const at = { name, page: first };
-      if (isReleased)
-        throw new SourceError("SOURCE_RELEASED", `${name}: the moment was already released`, at);
-      const count = into.length / PAGE_SIZE;
-      const isWithin = Number.isInteger(first) && first >= 1 && first + count - 1 <= pages.pageCount;
-      if (!isWithin || !Number.isInteger(count)) {
-        const range = `${into.length} bytes from page ${first}`;
-        const message = `${range} are not whole pages of the ${pages.pageCount} there are`;
-        throw new SourceError("SOURCE_RANGE", message, at);
-      }
-      await pages.read(first, into, signal);
-    },
-    async release() {
-      if (isReleased) return;
-      isReleased = true;
-      await pages.drop();
-      await previous?.release();
-    },
-  };
 }

@@ -15,13 +15,14 @@ export interface TableProfile {
   columns: Map<string, { holds: number; bytes: number }>;
 }
 
-/** What to ask of the table that `trees` are of. */
-export function profileQueries(trees: readonly Tree[]): Query[] {
+/** What to ask of the table that `trees` are of, or of those of its rows for which `where` is true. */
+export function profileQueries(trees: readonly Tree[], where?: string): Query[] {
   const exprs = exprsOf(trees);
   return chunks(exprs).map((some) => {
     const told = some.map((expr, at) => `${profileOf(expr)} AS h${at}, sum(${sizeOf(expr)}) AS s${at}`);
     const longest = `max(${joined(some.map(sizeOf), "+")})`;
-    return { sql: `SELECT count(*) AS n, ${longest} AS l, ${told.join(", ")} FROM ${trees[0]?.table}` };
+    const rows = `${trees[0]?.table}${where ? ` WHERE ${where}` : ""}`;
+    return { sql: `SELECT count(*) AS n, ${longest} AS l, ${told.join(", ")} FROM ${rows}` };
   });
 }
 

@@ -3,7 +3,7 @@
 import { SourceError } from "../errors/index.ts";
 import { indexTerms } from "./row-terms.ts";
 import { identifier } from "./row-values.ts";
-import type { Cell, Query } from "./source.ts";
+import { type Cell, CHANGES, NOT_TRACKING, type Query } from "./source.ts";
 
 /** A row of sqlite_schema. */
 export interface SchemaObject {
@@ -38,18 +38,43 @@ export interface Tree {
   /** What they are to the builder; one more than `exprs` where the rowid has a column. */
   kinds: ("value" | "real" | "rowid")[];
   order: SortTerm[];
+  /** Where in an entry the key of its row is: the rowid, or the primary key. */
+  key: SortTerm[];
+}
+
+/** A table of which something can be read. */
+export interface Table {
+  name: string;
+  /** The table itself, then its indexes. All are read in this order, so that equal rows give equal pages. */
+  trees: Tree[];
+  /** What its rows go by, as SQL: the rowid by one of its names, or the columns of the primary key. */
+  key: string[];
+  /**
+   * Which columns must differ in all rows, besides the key; `undefined` where that cannot be told of rows that are yet to
+   * come, as an expression or a computed column is among them.
+   */
+  uniques: Unique[] | undefined;
+  /** SQLite's own, or a virtual table's: no trigger can be on it. */
+  isInternal: boolean;
+  /** Its SQL and that of its indexes. */
+  sql: (string | null)[];
+}
+
+export interface Unique {
+  columns: { name: string; collation: string }[];
+  /** Of a partial index. */
+  where?: string;
 }
 
 export interface Schema {
   objects: SchemaObject[];
-  /** Of each table its trees: itself, then its indexes. All are read in this order, so that equal rows give equal pages. */
-  tables: Tree[][];
+  tables: Table[];
   /** Equal when nothing of the schema has changed. */
   digest: string;
 }
 
-/** Cloudflare's own tables, which nobody may read, are left out. */
-const FROM = String.raw`FROM sqlite_schema m WHERE m.tbl_name NOT LIKE '\_cf\_%' ESCAPE '\'`;
+/** Cloudflare's own tables, which nobody may read, are left out, and what tracks changes. */
+const FROM = String.raw`FROM sqlite_schema m WHERE m.tbl_name NOT LIKE '\_cf\_%' ESCAPE '\' AND ${NOT_TRACKING}`;
 const tablesWith = (pragma: string, what: string) =>
   `SELECT m.name AS a, ${what} ${FROM.replace("m WHERE", `m, ${pragma} WHERE`)} AND m.type = 'table'`;
 
@@ -64,11 +89,14 @@ export const schemaQueries: Query[] = [
       "cid AS b, x.name AS c, x.type AS d, hidden AS e, pk AS f",
     ),
   },
-  { sql: "SELECT name AS a FROM pragma_table_list WHERE schema = 'main' AND type <> 'view' AND wr" },
+  {
+    sql: `SELECT name AS a, wr AS b, type AS c FROM pragma_table_list
+      WHERE schema = 'main' AND type <> 'view' AND (wr OR type = 'shadow') AND name <> '${CHANGES}' ORDER BY name`,
+  },
   {
     sql: tablesWith(
       "pragma_index_list(m.name) i, pragma_index_xinfo(i.name) x",
-      'i.name AS b, i.origin AS c, x.cid AS d, x.name AS e, x."desc" AS f, x.coll AS g, x."key" AS h',
+      'i.name AS b, i.origin AS c, x.cid AS d, x.name AS e, x."desc" AS f, x.coll AS g, x."key" AS h, i."unique" AS k',
     ),
   },
 ];
@@ -78,6 +106,7 @@ interface Column {
   name: string;
   affinity: "real" | "value";
   isStored: boolean;
+  isComputed: boolean;
   isKey: boolean;
 }
 
@@ -93,9 +122,10 @@ interface IndexColumn {
 
 /** What the answers to {@link schemaQueries} say. @throws SourceError `SOURCE_UNREADABLE` where SQL cannot read a table */
 export function schemaOf(answers: Cell[][][], source: string): Schema {
-  const [objectRows = [], columnRows = [], withoutRowid = [], indexRows = []] = answers;
+  const [objectRows = [], columnRows = [], listedRows = [], indexRows = []] = answers;
   const columns = grouped(columnRows, columnOf);
-  const clustered = new Set(withoutRowid.map(([name]) => String(name)));
+  const clustered = new Set(listedRows.filter(([, wr]) => wr === 1).map(([name]) => String(name)));
+  const shadows = new Set(listedRows.filter(([, , type]) => type === "shadow").map(([name]) => String(name)));
   const indexes = grouped(
     indexRows.map(([, index, , ...column]) => [index, ...column] as Cell[]),
     indexColumnOf,
@@ -103,24 +133,41 @@ export function schemaOf(answers: Cell[][][], source: string): Schema {
   const keys = new Map(
     indexRows.flatMap(([table, index, origin]) => (origin === "pk" ? [[String(table), String(index)]] : [])),
   ) as Map<string, string>;
+  const uniques = Map.groupBy(
+    indexRows.filter((row) => row[8] === 1),
+    ([table]) => String(table),
+  );
   const objects = objectRows.map(objectOf);
-  const trees = objects.flatMap((object, index): Tree[] => {
-    if (!object.hasTree) return [];
-    const key = keys.get(object.table);
-    const isClustered = clustered.has(object.table);
-    const table = new TableReading(object.table, columns.get(object.table) ?? [], {
-      isClustered,
-      key,
-      source,
+  const tables: Table[] = [];
+  const trees = Map.groupBy(
+    objects.entries().filter(([, { hasTree }]) => hasTree),
+    ([, { table }]) => table,
+  );
+  for (const [name, some] of trees) {
+    const key = keys.get(name);
+    const isClustered = clustered.has(name);
+    const reading = new TableReading(name, columns.get(name) ?? [], { isClustered, key, source });
+    const clusteredKey = indexes.get(key ?? "") ?? [];
+    const keyTerms = isClustered ? clusteredKey.filter(({ isSorted }) => isSorted) : undefined;
+    const names = new Set((uniques.get(name) ?? []).map(([, index]) => String(index)));
+    if (isClustered) names.delete(key ?? "");
+    tables.push({
+      name,
+      trees: some.map(([index, object]) => {
+        if (object.type === "index")
+          return reading.index(index, object, indexes.get(object.name) ?? [], keyTerms);
+        return isClustered ? reading.clustered(index, clusteredKey) : reading.rows(index);
+      }),
+      key: keyTerms ? keyTerms.map((column) => identifier(column.name ?? "")) : [reading.rowid],
+      uniques: reading.uniques(
+        objects.filter((object) => names.has(object.name)),
+        indexes,
+      ),
+      isInternal: /^sqlite_/i.test(name) || shadows.has(name),
+      sql: some.map(([, { sql }]) => sql),
     });
-    if (object.type === "index") return [table.index(index, object, indexes.get(object.name) ?? [])];
-    return [isClustered ? table.clustered(index, indexes.get(key ?? "") ?? []) : table.rows(index)];
-  });
-  return {
-    objects,
-    tables: [...Map.groupBy(trees, ({ table }) => table).values()],
-    digest: JSON.stringify(answers),
-  };
+  }
+  return { objects, tables, digest: JSON.stringify(answers) };
 }
 
 /** A table, and how its trees are read. */
@@ -144,7 +191,7 @@ class TableReading {
   }
 
   rows(object: number): Tree {
-    const rowid = this.#rowid();
+    const rowid = `${identifier(this.#name)}.${this.rowid}`;
     const stored = this.#columns.filter(({ isStored }) => isStored);
     const values = stored.filter((column) => column !== this.#alias);
     return {
@@ -155,6 +202,7 @@ class TableReading {
       exprs: [rowid, ...values.map(({ name }) => this.#column(name))],
       kinds: stored.map((column) => (column === this.#alias ? "rowid" : column.affinity)),
       order: [{ expr: rowid, isDescending: false }],
+      key: [],
     };
   }
 
@@ -163,19 +211,52 @@ class TableReading {
     const table = identifier(this.#name);
     const entries = this.#entries(key);
     const order = entries.order.filter((_, place) => key[place]?.isSorted);
-    return { object, kind: "index", table, from: table, ...entries, order };
+    return { object, kind: "index", table, from: table, ...entries, order, key: order };
   }
 
-  index(object: number, { name, sql }: SchemaObject, key: IndexColumn[]): Tree {
+  /** @param clusteredKey the primary key of a table without rowids */
+  index(
+    object: number,
+    { name, sql }: SchemaObject,
+    key: IndexColumn[],
+    clusteredKey: IndexColumn[] | undefined,
+  ): Tree {
     const table = identifier(this.#name);
     const { terms, where } = sql === null ? { terms: [], where: undefined } : indexTerms(sql);
     const from = `${table} INDEXED BY ${identifier(name)}`;
-    return { object, kind: "index", table, from, ...(where && { where }), ...this.#entries(key, terms) };
+    const entries = this.#entries(key, terms);
+    return {
+      object,
+      kind: "index",
+      table,
+      from,
+      ...(where && { where }),
+      ...entries,
+      // The rowid is an entry's last.
+      key: clusteredKey ? this.#entries(clusteredKey).order : entries.order.slice(-1),
+    };
+  }
+
+  /** What {@link Table.uniques} says of these indexes. */
+  uniques(indexes: SchemaObject[], columns: Map<string, IndexColumn[]>): Unique[] | undefined {
+    const all = indexes.map(({ name, sql }): Unique | undefined => {
+      const sorted = (columns.get(name) ?? []).filter(({ isSorted }) => isSorted);
+      // Two rows of one rowid are the same row.
+      if (sorted.some(({ id }) => id === -1)) return { columns: [] };
+      const isTold = sorted.every(({ id }) =>
+        this.#columns.some((column) => column.id === id && !column.isComputed),
+      );
+      if (!isTold) return undefined;
+      const where = sql === null ? undefined : indexTerms(sql).where;
+      const named = sorted.map((column) => ({ name: column.name ?? "", collation: column.collation }));
+      return { columns: named, ...(where && { where }) };
+    });
+    return all.every((unique) => unique !== undefined) ? all : undefined;
   }
 
   #entries(key: IndexColumn[], terms: string[] = []): Pick<Tree, "exprs" | "kinds" | "order"> {
     const exprs = key.map(({ id, name }, place) => {
-      if (id === -1) return this.#rowid();
+      if (id === -1) return `${identifier(this.#name)}.${this.rowid}`;
       return id === -2 ? `(${terms[place]})` : this.#column(name ?? "");
     });
     return {
@@ -194,11 +275,12 @@ class TableReading {
     return `${identifier(this.#name)}.${identifier(name)}`;
   }
 
-  #rowid(): string {
+  /** A name for the rowid. */
+  get rowid(): string {
     const taken = new Set(this.#columns.map(({ name }) => name.toLowerCase()));
     const free = ["rowid", "_rowid_", "oid"].find((name) => !taken.has(name));
-    if (free) return `${identifier(this.#name)}.${free}`;
-    if (this.#alias) return this.#column(this.#alias.name);
+    if (free) return free;
+    if (this.#alias) return identifier(this.#alias.name);
     const message = `${this.#source}: no SQL can tell the rowids of table ${identifier(this.#name)}, as it has columns named rowid, _rowid_ and oid; rename one of them`;
     throw new SourceError("SOURCE_UNREADABLE", message, { name: this.#source });
   }
@@ -221,6 +303,7 @@ function columnOf([id, name, type, hidden, key]: Cell[]): Column {
     name: String(name),
     affinity: isReal(String(type)) ? "real" : "value",
     isStored: hidden === 0 || hidden === 3,
+    isComputed: hidden === 2 || hidden === 3,
     isKey: key !== 0,
   };
 }

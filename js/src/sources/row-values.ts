@@ -43,6 +43,16 @@ export class Kept implements ValueSink {
   }
 }
 
+/** Gives a value to a sink. */
+export function give(value: ExactValue, sink: ValueSink): void {
+  if (value.type === "null") sink.null();
+  else if (value.type === "integer") sink.integer(value.value);
+  else if (value.type === "real") sink.real(value.value);
+  else if (value.type === "blob") sink.blob(value.value);
+  else if (typeof value.value === "string") sink.text(value.value);
+  else sink.textBytes(value.value);
+}
+
 export function identifier(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
 }

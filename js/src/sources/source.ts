@@ -135,8 +135,11 @@ export interface Moment {
   /** In bytes. */
   readonly pageSize: number;
   readonly pageCount: number;
-  /** `start`: the moment at which `pin` was called. `end`: a later one, when all had been copied. */
-  readonly taken: "start" | "end";
+  /**
+   * `start`: the moment at which `pin` was called. `end`: a later one, when all had been copied. `tracked`: such a one, too,
+   * of a database that tells which rows changed.
+   */
+  readonly taken: "start" | "end" | "tracked";
   /** Names where the source stands, for {@link PinOptions.since} at the next backup. */
   readonly mark?: string;
   /** Pages that differ from the moment of `since`, ascending, each once; missing when the source cannot tell. */
@@ -174,6 +177,12 @@ export interface Moment {
 /** The table that is in a database, of one row, as long as only a part of what is loaded into it is there. */
 export const HALF_LOADED = "pagemark_half_loaded";
 
+/** The table that tells which rows changed, where a database is tracked; and what its triggers' names begin with. */
+export const CHANGES = "pagemark_changes";
+export const TRIGGERS = "pagemark_tracks_";
+/** A condition of sqlite_schema that is true of neither, for objects called `m`. */
+export const NOT_TRACKING = `m.tbl_name <> '${CHANGES}' AND NOT (m.type = 'trigger' AND substr(m.name, 1, ${TRIGGERS.length}) = '${TRIGGERS}')`;
+
 /** A value as a database that answers SQL gives it: not what is stored, where a JavaScript value cannot say it. */
 export type Cell = null | number | string | ArrayBuffer | Uint8Array | readonly number[];
 
@@ -182,7 +191,7 @@ export type Bound = number | string | Uint8Array<ArrayBuffer>;
 
 /** A query to a source of rows, with what is bound to it. */
 export interface Query {
-  /** One statement that only reads, with parameters named `?1`, `?2` … */
+  /** One statement, with parameters named `?1`, `?2` … */
   sql: string;
   values?: readonly Bound[];
 }
@@ -209,13 +218,18 @@ export interface RowSource {
   readonly carriesBlobs: boolean;
   /** Whether infinite reals, and the sign of zero, come through. */
   readonly carriesReals: boolean;
+  /**
+   * Whether triggers tell which rows changed: a table of ours, `pagemark_changes`, and three to five triggers on each table,
+   * made at the next backup. See `docs/d1.md`, and `untrack`.
+   */
+  readonly tracking?: boolean;
   /** How much to ask for at once, in bytes. */
   readonly answerBytes: number;
   /** Lets others have their turn: for a source that answers at once, in the thread of those who write. */
   pause?(): Promise<void>;
 
   /**
-   * Runs the queries as one transaction: what they answer is of one moment.
+   * Runs the queries as one transaction: what they answer is of one moment. Where changes are tracked, some of them write.
    *
    * @throws SourceError
    */

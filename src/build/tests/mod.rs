@@ -1,6 +1,7 @@
 //! Databases of SQLite, built again from their rows, and what SQLite says of them.
 
 mod hostile;
+mod merge;
 mod previous;
 mod random;
 mod sizes;

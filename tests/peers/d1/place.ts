@@ -32,7 +32,7 @@ const CHUNK = 400_000;
 /** Columns that are asked for at once; D1 gives at most 100. */
 const WIDTH = 50;
 
-/** All that is in a place, but for Cloudflare's own tables and what virtual tables keep. */
+/** All that is in a place, but for Cloudflare's own tables, what tracks changes, and what virtual tables keep. */
 export async function contents(place: Place): Promise<Contents> {
   const all: Contents = {};
   const listed = await place.rows("SELECT name, type, wr FROM pragma_table_list WHERE schema = 'main'");
@@ -40,7 +40,9 @@ export async function contents(place: Place): Promise<Contents> {
   const objects = await place.rows("SELECT type, name, tbl_name, sql FROM sqlite_schema");
   for (const [type, name, table, sql] of objects) {
     const of = kinds.get(table);
-    if (/^_cf_/i.test(String(table)) || of?.type === "shadow" || name === "sqlite_stat4") continue;
+    if (/^(_cf_|pagemark_changes$)/i.test(String(table)) || String(name).startsWith("pagemark_tracks_"))
+      continue;
+    if (of?.type === "shadow" || name === "sqlite_stat4") continue;
     all[`${type} ${name} on ${table}`] = [sql];
     if (type === "table") all[`rows of ${name}`] = await rows(place, String(name), of?.hasRowid ?? false);
     if (type === "view") all[`rows of ${name}`] = await rows(place, String(name), false);

@@ -1,0 +1,40 @@
+// A database that was made of rows, as a moment.
+import { RowChanges } from "./row-changes.ts";
+import type { RowScratch } from "./row-scratch.ts";
+import { checkRead, type Moment } from "./source.ts";
+
+/** As D1 and Durable Objects have, in bytes. */
+export const PAGE_SIZE = 4096;
+
+/**
+ * The moment that lies in `pages`.
+ *
+ * @param below what they are laid on, which is released with them
+ */
+export function momentOf(
+  name: string,
+  pages: RowScratch | RowChanges,
+  taken: Moment["taken"],
+  { below, mark }: { below?: Moment | undefined; mark?: string } = {},
+): Moment {
+  let isReleased = false;
+  return {
+    pageSize: PAGE_SIZE,
+    pageCount: pages.pageCount,
+    taken,
+    ...(mark !== undefined && { mark }),
+    ...(pages instanceof RowChanges && pages.changed && { changed: pages.changed }),
+    async read(first, into, signal) {
+      signal?.throwIfAborted();
+      const { pageCount } = pages;
+      checkRead({ name, pageSize: PAGE_SIZE, pageCount, isReleased }, first, into);
+      await pages.read(first, into, signal);
+    },
+    async release() {
+      if (isReleased) return;
+      isReleased = true;
+      await pages.drop();
+      await below?.release();
+    },
+  };
+}
