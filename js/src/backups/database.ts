@@ -2,6 +2,7 @@ import type { Backup } from "../catalog/folder.ts";
 import { dumpSource } from "../dump/dump.ts";
 import type { DumpOptions } from "../dump/options.ts";
 import { PagemarkError } from "../errors/index.ts";
+import { momentStream } from "../moments/moment-stream.ts";
 import type { BackupOptions } from "../run/backup.ts";
 import type { NewBackup } from "../run/made.ts";
 import { type PagemarkOptions, subjectOf } from "../run/subject.ts";
@@ -89,6 +90,12 @@ export class Database {
   /** A backup as a SQLite file; see {@link Backups.download}. */
   async download(at?: At, options?: DownloadOptions): Promise<ReadableStream<Uint8Array>> {
     return (await (await this.#backups()).download(at, options)).body;
+  }
+
+  /** The database as it is now, as a SQLite file: one moment of it, read page by page, of which nothing is stored. */
+  async export(options: JobOptions = {}): Promise<ReadableStream<Uint8Array>> {
+    const scratch = (await this.#backups()).scratch();
+    return momentStream(await this.source.pin({ signal: options.signal, scratch }), options);
   }
 
   /**

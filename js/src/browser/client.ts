@@ -91,6 +91,11 @@ export class BackgroundDatabase {
     return this.#call("download", { at: textOf(options.at) }, options);
   }
 
+  /** The database as it is now, as a SQLite file: one moment of it, of which nothing is stored. */
+  export(options: BackgroundJob = {}): Promise<ReadableStream<Uint8Array>> {
+    return this.#call("export", undefined, options);
+  }
+
   /** The database as SQL, or a backup of it. */
   dump(options: BackgroundJob & { at?: At } = {}): Promise<ReadableStream<Uint8Array>> {
     return this.#call("dump", { at: textOf(options.at) }, options);

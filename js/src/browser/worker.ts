@@ -25,6 +25,7 @@ export interface Work {
   restore: { at?: string | undefined; safety?: boolean | undefined };
   verify: { at?: string | undefined };
   download: { at?: string | undefined };
+  export: undefined;
   dump: { at?: string | undefined };
   delete: { id: string };
 }
@@ -100,6 +101,8 @@ async function perform(subject: Subject, method: keyof Work, options: object): P
       return db.verify(options);
     case "download":
       return db.download(at, options);
+    case "export":
+      return db.export(options);
     case "dump":
       return db.dump(options);
     case "delete":

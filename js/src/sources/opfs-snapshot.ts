@@ -1,6 +1,6 @@
 // A database as its files hold it at one time, and whether it still is.
 import { isAbsent } from "../opfs/faults.ts";
-import { FileBytes } from "../opfs/file-reader.ts";
+import { readingAhead } from "../opfs/read-ahead.ts";
 import { changed } from "./opfs-errors.ts";
 import type { Found, Part } from "./opfs-files.ts";
 import { AHEAD_HEADER, readAhead } from "./opfs-write-ahead.ts";
@@ -142,7 +142,7 @@ export async function viewOf(
   const plain: View = {
     size: mainSize,
     read: (offset, into) => main.read(into, offset),
-    free: () => void main.close(),
+    free() {},
   };
   if (ahead) return aheadView(found.path, plain, ahead);
   const pageSize = pageSizeIn(stamp.header);
@@ -197,7 +197,7 @@ async function aheadView(path: string, main: View, files: NonNullable<Look["ahea
 }
 
 interface Layers {
-  main: ReturnType<typeof bytesIn>;
+  main: Bytes;
   mainSize: number;
   side: Bytes;
   overlay: Overlay;
@@ -211,10 +211,7 @@ function overlaid({ main, mainSize, side, overlay, pageSize, pageCount, isZeroFi
   const size = pageSize * pageCount;
   return {
     size,
-    free() {
-      overlay.free();
-      main.close();
-    },
+    free: () => overlay.free(),
     async read(offset, into) {
       const wanted = into.subarray(0, Math.max(0, Math.min(into.length, size - offset)));
       const inMain = wanted.subarray(0, Math.max(0, Math.min(wanted.length, mainSize - offset)));
@@ -257,7 +254,10 @@ function freed(overlay: Overlay, view: View): View {
 /** What is read page by page: at once, unless it is large. */
 async function sideBytes(path: string, file: Blob, start: number): Promise<Bytes> {
   const bytes = bytesIn(path, file, start);
-  if (file.size > MOST_AT_ONCE) return bytes;
+  if (file.size > MOST_AT_ONCE) {
+    const read = readingAhead((offset, into) => bytes.read(into, offset), file.size - start);
+    return { read: (into, position) => read(position, into) };
+  }
   const all = new Uint8Array(Math.max(0, file.size - start));
   const length = await bytes.read(all, 0);
   return {
@@ -269,17 +269,19 @@ async function sideBytes(path: string, file: Blob, start: number): Promise<Bytes
   };
 }
 
-function bytesIn(path: string, file: Blob, start: number): Bytes & { close(): Promise<void> } {
-  const bytes = new FileBytes(file);
+/** A file from `start` on. Reads of a few megabytes, two at a time, are three times as fast as the file's stream. */
+function bytesIn(path: string, file: Blob, start: number): Bytes {
   return {
     async read(into, position) {
       try {
-        return await bytes.read(start + position, into);
+        const part = file.slice(start + position, start + position + into.length);
+        const bytes = new Uint8Array(await part.arrayBuffer());
+        into.set(bytes);
+        return bytes.length;
       } catch (error) {
         throw changed(path, error);
       }
     },
-    close: () => bytes.close(),
   };
 }
 

@@ -14,7 +14,10 @@ export async function backUp(path) {
   const { kind } = await db.backup({ onProgress: () => void told++ });
   const listed = (await db.backups()).length;
   const { problems } = await db.verify();
-  const size = (await new Response(await db.download()).arrayBuffer()).byteLength;
+  const all = await new Response(await db.download()).arrayBuffer();
+  const now = await new Response(await db.export()).arrayBuffer();
+  const [stored, exported] = await Promise.all([all, now].map(sha256));
+  const size = exported === stored ? all.byteLength : -1;
   observer.disconnect();
   db.close();
   return { kind, told: told > 0, listed, problems: problems.length, size, longest: Math.max(0, ...tasks) };
@@ -66,4 +69,8 @@ export async function fill(path, megabytes) {
     await writable.write(chunk);
   }
   await writable.close();
+}
+
+async function sha256(bytes) {
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
 }

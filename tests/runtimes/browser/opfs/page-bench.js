@@ -45,6 +45,19 @@ export function serialize() {
   return timed(() => fileOf(sqlite3.capi.sqlite3_js_db_export(db), "out.db"));
 }
 
+/** As `exportFile` does it, but piece by piece. */
+export function exported() {
+  return timed(async () => {
+    const handle = await (await navigator.storage.getDirectory()).getFileHandle("out.db", { create: true });
+    const access = await handle.createSyncAccessHandle();
+    access.truncate(0);
+    let at = 0;
+    for await (const chunk of await database().export()) at += access.write(chunk, { at });
+    access.flush();
+    access.close();
+  });
+}
+
 export function copy() {
   return timed(async () => {
     const moment = await pagemark.opfs("app.db", { pool: ".opfs-sahpool" }).pin();
