@@ -2,7 +2,7 @@
 import type { Database } from "../backups/database.ts";
 import type { PruneOptions } from "../backups/prune.ts";
 import { PagemarkError } from "../errors/index.ts";
-import { type Counts, type StoredState, WatchedDatabase, type WatchRules } from "./watched.ts";
+import { type Counts, type StoredState, WatchedDatabase, type WatchRules, type Why } from "./watched.ts";
 
 /** How often a database that is watched is backed up, and what happens meanwhile. */
 export interface WatchOptions {
@@ -121,22 +121,16 @@ export class Watcher {
   }
 
   /** Stores what is new, after what is under way; whatever goes wrong is told and tried again. */
-  #turn(each: Watched, look: Look): Promise<StoredState | undefined> {
+  #turn(each: Watched, why: Why): Promise<StoredState | undefined> {
     return each.inTurn(() =>
       this.#turns.take(async () => {
         if (this.#isOver) return each.stored;
-        const event = await each.look(look, this.#everyMs);
+        const event = await each.look(why, this.#everyMs);
         if (event) this.#options.onEvent?.(event);
         return each.stored;
       }),
     );
   }
-}
-
-/** Why it is looked for commits: before the end, or because somebody wants to be sure. */
-interface Look {
-  isLast?: boolean;
-  isAsked?: boolean;
 }
 
 /** A database that is watched, and how that goes. */
@@ -175,7 +169,7 @@ class Watched {
     return turn;
   }
 
-  async look(look: Look, everyMs: number): Promise<WatchEvent | undefined> {
+  async look(why: Why, everyMs: number): Promise<WatchEvent | undefined> {
     const { source, store, name } = this.#database;
     try {
       if (source.stamp?.() === undefined) return this.#missing();
@@ -184,7 +178,7 @@ class Watched {
       this.#opened ??= await WatchedDatabase.open(source, store, name, this.#rules);
       const isFirst = this.#opened.last === undefined;
       const began = Date.now();
-      const isNew = await this.#opened.sync(undefined, look);
+      const isNew = await this.#opened.sync(undefined, why);
       this.#checkedAtMs = began;
       [this.error, this.#failures, this.notBeforeMs] = [undefined, 0, 0];
       const state = this.#opened.last;

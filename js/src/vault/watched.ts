@@ -30,6 +30,12 @@ export interface StoredState {
   atMs: number;
 }
 
+/** Why a database is looked at: before the end, or because somebody wants to be sure that all of it is stored. */
+export interface Why {
+  isLast?: boolean;
+  isAsked?: boolean;
+}
+
 /** What was done, counted since the start. */
 export interface Counts {
   states: number;
@@ -50,6 +56,8 @@ const LOOK_EVERY_MS = 5000;
 const TIDY_EVERY_MS = 60_000;
 /** Between two backups of what cannot be followed there is so many times as long as one of them takes. */
 const REST = 20;
+/** How often somebody else may be faster, one time after the other, until that is told. */
+const MOST_RACES = 5;
 /** Pages whose states are loaded at a time. */
 const LOAD = 1 << 16;
 
@@ -68,7 +76,7 @@ export class WatchedDatabase {
   #follower: Follower | undefined;
   #tail: Tail | undefined;
   #recordKey = "";
-  /** The source's stamp at the last backup of a source that cannot be followed. */
+  /** The source's stamp at the last backup; `undefined` where something may have come that is not stored. */
   #stamp: string | undefined;
   #fullAtMs = 0;
   #backupAtMs = 0;
@@ -116,21 +124,36 @@ export class WatchedDatabase {
    *
    * @returns whether anything was stored
    */
-  async sync(signal?: AbortSignal, { isLast = false, isAsked = false } = {}): Promise<boolean> {
+  async sync(signal?: AbortSignal, why: Why = {}): Promise<boolean> {
+    for (let races = 1; ; races++) {
+      try {
+        return await this.#sync(signal, why);
+      } catch (error) {
+        // Somebody else has stored a state or a backup at the same moment. A backup on top of that has all there is.
+        if (!(error instanceof ConflictError) || races === MOST_RACES) throw error;
+      }
+    }
+  }
+
+  async #sync(signal: AbortSignal | undefined, { isLast = false, isAsked = false }: Why): Promise<boolean> {
     if (!this.#tail) return this.#backUpIfChanged(signal, isLast || isAsked);
     const before = this.counts.states;
     const polled = await this.#follower?.poll((frames) => this.#take(frames, signal));
     const now = Date.now();
+    const isSure = isLast || isAsked;
     const isBehind = this.#states > 0 && now - this.#backupAtMs >= this.#rules.backupEveryMs;
     const isLong = this.#states >= MOST_STATES || this.#bytes >= MOST_BYTES;
     if (polled !== "idle" && polled !== "news") await this.#backUp("lost", signal);
     else if (!isLast && (isBehind || isLong)) await this.#backUp("due", signal);
-    else if (now - this.#lookedAtMs >= LOOK_EVERY_MS) await this.#look(signal);
+    // A backup of somebody else may be of an older state than what was stored after it.
+    else if (isSure || now - this.#lookedAtMs >= LOOK_EVERY_MS) await this.#look(signal);
     if (!isLast) await this.#tidy(signal);
     return this.counts.states > before || polled === "lost";
   }
 
+  /** Lets go of the database. Whether all of it is stored is not known any more. */
   async close(): Promise<void> {
+    this.#stamp = undefined;
     this.#tail?.free();
     this.#tail = undefined;
     const follower = this.#follower;
