@@ -80,13 +80,14 @@ impl Folder {
     }
 
     /// Keys of the files whose states can go: those before the newest backup that is older than `before_ms`. Whole
-    /// stretches between two backups go at once, as what leads nowhere is of no use.
+    /// stretches between two backups go at once, as what leads nowhere is of no use. And of merged files whose backups are gone.
     pub fn outdated(&self, before_ms: i64) -> Vec<String> {
         let old = |record: &&Record| super::when::rfc3339(&record.created_at).is_some_and(|ms| ms < before_ms);
         let records = self.history.entries().filter_map(|(_, entry)| entry.ok());
         let reached = records.filter(old).last().map_or(0, |record| record.txid().0);
-        let files = self.files_between().filter(|(name, _)| name.max.0 <= reached);
-        files.filter_map(|(_, index)| self.objects().get(index)).map(|(key, _)| key.clone()).collect()
+        let files = self.files_between().filter(|(name, _)| name.max.0 <= reached && !name.is_merged());
+        let states = files.filter_map(|(_, index)| self.objects().get(index)).map(|(key, _)| key.clone());
+        states.chain(self.unused(|_| false)).collect()
     }
 
     /// Whether files lie behind a gap after the state `reached`.

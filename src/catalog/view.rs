@@ -230,7 +230,7 @@ impl Folder {
         };
         let chain = self.chain(record)?;
         let view = |link: &Link<'_>| BackupView::from(link.record);
-        let mut files: Vec<_> = chain.iter().map(|link| StoredFile::new(link.ltx_file())).collect();
+        let mut files = self.shortest(&chain);
         files.iter().try_for_each(|file| self.check_presence(file))?;
         let mut fingerprints = self.fingerprints(record).unwrap_or_default();
         let mut followed = followed;
@@ -288,7 +288,8 @@ impl Folder {
             let Link { ltx, fingerprints, .. } = self.link(record);
             [ltx, fingerprints]
         });
-        Ok(keys.chain(files).collect())
+        let merged = self.unused(|record| is_gone(&record));
+        Ok(keys.chain(merged).chain(files).collect())
     }
 
     /// When the oldest backup was made, RFC 3339; in a folder without records, its oldest file.

@@ -82,6 +82,7 @@ impl Merge {
     ///
     /// # Errors
     /// Any `Ltx…` kind, `ChainNoSnapshot`, `ChainGap`, `ChainPageSize`.
+    #[inline(never)] // Once, and not wherever it is called: it is large.
     pub fn poll(&mut self, page: &mut [u8]) -> Result<MergeEvent> {
         loop {
             for (number, input) in self.inputs.iter_mut().enumerate() {

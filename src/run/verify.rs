@@ -61,7 +61,7 @@ pub async fn verify(host: &Host, place: &Place, at: Option<&Target>) -> Outcome<
     found.sound = restorable.iter().map(|&record| BackupView::from(record)).collect();
     if let Some(newest) = restorable.last() {
         let chain = folder.chain(newest)?;
-        let files = chain.iter().map(|link| StoredFile::new(link.ltx_file())).collect();
+        let files = folder.shortest(&chain);
         let bookmark = Some(newest.bookmark.to_string());
         if !put_together(host, files, bookmark, &newest.txid().to_string(), &mut found).await? {
             found.sound.retain(|backup| backup.id != newest.id);
@@ -78,7 +78,7 @@ async fn follow(host: &Host, folder: &Folder, newest: &Record, found: &mut Verif
     let reached = followed.as_ref().map_or(newest.txid(), |followed| followed.txid);
     if let Some(Followed { files, txid, .. }) = followed {
         let chain = folder.chain(newest)?;
-        let all = chain.iter().map(|link| StoredFile::new(link.ltx_file())).chain(files).collect();
+        let all = folder.shortest(&chain).into_iter().chain(files).collect();
         put_together(host, all, None, &txid.to_string(), found).await?;
     }
     if folder.is_cut(reached) {

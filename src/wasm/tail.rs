@@ -3,19 +3,18 @@
 use js_sys::Array;
 use wasm_bindgen::prelude::*;
 
-use super::JsResult;
 use super::run::{KnownFolder, parse_layout};
 use super::snapshot::parse_txid;
 use super::told::Folder;
+use super::{JsResult, structure};
 use crate::bookmark::Bookmark;
+use crate::catalog::levels::LEVEL_STATES;
 use crate::catalog::{self, LtxName};
 use crate::error::ErrorKind;
+use crate::ltx;
 use crate::page::wal::{WalMark, WalReader};
 use crate::page::{PageSize, Txid};
 use crate::snapshot::{self, tail};
-
-/// The level of the files, which no backup has.
-const LEVEL: u8 = 1;
 
 /// The states between two backups; see the core's `snapshot::Tail`.
 #[wasm_bindgen]
@@ -54,7 +53,7 @@ impl Tail {
         let txid = parse_txid(txid)?;
         let taken = self.tail.take(tail::Frames { header, mark, bytes }, txid, now_ms as i64)?;
         Ok(taken.map(|taken| {
-            let key = self.folder.ltx_key(LtxName { level: LEVEL, min: txid, max: txid });
+            let key = self.folder.ltx_key(LtxName { level: LEVEL_STATES, min: txid, max: txid });
             let file = js_sys::Uint8Array::from(taken.ltx.as_slice());
             Array::of4(&key.into(), &file, &taken.mark.format().into(), &taken.bookmark.to_string().into())
         }))
@@ -86,6 +85,33 @@ pub fn followed_bookmark(header: &[u8]) -> JsResult<Option<String>> {
     Ok(tail::bookmark_of(header)?.map(|bookmark| bookmark.to_string()))
 }
 
+/// Makes one LTX file of several; see the core's `ltx::Compaction`.
+#[wasm_bindgen]
+pub struct Compaction(ltx::Compaction);
+
+#[wasm_bindgen]
+impl Compaction {
+    /// Of so many files, oldest first.
+    #[wasm_bindgen(constructor)]
+    pub fn new(files: usize) -> Compaction {
+        Self(ltx::Compaction::new(files))
+    }
+
+    /// Appends the next bytes of a file; empty ones mean that it ends.
+    pub fn feed(&mut self, file: usize, bytes: &[u8]) -> JsResult<()> {
+        Ok(self.0.feed(file, bytes)?)
+    }
+
+    /// What comes next: the number of the file that is needed, bytes that were put out, or nothing at the end.
+    pub fn next(&mut self) -> JsResult<JsValue> {
+        Ok(match self.0.poll()? {
+            ltx::CompactionEvent::NeedInput(file) => JsValue::from(file as u32),
+            ltx::CompactionEvent::Output => js_sys::Uint8Array::from(self.0.take_output().as_slice()).into(),
+            ltx::CompactionEvent::End => JsValue::UNDEFINED,
+        })
+    }
+}
+
 #[wasm_bindgen]
 impl KnownFolder {
     /// Takes note of the last state between backups that was stored.
@@ -100,5 +126,15 @@ impl Folder {
     /// Keys of the files of states between backups that can go, as they are older than `before_ms`.
     pub fn outdated(&self, before_ms: f64) -> Vec<String> {
         self.0.outdated(before_ms as i64)
+    }
+
+    /// Files that should be made of others: `[{ key, files, modifiedMs }]`, in this order.
+    pub fn merges(&self) -> JsResult<JsValue> {
+        structure(&self.0.merges())
+    }
+
+    /// Keys of all files that were made of others.
+    pub fn merged(&self) -> Vec<String> {
+        self.0.merged().map(|(_, key)| key.to_owned()).collect()
     }
 }

@@ -114,7 +114,7 @@ const ROOMS: Readonly<Record<string, { floors: readonly (readonly string[])[]; o
       ["places.ts", "control.ts"],
       ["files.ts", "folder-databases.ts", "target.ts"],
       ["config.ts"],
-      ["agenda.ts", "mcp-tools.ts"],
+      ["agenda.ts", "mcp-tools.ts", "warm-copy.ts"],
       ["schedules.ts"],
       [],
       ["main.ts"],

@@ -1,4 +1,4 @@
-import type { Backup } from "../catalog/folder.ts";
+import { type Backup, Folder } from "../catalog/folder.ts";
 import { core } from "../core/index.ts";
 import { DamageError, PagemarkError } from "../errors/index.ts";
 import { drive, hostFailure, type Request } from "../host/drive.ts";
@@ -58,8 +58,11 @@ export async function verify(
     const told = problems.map((each) =>
       "token" in each ? problemOf(outcome.failures[each.token], each.name) : each,
     );
+    const merged = options.at === undefined ? await host.proveMerged(folder) : [];
+    // The newest backup may have been put together of one of them.
+    const others = told.filter(({ name }) => !merged.some((each) => each.name === name));
     const lost = await lostOf(store, folder, options.signal);
-    return { sound, problems: [...lost, ...told], bytes: host.bytes };
+    return { sound, problems: [...lost, ...others, ...merged], bytes: host.bytes };
   } finally {
     machine.free();
   }
@@ -125,6 +128,39 @@ class VerifyHost {
     if (isReplica) this.bytes ||= files.reduce((sum, { size }) => sum + size, 0);
     const plan = { files, ...(!isReplica && { backup: { view: { bookmark } } }) };
     await drain(restoreStream(this.#store, plan, isReplica ? this.#options : { signal }));
+  }
+
+  /** Finds files made of others that cannot be read: each proves itself, and no backup is lost with it. */
+  async proveMerged(folder: string): Promise<Problem[]> {
+    const { signal } = this.#options;
+    const { Compaction } = await core();
+    const loaded = await Folder.load(this.#store, folder, undefined, signal);
+    const problems: Problem[] = [];
+    for (const key of loaded.use(() => loaded.merged())) {
+      const compaction = new Compaction(1);
+      const body = await this.#store.get(key, { signal });
+      const reader = body.getReader();
+      try {
+        for (let next = compaction.next(); next !== undefined; next = compaction.next()) {
+          if (typeof next !== "number") continue;
+          const { value = new Uint8Array() } = await reader.read();
+          this.bytes += value.length;
+          compaction.feed(0, value);
+        }
+      } catch (error) {
+        const { code, message } = error as PagemarkError;
+        if (!(error instanceof DamageError)) throw error;
+        problems.push({
+          code,
+          message: `${message}; delete this file: it is made of others, and made again`,
+          name: key,
+        });
+      } finally {
+        await reader.cancel().catch(() => {});
+        compaction.free();
+      }
+    }
+    return problems;
   }
 
   /** What the package throws says something of what is stored; other errors, and an abort, end the job. */

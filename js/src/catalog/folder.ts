@@ -59,6 +59,15 @@ export interface RestorePlan {
   note?: string;
 }
 
+/** A file that should be made of others. */
+export interface Merging {
+  key: string;
+  /** Oldest first. */
+  files: StoredFile[];
+  /** When its state was stored, in milliseconds since 1970. */
+  modifiedMs: number;
+}
+
 /** What is known of a backup that has a record. */
 export interface Restorable {
   /** The database's name when it was made. */
@@ -124,6 +133,16 @@ export class Folder {
   /** Keys of the files between backups that can go, as they are older. */
   outdated(beforeMs: number): string[] {
     return this.#folder.outdated(beforeMs);
+  }
+
+  /** The files that should be made of others, those first of which others are made. */
+  merges(): Merging[] {
+    return this.#folder.merges();
+  }
+
+  /** Keys of the files that were made of others. */
+  merged(): string[] {
+    return this.#folder.merged();
   }
 
   /** Frees what is known once `look` has looked at it. */

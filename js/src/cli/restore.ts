@@ -1,13 +1,11 @@
 import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { type Command, Option } from "commander";
 import { pagemark } from "../backups/database.ts";
 import { targetState } from "../backups/load-target.ts";
 import { PagemarkError } from "../errors/index.ts";
 import { PageHeads } from "../moments/page-heads.ts";
 import type { PageSource, RowTarget } from "../sources/source.ts";
-import { stopOnSignals } from "./interrupt.ts";
 import {
   backupJson,
   describeBackup,
@@ -34,6 +32,7 @@ import { previewJson, previewText } from "./preview.ts";
 import { STANDARD } from "./standard-output.ts";
 import { checkTarget, exists, inspect, notesOn, writeTarget } from "./target.ts";
 import { duration, momentText } from "./values.ts";
+import { follow } from "./warm-copy.ts";
 
 interface Options {
   from: string;
@@ -84,14 +83,23 @@ export function addRestore(program: Command, signal: AbortSignal): void {
       const output = isLocal(wanted) ? await localFile(wanted) : wanted;
       // A project that nobody has run yet.
       if (isLocal(wanted)) await mkdir(dirname(output), { recursive: true });
-      if (options.ifNotExists && output !== STANDARD && !isHosted(output) && (await exists(output))) {
+      if (
+        options.ifNotExists &&
+        !options.follow &&
+        output !== STANDARD &&
+        !isHosted(output) &&
+        (await exists(output))
+      ) {
         return note(`${output} exists: nothing was restored`);
       }
       const work = () => {
         if (options.dryRun) return dryRun(name, output, options, signal);
-        return options.follow
-          ? follow(name, output, options, signal)
-          : restore(name, output, options, signal);
+        if (!options.follow) return restore(name, output, options, signal);
+        if (options.at !== undefined || options.table || output === STANDARD || isHosted(output)) {
+          const message = "--follow restores the newest state to a file; leave --at and --table out";
+          throw new PagemarkError("USAGE", message);
+        }
+        return follow(name, output, options);
       };
       try {
         await withBackups(name, options.from, work);
@@ -102,31 +110,6 @@ export function addRestore(program: Command, signal: AbortSignal): void {
         note(`there is no backup of ${name} in ${redacted(options.from)}: nothing was restored`);
       }
     });
-}
-
-/** Keeps a copy that is as new as what is stored, until it is told to end. Others may read it meanwhile, but not write. */
-async function follow(name: string, output: string, options: Options, signal: AbortSignal): Promise<void> {
-  if (options.at !== undefined || options.table || output === STANDARD || isHosted(output)) {
-    throw new PagemarkError(
-      "USAGE",
-      "--follow restores the newest state to a file; leave --at and --table out",
-    );
-  }
-  const stopping = new AbortController();
-  stopOnSignals(() => stopping.abort());
-  const backups = await openBackups(name, options.from);
-  let reached: string | undefined;
-  while (!stopping.signal.aborted) {
-    const state = await backups.state("latest", { signal });
-    if (reached === undefined || (state && state.txid !== reached)) {
-      const again = reached === undefined ? {} : { force: true, safety: false };
-      await restore(name, output, { ...options, ...again }, stopping.signal).catch((error) => {
-        if (!stopping.signal.aborted) throw error;
-      });
-      reached = state?.txid ?? "";
-    }
-    await sleep(options.every, undefined, { signal: stopping.signal }).catch(() => {});
-  }
 }
 
 async function restore(name: string, output: string, options: Options, signal: AbortSignal): Promise<void> {

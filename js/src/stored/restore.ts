@@ -73,7 +73,7 @@ async function* restoreChunks(
 }
 
 /** The last bytes of an LTX file end it for the core; the object's digest needs them all to have been read. */
-async function readToEnd(reader: ObjectReader): Promise<void> {
+export async function readToEnd(reader: ObjectReader): Promise<void> {
   if ((await reader.next()).length > 0)
     throw new DamageError("LTX_TRAILING", "bytes follow the end of an LTX file");
 }

@@ -2,6 +2,7 @@
 import type { Database } from "../backups/database.ts";
 import type { PruneOptions } from "../backups/prune.ts";
 import { PagemarkError } from "../errors/index.ts";
+import { pause } from "../streams/progress.ts";
 import { type Counts, type StoredState, WatchedDatabase, type WatchRules, type Why } from "./watched.ts";
 
 /** How often a database that is watched is backed up, and what happens meanwhile. */
@@ -254,19 +255,6 @@ class Turns {
       else this.#free++;
     }
   }
-}
-
-/** Waits, less long when the signal aborts. */
-function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve) => {
-    const end = () => {
-      clearTimeout(timer);
-      signal?.removeEventListener("abort", end);
-      resolve();
-    };
-    const timer = setTimeout(end, ms);
-    signal?.addEventListener("abort", end, { once: true });
-  });
 }
 
 /**

@@ -10,6 +10,7 @@ import type { Follower, PageSource, WalFrames } from "../sources/source.ts";
 import { PreviousStates } from "../stored/page-states.ts";
 import type { Store } from "../stores/store.ts";
 import { collect } from "../streams/streams.ts";
+import { mergeLevels } from "./levels.ts";
 
 export interface WatchRules {
   /** How often a backup is made of a database that changes, in milliseconds; it shortens what a restore reads. */
@@ -52,8 +53,8 @@ const MOST_STATES = 128;
 const MOST_BYTES = 64 << 20;
 /** How often it is looked whether somebody else has made a backup, in milliseconds. */
 const LOOK_EVERY_MS = 5000;
-/** How often what is outdated is deleted, in milliseconds. */
-const TIDY_EVERY_MS = 60_000;
+/** How often files are merged, and those deleted that are outdated, in milliseconds. */
+const TIDY_EVERY_MS = 600_000;
 /** Between two backups of what cannot be followed there is so many times as long as one of them takes. */
 const REST = 20;
 /** How often somebody else may be faster, one time after the other, until that is told. */
@@ -81,7 +82,7 @@ export class WatchedDatabase {
   #fullAtMs = 0;
   #backupAtMs = 0;
   #lookedAtMs = 0;
-  #tidiedAtMs = 0;
+  #tidied = { atMs: 0, backups: 0 };
   #states = 0;
   #bytes = 0;
   #hasBackedUp = false;
@@ -279,18 +280,22 @@ export class WatchedDatabase {
     if (await this.#store.head(this.#recordKey, { signal })) await this.#backUp("lost", signal);
   }
 
-  /** Deletes what the rules do not keep. */
+  /** Merges incrementals, and deletes what the rules do not keep. */
   async #tidy(signal: AbortSignal | undefined): Promise<void> {
     const now = Date.now();
-    if (now - this.#tidiedAtMs < TIDY_EVERY_MS || this.counts.states + this.counts.backups === 0) return;
-    this.#tidiedAtMs = now;
+    const { keep, keepStatesMs } = this.#rules;
+    // Without a backup since, there is nothing to do.
+    const isDue = now - this.#tidied.atMs >= Math.min(TIDY_EVERY_MS, keepStatesMs);
+    if (!isDue || this.#tidied.backups === this.counts.backups) return;
+    this.#tidied = { atMs: now, backups: this.counts.backups };
     const place = { store: this.#store, folder: this.#folder };
-    await finishRemovals(place, signal);
-    const folder = await Folder.load(this.#store, this.#folder, undefined, signal);
-    const keys = folder.use(() => folder.outdated(now - this.#rules.keepStatesMs));
-    for (const key of keys) await this.#store.delete(key, { signal });
-    const { keep } = this.#rules;
     if (keep) await this.#backups.prune({ keepManual: true, ...keep, ...(signal && { signal }) });
-    this.counts.requests += 3 + keys.length;
+    else await finishRemovals(place, signal);
+    const folder = await Folder.load(this.#store, this.#folder, undefined, signal);
+    const [merges, outdated] = folder.use(() => [folder.merges(), folder.outdated(now - keepStatesMs)]);
+    for (const key of outdated) await this.#store.delete(key, { signal });
+    const { bytes, requests } = await mergeLevels(this.#store, merges, signal);
+    this.counts.bytes += bytes;
+    this.counts.requests += 3 + outdated.length + requests;
   }
 }

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use super::world::{Manner, Process, World};
 use super::{Backup, Place, options};
 use crate::catalog::retention::{Candidate, Policy, retain};
-use crate::catalog::{Layout, when};
+use crate::catalog::{Layout, Merging, when};
 use crate::run::{Answer, BackupOptions, Id, Machine, remove};
 
 /// Numbers that look random (xorshift).
@@ -46,6 +46,8 @@ struct Simulation {
     done: BTreeMap<String, Vec<u8>>,
     /// Every state that a backup was begun of.
     begun: BTreeSet<Vec<u8>>,
+    /// One in so many backups is a full one: chains are short or long.
+    fulls: u64,
 }
 
 impl Simulation {
@@ -54,7 +56,8 @@ impl Simulation {
         for _ in 0..8 {
             dice.roll(2);
         }
-        Self { dice, world: World::of(&[1, 2, 3, 4]), done: BTreeMap::new(), begun: BTreeSet::new() }
+        let fulls = 3 + dice.roll(40);
+        Self { dice, world: World::of(&[1, 2, 3, 4]), done: BTreeMap::new(), begun: BTreeSet::new(), fulls }
     }
 
     fn step(&mut self) {
@@ -62,6 +65,7 @@ impl Simulation {
         match self.dice.roll(8) {
             0 | 1 => self.prune(),
             2 => self.back_up(2),
+            3 => self.merge(),
             _ => self.back_up(1),
         }
         self.check();
@@ -103,7 +107,7 @@ impl Simulation {
 
     fn host(&mut self) -> Host {
         let random = core::array::from_fn(|_| self.dice.roll(256) as u8);
-        let full = self.dice.hits(5);
+        let full = self.dice.hits(self.fulls);
         let dies = self.dice.hits(3).then(|| (1 + self.dice.roll(40), self.dice.hits(2)));
         let backup = Backup::new(BackupOptions { full, random, same_database: true, ..options(false) }, None);
         let (process, answers) = (Process::among_others(), VecDeque::new());
@@ -155,6 +159,20 @@ impl Simulation {
         let fails = self.dice.hits(2).then(|| 1 + self.dice.roll(20) as usize);
         let manner = Manner { fails, done_all_the_same: self.dice.hits(2), ..Manner::default() };
         let _ = self.world.drive(Machine::new(story), manner);
+    }
+
+    /// Makes one file of several, or not all of them; and what is of no use any more goes.
+    fn merge(&mut self) {
+        let merges = self.world.folder().merges();
+        let most = self.dice.roll(1 + merges.len() as u64) as usize;
+        for Merging { key, files, modified_ms } in merges.into_iter().take(most + 1) {
+            let bytes = self.world.merged(&files);
+            self.world.objects.insert(key, (bytes, modified_ms));
+        }
+        let old_ms = self.world.now_ms - self.dice.roll(100) as i64 * 3_600_000;
+        for key in self.world.folder().outdated(old_ms) {
+            self.world.objects.remove(&key);
+        }
     }
 
     fn check(&self) {

@@ -1,7 +1,8 @@
 //! The world's database, and what is stored of it.
 
 use super::world::{SIZE, World, proof_of};
-use crate::catalog::{Folder, Layout, Record, folder};
+use crate::catalog::{Folder, Layout, Record, StoredFile, folder};
+use crate::ltx::{Compaction, CompactionEvent};
 use crate::page::checksum::PageChecksummer;
 use crate::page::{Checksum, Crc64, PageSize, Pgno};
 use crate::snapshot::{Restore, RestoreEvent};
@@ -63,7 +64,7 @@ impl World {
     /// What a backup restores to.
     pub(super) fn restored_to(&self, folder: &Folder, record: &Record) -> Vec<u8> {
         let chain = folder.chain(record).unwrap();
-        let files: Vec<&Vec<u8>> = chain.iter().map(|link| &self.objects[&link.ltx].0).collect();
+        let files: Vec<&Vec<u8>> = folder.shortest(&chain).iter().map(|file| &self.objects[&file.key].0).collect();
         for link in &chain {
             assert_eq!(proof_of(&self.objects[&link.ltx].0), link.record.ltx);
             assert_eq!(proof_of(&self.objects[&link.fingerprints].0), link.record.fingerprints);
@@ -83,6 +84,24 @@ impl World {
                     assert_eq!(checksum, record.checksum());
                     return database;
                 }
+            }
+        }
+    }
+
+    /// What a host makes of the files that should become one.
+    pub(super) fn merged(&self, files: &[StoredFile]) -> Vec<u8> {
+        let mut compaction = Compaction::new(files.len());
+        let mut fed = vec![false; files.len()];
+        let mut output = Vec::new();
+        loop {
+            match compaction.poll().unwrap() {
+                CompactionEvent::NeedInput(file) => {
+                    let bytes = if fed[file] { &[][..] } else { &self.objects[&files[file].key].0 };
+                    fed[file] = true;
+                    compaction.feed(file, bytes).unwrap();
+                }
+                CompactionEvent::Output => output.extend(compaction.take_output()),
+                CompactionEvent::End => return output,
             }
         }
     }

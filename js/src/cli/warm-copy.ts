@@ -1,0 +1,101 @@
+// A warm copy: a file that is made as new as what is stored, again and again.
+import { readFile, stat, writeFile } from "node:fs/promises";
+import type { Backups } from "../backups/backups.ts";
+import { pagemark } from "../backups/database.ts";
+import type { Backup } from "../catalog/folder.ts";
+import { PagemarkError } from "../errors/index.ts";
+import { pause } from "../streams/progress.ts";
+import { stopOnSignals } from "./interrupt.ts";
+import { bytes, note, printError } from "./output.ts";
+import { openBackups, openSource, openStore } from "./places.ts";
+import { writeText } from "./standard-output.ts";
+import { checkTarget } from "./target.ts";
+import { timeText } from "./values.ts";
+
+export interface FollowOptions {
+  from: string;
+  /** In milliseconds. */
+  every: number;
+  force?: boolean;
+  json?: boolean;
+}
+
+const MOST_RETRY_MS = 30_000;
+
+/**
+ * Keeps `output` as new as what is stored of `name`, until a signal comes. Others may read the file meanwhile, but not write.
+ * Once there is a copy, a store that cannot be reached or a reader that keeps the file is told and tried again.
+ */
+export async function follow(name: string, output: string, options: FollowOptions): Promise<void> {
+  const { from, every, json = false } = options;
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  stopOnSignals(() => stopping.abort());
+  let reached = await reachedBy(output, name);
+  const force = options.force === true || reached !== undefined;
+  await checkTarget(output, { force, json, from, binary: "a database" });
+  const backups = await openBackups(name, from);
+  for (let failures = 0; !signal.aborted; ) {
+    let waitMs = every;
+    try {
+      const state = await stateOf(backups, signal);
+      if (state.bookmark !== reached) {
+        // The copy that it replaces is of the same backups: only what somebody said may go is kept.
+        const safety = options.force === true && reached === undefined;
+        const database = pagemark(openSource(output), { store: openStore(from), name });
+        await database.restore({ at: state.txid, safety, signal });
+        await remember(output, name, state.bookmark);
+        reached = state.bookmark;
+        tell(name, output, state, json);
+      }
+      failures = 0;
+    } catch (error) {
+      if (signal.aborted) return;
+      if (reached === undefined) throw error;
+      waitMs = Math.min(MOST_RETRY_MS, Math.max(1000, every) * 2 ** failures++);
+      printError(error, json);
+      note(`${output}: tried again in ${Math.ceil(waitMs / 1000)} s`);
+    }
+    await pause(waitMs, signal);
+  }
+}
+
+/** @throws PagemarkError `USAGE` for a folder that Litestream wrote */
+async function stateOf(backups: Backups, signal: AbortSignal): Promise<Backup> {
+  const state = await backups.state(undefined, { signal });
+  if (state) return state;
+  throw new PagemarkError("USAGE", "Litestream wrote these backups: `litestream restore -f` follows them");
+}
+
+/** Where it says which state a copy is of, and that nobody else has put the file there. */
+const SIDECAR = "-pagemark";
+
+async function remember(output: string, name: string, bookmark: string): Promise<void> {
+  await writeFile(
+    output + SIDECAR,
+    `${JSON.stringify({ name, bookmark, file: await identityOf(output) })}\n`,
+  );
+}
+
+/** The bookmark of the state that a copy is of which an earlier run made; nothing where somebody else made the file. */
+async function reachedBy(output: string, name: string): Promise<string | undefined> {
+  try {
+    const said = JSON.parse(await readFile(output + SIDECAR, "utf8"));
+    const isOurs = said.name === name && said.file === (await identityOf(output));
+    return isOurs && typeof said.bookmark === "string" ? said.bookmark : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+async function identityOf(path: string): Promise<string> {
+  const { dev, ino } = await stat(path, { bigint: true });
+  return `${dev}:${ino}`;
+}
+
+function tell(name: string, output: string, state: Backup, json: boolean): void {
+  const { txid, bookmark, createdAt, size } = state;
+  const event = { event: "restored", name, database: output, txid, bookmark, created_at: createdAt };
+  if (json) writeText(`${JSON.stringify(event)}\n`);
+  else writeText(`${output}: the state of ${timeText(createdAt)} (${bytes(size)})\n`);
+}
