@@ -11,7 +11,7 @@ import { TestServer } from "./served.ts";
 
 /** More of them: `PAGEMARK_EXPORTS=1000`. */
 const EXPORTS = Number(process.env.PAGEMARK_EXPORTS ?? 200);
-const server = new TestServer(["--timeout", "2s"]);
+const server = new TestServer(() => ["--timeout", "2s"]);
 
 interface Answer {
   success: boolean;
@@ -68,7 +68,7 @@ describe("a folder", () => {
     expect(names).not.toContain("notes");
     expect(names.some((name) => name.startsWith("zero"))).toBe(false);
     await server.stop();
-    await server.start(["--timeout", "2s"]);
+    await server.start();
     expect(await uuidOf("stays")).toBe(uuid);
   });
 
@@ -224,7 +224,7 @@ test("ends cleanly when it is asked to: exit code 0, and no process of it stays"
   const { pid } = server;
   expect(await server.stop()).toBe(0);
   expect(() => process.kill(pid, 0)).toThrow();
-  await server.start(["--timeout", "2s"]);
+  await server.start();
 });
 
 async function listed(): Promise<string[]> {

@@ -14,14 +14,17 @@ export class TestServer extends TestApi {
   /** Where backups go. */
   readonly store = join(this.folder, "store");
   #child: ChildProcess | undefined;
+  readonly #args: string[];
   #url = "";
 
-  constructor(args: string[] = []) {
+  /** With these options, which may be about its folder. */
+  constructor(args: (folder: string) => string[] = () => []) {
     super();
+    this.#args = args(this.folder);
     vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
     beforeAll(async () => {
       mkdirSync(this.data);
-      await this.start(args);
+      await this.start();
     });
     afterAll(() => this.stop());
   }
@@ -34,10 +37,10 @@ export class TestServer extends TestApi {
     return this.#child?.pid ?? 0;
   }
 
-  async start(args: string[] = []): Promise<void> {
+  async start(): Promise<void> {
     const child = spawn(
       process.execPath,
-      [PROGRAM, "serve", this.data, "--to", this.store, "--port", "0", "--json", ...args],
+      [PROGRAM, "serve", this.data, "--to", this.store, "--port", "0", "--json", ...this.#args],
       {
         stdio: ["ignore", "pipe", "inherit"],
         env: { ...process.env, PAGEMARK_TOKEN: TOKEN, PAGEMARK_READ_TOKEN: READ_TOKEN },

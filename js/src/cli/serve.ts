@@ -11,6 +11,7 @@ interface Options {
   host: string;
   port: number;
   allowHost: string[];
+  allowStore: string[];
   timeout: number;
   json?: boolean;
 }
@@ -31,13 +32,20 @@ export function addServe(program: Command): void {
     )
     .option("--port <port>", "the port; 0 for any that is free", port, PORT)
     .option("--allow-host <name>", "a name that clients call this server by; may be repeated", collect, [])
+    .option(
+      "--allow-store <store>",
+      "a folder or URL below which statements may name stores: BACKUP … TO; may be repeated",
+      collect,
+      [],
+    )
     .option("--timeout <time>", "how long the SQL of a request may take", duration, duration("30s"))
     .addHelpText(
       "after",
       "\nThe token is PAGEMARK_TOKEN; without it one is made at the first start, printed, and kept beside the\ndatabases. Whoever has PAGEMARK_READ_TOKEN may only read.",
     )
     .action(async (folder: string, _options, command: Command) => {
-      const { to, host, port, allowHost, timeout, json = false } = command.optsWithGlobals<Options>();
+      const options = command.optsWithGlobals<Options>();
+      const { to, host, port, timeout, json = false } = options;
       if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory())
         throw new PagemarkError(
           "USAGE",
@@ -49,7 +57,8 @@ export function addServe(program: Command): void {
         );
       const stopped = new Promise<void>((resolve) => stopOnSignals(() => resolve()));
       const serving = await started({
-        ...{ folder, to, host, port, allowHosts: allowHost, timeoutMs: timeout },
+        ...{ folder, to, host, port, timeoutMs: timeout },
+        ...{ allowHosts: options.allowHost, allowStores: options.allowStore },
         token: process.env.PAGEMARK_TOKEN || undefined,
         readToken: process.env.PAGEMARK_READ_TOKEN || undefined,
         log: (line) => note(line),

@@ -214,6 +214,20 @@ export class ServedFile implements ServedDatabase {
     return this.#checkpoint?.status;
   }
 
+  /** Runs `work`, which may replace the file, while nobody else is at it; requests wait. */
+  async alone<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#gate.closedFor !== undefined) {
+      throw new PagemarkError("OVERLOADED", "a restore is under way; try again when it has ended");
+    }
+    this.#gate.close("being restored");
+    try {
+      await this.#letGo();
+      return await work();
+    } finally {
+      this.#gate.open();
+    }
+  }
+
   /** Ends all that is under way, and lets go of the file. */
   async close(error: unknown): Promise<void> {
     this.#gate.end(error);
@@ -290,9 +304,7 @@ export class ServedFile implements ServedDatabase {
     const { name, path } = this.file;
     const { at, safety } = request as { at?: string; safety: boolean };
     const warnings: string[] = [];
-    this.#gate.close("being restored");
-    try {
-      await this.#letGo();
+    return this.alone(async () => {
       const database = pagemark(file(path), { store: this.#place.store, name });
       const restored = await database.restore({
         ...(at !== undefined && { at }),
@@ -312,9 +324,7 @@ export class ServedFile implements ServedDatabase {
         ...(before && { safety: toKept(before) }),
         ...(warnings.length > 0 && { warnings }),
       };
-    } finally {
-      this.#gate.open();
-    }
+    });
   }
 
   /** Waits until nobody is at work on the file, and has all connections to it closed. */

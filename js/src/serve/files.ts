@@ -156,6 +156,18 @@ export class FileDatabases implements Databases {
     return served;
   }
 
+  /** The file of a name that was found just now. */
+  async served(name: string): Promise<ServedFile> {
+    const found = await this.#folder.find(name);
+    if (!found) throw unknownDatabase();
+    return this.open(found.uuid) as ServedFile;
+  }
+
+  /** Where a new database would be. @throws PagemarkError `NAME_INVALID`, `DATABASE_EXISTS` */
+  newPath(name: string): string {
+    return this.#folder.newPath(name);
+  }
+
   async on<T>(
     _idOrName: string,
     lookUp: () => Promise<string>,

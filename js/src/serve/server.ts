@@ -15,6 +15,7 @@ import { FileDatabases } from "./files.ts";
 import { FolderFiles } from "./job-files.ts";
 import { metrics, Requests } from "./metrics.ts";
 import { openSecrets, STATE } from "./secrets.ts";
+import { statementsOn } from "./statements.ts";
 
 export interface ServeOptions {
   /** The folder with the databases. */
@@ -25,6 +26,8 @@ export interface ServeOptions {
   port: number;
   /** Names by which the server may be called, beside its addresses. */
   allowHosts: string[];
+  /** What stores that statements name must begin with: folders, or URLs. */
+  allowStores: string[];
   /** So long a request's SQL may take, in milliseconds. */
   timeoutMs: number;
   token?: string | undefined;
@@ -67,6 +70,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     access: { token: secrets.token, readToken },
     databases,
     files,
+    statements: statementsOn({ databases }, databases, store, options.allowStores),
     metrics: () => metrics(databases, requests),
   };
   const server = createServer(

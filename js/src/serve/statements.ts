@@ -1,0 +1,125 @@
+// Statements on the files: into and from the usual store as the API does it, and stores that a statement names where the
+// server's owner allows that.
+import { resolve, sep } from "node:path";
+import type { Shown } from "../backups/backups.ts";
+import type { Backup } from "../catalog/folder.ts";
+import { PagemarkError } from "../errors/index.ts";
+import { openStore } from "../places/open-store.node.ts";
+import { redacted } from "../places/secrets.ts";
+import type { Service } from "../service/service.ts";
+import { hostOf } from "../service/statement-host.ts";
+import { file } from "../sources/file.ts";
+import type { Store } from "../stores/store.ts";
+import type { JobOptions } from "../streams/progress.ts";
+import { SourceDatabase } from "../vault/source-database.ts";
+import type {
+  BackupMade,
+  BackupRequest,
+  RestoreDone,
+  RestoreRequest,
+  StatementDatabase,
+  StatementHost,
+} from "../vault/statement-host.ts";
+import type { ServedFile } from "./database.ts";
+import type { FileDatabases } from "./files.ts";
+
+/** @param allowed what stores in statements must begin with; none may be named where it is empty */
+export function statementsOn(
+  service: Pick<Service, "databases">,
+  databases: FileDatabases,
+  store: Store,
+  allowed: readonly string[],
+): StatementHost {
+  const own = hostOf(service as Service);
+  const made = async (each: StatementDatabase) =>
+    new FileStatements(each, await databases.served(each.name), store);
+  return {
+    ...own,
+    async *databases() {
+      for await (const each of own.databases()) yield await made(each);
+    },
+    database: async (name) => made(await own.database(name)),
+    async create(name) {
+      const path = databases.newPath(name);
+      return new SourceDatabase(name, file(path), store, new Map());
+    },
+    ...(allowed.length > 0 && { openStore: (urls: readonly string[]) => allowedStore(urls, allowed) }),
+  };
+}
+
+class FileStatements implements StatementDatabase {
+  readonly #own: StatementDatabase;
+  readonly #served: ServedFile;
+  /** The same file and the usual store, for what the API has no words for. */
+  readonly #file: SourceDatabase;
+
+  constructor(own: StatementDatabase, served: ServedFile, store: Store) {
+    this.#own = own;
+    this.#served = served;
+    this.#file = new SourceDatabase(own.name, file(served.file.path), store, new Map());
+  }
+
+  get name(): string {
+    return this.#own.name;
+  }
+
+  describe() {
+    return this.#own.describe();
+  }
+
+  /** By the API, which lists it as a job, unless the statement says more than that can. */
+  async backup(request: BackupRequest, options: JobOptions): Promise<BackupMade> {
+    const { store, timeMs, tables, tag, note, revisionHistory, full } = request;
+    const isPlain = !store && !tables && timeMs === undefined && tag === undefined && note === undefined;
+    if (isPlain && !revisionHistory) return { backup: await this.#served.backup({ full }), notices: [] };
+    return this.#file.backup(request, options);
+  }
+
+  backups(store?: Store): Promise<readonly Backup[]> {
+    return this.#file.backups(store);
+  }
+
+  show(at: string | undefined, store?: Store): Promise<Shown> {
+    return this.#file.show(at, store);
+  }
+
+  restore(request: RestoreRequest, options: JobOptions): Promise<RestoreDone> {
+    return this.#served.alone(() => this.#file.restore(request, options));
+  }
+
+  createCheckpoint() {
+    return this.#served.createCheckpoint();
+  }
+
+  releaseCheckpoint() {
+    return this.#served.releaseCheckpoint();
+  }
+
+  checkpoint() {
+    return this.#served.checkpoint();
+  }
+}
+
+/** @throws PagemarkError `STORE_DENIED` for a store that is not below one of `allowed` */
+function allowedStore(urls: readonly string[], allowed: readonly string[]): Store {
+  const [url = ""] = urls;
+  if (urls.length !== 1) {
+    throw new PagemarkError(
+      "STATEMENT_UNSUPPORTED",
+      "stores of several localities are not served: give one URL",
+    );
+  }
+  if (allowed.some((each) => isBelow(url, each))) return openStore(url);
+  const message = `${redacted(url)}: statements may not name this store; start the server with --allow-store for it`;
+  throw new PagemarkError("STORE_DENIED", message);
+}
+
+const URL_LIKE = /^[a-z][a-z0-9+.-]*:\/\//i;
+
+/** Whether a store is `place` or in it. */
+function isBelow(store: string, place: string): boolean {
+  if (URL_LIKE.test(store) !== URL_LIKE.test(place)) return false;
+  if (!URL_LIKE.test(store)) return `${resolve(store)}${sep}`.startsWith(`${resolve(place)}${sep}`);
+  const [path = "", wanted] = [store.replace(/[?#].*/, ""), place.replace(/\/+$/, "")];
+  return !/(^|\/)(\.|%2e){1,2}(\/|$)/i.test(path) && (path === wanted || path.startsWith(`${wanted}/`));
+}
