@@ -16,7 +16,12 @@ import { pathToFileURL } from "node:url";
 import { root, tryRun } from "./lib/run.mjs";
 
 const [home, from] = [join(root, ".cache/docs"), join(root, "scripts/docs")];
-const ENTRIES = { node: "pagemark", slim: "pagemark/slim", "engine.node": "pagemark/engine" };
+const ENTRIES = {
+  node: "pagemark",
+  slim: "pagemark/slim",
+  "engine.node": "pagemark/engine",
+  "vault.node": "pagemark/vault",
+};
 const isCheck = process.argv.includes("--check");
 install();
 const { Application, ReflectionKind } = await import(

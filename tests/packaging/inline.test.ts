@@ -25,4 +25,7 @@ test("every entry exports the same names", async () => {
   const engine = Object.keys(await import("pagemark/engine"));
   for (const entry of [await import("pagemark/engine/inline"), await import("pagemark/engine/slim")])
     expect(new Set(Object.keys(entry))).toEqual(new Set(engine));
+  const vault = Object.keys(await import("pagemark/vault"));
+  for (const entry of [await import("pagemark/vault/inline"), await import("pagemark/vault/slim")])
+    expect(new Set(Object.keys(entry))).toEqual(new Set(vault));
 });

@@ -93,6 +93,8 @@ test.each([["node16"], ["nodenext"], ["bundler"]])(
       "pagemark/engine",
       "pagemark/engine/slim",
       "pagemark/client",
+      "pagemark/vault",
+      "pagemark/vault/slim",
     ];
     const imports = entries.map((entry, at) => `import * as e${at} from "${entry}";`);
     writeFileSync(
@@ -103,7 +105,7 @@ test.each([["node16"], ["nodenext"], ["bundler"]])(
        import wasm from "pagemark/core.wasm";
        const files: WasmFiles = { core: wasm, dump: "https://example.com/dump.wasm" };
        useWasm(files);
-       export const all = [e0.file("a.db"), e0.folder("b"), e1.file("a.db"), memory(new Uint8Array()), e2, e3, e4];\n`,
+       export const all = [e0.file("a.db"), e0.folder("b"), e1.file("a.db"), memory(new Uint8Array()), e2, e3, e4, e5, e6];\n`,
     );
     const compilerOptions = {
       ...{ module: moduleResolution === "bundler" ? "esnext" : moduleResolution, moduleResolution },

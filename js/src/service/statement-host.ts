@@ -10,6 +10,7 @@ import type {
   StatementHost,
 } from "../vault/statement-host.ts";
 import {
+  type Databases,
   everyDatabase,
   orphanedBackups,
   type Registered,
@@ -19,7 +20,7 @@ import {
 
 /** What statements are carried out on where nothing else is said: see {@link Service.statements}. */
 export function hostOf({ databases }: Service): StatementHost {
-  const made = (registered: Registered) => new OfService(registered, databases.open(registered.uuid));
+  const made = (registered: Registered) => new OfService(registered, databases);
   return {
     async *databases() {
       for await (const each of everyDatabase((options) => databases.list(options))) yield made(each);
@@ -41,11 +42,13 @@ export function hostOf({ databases }: Service): StatementHost {
 
 class OfService implements StatementDatabase {
   readonly #registered: Registered;
+  readonly #databases: Databases;
   readonly #database: ServedDatabase;
 
-  constructor(registered: Registered, database: ServedDatabase) {
+  constructor(registered: Registered, databases: Databases) {
     this.#registered = registered;
-    this.#database = database;
+    this.#databases = databases;
+    this.#database = databases.open(registered.uuid);
   }
 
   get name(): string {
@@ -73,7 +76,12 @@ class OfService implements StatementDatabase {
     if (tables) throw refused("single tables are not restored here: RESTORE DATABASE restores them all");
     const { undo, warnings = [], instead } = await this.#database.restore({ at, safety });
     const other = instead === undefined ? [] : [`${this.name}: the state before it is in place, ${instead}`];
-    return { undo, tables: await this.#tables(), notices: [...other, ...warnings] };
+    return { undo, tables: await tablesOf(this.#database), notices: [...other, ...warnings] };
+  }
+
+  async restoreTo(name: string, at: string | undefined): Promise<RestoreDone> {
+    const { uuid, warnings = [] } = await this.#databases.restoreToNew(this.#registered.uuid, at, name);
+    return { tables: await tablesOf(this.#databases.open(uuid)), notices: warnings };
   }
 
   createCheckpoint() {
@@ -95,21 +103,21 @@ class OfService implements StatementDatabase {
     const message = `${this.name} has changed since ${at.toISOString()}: a backup is of the newest state; RESTORE … AS OF SYSTEM TIME goes back to the other`;
     throw new PagemarkError("HISTORY_UNKNOWN", message);
   }
+}
 
-  async #tables(): Promise<{ name: string; rows?: number }[]> {
-    const sql =
-      "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite~_%' ESCAPE '~' ORDER BY name";
-    const [names] = await this.#database.query([{ sql }], { readonly: true });
-    const tables: { name: string; rows?: number }[] = [];
-    for (const [name] of names?.rows ?? []) {
-      const count = { sql: `SELECT count(*) FROM "${String(name).replaceAll('"', '""')}"` };
-      // A virtual table whose module is missing cannot be counted.
-      const [counted] = await this.#database.query([count], { readonly: true }).catch(() => []);
-      const rows = counted?.rows[0]?.[0];
-      tables.push({ name: String(name), ...(rows !== undefined && { rows: Number(rows) }) });
-    }
-    return tables;
+async function tablesOf(database: ServedDatabase): Promise<{ name: string; rows?: number }[]> {
+  const sql =
+    "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite~_%' ESCAPE '~' ORDER BY name";
+  const [names] = await database.query([{ sql }], { readonly: true });
+  const tables: { name: string; rows?: number }[] = [];
+  for (const [name] of names?.rows ?? []) {
+    const count = { sql: `SELECT count(*) FROM "${String(name).replaceAll('"', '""')}"` };
+    // A virtual table whose module is missing cannot be counted.
+    const [counted] = await database.query([count], { readonly: true }).catch(() => []);
+    const rows = counted?.rows[0]?.[0];
+    tables.push({ name: String(name), ...(rows !== undefined && { rows: Number(rows) }) });
   }
+  return tables;
 }
 
 function refused(what: string): PagemarkError {

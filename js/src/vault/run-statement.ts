@@ -7,7 +7,14 @@ import { layers } from "../objects/layers.ts";
 import type { Store } from "../stores/store.ts";
 import type { JobOptions } from "../streams/progress.ts";
 import { runScheduleStatement } from "./run-schedules.ts";
-import type { CheckpointFacts, Row, StatementDatabase, StatementHost } from "./statement-host.ts";
+import type {
+  CheckpointFacts,
+  RestoreDone,
+  RestoreRequest,
+  Row,
+  StatementDatabase,
+  StatementHost,
+} from "./statement-host.ts";
 
 /** How a statement is carried out. */
 export interface StatementOptions extends JobOptions {
@@ -135,24 +142,39 @@ async function restore(statement: Of<"restore">, context: Context): Promise<Row[
   for (const { name, tables } of await named(targets, store, context)) {
     const target = newDbName ?? intoDb ?? name;
     const isNew = newDbName !== null || (store !== undefined && !(await exists(target, context)));
-    const database = await (isNew ? create(target, context) : context.host.database(target));
-    const done = await database.restore(
+    const done = await restoreOne(
+      target,
       {
         store,
         from: target === name ? undefined : name,
         at: at ?? undefined,
         tables,
-        safety: !noSafetyBackup && !isNew,
+        safety: !noSafetyBackup,
       },
-      jobOf(context),
+      isNew,
+      context,
     );
     context.notices.push(...done.notices);
     const facts = { backup: done.backup?.id ?? null, undo: done.undo ?? null };
     const shown = done.tables.map((table) => ({ table: table.name, rows: table.rows ?? null }));
     const each = shown.length > 0 ? shown : [{ table: null, rows: null }];
-    rows.push(...each.map((table) => ({ database: database.name, ...table, ...facts })));
+    rows.push(...each.map((table) => ({ database: target, ...table, ...facts })));
   }
   return rows;
+}
+
+async function restoreOne(
+  target: string,
+  request: RestoreRequest,
+  isNew: boolean,
+  context: Context,
+): Promise<RestoreDone> {
+  const { host } = context;
+  if (!isNew) return (await host.database(target)).restore(request, jobOf(context));
+  if (host.create) return (await host.create(target)).restore({ ...request, safety: false }, jobOf(context));
+  const from = await host.database(request.from ?? target);
+  if (from.restoreTo) return from.restoreTo(target, request.at);
+  throw unsupported(`${target}: no new database can be made here`);
 }
 
 async function showBackups({ database, place }: Of<"show-backups">, context: Context): Promise<Row[]> {
@@ -281,11 +303,6 @@ async function exists(name: string, { host }: Context): Promise<boolean> {
     if (error instanceof PagemarkError && error.code !== "DATABASE_UNKNOWN") throw error;
     return false;
   }
-}
-
-function create(name: string, { host }: Context): Promise<StatementDatabase> {
-  if (host.create) return host.create(name);
-  throw new PagemarkError("DATABASE_UNKNOWN", `there is no database ${name}, and none can be made here`);
 }
 
 function openStore(urls: readonly string[], { host }: Context): Store {

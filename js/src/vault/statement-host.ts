@@ -38,6 +38,8 @@ export interface StatementDatabase {
   /** What is in a backup, the newest unless `at` is given. Missing where only its record can be told. */
   show?(at: string | undefined, store?: Store): Promise<Shown>;
   restore(request: RestoreRequest, options: JobOptions): Promise<RestoreDone>;
+  /** Makes a new database of one of its backups. Missing where {@link StatementHost.create} makes them. */
+  restoreTo?(name: string, at: string | undefined): Promise<RestoreDone>;
   /** Missing where a database's files cannot be held still. */
   createCheckpoint?(): Promise<CheckpointFacts>;
   releaseCheckpoint?(): Promise<CheckpointFacts>;

@@ -73,6 +73,11 @@ test("E10 RESTORE DATABASE answers with every table and its rows, and can be und
     "undo",
   ]);
   expect(restored.dataset.map((row: unknown[]) => row.slice(0, 3))).toEqual([["main one", "t", 1]]);
+  const made = (await exec("RESTORE DATABASE \"main one\" WITH new_db_name = 'made'")).body;
+  expect(made.dataset.map((row: unknown[]) => row.slice(0, 3))).toEqual([["made", "t", 1]]);
+  expect((await exec("RESTORE DATABASE \"main one\" WITH new_db_name = 'made'")).body.error).toMatch(
+    /DATABASE_EXISTS/,
+  );
   const undo = restored.dataset[0][4];
   const undone = (await exec(`RESTORE DATABASE "main one" AS OF SYSTEM TIME '${undo}'`)).body;
   expect(undone.dataset.map((row: unknown[]) => row.slice(1, 3))).toEqual([
