@@ -12,7 +12,7 @@ const root = join(import.meta.dirname, "../..");
 
 test("wrangler bundles the Pagemark Worker together with the wasm modules and the entry points that load them", () => {
   const out = bundled(root);
-  expect(wasmIn(out)).toEqual(["build", "core", "dump", "engine", "locality"]);
+  expect(wasmIn(out)).toEqual(["build", "core", "dump", "engine", "locality", "statement"]);
   expect(readFileSync(join(out, "index.js"), "utf8")).toMatch(/usePlatform\(\{[\s\S]*useEngine\(async/);
 }, 60_000);
 
