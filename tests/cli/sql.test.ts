@@ -2,6 +2,7 @@
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { expect, test } from "vitest";
 import { CommandLine, main } from "../support/cli.ts";
 import { runSql, tempFolder } from "../support/temp.ts";
@@ -49,7 +50,10 @@ test("E7 a wrong word is pointed at, with exit code 2, and no secret is shown", 
 });
 
 test("E8 a pipe of statements is one process: a checkpoint holds until it is released; alone it is refused", () => {
-  const { cli, piped } = fresh();
+  const { folder, cli, piped } = fresh();
+  expect(piped("CHECKPOINT CREATE app").stderr).toContain("WAL");
+  using writer = new DatabaseSync(join(folder, "app.db"));
+  writer.exec("PRAGMA journal_mode = wal; INSERT INTO orders VALUES (3)");
   const text = "CHECKPOINT CREATE app;\nSHOW\n  CHECKPOINTS;\nCHECKPOINT RELEASE app;\nSHOW CHECKPOINTS";
   const { status, stdout } = piped(text, "--json");
   expect(status).toBe(0);

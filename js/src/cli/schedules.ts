@@ -33,7 +33,8 @@ export async function schedulesIn(folder: string, usual: string | undefined): Pr
   const databases = await databaseFilesIn(folder);
   return read(join(folder, FILE)).flatMap((schedule) => {
     const { name: title, databases: names, place, isPaused } = schedule;
-    const store = place?.[0] ?? usual;
+    // As `store` in a configuration names several: with spaces between them.
+    const store = place?.join(" ") ?? usual;
     if (isPaused) return [];
     if (store === undefined) {
       throw new PagemarkError("USAGE", `schedule ${title}: say by --to where its backups go`, {

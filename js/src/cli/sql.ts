@@ -31,7 +31,7 @@ export function addSql(program: Command, signal: AbortSignal): void {
     )
     .option(
       "--data <folder>",
-      "the folder that has the databases: files that end with .db, .sqlite or .sqlite3",
+      "the folder that has the databases: files that end with .db, .sqlite, .sqlite3 or .db3",
       ".",
     )
     .option("--to <store>", "where backups go, and come from, unless a statement says")

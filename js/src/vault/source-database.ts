@@ -97,6 +97,12 @@ export class SourceDatabase implements StatementDatabase {
       expiresAt: new Date(now + LEASE_MS).toISOString(),
     };
     const moment = await this.#source.pin();
+    // Only then is there a WAL that holds what is committed meanwhile.
+    if (moment.mark === undefined || this.#checkpoints.has(this.name)) {
+      await moment.release();
+      const message = `${this.name}: only a database in WAL mode, which a program has open, can be held while others write; make a backup instead, or set PRAGMA journal_mode=WAL`;
+      throw new PagemarkError("USAGE", message, { name: this.name });
+    }
     const timer = setTimeout(() => void this.releaseCheckpoint().catch(() => {}), LEASE_MS);
     // In Node, a timer would keep the process from ending.
     if (typeof timer === "object") (timer as { unref?(): void }).unref?.();
