@@ -6,10 +6,10 @@ import type { NewBackup } from "../run/made.ts";
 import { type WatchEvent, Watcher } from "../vault/watch.ts";
 import { Agenda } from "./agenda.ts";
 import { CONFIG, configSchema, type Planned, readConfig } from "./config.ts";
+import { schedulesIn } from "./data-folder.ts";
 import { stopOnSignals } from "./interrupt.ts";
 import { backupJson, bytes, EXIT, note, printError, warn } from "./output.ts";
 import { openBackups, openSource, openStore } from "./places.ts";
-import { schedulesIn } from "./schedules.ts";
 import { writeText } from "./standard-output.ts";
 import { timeText } from "./values.ts";
 

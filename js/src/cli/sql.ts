@@ -4,10 +4,9 @@ import { PagemarkError } from "../errors/index.ts";
 import type { StatementResult } from "../vault/run-statement.ts";
 import type { Row, Value } from "../vault/statement-host.ts";
 import { openVault, type Vault } from "../vault/vault.ts";
-import { folderDatabases } from "./folder-databases.ts";
+import { fileSchedules, folderDatabases } from "./data-folder.ts";
 import { bytes, EXIT, note, print, printable, printError, table, warnAll, withBar } from "./output.ts";
 import { openStore, withoutSecrets } from "./places.ts";
-import { fileSchedules } from "./schedules.ts";
 import { type Align, layOutText } from "./table.ts";
 import { timeText } from "./values.ts";
 

@@ -1,21 +1,45 @@
-// Schedules that statements made: a file beside the databases, which `pagemark run --data` goes by.
-import { readFileSync } from "node:fs";
+// A folder of databases, as `pagemark serve` has them, by the names of their files; and the schedules that statements made of them:
+// a file beside them, which `pagemark run --data` goes by.
+import { existsSync, readFileSync } from "node:fs";
 import { rename } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { PagemarkError } from "../errors/index.ts";
 import { systemCode } from "../node/errno.ts";
 import { NewFile, syncFolder } from "../node/new-file.ts";
 import { processTag } from "../node/process-tag.ts";
+import { DatabaseFolder } from "../serve/folder.ts";
+import { file } from "../sources/file.ts";
 import { fileError } from "../sources/file-errors.ts";
 import type { SavedSchedule, Schedules } from "../vault/statement-host.ts";
+import type { DatabaseFinder } from "../vault/vault.ts";
 import { Agenda } from "./agenda.ts";
 import { type Full, type Planned, weekdayOf } from "./config.ts";
-import { databaseFilesIn } from "./folder-databases.ts";
+import { note } from "./output.ts";
 
 /** The file, in the folder of the databases. */
 const FILE = "pagemark.schedules.json";
 /** URLs of stores, which may have keys in them, are its owner's business. */
 const MODE = 0o600;
+
+/** The databases in a folder; what a restore makes there is a new file. */
+export function folderDatabases(path: string): Required<DatabaseFinder> {
+  const folder = new DatabaseFolder(path, note);
+  return {
+    names: async () => (await folder.all()).map(({ name }) => name),
+    async find(name) {
+      const found = await folder.find(name);
+      return found && file(found.path);
+    },
+    async create(name) {
+      const made = folder.newPath(name);
+      // A file that is no database, or one that is empty.
+      if (!existsSync(made)) return file(made);
+      throw new PagemarkError("DATABASE_EXISTS", `${made} exists; move it away, or choose another name`, {
+        name,
+      });
+    },
+  };
+}
 
 /** The schedules of the databases in a folder. */
 export function fileSchedules(folder: string): Schedules {
@@ -65,6 +89,12 @@ function planOf(
     heartbeat: undefined,
     revisionHistory,
   };
+}
+
+/** The paths of the databases in a folder, by name. */
+async function databaseFilesIn(path: string): Promise<Map<string, string>> {
+  const all = await new DatabaseFolder(path, note).all();
+  return new Map(all.map((each) => [each.name, each.path]));
 }
 
 function fullOf(times: string): Full {
