@@ -28,6 +28,8 @@ const checks = {
   layers: () => tryRun("vitest", ["run", "--project", "node", "tests/layering"]),
   "docs/errors.md (node scripts/error-codes.mjs)": () =>
     tryRun("node", ["scripts/error-codes.mjs", "--check"]),
+  "docs/compatibility.md (node scripts/compatibility.mjs)": () =>
+    tryRun("node", ["scripts/compatibility.mjs", "--check"]),
   "npm package": () => tryRun("publint", ["js", "--strict"]),
   "types of the npm package": () =>
     tryRun("attw", ["--pack", "js", "--profile", "esm-only", "--format", "ascii", "-q"]),

@@ -19,7 +19,7 @@ fn rows(db: &mut Database, sql: &str) -> Result<Vec<u8>> {
 }
 
 #[test]
-fn e8_sqlite_without_memory_is_a_typed_error_and_the_database_goes_on() {
+fn f9_sqlite_without_memory_is_a_typed_error_and_the_database_goes_on() {
     let options = Options::new(Lineage(7));
     let mut db = Database::open(Box::new(MemoryStore::default()), options, NOW).unwrap();
     db.exec("CREATE TABLE t(a INTEGER PRIMARY KEY, b); INSERT INTO t(b) VALUES (zeroblob(5000))", NOW).unwrap();

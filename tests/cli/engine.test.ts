@@ -54,7 +54,7 @@ test("import of SQL that fails names the line, and leaves no file", () => {
   expect(readdirSync(folder).filter((name) => name.includes("bad.db"))).toEqual([]);
 });
 
-test("import does what sqlite3 does with scripts: settings, VACUUM, byte-order marks", () => {
+test("B25 import does what sqlite3 does with scripts: settings, VACUUM, byte-order marks", () => {
   const rows = "BEGIN TRANSACTION; CREATE TABLE t (a); INSERT INTO t VALUES (1); COMMIT;";
   for (const [sql, answer] of [
     [`PRAGMA synchronous=OFF; PRAGMA journal_mode=WAL; PRAGMA main.cache_size=9; ${rows}`, "1|4096|0"],
@@ -85,7 +85,7 @@ test("import of SQL that makes nothing makes an empty database", () => {
   }
 });
 
-test("import refuses a dump that is cut off anywhere, and what is no SQL, and leaves no file", () => {
+test("B25 import refuses a dump that is cut off anywhere, and what is no SQL, and leaves no file", () => {
   const dump = spawnSync("sqlite3", [path, ".dump"], { encoding: "utf8" }).stdout;
   const cut = (at: number) => dump.slice(0, Math.floor(dump.length * at));
   const packed = gzipSync(dump);

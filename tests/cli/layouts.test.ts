@@ -22,7 +22,7 @@ function bucketIn(store: string): void {
   renameSync(path(store, "app/ltx/0"), path(store, "app/0000"));
 }
 
-test("a bucket that was copied into a folder is listed, verified, restored and added to", () => {
+test("E6 a bucket that was copied into a folder is listed, verified, restored and added to", () => {
   bucketIn("bucket");
   expect(cli.run("verify", "app", "--from", "bucket")).toMatchObject({ status: 0 });
   expect(cli.json("restore", "app", "--from", "bucket", "-o", "r.db")).toMatchObject({

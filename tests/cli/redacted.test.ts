@@ -18,7 +18,7 @@ test.each([
   "file:///nowhere/a?token=SECRET",
   "gs://SECRET@bucket/a",
   "nfs://user:SECRET@host/a?token=SECRET",
-])("F10 %s", (url) => {
+])("B27 F10 %s", (url) => {
   for (const secret of [SECRET, encodeURIComponent(SECRET)]) {
     const place = url.replaceAll("SECRET", secret);
     const { stdout, stderr, status } = cli.run("list", "app", "--from", place);

@@ -87,7 +87,7 @@ describe("--at", () => {
     return (JSON.parse(stdout) as Told).tables[0]?.rows;
   };
 
-  test("takes the newest backup at or before a time, also one to come, in seconds and in milliseconds", () => {
+  test("B11 takes the newest backup at or before a time, also one to come, in seconds and in milliseconds", () => {
     const first = Math.ceil(Date.parse(times[0] ?? "") / 1000) * 1000;
     expect(first).toBeLessThan(Date.parse(times[1] ?? ""));
     const forms = [String(first), String(first / 1000), new Date(first).toISOString()];

@@ -33,7 +33,7 @@ async function watchedDatabase(): Promise<{ db: Database; store: MapStore; reads
 }
 
 describe("backup()", () => {
-  test("is full at first, and after 100 changed rows reads and stores only the pages that changed", async () => {
+  test("B1 B3 is full at first, and after 100 changed rows reads and stores only the pages that changed", async () => {
     const { db, reads } = await watchedDatabase();
     using _ = db;
     db.exec(tableSql("a", 20_000));
@@ -150,7 +150,7 @@ describe("backup()", () => {
 });
 
 describe("restoring a backup", () => {
-  test("into the database it was made of: statements see it, the bookmark undoes it", async () => {
+  test("A11 A14 B2 C12 into the database it was made of: statements see it, the bookmark undoes it", async () => {
     using db = await Database.open({ name: "shop" });
     const store = memoryStore();
     db.exec(tableSql("a", 300));
@@ -167,7 +167,7 @@ describe("restoring a backup", () => {
     expect([db.check().ok, column(db, "SELECT count(*) FROM later")]).toEqual([true, [0]]);
   });
 
-  test("into a new database and into a file, each as it was", async () => {
+  test("B2 C6 into a new database and into a file, each as it was", async () => {
     using db = await Database.open({ name: "shop" });
     const store = memoryStore();
     db.exec(tableSql("a", 300));
@@ -198,7 +198,7 @@ describe("restoring a backup", () => {
   });
 });
 
-describe("while a writer commits 1,000 transactions", () => {
+describe("A3 C1 while a writer commits 1,000 transactions", () => {
   const COMMITS = 1000;
 
   /** Commits in slices, between which everyone else has a turn, and notes each state's digest. */

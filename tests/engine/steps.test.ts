@@ -27,7 +27,7 @@ function collect(): void {
 }
 
 describe("a backup in steps", () => {
-  test("is the state it began with, whatever is written meanwhile, and goes on after evictions", async () => {
+  test("C5 E4 is the state it began with, whatever is written meanwhile, and goes on after evictions", async () => {
     const [pages, store] = [new MapStore(), memoryStore()];
     let db = await databaseOf(9000, { store: pages });
     const image = db.serialize();

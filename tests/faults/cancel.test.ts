@@ -146,7 +146,7 @@ describe("F12 progress", () => {
     }
   });
 
-  test.each(told)("%s: done never falls, and ends at the total", async (job) => {
+  test.each(told)("A9 C3 %s: done never falls, and ends at the total", async (job) => {
     const seen: { done: number; total: number }[] = [];
     await JOBS[job]?.(await copyOf(stored), { onProgress: (progress) => void seen.push(progress) });
     expect(seen.length).toBeGreaterThan(0);

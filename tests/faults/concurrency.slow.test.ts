@@ -40,7 +40,7 @@ async function startOf(below: (below: number) => number): Promise<{ store: Store
 }
 
 describe("F6 several hosts and one store, in every order of their operations", () => {
-  test("2 or 3 backups at once: one chain, no fork, losers get ConflictError and leave nothing", async () => {
+  test("B8 2 or 3 backups at once: one chain, no fork, losers get ConflictError and leave nothing", async () => {
     const tally = { won: 0, lost: 0 };
     for (let seed = 1; seed <= SEEDS; seed++) {
       const below = random(seed);

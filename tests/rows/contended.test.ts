@@ -75,7 +75,7 @@ test.each([
   ["a write now and then", { every: 300, sliceBytes: 20_000 }],
   ["a writer that comes in between every few slices", { every: 20, sliceBytes: 5_000 }],
   ["a writer without rest, who also makes tables", { every: 0, sliceBytes: 5_000, ddl: true }],
-])("%s", async (_, options) => {
+])("A3 C1 %s", async (_, options) => {
   for (const place of cloudflare.both()) {
     await place.run(BANK);
     const { taken, code, writes } = await contended(place, options);
@@ -85,7 +85,7 @@ test.each([
   }
 });
 
-test("a Durable Object is backed up under any writer, as the last try leaves no turn to others", async () => {
+test("A3 C1 a Durable Object is backed up under any writer, as the last try leaves no turn to others", async () => {
   const place = cloudflare.durableObject();
   await place.run(BANK);
   const { code, taken } = await contended(place, { every: 0, sliceBytes: 2_000 });
@@ -109,7 +109,7 @@ test.each([
   ],
   ["renames a column that is read", ["ALTER TABLE filler RENAME COLUMN text TO words"]],
   ["drops a table", ["DROP TABLE IF EXISTS filler"]],
-])("a writer %s between any two slices", async (_, statements) => {
+])("C1 E4 a writer %s between any two slices", async (_, statements) => {
   for (const after of [1, 4, 20]) {
     for (const place of cloudflare.both()) {
       await place.run(BANK);

@@ -32,7 +32,7 @@ async function exact(...statements: string[]): Promise<void> {
 
 test("an empty database", () => exact());
 
-test("integers of 64 bits, as values, rowids and keys", () =>
+test("A10 B1 integers of 64 bits, as values, rowids and keys", () =>
   exact(
     "CREATE TABLE t (a, b INTEGER); CREATE INDEX i ON t (a, b DESC)",
     `INSERT INTO t VALUES (9007199254740993, 1), (-9007199254740993, 2), (9223372036854775807, -9223372036854775808),
@@ -98,7 +98,7 @@ test("indexes of expressions, partial ones, and such with quotes and comments in
     "CREATE INDEX [odd) name] ON t ([desc] desc, a)",
   ));
 
-test("generated columns, STRICT, AUTOINCREMENT, views, triggers, and what ALTER TABLE leaves", () =>
+test("A10 B26 generated columns, STRICT, AUTOINCREMENT, views, triggers, and what ALTER TABLE leaves", () =>
   exact(
     `CREATE TABLE g (a INT, v AS (a * 2) VIRTUAL, s TEXT AS (a || 'x') STORED, b DEFAULT 7); CREATE INDEX gv ON g (v, s)`,
     "INSERT INTO g (a, b) VALUES (1, 'one'), (NULL, 2.5)",

@@ -5,7 +5,7 @@ import { memory, pagemark, type R2Binding, r2 } from "pagemark";
 import { expect, onTestFinished, test } from "vitest";
 import { modulesOf } from "./cloudflare.ts";
 
-test("a cron trigger backs env.DB up to R2, fully and then what changed", async () => {
+test("A1 B1 a cron trigger backs env.DB up to R2, fully and then what changed", async () => {
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({
       modules: await modulesOf(join(import.meta.dirname, "../../examples/d1/src/index.ts")),

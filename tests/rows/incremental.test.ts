@@ -36,7 +36,7 @@ test.each([
   ],
   ["an index more", ["CREATE INDEX more ON t (id % 7)"]],
   ["a table less", ["DROP TABLE other"]],
-])("%s", async (what, statements) => {
+])("B3 %s", async (what, statements) => {
   for (const place of cloudflare.both()) {
     await place.run([
       "CREATE TABLE t (id INTEGER PRIMARY KEY, b, c)",

@@ -130,7 +130,7 @@ test("what was there before can be had again, though the restore did not end at 
   expect(differences(await contents(other), before)).toEqual([]);
 });
 
-test("one table is restored by itself, with its indexes and its counter", async () => {
+test("E2 one table is restored by itself, with its indexes and its counter", async () => {
   for (const place of cloudflare.both()) {
     await backedUp(place, LARGE);
     const wanted = await contents(place);

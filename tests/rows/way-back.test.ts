@@ -36,7 +36,7 @@ function fileOf(...statements: string[]): Uint8Array {
   return readFileSync(path);
 }
 
-test("a backup of one is restored into the other, and the other way", async () => {
+test("A11 A14 B2 a backup of one is restored into the other, and the other way", async () => {
   for (const from of cloudflare.both()) {
     await from.run(SHOP);
     await from.backup();
@@ -47,7 +47,7 @@ test("a backup of one is restored into the other, and the other way", async () =
   }
 });
 
-test("a restore over what is there can be undone", async () => {
+test("A11 A12 A13 a restore over what is there can be undone", async () => {
   for (const place of cloudflare.both()) {
     await place.run(SHOP);
     const { bookmark } = await place.backup();

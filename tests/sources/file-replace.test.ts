@@ -80,7 +80,7 @@ function stateOf(): string {
 const OLD = "200 accounts after transaction 5: ok";
 const NEW = "300 accounts after transaction 0: ok";
 
-describe("a database that is in use is left alone", () => {
+describe("C11 a database that is in use is left alone", () => {
   test.each([
     ["wal", "SELECT * FROM account"],
     ["wal", "BEGIN; SELECT * FROM account"],
@@ -130,7 +130,7 @@ describe("a database that is in use is left alone", () => {
   });
 });
 
-describe("nothing of the old database stays beside the new one", () => {
+describe("C10 nothing of the old database stays beside the new one", () => {
   test("neither its WAL, when a process was killed", async () => {
     await leaveWal();
     await replace();
@@ -246,7 +246,7 @@ test("of two at once, each takes its place as a whole", async () => {
   expect(stateOf()).toBe(NEW);
 });
 
-describe("killed around any step, it leaves the old database or the new", () => {
+describe("A11 C10 killed around any step, it leaves the old database or the new", () => {
   /** Kills a replacement at every step of it in turn. Returns what was found after each. */
   async function crashes(prepare: () => Promise<void>, find: () => string): Promise<string[]> {
     const found: string[] = [];

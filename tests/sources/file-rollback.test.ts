@@ -69,7 +69,7 @@ async function readSlowly(moment: Moment): Promise<Uint8Array> {
 }
 
 describe.each(["delete", "truncate", "persist"] as const)("in journal mode %s", (journal) => {
-  test("moments beside a writer that never rests are those at which they were pinned", async () => {
+  test("C1 C2 moments beside a writer that never rests are those at which they were pinned", async () => {
     createBank(path, { journal });
     const writer = await startWriter(path, "write", `1 ${journal}`);
     const source = file(path);

@@ -61,7 +61,7 @@ describe("a moment is the last commit", () => {
     });
   }
 
-  test("byte for byte what a checkpoint makes of the main file", async () => {
+  test("C6 byte for byte what a checkpoint makes of the main file", async () => {
     const { db, transact } = openBank({ accounts: 3000 });
     for (let n = 0; n < 50; n++) transact();
     db.exec("DELETE FROM account WHERE id % 3 = 0; CREATE INDEX by_balance ON account(balance)");
@@ -184,7 +184,7 @@ describe("a moment lasts", () => {
   });
 });
 
-test("200 moments beside a writer that never rests: each is a commit, and the writer never meets a lock", async () => {
+test("A3 C1 C2 C18 200 moments beside a writer that never rests: each is a commit, and the writer never meets a lock", async () => {
   createBank(path, { journal: "wal" });
   const writer = await startWriter(path, "write", "0");
   const source = file(path);

@@ -24,7 +24,7 @@ async function copy(from: Store, to: (key: string, bytes: Uint8Array) => Promise
 }
 
 test.each(["folder", "bucket"])(
-  "backups that were copied out of a %s are restored, verified and added to",
+  "E6 backups that were copied out of a %s are restored, verified and added to",
   async (from) => {
     const bucket = await newBucket();
     const stores = { folder: folderStore(join(folder, `from-${from}`)), bucket: r2(bucket) };

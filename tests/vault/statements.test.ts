@@ -203,7 +203,7 @@ test("B6 schedules have the inputs of the documented script, and wrong ones are 
   );
 });
 
-test("random URLs are opened or refused with a code, and their secrets are in no message", async () => {
+test("B27 random URLs are opened or refused with a code, and their secrets are in no message", async () => {
   const { path } = fresh();
   const opened = openVault({
     databases: { app: file(path("app")) },

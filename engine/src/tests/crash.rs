@@ -154,12 +154,12 @@ fn states() -> Vec<Vec<u8>> {
 }
 
 #[test]
-fn c6_a_store_that_breaks_at_any_call_is_at_the_last_commit() {
+fn f1_a_store_that_breaks_at_any_call_is_at_the_last_commit() {
     breaks_for_good(false);
 }
 
 #[test]
-fn c6_so_it_is_when_what_is_not_committed_is_in_the_store() {
+fn f1_so_it_is_when_what_is_not_committed_is_in_the_store() {
     breaks_for_good(true);
 }
 
@@ -189,12 +189,12 @@ fn breaks_for_good(spills: bool) {
 }
 
 #[test]
-fn c6_after_one_failed_call_the_open_database_goes_on_from_the_last_commit() {
+fn f1_after_one_failed_call_the_open_database_goes_on_from_the_last_commit() {
     fails_once(false);
 }
 
 #[test]
-fn c6_so_it_does_when_what_is_not_committed_is_in_the_store() {
+fn f1_so_it_does_when_what_is_not_committed_is_in_the_store() {
     fails_once(true);
 }
 
@@ -247,7 +247,7 @@ fn fails_once(spills: bool) {
 }
 
 #[test]
-fn c6_a_row_being_read_when_the_store_fails_is_an_error_and_then_reads_again() {
+fn f1_a_row_being_read_when_the_store_fails_is_an_error_and_then_reads_again() {
     let (store, _) = faulty(0, false, false);
     let (calls, fail_at) = (Rc::clone(&store.calls), Rc::clone(&store.fail_at));
     let mut db = Database::open(Box::new(store), options(), T0).unwrap();
@@ -267,7 +267,7 @@ fn c6_a_row_being_read_when_the_store_fails_is_an_error_and_then_reads_again() {
 }
 
 #[test]
-fn c6_a_failed_commit_of_a_transaction_over_two_files_is_an_error_too() {
+fn f1_a_failed_commit_of_a_transaction_over_two_files_is_an_error_too() {
     let (store, _) = faulty(0, false, false);
     let (calls, fail_at) = (Rc::clone(&store.calls), Rc::clone(&store.fail_at));
     let mut db = Database::open(Box::new(store), options(), T0).unwrap();
@@ -283,7 +283,7 @@ fn c6_a_failed_commit_of_a_transaction_over_two_files_is_an_error_too() {
 }
 
 #[test]
-fn c6_a_check_that_could_not_read_says_so_instead_of_finding_damage() {
+fn f1_a_check_that_could_not_read_says_so_instead_of_finding_damage() {
     let (store, _) = faulty(0, false, false);
     let (calls, fail_at) = (Rc::clone(&store.calls), Rc::clone(&store.fail_at));
     let mut db = Database::open(Box::new(store), options(), T0).unwrap();

@@ -13,14 +13,14 @@ use super::support::{Owned, Random, Rows, T0, fetch_all, file_at, open, query, s
 use crate::{Database, Error, Options};
 
 #[test]
-fn b11_random_statements_do_what_sqlite_does() {
+fn random_statements_do_what_sqlite_does() {
     let total = setting("ENGINE_STATEMENTS", 4000);
     let commits = rounds(total, 1, || None);
     println!("{total} statements, {commits} commits compared");
 }
 
 #[test]
-fn b11_random_statements_that_spill_into_the_store_do_what_sqlite_does() {
+fn random_statements_that_spill_into_the_store_do_what_sqlite_does() {
     let total = setting("ENGINE_STATEMENTS", 3000);
     let store = Spilling::default();
     let spilled = Rc::clone(&store.spilled);

@@ -43,7 +43,7 @@ fn value(random: &mut Random, longest: u64, is_utf16: bool) -> String {
 }
 
 #[test]
-fn b11_functions_on_text_answer_as_sqlites_own_do() {
+fn functions_on_text_answer_as_sqlites_own_do() {
     for encoding in ["UTF-8", "UTF-16le"] {
         let mut ours = open(options());
         let theirs = rusqlite::Connection::open_in_memory().unwrap();
@@ -71,7 +71,7 @@ fn b11_functions_on_text_answer_as_sqlites_own_do() {
 }
 
 #[test]
-fn b11_a_replacement_that_would_be_too_long_is_refused_and_an_index_on_such_a_function_works() {
+fn a_replacement_that_would_be_too_long_is_refused_and_an_index_on_such_a_function_works() {
     let mut db = open(options());
     db.exec("CREATE TABLE t(a); CREATE INDEX i ON t(replace(a, 'x', 'y')); INSERT INTO t VALUES ('axb')", T0).unwrap();
     assert_eq!(integer(&mut db, "SELECT count(*) FROM t WHERE replace(a, 'x', 'y') = 'ayb'"), 1);

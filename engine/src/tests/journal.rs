@@ -31,7 +31,7 @@ fn blocks_written(store: &Spilling, action: impl FnOnce()) -> u64 {
 }
 
 #[test]
-fn c6_a_large_transaction_stores_nothing_of_what_it_replaces() {
+fn f1_a_large_transaction_stores_nothing_of_what_it_replaces() {
     let (mut db, store) = large();
     let bytes = integer(&mut db, "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size");
     assert!(bytes > 2_000_000);
@@ -54,7 +54,7 @@ fn c6_a_large_transaction_stores_nothing_of_what_it_replaces() {
 }
 
 #[test]
-fn b11_a_large_transaction_is_rolled_back_whole_or_to_a_savepoint_whatever_the_journal_mode() {
+fn a_large_transaction_is_rolled_back_whole_or_to_a_savepoint_whatever_the_journal_mode() {
     for mode in ["DELETE", "TRUNCATE", "PERSIST", "MEMORY"] {
         for mut db in [large().0, Database::open(Box::new(Shared::default()), options(), T0).unwrap()] {
             if integer(&mut db, "SELECT count(*) FROM sqlite_schema") == 0 {

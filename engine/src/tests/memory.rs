@@ -5,7 +5,7 @@ use crate::Database;
 use crate::store::MemoryStore;
 
 #[test]
-fn e8_a_full_memory_store_refuses_the_commit_and_keeps_the_last() {
+fn f9_a_full_memory_store_refuses_the_commit_and_keeps_the_last() {
     let mut db = Database::open(Box::new(MemoryStore::with_limit(300_000)), options(), T0).unwrap();
     db.exec("CREATE TABLE t(a INTEGER PRIMARY KEY, b)", T0).unwrap();
     let mut rows = 0;

@@ -27,7 +27,7 @@ fn read_all(db: &mut Database, pin: PinId, now_ms: i64) -> Vec<u8> {
 }
 
 #[test]
-fn c4_a_reader_at_a_pin_sees_its_state_while_1000_commits_go_on() {
+fn c6_a_reader_at_a_pin_sees_its_state_while_1000_commits_go_on() {
     let mut db = filled();
     let size = db.stored();
     let (pin, record) = db.pin("latest", 60_000, T0).unwrap();
@@ -55,7 +55,7 @@ fn c4_a_reader_at_a_pin_sees_its_state_while_1000_commits_go_on() {
 }
 
 #[test]
-fn c5_a_pin_whose_lease_ran_out_holds_nothing() {
+fn e8_a_pin_whose_lease_ran_out_holds_nothing() {
     let mut db = filled();
     let (pin, record) = db.pin("latest", 15_000, T0).unwrap();
     db.exec("UPDATE t SET b = 1", T0 + 1).unwrap();
@@ -71,7 +71,7 @@ fn c5_a_pin_whose_lease_ran_out_holds_nothing() {
 }
 
 #[test]
-fn c5_a_commit_lets_go_of_expired_pins_too() {
+fn e8_a_commit_lets_go_of_expired_pins_too() {
     let mut db = filled();
     db.pin("latest", 100, T0).unwrap();
     db.exec("UPDATE t SET b = 1", T0 + 50).unwrap();
@@ -80,7 +80,7 @@ fn c5_a_commit_lets_go_of_expired_pins_too() {
 }
 
 #[test]
-fn c4_what_changed_since_a_state_is_what_differs() {
+fn b3_what_changed_since_a_state_is_what_differs() {
     let mut db = filled();
     let since = db.bookmark().unwrap().txid;
     let (before, _) = db.pin("latest", 60_000, T0).unwrap();
@@ -102,7 +102,7 @@ fn c4_what_changed_since_a_state_is_what_differs() {
 }
 
 #[test]
-fn c4_pages_that_a_state_does_not_have_are_refused() {
+fn pages_that_a_state_does_not_have_are_refused() {
     let mut db = filled();
     let (pin, record) = db.pin("latest", 60_000, T0).unwrap();
     let mut page = vec![0; record.page_size.bytes()];

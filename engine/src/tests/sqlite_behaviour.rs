@@ -12,7 +12,7 @@ fn text(db: &mut Database, sql: &str) -> String {
 }
 
 #[test]
-fn b11_wal_and_exclusive_locking_are_refused_as_sqlite_refuses_them() {
+fn wal_and_exclusive_locking_are_refused_as_sqlite_refuses_them() {
     let mut db = open(options());
     db.exec("CREATE TABLE t(a)", T0).unwrap();
     assert_eq!(text(&mut db, "PRAGMA journal_mode = WAL"), "delete");
@@ -23,7 +23,7 @@ fn b11_wal_and_exclusive_locking_are_refused_as_sqlite_refuses_them() {
 }
 
 #[test]
-fn b11_every_extension_that_is_promised_is_there() {
+fn every_extension_that_is_promised_is_there() {
     let mut db = open(options());
     db.exec("CREATE VIRTUAL TABLE f USING fts5(x); CREATE VIRTUAL TABLE r USING rtree(id, a, b)", T0).unwrap();
     assert_eq!(text(&mut db, "SELECT json_extract('{\"a\": [1, \"x\"]}', '$.a[1]')"), "x");
@@ -38,7 +38,7 @@ fn b11_every_extension_that_is_promised_is_there() {
 }
 
 #[test]
-fn b11_sql_sees_the_time_of_the_call() {
+fn sql_sees_the_time_of_the_call() {
     let mut db = open(options());
     assert_eq!(text(&mut db, "SELECT datetime('now')"), "2026-01-01 00:00:00");
     let later = query(&mut db, "SELECT strftime('%s', 'now')", T0 + 5000).unwrap();
@@ -46,7 +46,7 @@ fn b11_sql_sees_the_time_of_the_call() {
 }
 
 #[test]
-fn b11_a_large_transaction_is_one_commit_whether_it_spills_or_not() {
+fn a_large_transaction_is_one_commit_whether_it_spills_or_not() {
     for settings in ["", "PRAGMA cache_size = 10; PRAGMA cache_spill = ON;"] {
         let mut db = open(options());
         db.exec(&format!("{settings} CREATE TABLE t(a INTEGER PRIMARY KEY, b)"), T0).unwrap();
@@ -69,7 +69,7 @@ fn b11_a_large_transaction_is_one_commit_whether_it_spills_or_not() {
 }
 
 #[test]
-fn b11_without_a_journal_a_rollback_is_still_one() {
+fn without_a_journal_a_rollback_is_still_one() {
     let mut db = open(options());
     db.exec("CREATE TABLE t(a); INSERT INTO t VALUES (1)", T0).unwrap();
     assert_eq!(text(&mut db, "PRAGMA journal_mode = OFF"), "off");
@@ -85,7 +85,7 @@ fn b11_without_a_journal_a_rollback_is_still_one() {
 }
 
 #[test]
-fn b11_what_was_not_committed_is_gone_after_closing() {
+fn what_was_not_committed_is_gone_after_closing() {
     let store = Shared::default();
     let mut db = Database::open(Box::new(store.clone()), options(), T0).unwrap();
     db.exec("PRAGMA cache_size = 5; PRAGMA cache_spill = ON; CREATE TABLE t(a)", T0).unwrap();
@@ -96,7 +96,7 @@ fn b11_what_was_not_committed_is_gone_after_closing() {
 }
 
 #[test]
-fn b11_statements_that_change_nothing_make_no_state() {
+fn statements_that_change_nothing_make_no_state() {
     let mut db = open(options());
     db.exec("SELECT 1; PRAGMA user_version; BEGIN; COMMIT; BEGIN IMMEDIATE; ROLLBACK", T0).unwrap();
     assert!(db.bookmark().is_err());
@@ -108,7 +108,7 @@ fn b11_statements_that_change_nothing_make_no_state() {
 }
 
 #[test]
-fn b11_a_new_database_takes_the_page_size_asked_for() {
+fn a_new_database_takes_the_page_size_asked_for() {
     let page_size = PageSize::new(8192);
     let mut db = open(Options { page_size, ..options() });
     db.exec("CREATE TABLE t(a)", T0).unwrap();
@@ -120,7 +120,7 @@ fn b11_a_new_database_takes_the_page_size_asked_for() {
 }
 
 #[test]
-fn b11_the_lock_page_holds_nothing() {
+fn the_lock_page_holds_nothing() {
     // 2^30 bytes and more take a gigabyte, which only a large page size makes quick.
     if super::support::setting("ENGINE_LARGE", 0) == 0 {
         return;

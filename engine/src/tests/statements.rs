@@ -10,7 +10,7 @@ fn prepare(db: &mut Database, sql: &str) -> StatementId {
 }
 
 #[test]
-fn e4_values_come_back_exactly() {
+fn values_come_back_exactly() {
     let mut db = open(options());
     let id = prepare(&mut db, "SELECT ?1, typeof(?1), ?2, ?3, ?4, typeof(?4), ?5, length(?6), typeof(?6)");
     let values = [
@@ -34,7 +34,7 @@ fn e4_values_come_back_exactly() {
 }
 
 #[test]
-fn e4_rows_come_in_batches_and_begin_anew_after_the_end() {
+fn rows_come_in_batches_and_begin_anew_after_the_end() {
     let mut db = open(options());
     let id =
         prepare(&mut db, "WITH RECURSIVE r(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM r LIMIT 10) SELECT i FROM r");
@@ -54,7 +54,7 @@ fn e4_rows_come_in_batches_and_begin_anew_after_the_end() {
 }
 
 #[test]
-fn e4_wrong_parameters_are_refused() {
+fn wrong_parameters_are_refused() {
     let mut db = open(options());
     let id = prepare(&mut db, "SELECT :a, ?5, $b");
     let names = db.parameter_names(id).unwrap();
@@ -70,7 +70,7 @@ fn e4_wrong_parameters_are_refused() {
 }
 
 #[test]
-fn e4_a_script_says_where_it_failed() {
+fn a_script_says_where_it_failed() {
     let mut db = open(options());
     let sql = "CREATE TABLE t(a);\n-- a comment\nINSERT INTO t VALUES (1);\nINSERT INTO t VALUS (2); SELECT 1";
     let error = db.exec(sql, T0).unwrap_err();
@@ -83,7 +83,7 @@ fn e4_a_script_says_where_it_failed() {
 }
 
 #[test]
-fn e4_prepare_hands_back_the_text_that_follows() {
+fn prepare_hands_back_the_text_that_follows() {
     let mut db = open(options());
     let (first, rest) = db.prepare(" /* x */ SELECT 'é'; SELECT 2;", T0).unwrap();
     assert_eq!((first.is_some(), rest), (true, " SELECT 2;"));
@@ -93,7 +93,7 @@ fn e4_prepare_hands_back_the_text_that_follows() {
 }
 
 #[test]
-fn e4_a_batch_is_all_or_nothing() {
+fn a_batch_is_all_or_nothing() {
     let mut db = open(options());
     db.exec("CREATE TABLE t(a UNIQUE)", T0).unwrap();
     let insert = prepare(&mut db, "INSERT INTO t VALUES (?) RETURNING a * 2");
@@ -112,7 +112,7 @@ fn e4_a_batch_is_all_or_nothing() {
 }
 
 #[test]
-fn e4_run_counts_changes() {
+fn run_counts_changes() {
     let mut db = open(options());
     db.exec("CREATE TABLE t(a); INSERT INTO t VALUES (1), (2), (3)", T0).unwrap();
     let update = prepare(&mut db, "UPDATE t SET a = a + 1 WHERE a > ?");
@@ -124,7 +124,7 @@ fn e4_run_counts_changes() {
 }
 
 #[test]
-fn e4_run_forgets_the_values_it_was_lent() {
+fn run_forgets_the_values_it_was_lent() {
     let mut db = open(options());
     db.exec("CREATE TABLE t(a UNIQUE, b)", T0).unwrap();
     let insert = prepare(&mut db, "INSERT INTO t VALUES (?, ?) RETURNING a, b");
@@ -141,7 +141,7 @@ fn e4_run_forgets_the_values_it_was_lent() {
 }
 
 #[test]
-fn e4_several_databases_side_by_side_and_no_second_of_one_name() {
+fn several_databases_side_by_side_and_no_second_of_one_name() {
     let named = |name: &str| Options { name: Some(name.into()), ..options() };
     let open_named = |name: &str| Database::open(Box::new(crate::store::MemoryStore::default()), named(name), T0);
     let mut a = open_named("a").unwrap();
@@ -155,7 +155,7 @@ fn e4_several_databases_side_by_side_and_no_second_of_one_name() {
 }
 
 #[test]
-fn e4_attaching_a_file_is_refused_and_memory_is_not() {
+fn attaching_a_file_is_refused_and_memory_is_not() {
     let mut db = open(options());
     db.exec("CREATE TABLE t(a)", T0).unwrap();
     for name in ["database", "other.db", "compacted", "file:x?mode=rwc"] {

@@ -21,7 +21,7 @@ fn load(db: &mut Database, file: &[u8], piece: usize) -> crate::Result<()> {
 }
 
 #[test]
-fn c8_a_loaded_file_is_one_commit_that_can_be_undone() {
+fn a15_a_loaded_file_is_one_commit_that_can_be_undone() {
     let source =
         file("PRAGMA page_size = 1024; CREATE TABLE t(a, b); INSERT INTO t VALUES (1, zeroblob(9000)), (2, 'x')");
     for piece in [1, 7, 99, 100, 1024, 1 << 20] {
@@ -84,7 +84,7 @@ fn a_commit_while_a_file_comes_in_whose_pages_stayed_makes_it_fail() {
 }
 
 #[test]
-fn c8_a_file_in_wal_mode_or_of_another_encoding_loads() {
+fn a15_a_file_in_wal_mode_or_of_another_encoding_loads() {
     let mut wal = file("CREATE TABLE t(a); INSERT INTO t VALUES (7)");
     wal[18..20].copy_from_slice(&[2, 2]);
     let mut db = open(options());
@@ -104,7 +104,7 @@ fn c8_a_file_in_wal_mode_or_of_another_encoding_loads() {
 }
 
 #[test]
-fn c8_what_is_no_whole_database_changes_nothing() {
+fn a15_what_is_no_whole_database_changes_nothing() {
     let good = file("CREATE TABLE t(a); INSERT INTO t VALUES (zeroblob(20000))");
     let mut db = open(options());
     db.exec("CREATE TABLE kept(a)", T0).unwrap();
@@ -123,7 +123,7 @@ fn c8_what_is_no_whole_database_changes_nothing() {
 }
 
 #[test]
-fn c9_a_compacted_copy_keeps_what_names_the_database() {
+fn c7_a_compacted_copy_keeps_what_names_the_database() {
     let mut db = open(options());
     db.exec("PRAGMA page_size = 2048; PRAGMA user_version = 41; PRAGMA application_id = 42", T0).unwrap();
     db.exec("CREATE TABLE t(a, b); INSERT INTO t VALUES (1, zeroblob(500000)), (2, 'kept')", T0).unwrap();
@@ -149,7 +149,7 @@ fn c9_a_compacted_copy_keeps_what_names_the_database() {
 }
 
 #[test]
-fn c10_a_check_finds_damage_and_rows_that_refer_to_none() {
+fn c17_a_check_finds_damage_and_rows_that_refer_to_none() {
     let store = Shared::default();
     let mut db = Database::open(Box::new(store.clone()), options(), T0).unwrap();
     db.exec(

@@ -129,7 +129,7 @@ pub(super) fn round_trip(sample: &Sample) -> (Vec<String>, Vec<String>) {
 }
 
 #[test]
-fn b27_every_object_in_every_format_is_the_same_after_loading() {
+fn b24_every_object_in_every_format_is_the_same_after_loading() {
     for (index, page_size) in PAGE_SIZES.into_iter().enumerate() {
         let encoding = ENCODINGS[index % 3];
         let sample = Sample::of(page_size, &format!("PRAGMA encoding = '{encoding}'; {EVERYTHING}"));
@@ -145,7 +145,7 @@ fn b27_every_object_in_every_format_is_the_same_after_loading() {
 }
 
 #[test]
-fn b27_statements_come_in_the_order_that_d1_takes() {
+fn b24_statements_come_in_the_order_that_d1_takes() {
     let sample = Sample::of(
         4096,
         "CREATE TABLE child (a REFERENCES parent (code), b); CREATE TABLE egg (h INTEGER PRIMARY KEY REFERENCES hen);
@@ -197,7 +197,7 @@ fn b27_statements_come_in_the_order_that_d1_takes() {
 }
 
 #[test]
-fn b27_what_only_looks_like_a_comment_ends_nothing() {
+fn b24_what_only_looks_like_a_comment_ends_nothing() {
     let sample = Sample::of(
         4096,
         "CREATE TABLE \"a -- b\" (c PRIMARY KEY) WITHOUT ROWID; CREATE TABLE \"a /* b\" (c INT) STRICT;
@@ -208,7 +208,7 @@ fn b27_what_only_looks_like_a_comment_ends_nothing() {
 }
 
 #[test]
-fn b27_schema_and_rows_can_be_taken_apart() {
+fn b24_schema_and_rows_can_be_taken_apart() {
     let mut sample = Sample::of(4096, EVERYTHING);
     let whole = load(&d1_dump(&sample, &d1_options()).0);
     let schema = d1_dump(&sample, &Options { no_data: true, ..d1_options() }).0;
@@ -250,7 +250,7 @@ fn unknown(sample: &Sample, name: &str) -> crate::error::ErrorKind {
 }
 
 #[test]
-fn b28_full_text_is_found_again() {
+fn b24_full_text_is_found_again() {
     let sample = Sample::of(
         4096,
         r#"CREATE TABLE notes (id INTEGER PRIMARY KEY, title, body);
@@ -298,7 +298,7 @@ fn b28_full_text_is_found_again() {
 }
 
 #[test]
-fn b28_r_trees_have_the_same_rows() {
+fn b24_r_trees_have_the_same_rows() {
     let numbers =
         |count: u32| format!("WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count})");
     for page_size in [512, 4096] {
@@ -331,7 +331,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn b27_random_schemas_and_rows(seed in 1u64.., page_size in 0usize..8, encoding in 0usize..3) {
+    fn b24_random_schemas_and_rows(seed in 1u64.., page_size in 0usize..8, encoding in 0usize..3) {
         let sample = Sample::new(PAGE_SIZES[page_size], 0, |db| {
             db.execute_batch(&format!("PRAGMA encoding = '{}'", ENCODINGS[encoding])).unwrap();
             random::fill(db, &mut Random(seed), 20);

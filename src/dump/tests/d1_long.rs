@@ -46,7 +46,7 @@ fn fill(db: &Connection, encoding: &str, size: usize) {
 }
 
 #[test]
-fn c15_d1_gets_long_values_in_pieces() {
+fn b24_d1_gets_long_values_in_pieces() {
     for (encoding, sizes) in ENCODINGS.into_iter().zip([[49_871, 300_000], [30_000, 100_000], [20_000, 49_871]]) {
         for size in sizes {
             let sample = Sample::new(4096, 0, |db| {
@@ -61,7 +61,7 @@ fn c15_d1_gets_long_values_in_pieces() {
 }
 
 #[test]
-fn c15_rows_too_long_for_memory_are_the_same_after_loading() {
+fn b24_rows_too_long_for_memory_are_the_same_after_loading() {
     for (encoding, page_size) in ENCODINGS.into_iter().zip([512, 4096, 65536]) {
         let sample = Sample::new(page_size, 0, |db| {
             db.execute_batch(&format!("PRAGMA encoding = '{encoding}'")).unwrap();
@@ -86,7 +86,7 @@ fn c15_rows_too_long_for_memory_are_the_same_after_loading() {
 }
 
 #[test]
-fn c15_the_shells_own_dialect_has_long_blobs_too() {
+fn b24_the_shells_own_dialect_has_long_blobs_too() {
     let sample = Sample::of(
         4096,
         &format!(
@@ -106,7 +106,7 @@ fn c15_the_shells_own_dialect_has_long_blobs_too() {
 }
 
 #[test]
-fn c15_a_long_row_that_is_damaged_is_left_out_whole() {
+fn b24_a_long_row_that_is_damaged_is_left_out_whole() {
     let sample = Sample::of(
         4096,
         &format!(
@@ -137,7 +137,7 @@ fn c15_a_long_row_that_is_damaged_is_left_out_whole() {
 }
 
 #[test]
-fn c15_pieces_come_only_where_they_are_needed() {
+fn b24_pieces_come_only_where_they_are_needed() {
     let sample = Sample::of(4096, EVERYTHING);
     let (sql, _) = dump(&sample.bytes, &Options::default()).unwrap();
     assert!(!String::from_utf8_lossy(&sql).contains("pieces0"));

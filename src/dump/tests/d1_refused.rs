@@ -5,7 +5,7 @@ use super::*;
 use crate::btree::sample::Sample;
 
 #[test]
-fn b29_what_d1_does_not_take_is_said_and_left_out() {
+fn b24_what_d1_does_not_take_is_said_and_left_out() {
     let columns: Vec<String> = (0..101).map(|n| format!("c{n}")).collect();
     let union = |count: usize| vec!["SELECT a FROM t"; count].join(" UNION ");
     let long = "x".repeat(100_000);
@@ -63,7 +63,7 @@ fn b29_what_d1_does_not_take_is_said_and_left_out() {
 }
 
 #[test]
-fn b29_collations_of_other_programs_are_left_out() {
+fn b24_collations_of_other_programs_are_left_out() {
     // As a program with such a collation would have made it.
     let sample = Sample::of(
         4096,
@@ -84,7 +84,7 @@ fn b29_collations_of_other_programs_are_left_out() {
 }
 
 #[test]
-fn b29_triggers_that_rows_alone_would_start_are_said() {
+fn b24_triggers_that_rows_alone_would_start_are_said() {
     let sample = Sample::of(
         4096,
         "CREATE TABLE t (a); CREATE TABLE log (a); CREATE VIEW v AS SELECT 1;
@@ -103,7 +103,7 @@ fn b29_triggers_that_rows_alone_would_start_are_said() {
 }
 
 #[test]
-fn b29_what_wrangler_would_take_out_of_the_sql_is_not_in_it() {
+fn b24_what_wrangler_would_take_out_of_the_sql_is_not_in_it() {
     for encoding in ["UTF-8", "UTF-16le"] {
         let long = "BEGIN TRANSACTION; COMMIT; ".repeat(10_000);
         let sample = Sample::of(

@@ -12,7 +12,7 @@ afterAll(async () => {
   await chromium[Symbol.asyncDispose]();
 });
 
-test("a database of the engine is written, backed up, gone back in, restored and dumped, in Chromium", async () => {
+test("A11 B1 B2 B11 a database of the engine is written, backed up, gone back in, restored and dumped, in Chromium", async () => {
   const page = await chromium.open();
   // The function is sent as text: it uses nothing but its arguments. The module is loaded by whoever asks for it.
   const trip = (await page.evaluate(

@@ -13,7 +13,7 @@ afterAll(async () => {
   await chromium[Symbol.asyncDispose]();
 });
 
-test("a backup downloads as the database it was made of, in Chromium", async () => {
+test("A10 a backup downloads as the database it was made of, in Chromium", async () => {
   const page = await chromium.open();
   const bytes = [...tinyDatabase()];
   // The function is sent as text: it uses nothing but its arguments.

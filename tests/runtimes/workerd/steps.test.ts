@@ -7,7 +7,7 @@ import { readAll } from "../../contracts/store-cases/bytes.ts";
 
 const bucket = (env as unknown as { BACKUPS: R2Binding }).BACKUPS;
 
-test("every step may be made twice, an incremental one follows, an abort leaves nothing, in workerd", async () => {
+test("C5 every step may be made twice, an incremental one follows, an abort leaves nothing, in workerd", async () => {
   for (const { key } of (await bucket.list()).objects) await bucket.delete(key);
   using db = await Database.open({ name: "steps", history: { commits: 10 } });
   db.exec("CREATE TABLE a (id INTEGER PRIMARY KEY, payload)");

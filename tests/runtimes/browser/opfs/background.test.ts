@@ -17,7 +17,7 @@ afterAll(async () => {
 });
 
 describe("pagemark/browser", () => {
-  test(`backs up ${SIZE} MB from a page that is not isolated, and never keeps it busy for over 50 ms`, async () => {
+  test(`A3 backs up ${SIZE} MB from a page that is not isolated, and never keeps it busy for over 50 ms`, async () => {
     // Two processors may have much else to do: the best of three.
     const results = [];
     for (let run = 0; run < 3; run++) {

@@ -45,7 +45,7 @@ test("killed in the middle of commits, again and again, it is at the last or the
   await tab.close();
 }, 300_000);
 
-test("its states last: an earlier one is gone back to after it was opened anew", async () => {
+test("B11 B12 its states last: an earlier one is gone back to after it was opened anew", async () => {
   const tab = await tabs.open();
   const first = await tab.worker();
   await first.call("engine.open", "folder/travel");

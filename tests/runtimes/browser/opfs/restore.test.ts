@@ -24,7 +24,7 @@ const count = "SELECT count(*) FROM transfers";
 describe.each(["opfs", "sahpool", "AccessHandlePoolVFS", "OPFSCoopSyncVFS"])(
   "a restore under %s",
   (library) => {
-    test("is refused while the library holds the database, and what it puts there opens", async () => {
+    test("A11 B2 C11 is refused while the library holds the database, and what it puts there opens", async () => {
       const worker = await tab.worker();
       await worker.call("writers.open", library, "app.db");
       await worker.call("writers.makeBank");
@@ -52,7 +52,7 @@ describe.each(["opfs", "sahpool", "AccessHandlePoolVFS", "OPFSCoopSyncVFS"])(
   },
 );
 
-test("what an old database left beside it never reaches the new one", async () => {
+test("C10 what an old database left beside it never reaches the new one", async () => {
   const old = imageOf(4096, 8);
   await tab.call("backups.writeFile", "app.db", base64(old));
   // A journal that was left behind, and gives page 2 back.

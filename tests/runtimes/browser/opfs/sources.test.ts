@@ -40,7 +40,7 @@ afterEach(async () => {
 });
 
 describe.each(LIBRARIES)("$library", ({ library, isolated = false, pauseMs = 40 }) => {
-  test(`${RUNS} backups from another tab while it writes are one commit each`, async () => {
+  test(`A3 C1 ${RUNS} backups from another tab while it writes are one commit each`, async () => {
     const writerTab = await tab(isolated);
     const writer = library === "sqlocal" ? writerTab : await writerTab.worker();
     await writer.call("writers.open", library, "app.db");
@@ -63,7 +63,7 @@ describe.each(LIBRARIES)("$library", ({ library, isolated = false, pauseMs = 40 
   }, 600_000);
 });
 
-describe("opfs() is a source", () => {
+describe("B1 C6 opfs() is a source", () => {
   test.each(["plain", "pool"])("of a %s file", async (kind) => {
     const worker = await (await tab()).worker();
     const { count, failures } = await worker.call<{ count: number; failures: string[] }>(

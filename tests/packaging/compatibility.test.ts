@@ -1,0 +1,12 @@
+// docs/compatibility.md is made of the tests' titles, and lacks none that it promises.
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+
+const root = join(import.meta.dirname, "../..");
+
+test("E14 what is promised is published with its tests, for each kind of source", () => {
+  const args = [join(root, "scripts/compatibility.mjs"), "--check"];
+  const { status, stderr } = spawnSync(process.execPath, args, { encoding: "utf8" });
+  expect([status, stderr]).toEqual([0, ""]);
+});
