@@ -25,7 +25,7 @@ export function addList(program: Command, signal: AbortSignal): void {
       const { from, utc, json = false } = options;
       const stored = await openBackups(name, from);
       const backups = await stored.list({ signal });
-      if (backups.length === 0) throw await nothingUnder(name, from);
+      if (backups.length === 0) throw await noBackup(name, from);
       const after = json ? [] : await statesAfter(stored, backups, utc);
       print(json, backups.map(backupJson), () => [backupTable(backups, utc), ...after].join("\n"));
       if (backups.some(({ state }) => state !== "done")) process.exitCode = EXIT.warnings;
@@ -42,16 +42,6 @@ async function statesAfter(stored: Backups, [newest]: Backup[], utc?: boolean): 
       `watched: states up to ${timeText(last.createdAt, utc)} (TXID ${last.txid}) can be restored, too`,
     ),
   ];
-}
-
-async function nothingUnder(name: string, place: string): Promise<Error> {
-  await refuseMissing(place);
-  const databases = await databasesIn(openStore(place));
-  return noBackup(
-    name,
-    place,
-    databases.map((each) => each.name),
-  );
 }
 
 function backupTable(backups: Backup[], utc?: boolean): string {

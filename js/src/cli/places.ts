@@ -106,9 +106,7 @@ export async function withBackups<T>(name: string, place: string, work: () => Pr
     return await work();
   } catch (error) {
     if (!(error instanceof PagemarkError) || error.code !== "BACKUP_NONE") throw error;
-    await refuseMissing(place);
-    const names = (await databasesIn(openStore(place))).map((each) => each.name);
-    throw noBackup(name, place, names);
+    throw await noBackup(name, place);
   }
 }
 
@@ -122,17 +120,17 @@ export async function refuseMissing(place: string): Promise<void> {
   }
 }
 
-export function noBackup(name: string, place: string, names: string[]): PagemarkError {
+/** The error for a name without backups, which says what there is; thrown when a store is missing that may have them. */
+export async function noBackup(name: string, place: string): Promise<PagemarkError> {
+  await refuseMissing(place);
+  const { store, folder } = await openBackups(name, place);
+  await store.checkComplete?.(folder);
+  const names = (await databasesIn(store)).map((each) => each.name);
   const shown = names.slice(0, MOST_NAMES).map((each) => JSON.stringify(each));
   if (names.length > MOST_NAMES) shown.push(`${names.length - MOST_NAMES} more`);
   const there = shown.length > 0 ? `it has backups of ${shown.join(", ")}` : "it has no backups at all";
-  return new PagemarkError(
-    "BACKUP_NONE",
-    `${name}: there is no backup under that name in ${redacted(place)}; ${there}`,
-    {
-      name,
-    },
-  );
+  const message = `${name}: there is no backup under that name in ${redacted(place)}; ${there}`;
+  return new PagemarkError("BACKUP_NONE", message, { name });
 }
 
 /** What a database's backups are called unless the user says: a file's name without its ending, D1's name for its own. */
