@@ -43,7 +43,7 @@ test("the README's example runs as typed", () => {
 
 test("the command line is on the path of npm's scripts, and tells its version", () => {
   const pagemark = (...args: string[]) => run(join(project, "node_modules/.bin/pagemark"), args);
-  expect(pagemark("--version")).toMatch(/^\d+\.\d+\.\d+\n$/);
+  expect(pagemark("--version")).toMatch(/^\d+\.\d+\.\d+ \(core\.wasm [0-9a-f]{16}\)\n$/);
   pagemark("backup", "app.db", "--to", "backups");
   pagemark("restore", "app", "--from", "backups", "-o", "again.db");
   expect(existsSync(join(project, "again.db"))).toBe(true);

@@ -3,7 +3,8 @@ import { pagemark } from "../backups/database.ts";
 import { PagemarkError } from "../errors/index.ts";
 import type { NewBackup } from "../run/made.ts";
 import type { PageSource } from "../sources/source.ts";
-import { backupJson, bytes, EXIT, note, print, printError, table, warn, withBar } from "./output.ts";
+import { withHooks } from "./hooks.ts";
+import { backupJson, bytes, EXIT, note, printError, report, table, warn, withBar } from "./output.ts";
 import { isFolder, isHosted, nameOf, openDatabase, openStore, redacted } from "./places.ts";
 import { STANDARD } from "./standard-output.ts";
 import { number, rate, timeText } from "./values.ts";
@@ -19,6 +20,9 @@ interface Options {
   pages?: number;
   maxRate?: number;
   hurry?: boolean;
+  execBefore?: string;
+  execAfter?: string;
+  heartbeat?: string;
   json?: boolean;
 }
 
@@ -40,6 +44,12 @@ export function addBackup(program: Command, signal: AbortSignal): void {
     )
     .option("--tag <name>", "name this backup, which keeps it from being pruned")
     .option("--note <text>", "what to remember of this backup; `show` and `list --json` give it back")
+    .option("--exec-before <command>", "run a command before; when it fails, there is no backup")
+    .option(
+      "--exec-after <command>",
+      "run a command after, with PAGEMARK_NAME, PAGEMARK_FILE and PAGEMARK_STATUS: done or failed",
+    )
+    .option("--heartbeat <url>", "fetch a URL after a backup that was made")
     .option("--pages <n>", "pages to read in a step; -1 lets pagemark decide", number)
     .option("--max-rate <bytes>", "read at most so many bytes a second, such as 5MB", rate)
     .option(
@@ -55,13 +65,15 @@ export function addBackup(program: Command, signal: AbortSignal): void {
         throw new PagemarkError("USAGE", "--via-export is for d1://<account>/<database>");
       if (isFolder(path) && (await import("./project.ts")).isProject(path))
         return backUpProject(path, options, signal);
-      const source = viaExport
-        ? (await import("./hosted.ts")).exportedSource(path, signal)
-        : await openDatabase(path);
-      const backup = await backUp(source, name, options, signal);
+      const backup = await withHooks(options, { name, path }, async () => {
+        const source = viaExport
+          ? (await import("./hosted.ts")).exportedSource(path, signal)
+          : await openDatabase(path);
+        return backUp(source, name, options, signal);
+      });
       const { createdAt, id, tables, size, state, kind, storedSize, bookmark, fullBecause, mostPages } =
         backup;
-      print(
+      report(
         json,
         { ...backupJson(backup), ...(fullBecause !== undefined && { full_because: fullBecause }) },
         () =>
@@ -113,7 +125,10 @@ async function backUpProject(path: string, options: Options, signal: AbortSignal
   const { localDatabases } = await import("./project.ts");
   for (const { name, path: file } of await localDatabases(path)) {
     try {
-      made.push({ name, backup: await backUp(await openDatabase(file), name, options, signal) });
+      const backup = await withHooks(options, { name, path: file }, async () =>
+        backUp(await openDatabase(file), name, options, signal),
+      );
+      made.push({ name, backup });
     } catch (error) {
       if (signal.aborted || !(error instanceof PagemarkError)) throw error;
       // Nothing was ever put into it.
@@ -126,7 +141,7 @@ async function backUpProject(path: string, options: Options, signal: AbortSignal
     return [name, id.slice(0, 8), String(tables), bytes(size), kind];
   });
   const all = made.map(({ name, backup }) => ({ name, ...backupJson(backup) }));
-  print(json, { databases: all, failed }, () => {
+  report(json, { databases: all, failed }, () => {
     const head = ["database", "id", "num_tables", "size", "kind"];
     const many = made.length === 1 ? "1 database" : `${made.length} databases`;
     return [table(head, rows, ["left", "left", "right", "right"]), `${many} stored in ${redacted(to)}`].join(

@@ -5,7 +5,7 @@ import { SqlError } from "../errors/index.ts";
 import { momentStream } from "../moments/moment-stream.ts";
 import { withDatabase } from "./engine.ts";
 import { blocking } from "./interrupt.ts";
-import { bytes, print, withBar } from "./output.ts";
+import { bytes, report, withBar } from "./output.ts";
 import { openSource } from "./places.ts";
 import { STANDARD } from "./standard-output.ts";
 import { checkTarget, writeTarget } from "./target.ts";
@@ -43,7 +43,7 @@ export function addCompact(program: Command, signal: AbortSignal): void {
         });
       });
       if (output === STANDARD) return;
-      print(json, { file: output, size_before: before, size: after, is_copy: lacks !== undefined }, () => {
+      report(json, { file: output, size_before: before, size: after, is_copy: lacks !== undefined }, () => {
         if (lacks === undefined) return `wrote ${output} (${bytes(after)}, from ${bytes(before)})`;
         return `wrote ${output} (${bytes(after)}) page by page, free space included: SQLite cannot rebuild it here (${lacks})`;
       });

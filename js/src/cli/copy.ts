@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { type Copied, copy } from "../backups/copy.ts";
-import { bytes, counted, print, table, withBar } from "./output.ts";
+import { bytes, counted, report, table, withBar } from "./output.ts";
 import { openStore, redacted, refuseMissing, withBackups } from "./places.ts";
 
 interface Options {
@@ -26,7 +26,7 @@ export function addCopy(program: Command, signal: AbortSignal): void {
           copy(openStore(from), openStore(to), { name, signal, onProgress }),
         );
       const copied = name === undefined ? await run() : await withBackups(name, from, run);
-      print(json, copied, () => text(copied, from, to));
+      report(json, copied, () => text(copied, from, to));
     });
 }
 

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { PageHeads } from "../moments/page-heads.ts";
-import { backupJson, describeBackup, print, tableJson, tablesTable, warnAll, withBar } from "./output.ts";
+import { backupJson, describeBackup, report, tableJson, tablesTable, warnAll, withBar } from "./output.ts";
 import { fileName, openBackups, withBackups } from "./places.ts";
 import { STANDARD } from "./standard-output.ts";
 import { checkTarget, compressed, inspect, notesOn, writeTarget } from "./target.ts";
@@ -60,7 +60,7 @@ export function addDownload(program: Command, signal: AbortSignal): void {
         tables: tables.map(tableJson),
         notes,
       };
-      print(json, { ...value, warnings }, () =>
+      report(json, { ...value, warnings }, () =>
         [
           `saved ${path}${backup ? `: ${describeBackup(backup, at)}` : ""}`,
           ...(!gzip && (tables.length > 0 || warnings.length === 0) ? [tablesTable(tables)] : []),

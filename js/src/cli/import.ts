@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import type { LiveDatabase } from "../engine/database.ts";
 import { withNewDatabase } from "./engine.ts";
 import { openInput, plain } from "./input.ts";
-import { bytes, counted, print } from "./output.ts";
+import { bytes, counted, report } from "./output.ts";
 import { STANDARD } from "./standard-output.ts";
 import { checkTarget, writeTarget } from "./target.ts";
 
@@ -37,7 +37,7 @@ export function addImport(program: Command, signal: AbortSignal): void {
         },
       );
       if (output === STANDARD) return;
-      print(json, { file: output, size, statements }, () => {
+      report(json, { file: output, size, statements }, () => {
         return `wrote ${output} (${bytes(size)}, ${counted(statements)} statements)`;
       });
     });

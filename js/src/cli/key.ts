@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import type { Command } from "commander";
 import { PagemarkError } from "../errors/index.ts";
 import { addKey, listKeys, removeKey } from "../stores/encrypted-keys.ts";
-import { print, table } from "./output.ts";
+import { print, report, table } from "./output.ts";
 import { keysOfEnvironment, openStore } from "./places.ts";
 import { timeText } from "./values.ts";
 
@@ -63,7 +63,7 @@ export function addKeyCommands(program: Command): void {
         recipients,
         passphrases,
       });
-      print(json, { added }, () => `added ${added.join(", ")}`);
+      report(json, { added }, () => `added ${added.join(", ")}`);
     });
   of(key.command("remove"))
     .description("remove a key of a store; whoever had it may have kept what it opened")
@@ -71,7 +71,7 @@ export function addKeyCommands(program: Command): void {
     .action(async (name: string, _options, command: Command) => {
       const { store, json = false } = command.optsWithGlobals<Options>();
       await removeKey(openStore(store, { plain: true }), name);
-      print(json, { removed: name }, () => `removed ${name}`);
+      report(json, { removed: name }, () => `removed ${name}`);
     });
 }
 

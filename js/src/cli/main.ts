@@ -1,10 +1,11 @@
+import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { setFlagsFromString } from "node:v8";
 import { Command, CommanderError, Help, InvalidArgumentError, type Option } from "commander";
 import { PagemarkError } from "../errors/index.ts";
 import { withoutSecrets } from "../places/secrets.ts";
 import { heedSignals, interrupt, leaveIfAsked } from "./interrupt.ts";
-import { EXIT, exitOf, printError } from "./output.ts";
+import { EXIT, exitOf, printError, setQuiet } from "./output.ts";
 import { outputFailed } from "./standard-output.ts";
 
 // Bun has another engine.
@@ -58,11 +59,12 @@ function severalStores(text: string, before: unknown): string {
 }
 
 const program = new CommandLine("pagemark")
-  .version(version)
+  .version(isVersionAsked() ? `${version} (core.wasm ${coreDigest()})` : version)
   .description(
     "Backups of SQLite databases: page-level, incremental, provable. Restores with stock Litestream, too.",
   )
   .option("--json", "print for programs: one JSON value on stdout, errors as JSON on stderr")
+  .option("--quiet", "print errors, warnings and what was asked for, and nothing of what was done")
   .option(
     "--locality <tiers>",
     "where this runs, such as region=eu,az=1: which of several stores is written to",
@@ -71,6 +73,7 @@ const program = new CommandLine("pagemark")
   .hook("preAction", async (_program, command) => {
     const { useLocalities } = await import("./places.ts");
     useLocalities(command.optsWithGlobals());
+    setQuiet(command.optsWithGlobals().quiet === true);
   })
   .configureHelp({ showGlobalOptions: true, optionDescription })
   .addHelpText(
@@ -108,11 +111,14 @@ const commands = {
   mcp: async () => (await import("./mcp.ts")).addMcp,
   d1: async () => (await import("./d1.ts")).addD1,
   compact: async () => (await import("./compact.ts")).addCompact,
+  completion: async () => (await import("./shell.ts")).addCompletion,
+  man: async () => (await import("./shell.ts")).addMan,
 };
 const [first = "", second] = process.argv.slice(2).filter((arg) => !arg.startsWith("-"));
 for (const [name, load] of Object.entries(commands)) {
   // For help, and to say which commands there are, it takes all.
-  if (first === name || !Object.hasOwn(commands, first)) (await load())(program, interrupt);
+  if (first === name || !Object.hasOwn(commands, first) || first === "completion" || first === "man")
+    (await load())(program, interrupt);
 }
 
 // Help on what is not there would be the help on everything.
@@ -125,6 +131,16 @@ try {
   // Whatever else went wrong when it was asked to stop.
   process.exitCode = exitCode(interrupt.aborted ? interrupt.reason : error);
   leaveIfAsked();
+}
+
+function isVersionAsked(): boolean {
+  return process.argv.includes("--version") || process.argv.includes("-V");
+}
+
+/** The first digits of the SHA-256 of the wasm, by which a build is told from others. */
+function coreDigest(): string {
+  const bytes = readFileSync(new URL("../core.wasm", import.meta.url));
+  return createHash("sha256").update(bytes).digest("hex").slice(0, 16);
 }
 
 /** Describes an option without its variable, which a line at the end tells of all. */

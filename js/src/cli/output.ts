@@ -18,6 +18,23 @@ export function print(json: boolean, value: unknown, human: () => string): void 
   writeText(withoutKnown(json ? `${JSON.stringify(value)}\n` : `${human()}\n`));
 }
 
+let isQuiet = false;
+
+/** Whether only errors, warnings and what was asked for are printed. */
+export function setQuiet(quiet: boolean): void {
+  isQuiet = quiet;
+}
+
+/** What was done: as {@link print}, but nothing for people who want to hear of failures only. */
+export function report(json: boolean, value: unknown, human: () => string): void {
+  if (json || !isQuiet) print(json, value, human);
+}
+
+/** A line on what has happened, for people who want to hear of it. */
+export function say(text: string): void {
+  if (!isQuiet) writeText(`${text}\n`);
+}
+
 export function warn(message: string): void {
   process.stderr.write(`warning: ${printable(withoutSecrets(message))}\n`);
 }
@@ -30,6 +47,7 @@ export function warnAll(warnings: string[]): void {
 
 /** What is no warning, but good to know. */
 export function note(message: string): void {
+  if (isQuiet) return;
   process.stderr.write(`note: ${printable(withoutSecrets(message))}\n`);
 }
 
@@ -183,7 +201,7 @@ export async function withBar<T>(
   json: boolean,
   work: (onProgress: ((progress: Progress) => void) | undefined) => Promise<T>,
 ): Promise<T> {
-  if (json || !process.stderr.isTTY) return work(undefined);
+  if (json || isQuiet || !process.stderr.isTTY) return work(undefined);
   const { Presets, SingleBar } = (await import("cli-progress")).default;
   const format = `${label} {bar} {percentage}% | {read} | {duration_formatted}`;
   const bar = new SingleBar({ format, clearOnComplete: true, hideCursor: true }, Presets.shades_classic);

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import type { Pruned, PruneOptions } from "../backups/prune.ts";
-import { backupJson, bytes, counted, describeBackup, print, table } from "./output.ts";
+import { backupJson, bytes, counted, describeBackup, print, report, table } from "./output.ts";
 import { openBackups, withBackups } from "./places.ts";
 import { count, duration, timeText } from "./values.ts";
 
@@ -51,7 +51,7 @@ export function addPrune(program: Command, signal: AbortSignal): void {
         kept: kept.map(({ backup, reasons }) => ({ ...backupJson(backup), reasons })),
         dry_run: dryRun,
       };
-      print(json, value, () => text(pruned, dryRun, utc));
+      (dryRun ? print : report)(json, value, () => text(pruned, dryRun, utc));
     });
 }
 
@@ -93,6 +93,6 @@ export function addDelete(program: Command, signal: AbortSignal): void {
       const { from, json = false } = command.optsWithGlobals<{ from: string; json?: boolean }>();
       const backups = await openBackups(name, from);
       const backup = await withBackups(name, from, () => backups.delete(id, { signal }));
-      print(json, { deleted: backupJson(backup) }, () => `deleted ${describeBackup(backup)}`);
+      report(json, { deleted: backupJson(backup) }, () => `deleted ${describeBackup(backup)}`);
     });
 }

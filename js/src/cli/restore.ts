@@ -11,6 +11,7 @@ import {
   describeBackup,
   note,
   print,
+  report,
   tableJson,
   tablesTable,
   warnAll,
@@ -141,7 +142,7 @@ async function restore(name: string, output: string, options: Options, signal: A
     notes,
     warnings,
   };
-  print(json, value, () =>
+  report(json, value, () =>
     [
       `restored ${output}${backup ? ` to ${describeBackup(backup, at)}` : ""}`,
       ...(tables.length > 0 || warnings.length === 0 ? [tablesTable(tables)] : []),
@@ -181,7 +182,7 @@ async function restoreTables(
   );
   const { backup, undo, tables: made = [] } = restored;
   const again = made.filter(({ replaced }) => replaced).map(({ name }) => `--table ${JSON.stringify(name)}`);
-  print(
+  report(
     json,
     {
       file: output,
@@ -230,7 +231,7 @@ async function restoreRows(
     notes: note ? [note] : [],
     warnings,
   };
-  print(json, value, () =>
+  report(json, value, () =>
     [
       `restored ${output}${backup ? ` to ${describeBackup(backup, at)}` : ""}`,
       ...(verified ? [tablesTable(tables), "all of it was read again: it is what was backed up"] : []),

@@ -1,4 +1,3 @@
-import { spawn } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Command } from "commander";
 import { pagemark } from "../backups/database.ts";
@@ -7,8 +6,9 @@ import { type WatchEvent, Watcher } from "../vault/watch.ts";
 import { Agenda } from "./agenda.ts";
 import { CONFIG, configSchema, type Planned, readConfig } from "./config.ts";
 import { schedulesIn } from "./data-folder.ts";
+import { beat, runHook } from "./hooks.ts";
 import { stopOnSignals } from "./interrupt.ts";
-import { backupJson, bytes, EXIT, note, printError, warn } from "./output.ts";
+import { backupJson, bytes, EXIT, note, printError, say, warn } from "./output.ts";
 import { openBackups, openSource, openStore } from "./places.ts";
 import { writeText } from "./standard-output.ts";
 import { timeText } from "./values.ts";
@@ -27,7 +27,6 @@ const READ_EVERY_MS = 60_000;
 /** Between two attempts, at first and at most, in milliseconds. */
 const RETRY_MS = 60_000;
 const MOST_RETRY_MS = 15 * 60_000;
-const HEARTBEAT_MS = 10_000;
 /** The schedule makes backups, and nothing of the history between them goes by itself. In milliseconds. */
 const FOREVER_MS = 100 * 365 * 86_400_000;
 
@@ -138,7 +137,7 @@ class Runner {
       const pauseMs = retry ? Math.min(MOST_RETRY_MS, 2 * retry.pauseMs) : RETRY_MS;
       this.#retries.set(planned.name, { atMs: Date.now() + pauseMs, pauseMs });
       printError(error, this.#json);
-      await this.#runHook(planned.execAfter, planned, "failed").catch((failure) => warn(String(failure)));
+      await runHook(planned.execAfter, planned, "failed").catch((failure) => warn(String(failure)));
       return Date.now() + pauseMs;
     }
   }
@@ -146,55 +145,25 @@ class Runner {
   async #run(planned: Planned, full: boolean, missed: number): Promise<void> {
     const { name, path, store, keep } = planned;
     if (missed > 0) note(`${name}: ${missed} backups were missed before; this one catches up`);
-    await this.#runHook(planned.execBefore, planned, "due");
+    await runHook(planned.execBefore, planned, "due");
     const database = pagemark(openSource(path), { store: openStore(store), name });
     const backup = await database.backup({ full, automatic: true, signal: this.#signal });
     this.#tell(planned, backup, missed);
     if (keep) await database.prune({ ...keep, signal: this.#signal });
-    await this.#runHook(planned.execAfter, planned, "done");
-    if (planned.heartbeat !== undefined) await this.#beat(name, planned.heartbeat);
+    await runHook(planned.execAfter, planned, "done");
+    if (planned.heartbeat !== undefined) await beat(name, planned.heartbeat);
   }
 
   #tell({ name }: Planned, backup: NewBackup, missed: number): void {
     const { createdAt, id, kind, fullBecause, storedSize, warnings } = backup;
     const because = fullBecause === undefined ? "" : ` (${fullBecause})`;
-    writeText(
-      this.#json
-        ? `${JSON.stringify({ name, missed, backup: backupJson(backup) })}\n`
-        : `${timeText(createdAt)} ${name}: ${kind} backup ${id.slice(0, 8)}${because}, ${bytes(storedSize)} stored\n`,
-    );
+    if (this.#json) writeText(`${JSON.stringify({ name, missed, backup: backupJson(backup) })}\n`);
+    else
+      say(
+        `${timeText(createdAt)} ${name}: ${kind} backup ${id.slice(0, 8)}${because}, ${bytes(storedSize)} stored`,
+      );
     for (const warning of warnings) warn(`${name}: ${warning}`);
   }
-
-  /** Runs a command of the user's; it fails when that does. */
-  async #runHook(command: string | undefined, { name, path }: Planned, status: string): Promise<void> {
-    if (command === undefined) return;
-    const env = { ...process.env, PAGEMARK_NAME: name, PAGEMARK_FILE: path, PAGEMARK_STATUS: status };
-    const child = spawn(command, { shell: true, stdio: ["ignore", "inherit", "inherit"], env });
-    const code = await new Promise<number | null>((resolve) => {
-      child.once("error", () => resolve(127));
-      child.once("exit", resolve);
-    });
-    if (code !== 0)
-      throw new Error(
-        `${name}: \`${command}\` ended with ${code === null ? "a signal" : `exit code ${code}`}`,
-      );
-  }
-
-  /** Tells whoever waits for it that a backup was made. What goes wrong is a warning: the backup is there. */
-  async #beat(name: string, url: string): Promise<void> {
-    try {
-      const { ok, status } = await fetch(url, { signal: AbortSignal.timeout(HEARTBEAT_MS) });
-      if (!ok) throw new Error(`it answered ${status}`);
-    } catch (error) {
-      // Its path is a secret, mostly.
-      warn(`${name}: the heartbeat to ${hostOf(url)} failed: ${(error as Error).message}`);
-    }
-  }
-}
-
-function hostOf(url: string): string {
-  return URL.canParse(url) ? new URL(url).host : "a URL that is none";
 }
 
 function keyOf({ name, path, store }: Planned): string {

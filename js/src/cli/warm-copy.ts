@@ -6,7 +6,7 @@ import type { Backup } from "../catalog/folder.ts";
 import { PagemarkError } from "../errors/index.ts";
 import { pause } from "../streams/progress.ts";
 import { stopOnSignals } from "./interrupt.ts";
-import { bytes, note, printError } from "./output.ts";
+import { bytes, note, printError, say } from "./output.ts";
 import { openBackups, openSource, openStore } from "./places.ts";
 import { writeText } from "./standard-output.ts";
 import { checkTarget } from "./target.ts";
@@ -97,5 +97,5 @@ function tell(name: string, output: string, state: Backup, json: boolean): void 
   const { txid, bookmark, createdAt, size } = state;
   const event = { event: "restored", name, database: output, txid, bookmark, created_at: createdAt };
   if (json) writeText(`${JSON.stringify(event)}\n`);
-  else writeText(`${output}: the state of ${timeText(createdAt)} (${bytes(size)})\n`);
+  else say(`${output}: the state of ${timeText(createdAt)} (${bytes(size)})`);
 }

@@ -8,7 +8,7 @@ import { watch } from "../vault/watch.ts";
 import { type Address, addressOf, listen } from "./control.ts";
 import { checkNames, databaseFiles, isPattern } from "./files.ts";
 import { stopOnSignals } from "./interrupt.ts";
-import { note, printError } from "./output.ts";
+import { note, printError, say } from "./output.ts";
 import { nameOf, openSource, openStore } from "./places.ts";
 import { writeText } from "./standard-output.ts";
 import { count, duration, timeText } from "./values.ts";
@@ -123,7 +123,7 @@ function tell(event: WatchEvent, json: boolean): void {
     const state = "state" in event && { txid: event.state.txid, bookmark: event.state.bookmark };
     const error = kind === "failed" && { error: errorJson(event.error), retry_ms: event.retryMs };
     writeText(`${JSON.stringify({ event: kind, name, ...state, ...error })}\n`);
-  } else if (kind === "started") writeText(`${name}: watched since ${timeText(event.state.atMs)}\n`);
+  } else if (kind === "started") say(`${name}: watched since ${timeText(event.state.atMs)}`);
   else if (kind === "missing") note(`${name}: the database is gone; its backups stay, and it is looked for`);
   else if (kind === "failed") {
     printError(event.error, false);
