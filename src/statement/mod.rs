@@ -14,7 +14,6 @@ mod tests;
 mod token;
 mod words;
 
-pub use print::quoted;
 pub use syntax::{Backup, Base, Full, Place, Restore, Schedule, Statement, TableName, Targets};
 pub use token::Problem;
 

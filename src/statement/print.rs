@@ -5,11 +5,6 @@ use core::fmt::{self, Display, Formatter, Write};
 use super::syntax::{Backup, Base, Full, Place, Restore, Schedule, Statement, TableName, Targets};
 use super::words::is_reserved;
 
-/// A name as it stands in a statement.
-pub fn quoted(name: &str) -> String {
-    Name(name).to_string()
-}
-
 impl Display for Statement {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {

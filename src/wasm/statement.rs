@@ -22,9 +22,3 @@ pub fn parse_statement(text: &str, now_ms: f64) -> JsResult<JsValue> {
     };
     structure(&parsed)
 }
-
-/// Writes a name as it must stand in a statement: in quotes where it is not one word.
-#[wasm_bindgen(js_name = quotedName)]
-pub fn quoted_name(name: &str) -> String {
-    statement::quoted(name)
-}

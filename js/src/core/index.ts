@@ -63,7 +63,6 @@ export {
   type Full,
   type ParsedStatement,
   parseStatement,
-  quotedName,
   type Statement,
   type TableName,
   type Targets,

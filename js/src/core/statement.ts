@@ -98,8 +98,3 @@ export async function parseStatement(text: string): Promise<ParsedStatement> {
   const { position, message } = parsed;
   throw new PagemarkError("STATEMENT_SYNTAX", `${message} (position ${position})`, { position });
 }
-
-/** Writes a name as it must stand in a statement. */
-export async function quotedName(name: string): Promise<string> {
-  return (await start()).quotedName(name);
-}

@@ -41,7 +41,7 @@ export function statementsOn(
     database: async (name) => made(await own.database(name)),
     async create(name) {
       const path = databases.newPath(name);
-      return new SourceDatabase(name, file(path), store, new Map());
+      return new SourceDatabase(name, file(path), store);
     },
     ...(allowed.length > 0 && { openStore: (urls: readonly string[]) => allowedStore(urls, allowed) }),
   };
@@ -56,7 +56,7 @@ class FileStatements implements StatementDatabase {
   constructor(own: StatementDatabase, served: ServedFile, store: Store) {
     this.#own = own;
     this.#served = served;
-    this.#file = new SourceDatabase(own.name, file(served.file.path), store, new Map());
+    this.#file = new SourceDatabase(own.name, file(served.file.path), store);
   }
 
   get name(): string {

@@ -1,3 +1,4 @@
+export type { Checkpoints } from "./checkpoints.ts";
 export { runStatement, type StatementOptions, type StatementResult } from "./run-statement.ts";
 export type {
   BackupMade,

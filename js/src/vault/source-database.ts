@@ -4,9 +4,10 @@ import { Database } from "../backups/database.ts";
 import type { Backup } from "../catalog/folder.ts";
 import { PagemarkError } from "../errors/index.ts";
 import { readTables, type Table } from "../moments/tables.ts";
-import type { Moment, PageSource } from "../sources/source.ts";
+import type { PageSource } from "../sources/source.ts";
 import type { Store } from "../stores/store.ts";
 import type { JobOptions } from "../streams/progress.ts";
+import { type Checkpoints, OwnCheckpoints } from "./checkpoints.ts";
 import type {
   BackupMade,
   BackupRequest,
@@ -17,20 +18,18 @@ import type {
   StatementDatabase,
 } from "./statement-host.ts";
 
-/** Moments that are held, by the names of their databases. */
-export type Checkpoints = Map<string, { moment: Moment; facts: CheckpointFacts; timer: unknown }>;
-
-/** So that a client that died does not hold writers' log for ever, in milliseconds. */
-const LEASE_MS = 15 * 60_000;
-
 export class SourceDatabase implements StatementDatabase {
   readonly name: string;
   readonly #source: PageSource;
   readonly #store: Store | undefined;
   readonly #checkpoints: Checkpoints;
 
-  /** @param checkpoints those of all databases of the vault */
-  constructor(name: string, source: PageSource, store: Store | undefined, checkpoints: Checkpoints) {
+  constructor(
+    name: string,
+    source: PageSource,
+    store: Store | undefined,
+    checkpoints: Checkpoints = new OwnCheckpoints(),
+  ) {
     this.name = name;
     this.#source = source;
     this.#store = store;
@@ -86,44 +85,16 @@ export class SourceDatabase implements StatementDatabase {
     return { backup, undo, tables: restored.tables ?? (await this.#tables()), notices };
   }
 
-  async createCheckpoint(): Promise<CheckpointFacts> {
-    if (this.#checkpoints.has(this.name)) {
-      const message = `${this.name}: there is a checkpoint already; release it first`;
-      throw new PagemarkError("CHECKPOINT_EXISTS", message, { name: this.name });
-    }
-    const now = Date.now();
-    const facts: CheckpointFacts = {
-      createdAt: new Date(now).toISOString(),
-      expiresAt: new Date(now + LEASE_MS).toISOString(),
-    };
-    const moment = await this.#source.pin();
-    // Only then is there a WAL that holds what is committed meanwhile.
-    if (moment.mark === undefined || this.#checkpoints.has(this.name)) {
-      await moment.release();
-      const message = `${this.name}: only a database in WAL mode, which a program has open, can be held while others write; make a backup instead, or set PRAGMA journal_mode=WAL`;
-      throw new PagemarkError("USAGE", message, { name: this.name });
-    }
-    const timer = setTimeout(() => void this.releaseCheckpoint().catch(() => {}), LEASE_MS);
-    // In Node, a timer would keep the process from ending.
-    if (typeof timer === "object") (timer as { unref?(): void }).unref?.();
-    this.#checkpoints.set(this.name, { moment, facts, timer });
-    return facts;
+  createCheckpoint(): Promise<CheckpointFacts> {
+    return this.#checkpoints.create(this.name, this.#source);
   }
 
-  async releaseCheckpoint(): Promise<CheckpointFacts> {
-    const held = this.#checkpoints.get(this.name);
-    if (!held) {
-      const message = `${this.name}: there is no checkpoint; it may have expired`;
-      throw new PagemarkError("CHECKPOINT_NONE", message, { name: this.name });
-    }
-    this.#checkpoints.delete(this.name);
-    clearTimeout(held.timer as Parameters<typeof clearTimeout>[0]);
-    await held.moment.release();
-    return held.facts;
+  releaseCheckpoint(): Promise<CheckpointFacts> {
+    return this.#checkpoints.release(this.name, this.#source);
   }
 
-  async checkpoint(): Promise<CheckpointFacts | undefined> {
-    return this.#checkpoints.get(this.name)?.facts;
+  checkpoint(): Promise<CheckpointFacts | undefined> {
+    return this.#checkpoints.status(this.name, this.#source);
   }
 
   #storeOf(store: Store | undefined): Store {

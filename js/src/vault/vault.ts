@@ -2,8 +2,9 @@
 import { PagemarkError } from "../errors/index.ts";
 import type { PageSource } from "../sources/source.ts";
 import type { Store } from "../stores/store.ts";
+import { type Checkpoints, OwnCheckpoints } from "./checkpoints.ts";
 import { runStatement, type StatementOptions, type StatementResult } from "./run-statement.ts";
-import { type Checkpoints, SourceDatabase } from "./source-database.ts";
+import { SourceDatabase } from "./source-database.ts";
 import type { Schedules, StatementDatabase, StatementHost } from "./statement-host.ts";
 
 /** Finds databases that come and go. */
@@ -26,6 +27,8 @@ export interface VaultOptions {
   openStore?: ((urls: readonly string[]) => Store) | undefined;
   /** Keeps what `CREATE SCHEDULE` makes. */
   schedules?: Schedules | undefined;
+  /** Holds databases for `CHECKPOINT CREATE`; the vault itself unless given, as long as its process runs. */
+  checkpoints?: Checkpoints | undefined;
 }
 
 /** Databases and their backups. */
@@ -70,12 +73,13 @@ export function openVault(options: VaultOptions): Vault {
 class VaultHost implements StatementHost {
   readonly #finder: DatabaseFinder;
   readonly #store: Store | undefined;
-  readonly #checkpoints: Checkpoints = new Map();
+  readonly #checkpoints: Checkpoints;
   readonly openStore?: (urls: readonly string[]) => Store;
   readonly schedules?: Schedules;
   readonly create?: (name: string) => Promise<StatementDatabase>;
 
-  constructor({ databases, store, openStore, schedules }: VaultOptions) {
+  constructor({ databases, store, openStore, schedules, checkpoints }: VaultOptions) {
+    this.#checkpoints = checkpoints ?? new OwnCheckpoints();
     this.#finder = isFinder(databases) ? databases : finderOf(databases);
     this.#store = store;
     if (openStore) this.openStore = openStore;

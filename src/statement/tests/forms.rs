@@ -89,6 +89,17 @@ fn forms_are_read_and_printed_in_one_way() {
 }
 
 #[test]
+fn ages_count_from_now_and_what_is_no_time_has_none() {
+    let time = |text: &str| parse(text).expect("it is a statement").time(1_000_000_000_000);
+    assert_eq!(time("BACKUP DATABASE a AS OF SYSTEM TIME '-1m'"), Some(999_999_940_000));
+    assert_eq!(time("RESTORE DATABASE a AS OF SYSTEM TIME 1795168800"), Some(1_795_168_800_000));
+    assert_eq!(time("SHOW BACKUP '1970-01-01T00:00:01Z'"), Some(1000));
+    for text in ["RESTORE DATABASE a AS OF SYSTEM TIME '0123abcd'", "BACKUP DATABASE a", "SHOW DATABASES"] {
+        assert_eq!(time(text), None, "{text}");
+    }
+}
+
+#[test]
 fn what_crosses_to_javascript_names_its_kind() {
     let json = |text: &str| serde_json::to_value(parse(text).expect("it is a statement")).expect("it is JSON");
     assert_eq!(
