@@ -1,8 +1,9 @@
 // `pagemark serve` as programs and people meet it: curl, a browser under another name, strangers with a token that reads.
 import { execFile } from "node:child_process";
-import { existsSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { setTimeout } from "node:timers/promises";
 import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
 import { CommandLine } from "../support/cli.ts";
@@ -100,6 +101,41 @@ describe("a folder", () => {
       /^pagemark_last_backup_timestamp_seconds\{database="metered"\} ([\d.]+)$/m.exec(metrics.stdout) ?? [];
     expect(Math.abs(Date.now() / 1000 - Number(age))).toBeLessThan(60);
     expect((await curl("-f", `${server.url}/metrics`)).code, "names of databases take a token").toBe(22);
+  });
+
+  test("one that is damaged is listed and restored, and keeps no other from its backup", async () => {
+    const uuid = await server.create("damaged", "CREATE TABLE t (a); INSERT INTO t VALUES ('whole');");
+    await server.create("other");
+    expect(await call(`/${uuid}/backup`, {})).toMatchObject({ success: true });
+    writeFileSync(join(server.data, "new.db"), "");
+    await setTimeout(3500); // until no connection holds the file
+    const path = join(server.data, "damaged.db");
+    const bytes = readFileSync(path);
+    writeFileSync(path, bytes.fill(0xee, 100, 4096));
+    expect(await call("/damaged")).toMatchObject({ success: true, result: { uuid, num_tables: 0 } });
+    expect(await call(`/${uuid}/query`, { sql: "SELECT * FROM t" })).toMatchObject({
+      success: false,
+      status: 400,
+    });
+    const all = await curl(
+      ...[
+        "-G",
+        "-H",
+        `Authorization: Bearer ${TOKEN}`,
+        "--data-urlencode",
+        "query=BACKUP DATABASE;",
+        `${server.url}/exec`,
+      ],
+    );
+    expect(all.stdout).toContain("damaged");
+    expect(await server.backups(await uuidOf("other"))).toHaveLength(1);
+    const [backup] = (await server.backups(uuid)).slice(-1);
+    const restored = await call(`/${uuid}/backup/${backup}/restore`, {});
+    expect(restored).toMatchObject({
+      success: true,
+      messages: [expect.stringContaining("is kept as damaged.db.damaged-")],
+    });
+    expect(await server.database(uuid).rows("SELECT a FROM t")).toEqual([["whole"]]);
   });
 
   test("a database that is deleted by the API has a last backup, of which a new one is made", async () => {

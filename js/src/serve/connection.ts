@@ -49,7 +49,8 @@ export class Connections {
 
   /** Closes those of a file, or all. */
   close(path?: string): void {
-    for (const [key, { db }] of this.#open) {
+    // Those that write come last: the last one that is closed clears away what is beside the file.
+    for (const [key, { db }] of [...this.#open].sort(([a], [b]) => (a < b ? -1 : 1))) {
       if (path !== undefined && key.slice(1) !== path) continue;
       this.#open.delete(key);
       db.close();

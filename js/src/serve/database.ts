@@ -1,10 +1,13 @@
 // One file, as the API serves it.
+import { constants, existsSync } from "node:fs";
+import { copyFile } from "node:fs/promises";
+import { basename } from "node:path";
 
 import { Backups } from "../backups/backups.ts";
 import { pagemark } from "../backups/database.ts";
 import type { Backup } from "../catalog/folder.ts";
 import { dumpSource } from "../dump/dump.ts";
-import { PagemarkError } from "../errors/index.ts";
+import { DamageError, PagemarkError } from "../errors/index.ts";
 import * as args from "../service/arguments.ts";
 import { Downloads } from "../service/downloads.ts";
 import { Gate } from "../service/gate.ts";
@@ -36,7 +39,9 @@ import type { Moment } from "../sources/source.ts";
 import type { Store } from "../stores/store.ts";
 import type { Deletion, KeptBackup } from "../vault/kept-backups.ts";
 import type { DatabaseFile } from "./folder.ts";
-import { FileJobs, type JobsPlace, stateOf } from "./jobs.ts";
+import { FileJobs, type JobsPlace } from "./jobs.ts";
+import { lookAt } from "./look.ts";
+import { stateOf } from "./state.ts";
 
 /** What the files have in common. */
 export interface Place extends JobsPlace {
@@ -47,8 +52,6 @@ export interface Place extends JobsPlace {
   onBackup(name: string, backup: Backup | undefined, error?: unknown): void;
 }
 
-/** Quick questions about a file may take so long, in milliseconds. */
-const LOOK_MS = 10_000;
 /** A checkpoint is released by itself after so long, in milliseconds. */
 const CHECKPOINT_MS = 15 * 60_000;
 const OPTIONS = "the options";
@@ -76,14 +79,8 @@ export class ServedFile implements ServedDatabase {
 
   async info(): Promise<DatabaseInfo> {
     const { uuid, name, createdAt, path } = this.file;
-    const { processes } = this.#place;
-    const { tables, size } = await this.#entered(() =>
-      processes.ask<{ tables: number; size: number }>(
-        { what: "measure", path },
-        { timeoutMs: LOOK_MS, readonly: true },
-      ),
-    );
-    return { uuid, name, createdAt, tables, size };
+    const { tables, size } = await this.#place.looks.at(path);
+    return { uuid, name, createdAt, tables: tables.length, size };
   }
 
   async query(queries: readonly Query[], { readonly = false }: QueryOptions = {}): Promise<QueryResult[]> {
@@ -306,12 +303,19 @@ export class ServedFile implements ServedDatabase {
     const warnings: string[] = [];
     return this.alone(async () => {
       const database = pagemark(file(path), { store: this.#place.store, name });
-      const restored = await database.restore({
+      const options = {
         ...(at !== undefined && { at }),
-        safety,
         signal,
-        onProgress: ({ done, total }) => progress("restore", done, total),
-        onWarning: (message) => void warnings.push(message),
+        onProgress: ({ done, total }: { done: number; total: number }) => progress("restore", done, total),
+        onWarning: (message: string) => void warnings.push(message),
+      };
+      const restored = await database.restore({ ...options, safety }).catch(async (error) => {
+        // What is too damaged to be backed up is what a restore is for most of all.
+        if (!safety || !(error instanceof DamageError) || !(await this.#isDamaged())) throw error;
+        warnings.push(
+          `what was there is damaged and cannot be backed up: it is kept as ${await putAside(path)}`,
+        );
+        return database.restore({ ...options, safety: false });
       });
       const { backup, undo } = restored;
       const bookmark = backup?.bookmark ?? stateOf(path);
@@ -325,6 +329,11 @@ export class ServedFile implements ServedDatabase {
         ...(warnings.length > 0 && { warnings }),
       };
     });
+  }
+
+  /** Whether it is the file that cannot be read, and not the backup. */
+  async #isDamaged(): Promise<boolean> {
+    return (await lookAt(this.file.path)).isDamaged;
   }
 
   /** Waits until nobody is at work on the file, and has all connections to it closed. */
@@ -354,6 +363,15 @@ function isOther(at: string | undefined, bookmark: string): boolean {
 /** A moment of a WAL is marked where it ends. */
 function isWal({ mark }: Moment): boolean {
   return mark !== undefined;
+}
+
+/** Copies a file and what belongs to it, under a name that no database has; that name. */
+async function putAside(path: string): Promise<string> {
+  const copy = `${path}.damaged-${new Date().toISOString().replaceAll(/[-:]|\..*/g, "")}`;
+  for (const ending of ["", "-wal", "-journal"]) {
+    if (existsSync(path + ending)) await copyFile(path + ending, copy + ending, constants.COPYFILE_EXCL);
+  }
+  return basename(copy);
 }
 
 export function toKept(backup: Backup): KeptBackup {

@@ -21,13 +21,12 @@ import type { Store } from "../stores/store.ts";
 import { ServedFile } from "./database.ts";
 import { type DatabaseFile, DatabaseFolder, uuidOf } from "./folder.ts";
 import type { FolderFiles } from "./job-files.ts";
-import { stateOf } from "./jobs.ts";
+import { Looks } from "./look.ts";
 import { Processes } from "./processes.ts";
+import { stateOf } from "./state.ts";
 
 /** Processes that run SQL at most; each takes some 50 MB, and more while it works. */
 const MOST_PROCESSES = Math.max(2, Math.min(4, availableParallelism()));
-/** Counting tables may take so long, in milliseconds. */
-const LOOK_MS = 5000;
 /** What the store has is asked again after so long, in milliseconds. */
 const KNOWN_MS = 60_000;
 
@@ -53,7 +52,7 @@ export class FileDatabases implements Databases {
   readonly #options: FilesOptions;
   readonly #processes = new Processes(MOST_PROCESSES);
   readonly #served = new Map<string, ServedFile>();
-  readonly #measured = new Map<string, { state: string; tables: number; size: number }>();
+  readonly #looks = new Looks();
   readonly #backups = new Map<string, BackupsKnown & { askedMs: number }>();
 
   constructor(options: FilesOptions) {
@@ -147,6 +146,7 @@ export class FileDatabases implements Databases {
       store: this.#options.store,
       files: this.#options.files,
       processes: this.#processes,
+      looks: this.#looks,
       timeoutMs: this.#options.timeoutMs,
       log: (what: string, { code, message }: JobError) =>
         this.#options.log(`database ${JSON.stringify(name)}: ${what} failed: ${code}: ${message}`),
@@ -185,7 +185,10 @@ export class FileDatabases implements Databases {
     const all = await this.#folder.all();
     return Promise.all(
       all.map(async (each) => {
-        const [{ size }, backups] = await Promise.all([this.#measure(each), this.#backupsOf(each.name)]);
+        const [{ size }, backups] = await Promise.all([
+          this.#looks.at(each.path),
+          this.#backupsOf(each.name),
+        ]);
         return { name: each.name, size, backups };
       }),
     );
@@ -198,29 +201,14 @@ export class FileDatabases implements Databases {
   }
 
   async #registered(file: DatabaseFile): Promise<Registered> {
-    const { tables, size } = await this.#measure(file);
+    const { tables, size } = await this.#looks.at(file.path);
     const last = this.#backups.get(file.name)?.last;
     return {
       ...identityOf(file),
-      tables,
+      tables: tables.length,
       size,
       ...(last && { lastBackupAt: last.createdAt, lastBackupOrigin: last.origin }),
     };
-  }
-
-  /** What cannot be looked at now has no tables to show. */
-  async #measure({ uuid, path }: DatabaseFile): Promise<{ tables: number; size: number }> {
-    try {
-      const state = stateOf(path);
-      const known = this.#measured.get(uuid);
-      if (known?.state === state) return known;
-      const ask = { what: "measure", path } as const;
-      const found = await this.#processes.ask<{ tables: number; size: number }>(ask, { timeoutMs: LOOK_MS });
-      this.#measured.set(uuid, { state, ...found });
-      return found;
-    } catch {
-      return { tables: 0, size: 0 };
-    }
   }
 
   async #backupsOf(name: string): Promise<BackupsKnown> {

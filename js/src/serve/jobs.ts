@@ -1,7 +1,5 @@
 // Backups, restores, exports and imports of one file: the jobs that the API lists. They are known as long as this process
 // runs; what a backup or a restore leaves is in the store, and nothing half-done stays.
-import { createHash } from "node:crypto";
-import { closeSync, openSync, readSync, statSync } from "node:fs";
 import { dumpSource } from "../dump/dump.ts";
 import type { Imported } from "../engine/index.ts";
 import {
@@ -19,23 +17,21 @@ import { type Job, type JobError, type JobSql, JobTable } from "../service/jobs/
 import { file } from "../sources/file.ts";
 import { sqlite } from "../sources/file-sqlite.ts";
 import type { FolderFiles } from "./job-files.ts";
+import type { Looks } from "./look.ts";
 import type { Processes } from "./processes.ts";
+import { stateOf } from "./state.ts";
 
 /** What the jobs of a file share with those of others. */
 export interface JobsPlace {
   readonly files: FolderFiles;
   readonly processes: Processes;
+  readonly looks: Looks;
   /** Hears what failed with nobody waiting for it. */
   log(what: string, error: JobError): void;
 }
 
 /** An import is at it for so long at most, in milliseconds: it is canceled when nobody polls, long before. */
 const IMPORT_MS = 6 * 3_600_000;
-/** Quick questions about a file may take so long, in milliseconds. */
-const LOOK_MS = 10_000;
-/** Two writes within a step of the file system's clock look like one. In milliseconds. */
-const STEP_MS = 50;
-const DAY_MS = 24 * 3_600_000;
 
 export class FileJobs {
   readonly table = new JobTable(inMemory());
@@ -124,25 +120,25 @@ export class FileJobs {
 
   #database(): JobDatabase {
     const path = this.#path;
-    const { processes } = this.#place;
-    const measured = () =>
-      processes.ask<{ size: number }>({ what: "measure", path }, { timeoutMs: LOOK_MS, readonly: true });
+    const { processes, looks } = this.#place;
     return {
       bookmark: () => stateOf(path),
       // The file's own lock holds what is exported, from when its first page is read.
       hold: ({ at }) => ({ bookmark: at, renew() {}, release: () => true, async [Symbol.asyncDispose]() {} }),
       dump: ({ at: _, ...options }) => dumpSource(file(path), options),
-      unknownTable: (names) =>
-        names.length === 0
-          ? undefined
-          : processes.ask({ what: "tables", path, names }, { timeoutMs: LOOK_MS, readonly: true }),
+      async unknownTable(names) {
+        if (names.length === 0) return undefined;
+        const { tables } = await looks.at(path);
+        const known = new Set(tables.map((name) => name.toLowerCase()));
+        return names.find((name) => !known.has(name.toLowerCase()));
+      },
       import: async (sql, { signal }) => {
         const imported = await importInto(processes, path, sql, signal);
         // The import is in the file, whatever comes of its backup.
         const bookmark = await this.#backUp().catch(() => undefined);
         return { ...imported, ...(bookmark !== undefined && { bookmark }) };
       },
-      size: async () => (await measured()).size,
+      size: async () => (await looks.at(path)).size,
     };
   }
 }
@@ -158,41 +154,6 @@ async function importInto(
     for await (const chunk of sql) await process.ask({ what: "feed", chunk }, IMPORT_MS, signal);
     return process.ask<Imported>({ what: "end" }, IMPORT_MS, signal);
   });
-}
-
-/**
- * Names the state that a file is in, in the form of a bookmark: another one once it has been written to. It tells exports
- * apart; only backups have bookmarks that can be restored.
- */
-export function stateOf(path: string): string {
-  const hash = createHash("sha256");
-  let isFresh = false;
-  for (const each of [path, `${path}-wal`]) {
-    const stat = statSync(each, { bigint: true, throwIfNoEntry: false });
-    if (!stat) continue;
-    isFresh ||= Math.abs(Date.now() - Number(stat.mtimeNs / 1_000_000n)) < STEP_MS;
-    hash
-      .update(`${stat.dev} ${stat.ino} ${stat.size} ${stat.mtimeNs} ${stat.ctimeNs}\0`)
-      .update(headOf(each));
-  }
-  if (isFresh) hash.update(String(performance.now()));
-  const hex = hash.digest("hex");
-  const day = Math.floor(Date.now() / DAY_MS)
-    .toString(16)
-    .padStart(8, "0");
-  return `00000000-${hex.slice(0, 8)}-${day}-${hex.slice(8, 40)}`;
-}
-
-/** The header of a database, with the counter of its changes; that of a WAL, with its salts. */
-function headOf(path: string): Uint8Array {
-  const head = new Uint8Array(100);
-  const fd = openSync(path, "r");
-  try {
-    readSync(fd, head, 0, head.length, 0);
-  } finally {
-    closeSync(fd);
-  }
-  return head;
 }
 
 /** This process is not cut off as an object is: what began goes on by itself. */

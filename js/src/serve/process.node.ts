@@ -5,13 +5,11 @@ import { nodePlatform } from "../core/platform.node.ts";
 import type { PagemarkError } from "../errors/index.ts";
 import { Connections } from "./connection.ts";
 import { Import } from "./imports.ts";
-import { measure, type QueryRequest, runQueries, unknownTable } from "./queries.ts";
+import { type QueryRequest, runQueries } from "./queries.ts";
 
 /** What a process can be asked, one thing at a time. */
 export type Ask =
   | ({ what: "query"; path: string } & QueryRequest)
-  | { what: "measure"; path: string }
-  | { what: "tables"; path: string; names: readonly string[] }
   | { what: "close"; path: string }
   | { what: "import"; path: string }
   | { what: "feed"; chunk: Uint8Array }
@@ -38,10 +36,6 @@ async function answer(ask: Ask): Promise<unknown> {
   switch (ask.what) {
     case "query":
       return connections.with(ask.path, ask.readonly, (db) => runQueries(db, ask));
-    case "measure":
-      return connections.with(ask.path, true, measure);
-    case "tables":
-      return connections.with(ask.path, true, (db) => unknownTable(db, ask.names));
     case "close":
       return connections.close(ask.path);
     case "import":

@@ -57,23 +57,6 @@ export function runQueries(db: DatabaseSync, { queries, readonly, timeoutMs }: Q
   }
 }
 
-/** How many user tables there are, and how large the database is, in bytes. */
-export function measure(db: DatabaseSync): { tables: number; size: number } {
-  const [row] = valuesOf(db, TABLES);
-  return { tables: Number(row?.[0]), size: sizeOf(db) };
-}
-
-const TABLES = `SELECT count(*) FROM sqlite_schema
-  WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND name NOT LIKE '\\_cf\\_%' ESCAPE '\\'`;
-
-/** The first of the names that no table has. */
-export function unknownTable(db: DatabaseSync, names: readonly string[]): string | undefined {
-  const sql = `SELECT value FROM json_each(?) WHERE NOT EXISTS
-    (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = value COLLATE NOCASE) LIMIT 1`;
-  const [name] = valuesOf(db, sql, JSON.stringify(names))[0] ?? [];
-  return name === undefined ? undefined : String(name);
-}
-
 function sizeOf(db: DatabaseSync): number {
   const [row] = valuesOf(db, "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size");
   return Number(row?.[0]);

@@ -1,5 +1,6 @@
 // Statements on the files: into and from the usual store as the API does it, and stores that a statement names where the
 // server's owner allows that.
+import { statSync } from "node:fs";
 import { resolve, sep } from "node:path";
 import type { Shown } from "../backups/backups.ts";
 import type { Backup } from "../catalog/folder.ts";
@@ -36,7 +37,11 @@ export function statementsOn(
   return {
     ...own,
     async *databases() {
-      for await (const each of own.databases()) yield await made(each);
+      for await (const each of own.databases()) {
+        const one = await made(each);
+        // In an empty file there is nothing to back up yet.
+        if (!one.isEmpty) yield one;
+      }
     },
     database: async (name) => made(await own.database(name)),
     async create(name) {
@@ -61,6 +66,10 @@ class FileStatements implements StatementDatabase {
 
   get name(): string {
     return this.#own.name;
+  }
+
+  get isEmpty(): boolean {
+    return statSync(this.#served.file.path, { throwIfNoEntry: false })?.size === 0;
   }
 
   describe() {

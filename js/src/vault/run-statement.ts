@@ -100,30 +100,69 @@ async function backUp(statement: Of<"backup">, timeMs: number | undefined, conte
   const top = place === null ? undefined : openStore(place, context);
   const store = top && below.length > 0 ? layers(top, below) : top;
   const rows: Row[] = [];
+  const failures: Failure[] = [];
   for (const { database, tables } of await targeted(targets, context)) {
-    if (base.kind === "places" && store) await refuseNothing(database.name, store);
-    const { backup, fullBecause, notices } = await database.backup(
-      {
-        store,
-        full: base.kind === "nothing",
-        timeMs,
-        tables,
-        revisionHistory: statement.revisionHistory,
-        tag: statement.tag ?? undefined,
-        note: statement.note ?? undefined,
-      },
-      jobOf(context),
-    );
-    context.notices.push(...notices);
-    if (backup.kind === "full" && (base.kind === "places" || base.kind === "latest")) {
-      context.notices.push(
-        `${database.name}: this is a full backup${fullBecause ? ` because ${fullBecause}` : ""}`,
-      );
+    try {
+      if (base.kind === "places" && store) await refuseNothing(database.name, store);
+      rows.push(await backUpOne(database, { statement, store, timeMs, tables }, context));
+    } catch (error) {
+      if (context.options.signal?.aborted) throw error;
+      // One that fails keeps no other from its backup.
+      failures.push({ name: database.name, error });
     }
-    const { id, createdAt, bookmark, size, kind } = backup;
-    rows.push({ database: database.name, id, createdAt, bookmark, size, state: "done", kind });
   }
+  if (failures.length > 0) throw failed(failures, rows.length);
   return rows;
+}
+
+interface Failure {
+  name: string;
+  error: unknown;
+}
+
+/** What is said when some of several databases could not be backed up: which, why, and that the others were. */
+function failed([first, ...others]: Failure[], done: number): unknown {
+  const { error } = first as Failure;
+  if (others.length === 0 && done === 0) return error;
+  if (!(error instanceof PagemarkError)) return error;
+  const names = [...others].map(({ name }) => `, ${name}`).join("");
+  const message = `${first?.name}${names}: not backed up, and ${done} others are: ${error.message}`;
+  return new PagemarkError(error.code, message, error.at, { cause: error });
+}
+
+interface One {
+  statement: Of<"backup">;
+  store: Store | undefined;
+  timeMs: number | undefined;
+  tables: readonly string[] | undefined;
+}
+
+async function backUpOne(
+  database: StatementDatabase,
+  { statement, store, timeMs, tables }: One,
+  context: Context,
+): Promise<Row> {
+  const { base, revisionHistory, tag, note } = statement;
+  const { backup, fullBecause, notices } = await database.backup(
+    {
+      store,
+      full: base.kind === "nothing",
+      timeMs,
+      tables,
+      revisionHistory,
+      tag: tag ?? undefined,
+      note: note ?? undefined,
+    },
+    jobOf(context),
+  );
+  context.notices.push(...notices);
+  if (backup.kind === "full" && (base.kind === "places" || base.kind === "latest")) {
+    context.notices.push(
+      `${database.name}: this is a full backup${fullBecause ? ` because ${fullBecause}` : ""}`,
+    );
+  }
+  const { id, createdAt, bookmark, size, kind } = backup;
+  return { database: database.name, id, createdAt, bookmark, size, state: "done", kind };
 }
 
 /** `INCREMENTAL FROM` what has no backup would be a full one that nobody asked for. */
