@@ -183,3 +183,11 @@ test("numbers as people write them, and what there is none of", () => {
   const help = cli.run("help", "nosuch");
   expect([help.status, help.stdout, help.stderr]).toEqual([2, "", "error: unknown command 'nosuch'\n"]);
 });
+
+test("help fits 80 columns, also what is below a command's options", () => {
+  for (const args of [["--help"], ["d1", "--help"], ["serve", "--help"], ["restore", "--help"]]) {
+    const { stdout } = cli.runWith({ COLUMNS: "80" }, ...args);
+    expect(stdout.split("\n").filter((line) => line.length > 80)).toEqual([]);
+    expect(stdout).not.toContain("default: []");
+  }
+});

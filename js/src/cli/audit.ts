@@ -3,10 +3,11 @@ import { type Audit, type AuditProblem, audit } from "../stores/localities-audit
 import { bytes, counted, EXIT, print, table } from "./output.ts";
 import { openStore, refuseMissing } from "./places.ts";
 import { layOutText } from "./table.ts";
+import { oneMore } from "./values.ts";
 
 interface Options {
   from: string;
-  forbid: string[];
+  forbid?: string[];
   json?: boolean;
 }
 
@@ -29,9 +30,9 @@ export function addAudit(program: Command, signal: AbortSignal): void {
       "show which of several stores holds what, and that nothing of a database is outside its locality but ids",
     )
     .requiredOption("--from <store>", "one of the stores, with its ?PAGEMARK_LOCALITY=; give all of them")
-    .option("--forbid <locality>", "fail when there is more than ids in it; may be repeated", collect, [])
+    .option("--forbid <locality>", "fail when there is more than ids in it; may be repeated", oneMore)
     .action(async (_options, command: Command) => {
-      const { from, forbid, json = false } = command.optsWithGlobals<Options>();
+      const { from, forbid = [], json = false } = command.optsWithGlobals<Options>();
       await refuseMissing(from);
       const result = await audit(openStore(from), { forbid, signal });
       const { problems } = result;
@@ -40,10 +41,6 @@ export function addAudit(program: Command, signal: AbortSignal): void {
       if (wrong.length > 0) process.exitCode = EXIT.failed;
       else if (problems.length > 0) process.exitCode = EXIT.warnings;
     });
-}
-
-function collect(text: string, before: string[]): string[] {
-  return [...before, text];
 }
 
 function text({ stores, problems }: Audit, ok: boolean): string {

@@ -7,6 +7,7 @@ import { withoutSecrets } from "../places/secrets.ts";
 import { heedSignals, interrupt, leaveIfAsked } from "./interrupt.ts";
 import { EXIT, exitOf, printError, setQuiet } from "./output.ts";
 import { outputFailed } from "./standard-output.ts";
+import { helpNote } from "./table.ts";
 
 // Bun has another engine.
 if (process.versions.bun === undefined) {
@@ -75,10 +76,12 @@ const program = new CommandLine("pagemark")
     useLocalities(command.optsWithGlobals());
     setQuiet(command.optsWithGlobals().quiet === true);
   })
-  .configureHelp({ showGlobalOptions: true, optionDescription })
+  .configureHelp({ showGlobalOptions: true, optionDescription, minWidthToWrap: 20 })
   .addHelpText(
     "after",
-    "\nEvery option can be given by the environment: PAGEMARK_TO for --to (and --from), PAGEMARK_MAX_RATE for --max-rate.",
+    helpNote(
+      "Every option can be given by the environment: PAGEMARK_TO for --to (and --from), PAGEMARK_MAX_RATE for --max-rate.",
+    ),
   )
   // Not `program.opts()`: what is wrong may stand before the option.
   .configureOutput({

@@ -4,14 +4,15 @@ import { PagemarkError } from "../errors/index.ts";
 import { stopOnSignals } from "./interrupt.ts";
 import { note, warn } from "./output.ts";
 import { writeText } from "./standard-output.ts";
-import { duration } from "./values.ts";
+import { helpNote } from "./table.ts";
+import { duration, oneMore } from "./values.ts";
 
 interface Options {
   to: string;
   host: string;
   port: number;
-  allowHost: string[];
-  allowStore: string[];
+  allowHost?: string[];
+  allowStore?: string[];
   timeout: number;
   json?: boolean;
 }
@@ -31,17 +32,18 @@ export function addServe(program: Command): void {
       "127.0.0.1",
     )
     .option("--port <port>", "the port; 0 for any that is free", port, PORT)
-    .option("--allow-host <name>", "a name that clients call this server by; may be repeated", collect, [])
+    .option("--allow-host <name>", "a name that clients call this server by; may be repeated", oneMore)
     .option(
       "--allow-store <store>",
       "a folder or URL below which statements may name stores: BACKUP … TO; may be repeated",
-      collect,
-      [],
+      oneMore,
     )
     .option("--timeout <time>", "how long the SQL of a request may take", duration, duration("30s"))
     .addHelpText(
       "after",
-      "\nThe token is PAGEMARK_TOKEN; without it one is made at the first start, printed, and kept beside the\ndatabases. Whoever has PAGEMARK_READ_TOKEN may only read.",
+      helpNote(
+        "The token is PAGEMARK_TOKEN; without it one is made at the first start, printed, and kept beside the databases. Whoever has PAGEMARK_READ_TOKEN may only read.",
+      ),
     )
     .action(async (folder: string, _options, command: Command) => {
       const options = command.optsWithGlobals<Options>();
@@ -58,7 +60,7 @@ export function addServe(program: Command): void {
       const stopped = new Promise<void>((resolve) => stopOnSignals(() => resolve()));
       const serving = await started({
         ...{ folder, to, host, port, timeoutMs: timeout },
-        ...{ allowHosts: options.allowHost, allowStores: options.allowStore },
+        ...{ allowHosts: options.allowHost ?? [], allowStores: options.allowStore ?? [] },
         token: process.env.PAGEMARK_TOKEN || undefined,
         readToken: process.env.PAGEMARK_READ_TOKEN || undefined,
         log: (line) => note(line),
@@ -91,8 +93,4 @@ function port(text: string): number {
   const number = Number(text);
   if (/^\d{1,5}$/.test(text) && number <= 65_535) return number;
   throw new InvalidArgumentError("it must be a port: 0 to 65535");
-}
-
-function collect(name: string, names: string[]): string[] {
-  return [...names, name];
 }

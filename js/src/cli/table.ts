@@ -81,6 +81,11 @@ function blocks(head: string[], rows: string[][], width: number): string {
   return rows.map((row) => layOutFacts(facts(row), width)).join("\n\n");
 }
 
+/** Text for the end of a command's help. */
+export function helpNote(text: string): string {
+  return `\n${wrap(text, terminalWidth()).join("\n")}`;
+}
+
 /** Cuts text into lines of `width` columns, at spaces where there are any. */
 function wrap(text: string, width: number): string[] {
   return text.split("\n").flatMap((line) => wrapLine(line, width));

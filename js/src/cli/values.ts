@@ -112,3 +112,8 @@ function inZone(text: string, zone: string): string | undefined {
     return undefined;
   }
 }
+
+/** For an option that may be repeated: one value more. */
+export function oneMore(text: string, before: readonly string[] = []): string[] {
+  return [...before, text];
+}
