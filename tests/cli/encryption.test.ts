@@ -30,6 +30,24 @@ test("F10 a folder is encrypted by the key of a file, and opened by that and its
 
   const wrong = run({ PAGEMARK_AGE_IDENTITY: other }, "--json", "list", "app", "--from", "vault");
   expect([wrong.status, JSON.parse(wrong.stderr).error.code]).toEqual([12, "KEY_WRONG"]);
+  // Without a key it is locked: nothing looks damaged, and nothing plain is written among what is encrypted.
+  for (const args of [
+    ["list", "app", "--from", "vault"],
+    ["list", "--from", "vault"],
+    ["restore", "app", "--from", "vault", "-o", "locked.db"],
+    ["verify", "app", "--from", "vault"],
+    ["backup", "app.db", "--to", "vault"],
+    ["prune", "app", "--from", "vault", "--keep-last", "1"],
+  ]) {
+    const locked = run({}, "--json", ...args);
+    expect([locked.status, JSON.parse(locked.stderr).error]).toMatchObject([
+      12,
+      {
+        code: "KEY_WRONG",
+        message: expect.stringContaining("set PAGEMARK_AGE_IDENTITY or PAGEMARK_PASSPHRASE"),
+      },
+    ]);
+  }
   const guessed = run({ PAGEMARK_PASSPHRASE: "hunter-two" }, "backup", "app.db", "--to", "vault");
   expect(guessed.status).toBe(12);
   const none = run({ PAGEMARK_AGE_IDENTITY: path("app.db") }, "--json", "list", "app", "--from", "vault");
