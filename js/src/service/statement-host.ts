@@ -106,8 +106,9 @@ class OfService implements StatementDatabase {
 }
 
 async function tablesOf(database: ServedDatabase): Promise<{ name: string; rows?: number }[]> {
+  // Without those that belong to virtual tables.
   const sql =
-    "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite~_%' ESCAPE '~' ORDER BY name";
+    "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type IN ('table', 'virtual') AND name NOT LIKE 'sqlite~_%' ESCAPE '~' ORDER BY name";
   const [names] = await database.query([{ sql }], { readonly: true });
   const tables: { name: string; rows?: number }[] = [];
   for (const [name] of names?.rows ?? []) {

@@ -62,6 +62,7 @@ test("E7 what is wrong is answered with the place of its word", async () => {
 });
 
 test("E10 RESTORE DATABASE answers with every table and its rows, and can be undone", async () => {
+  await rows(uuid, "CREATE VIRTUAL TABLE words USING fts5 (a)");
   await exec('BACKUP DATABASE "main one"');
   await rows(uuid, "CREATE TABLE later (a); INSERT INTO t VALUES (7)");
   const restored = (await exec('RESTORE DATABASE "main one"')).body;
@@ -72,9 +73,15 @@ test("E10 RESTORE DATABASE answers with every table and its rows, and can be und
     "backup",
     "undo",
   ]);
-  expect(restored.dataset.map((row: unknown[]) => row.slice(0, 3))).toEqual([["main one", "t", 1]]);
+  expect(restored.dataset.map((row: unknown[]) => row.slice(0, 3))).toEqual([
+    ["main one", "t", 1],
+    ["main one", "words", 0],
+  ]);
   const made = (await exec("RESTORE DATABASE \"main one\" WITH new_db_name = 'made'")).body;
-  expect(made.dataset.map((row: unknown[]) => row.slice(0, 3))).toEqual([["made", "t", 1]]);
+  expect(made.dataset.map((row: unknown[]) => row.slice(0, 3))).toEqual([
+    ["made", "t", 1],
+    ["made", "words", 0],
+  ]);
   expect((await exec("RESTORE DATABASE \"main one\" WITH new_db_name = 'made'")).body.error).toMatch(
     /DATABASE_EXISTS/,
   );
@@ -83,8 +90,9 @@ test("E10 RESTORE DATABASE answers with every table and its rows, and can be und
   expect(undone.dataset.map((row: unknown[]) => row.slice(1, 3))).toEqual([
     ["later", 0],
     ["t", 2],
+    ["words", 0],
   ]);
-  await rows(uuid, "DROP TABLE later; DELETE FROM t WHERE a = 7");
+  await rows(uuid, "DROP TABLE later; DROP TABLE words; DELETE FROM t WHERE a = 7");
   expect((await exec('RESTORE DATABASE "main one"', "look")).status).toBe(403);
   expect((await exec("BACKUP DATABASE other AS OF SYSTEM TIME '-1h'")).body.error).toMatch(
     /TIME_BEFORE_FIRST/,
