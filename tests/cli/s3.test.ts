@@ -47,6 +47,20 @@ test("Litestream restores from the bucket what Pagemark wrote there", () => {
   expect(readFileSync(path("by-litestream.db")).equals(readFileSync(path("app.db")))).toBe(true);
 }, 60_000);
 
+test("B13 B17 of two places in buckets one has the backups, for Litestream too, and the other ids without a byte", () => {
+  const places = ["s3://vault/home?PAGEMARK_LOCALITY=default", "s3://vault/eu?PAGEMARK_LOCALITY=region%3Deu"];
+  const all = (option: string) => places.flatMap((place) => [option, place]);
+  expect(run("backup", "app.db", ...all("--to"), "--locality", "region=eu").status).toBe(0);
+  expect(run("restore", "app", ...all("--from"), "-o", "from-eu.db").status).toBe(0);
+  expect(readFileSync(path("from-eu.db")).equals(readFileSync(path("app.db")))).toBe(true);
+  expect(JSON.parse(run("--json", "audit", ...all("--from"), "--forbid", "default").stdout)).toMatchObject({
+    ok: true,
+    stores: [{ objects: 0, accounts: 1 }, { objects: 3 }],
+  });
+  runLitestream("restore", "-o", "by-litestream-eu.db", replica("eu/app"));
+  expect(readFileSync(path("by-litestream-eu.db")).equals(readFileSync(path("app.db")))).toBe(true);
+}, 60_000);
+
 test("what Litestream replicated to the bucket is restored from there", () => {
   runSql(path("their.db"), `PRAGMA journal_mode = WAL; ${tableSql("theirs", 100)}`);
   runLitestream("replicate", "-once", "their.db", replica("ls/their"));
