@@ -194,6 +194,8 @@ describe("what must be there", () => {
     await backUp(stores.default);
     await backUp(joined(stores, "region=eu"));
     const newest = await backUp(joined(stores));
+    // Though what it is made of is read from the default store, too.
+    expect((await listed(stores["region=eu"], "app/")).length).toBe(6);
     const found = await pagemark(file(app), { store: joined(stores), name: "app" }).verify();
     expect([found.problems, found.sound.length]).toEqual([[], 3]);
     expect(found.sound.map(({ kind }) => kind).filter((kind) => kind === "incremental").length).toBe(2);

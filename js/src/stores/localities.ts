@@ -1,3 +1,4 @@
+import { DamageError } from "../errors/damage-error.ts";
 import { ObjectExistsError } from "../errors/object-exists-error.ts";
 import { ObjectMissingError } from "../errors/object-missing-error.ts";
 import { PagemarkError } from "../errors/pagemark-error.ts";
@@ -52,8 +53,10 @@ export class LocalitiesStore implements Store, Parts {
   readonly #names: () => Promise<readonly string[]>;
   readonly #options: LocalitiesOptions;
   #decided: Promise<Decided> | undefined;
-  /** Which store had objects of a database, by the database's folder. */
+  /** Where an object of a database was last found, by the database's folder: the next is likely there. */
   readonly #found = new Map<string, number>();
+  /** Where a database's objects are put when the writer does not say, by the database's folder. */
+  readonly #targets = new Map<string, number>();
 
   /** @param names the stores' localities */
   constructor(stores: readonly Store[], names: () => Promise<readonly string[]>, options: LocalitiesOptions) {
@@ -71,7 +74,10 @@ export class LocalitiesStore implements Store, Parts {
 
   /** @throws PagemarkError `LOCALITY_…` when the localities are not right */
   decided(): Promise<Decided> {
-    this.#decided ??= decide(this.#names, this.#options);
+    this.#decided ??= decide(this.#names, this.#options).catch((error) => {
+      this.#decided = undefined; // a wasm that could not be fetched may be, the next time
+      throw error;
+    });
     return this.#decided;
   }
 
@@ -145,7 +151,6 @@ export class LocalitiesStore implements Store, Parts {
     const { rules } = await this.decided();
     if (rules.recordFirst(key) === undefined) await this.#at(target).put(key, body, options);
     else await this.#putRecord(key, await whole(body), target, options);
-    this.#found.set(folderOf(key), target);
   }
 
   async #putRecord(key: string, record: Uint8Array, target: number, options: PutOptions) {
@@ -184,11 +189,11 @@ export class LocalitiesStore implements Store, Parts {
     const given = target ?? only;
     if (given !== undefined) return given;
     const folder = folderOf(key);
-    const known = this.#found.get(folder);
+    const known = this.#targets.get(folder);
     if (known !== undefined) return known;
-    const newest = await this.newest(folder);
-    const place = newest[0]?.at ?? (await this.#anyOf(folder)) ?? home;
-    this.#found.set(folder, place);
+    const [newest] = await this.newest(folder);
+    const place = newest?.at ?? (await this.#anyOf(folder)) ?? home;
+    this.#targets.set(folder, place);
     return place;
   }
 
@@ -217,8 +222,7 @@ export class LocalitiesStore implements Store, Parts {
     const { rules, home } = await this.decided();
     // Where it is damaged, the others tell whose it is.
     const others = async () => (await this.newest(folderOf(key))).map((record) => record.key);
-    const prefix =
-      (await this.prefixOf([key], first)) ?? (await this.prefixOf(await others(), first)) ?? undefined;
+    const prefix = (await this.prefixOf([key], first)) ?? (await this.prefixOf(await others(), first));
     if (prefix === undefined) return [];
     const found = await allKeys(this.#at(home), prefix);
     return found.map((each) => each.key).filter((each) => rules.parseAccount(each) !== undefined);
@@ -232,7 +236,7 @@ export class LocalitiesStore implements Store, Parts {
         const text = new TextDecoder().decode(await whole(await this.get(key)));
         return rules.accountsOf(core.recordIds(text), first);
       } catch (error) {
-        if (!(error instanceof PagemarkError)) throw error;
+        if (!(error instanceof DamageError || error instanceof ObjectMissingError)) throw error;
       }
     }
     return undefined;
