@@ -39,7 +39,12 @@ async function expectOneMoment(place: BackedUpPlace): Promise<void> {
 /** Backs up while others move money between accounts, every so many milliseconds, and make tables if they are to. */
 async function contended(
   place: BackedUpPlace,
-  { every, sliceBytes, ddl }: { every: number; sliceBytes: number; ddl?: boolean },
+  {
+    every,
+    sliceBytes,
+    ddl,
+    tracking = false,
+  }: { every: number; sliceBytes: number; ddl?: boolean; tracking?: boolean },
 ) {
   let isOver = false;
   const write = async (number: number) => {
@@ -49,7 +54,7 @@ async function contended(
       `UPDATE accounts SET balance = balance + 1 WHERE id = ${to}`,
       `INSERT INTO transfers (a, b) VALUES (${from}, ${to})`,
       "UPDATE written SET n = n + 1",
-      ...(ddl && number % 3 === 0 ? [`CREATE TABLE made${number} (a)`] : []),
+      ...(ddl && number % 3 === 0 ? [`CREATE TABLE IF NOT EXISTS made${number} (a)`] : []),
     ]);
   };
   let writes = 0;
@@ -60,7 +65,7 @@ async function contended(
     }
   })();
   try {
-    const { taken } = await place.backupInSlices({ sliceBytes });
+    const { taken } = await place.backupInSlices({ sliceBytes, tracking });
     return { taken, writes };
   } catch (error) {
     const { code, message } = error as Error & { code?: string };
@@ -93,6 +98,24 @@ test("A3 C1 a Durable Object is backed up under any writer, as the last try leav
   await expectOneMoment(place);
 });
 
+test.each([
+  ["now and then", { every: 100, sliceBytes: 5_000 }],
+  ["without rest", { every: 0, sliceBytes: 2_000 }],
+  ["without rest, and makes tables", { every: 0, sliceBytes: 5_000, ddl: true }],
+])(
+  "with tracking, a backup is made under a writer who writes %s; so is one of what changed",
+  async (_, options) => {
+    for (const place of cloudflare.both()) {
+      await place.run(BANK);
+      for (const _ of [1, 2]) {
+        const { code, taken } = await contended(place, { ...options, tracking: true });
+        expect([place.name, code, taken]).toEqual([place.name, undefined, "tracked"]);
+        await expectOneMoment(place);
+      }
+    }
+  },
+);
+
 const TRANSFER = [
   "UPDATE accounts SET balance = balance - 1 WHERE id = 3",
   "UPDATE accounts SET balance = balance + 1 WHERE id = 44",
@@ -111,11 +134,21 @@ test.each([
   ["drops a table", ["DROP TABLE IF EXISTS filler"]],
 ])("C1 E4 a writer %s between any two slices", async (_, statements) => {
   for (const after of [1, 4, 20]) {
-    for (const place of cloudflare.both()) {
+    for (const place of [
+      ...cloudflare.both(),
+      ...cloudflare.both().map((place) => ({ ...place, tracking: true })),
+    ]) {
       await place.run(BANK);
-      const { taken, answers } = await place.backupInSlices({ sliceBytes: 5_000, statements, after });
+      const tracking = "tracking" in place;
+      const { taken, answers } = await place.backupInSlices({
+        sliceBytes: 5_000,
+        statements,
+        after,
+        tracking,
+      });
       expect(answers).toBeGreaterThan(after);
       await expectOneMoment(place);
+      expect(taken === "tracked").toBe(tracking);
       const before = await place.download();
       // What was taken at the end is what is there.
       if (taken !== "end") continue;
