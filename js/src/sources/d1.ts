@@ -1,3 +1,4 @@
+import { turn } from "../streams/progress.ts";
 import { failureOfWrite, retried, withinPatience } from "./d1-calls.ts";
 import { fromRows } from "./row-pages.ts";
 import type { Answers, Cell, PageSource, Query, RowTarget } from "./source.ts";
@@ -47,6 +48,8 @@ export function d1(
     carriesReals: false,
     tracking,
     answerBytes: 1 << 20,
+    // On one's own machine, D1 and the Worker are one thread.
+    pause: turn,
     ask: (queries, signal) =>
       retried(() => withinPatience(ask(binding, queries), timeoutMs, signal), name, signal),
     async write(statements, signal) {

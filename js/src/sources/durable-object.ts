@@ -1,4 +1,5 @@
 import { SourceError } from "../errors/index.ts";
+import { turn } from "../streams/progress.ts";
 import { fromRows } from "./row-pages.ts";
 import type { Answers, Cell, PageSource, Query, RowTarget } from "./source.ts";
 
@@ -40,7 +41,8 @@ export function durableObject(
     tracking,
     // Some milliseconds' work, in which nobody else has a turn.
     answerBytes: 256 << 10,
-    pause: () => new Promise((done) => setTimeout(done, 0)),
+    isHere: true,
+    pause: turn,
     async ask(queries, signal) {
       signal?.throwIfAborted();
       return answering(name, "SOURCE_UNREADABLE", () => ask(storage, queries));

@@ -1,10 +1,14 @@
 // A database that was made of rows, as a moment.
+import { turn } from "../streams/progress.ts";
 import { RowChanges } from "./row-changes.ts";
 import type { RowScratch } from "./row-scratch.ts";
 import { checkRead, type Moment } from "./source.ts";
 
 /** As D1 and Durable Objects have, in bytes. */
 export const PAGE_SIZE = 4096;
+
+/** After so many bytes others have their turn: what is done with them is some milliseconds' work in the same thread. */
+const A_TURN = 256 << 10;
 
 /**
  * The moment that lies in `pages`.
@@ -18,6 +22,7 @@ export function momentOf(
   { below, mark }: { below?: Moment | undefined; mark?: string } = {},
 ): Moment {
   let isReleased = false;
+  let unseen = 0;
   return {
     pageSize: PAGE_SIZE,
     pageCount: pages.pageCount,
@@ -29,6 +34,10 @@ export function momentOf(
       const { pageCount } = pages;
       checkRead({ name, pageSize: PAGE_SIZE, pageCount, isReleased }, first, into);
       await pages.read(first, into, signal);
+      unseen += into.length;
+      if (unseen < A_TURN) return;
+      unseen = 0;
+      await turn();
     },
     async release() {
       if (isReleased) return;

@@ -1,4 +1,5 @@
 import type { PagesOut } from "../core/index.ts";
+import { turn } from "../streams/progress.ts";
 import type { Moment } from "./source.ts";
 
 /** Pages that differ from the last backup are kept in memory up to so many bytes. */
@@ -78,6 +79,7 @@ export async function* bytesOf(
   for (let first = 1; first <= pageCount; first += most) {
     const pages = new Uint8Array(Math.min(most, pageCount - first + 1) * pageSize);
     await moment.read(first, pages, signal);
+    await turn();
     yield pages;
   }
 }

@@ -157,8 +157,7 @@ async function openPrevious({ previous }: PinOptions): Promise<Moment | undefine
 }
 
 /** The ways to try one after the other, as long as writers come in between. */
-function waysFor({ pause }: RowSource, size: number): Way[] {
+function waysFor({ isHere = false }: RowSource, size: number): Way[] {
   if (size <= SMALL) return ["whole", "whole", "whole"];
-  if (pause) return ["slices", "slices", "hurried"];
-  return size <= NOT_LARGE ? ["slices", "slices", "whole"] : ["slices", "slices", "slices"];
+  return ["slices", "slices", !isHere && size <= NOT_LARGE ? "whole" : "hurried"];
 }

@@ -145,7 +145,7 @@ export class Tracker {
 
   /** The last step: all that changed, in one transaction. Nothing where that is too much for one. */
   async #last(base: Base): Promise<Moment | undefined> {
-    const most = this.#source.pause ? LAST_BYTES.here : LAST_BYTES.there;
+    const most = this.#source.isHere ? LAST_BYTES.here : LAST_BYTES.there;
     let before: PreviousPages | undefined;
     for (let tries = 0; tries < TRIES; tries++) {
       const plan = await this.#plan(base.epoch);

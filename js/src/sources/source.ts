@@ -225,7 +225,9 @@ export interface RowSource {
   readonly tracking?: boolean;
   /** How much to ask for at once, in bytes. */
   readonly answerBytes: number;
-  /** Lets others have their turn: for a source that answers at once, in the thread of those who write. */
+  /** Whether it answers at once, in the thread of those who write. */
+  readonly isHere?: boolean;
+  /** Lets others in this thread have their turn. */
   pause?(): Promise<void>;
 
   /**

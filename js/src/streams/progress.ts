@@ -48,6 +48,11 @@ export class Throttle {
   }
 }
 
+/** Lets all others in this thread have their turn: whoever only awaits what is there already keeps them from it. */
+export function turn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 0));
+}
+
 /** Waits, but not beyond an abort. */
 export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   if (ms <= 0) return Promise.resolve();
