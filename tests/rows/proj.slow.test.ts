@@ -13,7 +13,7 @@ const proj = join(import.meta.dirname, "../../.cache/proj.db");
 const LEFT_OUT =
   / (object_view|authority_list|conversion_method_check_insert_trigger|(usage|alias_name|supersession|deprecation)_insert_trigger)( |$)/;
 
-test("every cell of proj.db is in D1, and in its backup", async () => {
+test("every cell of proj.db is in D1, and in its backup, and in a Durable Object that this is restored into", async () => {
   const all = await contents(fileAt(proj));
   const wanted = Object.fromEntries(Object.entries(all).filter(([name]) => !LEFT_OUT.test(name)));
   const place = cloudflare.d1();
@@ -24,4 +24,6 @@ test("every cell of proj.db is in D1, and in its backup", async () => {
   const path = join(folder, "proj.sqlite3");
   writeFileSync(path, await place.download());
   expect(differences(await contents(fileAt(path)), wanted)).toEqual([]);
+  const restored = await cloudflare.durableObject().restore(place);
+  expect(restored.verified?.reduce((sum, { rows }) => sum + rows, 0)).toBeGreaterThan(50_000);
 }, 400_000);

@@ -57,6 +57,7 @@ export function d1(
       try {
         const batch = binding.batch(statements.map((sql) => binding.prepare(sql)));
         await withinPatience(batch, timeoutMs, signal);
+        await turn();
       } catch (error) {
         if (signal?.aborted) throw error;
         throw failureOfWrite(name, error);

@@ -54,6 +54,7 @@ export function durableObject(
           for (const sql of statements) storage.sql.exec(sql);
         }),
       );
+      await turn();
     },
   });
 }
