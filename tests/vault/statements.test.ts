@@ -3,7 +3,7 @@ import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync } from "
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { setTimeout as sleep } from "node:timers/promises";
-import { file, folder, memoryStore, openStore } from "pagemark";
+import { file, folder, memoryStore, openStore, pagemark, watch } from "pagemark";
 import { openVault, type SavedSchedule, type Vault } from "pagemark/vault";
 import { expect, onTestFinished, test } from "vitest";
 import { tempFolder } from "../support/temp.ts";
@@ -143,6 +143,30 @@ test("B12 where nobody watches a database, WITH revision_history says what is no
   const { vault } = fresh();
   const { notices } = await vault.sql("BACKUP DATABASE app WITH revision_history");
   expect(notices).toEqual([expect.stringContaining("pagemark watch")]);
+});
+
+test("B12 where a watch stores the states, each of them can be restored, and nothing is to be told", async () => {
+  const { vault, sql, rows, at, path } = fresh();
+  using program = new DatabaseSync(path("app"));
+  const stopping = new AbortController();
+  const database = pagemark(file(path("app")), { store: folder(join(at, "usual")), name: "app" });
+  const watching = watch([database], { everyMs: 50, signal: stopping.signal });
+  const moments: [string, number][] = [];
+  for (let id = 2; id < 6; id++) {
+    program.exec(`INSERT INTO orders VALUES (${id}, 'x')`);
+    await watching.sync("app");
+    await sleep(30);
+    moments.push([new Date().toISOString(), id]);
+    await sleep(30);
+  }
+  stopping.abort();
+  await watching.done;
+  for (const [moment, count] of moments) {
+    await vault.sql(`RESTORE DATABASE app AS OF SYSTEM TIME '${moment}' WITH new_db_name = 'then_${count}'`);
+    expect(rows(`then_${count}`), moment).toBe(count);
+  }
+  sql("app", "INSERT INTO orders VALUES (6, 'x')");
+  expect((await vault.sql("BACKUP DATABASE app WITH revision_history")).notices).toEqual([]);
 });
 
 test("E2 a table goes back into its database, or another one, and others stay", async () => {

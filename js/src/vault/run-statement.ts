@@ -63,7 +63,7 @@ export async function runStatement(
 }
 
 /** That statement, or a part of it, is not for this host. */
-export function unsupported(what: string): PagemarkError {
+function unsupported(what: string): PagemarkError {
   return new PagemarkError("STATEMENT_UNSUPPORTED", what);
 }
 
