@@ -33,7 +33,16 @@ test("E1 E10 a statement is done when the command ends, and a restore lists tabl
     rows: [{ database: "app", kind: "full" }],
     notices: [],
   });
-  expect(cli.run("list", "app", "--from", "full").stdout).toContain("full");
+  // As a script for `cockroach sql` has it.
+  const both = cli.run(
+    "sql",
+    "-e",
+    "BACKUP DATABASE app TO './inc' INCREMENTAL FROM './full';",
+    "-e",
+    "SHOW BACKUPS IN './inc'",
+  );
+  expect(both).toMatchObject({ status: 0, stderr: "" });
+  expect(both.stdout.match(/incremental/g)).toHaveLength(2);
 });
 
 test("E7 a wrong word is pointed at, with exit code 2, and no secret is shown", () => {

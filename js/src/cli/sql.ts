@@ -15,6 +15,7 @@ const RFC3339 = /^\d{4}-\d\d-\d\dT[\d:.]+Z$/;
 interface Options {
   data: string;
   to?: string;
+  execute?: string[];
   json?: boolean;
 }
 
@@ -29,24 +30,30 @@ export function addSql(program: Command, signal: AbortSignal): void {
       "what to do; without, statements are read from standard input, or asked for at a terminal",
     )
     .option(
+      "-e, --execute <statement>",
+      "the same, as `cockroach sql` takes it; may be repeated",
+      (statement: string, before: string[] = []) => [...before, statement],
+    )
+    .option(
       "--data <folder>",
       "the folder that has the databases: files that end with .db, .sqlite, .sqlite3 or .db3",
       ".",
     )
     .option("--to <store>", "where backups go, and come from, unless a statement says")
     .action(async (statement: string | undefined, _options, command: Command) => {
-      const { data, to, json = false } = command.optsWithGlobals<Options>();
+      const { data, to, execute = [], json = false } = command.optsWithGlobals<Options>();
+      const statements = statement === undefined ? execute : [statement, ...execute];
       const vault = openVault({
         databases: folderDatabases(data),
         store: to === undefined ? undefined : openStore(to),
         openStore: (urls) => openStore(urls),
         schedules: fileSchedules(data),
+        // The end of this process would let go of what it holds.
+        checkpoints:
+          statements.length === 0 ? undefined : { create: tooShort, release: tooShort, status: none },
       });
-      if (statement === undefined) return converse(vault, json, signal);
-      // The end of this process would let go of what it holds.
-      if (/^\s*(CHECKPOINT|SNAPSHOT)\s/i.test(statement))
-        await vault.sql(statement, { readOnly: true }).catch(once);
-      else await answer(vault, statement, json, signal);
+      if (statements.length === 0) return converse(vault, json, signal);
+      for (const each of statements) await answer(vault, each, json, signal);
     });
 }
 
@@ -103,12 +110,13 @@ async function converse(vault: Vault, json: boolean, signal: AbortSignal): Promi
   prompt.close();
 }
 
-function once(error: unknown): never {
-  if (!(error instanceof PagemarkError) || error.code !== "READ_ONLY") throw error;
+async function tooShort(): Promise<never> {
   const message =
     "a checkpoint lasts as long as the process that holds it: type this at the prompt of `pagemark sql`, or send it to `pagemark serve`";
   throw new PagemarkError("STATEMENT_UNSUPPORTED", message);
 }
+
+async function none(): Promise<undefined> {}
 
 /** Columns that are for programs: bookmarks would take the whole width. */
 const FOR_PROGRAMS = new Set(["bookmark", "undo"]);
