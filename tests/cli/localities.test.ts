@@ -109,3 +109,17 @@ test("B17 B19 B20 a restore takes all stores in any order, and names what is mis
   ]);
   expect(readdirSync(folder).filter((name) => /^(none|two)\.db/.test(name))).toEqual([]);
 });
+
+test("B19 B21 statements take lists of stores, on top of a plain one, and miss what is not given", () => {
+  const sql = (statement: string) => cli.run("sql", statement, "--locality", "region=eu");
+  const list = "('s-home?COCKROACH_LOCALITY=default', 's-eu?COCKROACH_LOCALITY=region%3Deu')";
+  expect(sql("BACKUP DATABASE clinic TO './plain'").status).toBe(0);
+  runSql(join(folder, "clinic.db"), "INSERT INTO patients VALUES ('after the plain one')");
+  const { status, stdout } = sql(`BACKUP DATABASE clinic TO ${list} INCREMENTAL FROM './plain'`);
+  expect([status, stdout]).toEqual([0, expect.stringContaining("incremental")]);
+  const where = "('s-home?COCKROACH_LOCALITY=default')";
+  const lost = sql(`RESTORE DATABASE clinic FROM './plain', ${where} WITH new_db_name = 'again'`);
+  expect([lost.status, lost.stderr]).toEqual([1, expect.stringContaining("LOCALITY_LOST")]);
+  expect(sql(`RESTORE DATABASE clinic FROM './plain', ${list} WITH new_db_name = 'again'`).status).toBe(0);
+  expect(cli.run("dump", "again.db").stdout).toContain("after the plain one");
+});

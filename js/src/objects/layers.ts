@@ -30,6 +30,9 @@ export function layers(top: Store, below: readonly Store[]): Store {
     put: (key, body, options) => top.put(key, body, options),
     delete: (key, options) => top.delete(key, options),
     get: (key, options) => first((store) => store.get(key, options)),
+    async checkComplete(folder, options) {
+      for (const store of all) await store.checkComplete?.(folder, options);
+    },
     async head(key, options) {
       for (const store of all) {
         const found = await store.head(key, options);

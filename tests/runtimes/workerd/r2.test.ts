@@ -1,6 +1,6 @@
 // The store in an R2 bucket, where it is used: inside a Worker, with the bucket's binding.
 import { env } from "cloudflare:workers";
-import { memory, pagemark, type R2Binding, r2 } from "pagemark";
+import { localities, memory, memoryStore, pagemark, type R2Binding, r2 } from "pagemark";
 import { expect, test } from "vitest";
 import { storeContract } from "../../contracts/store.ts";
 import { bodyOf, bytes, cut, listed, readAll } from "../../contracts/store-cases/bytes.ts";
@@ -27,6 +27,24 @@ test("a database is backed up into a bucket and restored from it, in workerd", a
   expect([...(await readAll(await again.download()))]).toEqual([...tinyDatabase()]);
   expect(await again.verify()).toMatchObject({ problems: [], sound: [{ kind: "full" }] });
   expect((await listed(store)).filter((key) => key.endsWith(".ltx"))).not.toEqual([]);
+});
+
+test("B13 of several stores the bucket has the backups, and the default one ids, in workerd", async () => {
+  const [home, eu] = [memoryStore(), await emptyStore()];
+  const stores = [
+    { locality: "default", store: home },
+    { locality: "region=eu", store: eu },
+  ];
+  const db = pagemark(memory(tinyDatabase()), {
+    name: "tiny",
+    store: localities(stores, { writer: "region=eu" }),
+  });
+  await db.backup();
+  expect([...(await readAll(await db.download()))]).toEqual([...tinyDatabase()]);
+  expect((await listed(eu)).length).toBe(3);
+  expect(await listed(home)).toEqual([
+    expect.stringMatching(/^%localities\/[0-9a-f]{16}\/.*-full-region%3Deu$/),
+  ]);
 });
 
 test("an object of many parts is whole, and nothing else is left, in workerd", async () => {
