@@ -9,6 +9,8 @@ const WASM = ["--lib", "--target", "wasm32-unknown-unknown", "--no-default-featu
 
 const checks = {
   "Rust format (npm run format)": () => tryRun("cargo", ["fmt", "--all", "--check"]),
+  "Rust format of hosts/rust (cargo fmt there)": () =>
+    tryRun("cargo", ["fmt", "--manifest-path", "hosts/rust/Cargo.toml", "--check"]),
   "Rust lints, native": () => clippy(["--workspace", "--all-targets"]),
   "Rust lints, core.wasm": () => clippy(["--package", "pagemark", ...WASM, "--features", "bind-core"]),
   "Rust lints, dump.wasm": () => clippy(["--package", "pagemark", ...WASM, "--features", "bind-dump"]),

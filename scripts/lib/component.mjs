@@ -9,17 +9,18 @@ import { root, run } from "./run.mjs";
  * Gzipped, in bytes; raising it needs a reason in the commit message. The dump is half of it: in the npm package, which
  * loads the two apart, they have 530 kB.
  */
-const BUDGET = 432_000;
+const BUDGET = 476_000;
 /** What of it cargo compiles, as the modules of wasm.mjs. */
 export const component = { name: "component", crate: "pagemark", feature: "component" };
 export const componentFile = join(root, "pkg/component/pagemark.wasm");
 /** Hosts that carry the component with them. */
-const CARRIED = [join(root, "hosts/python/src/pagemark/pagemark.wasm")];
+const CARRIED = ["hosts/python/src/pagemark/pagemark.wasm", "hosts/rust/component/pagemark.wasm"];
+const WIT = "wit/pagemark.wit";
 
 /** From what Rust compiled to pkg/component, unless it is up to date. */
 export function linkComponent(compiled, features) {
   const hash = createHash("sha256");
-  const inputs = ["Cargo.lock", "package-lock.json", "scripts/lib/component.mjs", "wit/pagemark.wit"];
+  const inputs = ["Cargo.lock", "package-lock.json", "scripts/lib/component.mjs", WIT];
   for (const file of [compiled, ...inputs.map((file) => join(root, file))]) hash.update(readFileSync(file));
   const wanted = hash.digest("hex");
   const folder = dirname(componentFile);
@@ -31,13 +32,16 @@ export function linkComponent(compiled, features) {
     // As small as with -O3, and in a third of the time.
     run("wasm-opt", ["-O1", ...features.map((name) => `--enable-${name}`), compiled, "-o", optimised]);
     run("cargo", ["run", "--quiet", "--package", "build-wasm", "--", "component", optimised, folder]);
-    copyFileSync(join(root, "wit/pagemark.wit"), join(folder, "pagemark.wit"));
+    copyFileSync(join(root, WIT), join(folder, "pagemark.wit"));
     writeFileSync(stamp, wanted);
   }
-  const bytes = readFileSync(componentFile);
-  for (const copy of CARRIED) {
-    if (!existsSync(copy) || !readFileSync(copy).equals(bytes)) copyFileSync(componentFile, copy);
-  }
+  for (const copy of CARRIED) carry(componentFile, join(root, copy));
+  carry(join(root, WIT), join(root, "hosts/rust/component/pagemark.wit"));
+}
+
+function carry(file, copy) {
+  mkdirSync(dirname(copy), { recursive: true });
+  if (!existsSync(copy) || !readFileSync(copy).equals(readFileSync(file))) copyFileSync(file, copy);
 }
 
 /** What a component imports: names of interfaces. */

@@ -22,17 +22,11 @@ impl From<types::Failure> for HostError {
 
 impl Store for Imports {
     fn layout(&self) -> Layout {
-        match store::layout_of() {
-            store::Layout::Folder => Layout::Folder,
-            store::Layout::Bucket => Layout::Bucket,
-        }
+        layout(store::layout_of())
     }
 
     fn list(&self, prefix: &str, cursor: Option<&str>) -> Lent<Listing> {
-        let store::Page { objects, cursor } = store::list_page(prefix, cursor)?;
-        let objects = objects.into_iter();
-        let objects = objects.map(|store::Object { key, size, modified_ms }| ListedObject { key, size, modified_ms });
-        Ok(Listing { objects: objects.collect(), cursor })
+        Ok(store::list_page(prefix, cursor)?.into())
     }
 
     fn get(&self, key: &str, offset: u64, length: u32) -> Lent<Vec<u8>> {
@@ -62,8 +56,7 @@ impl Upload for Uploading {
 
 impl Database for Imports {
     fn pin(&self) -> Lent<Files> {
-        let database::Files { main_size, wal_size, place, file, born_ms } = database::pin()?;
-        Ok(Files { main_size, wal_size, place, file, born_ms })
+        Ok(database::pin()?.into())
     }
 
     fn read(&self, part: Part, offset: u64, length: u32) -> Lent<Vec<u8>> {
@@ -93,17 +86,43 @@ impl Surroundings for Imports {
     }
 
     fn progress(&self, &Progress { phase, done, total }: &Progress) -> bool {
-        let phase = match phase {
-            crate::drive::Phase::Pages => Phase::Pages,
-            crate::drive::Phase::Restore => Phase::Restore,
-            crate::drive::Phase::Verify => Phase::Verify,
-            crate::drive::Phase::Dump => Phase::Dump,
-        };
-        progress::report(phase, done, total)
+        progress::report(self::phase(phase), done, total)
     }
 }
 
 /// Hands bytes of a restore or a dump to the host.
 pub(super) fn write(bytes: &[u8]) -> Lent<()> {
     Ok(output::write(bytes)?)
+}
+
+pub(super) fn layout(layout: store::Layout) -> Layout {
+    match layout {
+        store::Layout::Folder => Layout::Folder,
+        store::Layout::Bucket => Layout::Bucket,
+    }
+}
+
+pub(super) fn phase(phase: crate::drive::Phase) -> Phase {
+    match phase {
+        crate::drive::Phase::Pages => Phase::Pages,
+        crate::drive::Phase::Restore => Phase::Restore,
+        crate::drive::Phase::Verify => Phase::Verify,
+        crate::drive::Phase::Dump => Phase::Dump,
+    }
+}
+
+impl From<store::Page> for Listing {
+    fn from(page: store::Page) -> Self {
+        let store::Page { objects, cursor } = page;
+        let objects = objects.into_iter();
+        let objects = objects.map(|store::Object { key, size, modified_ms }| ListedObject { key, size, modified_ms });
+        Self { objects: objects.collect(), cursor }
+    }
+}
+
+impl From<database::Files> for Files {
+    fn from(files: database::Files) -> Self {
+        let database::Files { main_size, wal_size, place, file, born_ms } = files;
+        Self { main_size, wal_size, place, file, born_ms }
+    }
 }

@@ -10,12 +10,7 @@ use crate::dump;
 
 impl Guest for Component {
     fn create(name: String, options: BackupOptions) -> Result<Made, Error> {
-        let options = Options {
-            full: options.contains(BackupOptions::FULL),
-            same_database: options.contains(BackupOptions::SAME_DATABASE),
-            safety: options.contains(BackupOptions::SAFETY),
-        };
-        Ok(backups(&name)?.create(&Imports, &options)?.into())
+        Ok(backups(&name)?.create(&Imports, &backup_options(options))?.into())
     }
 
     fn list_all(name: String) -> Result<Vec<Backup>, Error> {
@@ -31,14 +26,11 @@ impl Guest for Component {
     }
 
     fn restore(name: String, at: String) -> Result<Restored, Error> {
-        let drive::Restored { backup, note } = backups(&name)?.restore(&at, host::write)?;
-        Ok(Restored { backup: backup.map(Backup::from), note })
+        Ok(backups(&name)?.restore(&at, host::write)?.into())
     }
 
     fn verify(name: String, at: Option<String>) -> Result<Verification, Error> {
-        let drive::Verified { sound, problems, bytes } = backups(&name)?.verify(at.as_deref())?;
-        let sound = sound.into_iter().map(Backup::from).collect();
-        Ok(Verification { sound, problems: problems.into_iter().map(Into::into).collect(), bytes })
+        Ok(backups(&name)?.verify(at.as_deref())?.into())
     }
 
     fn dump(name: String, at: Option<String>, options: DumpOptions) -> Result<Vec<String>, Error> {
@@ -63,7 +55,15 @@ fn backups(name: &str) -> Result<Backups<'static>, Error> {
     Ok(Backups::new(name, &Imports, &Imports)?)
 }
 
-fn dump_options(options: DumpOptions) -> dump::Options {
+pub(super) fn backup_options(options: BackupOptions) -> Options {
+    Options {
+        full: options.contains(BackupOptions::FULL),
+        same_database: options.contains(BackupOptions::SAME_DATABASE),
+        safety: options.contains(BackupOptions::SAFETY),
+    }
+}
+
+pub(super) fn dump_options(options: DumpOptions) -> dump::Options {
     let DumpOptions { dialect, tables, no_data, no_schema, salvage } = options;
     let dialect = match dialect {
         Dialect::Sqlite => dump::Dialect::Sqlite,

@@ -4,6 +4,7 @@
 mod formats;
 mod host;
 mod jobs;
+mod machines;
 mod told;
 
 wit_bindgen::generate!({ path: "wit", world: "backups", generate_all });

@@ -3,7 +3,7 @@
 use super::exports::pagemark::core::jobs;
 use super::pagemark::core::types;
 use crate::catalog::{BackupView, Kind, StoredFile};
-use crate::drive::Fault;
+use crate::drive::{Fault, Restored, Verified};
 use crate::error::{At, Class, Error};
 use crate::run::{Made, StoredDatabase};
 
@@ -93,5 +93,20 @@ impl From<StoredFile> for jobs::StoredFile {
     fn from(file: StoredFile) -> Self {
         let StoredFile { key, size, sha256 } = file;
         Self { key, size, sha256 }
+    }
+}
+
+impl From<Restored> for jobs::Restored {
+    fn from(restored: Restored) -> Self {
+        let Restored { backup, note } = restored;
+        Self { backup: backup.map(jobs::Backup::from), note }
+    }
+}
+
+impl From<Verified> for jobs::Verification {
+    fn from(verified: Verified) -> Self {
+        let Verified { sound, problems, bytes } = verified;
+        let sound = sound.into_iter().map(jobs::Backup::from).collect();
+        Self { sound, problems: problems.into_iter().map(Into::into).collect(), bytes }
     }
 }

@@ -1,34 +1,28 @@
 //! The backups of one database, for a host that answers at once.
 
-use super::backup::back_up;
-use super::fault::{Done, Fault};
-use super::folder::{Host, StoreHost, load};
-use super::lend::{Database, HostError, Lent, Store, Surroundings};
-use super::machine;
-use super::restore::{self, Restored};
-use super::verify::{self, Verified};
-use crate::catalog::{BackupView, Folder, Label, Name, Plan, StoredFile, Target};
-use crate::run::{self, BackupOptions, Machine, Made, Place, StoredDatabase, Which};
-
-/// How a backup is made.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Options {
-    /// Makes a full backup even where an incremental one would do.
-    pub full: bool,
-    /// Says that this is the database whose backups go by that name, where it looks like another one (`OTHER_DATABASE`).
-    pub same_database: bool,
-    /// Whether a restore makes it of what it is about to replace.
-    pub safety: bool,
-}
+use super::backup::Options;
+#[cfg(feature = "dump")]
+use super::dump::Dumped;
+use super::fault::Fault;
+use super::job::{Job, Of};
+use super::lend::{Database, Lent, Store, Surroundings};
+use super::perform::Performer;
+use super::restore::Restored;
+use super::subject::place_of;
+use super::verify::Verified;
+use crate::catalog::{BackupView, Plan, StoredFile};
+#[cfg(feature = "dump")]
+use crate::dump;
+use crate::run::{Made, StoredDatabase};
 
 /// The backups of one database.
 ///
 /// `at` is a backup's id or the first digits of it, a bookmark, a TXID, a time, an age such as `-1h`, or `latest`; empty, it
 /// is the newest backup that no restore made of what it replaced.
 pub struct Backups<'a> {
-    pub(super) host: Host<'a>,
-    pub(super) name: String,
-    place: Place,
+    name: String,
+    store: &'a dyn Store,
+    around: &'a dyn Surroundings,
 }
 
 impl<'a> Backups<'a> {
@@ -37,9 +31,8 @@ impl<'a> Backups<'a> {
     /// # Errors
     /// `NAME_INVALID`.
     pub fn new(name: &str, store: &'a dyn Store, around: &'a dyn Surroundings) -> Result<Self, Fault> {
-        let parsed = Name::parse(name).map_err(|error| Fault::of(error, Some(name)))?;
-        let place = Place { segment: parsed.segment(), layout: store.layout() };
-        Ok(Self { host: Host { store, around }, name: name.to_owned(), place })
+        place_of(name, store.layout())?;
+        Ok(Self { name: name.to_owned(), store, around })
     }
 
     /// Makes a backup: incremental when it can be.
@@ -47,22 +40,8 @@ impl<'a> Backups<'a> {
     /// # Errors
     /// `CONFLICT`, `OTHER_DATABASE`, `SOURCE_CHANGED`; what the host fails with; any code of what is no database.
     pub fn create(&self, database: &dyn Database, options: &Options) -> Result<Made, Fault> {
-        let &Options { full, same_database, safety } = options;
-        let random = self.random()?;
-        let options = BackupOptions {
-            place: self.place.clone(),
-            name: self.name.clone(),
-            safety,
-            full,
-            same_database,
-            watching: false,
-            pages: None,
-            in_steps: false,
-            at: None,
-            label: Label::default(),
-            random,
-        };
-        back_up(self.host, database, options)
+        let job = Job::backup(self.of(), options, false, self.random()?)?;
+        self.performer().database(database).run(job)
     }
 
     /// Every backup, newest first; one whose record is damaged is listed as such.
@@ -70,9 +49,7 @@ impl<'a> Backups<'a> {
     /// # Errors
     /// `REPLICA_OLD`; what the host fails with.
     pub fn list(&self) -> Result<Vec<BackupView>, Fault> {
-        let mut backups = self.load(Which::All)?.list().map_err(|error| Fault::of(error, Some(&self.name)))?;
-        backups.reverse();
-        Ok(backups)
+        self.performer().run(Job::list(self.of())?)
     }
 
     /// The backup that `at` means.
@@ -80,8 +57,7 @@ impl<'a> Backups<'a> {
     /// # Errors
     /// `BACKUP_NONE`, `BACKUP_UNKNOWN`, `AT_SYNTAX` and others that say why there is none.
     pub fn find(&self, at: &str) -> Result<BackupView, Fault> {
-        let (target, folder) = (self.target(at)?, self.load(Which::of(at))?);
-        folder.history.find(&target).map(BackupView::from).map_err(|error| Fault::of(error, Some(&self.name)))
+        self.performer().run(Job::find(self.of(), at.to_owned())?)
     }
 
     /// What a restore to `at` reads; all of it is there.
@@ -89,10 +65,7 @@ impl<'a> Backups<'a> {
     /// # Errors
     /// As [`Backups::find`]; `OBJECT_MISSING`, `OBJECT_DAMAGED`.
     pub fn plan(&self, at: &str) -> Result<Plan, Fault> {
-        let (target, folder) = (self.target(at)?, self.load(Which::of(at))?);
-        let plan = folder.plan(&target);
-        let plan = plan.map_err(|error| Fault::told(run::Failure::Plan(error), &self.name, &mut Vec::new()))?;
-        restore::complete(self.host.store, plan, &target)
+        self.performer().run(Job::plan(self.of(), at.to_owned())?)
     }
 
     /// Gives `sink` the bytes of the database file as it was, in order. They are what was backed up only if this returns
@@ -101,8 +74,8 @@ impl<'a> Backups<'a> {
     /// # Errors
     /// As [`Backups::plan`]; any code of damage; what `sink` fails with.
     pub fn restore(&self, at: &str, mut sink: impl FnMut(&[u8]) -> Lent<()>) -> Result<Restored, Fault> {
-        let plan = self.plan(at)?;
-        restore::restore(self.host, plan, &mut |bytes| sink(bytes).map_err(written))
+        let job = Job::restore(self.of(), at.to_owned())?;
+        self.performer().sink(&mut sink).run(job)
     }
 
     /// Reads every object of every backup against its recorded digest, and puts the newest (or the one that `at` means)
@@ -111,8 +84,37 @@ impl<'a> Backups<'a> {
     /// # Errors
     /// What the host fails with that says nothing of what is stored; why there is no such backup.
     pub fn verify(&self, at: Option<&str>) -> Result<Verified, Fault> {
-        let target = at.map(|at| self.target(at)).transpose()?;
-        verify::verify(self.host, &self.place, target, &self.name)
+        self.performer().run(Job::verify(self.of(), at.map(str::to_owned))?)
+    }
+
+    /// Gives `sink` a backup as SQL, in order. Nothing is restored first.
+    ///
+    /// # Errors
+    /// As [`Backups::plan`]; any code of damage; `TABLE_UNKNOWN`; what `sink` fails with.
+    #[cfg(feature = "dump")]
+    pub fn dump(
+        &self,
+        at: &str,
+        options: &dump::Options,
+        mut sink: impl FnMut(&[u8]) -> Lent<()>,
+    ) -> Result<Dumped, Fault> {
+        let job = Job::dump(self.of(), Some(at.to_owned()), options.clone())?;
+        self.performer().sink(&mut sink).run(job)
+    }
+
+    /// Gives `sink` the database as it is now as SQL, in order.
+    ///
+    /// # Errors
+    /// Any code of what is no database, or is damaged; `TABLE_UNKNOWN`; what the host and `sink` fail with.
+    #[cfg(feature = "dump")]
+    pub fn dump_now(
+        &self,
+        database: &dyn Database,
+        options: &dump::Options,
+        mut sink: impl FnMut(&[u8]) -> Lent<()>,
+    ) -> Result<Dumped, Fault> {
+        let job = Job::dump(self.of(), None, options.clone())?;
+        self.performer().database(database).sink(&mut sink).run(job)
     }
 
     /// Removes backups by their ids, with all that belongs to them, after what another removal has left.
@@ -121,11 +123,8 @@ impl<'a> Backups<'a> {
     /// `BACKUP_UNKNOWN`; `BACKUP_NEEDED` when another backup is made of one of them; what the host fails with: the next
     /// removal goes on there.
     pub fn remove(&self, ids: &[String]) -> Result<(), Fault> {
-        let (place, ids) = (self.place.clone(), ids.to_vec());
         let random = *self.random()?.first_chunk().unwrap_or(&[0; 16]);
-        let mut machine = Machine::new(|asked| async move { run::remove(&asked, &place, &ids, random).await });
-        let (outcome, mut faults) = machine::run(&mut machine, &mut StoreHost::new(self.host));
-        outcome.map_err(|failure| Fault::told(failure, &self.name, &mut faults))
+        self.performer().run(Job::remove(self.of(), ids.to_vec(), random)?)
     }
 
     /// The LTX files that a restore to `at` reads, oldest first: what `litestream` reads, too.
@@ -133,19 +132,19 @@ impl<'a> Backups<'a> {
     /// # Errors
     /// As [`Backups::plan`].
     pub fn files(&self, at: &str) -> Result<Vec<StoredFile>, Fault> {
-        self.plan(at).map(|plan| plan.files)
+        self.performer().run(Job::files(self.of(), at.to_owned())?)
     }
 
-    fn random(&self) -> Done<[u8; 24]> {
-        self.host.around.random().ok_or_else(|| Fault::host("gives no random bytes"))
+    fn of(&self) -> Of<'_> {
+        Of { name: &self.name, layout: self.store.layout() }
     }
 
-    fn load(&self, which: Which) -> Done<Folder> {
-        load(self.host, &self.place, which, &self.name)
+    fn performer(&self) -> Performer<'_> {
+        Performer::new(self.store, self.around)
     }
 
-    fn target(&self, at: &str) -> Done<Target> {
-        Target::parse(at, self.host.around.now_ms()).map_err(|error| Fault::of(error, None))
+    fn random(&self) -> Result<[u8; 24], Fault> {
+        self.around.random().ok_or_else(|| Fault::host("gives no random bytes"))
     }
 }
 
@@ -154,13 +153,7 @@ impl<'a> Backups<'a> {
 /// # Errors
 /// What the host fails with.
 pub fn databases(store: &dyn Store, around: &dyn Surroundings) -> Result<Vec<StoredDatabase>, Fault> {
-    let host = Host { store, around };
-    let layout = store.layout();
-    let mut machine = Machine::new(|asked| async move { run::survey(&asked, layout).await });
-    let (outcome, mut faults) = machine::run(&mut machine, &mut StoreHost::new(host));
-    let mut found = outcome.map_err(|failure| Fault::told(failure, "the store", &mut faults))?;
-    found.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(found)
+    Performer::new(store, around).run(Job::databases(store.layout()))
 }
 
 /// What was found on the way to a backup, a sentence each; the backup itself is whole.
@@ -177,9 +170,4 @@ pub fn warnings(made: &Made) -> Vec<String> {
         )
     });
     damaged.into_iter().chain(lacking).collect()
-}
-
-/// What whoever takes a restored file fails with.
-pub(super) fn written(error: HostError) -> Fault {
-    Fault::lent(error, "the output")
 }

@@ -1,14 +1,14 @@
 //! A database as SQL: as it is now, or as it was backed up.
 
 use super::TRANSFER;
-use super::backups::{Backups, written};
+use super::ask::Lender;
 use super::fault::{Done, Fault};
-use super::folder::Host;
-use super::lend::{Database, Lent, Phase};
-use super::moment::{Moment, Paged};
+use super::lend::Phase;
+use super::moment::Moment;
 use super::object::ObjectReader;
-use super::restore::{Sink, put_together};
+use super::restore::put_together;
 use super::stored::StoredPages;
+use super::subject::Subject;
 use crate::btree::PageRange;
 use crate::catalog::view::Restorable;
 use crate::catalog::{Plan, StoredFile};
@@ -28,50 +28,45 @@ pub struct Dumped {
     pub warnings: Vec<String>,
 }
 
-impl Backups<'_> {
-    /// Gives `sink` a backup as SQL, in order. Nothing is restored first.
-    ///
-    /// # Errors
-    /// As [`Backups::plan`]; any code of damage; `TABLE_UNKNOWN`; what `sink` fails with.
-    pub fn dump(&self, at: &str, options: &Options, mut sink: impl FnMut(&[u8]) -> Lent<()>) -> Result<Dumped, Fault> {
-        let plan = self.plan(at)?;
-        let mut pages = open(self.host, plan)?;
-        self.write(&mut pages, options, &mut |bytes| sink(bytes).map_err(written))
-    }
+/// Where pages come from.
+enum Pages {
+    /// The database as it is now.
+    Now(Moment),
+    /// A backup.
+    Stored(StoredPages),
+}
 
-    /// Gives `sink` the database as it is now as SQL, in order.
-    ///
-    /// # Errors
-    /// Any code of what is no database, or is damaged; `TABLE_UNKNOWN`; what the host and `sink` fail with.
-    pub fn dump_now(
-        &self,
-        database: &dyn Database,
-        options: &Options,
-        mut sink: impl FnMut(&[u8]) -> Lent<()>,
-    ) -> Result<Dumped, Fault> {
-        let (mut moment, _) = Moment::pin(database, &self.name, None)?;
-        let dumped = self.write(&mut moment, options, &mut |bytes| sink(bytes).map_err(written))?;
-        // What was read is only one moment if releasing says so.
-        moment.release()?;
+impl Subject {
+    /// The backup that `at` means, or without it the database as it is now.
+    pub(super) async fn dump(&self, at: Option<&str>, options: Options) -> Done<Dumped> {
+        let mut pages = match at {
+            Some(at) => Pages::Stored(open(&self.lender, self.plan(at).await?).await?),
+            None => Pages::Now(Moment::pin(&self.lender, &self.name, None).await?.0),
+        };
+        let dumped = self.write(&pages, options).await?;
+        if let Pages::Now(moment) = &mut pages {
+            // What was read is only one moment if releasing says so.
+            moment.release().await?;
+        }
         Ok(dumped)
     }
 
-    fn write(&self, pages: &mut dyn Paged, options: &Options, sink: Sink<'_>) -> Done<Dumped> {
+    async fn write(&self, pages: &Pages, options: Options) -> Done<Dumped> {
         let about = |error: Error| Fault::of(error, Some(&self.name));
         let total = pages.page_count();
-        let header = DatabaseHeader::parse(&pages.read(1, 1)?).map_err(about)?;
-        let mut dump = Dump::new(header, total, options.clone()).map_err(about)?;
+        let header = DatabaseHeader::parse(&pages.read(1, 1).await?).map_err(about)?;
+        let mut dump = Dump::new(header, total, options).map_err(about)?;
         loop {
             match dump.poll().map_err(|error| self.unknown_tables(error, &dump))? {
                 DumpStep::NeedPages(ranges) => {
                     for range in ranges {
-                        feed(&mut dump, pages, range)?;
+                        feed(&mut dump, pages, range).await?;
                     }
-                    self.host.tell(Phase::Dump, dump.visited().min(total.into()), total.into())?;
+                    self.lender.tell(Phase::Dump, dump.visited().min(total.into()), total.into()).await?;
                 }
                 DumpStep::Output => {
                     let length = dump.output().len().min(TRANSFER as usize);
-                    sink(dump.output().get(..length).unwrap_or_default())?;
+                    self.lender.write(dump.output().get(..length).unwrap_or_default().to_vec()).await?;
                     dump.take(length);
                 }
                 // Nothing was given away.
@@ -92,13 +87,37 @@ impl Backups<'_> {
     }
 }
 
+impl Pages {
+    fn page_size(&self) -> PageSize {
+        match self {
+            Self::Now(moment) => moment.page_size(),
+            Self::Stored(pages) => pages.page_size(),
+        }
+    }
+
+    fn page_count(&self) -> u32 {
+        match self {
+            Self::Now(moment) => moment.page_count(),
+            Self::Stored(pages) => pages.page_count(),
+        }
+    }
+
+    /// `count` pages from `first` on.
+    async fn read(&self, first: u32, count: u32) -> Done<Vec<u8>> {
+        match self {
+            Self::Now(moment) => moment.read(first, count).await,
+            Self::Stored(pages) => pages.read(first, count).await,
+        }
+    }
+}
+
 /// A range may be long: as much at a time as is handed over.
-fn feed(dump: &mut Dump, pages: &mut dyn Paged, range: PageRange) -> Done<()> {
+async fn feed(dump: &mut Dump, pages: &Pages, range: PageRange) -> Done<()> {
     let most = (TRANSFER / pages.page_size().value()).max(1);
     let (mut first, mut left) = (range.first.value(), range.count);
     while left > 0 {
         let count = left.min(most);
-        let bytes = pages.read(first, count)?;
+        let bytes = pages.read(first, count).await?;
         let number = Pgno::new(first).ok_or_else(|| Fault::of(ErrorKind::Usage.into(), None))?;
         dump.feed(number, bytes);
         (first, left) = (first.saturating_add(count), left - count);
@@ -108,30 +127,30 @@ fn feed(dump: &mut Dump, pages: &mut dyn Paged, range: PageRange) -> Done<()> {
 
 /// The pages of a stored backup, each proved: part of a stored file has no checksum of its own. Where there are no
 /// fingerprints, or no more, the whole chain is read once as a restore reads it.
-fn open(host: Host<'_>, plan: Plan) -> Done<StoredPages<'_>> {
+async fn open(lender: &Lender, plan: Plan) -> Done<StoredPages> {
     let Plan { files, backup, .. } = plan;
     let shape = backup.as_ref().map(|backup| (backup.view.page_size, backup.view.page_count));
     let proof = match &backup {
-        Some(backup) if !backup.fingerprints.is_empty() => load_proof(host, backup)?,
+        Some(backup) if !backup.fingerprints.is_empty() => load_proof(lender, backup).await?,
         _ => None,
     };
     if proof.is_none() {
         let bookmark = backup.map(|backup| backup.view.bookmark);
-        put_together(host, files.clone(), bookmark.as_deref(), Phase::Dump, &mut |_| Ok(()))?;
+        put_together(lender, files.clone(), bookmark.as_deref(), Phase::Dump).await?;
     }
-    StoredPages::open(host.store, files, shape, proof)
+    StoredPages::open(lender, files, shape, proof).await
 }
 
 /// What the pages must be like; nothing where the fingerprints are damaged or lost.
-fn load_proof(host: Host<'_>, backup: &Restorable) -> Done<Option<PageProof>> {
-    match read_proof(host, backup) {
+async fn load_proof(lender: &Lender, backup: &Restorable) -> Done<Option<PageProof>> {
+    match read_proof(lender, backup).await {
         Ok(proof) => Ok(Some(proof)),
         Err(fault) if fault.kind().is_of_store() => Ok(None),
         Err(fault) => Err(fault),
     }
 }
 
-fn read_proof(host: Host<'_>, backup: &Restorable) -> Done<PageProof> {
+async fn read_proof(lender: &Lender, backup: &Restorable) -> Done<PageProof> {
     let lost = |_: Error| Fault::of(ErrorKind::Fingerprints.into(), Some(&backup.name));
     let unusable = || lost(ErrorKind::Fingerprints.into());
     let page_size = PageSize::new(backup.view.page_size).ok_or_else(unusable)?;
@@ -139,11 +158,11 @@ fn read_proof(host: Host<'_>, backup: &Restorable) -> Done<PageProof> {
     let checksum = Txid::parse(&backup.checksum).and_then(|Txid(value)| Checksum::new(value)).ok_or_else(unusable)?;
     let mut previous = Previous::new(page_size, page_count, checksum);
     let (base, changes) = backup.fingerprints.split_first().ok_or_else(unusable)?;
-    let open = |file: &StoredFile| ObjectReader::new(host.store, file.clone(), TRANSFER);
+    let open = |file: &StoredFile| ObjectReader::new(lender, file.clone(), TRANSFER);
     for file in changes {
         let (mut reader, mut whole) = (open(file), Vec::new());
         loop {
-            let bytes = reader.next()?;
+            let bytes = reader.next().await?;
             if bytes.is_empty() {
                 break;
             }
@@ -160,7 +179,7 @@ fn read_proof(host: Host<'_>, backup: &Restorable) -> Done<PageProof> {
                 next += count;
             }
             None => {
-                let bytes = reader.next()?;
+                let bytes = reader.next().await?;
                 if bytes.is_empty() {
                     return Err(unusable());
                 }
@@ -169,6 +188,6 @@ fn read_proof(host: Host<'_>, backup: &Restorable) -> Done<PageProof> {
         }
     }
     // To its end, so that the file is proved whole: until then nothing may rest on it.
-    while !reader.next()?.is_empty() {}
+    while !reader.next().await?.is_empty() {}
     Ok(proof)
 }

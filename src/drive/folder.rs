@@ -2,51 +2,42 @@
 
 use std::collections::BTreeMap;
 
+use super::ask::{Ask, Lender};
 use super::fault::{Done, Fault};
-use super::lend::{Phase, Progress, Store, Surroundings};
 use super::machine::{self, Performer};
-use super::object::{ObjectReader, get, get_all};
+use super::object::{ObjectReader, get_all};
 use super::upload::Uploaded;
 use crate::catalog::{Folder, StoredFile};
 use crate::error::ErrorKind;
 use crate::run::{Answer, Id, Listing, Machine, Place, Request, Which};
 
-/// What is lent to every job.
-#[derive(Clone, Copy)]
-pub(super) struct Host<'a> {
-    pub(super) store: &'a dyn Store,
-    pub(super) around: &'a dyn Surroundings,
-}
-
-impl Host<'_> {
-    /// Tells of progress.
-    ///
-    /// # Errors
-    /// When the job is canceled.
-    pub(super) fn tell(&self, phase: Phase, done: u64, total: u64) -> Done<()> {
-        if self.around.progress(&Progress { phase, done, total }) { Ok(()) } else { Err(Fault::canceled()) }
-    }
-}
-
 /// Performs what a store alone can do.
-pub(super) struct StoreHost<'a> {
-    pub(super) host: Host<'a>,
-    readers: BTreeMap<String, ObjectReader<'a>>,
+pub(super) struct StoreHost {
+    pub(super) lender: Lender,
+    /// The last number that an object was begun under.
+    pub(super) last_upload: u32,
+    readers: BTreeMap<String, ObjectReader>,
     /// Sizes of what was listed.
     listed: BTreeMap<String, u64>,
     /// Of the last page of a listing.
     last_key: String,
 }
 
-impl<'a> StoreHost<'a> {
-    pub(super) fn new(host: Host<'a>) -> Self {
-        Self { host, readers: BTreeMap::new(), listed: BTreeMap::new(), last_key: String::new() }
+impl StoreHost {
+    pub(super) fn new(lender: &Lender) -> Self {
+        let (readers, listed, last_key) = (BTreeMap::new(), BTreeMap::new(), String::new());
+        Self { lender: lender.clone(), last_upload: 0, readers, listed, last_key }
+    }
+
+    /// A number for an object that is begun.
+    pub(super) fn next_upload(&mut self) -> u32 {
+        self.last_upload += 1;
+        self.last_upload
     }
 
     /// A page of a listing that is one: keys that ascend, and do so from page to page, or the listing would never end.
-    fn list(&mut self, prefix: &str, cursor: Option<&str>) -> Done<Answer> {
-        let Listing { objects, cursor: next } =
-            self.host.store.list(prefix, cursor).map_err(|error| Fault::lent(error, prefix))?;
+    async fn list(&mut self, prefix: &str, cursor: Option<&str>) -> Done<Answer> {
+        let Listing { objects, cursor: next } = self.lender.list(prefix, cursor).await?;
         if cursor.is_none() {
             self.last_key.clear();
         }
@@ -63,11 +54,10 @@ impl<'a> StoreHost<'a> {
         Ok(Answer::Listing(Listing { objects, cursor: next }))
     }
 
-    fn read(&mut self, file: StoredFile) -> Done<Answer> {
+    async fn read(&mut self, file: StoredFile) -> Done<Answer> {
         let key = file.key.clone();
-        let store = self.host.store;
-        let reader = self.readers.entry(key.clone()).or_insert_with(|| ObjectReader::new(store, file, super::TRANSFER));
-        let read = reader.next();
+        let begin = || ObjectReader::new(&self.lender, file, super::TRANSFER);
+        let read = self.readers.entry(key.clone()).or_insert_with(begin).next().await;
         if read.as_ref().map_or(true, Vec::is_empty) {
             self.readers.remove(&key);
         }
@@ -75,37 +65,34 @@ impl<'a> StoreHost<'a> {
     }
 }
 
-impl Performer for StoreHost<'_> {
+impl<M> Performer<M> for StoreHost {
     fn now_ms(&self) -> i64 {
-        self.host.around.now_ms()
+        self.lender.now_ms()
     }
 
-    fn perform(&mut self, _: Id, request: Request) -> Done<Answer> {
-        let store = self.host.store;
+    async fn perform(&mut self, _: Id, request: Request, _: &M) -> Done<Answer> {
         match request {
-            Request::List { prefix, cursor } => self.list(&prefix, cursor.as_deref()),
+            Request::List { prefix, cursor } => self.list(&prefix, cursor.as_deref()).await,
             Request::Get { key, most } => {
-                let size = self.listed.get(&key).map(|&size| size.min(u64::from(most)));
-                let bytes = size.map_or_else(|| get(store, &key, 0, most), |size| get_all(store, &key, 0, size));
+                let bytes = match self.listed.get(&key) {
+                    Some(&size) => get_all(&self.lender, &key, 0, size.min(u64::from(most))).await,
+                    None => self.lender.get(&key, 0, most).await,
+                };
                 bytes.map(Answer::Bytes)
             }
             Request::Put { key, modified_ms, bytes } => {
-                let mut object = Uploaded::begin(store, key, modified_ms);
-                object.append(&bytes)?;
-                object.finish().map(|_| Answer::Done)
+                let upload = self.next_upload();
+                let mut object = Uploaded::begin(&self.lender, upload, key, modified_ms);
+                object.append(&bytes).await?;
+                object.finish().await.map(|_| Answer::Done)
             }
-            Request::Delete { key } | Request::Remove { key } => {
-                store.delete(&key).map_err(|error| Fault::lent(error, &key)).map(|()| Answer::Done)
-            }
-            Request::Read { key, proof } => self.read(StoredFile::new((key, proof))),
+            Request::Delete { key } | Request::Remove { key } => self.lender.delete(&key).await.map(|()| Answer::Done),
+            Request::Read { key, proof } => self.read(StoredFile::new((key, proof))).await,
             Request::Close { key } => {
                 self.readers.remove(&key);
                 Ok(Answer::Done)
             }
-            Request::Wait { ms } => {
-                self.host.around.wait(ms);
-                Ok(Answer::Done)
-            }
+            Request::Wait { ms } => self.lender.done(Ask::Wait { ms }, "the host").await.map(|()| Answer::Done),
             // Nobody asks a store for anything else.
             _ => Err(Fault::of(ErrorKind::Usage.into(), None)),
         }
@@ -113,9 +100,9 @@ impl Performer for StoreHost<'_> {
 }
 
 /// Lists a database's folder and reads its records.
-pub(super) fn load(host: Host<'_>, place: &Place, which: Which, name: &str) -> Done<Folder> {
+pub(super) async fn load(lender: &Lender, place: &Place, which: Which, name: &str) -> Done<Folder> {
     let place = place.clone();
     let mut machine = Machine::new(|asked| async move { crate::run::load(&asked, &place, which).await });
-    let (outcome, mut faults) = machine::run(&mut machine, &mut StoreHost::new(host));
+    let (outcome, mut faults) = machine::run(&mut machine, &mut StoreHost::new(lender)).await;
     outcome.map_err(|failure| Fault::told(failure, name, &mut faults))
 }

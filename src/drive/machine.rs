@@ -46,16 +46,17 @@ impl Polled for Backup {
 }
 
 /// What performs requests.
-pub(super) trait Performer {
+pub(super) trait Performer<M> {
     fn now_ms(&self) -> i64;
-    fn perform(&mut self, id: Id, request: Request) -> Done<Answer>;
+    /// `machine` is the one that asks.
+    async fn perform(&mut self, id: Id, request: Request, machine: &M) -> Done<Answer>;
 }
 
 /// Runs a machine to its end. The second part is what requests failed with, by the tokens that the machine knows.
-pub(super) fn run<M: Polled>(machine: &mut M, host: &mut impl Performer) -> (Outcome<M::Result>, Vec<Fault>) {
+pub(super) async fn run<M: Polled>(machine: &mut M, host: &mut impl Performer<M>) -> (Outcome<M::Result>, Vec<Fault>) {
     let mut faults = Vec::new();
     while let Some((id, request)) = machine.poll(host.now_ms()) {
-        let answer = host.perform(id, request).unwrap_or_else(|fault| {
+        let answer = host.perform(id, request, machine).await.unwrap_or_else(|fault| {
             let failure = HostFailure { kind: fault.kind(), token: faults.len() as u32 };
             faults.push(fault);
             Answer::Failed(failure)

@@ -6,27 +6,35 @@
 //!
 //! Memory: at most some 24 MiB, and 30 bytes for each page of the database.
 
+mod ask;
 mod backup;
 mod backups;
 #[cfg(feature = "dump")]
 mod dump;
 mod fault;
 mod folder;
+mod job;
 pub mod lend;
 mod machine;
 mod moment;
 mod object;
+mod perform;
 mod restore;
+mod saved;
 mod stored;
+mod subject;
 #[cfg(test)]
 mod tests;
 mod upload;
 mod verify;
 
-pub use backups::{Backups, Options, databases, warnings};
+pub use ask::{Ask, Given, UploadId};
+pub use backup::Options;
+pub use backups::{Backups, databases, warnings};
 #[cfg(feature = "dump")]
 pub use dump::Dumped;
 pub use fault::Fault;
+pub use job::{Job, Of};
 pub use lend::{Database, Files, HostError, Lent, Part, Phase, Progress, Store, Surroundings, Upload};
 pub use restore::Restored;
 pub use verify::Verified;

@@ -1,13 +1,13 @@
 //! Reading stored objects.
 
+use super::ask::Lender;
 use super::fault::{Done, Fault};
-use super::lend::Store;
 use crate::catalog::StoredFile;
 use crate::snapshot::{Sha256, hex_digits};
 
 /// Reads an object from its start to its end, and proves it there.
-pub(super) struct ObjectReader<'a> {
-    store: &'a dyn Store,
+pub(super) struct ObjectReader {
+    lender: Lender,
     file: StoredFile,
     step: u32,
     read: u64,
@@ -15,15 +15,15 @@ pub(super) struct ObjectReader<'a> {
     hash: Option<Sha256>,
 }
 
-impl<'a> ObjectReader<'a> {
+impl ObjectReader {
     /// Reads `step` bytes at a time.
-    pub(super) fn new(store: &'a dyn Store, file: StoredFile, step: u32) -> Self {
+    pub(super) fn new(lender: &Lender, file: StoredFile, step: u32) -> Self {
         let hash = file.sha256.is_some().then(Sha256::default);
-        Self { store, file, step, read: 0, hash }
+        Self { lender: lender.clone(), file, step, read: 0, hash }
     }
 
     /// The next bytes; none at the end, once the whole was proved.
-    pub(super) fn next(&mut self) -> Done<Vec<u8>> {
+    pub(super) async fn next(&mut self) -> Done<Vec<u8>> {
         let StoredFile { key, size, sha256 } = &self.file;
         let length = size.saturating_sub(self.read).min(u64::from(self.step)) as u32;
         if length == 0 {
@@ -33,7 +33,7 @@ impl<'a> ObjectReader<'a> {
             }
             return Ok(Vec::new());
         }
-        let bytes = get(self.store, key, self.read, length)?;
+        let bytes = self.lender.get(key, self.read, length).await?;
         if bytes.is_empty() {
             return Err(Fault::damaged(key, format_args!("ends after {} of {size} bytes", self.read)));
         }
@@ -50,23 +50,14 @@ impl<'a> ObjectReader<'a> {
     }
 }
 
-/// At most `length` bytes of an object; fewer only where it ends, or where the host makes pauses.
-pub(super) fn get(store: &dyn Store, key: &str, offset: u64, length: u32) -> Done<Vec<u8>> {
-    let bytes = store.get(key, offset, length).map_err(|error| Fault::lent(error, key))?;
-    if bytes.len() > length as usize {
-        return Err(Fault::host(format_args!("gives {} bytes of {key} instead of {length}", bytes.len())));
-    }
-    Ok(bytes)
-}
-
 /// Exactly `length` bytes of an object.
-pub(super) fn get_all(store: &dyn Store, key: &str, offset: u64, length: u64) -> Done<Vec<u8>> {
+pub(super) async fn get_all(lender: &Lender, key: &str, offset: u64, length: u64) -> Done<Vec<u8>> {
     // What is asked for comes from an object, which may lie: memory is taken as bytes come.
     let mut whole = Vec::new();
     while (whole.len() as u64) < length {
         let left = length - whole.len() as u64;
         let step = left.min(u64::from(super::TRANSFER)) as u32;
-        let bytes = get(store, key, offset + whole.len() as u64, step)?;
+        let bytes = lender.get(key, offset + whole.len() as u64, step).await?;
         if bytes.is_empty() {
             return Err(Fault::damaged(key, format_args!("ends before byte {}", offset.saturating_add(length))));
         }

@@ -1,9 +1,9 @@
 //! A database put together from its stored files.
 
 use super::TRANSFER;
+use super::ask::Lender;
 use super::fault::{Done, Fault};
-use super::folder::Host;
-use super::lend::{Phase, Store};
+use super::lend::Phase;
 use super::object::{ObjectReader, get_all};
 use crate::bookmark::Bookmark;
 use crate::catalog::{BackupView, Plan, StoredFile, Target, when};
@@ -25,28 +25,25 @@ pub struct Restored {
     pub note: Option<String>,
 }
 
-/// What takes a database's or a dump's bytes, in order.
-pub(super) type Sink<'a> = &'a mut dyn FnMut(&[u8]) -> Done<()>;
-
 /// Restores what a plan says.
-pub(super) fn restore(host: Host<'_>, plan: Plan, sink: Sink<'_>) -> Done<Restored> {
+pub(super) async fn restore(lender: &Lender, plan: Plan) -> Done<Restored> {
     let Plan { files, backup, note, .. } = plan;
     let bookmark = backup.as_ref().map(|backup| backup.view.bookmark.clone());
-    put_together(host, files, bookmark.as_deref(), Phase::Restore, sink)?;
+    put_together(lender, files, bookmark.as_deref(), Phase::Restore).await?;
     Ok(Restored { backup: backup.map(|backup| backup.view), note })
 }
 
-/// Puts files together, oldest first, and proves every digest and the database checksum in `bookmark`.
-pub(super) fn put_together(
-    host: Host<'_>,
+/// Puts files together, oldest first, and proves every digest and the database checksum in `bookmark`. Only a restore writes
+/// what comes out.
+pub(super) async fn put_together(
+    lender: &Lender,
     files: Vec<StoredFile>,
     bookmark: Option<&str>,
     phase: Phase,
-    sink: Sink<'_>,
 ) -> Done<()> {
     let total = files.iter().map(|file| file.size).fold(0, u64::saturating_add);
     let step = (READ_AHEAD / files.len().max(1) as u32).clamp(LEAST_STEP, TRANSFER);
-    let mut readers: Vec<_> = files.into_iter().map(|file| ObjectReader::new(host.store, file, step)).collect();
+    let mut readers: Vec<_> = files.into_iter().map(|file| ObjectReader::new(lender, file, step)).collect();
     let mut restore = Restore::new(readers.len());
     let (mut current, mut done) = (0, 0);
     loop {
@@ -55,19 +52,22 @@ pub(super) fn put_together(
             RestoreEvent::NeedInput(file) => {
                 current = file;
                 let Some(reader) = readers.get_mut(file) else { return Err(Fault::of(ErrorKind::Usage.into(), None)) };
-                let bytes = reader.next()?;
+                let bytes = reader.next().await?;
                 done += bytes.len() as u64;
                 restore.feed(file, &bytes).map_err(|error| Fault::of(error, Some(reader.key())))?;
-                host.tell(phase, done, total)?;
+                lender.tell(phase, done, total).await?;
             }
             RestoreEvent::Output => {
-                restore.take_output().chunks(TRANSFER as usize).try_for_each(&mut *sink)?;
-                host.tell(phase, done, total)?;
+                let output = restore.take_output();
+                for piece in output.chunks(TRANSFER as usize).filter(|_| phase == Phase::Restore) {
+                    lender.write(piece.to_vec()).await?;
+                }
+                lender.tell(phase, done, total).await?;
             }
             RestoreEvent::End(checksum) => {
                 for reader in &mut readers {
                     // The last bytes of an LTX file end it for the core; its digest needs them all to have been read.
-                    if !reader.next()?.is_empty() {
+                    if !reader.next().await?.is_empty() {
                         return Err(Fault::of(ErrorKind::LtxTrailing.into(), Some(reader.key())));
                     }
                 }
@@ -82,12 +82,12 @@ pub(super) fn put_together(
 }
 
 /// A plan whose backup is the state that it leads to: of a state between backups only the last of its files tells.
-pub(super) fn complete(store: &dyn Store, mut plan: Plan, target: &Target) -> Done<Plan> {
+pub(super) async fn complete(lender: &Lender, mut plan: Plan, target: &Target) -> Done<Plan> {
     let (Some(after), Some(backup), Some(last)) = (&plan.after, &mut plan.backup, plan.files.last()) else {
         return Ok(plan);
     };
     let about = |error: Error| Fault::of(error, Some(&last.key));
-    let bytes = get_all(store, &last.key, 0, last.size.min(HEADER_SIZE as u64))?;
+    let bytes = get_all(lender, &last.key, 0, last.size.min(HEADER_SIZE as u64)).await?;
     let header = Header::decode(&bytes).map_err(about)?;
     let found = bookmark_of(&bytes).map_err(about)?;
     let before: Bookmark = backup.view.bookmark.parse().map_err(about)?;

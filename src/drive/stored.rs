@@ -1,8 +1,7 @@
 //! Single pages of a stored backup, without restoring it.
 
+use super::ask::Lender;
 use super::fault::{Done, Fault};
-use super::lend::Store;
-use super::moment::Paged;
 use super::object::get_all;
 use crate::catalog::StoredFile;
 use crate::error::{Error, ErrorKind};
@@ -16,8 +15,8 @@ const TAIL: u64 = 24;
 const HEADER: u64 = 100;
 
 /// The pages of a chain. Memory: some three bytes for each page in each file.
-pub(super) struct StoredPages<'a> {
-    store: &'a dyn Store,
+pub(super) struct StoredPages {
+    lender: Lender,
     /// Oldest first.
     files: Vec<(StoredFile, PageIndex)>,
     page_size: PageSize,
@@ -26,11 +25,11 @@ pub(super) struct StoredPages<'a> {
     proof: Option<PageProof>,
 }
 
-impl<'a> StoredPages<'a> {
+impl StoredPages {
     /// Reads the indexes of a chain's files, oldest first. Where no record says how large the database is, the newest file
     /// does. Without `proof` only damage that keeps a page from being unpacked is noticed.
-    pub(super) fn open(
-        store: &'a dyn Store,
+    pub(super) async fn open(
+        lender: &Lender,
         files: Vec<StoredFile>,
         shape: Option<(u32, u32)>,
         proof: Option<PageProof>,
@@ -42,18 +41,22 @@ impl<'a> StoredPages<'a> {
                 (size.ok_or_else(|| Fault::of(ErrorKind::RecordSyntax.into(), Some(&newest.key)))?, page_count)
             }
             None => {
-                let bytes = get_all(store, &newest.key, 0, HEADER.min(newest.size))?;
+                let bytes = get_all(lender, &newest.key, 0, HEADER.min(newest.size)).await?;
                 let header = Header::decode(&bytes).map_err(|error| Fault::of(error, Some(&newest.key)))?;
                 (header.page_size, header.commit)
             }
         };
-        let indexed = files.into_iter().map(|file| Ok((file.clone(), read_index(store, &file)?)));
-        let files = indexed.collect::<Done<Vec<_>>>()?;
-        Ok(Self { store, files, page_size, page_count, unpacker: FrameUnpacker::new(page_size), proof })
+        let mut indexed = Vec::with_capacity(files.len());
+        for file in files {
+            let index = read_index(lender, &file).await?;
+            indexed.push((file, index));
+        }
+        let (lender, unpacker) = (lender.clone(), FrameUnpacker::new(page_size));
+        Ok(Self { lender, files: indexed, page_size, page_count, unpacker, proof })
     }
 
     /// One page.
-    pub(super) fn page(&self, pgno: u32) -> Done<Vec<u8>> {
+    pub(super) async fn page(&self, pgno: u32) -> Done<Vec<u8>> {
         if pgno == self.page_size.lock_page().value() {
             return Ok(vec![0; self.page_size.bytes()]);
         }
@@ -62,7 +65,7 @@ impl<'a> StoredPages<'a> {
         let number = number.ok_or_else(missing)?;
         let newest = self.files.iter().rev().find_map(|(file, index)| Some((file, index.find(number)?)));
         let (file, (offset, length)) = newest.ok_or_else(missing)?;
-        let frame = get_all(self.store, &file.key, offset, u64::from(length))?;
+        let frame = get_all(&self.lender, &file.key, offset, u64::from(length)).await?;
         let unpacked = self.unpacker.unpack_one(pgno, &frame);
         let page = unpacked.map_err(|error| Fault::of(error, Some(&file.key)))?;
         if let Some(proof) = &self.proof {
@@ -73,30 +76,29 @@ impl<'a> StoredPages<'a> {
         }
         Ok(page)
     }
-}
 
-impl Paged for StoredPages<'_> {
-    fn page_size(&self) -> PageSize {
+    pub(super) fn page_size(&self) -> PageSize {
         self.page_size
     }
 
-    fn page_count(&self) -> u32 {
+    pub(super) fn page_count(&self) -> u32 {
         self.page_count
     }
 
-    fn read(&mut self, first: u32, count: u32) -> Done<Vec<u8>> {
+    /// `count` pages from `first` on.
+    pub(super) async fn read(&self, first: u32, count: u32) -> Done<Vec<u8>> {
         let mut pages = Vec::with_capacity(self.page_size.bytes() * count as usize);
         for pgno in first..first.saturating_add(count) {
-            pages.extend_from_slice(&self.page(pgno)?);
+            pages.extend_from_slice(&self.page(pgno).await?);
         }
         Ok(pages)
     }
 }
 
-fn read_index(store: &dyn Store, file: &StoredFile) -> Done<PageIndex> {
+async fn read_index(lender: &Lender, file: &StoredFile) -> Done<PageIndex> {
     let StoredFile { key, size, .. } = file;
     let about = |error| Fault::of(error, Some(key));
-    let tail = get_all(store, key, size.saturating_sub(TAIL), TAIL.min(*size))?;
+    let tail = get_all(lender, key, size.saturating_sub(TAIL), TAIL.min(*size)).await?;
     let (offset, length) = PageIndex::locate(&tail, *size).map_err(about)?;
-    PageIndex::parse(&get_all(store, key, offset, length)?).map_err(about)
+    PageIndex::parse(&get_all(lender, key, offset, length).await?).map_err(about)
 }

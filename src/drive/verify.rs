@@ -1,7 +1,8 @@
 //! Proving what is stored.
 
+use super::ask::Lender;
 use super::fault::{Done, Fault};
-use super::folder::{Host, StoreHost};
+use super::folder::StoreHost;
 use super::lend::Phase;
 use super::machine::{self, Performer};
 use super::object::ObjectReader;
@@ -22,11 +23,10 @@ pub struct Verified {
 }
 
 /// Verifies every backup of a database, or the one that `at` means.
-pub(super) fn verify(host: Host<'_>, place: &Place, at: Option<Target>, name: &str) -> Done<Verified> {
-    let place = place.clone();
+pub(super) async fn verify(lender: &Lender, place: Place, at: Option<Target>, name: &str) -> Done<Verified> {
     let mut machine = Machine::new(|asked| async move { run::verify(&asked, &place, at.as_ref()).await });
-    let mut verifier = Verifier { store: StoreHost::new(host), bytes: 0 };
-    let (outcome, mut faults) = machine::run(&mut machine, &mut verifier);
+    let mut verifier = Verifier { store: StoreHost::new(lender), bytes: 0 };
+    let (outcome, mut faults) = machine::run(&mut machine, &mut verifier).await;
     let Verification { sound, wrong } = outcome.map_err(|failure| Fault::told(failure, name, &mut faults))?;
     let told = wrong.into_iter().map(|wrong| match wrong {
         Wrong::Known(problem) => Fault::new(Class::Damage, problem.code, problem.name.as_deref(), problem.message),
@@ -39,48 +39,48 @@ pub(super) fn verify(host: Host<'_>, place: &Place, at: Option<Target>, name: &s
     Ok(Verified { sound, problems: told.collect(), bytes: verifier.bytes })
 }
 
-struct Verifier<'a> {
-    store: StoreHost<'a>,
+struct Verifier {
+    store: StoreHost,
     bytes: u64,
 }
 
-impl Verifier<'_> {
-    fn prove(&mut self, file: StoredFile, listed: Option<u64>, total: u64) -> Done<Answer> {
+impl Verifier {
+    async fn prove(&mut self, file: StoredFile, listed: Option<u64>, total: u64) -> Done<Answer> {
         // A restore refuses an object that is too long, though all that it would read is right.
         if let Some(found) = listed.filter(|&found| found != file.size) {
             return Err(Fault::damaged(&file.key, format_args!("has {found} bytes instead of {}", file.size)));
         }
-        let mut reader = ObjectReader::new(self.store.host.store, file, super::TRANSFER);
+        let mut reader = ObjectReader::new(&self.store.lender, file, super::TRANSFER);
         loop {
-            let bytes = reader.next()?;
+            let bytes = reader.next().await?;
             if bytes.is_empty() {
                 return Ok(Answer::Done);
             }
             self.bytes += bytes.len() as u64;
-            self.store.host.tell(Phase::Verify, self.bytes, total)?;
+            self.store.lender.tell(Phase::Verify, self.bytes, total).await?;
         }
     }
 
-    fn put_together(&mut self, files: Vec<StoredFile>, bookmark: Option<String>) -> Done<Answer> {
+    async fn put_together(&mut self, files: Vec<StoredFile>, bookmark: Option<String>) -> Done<Answer> {
         // Litestream's files prove themselves alone: nothing else was read of them.
         if bookmark.is_none() {
             self.bytes = files.iter().map(|file| file.size).fold(0, u64::saturating_add);
         }
-        put_together(self.store.host, files, bookmark.as_deref(), Phase::Verify, &mut |_| Ok(()))?;
+        put_together(&self.store.lender, files, bookmark.as_deref(), Phase::Verify).await?;
         Ok(Answer::Done)
     }
 }
 
-impl Performer for Verifier<'_> {
+impl<M> Performer<M> for Verifier {
     fn now_ms(&self) -> i64 {
-        self.store.now_ms()
+        self.store.lender.now_ms()
     }
 
-    fn perform(&mut self, id: Id, request: Request) -> Done<Answer> {
+    async fn perform(&mut self, id: Id, request: Request, machine: &M) -> Done<Answer> {
         match request {
-            Request::Prove { file, listed, total } => self.prove(file, listed, total),
-            Request::PutTogether { files, bookmark } => self.put_together(files, bookmark),
-            request => self.store.perform(id, request),
+            Request::Prove { file, listed, total } => self.prove(file, listed, total).await,
+            Request::PutTogether { files, bookmark } => self.put_together(files, bookmark).await,
+            request => self.store.perform(id, request, machine).await,
         }
     }
 }

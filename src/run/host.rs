@@ -17,45 +17,70 @@ use crate::error::ErrorKind;
 /// What a machine comes to.
 pub type Outcome<T> = Result<T, Failure>;
 
-/// A job under way. Call [`Machine::poll`] until it gives no more requests, perform them, [`Machine::answer`] each, and
-/// poll again, until [`Machine::take_outcome`] gives what the job came to.
-pub struct Machine<T> {
-    calls: Calls,
+/// A machine that speaks [`Request`] and [`Answer`].
+pub type Machine<T> = Telling<Outcome<T>, Request, Answer>;
+
+/// What may say that a request could not be performed.
+pub trait Reply: Sized {
+    /// Why.
+    type Failure;
+
+    /// The reply, unless it says so.
+    ///
+    /// # Errors
+    /// Why the request could not be performed.
+    fn settled(self) -> Result<Self, Self::Failure>;
+}
+
+impl Reply for Answer {
+    type Failure = Failure;
+
+    fn settled(self) -> Outcome<Self> {
+        match self {
+            Self::Failed(failure) => Err(failure.into()),
+            answer => Ok(answer),
+        }
+    }
+}
+
+/// A job under way, which asks with `Q`, is answered with `A` and comes to `O`. Call [`Telling::poll`] until it gives no
+/// more requests, perform them, [`Telling::answer`] each, and poll again, until [`Telling::take_outcome`] gives what the job
+/// came to.
+pub struct Telling<O, Q, A> {
+    calls: Calls<Q, A>,
     /// `None` once it has ended.
-    story: Option<Pin<Box<dyn Future<Output = Outcome<T>>>>>,
-    outcome: Option<Outcome<T>>,
+    story: Option<Pin<Box<dyn Future<Output = O>>>>,
+    outcome: Option<O>,
 }
 
 /// What a story asks its host through. Clones are the same host.
-#[derive(Clone)]
-pub struct Host(Calls);
+pub struct Host<Q = Request, A = Answer>(Calls<Q, A>);
 
-type Calls = Rc<RefCell<Exchange>>;
+type Calls<Q, A> = Rc<RefCell<Exchange<Q, A>>>;
 
-#[derive(Default)]
-struct Exchange {
+struct Exchange<Q, A> {
     last: Id,
     /// Not yet given out.
-    asked: VecDeque<(Id, Request)>,
+    asked: VecDeque<(Id, Q)>,
     /// Those the story waits for; `None` until they are answered.
-    awaited: Vec<(Id, Option<Answer>)>,
+    awaited: Vec<(Id, Option<A>)>,
     /// Whether the story can go on.
     has_news: bool,
     now_ms: i64,
 }
 
-impl<T> Machine<T> {
+impl<O, Q, A> Telling<O, Q, A> {
     /// Begins the story that `tell` gives for its host.
-    pub fn new<F: Future<Output = Outcome<T>> + 'static>(tell: impl FnOnce(Host) -> F) -> Self {
-        let calls = Calls::default();
-        calls.borrow_mut().has_news = true;
+    pub fn new<F: Future<Output = O> + 'static>(tell: impl FnOnce(Host<Q, A>) -> F) -> Self {
+        let exchange = Exchange { last: 0, asked: VecDeque::new(), awaited: Vec::new(), has_news: true, now_ms: 0 };
+        let calls = Rc::new(RefCell::new(exchange));
         let story = Box::pin(tell(Host(calls.clone())));
         Self { calls, story: Some(story), outcome: None }
     }
 
     /// The next request, with the name that its answer must have; `None` when answers are needed first, or when the job
     /// has ended. `now_ms` is the time, in milliseconds since 1970.
-    pub fn poll(&mut self, now_ms: i64) -> Option<(Id, Request)> {
+    pub fn poll(&mut self, now_ms: i64) -> Option<(Id, Q)> {
         loop {
             let has_news = {
                 let mut calls = self.calls.borrow_mut();
@@ -74,7 +99,7 @@ impl<T> Machine<T> {
     }
 
     /// Takes what came of a request. An answer that nobody waits for any more, or that comes twice, changes nothing.
-    pub fn answer(&mut self, id: Id, answer: Answer) {
+    pub fn answer(&mut self, id: Id, answer: A) {
         let mut calls = self.calls.borrow_mut();
         let awaited = calls.awaited.iter_mut().find(|(other, _)| *other == id);
         let Some((_, awaited)) = awaited.filter(|(_, awaited)| awaited.is_none()) else { return };
@@ -83,12 +108,18 @@ impl<T> Machine<T> {
     }
 
     /// What the job came to; `None` while it is under way, and once it was taken.
-    pub fn take_outcome(&mut self) -> Option<Outcome<T>> {
+    pub fn take_outcome(&mut self) -> Option<O> {
         self.outcome.take()
     }
 }
 
-impl Host {
+impl<Q, A> Clone for Host<Q, A> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<Q, A: Reply> Host<Q, A> {
     /// The time of the last poll, in milliseconds since 1970.
     pub fn now_ms(&self) -> i64 {
         self.0.borrow().now_ms
@@ -97,15 +128,23 @@ impl Host {
     /// Asks for something. It is under way from now on, whether it is awaited yet or not; dropped, it is not waited for
     /// any more.
     #[inline(never)] // Once, and not wherever a story waits: it is told in some fifty places.
-    pub fn call(&self, request: Request) -> Call {
+    pub fn call(&self, request: Q) -> Call<Q, A> {
+        let id = self.post(request);
+        self.0.borrow_mut().awaited.push((id, None));
+        Call { calls: self.0.clone(), id }
+    }
+
+    /// Asks for something and does not wait for it.
+    pub fn post(&self, request: Q) -> Id {
         let mut calls = self.0.borrow_mut();
         calls.last += 1;
         let id = calls.last;
         calls.asked.push_back((id, request));
-        calls.awaited.push((id, None));
-        Call { calls: self.0.clone(), id }
+        id
     }
+}
 
+impl Host {
     /// Asks for something that has no answer but that it is done.
     pub fn perform(&self, request: Request) -> Performed {
         Performed(self.call(request))
@@ -118,33 +157,27 @@ impl Host {
 }
 
 /// A request under way, which gives its answer.
-pub struct Call {
-    calls: Calls,
+pub struct Call<Q = Request, A = Answer> {
+    calls: Calls<Q, A>,
     id: Id,
 }
 
-impl Call {
+impl<Q, A: Reply> Call<Q, A> {
     /// Its name.
     pub fn id(&self) -> Id {
         self.id
     }
-}
 
-impl Call {
     #[inline(never)]
-    fn look(&mut self) -> Poll<Outcome<Answer>> {
+    fn look(&mut self) -> Poll<Result<A, A::Failure>> {
         let mut calls = self.calls.borrow_mut();
         let answer = calls.awaited.iter_mut().find(|(id, _)| *id == self.id).and_then(|(_, answer)| answer.take());
-        match answer {
-            None => Poll::Pending,
-            Some(Answer::Failed(failure)) => Poll::Ready(Err(failure.into())),
-            Some(answer) => Poll::Ready(Ok(answer)),
-        }
+        answer.map_or(Poll::Pending, |answer| Poll::Ready(answer.settled()))
     }
 }
 
-impl Future for Call {
-    type Output = Outcome<Answer>;
+impl<Q, A: Reply> Future for Call<Q, A> {
+    type Output = Result<A, A::Failure>;
 
     fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
         self.look()
@@ -178,7 +211,7 @@ impl Future for Bytes {
     }
 }
 
-impl Drop for Call {
+impl<Q, A> Drop for Call<Q, A> {
     #[inline(never)]
     fn drop(&mut self) {
         let mut calls = self.calls.borrow_mut();

@@ -35,7 +35,7 @@ mod tests;
 mod verify;
 
 pub use backup::Backup;
-pub use host::{Call, Host, Machine, Outcome};
+pub use host::{Call, Host, Machine, Outcome, Reply, Telling};
 pub use load::{Known, Place, Which, load};
 pub use notes::{BackupOptions, Made};
 pub use remove::remove;

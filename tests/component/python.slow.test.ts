@@ -18,7 +18,7 @@ const proj = join(import.meta.dirname, "../../.cache/proj.db");
 test("the component imports what its host lends, and nothing of WASI", () => {
   const imports = componentImports(readFileSync(componentFile)).sort();
   const names = ["clock", "database", "output", "progress", "random", "store", "types"];
-  expect(imports).toEqual(names.map((name) => `pagemark:core/${name}@0.1.0`));
+  expect(imports).toEqual(names.map((name) => `pagemark:core/${name}@0.1.1`));
 });
 
 test("Python and the command go on with each other's backups, byte for byte, and litestream restores them", () => {
@@ -75,6 +75,15 @@ test("errors have a code, the place and what to do; a canceled job leaves nothin
     problems: ["OBJECT_DAMAGED"],
     name: ["CallerError", "NAME_INVALID", "offset", 1],
   });
+});
+
+// What else was done by hand: `MUTATIONS=100000`, some 15 minutes.
+test("whatever is damaged or answered wrongly, a job ends with an error that is typed, and the component never traps", () => {
+  const count = process.env.MUTATIONS ?? "150";
+  const ran = python(tempFolder(), join(import.meta.dirname, "mutations.py"), count);
+  expect(ran.stderr).toBe("");
+  const came = Object.values<number>(JSON.parse(ran.stdout));
+  expect(came.reduce((sum, each) => sum + each, 0)).toBe(Number(count));
 });
 
 test("a component for version 0.1.0 of the interface runs in the host of today", () => {

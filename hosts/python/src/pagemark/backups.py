@@ -38,16 +38,16 @@ class Backups:
     ) -> Made:
         """Makes a backup: incremental when it can be. Once this returns it is in the store, and is listed."""
         flags = {name for name, is_set in {"full": full, "same-database": same_database}.items() if is_set}
-        made = Job(self.store, database, on_progress=on_progress).call("jobs", "create", self.name, flags)
-        return Made(_backup(made.backup), getattr(made, "full-because"), made.warnings)
+        made = Job(self.store, database, on_progress=on_progress).call("create", self.name, flags)
+        return Made(_backup(made["backup"]), made["full_because"], made["warnings"])
 
     def list(self) -> list[Backup]:
         """Every backup, newest first; one whose record is damaged is listed as such."""
-        return [_backup(each) for each in Job(self.store).call("jobs", "list-all", self.name)]
+        return [_backup(each) for each in Job(self.store).call("list-all", self.name)]
 
     def find(self, at: str = "") -> Backup:
         """The backup that `at` means."""
-        return _backup(Job(self.store).call("jobs", "find", self.name, at))
+        return _backup(Job(self.store).call("find", self.name, at))
 
     def restore(
         self,
@@ -79,14 +79,14 @@ class Backups:
     ) -> Restored:
         """Gives `write` the bytes of the database file, in order: of use only once this has returned."""
         job = Job(self.store, write=write, on_progress=on_progress)
-        restored = job.call("jobs", "restore", self.name, at)
-        return Restored(_backup(restored.backup) if restored.backup else None, restored.note)
+        restored = job.call("restore", self.name, at)
+        return Restored(_backup(restored["backup"]) if restored["backup"] else None, restored["note"])
 
     def verify(self, at: Optional[str] = None, *, on_progress: Optional[OnProgress] = None) -> Verification:
         """Reads every object of every backup, or of the one that `at` means, and puts the newest of them together."""
-        found = Job(self.store, on_progress=on_progress).call("jobs", "verify", self.name, at)
-        problems = [fault_of(each) for each in found.problems]
-        return Verification([_backup(each) for each in found.sound], problems, found.bytes)
+        found = Job(self.store, on_progress=on_progress).call("verify", self.name, at)
+        problems = [fault_of(each) for each in found["problems"]]
+        return Verification([_backup(each) for each in found["sound"]], problems, found["bytes"])
 
     def dump(
         self,
@@ -107,31 +107,24 @@ class Backups:
         """
         if dialect not in _DIALECTS:
             raise ValueError(f"there is no dialect {dialect!r}; there are {', '.join(_DIALECTS)}")
-        options = {"dialect": _DIALECTS[dialect], "tables": list(tables), "no-data": no_data, "no-schema": no_schema}
+        options = {"dialect": _DIALECTS[dialect], "tables": list(tables), "no_data": no_data, "no_schema": no_schema}
         job = Job(self.store, database, write, on_progress)
-        return job.call(
-            "jobs", "dump", self.name, None if database else at, _as_record({**options, "salvage": salvage})
-        )
+        return job.call("dump", self.name, None if database else at, {**options, "salvage": salvage})
 
     def remove(self, ids: Iterable[str]) -> None:
         """Removes backups by their ids, with all that belongs to them. One that another is made of is refused."""
-        Job(self.store).call("jobs", "remove", self.name, list(ids))
+        Job(self.store).call("remove", self.name, list(ids))
 
     def files(self, at: str = "") -> list[StoredFile]:
         """The LTX files that a restore reads, oldest first."""
-        found = Job(self.store).call("jobs", "ltx", self.name, at)
-        return [StoredFile(each.key, each.size, each.sha256) for each in found]
+        found = Job(self.store).call("ltx", self.name, at)
+        return [StoredFile(**each) for each in found]
 
 
 def databases(store: Store) -> list[StoredDatabase]:
     """The databases that have backups in a store, by name."""
-    found = Job(store).call("jobs", "databases")
-    return [
-        StoredDatabase(
-            each.name, each.backups, _backup(each.newest) if each.newest else None, getattr(each, "stored-size")
-        )
-        for each in found
-    ]
+    found = Job(store).call("databases")
+    return [StoredDatabase(**{**each, "newest": _backup(each["newest"]) if each["newest"] else None}) for each in found]
 
 
 class NoStore:
@@ -152,16 +145,9 @@ class NoStore:
         raise Failure("failed", "HOST_ANSWER", "there is no store")
 
 
-def _backup(record: Any) -> Backup:
-    fields = {name.replace("-", "_"): value for name, value in record.__dict__.items()}
-    damage = fields.pop("damage")
-    return Backup(**fields, damage=fault_of(damage) if damage else None)
-
-
-def _as_record(fields: dict[str, Any]) -> Any:
-    from .component import _record
-
-    return _record(**fields)
+def _backup(record: dict[str, Any]) -> Backup:
+    damage = record["damage"]
+    return Backup(**{**record, "damage": fault_of(damage) if damage else None})
 
 
 def _give_name(temporary: str, target: str) -> None:

@@ -9,22 +9,23 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Optional
 
-from wasmtime import Config, Engine, Store as WasmStore, WasmtimeError
-from wasmtime.component import Component, Linker, Record, ResourceHost, ResourceType, Variant
+from wasmtime import Config, Engine, Func, FuncType, Linker, Module, ValType, WasmtimeError
+from wasmtime import Store as WasmStore
 
-from . import fast_bytes
+from .canonical import I64, Case, Memory, Type, core_module, result
 from .errors import BY_CASE, Canceled, PagemarkError
 from .host import Database, Failure, Store, Upload
+from .interface import ERROR, IMPORTS, JOBS
 from .results import Fault
 
-PACKAGE = "pagemark:core"
-VERSION = "0.1.0"
-_UPLOAD = 1
+#: Any 0.1 will do: https://semver.org.
+_PACKAGE = "pagemark:core/"
+_VERSION = "@0.1."
 
 OnProgress = Callable[[str, int, int], Optional[bool]]
 
 _lock = threading.Lock()
-_compiled: Optional[tuple[Engine, Component]] = None
+_compiled: Optional[tuple[Engine, Module]] = None
 
 
 def component_path() -> Path:
@@ -32,18 +33,17 @@ def component_path() -> Path:
     return Path(__file__).with_name("pagemark.wasm")
 
 
-def _load() -> tuple[Engine, Component]:
+def _load() -> tuple[Engine, Module]:
     global _compiled
     with _lock:
         if _compiled is None:
-            fast_bytes.install()
             config = Config()
             try:
                 config.cache = True  # Compiling takes a second or two.
             except WasmtimeError:
                 pass  # There is no home directory, say.
             engine = Engine(config)
-            _compiled = engine, Component.from_file(engine, component_path())
+            _compiled = engine, Module(engine, core_module(component_path().read_bytes()))
         return _compiled
 
 
@@ -62,110 +62,141 @@ class Job:
         self._write = write
         self._on_progress = on_progress
         self._uploads: dict[int, Upload] = {}
+        self._memory: Optional[Memory] = None
         #: What the host raised that is no `Failure`: raised again once the job has ended.
         self._raised: Optional[BaseException] = None
 
-    def call(self, interface: str, function: str, *args: Any) -> Any:
-        """Calls an export; what comes back of a `result` is its first case, or is raised.
+    def call(self, name: str, *args: Any) -> Any:
+        """Calls a function of the interface `jobs`.
 
         Raises PagemarkError, or whatever a store, a database or `on_progress` raised.
         """
-        engine, component = _load()
-        linker = Linker(engine)
-        with linker.root() as root:
-            for name, functions in self._imports().items():
-                with root.add_instance(f"{PACKAGE}/{name}@{VERSION}") as instance:
-                    if name == "store":
-                        instance.add_resource("upload", ResourceType.host(_UPLOAD), self._drop)
-                    for each, run in functions.items():
-                        instance.add_func(each, run)
+        engine, module = _load()
         wasm = WasmStore(engine)
+        exports = self._link(engine, module, wasm).instantiate(wasm, module).exports(wasm)
+        data, allocate = exports["memory"], exports["cabi_realloc"]
+        memory = self._memory = Memory(
+            lambda: data.data_ptr(wasm), lambda: data.data_len(wasm), lambda size, align: allocate(wasm, 0, 0, align, size)
+        )
+        params, ok = JOBS[name]
+        ending = f"#{name}"
+        run, done = _find(exports, f"{_PACKAGE}jobs{_VERSION}", ending), _find(exports, "cabi_post_", ending)
+        flat = [each for of, value in zip(params, args) for each in of.lower(memory, value)]
         try:
-            instance = linker.instantiate(wasm, component)
-            index = instance.get_export_index(wasm, f"{PACKAGE}/{interface}@{VERSION}")
-            found = instance.get_func(wasm, instance.get_export_index(wasm, function, index)) if index else None
-            if found is None:
-                raise ImportError(f"the component has no {interface}.{function}: it is of another version")
-            result = found(wasm, *args)
+            at = run(wasm, *flat)
+            told = result(ok, ERROR).load(memory, at)
+            done(wasm, at)
         finally:
             for upload in self._uploads.values():
                 upload.abort()
             self._uploads.clear()
         if self._raised is not None:
             raise self._raised
-        if isinstance(result, Variant):
-            raise _error_of(result)
-        return result
+        if told.name == "error":
+            raise _error_of(told.value)
+        return told.value
 
-    def _imports(self) -> dict[str, dict[str, Callable[..., Any]]]:
+    def _link(self, engine: Engine, module: Module, wasm: WasmStore) -> Linker:
+        """What the module imports, under the names by which it does."""
+        linker = Linker(engine)
+        run = self._functions()
+        for each in module.imports:
+            if each.module.startswith("[export]"):
+                # Handles of a resource that the component exports, and this host does not use.
+                handle = Func(wasm, each.type, lambda handle, each=each: handle if each.type.results else None)
+                linker.define(wasm, each.module, each.name, handle)
+                continue
+            interface = each.module.removeprefix(_PACKAGE).split("@")[0]
+            params, returned = IMPORTS.get(interface, {}).get(each.name or "", (None, None))
+            if params is None or _VERSION not in each.module:
+                raise ImportError(f"the component imports {each.module} {each.name}: it is of another version")
+            function = self._function(wasm, params, returned, run[interface][each.name])
+            linker.define(wasm, each.module, each.name, function)
+        return linker
+
+    def _function(self, wasm: WasmStore, params: list[Type], returned: Optional[Type], run: Callable[..., Any]) -> Func:
+        """A function of the host, as the module calls it: what does not fit into one integer goes to an address that it gives."""
+        flat = [each for of in params for each in of.flat]
+        is_pointed = returned is not None and len(returned.flat) > 1
+        types = [ValType.i64() if each == I64 else ValType.i32() for each in flat]
+        if is_pointed:
+            types.append(ValType.i32())
+        results = [ValType.i64() if each == I64 else ValType.i32() for each in (returned.flat if returned else [])]
+
+        def called(*flat: int) -> Optional[int]:
+            memory = self._memory
+            assert memory is not None
+            values = iter(flat)
+            answer = run(*[of.lift(memory, values) for of in params])
+            if returned is None:
+                return None
+            if is_pointed:
+                returned.store(memory, next(values) & 0xFFFFFFFF, answer)
+                return None
+            return returned.lower(memory, answer)[0]
+
+        return Func(wasm, FuncType(types, [] if is_pointed else results), called)
+
+    def _functions(self) -> dict[str, dict[Optional[str], Callable[..., Any]]]:
         guarded = self._guarded
         return {
-            "types": {},
             "store": {
-                "layout-of": lambda _: self._store.layout,
+                "layout-of": lambda: self._store.layout,
                 "list-page": guarded(self._list),
-                "get": guarded(lambda key, offset, length: bytes(self._store.get(key, offset, length))),
+                "get": guarded(lambda key, offset, length: self._store.get(key, offset, length)),
                 "delete": guarded(lambda key: self._store.delete(key)),
                 "create": guarded(self._create),
-                "[method]upload.append": self._on_upload(lambda upload, data: upload.append(data)),
-                "[method]upload.finish": self._on_upload(lambda upload: upload.finish()),
+                "[method]upload.append": guarded(lambda number, data: self._uploads[number].append(data)),
+                "[method]upload.finish": guarded(lambda number: self._uploads[number].finish()),
+                "[resource-drop]upload": self._drop,
             },
             "database": {
                 "pin": guarded(self._pin),
-                "read": guarded(lambda part, offset, length: bytes(self._lent().read(part, offset, length))),
+                "read": guarded(lambda part, offset, length: self._lent().read(part, offset, length)),
                 "release": guarded(lambda: self._lent().release()),
             },
             "output": {"write": guarded(self._take)},
-            "clock": {"now-ms": lambda _: time.time_ns() // 10**6, "wait": lambda _, ms: time.sleep(ms / 1000)},
-            "random": {"bytes": lambda _, count: secrets.token_bytes(count)},
+            "clock": {"now-ms": lambda: time.time_ns() // 10**6, "wait": lambda ms: time.sleep(ms / 1000)},
+            "random": {"bytes": secrets.token_bytes},
             "progress": {"report": self._report},
         }
 
-    def _guarded(self, run: Callable[..., Any]) -> Callable[..., Any]:
+    def _guarded(self, run: Callable[..., Any]) -> Callable[..., Case]:
         """As the component calls it: what it raises is told to the component, which cleans up."""
 
-        def guarded(wasm: Any, *args: Any) -> Any:
+        def guarded(*args: Any) -> Case:
             try:
-                return run(*args)
+                return Case("ok", run(*args))
             except Failure as failure:
-                reason = _record(code=failure.code, message=failure.message) if failure.kind == "failed" else None
-                return Variant(failure.kind, reason)
+                reason = {"code": failure.code, "message": failure.message} if failure.kind == "failed" else None
+                return Case("error", Case(failure.kind, reason))
             except OSError as error:
                 message = f"{error.filename or 'the host'}: {error.strerror or error}"
-                return Variant("failed", _record(code="STORE_FAILED", message=message))
+                return Case("error", Case("failed", {"code": "STORE_FAILED", "message": message}))
             except BaseException as error:  # noqa: BLE001
                 self._raised = self._raised or error
-                return Variant("canceled")
+                return Case("error", Case("canceled"))
 
         return guarded
 
-    def _on_upload(self, run: Callable[..., Any]) -> Callable[..., Any]:
-        guarded = self._guarded(lambda number, *args: run(self._uploads[number], *args))
-
-        def method(wasm: Any, borrowed: Any, *args: Any) -> Any:
-            return guarded(wasm, borrowed.to_host(wasm).rep, *args)
-
-        return method
-
-    def _list(self, prefix: str, cursor: Optional[str]) -> Record:
+    def _list(self, prefix: str, cursor: Optional[str]) -> dict[str, Any]:
         found, cursor = self._store.list(prefix, cursor)
-        objects = [_record(**{"key": each.key, "size": each.size, "modified-ms": each.modified_ms}) for each in found]
-        return _record(objects=objects, cursor=cursor)
+        objects = [{"key": each.key, "size": each.size, "modified_ms": each.modified_ms} for each in found]
+        return {"objects": objects, "cursor": cursor}
 
-    def _create(self, key: str, modified_ms: int) -> ResourceHost:
+    def _create(self, key: str, modified_ms: int) -> int:
         number = max(self._uploads, default=0) + 1
         self._uploads[number] = self._store.create(key, modified_ms)
-        return ResourceHost.own(number, _UPLOAD)
+        return number
 
-    def _drop(self, _: Any, number: int) -> None:
+    def _drop(self, number: int) -> None:
         upload = self._uploads.pop(number, None)
         if upload is not None:
             upload.abort()
 
-    def _pin(self) -> Record:
+    def _pin(self) -> dict[str, Any]:
         files = self._lent().pin()
-        fields = {"main-size": files.main_size, "wal-size": files.wal_size, "place": files.place, "file": files.file}
-        return _record(**fields, **{"born-ms": files.born_ms})
+        return {name: getattr(files, name) for name in ("main_size", "wal_size", "place", "file", "born_ms")}
 
     def _lent(self) -> Database:
         if self._database is None:
@@ -177,7 +208,7 @@ class Job:
             raise Failure("failed", "HOST_ANSWER", "nothing takes what this job writes")
         self._write(data)
 
-    def _report(self, _: Any, phase: str, done: int, total: int) -> bool:
+    def _report(self, phase: str, done: int, total: int) -> bool:
         if self._on_progress is None:
             return True
         try:
@@ -188,17 +219,18 @@ class Job:
 
 
 def fault_of(record: Any) -> Fault:
-    place = record.at
-    return Fault(record.code, record.message, place.tag, place.payload, record.name)
+    place = record["at"]
+    return Fault(record["code"], record["message"], place.name, place.value, record["name"])
 
 
-def _error_of(variant: Variant) -> PagemarkError:
-    if variant.tag == "canceled":
+def _error_of(case: Case) -> PagemarkError:
+    if case.name == "canceled":
         return Canceled(Fault("CANCELED", "it was canceled; nothing half-done is left", "whole", None, None))
-    return BY_CASE[variant.tag](fault_of(variant.payload))
+    return BY_CASE[case.name](fault_of(case.value))
 
 
-def _record(**fields: Any) -> Record:
-    record = Record()
-    record.__dict__.update(fields)
-    return record
+def _find(exports: Any, beginning: str, ending: str) -> Any:
+    for name in exports:
+        if name.startswith(beginning) and name.endswith(ending) and f"{_PACKAGE}jobs{_VERSION}" in name:
+            return exports[name]
+    raise ImportError(f"the component has no jobs{ending}: it is of another version")
