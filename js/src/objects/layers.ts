@@ -43,12 +43,12 @@ export function layers(top: Store, below: readonly Store[]): Store {
     async list(prefix, { cursor, limit = PAGE, signal } = {}): Promise<ListPage> {
       const found = new Map<string, StoredObject>();
       for (const store of all.toReversed()) {
-        for await (const object of everyObject(store, prefix, signal)) found.set(object.key, object);
+        for await (const object of everyObject(store, prefix, limit, signal)) found.set(object.key, object);
       }
       // Keys are ASCII, so their order as texts is that of their bytes.
       const keys = [...found.keys()].sort();
       const rest = cursor === undefined ? keys : keys.filter((key) => key > cursor);
-      const page = rest.slice(0, limit);
+      const page = rest.slice(0, Math.min(limit, PAGE));
       const objects = page.flatMap((key) => found.get(key) ?? []);
       const last = page.at(-1);
       return rest.length > page.length && last !== undefined ? { objects, cursor: last } : { objects };
@@ -59,11 +59,12 @@ export function layers(top: Store, below: readonly Store[]): Store {
 async function* everyObject(
   store: Store,
   prefix: string,
+  limit: number,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<StoredObject, void, void> {
   let cursor: string | undefined;
   do {
-    const page = await store.list(prefix, { cursor, signal });
+    const page = await store.list(prefix, { cursor, limit, signal });
     yield* page.objects;
     ({ cursor } = page);
   } while (cursor !== undefined);
