@@ -14,7 +14,7 @@ export type { LoadedTable } from "./backups/load-fingerprints.ts";
 export { importInto, type Loaded, type LoadOptions } from "./backups/load-rows.ts";
 export type { CompareOptions, Preview, RowChanges, TableChange } from "./backups/preview.ts";
 export type { KeptReason, Pruned, PruneOptions } from "./backups/prune.ts";
-export type { Problem, Verification, VerifyOptions } from "./backups/verify.ts";
+export type { Problem, Sample, Verification, VerifyOptions } from "./backups/verify.ts";
 export {
   type BrowserStorage,
   browserStorage,

@@ -23,6 +23,7 @@ import { type Difference, differenceOf } from "./diff.ts";
 import { type CompareOptions, comparePages, type Preview } from "./preview.ts";
 import { type Pruned, type PruneOptions, prune } from "./prune.ts";
 import { removeBackups } from "./removal.ts";
+import { noteVerified, type VerifiedAt, verifiedIn } from "./verified.ts";
 import { type Verification, type VerifyOptions, verify } from "./verify.ts";
 
 /** A moment: a backup's id (or the first eight digits or more of it), a bookmark, a TXID, a time, or an age such as `-1h`. */
@@ -272,6 +273,16 @@ export class Backups {
       if (isLostFingerprint(error, backup)) return undefined;
       throw error;
     }
+  }
+
+  /** Notes down that backups were verified: all of them read, or a sample. @throws StoreError where nothing can be written */
+  noteVerified(ids: readonly string[], how: keyof VerifiedAt): Promise<void> {
+    return noteVerified(this.#place, ids, how, Date.now());
+  }
+
+  /** When backups were verified, by id. */
+  verified(): Promise<Map<string, VerifiedAt>> {
+    return verifiedIn(this.store, this.folder);
   }
 
   /** Proves what is stored; see {@link Verification}. */

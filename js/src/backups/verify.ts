@@ -13,7 +13,15 @@ import { drain } from "../streams/streams.ts";
 export interface VerifyOptions extends JobOptions {
   /** Verifies this backup alone: id, bookmark, TXID or time. All of them unless given. */
   at?: string;
+  /**
+   * Reads a part of the objects only, and does not put the newest backup together; that all are there, and as long as they must
+   * be, is checked all the same.
+   */
+  sample?: Sample | undefined;
 }
+
+/** A share of the objects, at random (above 0, 1 for all); or the part `part` of `of` parts, which together are all of them. */
+export type Sample = { share: number } | { part: number; of: number };
 
 /** What is wrong with one backup. */
 export interface Problem {
@@ -86,11 +94,13 @@ class VerifyHost {
   bytes = 0;
   readonly #store: Store;
   readonly #storeHost: StoreHost;
-  readonly #options: JobOptions;
+  readonly #options: VerifyOptions;
+  readonly #isRead: (key: string) => boolean;
   /** What ended one of those that read: the others then end, too, and say nothing more. */
   #isOver = false;
 
-  constructor(store: Store, options: JobOptions) {
+  constructor(store: Store, options: VerifyOptions) {
+    this.#isRead = samplerOf(options.sample);
     this.#store = store;
     this.#storeHost = new StoreHost(store, options.signal);
     this.#options = options;
@@ -105,6 +115,7 @@ class VerifyHost {
 
   async #prove({ file, listed, total }: Proving): Promise<undefined> {
     const { signal, onProgress } = this.#options;
+    if (listed === file.size && !this.#isRead(file.key)) return;
     const reader = await ObjectReader.open(this.#store, file, Number.POSITIVE_INFINITY, signal);
     try {
       // A restore refuses an object that is too long, though all that it would read is right.
@@ -124,6 +135,7 @@ class VerifyHost {
   async #putTogether({ files, bookmark }: { files: StoredFile[]; bookmark?: string }): Promise<undefined> {
     const { signal } = this.#options;
     const isReplica = bookmark === undefined;
+    if (!isReplica && this.#options.sample) return;
     // Litestream's files prove themselves alone: nothing else was read of them.
     if (isReplica) this.bytes ||= files.reduce((sum, { size }) => sum + size, 0);
     const plan = { files, ...(!isReplica && { backup: { view: { bookmark } } }) };
@@ -136,7 +148,7 @@ class VerifyHost {
     const { Compaction } = await core();
     const loaded = await Folder.load(this.#store, folder, undefined, signal);
     const problems: Problem[] = [];
-    for (const key of loaded.use(() => loaded.merged())) {
+    for (const key of loaded.use(() => loaded.merged()).filter(this.#isRead)) {
       const compaction = new Compaction(1);
       const body = await this.#store.get(key, { signal });
       const reader = body.getReader();
@@ -180,4 +192,27 @@ class VerifyHost {
 function problemOf(error: unknown, name: string): Problem {
   const { code, message, at } = error as PagemarkError;
   return { code, message, name: at.name ?? name };
+}
+
+/** Says which objects are read. */
+function samplerOf(sample: Sample | undefined): (key: string) => boolean {
+  if (sample === undefined) return () => true;
+  if ("share" in sample) {
+    const { share } = sample;
+    if (!(share > 0 && share <= 1))
+      throw new PagemarkError("USAGE", "a sample must be above 0 % and at most 100 %");
+    return () => Math.random() < share;
+  }
+  const { part, of } = sample;
+  if (!(Number.isInteger(part) && Number.isInteger(of) && part >= 1 && part <= of))
+    throw new PagemarkError("USAGE", "a sample n/t must be of whole numbers, from 1/t to t/t");
+  return (key) => hashOf(key) % of === part - 1;
+}
+
+/** The same for a key every time: FNV-1a, mixed once more, since keys differ in their last digits. */
+function hashOf(key: string): number {
+  let hash = 0x811c9dc5;
+  for (let at = 0; at < key.length; at++) hash = Math.imul(hash ^ key.charCodeAt(at), 0x01000193);
+  hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d);
+  return (hash ^ (hash >>> 13)) >>> 0;
 }

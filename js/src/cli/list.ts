@@ -1,7 +1,8 @@
 import type { Command } from "commander";
 import type { Backups } from "../backups/backups.ts";
+import type { VerifiedAt } from "../backups/verified.ts";
 import { type Backup, databasesIn, type StoredDatabase } from "../catalog/folder.ts";
-import { backupJson, bytes, counted, EXIT, print, table } from "./output.ts";
+import { backupJson, bytes, counted, EXIT, print, table, verifiedJson } from "./output.ts";
 import { noBackup, openBackups, openStore, redacted, refuseMissing } from "./places.ts";
 import { layOutText } from "./table.ts";
 import { timeText } from "./values.ts";
@@ -27,7 +28,13 @@ export function addList(program: Command, signal: AbortSignal): void {
       const backups = await stored.list({ signal });
       if (backups.length === 0) throw await noBackup(name, from);
       const after = json ? [] : await statesAfter(stored, backups, utc);
-      print(json, backups.map(backupJson), () => [backupTable(backups, utc), ...after].join("\n"));
+      const verified = await stored.verified();
+      if (!json) after.push(...verifiedText(backups, verified, utc));
+      const value = backups.map((backup) => ({
+        ...backupJson(backup),
+        ...verifiedJson(verified.get(backup.id)),
+      }));
+      print(json, value, () => [backupTable(backups, utc), ...after].join("\n"));
       if (backups.some(({ state }) => state !== "done")) process.exitCode = EXIT.warnings;
     });
 }
@@ -42,6 +49,21 @@ async function statesAfter(stored: Backups, [newest]: Backup[], utc?: boolean): 
       `watched: states up to ${timeText(last.createdAt, utc)} (TXID ${last.txid}) can be restored, too`,
     ),
   ];
+}
+
+/** A line on when backups were verified, where any was. */
+function verifiedText(backups: Backup[], verified: Map<string, VerifiedAt>, utc?: boolean): string[] {
+  const all = backups.map(({ id }) => verified.get(id));
+  const newest = (how: keyof VerifiedAt) => {
+    const times = all.flatMap((each) => each?.[how] ?? []).sort();
+    const last = times.at(-1);
+    const many = times.length === backups.length ? "all" : `${times.length} of ${backups.length}`;
+    return last === undefined
+      ? []
+      : [`${many} ${how === "sampled" ? "by sample, " : ""}last ${timeText(last, utc)}`];
+  };
+  const told = [...newest("verified"), ...newest("sampled")];
+  return told.length === 0 ? [] : [layOutText(`verified: ${told.join("; ")}`)];
 }
 
 function backupTable(backups: Backup[], utc?: boolean): string {

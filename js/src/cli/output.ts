@@ -1,6 +1,7 @@
 // What people and programs get to read. Names come from outside: nothing in them may steer a terminal.
 
 import prettyBytes from "pretty-bytes";
+import type { VerifiedAt } from "../backups/verified.ts";
 import type { Backup } from "../catalog/folder.ts";
 import { PagemarkError } from "../errors/index.ts";
 import type { Table } from "../moments/tables.ts";
@@ -135,6 +136,11 @@ export function backupJson(backup: Backup) {
     automatic,
     ...(error && { error }),
   };
+}
+
+/** When a backup was verified, as `--json` shows it. */
+export function verifiedJson(at: VerifiedAt | undefined) {
+  return { verified_at: at?.verified ?? null, sampled_at: at?.sampled ?? null };
 }
 
 /** Which backup it is; of a time or an age that was asked for, that it is the newest before it. */

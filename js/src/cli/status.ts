@@ -1,8 +1,9 @@
 import type { Command } from "commander";
+import type { VerifiedAt } from "../backups/verified.ts";
 import type { Backup } from "../catalog/folder.ts";
 import { Agenda } from "./agenda.ts";
 import { CONFIG, type Planned, readConfig } from "./config.ts";
-import { ago, bytes, EXIT, print, printable, table } from "./output.ts";
+import { ago, bytes, EXIT, print, printable, table, verifiedJson } from "./output.ts";
 import { openBackups } from "./places.ts";
 import { timeText } from "./values.ts";
 
@@ -15,6 +16,8 @@ interface Options {
 interface Status {
   planned: Planned;
   newest?: Backup;
+  /** When one of its backups was verified last. */
+  verified?: VerifiedAt;
   /** When the next one is to be made, in milliseconds since 1970. */
   nextMs: number;
   /** `late`: the newest is too old; `none`: there is none; `failed`: the store could not be asked. */
@@ -48,7 +51,8 @@ async function statusOf(planned: Planned, signal: AbortSignal): Promise<Status> 
     const newest = await backups.state("latest", { signal });
     if (!newest) return { planned, nextMs: now, state: "none" };
     const isLate = now - Date.parse(newest.createdAt) > agenda.maxAgeMs;
-    return { planned, newest, nextMs: agenda.due(newest, now).atMs, state: isLate ? "late" : "ok" };
+    const verified = lastOf([...(await backups.verified()).values()]);
+    return { planned, newest, verified, nextMs: agenda.due(newest, now).atMs, state: isLate ? "late" : "ok" };
   } catch (error) {
     const { code = "INTERNAL", message = String(error) } = error as { code?: string; message?: string };
     if (code === "BACKUP_NONE") return { planned, nextMs: now, state: "none" };
@@ -57,29 +61,49 @@ async function statusOf(planned: Planned, signal: AbortSignal): Promise<Status> 
   }
 }
 
-function statusJson({ planned, newest, nextMs, state, error }: Status) {
+function lastOf(all: VerifiedAt[]): VerifiedAt {
+  const last = (how: keyof VerifiedAt) =>
+    all
+      .flatMap((each) => each[how] ?? [])
+      .sort()
+      .at(-1);
+  const [verified, sampled] = [last("verified"), last("sampled")];
+  return { ...(verified !== undefined && { verified }), ...(sampled !== undefined && { sampled }) };
+}
+
+function statusJson({ planned, newest, verified, nextMs, state, error }: Status) {
   return {
     name: planned.name,
     state,
     last: newest?.createdAt ?? null,
     age_seconds: newest ? Math.round((Date.now() - Date.parse(newest.createdAt)) / 1000) : null,
     size: newest?.size ?? null,
+    ...verifiedJson(verified),
     next: Number.isFinite(nextMs) ? new Date(nextMs).toISOString() : null,
     ...(error && { error }),
   };
 }
 
 function text(all: Status[], utc: boolean | undefined): string {
-  const rows = all.map(({ planned, newest, nextMs, state }) => [
+  const rows = all.map(({ planned, newest, verified, nextMs, state }) => [
     planned.name,
     state,
     newest ? ago(newest.createdAt) : "never",
     newest ? bytes(newest.size) : "-",
+    verifiedText(verified),
     Number.isFinite(nextMs) ? timeText(nextMs, utc) : "-",
   ]);
   const errors = all.flatMap(({ planned, error }) =>
     error ? [printable(`${planned.name}: ${error.message}`)] : [],
   );
-  const align = ["left", "left", "left", "right", "left"] as const;
-  return [table(["name", "state", "last backup", "size", "next"], rows, [...align]), ...errors].join("\n");
+  const align = ["left", "left", "left", "right", "left", "left"] as const;
+  return [
+    table(["name", "state", "last backup", "size", "verified", "next"], rows, [...align]),
+    ...errors,
+  ].join("\n");
+}
+
+function verifiedText({ verified, sampled }: VerifiedAt = {}): string {
+  if (verified !== undefined) return ago(verified);
+  return sampled === undefined ? "never" : `${ago(sampled)}, in part`;
 }
