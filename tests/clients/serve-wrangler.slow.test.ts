@@ -12,7 +12,7 @@ import { timeTravel } from "./wrangler-time-travel.ts";
 const server = new TestServer();
 
 if (process.env.PAGEMARK_ALL_CLIENTS === "1") {
-  basics(server, "4", { notesMigrations: false });
+  basics(server, "4");
   files(server, "4");
   timeTravel(server, "4");
 } else {

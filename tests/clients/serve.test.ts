@@ -152,6 +152,34 @@ describe("a folder", () => {
     expect(await server.database(await uuidOf("revived")).rows("SELECT a FROM t")).toEqual([["kept"]]);
   });
 
+  test("D9 the database and its backups are downloaded whole, in ranges, and as SQL; a HEAD says how long they are", async () => {
+    const uuid = await server.create(
+      "loaded",
+      "CREATE TABLE t (a); INSERT INTO t VALUES (zeroblob(3000000));",
+    );
+    expect(await call(`/${uuid}/backup`, {})).toMatchObject({ success: true });
+    const [backup] = await server.backups(uuid);
+    const base = `${server.api}/accounts/${ACCOUNT}/d1/database/${uuid}`;
+    const get = (path: string, headers = {}, method = "GET") =>
+      fetch(`${base}${path}`, { method, headers: { authorization: `Bearer ${READ_TOKEN}`, ...headers } });
+    for (const path of ["/download", `/backup/${backup}/download`]) {
+      const whole = await get(path);
+      const bytes = new Uint8Array(await whole.arrayBuffer());
+      expect(bytes.length).toBe(Number(whole.headers.get("content-length")));
+      const file = join(server.folder, "downloaded.db");
+      writeFileSync(file, bytes);
+      expect(new DatabaseSync(file).prepare("SELECT length(a) AS n FROM t").get()).toEqual({ n: 3_000_000 });
+      const part = await get(path, { range: "bytes=100-5000" });
+      expect(part.status).toBe(206);
+      expect(new Uint8Array(await part.arrayBuffer())).toEqual(bytes.slice(100, 5001));
+      expect((await get(path, {}, "HEAD")).headers.get("content-length")).toBe(String(bytes.length));
+    }
+    expect(await (await get(`/backup/${backup}/download?format=sql`)).text()).toContain("CREATE TABLE t");
+    // Whoever leaves in the middle leaves nothing open.
+    for (let times = 0; times < 20; times++) await (await get("/download")).body?.cancel();
+    expect(await server.database(uuid).rows("SELECT count(*) FROM t")).toEqual([[1]]);
+  });
+
   test("backups made by it are what the command line lists and restores", async () => {
     const uuid = await server.create("shared", "CREATE TABLE t (a); INSERT INTO t VALUES (7);");
     expect(await call(`/${uuid}/backup`, {})).toMatchObject({ success: true });

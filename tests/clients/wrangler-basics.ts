@@ -11,7 +11,7 @@ interface Listed {
   file_size: number;
 }
 
-export function basics(worker: TestApi, version: WranglerVersion, { notesMigrations = true } = {}): void {
+export function basics(worker: TestApi, version: WranglerVersion): void {
   const wrangler = new Wrangler(worker, version);
   const remote = version === "3.20" ? [] : ["--remote"];
 
@@ -136,7 +136,6 @@ export function basics(worker: TestApi, version: WranglerVersion, { notesMigrati
         "No migrations to apply",
       );
 
-      if (!notesMigrations) return;
       const marks = await worker.migrations(uuid);
       expect(marks.map(({ migration }) => migration)).toEqual([
         "0003_broken.sql",

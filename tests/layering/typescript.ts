@@ -98,7 +98,7 @@ const ROOMS: Readonly<Record<string, { floors: readonly (readonly string[])[]; o
     floors: [
       ["byte-range.ts", "identity.ts", "statements.ts"],
       ["options.ts"],
-      ["arguments.ts"],
+      ["arguments.ts", "migrations.ts"],
       ["jobs"],
       ["service.ts"],
       ["downloads.ts", "preview.ts", "statement-host.ts"],

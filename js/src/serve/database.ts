@@ -15,6 +15,7 @@ import type { ExportRequest, Reply } from "../service/jobs/exports.ts";
 import type { ImportRequest } from "../service/jobs/imports.ts";
 import type { Run } from "../service/jobs/runner.ts";
 import type { Job, JobRow } from "../service/jobs/table.ts";
+import { migrationIn } from "../service/migrations.ts";
 import type {
   CreateOptions,
   DownloadOptions,
@@ -35,9 +36,9 @@ import type {
   ServedDatabase,
 } from "../service/service.ts";
 import { file } from "../sources/file.ts";
-import type { Moment } from "../sources/source.ts";
 import type { Store } from "../stores/store.ts";
 import type { Deletion, KeptBackup } from "../vault/kept-backups.ts";
+import { Checkpoint } from "./checkpoint.ts";
 import type { DatabaseFile } from "./folder.ts";
 import { FileJobs, type JobsPlace } from "./jobs.ts";
 import { lookAt } from "./look.ts";
@@ -52,11 +53,20 @@ export interface Place extends JobsPlace {
   onBackup(name: string, backup: Backup | undefined, error?: unknown): void;
 }
 
-/** A checkpoint is released by itself after so long, in milliseconds. */
-const CHECKPOINT_MS = 15 * 60_000;
 const OPTIONS = "the options";
+/** The tag of backups that were made before a migration, which their notes name. */
+const MIGRATION = "migration";
 /** From there on a bookmark is the checksum of all pages, and the lineage. */
 const PROOF = 27;
+
+/** What a backup is for. */
+interface BackupRequest {
+  full?: boolean;
+  /** It is taken back where the one before it is of the same pages. */
+  forBookmark?: boolean;
+  /** The migration that comes after it. */
+  migration?: string;
+}
 
 export class ServedFile implements ServedDatabase {
   readonly file: DatabaseFile;
@@ -67,11 +77,12 @@ export class ServedFile implements ServedDatabase {
   readonly #atWork = new Set<Promise<unknown>>();
   /** The newest state that was backed up here. */
   #backedUp: { state: string; bookmark: string } | undefined;
-  #checkpoint: { status: CheckpointStatus; moment: Moment; timer: NodeJS.Timeout } | undefined;
+  readonly #checkpoint: Checkpoint;
 
   constructor(file: DatabaseFile, place: Place) {
     this.file = file;
     this.#place = place;
+    this.#checkpoint = new Checkpoint(file.path);
     this.#jobs = new FileJobs(file.uuid, file.path, place, () => this.bookmark());
     this.#jobs.runner.addQueued({ kind: "backup", work: (row, run) => this.#backUp(row, run) });
     this.#jobs.runner.addQueued({ kind: "restore", work: (row, run) => this.#restore(row, run) });
@@ -87,9 +98,14 @@ export class ServedFile implements ServedDatabase {
     const { timeoutMs, processes } = this.#place;
     const { path } = this.file;
     const checked = args.checkedQueries(queries);
-    return this.#entered(() =>
+    const takeBack = readonly ? undefined : await this.#beforeMigration(checked);
+    const results = this.#entered<QueryResult[]>(() =>
       processes.ask({ what: "query", path, queries: checked, readonly, timeoutMs }, { timeoutMs, readonly }),
     );
+    return results.catch(async (error) => {
+      await takeBack?.();
+      throw error;
+    });
   }
 
   /** That of a backup, which is made when the newest one is not of this state: nothing else keeps a file's states. */
@@ -114,9 +130,13 @@ export class ServedFile implements ServedDatabase {
     );
   }
 
-  /** Migrations are not noted of files. */
+  /** A migration is backed up before, under its name. */
   async migrations(): Promise<MigrationMark[]> {
-    return [];
+    const all = await (await this.#backups()).list();
+    const before = all.filter(({ tag }) => tag === MIGRATION);
+    return before.map(({ bookmark, note = "", createdAt }) => {
+      return { bookmark, migration: note, created_at: createdAt };
+    });
   }
 
   async backup(options: CreateOptions = {}): Promise<KeptBackup> {
@@ -173,42 +193,16 @@ export class ServedFile implements ServedDatabase {
     await this.#jobs.runner.cancel(args.checked(args.Text, id, "the id"));
   }
 
-  /** Holds the newest state: the file and its WAL may be copied by any program, the WAL last. */
-  async createCheckpoint(): Promise<CheckpointStatus> {
-    if (this.#checkpoint) {
-      throw new PagemarkError("CHECKPOINT_EXISTS", "there is a checkpoint already; release it first");
-    }
-    const { path } = this.file;
-    const moment = await file(path).pin();
-    if (this.#checkpoint || !isWal(moment)) {
-      await moment.release();
-      const message =
-        "only a database in WAL mode, which a program has open, can be held while others write; make a backup instead, or set PRAGMA journal_mode=WAL";
-      throw new PagemarkError("USAGE", message);
-    }
-    const now = Date.now();
-    const status = {
-      bookmark: stateOf(path),
-      createdAt: new Date(now).toISOString(),
-      expiresAt: new Date(now + CHECKPOINT_MS).toISOString(),
-    };
-    const timer = setTimeout(() => void this.releaseCheckpoint().catch(() => {}), CHECKPOINT_MS);
-    timer.unref();
-    this.#checkpoint = { status, moment, timer };
-    return status;
+  createCheckpoint(): Promise<CheckpointStatus> {
+    return this.#checkpoint.create();
   }
 
-  async releaseCheckpoint(): Promise<CheckpointStatus> {
-    const held = this.#checkpoint;
-    if (!held) throw new PagemarkError("CHECKPOINT_NONE", "there is no checkpoint; it may have expired");
-    this.#checkpoint = undefined;
-    clearTimeout(held.timer);
-    await held.moment.release();
-    return held.status;
+  releaseCheckpoint(): Promise<CheckpointStatus> {
+    return this.#checkpoint.release();
   }
 
   async checkpoint(): Promise<CheckpointStatus | undefined> {
-    return this.#checkpoint?.status;
+    return this.#checkpoint.status;
   }
 
   /** Runs `work`, which may replace the file, while nobody else is at it; requests wait. */
@@ -229,7 +223,7 @@ export class ServedFile implements ServedDatabase {
   async close(error: unknown): Promise<void> {
     this.#gate.end(error);
     await this.#jobs.stop(error);
-    await this.releaseCheckpoint().catch(() => {});
+    await this.#checkpoint.release().catch(() => {});
     await this.#letGo();
   }
 
@@ -272,12 +266,13 @@ export class ServedFile implements ServedDatabase {
   async #backUp({ request }: JobRow, { signal, progress }: Run): Promise<KeptBackup> {
     const { name, path } = this.file;
     const { store, onBackup } = this.#place;
-    const { full = false, forBookmark = false } = request as CreateOptions & { forBookmark?: boolean };
+    const { full = false, forBookmark = false, migration } = request as BackupRequest;
     try {
       const database = pagemark(file(path), { store, name });
       const onProgress = ({ done, total }: { done: number; total: number }) => progress("pages", done, total);
       const before = stateOf(path);
-      const backup = await database.backup({ full, signal, onProgress });
+      const label = migration === undefined ? {} : { tag: MIGRATION, note: migration };
+      const backup = await database.backup({ full, signal, onProgress, ...label });
       const isKept = !forBookmark || !(await this.#isKnown(backup));
       const bookmark = isKept ? backup.bookmark : (this.#backedUp?.bookmark ?? "");
       // Unless somebody wrote meanwhile.
@@ -288,6 +283,14 @@ export class ServedFile implements ServedDatabase {
       onBackup(name, undefined, error);
       throw error;
     }
+  }
+
+  /** Backs up what a migration is about to change; gives what takes that back, should the migration fail. */
+  async #beforeMigration(queries: readonly Query[]): Promise<(() => Promise<void>) | undefined> {
+    const { noted, changes } = migrationIn(queries);
+    if (!noted || !changes) return undefined;
+    const backup = await this.#run<KeptBackup>("backup", { full: false, migration: noted.name });
+    return async () => (await this.#backups()).takeBack(backup);
   }
 
   /** Whether the backup before it has the same pages: a checkpoint moves them, and changes none. Then it is taken back. */
@@ -358,11 +361,6 @@ export class ServedFile implements ServedDatabase {
 /** A bookmark between two backups that `watch` stored no longer has, say. */
 function isOther(at: string | undefined, bookmark: string): boolean {
   return at !== undefined && args.BOOKMARK.test(at) && at !== bookmark;
-}
-
-/** A moment of a WAL is marked where it ends. */
-function isWal({ mark }: Moment): boolean {
-  return mark !== undefined;
 }
 
 /** Copies a file and what belongs to it, under a name that no database has; that name. */

@@ -128,7 +128,8 @@ function counting(length: number): Pipe {
       },
       flush: () => check(left !== 0),
     },
-    { highWaterMark: 0 },
+    // With room for none, nothing would ever be written.
+    { highWaterMark: 1 },
     { highWaterMark: 0 },
   );
 }

@@ -1,18 +1,11 @@
 // The states before migrations: whoever changes the schema by a tool finds the way back by the migration's name.
 import type { Database } from "../../entry/engine.workerd.ts";
+import { migrationIn } from "../../service/migrations.ts";
 import type { Query } from "../../service/options.ts";
 import type { MigrationMark, QueryResult } from "../../service/service.ts";
 import type { Home } from "./home.ts";
 import { hold } from "./undos.ts";
 
-/** Tools note what they have applied in a table whose name says so: `d1_migrations`, `__drizzle_migrations` and others. */
-const NOTED =
-  /\bINSERT\s+(?:OR\s+\w+\s+)?INTO\s+(?:"[^"]*migration[^"]*"|`[^`]*migration[^`]*`|\[[^\]]*migration[^\]]*\]|\w*migration\w*)/i;
-/** Those that note nothing else there. */
-const TOOLS =
-  /\b(?:d1_migrations|__drizzle_migrations|_prisma_migrations|kysely_migration|knex_migrations)\b/i;
-const TEXT = /'((?:[^']|'')+)'/;
-const CHANGES_SCHEMA = /(?:^|;)\s*(?:CREATE|ALTER|DROP)\b/i;
 const LOST_ROWS = / deleted \d+ rows? of /;
 /** Some tools send each statement by itself: those within this time are of one migration, in milliseconds. */
 const ONE_MIGRATION_MS = 60_000;
@@ -43,8 +36,7 @@ export class Migrations {
 
   /** Look before statements run; what it gives takes what they did. */
   before(database: Database, queries: readonly Query[]): (results: readonly QueryResult[][]) => void {
-    const noted = queries.find(({ sql }) => NOTED.test(sql));
-    const changes = queries.some(({ sql }) => CHANGES_SCHEMA.test(sql));
+    const { noted, changes } = migrationIn(queries);
     if (!noted && !changes) return () => {};
     const bookmark = database.bookmark();
     const now = Date.now();
@@ -58,9 +50,9 @@ export class Migrations {
       const begun = changes ? undefined : this.#begun;
       this.#begun = undefined;
       const isOfOne = begun !== undefined && now - begun.lastMs <= ONE_MIGRATION_MS;
-      if (!changes && !isOfOne && !TOOLS.test(noted.sql)) return;
+      if (!changes && !isOfOne && !noted.isByTool) return;
       const from = isOfOne ? begun.bookmark : bookmark;
-      this.#add(database, { bookmark: from, migration: nameIn(noted), messages: lost });
+      this.#add(database, { bookmark: from, migration: noted.name, messages: lost });
     };
   }
 
@@ -87,12 +79,4 @@ function addWayBack(results: readonly QueryResult[][], bookmark: string): string
     });
   }
   return lost;
-}
-
-/** The first text that is noted. */
-function nameIn({ sql, params = [] }: Query): string {
-  const noted = sql.slice(sql.search(NOTED));
-  const [, literal] = TEXT.exec(noted) ?? [];
-  const bound = params?.find((each) => typeof each === "string");
-  return (literal?.replaceAll("''", "'") ?? bound ?? "a migration").slice(0, 200);
 }
