@@ -23,7 +23,7 @@ export function addCopy(program: Command, signal: AbortSignal): void {
       await refuseMissing(from);
       const run = () =>
         withBar(`copying ${name ?? "backups"}`, json, (onProgress) =>
-          copy(openStore(from), openStore(to), { name, signal, onProgress }),
+          copy(openStore(from), openStore(to, { fromLocality: undefined }), { name, signal, onProgress }),
         );
       const copied = name === undefined ? await run() : await withBackups(name, from, run);
       report(json, copied, () => text(copied, from, to));

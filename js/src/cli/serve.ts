@@ -13,6 +13,7 @@ interface Options {
   port: number;
   allowHost?: string[];
   allowStore?: string[];
+  locality?: string;
   timeout: number;
   json?: boolean;
 }
@@ -59,7 +60,7 @@ export function addServe(program: Command): void {
         );
       const stopped = new Promise<void>((resolve) => stopOnSignals(() => resolve()));
       const serving = await started({
-        ...{ folder, to, host, port, timeoutMs: timeout },
+        ...{ folder, to, locality: options.locality, host, port, timeoutMs: timeout },
         ...{ allowHosts: options.allowHost ?? [], allowStores: options.allowStore ?? [] },
         token: process.env.PAGEMARK_TOKEN || undefined,
         readToken: process.env.PAGEMARK_READ_TOKEN || undefined,

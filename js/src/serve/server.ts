@@ -22,6 +22,8 @@ export interface ServeOptions {
   folder: string;
   /** Where backups go: a folder or a URL. */
   to: string;
+  /** Where it runs, when backups go to stores with localities. */
+  locality?: string | undefined;
   host: string;
   port: number;
   /** Names by which the server may be called, beside its addresses. */
@@ -59,7 +61,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
   usePlatform(nodePlatform);
   useStatements(async () => compiled("statement"));
   const { folder, token, readToken, timeoutMs, log } = options;
-  const store = openStore(options.to);
+  const store = openStore(options.to, { locality: options.locality, onNote: log });
   const state = join(folder, STATE);
   const secrets = openSecrets(state, token);
   const files = new FolderFiles(join(state, "files"));
