@@ -24,6 +24,8 @@ export interface BackedUpPlace extends Place {
   backup(options?: BackupOptions & { store?: "r2" | "memory" }): Promise<NewBackup>;
   /** A backup to R2 by tracking, and how many rows SQLite looked at for it. */
   backupTracked(options?: BackupOptions): Promise<NewBackup & { rowsRead: number }>;
+  /** The same, while the call of number `at` goes wrong. */
+  backupFaulty(fault: Fault): Promise<{ taken: string; calls: number }>;
   untrack(): Promise<void>;
   download(at?: string): Promise<Uint8Array>;
   dump(options?: DumpOptions): Promise<string>;
@@ -134,6 +136,7 @@ export class Cloudflare {
       ask: (queries) => json("ask", queries),
       backup: (options) => json("backup", options),
       backupTracked: (options) => json("backupTracked", options),
+      backupFaulty: (fault) => json("backupFaulty", fault),
       untrack: () => json("untrack"),
       download: async (at) => new Uint8Array(await (await send("download", at)).arrayBuffer()),
       stored: () => json("stored"),

@@ -75,6 +75,12 @@ const actions = {
     const db = pagemark(source, { name, store: r2(env.BACKUPS) });
     return Response.json({ ...(await db.backup(options)), rowsRead: reads.rows });
   },
+  /** A backup by tracking, while the call of number `at` goes wrong in a way; how many there were. */
+  async backupFaulty(place, { name, env, argument: fault }) {
+    const source = fromRows({ ...place.faulty(fault), tracking: true });
+    const { taken } = await pagemark(source, { name, store: r2(env.BACKUPS) }).backup();
+    return Response.json({ taken, calls: fault.calls });
+  },
   async untrack(place) {
     await untrack(place.source());
     return Response.json([]);
