@@ -110,7 +110,11 @@ const statement = fc.oneof(
 test("A10 each backup by tracking is what is there, whatever was done since the last one", async () => {
   await fc.assert(
     fc.asyncProperty(
-      fc.array(fc.array(statement, { maxLength: 6 }), { minLength: 2, maxLength: 5 }),
+      fc.array(fc.array(statement, { minLength: 2, maxLength: 8, size: "max" }), {
+        minLength: 3,
+        maxLength: 5,
+        size: "max",
+      }),
       async (lives) => {
         await Promise.all(
           cloudflare.both().map(async (place) => {
