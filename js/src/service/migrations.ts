@@ -23,6 +23,11 @@ export interface MigrationFound {
   changes: boolean;
 }
 
+/**
+ * Looks at the texts alone: what they do is not known before they run.
+ *
+ * @param queries those of one request
+ */
 export function migrationIn(queries: readonly Query[]): MigrationFound {
   const noted = queries.find(({ sql }) => NOTED.test(sql));
   const changes = queries.some(({ sql }) => CHANGES_SCHEMA.test(sql));
