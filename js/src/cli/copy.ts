@@ -1,11 +1,14 @@
 import type { Command } from "commander";
 import { type Copied, copy } from "../backups/copy.ts";
+import { isArchive, packed, temporaryFolder } from "../places/archive.node.ts";
 import { bytes, counted, report, table, withBar } from "./output.ts";
-import { openStore, redacted, refuseMissing, withBackups } from "./places.ts";
+import { folderPath, openStore, redacted, refuseMissing, withBackups } from "./places.ts";
+import { checkTarget, writeTarget } from "./target.ts";
 
 interface Options {
   from: string;
   to: string;
+  force?: boolean;
   json?: boolean;
 }
 
@@ -17,14 +20,23 @@ export function addCopy(program: Command, signal: AbortSignal): void {
     )
     .argument("[name]", "the database (default: all of the store)")
     .requiredOption("--from <store>", "where the backups are: a folder or a URL")
-    .requiredOption("--to <store>", "where they go: a folder or a URL")
+    .requiredOption("--to <store>", "where they go: a folder, a URL, or a new archive, x.tar.gz")
+    .option("--force", "replace the archive if it exists")
     .action(async (name: string | undefined, _options, command: Command) => {
-      const { from, to, json = false } = command.optsWithGlobals<Options>();
+      const { from, to, force = false, json = false } = command.optsWithGlobals<Options>();
       await refuseMissing(from);
+      const file = folderPath(to);
+      const isFile = file !== undefined && isArchive(file);
+      if (isFile) await checkTarget(file, { force, json, reads: [from] });
       const run = () =>
-        withBar(`copying ${name ?? "backups"}`, json, (onProgress) =>
-          copy(openStore(from), openStore(to, { fromLocality: undefined }), { name, signal, onProgress }),
-        );
+        withBar(`copying ${name ?? "backups"}`, json, async (onProgress) => {
+          const options = { name, signal, onProgress };
+          if (!isFile) return copy(openStore(from), openStore(to, { fromLocality: undefined }), options);
+          const folder = temporaryFolder();
+          const copied = await copy(openStore(from), openStore(folder, { fromLocality: undefined }), options);
+          if (copied.length > 0) await writeTarget(file, await packed(folder), signal, false);
+          return copied;
+        });
       const copied = name === undefined ? await run() : await withBackups(name, from, run);
       report(json, copied, () => text(copied, from, to));
     });

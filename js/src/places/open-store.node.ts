@@ -4,6 +4,7 @@ import { PagemarkError } from "../errors/index.ts";
 import { folder } from "../stores/folder.ts";
 import { sftp } from "../stores/sftp.ts";
 import type { Store } from "../stores/store.ts";
+import { archive, isArchive } from "./archive.node.ts";
 import { awsProfile } from "./aws-profile.node.ts";
 import { cutLocality, type PlaceText } from "./locality-url.ts";
 import { encryptionKeys, type OpenStoreOptions, openAt } from "./open-store.ts";
@@ -23,7 +24,8 @@ export function openStore(place: PlaceText, options: OpenStoreOptions = {}): Sto
     open: (text, scheme, env) => {
       if (scheme === "sftp") return sftp(sftpFromUrl(text, env));
       const path = folderPath(text);
-      return path === undefined ? undefined : folder(path);
+      if (path === undefined) return undefined;
+      return isArchive(path) ? archive(path) : folder(path);
     },
     profileOf: awsProfile,
     read,
