@@ -16,6 +16,7 @@ export const RUST_LAYERS: Readonly<Record<string, number>> = {
   dump: 5,
   catalog: 5,
   compare: 5,
+  subset: 5,
   job: 6,
   run: 6,
   statement: 6,

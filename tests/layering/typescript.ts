@@ -109,7 +109,7 @@ const ROOMS: Readonly<Record<string, { floors: readonly (readonly string[])[]; o
     floors: [
       ["standard-output.ts", "table.ts", "values.ts"],
       ["input.ts", "interrupt.ts", "output.ts"],
-      ["check-result.ts", "engine.ts", "hooks.ts", "mcp-server.ts", "preview.ts"],
+      ["check-result.ts", "checkpoint-holder.ts", "engine.ts", "hooks.ts", "mcp-server.ts", "preview.ts"],
       ["hosted.ts", "project.ts"],
       ["places.ts", "control.ts"],
       ["files.ts", "target.ts"],

@@ -110,6 +110,7 @@ const commands = {
   delete: async () => (await import("./prune.ts")).addDelete,
   key: async () => (await import("./key.ts")).addKeyCommands,
   audit: async () => (await import("./audit.ts")).addAudit,
+  checkpoint: async () => (await import("./checkpoint.ts")).addCheckpoint,
   copy: async () => (await import("./copy.ts")).addCopy,
   mcp: async () => (await import("./mcp.ts")).addMcp,
   d1: async () => (await import("./d1.ts")).addD1,

@@ -77,6 +77,13 @@ export async function openDatabase(place: string): Promise<PageSource> {
   return openHosted(place);
 }
 
+/** The path of a database that must be a file. */
+export async function fileAt(place: string): Promise<string> {
+  if (isHosted(place) || place === STANDARD)
+    throw new PagemarkError("USAGE", `${place}: this takes the path of a database file`);
+  return isLocal(place) ? localFile(place) : place;
+}
+
 /** A database file, or the one in standard input for "-". */
 export function openSource(path: string): PageSource {
   if (isHosted(path)) {

@@ -4,11 +4,13 @@ import build from "../inline/build.js";
 import core from "../inline/core.js";
 import dump from "../inline/dump.js";
 import locality from "../inline/locality.js";
+import subset from "../inline/subset.js";
 
 usePlatform({
   wasm: () => unpacked(core),
   dumpWasm: () => unpacked(dump),
   buildWasm: () => unpacked(build),
+  subsetWasm: () => unpacked(subset),
   localityWasm: () => unpacked(locality),
 });
 

@@ -1,12 +1,14 @@
 // What works with files of the system, for runtimes that have none: every entry exports the same names, so that one program
 // can be written for a server and a browser, and one set of types is right for both.
 import type * as files from "../sources/file.ts";
+import type * as checkpoints from "../sources/file-checkpoint.ts";
 import type * as damaged from "../sources/file-damaged.ts";
 import type * as folders from "../stores/folder.ts";
 import type * as sftps from "../stores/sftp.ts";
 import { needsFiles } from "./needs-files.ts";
 
 export { type OpenStoreOptions, openStore } from "../places/open-store.ts";
+export type { Checkpoint, CheckpointOptions, CheckpointStatus } from "../sources/file-checkpoint.ts";
 export type { SftpOptions } from "../stores/sftp-connection.ts";
 export {
   type WatchEvent,
@@ -24,6 +26,9 @@ export const file: typeof files.file = /* @__PURE__ */ needsFiles("file", SOURCE
 
 /** Not for this runtime. @throws PagemarkError `RUNTIME_UNSUPPORTED` */
 export const damagedFile: typeof damaged.damagedFile = /* @__PURE__ */ needsFiles("damagedFile", SOURCES);
+
+/** Not for this runtime. @throws PagemarkError `RUNTIME_UNSUPPORTED` */
+export const checkpoint: typeof checkpoints.checkpoint = /* @__PURE__ */ needsFiles("checkpoint", SOURCES);
 
 /** Not for this runtime. @throws PagemarkError `RUNTIME_UNSUPPORTED` */
 export const folder: typeof folders.folder = /* @__PURE__ */ needsFiles("folder", STORES);

@@ -4,6 +4,7 @@ usePlatform({
   wasm: () => givenWasm("core"),
   dumpWasm: () => givenWasm("dump"),
   buildWasm: () => givenWasm("build"),
+  subsetWasm: () => givenWasm("subset"),
   localityWasm: () => givenWasm("locality"),
 });
 
