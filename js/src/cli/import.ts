@@ -1,8 +1,10 @@
 import type { Command } from "commander";
+import { withD1Repairs } from "../dump/d1-repairs.ts";
 import type { LiveDatabase } from "../engine/database.ts";
+import { streamOf } from "../streams/streams.ts";
 import { withNewDatabase } from "./engine.ts";
 import { openInput, plain } from "./input.ts";
-import { bytes, counted, report } from "./output.ts";
+import { bytes, counted, report, warnAll } from "./output.ts";
 import { STANDARD } from "./standard-output.ts";
 import { checkTarget, writeTarget } from "./target.ts";
 
@@ -22,7 +24,9 @@ export function addImport(program: Command, signal: AbortSignal): void {
     .action(async (path: string, _options, command: Command) => {
       const { output, force = false, json = false } = command.optsWithGlobals<Options>();
       await checkTarget(output, { force, json, reads: [path], binary: "a database" });
-      const sql = await plain(openInput(path), path);
+      const warnings: string[] = [];
+      const text = await plain(openInput(path), path);
+      const sql = streamOf(withD1Repairs(text, (message) => warnings.push(message)));
       let size = 0;
       const { statements } = await withNewDatabase(
         async (database) => {
@@ -36,10 +40,11 @@ export function addImport(program: Command, signal: AbortSignal): void {
           await writeTarget(output, file, signal);
         },
       );
-      if (output === STANDARD) return;
-      report(json, { file: output, size, statements }, () => {
+      if (output === STANDARD) return warnAll(warnings);
+      report(json, { file: output, size, statements, warnings }, () => {
         return `wrote ${output} (${bytes(size)}, ${counted(statements)} statements)`;
       });
+      warnAll(warnings);
     });
 }
 
