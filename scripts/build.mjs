@@ -25,7 +25,7 @@ const TARGET = "wasm32-unknown-unknown";
 const dist = join(root, "js/dist");
 /** In js/dist, without a source of the same name in js/src. */
 const GENERATED =
-  /^(build|core|dump|engine|locality|statement)\.d\.|^bin\/|^(inline|vendor)\/|^worker\/dashboard\/assets\.js$/;
+  /^(build|core|dump|engine|locality|statement|subset)\.d\.|^bin\/|^(inline|vendor)\/|^worker\/dashboard\/assets\.js$/;
 
 // What Rust emits for this target by default, plus simd; said here so that wasm-opt accepts a stripped file as well.
 const FEATURES = [

@@ -15,6 +15,7 @@ const checks = {
   "Rust lints, core.wasm": () => clippy(["--package", "pagemark", ...WASM, "--features", "bind-core"]),
   "Rust lints, dump.wasm": () => clippy(["--package", "pagemark", ...WASM, "--features", "bind-dump"]),
   "Rust lints, build.wasm": () => clippy(["--package", "pagemark", ...WASM, "--features", "bind-build"]),
+  "Rust lints, subset.wasm": () => clippy(["--package", "pagemark", ...WASM, "--features", "bind-subset"]),
   "Rust lints, locality.wasm": () =>
     clippy(["--package", "pagemark", ...WASM, "--features", "bind-locality"]),
   "Rust lints, statement.wasm": () =>

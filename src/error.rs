@@ -245,6 +245,12 @@ error_kinds! {
     TextSize = Caller "TEXT_SIZE": "a text is longer than 8 MiB, which Pagemark does not write as the sqlite3 shell does; use the sqlite dialect",
     /// A table was asked for that the database does not have.
     TableUnknown = Caller "TABLE_UNKNOWN": "the database has no such table; leave the names out for all tables",
+    /// A restore of a whole database from a backup of some of its tables.
+    BackupPartial = Caller "BACKUP_PARTIAL": "the backup holds some tables of its database only, with which no database is restored; restore the tables into one, or download them",
+    /// A backup of some tables among backups of others, or of whole databases.
+    OtherTables = Caller "OTHER_TABLES": "the backups under that name are of other tables, or of the whole database; give these another name",
+    /// Tables cannot be taken out of a database page by page.
+    PageReserve = Caller "PAGE_RESERVE": "each page of the database has room for an extension (checksums, say), with which its tables cannot be taken out page by page; dump them as SQL",
     /// Rows to build a database from do not ascend.
     BuildOrder = Busy "BUILD_ORDER": "the rows of a table do not come in the order of their rowids, each once: the source changed while it was read; take the backup again",
     /// A row to build a database from is longer than SQLite takes.

@@ -12,7 +12,7 @@
 //! | 1 | [`page`] |
 //! | 2 | [`btree`], [`ltx`], [`bookmark`] |
 //! | 3 | [`snapshot`], [`build`], `salvage` (with the dump's feature) |
-//! | 4 | [`catalog`], [`compare`], `dump` (with its feature) |
+//! | 4 | [`catalog`], [`compare`], [`subset`], `dump` (with its feature) |
 //! | 5 | [`job`], [`run`], `statement` (with its feature) |
 //! | 6 | [`drive`] |
 //! | 7 | `wasm`, `component` (on wasm32) |
@@ -51,6 +51,7 @@ pub mod snapshot;
 pub mod sql;
 #[cfg(feature = "statement")]
 pub mod statement;
+pub mod subset;
 
 #[cfg(all(target_arch = "wasm32", feature = "component"))]
 mod component;

@@ -1,4 +1,4 @@
-export { type At, Backups, type Shown } from "./backups/backups.ts";
+export { type At, Backups, type Downloaded, type Shown } from "./backups/backups.ts";
 export { type Copied, copy } from "./backups/copy.ts";
 export type { DownloadOptions } from "./backups/damaged-tables.ts";
 export {
@@ -67,6 +67,8 @@ export type {
   PageSource,
   PinOptions,
   Query,
+  RenamedTable,
+  ReplacedTable,
   ReplaceOptions,
   RowSource,
   RowTarget,

@@ -1,7 +1,7 @@
 //! One page of a b-tree: its header, its cell pointers and its cells (file format, section 1.6).
 
 use super::layout::{Kind, Layout, damaged};
-use super::payload::Payload;
+use super::payload::{Overflow, Payload};
 use crate::bytes::Reader;
 use crate::error::{ErrorKind, Result};
 use crate::page::Pgno;
@@ -109,6 +109,55 @@ impl<'a> BtreePage<'a> {
     pub fn cell(&self, index: usize) -> Result<Cell<'a>> {
         let pointer = self.pointers.get(index).ok_or(ErrorKind::Usage)?;
         self.cell_at(*pointer)
+    }
+
+    /// Where payloads go on in overflow pages, in the order of the cells.
+    ///
+    /// # Errors
+    /// As [`BtreePage::cell`].
+    pub fn overflows(&self) -> impl Iterator<Item = Result<Overflow>> {
+        let cells = if self.kind == Kind::TableInterior { &[] } else { self.pointers };
+        let overflow = |cell: Cell<'_>| match cell {
+            Cell::TableInterior { .. } => None,
+            Cell::TableLeaf { payload, .. } | Cell::IndexInterior { payload, .. } | Cell::IndexLeaf { payload } => {
+                payload.overflow
+            }
+        };
+        cells.iter().filter_map(move |&pointer| self.cell_at(pointer).map(overflow).transpose())
+    }
+
+    /// Where in the page the numbers of other pages are, in bytes: those of children and of overflow pages.
+    ///
+    /// # Errors
+    /// As [`BtreePage::cell`].
+    pub fn pointers(&self) -> Result<Vec<usize>> {
+        let start = if self.pgno == Pgno::FIRST { HEADER_SIZE } else { 0 };
+        // The right-most child is the last of the page's own header.
+        let mut offsets: Vec<usize> = self.right_most.map(|_| start + 8).into_iter().collect();
+        for &pointer in self.pointers {
+            let offset = usize::from(u16::from_be_bytes(pointer));
+            if !self.kind.is_leaf() {
+                offsets.push(offset);
+            }
+            let payload = match self.cell_at(pointer)? {
+                Cell::TableInterior { .. } => continue,
+                Cell::TableLeaf { payload, .. } | Cell::IndexInterior { payload, .. } | Cell::IndexLeaf { payload } => {
+                    payload
+                }
+            };
+            if payload.overflow.is_some() {
+                let mut reader = self.reader(pointer)?;
+                if !self.kind.is_leaf() {
+                    reader.u32()?;
+                }
+                reader.sqlite_varint()?;
+                if self.kind.is_table() {
+                    reader.sqlite_varint()?;
+                }
+                offsets.push(self.content.len() - reader.remaining() + payload.local.len());
+            }
+        }
+        Ok(offsets)
     }
 
     fn left_child(&self, pointer: [u8; 2]) -> Result<Pgno> {

@@ -79,6 +79,17 @@ impl Builder {
         }
     }
 
+    /// Of a database whose pages up to number `last` others make, with b-trees that [`Builder::place`] tells of.
+    pub fn behind(options: Options, last: u32) -> Self {
+        Self { out: Output::behind(options.page_size, last), ..Self::new(options) }
+    }
+
+    /// Says where a b-tree is that others make; `Usage` when the object had one already.
+    pub fn place(&mut self, object: usize, root: Pgno) -> Result<()> {
+        *self.roots.get_mut(object).filter(|slot| slot.is_none()).ok_or(ErrorKind::Usage)? = Some(root);
+        Ok(())
+    }
+
     /// Of a database that keeps the pages of the one before, as far as rows are the same: for a backup of what changed.
     /// The objects' names tell which b-tree is which. Only pages that differ are given, in any order, page 1 last.
     ///

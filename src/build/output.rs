@@ -42,6 +42,11 @@ impl Output {
         }
     }
 
+    /// Of a database that has pages up to number `last`, of which the first is written last.
+    pub(super) fn behind(page_size: PageSize, last: u32) -> Self {
+        Self { page_count: last.max(1), ..Self::new(page_size) }
+    }
+
     /// The numbers of a database before, of whose pages these are the fingerprints. All can be asked for by number; others
     /// get only those that are free. Pages that are as they were are left out.
     pub(super) fn reuse(&mut self, fingerprints: Vec<Fingerprint>, is_free: impl Fn(u32) -> bool) {

@@ -74,9 +74,12 @@ pub struct Record {
     /// Whether a schedule wanted it, and nobody by hand.
     #[serde(default, skip_serializing_if = "is_false")]
     pub automatic: bool,
+    /// The tables and views that it holds alone, of a database that has others; all when there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub partial: Vec<String>,
 }
 
-/// Why there is a backup, in the words of whoever wanted it.
+/// Why there is a backup, and of what, in the words of whoever wanted it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Label {
     /// See [`Record::tag`].
@@ -85,6 +88,8 @@ pub struct Label {
     pub note: Option<String>,
     /// See [`Record::automatic`].
     pub automatic: bool,
+    /// See [`Record::partial`].
+    pub partial: Vec<String>,
 }
 
 /// Whether a backup stands alone.
@@ -272,6 +277,7 @@ pub(super) mod tests {
             tag: None,
             note: None,
             automatic: false,
+            partial: Vec::new(),
         }
     }
 

@@ -53,6 +53,9 @@ pub struct BackupView {
     pub note: Option<String>,
     /// Whether a schedule wanted it.
     pub automatic: bool,
+    /// The tables and views that it holds alone; all when there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub partial: Vec<String>,
     /// Why the record cannot be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<Problem>,
@@ -146,6 +149,7 @@ impl From<&Record> for BackupView {
             tag: record.tag.clone(),
             note: record.note.clone(),
             automatic: record.automatic,
+            partial: record.partial.clone(),
             error: None,
         }
     }
@@ -173,6 +177,7 @@ impl BackupView {
             tag: None,
             note: None,
             automatic: false,
+            partial: Vec::new(),
             error: Some(Problem::of_record(first, error)),
         }
     }

@@ -72,7 +72,7 @@ impl<'a> Backups<'a> {
     /// without an error: write them beside the place where they are wanted.
     ///
     /// # Errors
-    /// As [`Backups::plan`]; any code of damage; what `sink` fails with.
+    /// As [`Backups::plan`]; `BACKUP_PARTIAL`; any code of damage; what `sink` fails with.
     pub fn restore(&self, at: &str, mut sink: impl FnMut(&[u8]) -> Lent<()>) -> Result<Restored, Fault> {
         let job = Job::restore(self.of(), at.to_owned())?;
         self.performer().sink(&mut sink).run(job)

@@ -28,6 +28,9 @@ pub struct Restored {
 /// Restores what a plan says.
 pub(super) async fn restore(lender: &Lender, plan: Plan) -> Done<Restored> {
     let Plan { files, backup, note, .. } = plan;
+    if backup.as_ref().is_some_and(|backup| !backup.view.partial.is_empty()) {
+        return Err(Fault::of(ErrorKind::BackupPartial.into(), None));
+    }
     let bookmark = backup.as_ref().map(|backup| backup.view.bookmark.clone());
     put_together(lender, files, bookmark.as_deref(), Phase::Restore).await?;
     Ok(Restored { backup: backup.map(|backup| backup.view), note })

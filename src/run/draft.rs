@@ -79,6 +79,7 @@ impl Draft {
             tag: about.label.tag.clone(),
             note: about.label.note.clone(),
             automatic: about.label.automatic,
+            partial: about.label.partial.clone(),
         };
         Self {
             ltx_key: folder.ltx_key(record.ltx_name()),

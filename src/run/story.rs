@@ -85,6 +85,10 @@ impl Story {
         let drawn = drawn.first_chunk::<8>().map_or(0, |drawn| u64::from_be_bytes(*drawn));
         let lineage = next.lineage.unwrap_or(Lineage(drawn));
         let (schema, identity) = identify::identify(&self.host, moment, &lineage.to_string()).await?;
+        let is_alike = |last: &Record| last.partial == options.label.partial;
+        if !folder.history.reference(None).is_none_or(is_alike) {
+            return Err(ErrorKind::OtherTables.into());
+        }
         if !options.same_database && !options.safety {
             identify::judge(&self.host, folder, moment, &identity).await?;
         }

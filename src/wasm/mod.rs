@@ -33,6 +33,8 @@ mod snapshot;
 mod statement;
 #[cfg(feature = "bind-dump")]
 mod statements;
+#[cfg(feature = "bind-subset")]
+mod subset;
 #[cfg(feature = "bind-core")]
 mod tail;
 #[cfg(feature = "bind-core")]
@@ -48,6 +50,7 @@ use crate::error::{At, Error, ErrorKind};
     feature = "bind-core",
     feature = "bind-dump",
     feature = "bind-locality",
+    feature = "bind-subset",
     feature = "bind-statement"
 ))]
 type JsResult<T> = Result<T, JsValue>;

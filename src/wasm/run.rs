@@ -33,7 +33,7 @@ pub struct KnownFolder(pub(super) Known);
 #[wasm_bindgen(js_class = Machine)]
 impl JobMachine {
     /// Backs a database up; `known` is used up. `flags` are those of `safety`, `full`, `sameDatabase`, `inSteps`,
-    /// `automatic` and `watching` that are set, by name, and `tag=…` and `note=…`.
+    /// `automatic` and `watching` that are set, by name, and `tag=…` and `note=…`, and `partial=…` for each table.
     #[expect(clippy::too_many_arguments, reason = "what reads structures is large")]
     pub fn backup(
         segment: String,
@@ -48,7 +48,8 @@ impl JobMachine {
         let place = Place { segment, layout: parse_layout(layout)? };
         let has = |flag: &str| flags.iter().any(|set| set == flag);
         let text = |name: &str| flags.iter().find_map(|flag| flag.strip_prefix(name)).map(str::to_owned);
-        let label = Label { tag: text("tag="), note: text("note="), automatic: has("automatic") };
+        let partial = flags.iter().filter_map(|flag| flag.strip_prefix("partial=")).map(str::to_owned).collect();
+        let label = Label { tag: text("tag="), note: text("note="), automatic: has("automatic"), partial };
         let options = run::BackupOptions {
             place,
             name,

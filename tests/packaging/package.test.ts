@@ -116,7 +116,7 @@ test.each([["node16"], ["nodenext"], ["bundler"]])(
   },
 );
 
-test("nothing but the built package is in it: no sources, no tests, five wasm modules", () => {
+test("nothing but the built package is in it: no sources, no tests, seven wasm modules", () => {
   const files = readdirSync(join(project, "node_modules/pagemark"), { recursive: true, encoding: "utf8" });
   expect(files.filter((name) => name.endsWith(".wasm"))).toEqual([
     "dist/build.wasm",
@@ -125,6 +125,7 @@ test("nothing but the built package is in it: no sources, no tests, five wasm mo
     "dist/engine.wasm",
     "dist/locality.wasm",
     "dist/statement.wasm",
+    "dist/subset.wasm",
   ]);
   expect(files.filter((name) => /(^|\/)(src|tests?)\/|\.tsbuildinfo$/.test(name))).toEqual([]);
 });

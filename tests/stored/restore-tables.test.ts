@@ -1,6 +1,6 @@
 // One table out of a backup into a database that is there, and may be in use.
 import { spawn } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { type Database, file, memoryStore, pagemark } from "pagemark";
@@ -150,6 +150,80 @@ describe("E2 one table of a backup", () => {
     runSql(path, "DELETE FROM orders WHERE id = 1");
     await db.restore({ tables: ["orders"] });
     expect(ask("SELECT count(*) FROM orders")).toEqual([[3n]]);
+  });
+});
+
+describe("E3 a backup of some tables", () => {
+  test("is kept apart, labelled partial, and gives the tables back", async () => {
+    const made = await db.backup({ tables: ["words", "orders"] });
+    expect(made.partial).toEqual(["orders", "words"]);
+    expect(await Array.fromAsync(db.backups())).toHaveLength(1);
+    runSql(path, "DELETE FROM orders; DELETE FROM words");
+    const { backup } = await db.restore({ tables: ["orders", "words"] });
+    expect(backup?.id).toBe(made.id);
+    expect(ask("SELECT count(*) FROM orders")).toEqual([[2n]]);
+    expect(ask("SELECT * FROM words('world')")).toEqual([["hello world"]]);
+  });
+
+  test("restores no database, into a file or over one, and says why", async () => {
+    await db.backup({ tables: ["orders"] });
+    const partial = pagemark(file(path), { name: "shop.orders", store: db.store });
+    const before = readFileSync(path);
+    await expect(partial.restore()).rejects.toMatchObject({
+      code: "BACKUP_PARTIAL",
+      message: expect.stringMatching(/partial backup, of "orders" only/),
+    });
+    expect(readFileSync(path).equals(before)).toBe(true);
+    expect((await partial.restore({ tables: ["orders"] })).tables).toHaveLength(1);
+  });
+
+  test("is incremental, and no other tables and no whole database get into its chain", async () => {
+    await db.backup({ tables: ["orders"] });
+    runSql(path, "INSERT INTO orders (customer, total) VALUES (1, 7)");
+    expect(await db.backup({ tables: ["orders"] })).toMatchObject({ kind: "incremental" });
+    const clash = pagemark(file(path), { name: "shop.orders", store: db.store });
+    await expect(clash.backup({ sameDatabase: true })).rejects.toMatchObject({ code: "OTHER_TABLES" });
+  });
+
+  test("downloads as a database file with what belongs to the tables", async () => {
+    const body = await db.download(undefined, { tables: ["orders"] });
+    path = join(folder, `part-${count}.db`);
+    writeFileSync(path, Buffer.from(await new Response(body).arrayBuffer()));
+    expect(ask("SELECT type, name FROM sqlite_schema ORDER BY name")).toEqual([
+      ["table", "orders"],
+      ["index", "orders_customer"],
+      ["trigger", "orders_log"],
+      ["table", "sqlite_sequence"],
+    ]);
+    expect(ask("SELECT * FROM sqlite_sequence")).toEqual([["orders", 2n]]);
+    expect(ask("PRAGMA integrity_check")).toEqual([["ok"]]);
+  });
+});
+
+describe("E2 under another name", () => {
+  test("a table comes beside the one that is there, with its indexes and without its triggers", async () => {
+    runSql(path, "DELETE FROM orders WHERE id = 1");
+    const { tables, note } = await db.restore({ tables: ["orders"], as: "orders then" });
+    expect(tables).toEqual([{ name: "orders then", rows: 2, replaced: false }]);
+    expect(note).toMatch(/triggers are left out.*orders_log/);
+    expect(ask('SELECT count(*) FROM orders UNION ALL SELECT count(*) FROM "orders then"')).toEqual([
+      [1n],
+      [2n],
+    ]);
+    expect(ask("SELECT name FROM sqlite_schema WHERE tbl_name = 'orders then' AND type = 'index'")).toEqual([
+      ["orders then_orders_customer"],
+    ]);
+    await expect(db.restore({ tables: ["orders", "odd"], as: "x" })).rejects.toMatchObject({ code: "USAGE" });
+    await expect(db.restore({ as: "x" })).rejects.toMatchObject({ code: "USAGE" });
+  });
+
+  test("where there is no database yet, the tables become one", async () => {
+    path = join(folder, `new-${count}.db`);
+    const fresh = pagemark(file(path), { name: "shop", store: db.store });
+    expect((await fresh.restore({ tables: ["orders"] })).tables).toEqual([
+      { name: "orders", rows: 2, replaced: false },
+    ]);
+    expect(ask("SELECT count(*) FROM orders")).toEqual([[2n]]);
   });
 });
 

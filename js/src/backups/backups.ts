@@ -4,10 +4,13 @@ import { core, naming } from "../core/index.ts";
 import { dumpMoment } from "../dump/dump.ts";
 import type { DumpOptions } from "../dump/options.ts";
 import { PagemarkError } from "../errors/index.ts";
+import { momentStream } from "../moments/moment-stream.ts";
 import { snapshotFile } from "../moments/snapshot-file.ts";
 import { readTables, type Table } from "../moments/tables.ts";
+import { momentOfTables } from "../moments/tables-moment.ts";
 import { backUp, type WatchingOptions } from "../run/backup.ts";
 import type { NewBackup } from "../run/made.ts";
+import { inOrder, partialName } from "../run/partial.ts";
 import { BackupMemory } from "../run/subject.ts";
 import type { Moment, PageSource, Scratch } from "../sources/source.ts";
 import { type Compared, findDifferences } from "../stored/page-proof.ts";
@@ -19,7 +22,8 @@ import type { Store } from "../stores/store.ts";
 import type { JobOptions } from "../streams/progress.ts";
 import { drain } from "../streams/streams.ts";
 import { type DownloadOptions, warningOfDamage } from "./damaged-tables.ts";
-import { type Difference, differenceOf } from "./diff.ts";
+import { type Difference, differenceOf, differenceSince } from "./diff.ts";
+import { differenceSql, textStream } from "./diff-sql.ts";
 import { type CompareOptions, comparePages, type Preview } from "./preview.ts";
 import { type Pruned, type PruneOptions, prune } from "./prune.ts";
 import { removeBackups } from "./removal.ts";
@@ -35,6 +39,14 @@ export interface Shown {
   /** The backups it is made of, oldest first; the last is itself. */
   chain: Backup[];
   tables: Table[];
+}
+
+/** A database as it was, as a SQLite file. */
+export interface Downloaded {
+  body: ReadableStream<Uint8Array>;
+  backup?: Backup;
+  /** What else was found. */
+  note?: string;
 }
 
 /** The backups of one database. */
@@ -102,16 +114,45 @@ export class Backups {
    * The database as it was, as a SQLite file; `note` says what else was found. The stream ends without an error only if every object and the
    * database's checksum were right.
    */
-  download(
-    at?: At,
-    options: DownloadOptions = {},
-  ): Promise<{ body: ReadableStream<Uint8Array>; backup?: Backup; note?: string }> {
+  download(at?: At, options: DownloadOptions = {}): Promise<Downloaded> {
+    const { tables } = options;
+    if (tables) return this.#downloadTables(tables, at, options);
     return naming(this.name, async () => {
       const plan = await this.#plan(at, options.signal);
       const body = warningOfDamage(restoreStream(this.store, plan, options), this.store, plan, options);
       const { backup, note } = plan;
       return { body, ...(backup && { backup: backup.view }), ...(note && { note }) };
     });
+  }
+
+  /** Where the newest backup with some tables is that `at` may mean: among these, or those of the tables alone. */
+  async holding(
+    at: At | undefined,
+    { tables, signal }: Pick<DownloadOptions, "tables" | "signal"> = {},
+  ): Promise<Backups> {
+    if (!tables) return this;
+    const newest = async (backups: Backups) => (await backups.find(at, { signal })).createdAt;
+    try {
+      const partial = await Backups.open(partialName(this.name, tables), this.store);
+      const made = await newest(partial);
+      return made > (await newest(this).catch(() => "")) ? partial : this;
+    } catch (error) {
+      // There is none, or none may have that name.
+      if (error instanceof PagemarkError && !signal?.aborted) return this;
+      throw error;
+    }
+  }
+
+  async #downloadTables(
+    tables: readonly string[],
+    at: At | undefined,
+    options: DownloadOptions,
+  ): Promise<Downloaded> {
+    const { signal } = options;
+    const whole = await this.pages(at, { signal });
+    const moment = await momentOfTables(whole, this.name, inOrder(tables), signal);
+    const { backup } = whole;
+    return { body: momentStream(moment, options), ...(backup && { backup }) };
   }
 
   /** What is in a backup; reads only the pages that say so, and the fingerprints that prove them. */
@@ -256,11 +297,41 @@ export class Backups {
    *
    * @throws PagemarkError `BACKUP_UNKNOWN`
    */
-  diff(from: At, to?: At, options: JobOptions = {}): Promise<Difference> {
+  diff(from: At, to?: At, options: JobOptions = {}): Promise<Required<Difference>> {
     return naming(this.name, async () => {
       const folder = await Folder.load(this.store, this.folder, undefined, options.signal);
       const plans = folder.use(() => [folder.plan(formatAt(from)), folder.plan(formatAt(to))] as const);
       return differenceOf(this.store, ...plans, options);
+    });
+  }
+
+  /** What happened since the backup that `from` means to `now`, the database as it is. */
+  async diffNow(now: Moment, from?: At, options: CompareOptions = {}): Promise<Difference> {
+    const { backup, tables } = await this.preview(now, from, options);
+    if (backup) return differenceSince(backup, { tables });
+    throw new PagemarkError(
+      "BACKUP_UNKNOWN",
+      "a folder that Litestream wrote has no records by which two states could be told apart; restore it, and compare the files",
+    );
+  }
+
+  /** {@link Backups.diff} or, with `now`, {@link Backups.diffNow} as SQL that turns the earlier state into the later. `now` is released. */
+  diffSql(
+    from?: At,
+    to?: At,
+    { now, ...options }: JobOptions & { now?: Moment | undefined } = {},
+  ): Promise<ReadableStream<Uint8Array>> {
+    return naming(this.name, async () => {
+      const { signal } = options;
+      const { tables } = now
+        ? await this.diffNow(now, from, options)
+        : await this.diff(from ?? "", to, options);
+      const before = await this.pages(from, { signal });
+      const after = now ?? (await this.pages(to, { signal }));
+      return textStream(differenceSql({ before, after, name: this.name }, tables, { signal }), async () => {
+        await before.release();
+        await after.release();
+      });
     });
   }
 

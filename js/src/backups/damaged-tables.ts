@@ -16,6 +16,8 @@ export interface DownloadOptions extends JobOptions {
    * what the backup holds is given all the same. With it, some pages are read from the store a second time.
    */
   onWarning?: ((message: string) => void) | undefined;
+  /** These tables alone, with their indexes, triggers and sequences, and these views. */
+  tables?: readonly string[] | undefined;
 }
 
 /** `body`, the database of `plan`; what is damaged in it is said to `onWarning`. */

@@ -3,14 +3,15 @@ import { dumpSource } from "../dump/dump.ts";
 import type { DumpOptions } from "../dump/options.ts";
 import { PagemarkError } from "../errors/index.ts";
 import { momentStream } from "../moments/moment-stream.ts";
-import type { BackupOptions } from "../run/backup.ts";
+import { type BackupOptions, backup } from "../run/backup.ts";
 import type { NewBackup } from "../run/made.ts";
+import { refusePartial, wholeName } from "../run/partial.ts";
 import { type PagemarkOptions, subjectOf } from "../run/subject.ts";
 import type { PageSource, ReplacedTable, RowTarget } from "../sources/source.ts";
 import type { Store } from "../stores/store.ts";
 import type { JobOptions } from "../streams/progress.ts";
 import { endingWith } from "../streams/streams.ts";
-import { type At, Backups, type Shown } from "./backups.ts";
+import { type At, Backups, type Downloaded, type Shown } from "./backups.ts";
 import type { DownloadOptions } from "./damaged-tables.ts";
 import type { Difference } from "./diff.ts";
 import { isRowTarget, type Loaded, loadRows } from "./load-rows.ts";
@@ -28,6 +29,8 @@ export interface RestoreOptions extends DownloadOptions {
   safety?: boolean;
   /** These tables alone, with their indexes and triggers, and these views; the others stay as they are, and may be in use. */
   tables?: string[] | undefined;
+  /** With one of `tables`, into a file: what it is to be called there. */
+  as?: string | undefined;
   /** Whether to read what was restored into D1 or a Durable Object, and compare it; true unless given. */
   verify?: boolean | undefined;
 }
@@ -74,6 +77,7 @@ export class Database {
 
   /** Makes a backup: incremental when it can be. */
   async backup(options?: BackupOptions): Promise<NewBackup> {
+    if (options?.tables) return backup(this.source, { ...options, name: this.name, store: this.store });
     return (await this.#backups()).create(this.source, options);
   }
 
@@ -89,7 +93,7 @@ export class Database {
 
   /** A backup as a SQLite file; see {@link Backups.download}. */
   async download(at?: At, options?: DownloadOptions): Promise<ReadableStream<Uint8Array>> {
-    return (await (await this.#backups()).download(at, options)).body;
+    return (await (await (await this.#backups()).holding(at, options)).download(at, options)).body;
   }
 
   /** The database as it is now, as a SQLite file: one moment of it, read page by page, of which nothing is stored. */
@@ -138,9 +142,26 @@ export class Database {
     return (await this.#backups()).show(at, options);
   }
 
-  /** What happened between two backups, table by table; `to` is the newest unless given. */
-  async diff(from: At, to?: At, options?: JobOptions): Promise<Difference> {
-    return (await this.#backups()).diff(from, to, options);
+  /** What happened between two backups, table by table; `to` is the newest unless given, or `now`, the database as it is. */
+  diff(from: At, to: "now", options?: JobOptions): Promise<Difference>;
+  diff(from: At, to?: At, options?: JobOptions): Promise<Required<Difference>>;
+  async diff(from: At, to?: At | "now", options?: JobOptions): Promise<Difference> {
+    const backups = await this.#backups();
+    if (to !== "now") return backups.diff(from, to, options);
+    const now = await this.source.pin({ signal: options?.signal, scratch: backups.scratch() });
+    try {
+      return await backups.diffNow(now, from, options);
+    } finally {
+      await now.release();
+    }
+  }
+
+  /** The same as SQL, which turns the earlier state into the later. */
+  async diffSql(from: At, to?: At | "now", options?: JobOptions): Promise<ReadableStream<Uint8Array>> {
+    const backups = await this.#backups();
+    if (to !== "now") return backups.diffSql(from, to, options);
+    const now = await this.source.pin({ signal: options?.signal, scratch: backups.scratch() });
+    return backups.diffSql(from, undefined, { ...options, now });
   }
 
   async verify(options?: Omit<VerifyOptions, "at"> & { at?: At }): Promise<Verification> {
@@ -176,16 +197,18 @@ export class Database {
    * @throws SourceError `SOURCE_IN_USE` when another process has the database open
    */
   async restore(options: RestoreOptions = {}): Promise<Restored> {
-    const { at, safety = true, tables, verify: _, ...rest } = options;
+    const { at, safety = true, tables, as, verify: _, ...rest } = options;
     const { signal } = rest;
     if (isRowTarget(this.source)) return this.#restoreRows(this.source, options);
-    if (tables) return this.#restoreTables({ ...rest, at, tables }, safety);
+    if (tables) return this.#restoreTables({ ...rest, at, tables, as }, safety);
+    if (as !== undefined) throw new PagemarkError("USAGE", "as renames one table: give its name in tables");
     if (!this.source.replace) {
       const message = `${this.source.name} can only be read; download the backup instead`;
       throw new PagemarkError("SOURCE_READ_ONLY", message);
     }
     const backups = await this.#backups();
     const wanted = await backups.download(at, rest);
+    await refusing(wanted, this.name);
     let before: NewBackup | undefined;
     // As late as can be: what the database holds then, and only if all that replaces it was written.
     const body = endingWith(wanted.body, async () => {
@@ -207,23 +230,30 @@ export class Database {
       const message = `${source.name}: is restored as a whole; single tables can be restored into files, D1 and Durable Objects, or dumped as SQL`;
       throw new PagemarkError("USAGE", message);
     }
-    const backups = await this.#backups();
-    const safetyBackup = async () => (safety ? this.#safetyBackup(backups, options.signal) : undefined);
-    return restoreTables(source, backups, options, safetyBackup);
+    const { at, signal } = options;
+    const from = await (await this.#backups()).holding(at, options);
+    const found = await from.state(at, { signal });
+    // A whole database is not backed up among partial backups.
+    const backups = await Backups.open(wholeName(this.name, found), this.store);
+    const safetyBackup = async () => (safety ? this.#safetyBackup(backups, signal) : undefined);
+    return restoreTables(source, { from, backups, safetyBackup }, options);
   }
 
   /** As {@link Database.restore}, by SQL. */
   async #restoreRows(target: PageSource & RowTarget, options: RestoreOptions): Promise<Restored> {
     const { at, safety = true, signal, ...rest } = options;
+    const { tables } = rest;
     const backups = await this.#backups();
-    const moment = await backups.pages(at, { signal });
+    const from = await backups.holding(at, { tables, signal });
+    const moment = await from.pages(at, { signal });
     try {
       const { backup } = moment;
+      if (!tables) refusePartial(backup, this.name);
       const { isEmpty, halfLoaded } = await targetState(target, signal);
       const before = safety && !isEmpty ? await this.#safetyBackup(backups, signal) : undefined;
       const undo = before?.bookmark ?? halfLoaded?.undo;
       const load = backup && [backup.bookmark, ...(rest.tables ?? []).map((name) => JSON.stringify(name))];
-      const pin = { scratch: backups.scratch(), previous: () => backups.pages(at, { signal }) };
+      const pin = { scratch: backups.scratch(), previous: () => from.pages(at, { signal }) };
       const details = { load: load?.join(" "), undo, pin };
       const loaded = await loadRows(target, moment, { ...rest, signal, replace: true }, details);
       return { ...(backup && { backup }), ...(undo && { undo }), ...loaded };
@@ -264,6 +294,16 @@ function counted(stream: ReadableStream<Uint8Array>): {
     },
   });
   return { stream: stream.pipeThrough(counting), size: () => size };
+}
+
+/** Lets go of a database that is not wanted. @throws PagemarkError `BACKUP_PARTIAL` */
+async function refusing(wanted: Pick<Downloaded, "body" | "backup">, name: string): Promise<void> {
+  try {
+    refusePartial(wanted.backup, name);
+  } catch (error) {
+    await wanted.body.cancel(error).catch(() => {});
+    throw error;
+  }
 }
 
 /** Whether the database that should have been replaced is certainly still there. */

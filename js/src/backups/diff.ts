@@ -5,7 +5,7 @@ import { ChainIndex } from "../stored/chain-index.ts";
 import { PreviousStates, STATE_SIZE } from "../stored/page-states.ts";
 import { openProvedMoment } from "../stored/proved-moment.ts";
 import type { Store } from "../stores/store.ts";
-import { type CompareOptions, comparePages, type TableChange } from "./preview.ts";
+import { type CompareOptions, comparePages, type Preview, type TableChange } from "./preview.ts";
 
 /** How a table differs between two backups. */
 export interface TableDifference {
@@ -25,9 +25,23 @@ export interface TableDifference {
 /** What happened between two backups. */
 export interface Difference {
   from: Backup;
-  to: Backup;
+  /** Missing where the later is the database as it is now. */
+  to?: Backup;
   /** Those that were removed first, then those added, changed and unchanged. */
   tables: TableDifference[];
+}
+
+/** What a preview of a restore says, the other way round: what happened since the backup. */
+export function differenceSince(from: Backup, { tables }: Pick<Preview, "tables">): Difference {
+  const happened = { vanish: "added", come: "removed", changed: "changed", unchanged: "unchanged" } as const;
+  const order = ["removed", "added", "changed", "unchanged"];
+  const all = tables.map(({ name, change, rows, redefined }) => ({
+    name,
+    change: happened[change],
+    rows: rows && { added: rows.gone, removed: rows.back, updated: rows.updated },
+    redefined,
+  }));
+  return { from, tables: all.sort((a, b) => order.indexOf(a.change) - order.indexOf(b.change)) };
 }
 
 const STATES_AT_ONCE = 4096;
@@ -38,7 +52,7 @@ export async function differenceOf(
   from: RestorePlan,
   to: RestorePlan,
   options: CompareOptions,
-): Promise<Difference> {
+): Promise<Required<Difference>> {
   if (!from.backup || !to.backup) {
     const message =
       "a folder that Litestream wrote has no records by which two states could be told apart; restore both, and compare the files";

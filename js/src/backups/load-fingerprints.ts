@@ -127,7 +127,7 @@ async function digestOf(text: string): Promise<string> {
 }
 
 /** Where rows begin that stand on lines of their own. */
-function rowStarts(insert: string): number[] {
+export function rowStarts(insert: string): number[] {
   return [...insert.matchAll(TEXT_OR_ROW)].flatMap(({ 0: token, index }) => (token === "\n(" ? [index] : []));
 }
 

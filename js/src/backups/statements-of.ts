@@ -9,11 +9,11 @@ export async function* statementsOf(
   name: string,
   options: DumpOptions,
 ): AsyncGenerator<string, void, void> {
-  const { dialect, drop, signal, onProgress, onWarning, tables } = options;
+  const { dialect, drop, noData, noSchema, signal, onProgress, onWarning, tables } = options;
   const { Statements } = await dumpCore();
   const statements = new Statements();
   try {
-    const wanted = { dialect, drop, tables, signal, onProgress, onWarning };
+    const wanted = { dialect, drop, noData, noSchema, tables, signal, onProgress, onWarning };
     for await (const chunk of await dumpChunks(moment, name, wanted)) {
       statements.push(chunk);
       for (let next = statements.nextWhole(); next !== undefined; next = statements.nextWhole()) yield next;

@@ -44,6 +44,8 @@ export interface Backup {
   note?: string;
   /** Whether a schedule wanted it, and nobody by hand. */
   automatic: boolean;
+  /** The tables and views that it holds alone, where it is a partial one. */
+  partial?: string[];
   error?: { code: string; message: string };
 }
 

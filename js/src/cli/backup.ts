@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { pagemark } from "../backups/database.ts";
 import { PagemarkError } from "../errors/index.ts";
 import type { NewBackup } from "../run/made.ts";
+import { partialName } from "../run/partial.ts";
 import type { PageSource } from "../sources/source.ts";
 import { withHooks } from "./hooks.ts";
 import { backupJson, bytes, EXIT, note, printError, report, table, warn, withBar } from "./output.ts";
@@ -16,6 +17,7 @@ interface Options {
   viaExport?: boolean;
   sameDatabase?: boolean;
   tag?: string;
+  table?: string[];
   note?: string;
   pages?: number;
   maxRate?: number;
@@ -36,6 +38,7 @@ export function addBackup(program: Command, signal: AbortSignal): void {
     )
     .requiredOption("--to <store>", "where backups go: a folder or a URL such as s3://bucket/prefix")
     .option("--name <name>", "the database's name in the store (default: the file's name without its ending)")
+    .option("--table <name...>", "only these tables: a partial backup, kept apart as <name>.<tables>")
     .option("--via-export", "of d1://…: by D1's own export, which blocks queries and is not exact")
     .option("--full", "make a full backup, even where an incremental one would do")
     .option(
@@ -71,8 +74,19 @@ export function addBackup(program: Command, signal: AbortSignal): void {
           : await openDatabase(path);
         return backUp(source, name, options, signal);
       });
-      const { createdAt, id, tables, size, state, kind, storedSize, bookmark, fullBecause, mostPages } =
-        backup;
+      const {
+        createdAt,
+        id,
+        tables,
+        size,
+        state,
+        kind,
+        storedSize,
+        bookmark,
+        fullBecause,
+        mostPages,
+        partial,
+      } = backup;
       report(
         json,
         { ...backupJson(backup), ...(fullBecause !== undefined && { full_because: fullBecause }) },
@@ -83,6 +97,11 @@ export function addBackup(program: Command, signal: AbortSignal): void {
               [[timeText(createdAt), id.slice(0, 8), String(tables), bytes(size), state]],
               ["left", "left", "right", "right"],
             ),
+            ...(partial
+              ? [
+                  `partial: only ${partial.join(", ")}, under the name ${JSON.stringify(partialName(name, partial))}`,
+                ]
+              : []),
             `${kind}${fullBecause === undefined ? "" : ` (${fullBecause})`}, ${bytes(storedSize)} stored in ${redacted(to)}`,
             `bookmark ${bookmark}`,
           ].join("\n"),
@@ -98,12 +117,13 @@ export function addBackup(program: Command, signal: AbortSignal): void {
 
 function backUp(source: PageSource, name: string, options: Options, signal: AbortSignal): Promise<NewBackup> {
   const { to, full = false, sameDatabase = false, tag, note: remark, pages, maxRate } = options;
-  const { hurry = false, json = false } = options;
+  const { hurry = false, table: tables, json = false } = options;
   const database = pagemark(source, { store: openStore(to), name });
   return withBar(`backing up ${name}`, json, (onProgress) =>
     database.backup({
       full,
       hurry,
+      tables,
       sameDatabase,
       signal,
       onProgress,

@@ -1,14 +1,20 @@
 import type { Command } from "commander";
+import { pagemark } from "../backups/database.ts";
 import type { TableDifference } from "../backups/diff.ts";
+import { PagemarkError } from "../errors/index.ts";
+import type { PageSource } from "../sources/source.ts";
 import { backupJson, counted, describeBackup, print, table } from "./output.ts";
-import { openBackups, withBackups } from "./places.ts";
+import { openDatabase, openStore, withBackups } from "./places.ts";
+import { writeToStandardOutput } from "./standard-output.ts";
 import { layOutText } from "./table.ts";
+import { checkStandardOutput } from "./target.ts";
 import { momentText } from "./values.ts";
 
 interface Options {
   from: string;
-  since: string;
+  since?: string;
   until?: string;
+  sql?: boolean;
   all?: boolean;
   json?: boolean;
 }
@@ -16,32 +22,66 @@ interface Options {
 export function addDiff(program: Command, signal: AbortSignal): void {
   program
     .command("diff")
-    .description("show what happened between two backups: tables, and rows added, removed and changed")
+    .description(
+      "show what happened between two backups, or since one: tables, and rows added, removed and changed",
+    )
     .argument("<name>", "the database")
+    .argument("[file]", "the database file, for what happened since the backup until now")
     .requiredOption("--from <store>", "where its backups are: a folder or a URL")
-    .requiredOption(
+    .option(
       "--since <backup>",
-      "the earlier one: its id, a bookmark, a TXID, a time, or an age such as -1d",
+      "the earlier one: its id, a bookmark, a TXID, a time, or an age such as -1d (with a file, default: the newest)",
     )
     .option("--until <backup>", "the later one (default: the newest)")
+    .option("--sql", "print SQL that turns the earlier state into the later")
     .option("--all", "also show tables that are unchanged")
-    .action(async (name: string, _options, command: Command) => {
-      const { from, since, until, all = false, json = false } = command.optsWithGlobals<Options>();
-      const difference = await withBackups(name, from, async () => {
-        const backups = await openBackups(name, from);
-        return backups.diff(momentText(since), until && momentText(until), { signal });
+    .action(async (name: string, path: string | undefined, _options, command: Command) => {
+      const options = command.optsWithGlobals<Options>();
+      const { from, since = "", until, sql = false, all = false, json = false } = options;
+      if (path === undefined && since === "")
+        throw new PagemarkError(
+          "USAGE",
+          "--since says which the earlier backup is; or give the database file",
+        );
+      if (path !== undefined && until !== undefined)
+        throw new PagemarkError("USAGE", "--until is of a backup: leave it out, or the file");
+      const later = path === undefined ? until && momentText(until) : "now";
+      const database = pagemark(path === undefined ? nothing(name) : await openDatabase(path), {
+        store: openStore(from),
+        name,
       });
+      if (sql) {
+        checkStandardOutput(json, undefined);
+        await withBackups(name, from, async () =>
+          writeToStandardOutput(await database.diffSql(momentText(since), later, { signal }), signal),
+        );
+        return;
+      }
+      const difference = await withBackups(name, from, () =>
+        database.diff(momentText(since), later, { signal }),
+      );
       const { tables } = difference;
       const shown = tables.filter(({ change }) => all || change !== "unchanged");
-      const value = { from: backupJson(difference.from), to: backupJson(difference.to), tables };
+      const { to } = difference;
+      const value = { from: backupJson(difference.from), to: to ? backupJson(to) : "now", tables };
       print(json, value, () =>
         [
           layOutText(`from ${describeBackup(difference.from, since)}`),
-          layOutText(`to ${describeBackup(difference.to, until)}`),
+          layOutText(`to ${to ? describeBackup(to, until) : `${path} as it is now`}`),
           shown.length === 0 ? "no table differs" : tableOf(shown),
         ].join("\n"),
       );
     });
+}
+
+/** Stands for the database where only its backups are looked at. */
+function nothing(name: string): PageSource {
+  return {
+    name,
+    pin: async () => {
+      throw new PagemarkError("USAGE", `${name}: give the database file`);
+    },
+  };
 }
 
 function tableOf(tables: TableDifference[]): string {

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { PageHeads } from "../moments/page-heads.ts";
+import { partialName } from "../run/partial.ts";
 import { backupJson, describeBackup, report, tableJson, tablesTable, warnAll, withBar } from "./output.ts";
 import { fileName, openBackups, withBackups } from "./places.ts";
 import { STANDARD } from "./standard-output.ts";
@@ -11,6 +12,7 @@ interface Options {
   output?: string;
   force?: boolean;
   gzip?: boolean;
+  table?: string[];
   json?: boolean;
 }
 
@@ -29,11 +31,12 @@ export function addDownload(program: Command, signal: AbortSignal): void {
       "the file, or - for standard output (default: <name>.<first 8 of the id>.sqlite3)",
     )
     .option("--force", "replace the file if it exists")
+    .option("--table <name...>", "only these tables, with their indexes and triggers")
     .option("--gzip", "compress; the file's name ends with .gz then")
     .action(async (name: string, at: string | undefined, _options, command: Command) => {
-      const { from, force = false, gzip = false, json = false, output } = command.optsWithGlobals<Options>();
-      const backups = await openBackups(name, from);
-      const plainName = await fileName(name);
+      const options = command.optsWithGlobals<Options>();
+      const { from, force = false, gzip = false, json = false, output, table: only } = options;
+      const plainName = await fileName(only ? partialName(name, only) : name);
       const binary = "a database";
       const warned: string[] = [];
       if (output !== undefined) await checkTarget(output, { force, json, from, binary });
@@ -41,8 +44,10 @@ export function addDownload(program: Command, signal: AbortSignal): void {
       const { path, backup, note } = await withBackups(name, from, () =>
         withBar(`downloading ${name}`, json, async (onProgress) => {
           const onWarning = gzip ? (message: string) => void warned.push(message) : undefined;
-          const options = { signal, onProgress, onWarning };
-          const { body, backup, note } = await backups.download(at && momentText(at), options);
+          const options = { signal, onProgress, onWarning, tables: only };
+          const moment = at && momentText(at);
+          const backups = await (await openBackups(name, from)).holding(moment, options);
+          const { body, backup, note } = await backups.download(moment, options);
           const ending = gzip ? "sqlite3.gz" : "sqlite3";
           const path = output ?? `${plainName}.${backup?.id.slice(0, 8) ?? "litestream"}.${ending}`;
           if (output === undefined) await checkTarget(path, { force, json, from });

@@ -91,6 +91,9 @@ function backupTable(backups: Backup[], utc?: boolean): string {
   ];
   if (backups.some(({ safety }) => safety))
     lines.push(layOutText("safety: made by a restore, of the database that it replaced"));
+  const { partial } = backups.find(({ state }) => state === "done") ?? {};
+  if (partial)
+    lines.push(layOutText(`partial: only ${partial.join(", ")}; no database can be restored from these`));
   const free = backups.find(({ state }) => state === "done")?.freePages ?? 0;
   // A further column would not fit into 80 characters.
   if (free > 0) lines.push(layOutText(`free: ${counted(free)} pages of the newest hold nothing`));

@@ -116,7 +116,7 @@ export function table(head: string[], rows: string[][], align: Align[] = []): st
 /** A backup as `--json` shows it: times in RFC 3339, sizes in bytes. */
 export function backupJson(backup: Backup) {
   const { createdAt, id, tables, size, state, kind, bookmark, txid, storedSize, changedPages } = backup;
-  const { taken, safety, freePages, tag, note, automatic, error } = backup;
+  const { taken, safety, freePages, tag, note, automatic, partial, error } = backup;
   return {
     created_at: createdAt,
     id,
@@ -134,6 +134,7 @@ export function backupJson(backup: Backup) {
     ...(tag !== undefined && { tag }),
     ...(note !== undefined && { note }),
     automatic,
+    ...(partial && { partial }),
     ...(error && { error }),
   };
 }

@@ -5,6 +5,7 @@ import { pagemark } from "../backups/database.ts";
 import { targetState } from "../backups/load-target.ts";
 import { PagemarkError } from "../errors/index.ts";
 import { PageHeads } from "../moments/page-heads.ts";
+import { refusePartial, wholeName } from "../run/partial.ts";
 import type { PageSource, RowTarget } from "../sources/source.ts";
 import {
   backupJson,
@@ -47,6 +48,7 @@ interface Options {
   follow?: boolean;
   every: number;
   table?: string[];
+  as?: string;
   json?: boolean;
 }
 
@@ -68,6 +70,7 @@ export function addRestore(program: Command, signal: AbortSignal): void {
     )
     .option("--force", "replace the file, or what D1 holds")
     .option("--table <name...>", "only these tables, into a database that may be in use; the others stay")
+    .option("--as <name>", "with one --table: what it is to be called there")
     .option("--no-safety", "do not back up the existing file first")
     .option("--if-not-exists", "do nothing, and succeed, where the file exists")
     .option("--if-backup-exists", "do nothing, and succeed, where there is no backup")
@@ -118,8 +121,11 @@ async function restore(name: string, output: string, options: Options, signal: A
   if (options.table) return restoreTables(name, output, options.table, options, signal);
   const { from, at = "", force = false, safety, json = false } = options;
   await checkTarget(output, { force, json, from, binary: "a database" });
+  if (options.as !== undefined)
+    throw new PagemarkError("USAGE", "--as renames one table: add --table with its name");
   if (output === STANDARD) {
-    const { body } = await (await openBackups(name, from)).download(momentText(at), { signal });
+    const { body, backup } = await (await openBackups(name, from)).download(momentText(at), { signal });
+    refusePartial(backup, name);
     await writeTarget(output, body, signal);
     return;
   }
@@ -161,7 +167,7 @@ async function restoreTables(
   options: Options,
   signal: AbortSignal,
 ): Promise<void> {
-  const { from, at = "", safety, json = false } = options;
+  const { from, at = "", safety, as, json = false } = options;
   if (output === STANDARD) {
     throw new PagemarkError(
       "USAGE",
@@ -175,12 +181,15 @@ async function restoreTables(
       at: momentText(at),
       safety,
       tables,
+      as,
       signal,
       onProgress,
       onWarning: (message) => warnings.push(message),
     }),
   );
-  const { backup, undo, tables: made = [] } = restored;
+  const { backup, undo, note: found, tables: made = [] } = restored;
+  const notes = found ? [found] : [];
+  const undoName = wholeName(name, backup);
   const again = made.filter(({ replaced }) => replaced).map(({ name }) => `--table ${JSON.stringify(name)}`);
   report(
     json,
@@ -189,13 +198,19 @@ async function restoreTables(
       ...(backup && { backup: backupJson(backup) }),
       ...(undo && { undo }),
       tables: made,
+      notes,
       warnings,
     },
     () =>
       [
         `restored into ${output}${backup ? ` from ${describeBackup(backup, at)}` : ""}; the other tables are as they were`,
         tablesTable(made),
-        ...(undo && again.length > 0 ? [`to undo this, restore ${again.join(" ")} --at ${undo}`] : []),
+        ...notes,
+        ...(undo && again.length > 0
+          ? [
+              `to undo this, restore ${undoName === name ? "" : `${JSON.stringify(undoName)} `}${again.join(" ")} --at ${undo}`,
+            ]
+          : []),
       ].join("\n"),
   );
   warnAll(warnings);

@@ -43,6 +43,7 @@ export function addShow(program: Command, signal: AbortSignal): void {
                 "database",
                 `${bytes(backup.size)}: ${counted(backup.pageCount)} pages of ${backup.pageSize}${freeText(backup)}`,
               ],
+              ...partialFact(backup),
               ["tables", printable(tables.map(({ name }) => name).join(", ")) || "none"],
             ]),
             "made of",
@@ -60,6 +61,10 @@ export function addShow(program: Command, signal: AbortSignal): void {
           ].join("\n"),
       );
     });
+}
+
+function partialFact({ partial }: Backup): [name: string, value: string][] {
+  return partial ? [["partial", "only these tables of a database, which cannot be restored from them"]] : [];
 }
 
 function freeText({ freePages }: Backup): string {

@@ -16,6 +16,8 @@ export interface WasmFiles {
   dump?: WasmSource;
   /** `pagemark/build.wasm`: sources of rows (`fromRows`, D1). */
   build?: WasmSource;
+  /** `pagemark/subset.wasm`: single tables. */
+  subset?: WasmSource;
   /** `pagemark/locality.wasm`: stores made of several. */
   locality?: WasmSource;
   /** `pagemark/statement.wasm`: `pagemark/vault/slim`. */

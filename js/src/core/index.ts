@@ -36,6 +36,8 @@ export {
   localityCore,
   type PageStore,
   type Scratch,
+  type Subset,
+  subsetOf,
   useEngine,
 } from "./modules.ts";
 export { BATCH, packPool, packWith } from "./packing.ts";

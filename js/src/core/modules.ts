@@ -2,6 +2,7 @@
 import * as dumpGlue from "../pkg/dump/pagemark.js";
 import * as engineGlue from "../pkg/engine/pagemark.js";
 import * as localityGlue from "../pkg/locality/pagemark.js";
+import * as subsetGlue from "../pkg/subset/pagemark.js";
 import { starting } from "./core.ts";
 import { currentPlatform, type Wasm } from "./platform.ts";
 
@@ -25,6 +26,21 @@ const startLocality = /* @__PURE__ */ starting("locality", localityGlue, () =>
 /** The wasm that chooses among stores, started at the first call. */
 export function localityCore(): Promise<LocalityCore> {
   return startLocality();
+}
+
+/** Takes tables out of a database; see the core's `subset`. */
+export type Subset = subsetGlue.Subset;
+
+const startSubset = /* @__PURE__ */ starting("subset", subsetGlue, () => currentPlatform().subsetWasm());
+
+/** Of the database of `pageCount` pages whose first page is `first`: these tables, with what belongs to them, and these views. */
+export async function subsetOf(
+  first: Uint8Array,
+  pageCount: number,
+  tables: readonly string[],
+): Promise<Subset> {
+  const { Subset } = await startSubset();
+  return new Subset(first, pageCount, [...tables]);
 }
 
 /** The exports of the wasm with SQLite in it. */

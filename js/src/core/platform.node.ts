@@ -44,6 +44,7 @@ export const nodePlatform: Platform = {
   wasm: async () => compiled("core"),
   dumpWasm: async () => compiled("dump"),
   buildWasm: async () => compiled("build"),
+  subsetWasm: async () => compiled("subset"),
   localityWasm: async () => compiled("locality"),
   sha256() {
     const hash = createHash("sha256");

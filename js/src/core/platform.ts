@@ -1,7 +1,7 @@
 // What a runtime has of its own: where its wasm is, and what it does on other threads.
 
 /** The package's wasm modules: what backs up, makes SQL, makes pages of rows, chooses among stores, reads statements, and SQLite. */
-export type WasmName = "core" | "dump" | "build" | "locality" | "statement" | "engine";
+export type WasmName = "core" | "dump" | "build" | "subset" | "locality" | "statement" | "engine";
 
 /** A wasm: where to fetch it, a response with it, its bytes, or compiled. A text is a URL, relative to the page's. */
 export type Wasm =
@@ -22,6 +22,7 @@ export interface Platform {
   /** Finds the wasm that makes pages of rows. */
   buildWasm(): Promise<Wasm>;
   /** Finds the wasm that chooses among stores. */
+  subsetWasm(): Promise<Wasm>;
   localityWasm(): Promise<Wasm>;
   /** A SHA-256 faster than the core's, which works in steps. */
   sha256?(): Hasher;

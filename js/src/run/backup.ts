@@ -5,6 +5,7 @@ import { Upload } from "../objects/upload.ts";
 import type { PageSource } from "../sources/source.ts";
 import { BackupHost, type PackOptions } from "./backup-host.ts";
 import { type Made, madeBy, type NewBackup } from "./made.ts";
+import { inOrder, partialName, sourceOfTables } from "./partial.ts";
 import { type PagemarkOptions, type Subject, subjectOf } from "./subject.ts";
 
 /** How a backup is made. */
@@ -22,6 +23,11 @@ export interface BackupOptions extends PackOptions {
   note?: string;
   /** Says that a schedule wants it, and nobody by hand. */
   automatic?: boolean;
+  /**
+   * These tables alone, with their indexes, triggers and sequences, and these views: a partial backup, which is kept apart, under the name
+   * `<database>.<tables>`.
+   */
+  tables?: readonly string[] | undefined;
 }
 
 /** What only those ask for who store the states between backups. */
@@ -47,6 +53,11 @@ export async function backup(
   options: PagemarkOptions & BackupOptions,
 ): Promise<NewBackup> {
   const subject = subjectOf("backup", source, options);
+  const { tables } = options;
+  if (tables) {
+    subject.source = sourceOfTables(source, tables);
+    subject.name = partialName(subject.name, tables);
+  }
   const { nameToSegment } = await core();
   const folder = await naming(subject.name, () => nameToSegment(subject.name));
   return backUp({ ...subject, folder, safety: false }, options);
@@ -67,6 +78,7 @@ export async function backUp(subject: Subject, options: WatchingOptions = {}): P
   for (const name of ["tag", "note"] as const) {
     if (options[name] !== undefined) flags.push(`${name}=${labelText(name, options[name])}`);
   }
+  for (const table of options.tables ? inOrder(options.tables) : []) flags.push(`partial=${table}`);
   const most = pages !== undefined && pages > 0 ? Math.min(pages, 2 ** 32 - 1) : undefined;
   const random = randomBytes();
   const machine = Machine.backup(folder, store.layout, name, flags, most, undefined, random, memory?.take());

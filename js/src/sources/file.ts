@@ -9,6 +9,7 @@ import { SharedLock } from "./file-lock.ts";
 import { FileMoment } from "./file-moment.ts";
 import { Originals } from "./file-originals.ts";
 import { openReader } from "./file-reader.ts";
+import { renamedTable } from "./file-renamed.ts";
 import { replaceFile } from "./file-replace.ts";
 import { isBusy, resultCode } from "./file-sqlite.ts";
 import { changedMsOf, identityOf, isAbsent, stampOf } from "./file-stamp.ts";
@@ -20,6 +21,7 @@ import type {
   Moment,
   PageSource,
   PinOptions,
+  RenamedTable,
   ReplacedTable,
   ReplaceOptions,
   TableReplacement,
@@ -94,6 +96,16 @@ class FileSource implements PageSource {
 
   replaceTables(replacement: TableReplacement): Promise<ReplacedTable[]> {
     return replaceTables(this.#path, this.#busyTimeoutMs, replacement);
+  }
+
+  async renameTable(body: ReadableStream<Uint8Array>, from: string, to: string): Promise<RenamedTable> {
+    const { path, triggers, end } = await renamedTable(body, from, to);
+    try {
+      return { moment: await file(path).pin(), triggers, end };
+    } catch (error) {
+      await end();
+      throw error;
+    }
   }
 
   async follow(): Promise<Follower | undefined> {

@@ -40,6 +40,16 @@ export interface TableReplacement {
   signal?: AbortSignal | undefined;
 }
 
+/** A table under another name. */
+export interface RenamedTable {
+  /** A database that has nothing else. */
+  moment: Moment;
+  /** Names of triggers that were left out. */
+  triggers: string[];
+  /** Lets go of it. */
+  end(): Promise<void>;
+}
+
 /** A table or view that was made anew. */
 export interface ReplacedTable {
   name: string;
@@ -81,6 +91,14 @@ export interface PageSource {
    * @throws SourceError `SOURCE_REFUSED`, with the reason, where the other tables forbid it; nothing was changed then
    */
   replaceTables?(replacement: TableReplacement): Promise<ReplacedTable[]>;
+
+  /**
+   * The database in `body`, which has one table and what belongs to it, with that table called `to`. Its indexes have that name
+   * before theirs, so that both tables can be in one database; its triggers are left out.
+   *
+   * @throws SourceError `SOURCE_REFUSED`
+   */
+  renameTable?(body: ReadableStream<Uint8Array>, from: string, to: string): Promise<RenamedTable>;
 
   /** Follows the database's commits; nothing where that cannot be done now, as nobody has it open in WAL mode. */
   follow?(): Promise<Follower | undefined>;

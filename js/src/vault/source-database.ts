@@ -43,13 +43,13 @@ export class SourceDatabase implements StatementDatabase {
 
   async backup(request: BackupRequest, options: JobOptions): Promise<BackupMade> {
     const { full, timeMs, tables, revisionHistory, tag, note } = request;
-    if (tables) throw tablesUnsupported();
     const store = this.#storeOf(request.store);
     const source = timeMs === undefined ? this.#source : asOf(this.#source, this.name, timeMs);
     const hasHistory = !revisionHistory || (await this.#isWatched(store));
     const backup = await new Database(source, this.name, store).backup({
       ...options,
       full,
+      tables,
       ...(tag !== undefined && { tag }),
       ...(note !== undefined && { note }),
     });
@@ -148,9 +148,4 @@ function asOf(source: PageSource, name: string, timeMs: number): PageSource {
       throw new PagemarkError("HISTORY_UNKNOWN", message, { name });
     },
   };
-}
-
-function tablesUnsupported(): PagemarkError {
-  const message = "tables are not backed up or restored by statements yet: back up the database they are in";
-  return new PagemarkError("STATEMENT_UNSUPPORTED", message);
 }

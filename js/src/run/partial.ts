@@ -1,0 +1,41 @@
+import type { Backup } from "../catalog/folder.ts";
+import { PagemarkError } from "../errors/index.ts";
+import { momentOfTables } from "../moments/tables-moment.ts";
+import type { PageSource } from "../sources/source.ts";
+
+/** The names of tables in the one order that they have in names and records. */
+export function inOrder(tables: readonly string[]): string[] {
+  if (tables.length === 0) throw new PagemarkError("USAGE", "tables is empty: leave it out for all tables");
+  return [...new Set(tables)].sort();
+}
+
+/** Under which name backups of some tables of a database are kept: `app.customers,orders`. */
+export function partialName(name: string, tables: readonly string[]): string {
+  return `${name}.${inOrder(tables).join(",")}`;
+}
+
+/** Under which name the backups of the whole database are, by that of one of its backups: of `app.customers,orders` it is `app`. */
+export function wholeName(name: string, { partial }: Pick<Backup, "partial"> = {}): string {
+  const ending = partial ? partialName("", partial) : "";
+  return name.endsWith(ending) && name !== ending ? name.slice(0, name.length - ending.length) : name;
+}
+
+/** Some tables of a database, as a source. */
+export function sourceOfTables(source: PageSource, tables: readonly string[]): PageSource {
+  return {
+    name: source.name,
+    async pin({ signal, scratch } = {}) {
+      const moment = await source.pin({ signal, scratch });
+      return momentOfTables(moment, source.name, inOrder(tables), signal);
+    },
+  };
+}
+
+/** @throws PagemarkError `BACKUP_PARTIAL` where a database is to be put in the place of another, and the backup has not all of one */
+export function refusePartial(backup: Backup | undefined, name: string): void {
+  const { partial } = backup ?? {};
+  if (partial === undefined) return;
+  const tables = partial.map((table) => JSON.stringify(table)).join(", ");
+  const message = `${name}: this is a partial backup, of ${tables} only: a database cannot be restored from it; restore the tables into one by their names, or download it`;
+  throw new PagemarkError("BACKUP_PARTIAL", message, { name });
+}

@@ -1,0 +1,3 @@
+/** `subset.wasm`, gzipped, in base64: made by scripts/build.mjs. */
+declare const text: string;
+export default text;

@@ -1,0 +1,3 @@
+/** `subset.wasm` imported as a module: a compiled module in workerd and in bundlers that follow it. */
+declare const subset: WebAssembly.Module;
+export default subset;
