@@ -23,7 +23,7 @@ export const modules = [
   { name: "subset", crate: "pagemark", feature: "bind-subset", level: "z", budget: 74_000 },
   // Which of several stores: decided once for an object, so all of it is made small.
   { name: "locality", crate: "pagemark", feature: "bind-locality", level: "z", budget: 32_000 },
-  // BACKUP, RESTORE, SHOW and the like: a statement takes microseconds, so all of it is made small.
+  // BACKUP, RESTORE, SHOW and the like: a statement takes a fraction of a millisecond, so all of it is made small.
   { name: "statement", crate: "pagemark", feature: "bind-statement", level: "z", budget: 50_000 },
   // How SQLite's C is compiled is in .cargo/config.toml; all of -O2 would make it 620 kB.
   // 10 kB of it are text functions whose time is bounded, and what counts the work of the others.

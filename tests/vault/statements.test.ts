@@ -182,6 +182,21 @@ test("E2 a table goes back into its database, or another one, and others stay", 
   expect((await vault.sql("RESTORE TABLE orders", { database: "app" })).rows).toHaveLength(1);
 });
 
+test("E2 E3 one table is backed up alone, and no database is restored from that", async () => {
+  const { vault, sql, rows } = fresh();
+  expect((await vault.sql("BACKUP TABLE app.orders TO 'tables'")).rows).toMatchObject([
+    { database: "app", state: "done" },
+  ]);
+  expect(await refusal(vault, "RESTORE DATABASE app FROM 'tables'")).toBe("BACKUP_NONE");
+  sql("app", "DELETE FROM orders; INSERT INTO people VALUES ('new')");
+  await vault.sql("RESTORE TABLE app.orders FROM 'tables'");
+  expect([rows("app"), rows("app", "people")]).toEqual([1, 1]);
+  expect(await refusal(vault, "RESTORE DATABASE \"app.orders\" FROM 'tables' WITH new_db_name = 'x'")).toBe(
+    "BACKUP_PARTIAL",
+  );
+  expect(await refusal(vault, "BACKUP TABLE app.missing")).toBe("TABLE_UNKNOWN");
+});
+
 test("E8 between CREATE and RELEASE the files can be copied while writes go on", async () => {
   const { vault, sql, at, path } = fresh();
   sql("app", "PRAGMA wal_autocheckpoint = 1");

@@ -10,9 +10,11 @@ import { processTag } from "../node/process-tag.ts";
 import { DatabaseFolder } from "../serve/folder.ts";
 import { file } from "../sources/file.ts";
 import { fileError } from "../sources/file-errors.ts";
+import type { Checkpoints } from "../vault/checkpoints.ts";
 import type { SavedSchedule, Schedules } from "../vault/statement-host.ts";
 import type { DatabaseFinder } from "../vault/vault.ts";
 import { Agenda } from "./agenda.ts";
+import { type Answer, ask, exists, startHolder } from "./checkpoint-holder.ts";
 import { type Full, type Planned, weekdayOf } from "./config.ts";
 import { note } from "./output.ts";
 
@@ -40,6 +42,36 @@ export function folderDatabases(path: string): Required<DatabaseFinder> {
     },
   };
 }
+
+/** So that a client that died does not let a log grow for ever, in milliseconds. */
+const LEASE_MS = 15 * 60_000;
+
+/** Checkpoints of the databases in a folder. Each is held by a process of its own, as `pagemark checkpoint` has it: this one may end. */
+export function heldCheckpoints(folder: string): Checkpoints {
+  const pathOf = async (name: string) => (await databaseFilesIn(folder)).get(name) ?? join(folder, name);
+  const factsOf = ({ since, until, files }: Held) => {
+    return { createdAt: since, expiresAt: until, files: files.join(", ") };
+  };
+  return {
+    async create(name) {
+      const path = await pathOf(name);
+      if (await ask(path, "status")) throw exists(path);
+      return factsOf(await startHolder(path, LEASE_MS));
+    },
+    async release(name) {
+      const { status } = (await ask(await pathOf(name), "release")) ?? {};
+      if (status) return factsOf(status);
+      const message = `${name}: there is no checkpoint; it may have expired`;
+      throw new PagemarkError("CHECKPOINT_NONE", message, { name });
+    },
+    async status(name) {
+      const { status } = (await ask(await pathOf(name), "status")) ?? {};
+      return status && factsOf(status);
+    },
+  };
+}
+
+type Held = NonNullable<Answer["status"]>;
 
 /** The schedules of the databases in a folder. */
 export function fileSchedules(folder: string): Schedules {

@@ -4,7 +4,7 @@ import { PagemarkError } from "../errors/index.ts";
 import type { StatementResult } from "../vault/run-statement.ts";
 import type { Row, Value } from "../vault/statement-host.ts";
 import { openVault, type Vault } from "../vault/vault.ts";
-import { fileSchedules, folderDatabases } from "./data-folder.ts";
+import { fileSchedules, folderDatabases, heldCheckpoints } from "./data-folder.ts";
 import { bytes, EXIT, note, print, printable, printError, table, warnAll, withBar } from "./output.ts";
 import { openStore, withoutSecrets } from "./places.ts";
 import { type Align, layOutText } from "./table.ts";
@@ -48,9 +48,7 @@ export function addSql(program: Command, signal: AbortSignal): void {
         store: to === undefined ? undefined : openStore(to),
         openStore: (urls) => openStore(urls),
         schedules: fileSchedules(data),
-        // The end of this process would let go of what it holds.
-        checkpoints:
-          statements.length === 0 ? undefined : { create: tooShort, release: tooShort, status: none },
+        checkpoints: heldCheckpoints(data),
       });
       if (statements.length === 0) return converse(vault, json, signal);
       for (const each of statements) await answer(vault, each, json, signal);
@@ -75,7 +73,7 @@ async function answer(vault: Vault, statement: string, json: boolean, signal: Ab
 /** Answers statement by statement, until the end of standard input or `quit`; at a terminal with a prompt. */
 async function converse(vault: Vault, json: boolean, signal: AbortSignal): Promise<void> {
   const isTerminal = process.stdin.isTTY && process.stdout.isTTY;
-  if (isTerminal) note("statements end with ;  quit ends this, and releases checkpoints");
+  if (isTerminal) note("statements end with ;  quit ends this");
   // What was typed is remembered here and nowhere else: there may be keys in URLs.
   const prompt = createInterface({
     input: process.stdin,
@@ -109,14 +107,6 @@ async function converse(vault: Vault, json: boolean, signal: AbortSignal): Promi
   await run();
   prompt.close();
 }
-
-async function tooShort(): Promise<never> {
-  const message =
-    "a checkpoint lasts as long as the process that holds it: type this at the prompt of `pagemark sql`, or send it to `pagemark serve`";
-  throw new PagemarkError("STATEMENT_UNSUPPORTED", message);
-}
-
-async function none(): Promise<undefined> {}
 
 /** Columns that are for programs: bookmarks would take the whole width. */
 const FOR_PROGRAMS = new Set(["bookmark", "undo"]);

@@ -97,6 +97,8 @@ export interface CheckpointFacts {
   createdAt: string;
   /** When it is released by itself. RFC 3339. */
   expiresAt: string;
+  /** What to copy, in this order, with commas between. */
+  files?: string;
 }
 
 /** A schedule, as `CREATE SCHEDULE` made it. */
