@@ -26,7 +26,7 @@ test("bash completes commands, what is below them, their options, and files", ()
   expect(complete("back")).toBe("backup");
   expect(complete("--json", "verif")).toBe("verify");
   expect(complete("key", "")).toBe("list add remove");
-  expect(complete("backup", "--ta")).toBe("--tag");
+  expect(complete("backup", "--sam")).toBe("--same-database");
   expect(complete("backup", "app.db", "--to", "app")).toBe("app.db");
   expect(cli.failure("completion", "tcsh")).toEqual([2, "USAGE"]);
 });
