@@ -125,3 +125,30 @@ test("A10 each change alone, in turn", async () => {
     }),
   );
 }, 120_000);
+
+test("a restore into a tracked database replaces its tables, and untrack leaves nothing of ours", async () => {
+  for (const place of cloudflare.both()) {
+    await place.run(SHOP);
+    const { bookmark } = await place.backupTracked();
+    const before = await contents(place);
+    await place.run([
+      "DELETE FROM orders WHERE id < 100",
+      "DROP TABLE odd",
+      "UPDATE users SET name = id || '!'",
+    ]);
+    await place.backupTracked();
+    await place.restore(place, { at: bookmark });
+    expect(differences(await contents(place), before), place.name).toEqual([]);
+    await place.run(["INSERT INTO orders (id, note) VALUES (1, 'after')"]);
+    expect((await place.backupTracked()).taken).toBe("tracked");
+    await expectExact(place, "after the restore");
+    await place.untrack();
+    expect(await place.rows("SELECT name FROM sqlite_schema WHERE name LIKE 'pagemark%'")).toEqual([]);
+    await place.run(["INSERT INTO orders (id, note) VALUES (3, 'untracked')"]);
+    await place.backup();
+    await expectExact(place, "untracked");
+    await place.run(["DELETE FROM orders WHERE id = 3"]);
+    await place.backupTracked();
+    await expectExact(place, "tracked again");
+  }
+}, 120_000);
