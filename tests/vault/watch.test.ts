@@ -129,7 +129,7 @@ test("commits are found by themselves; an idle database stores nothing", async (
   await sleep(300);
   expect(watcher.status()[0]?.requests).toBe(before?.requests);
   app.exec(insert);
-  await expect.poll(() => events.at(-1)).toMatchObject({ kind: "stored", name: "app" });
+  await expect.poll(() => events.at(-1), { timeout: 20_000 }).toMatchObject({ kind: "stored", name: "app" });
   expect(watcher.status()).toMatchObject([{ state: "following", states: 1, backups: 1 }]);
 });
 
@@ -146,7 +146,9 @@ test("a large transaction, a backup of somebody else, and a second watcher each 
   app.exec(insert);
   // The watcher makes backups, too: whoever is slower is told to run again.
   const another = pagemark(file(path), { store: db.store, name: "app" });
-  await expect.poll(() => another.backup().catch(({ code }) => code)).toMatchObject({ state: "done" });
+  await expect
+    .poll(() => another.backup().catch(({ code }) => code), { timeout: 20_000 })
+    .toMatchObject({ state: "done" });
   app.exec(insert);
   await one.watcher.sync();
   const two = watching([pagemark(file(path), { store: db.store, name: "app" })]);
@@ -161,7 +163,7 @@ test("a large transaction, a backup of somebody else, and a second watcher each 
   await one.stop();
   expect(contentsOf(await bytesOf(db))).toBe(contents(app));
   expect((await db.verify()).problems).toEqual([]);
-});
+}, 60_000);
 
 test("a database that is deleted is missed, and one that takes its place is watched", async () => {
   const { path, db } = place();
@@ -171,12 +173,12 @@ test("a database that is deleted is missed, and one that takes its place is watc
   await watcher.sync();
   app.close();
   for (const ending of ["", "-wal", "-shm"]) rmSync(path + ending, { force: true });
-  await expect.poll(() => watcher.status()[0]?.state).toBe("missing");
+  await expect.poll(() => watcher.status()[0]?.state, { timeout: 20_000 }).toBe("missing");
   const beside = inWalMode(`${path}.new`);
   beside.exec(`${insert}; ${insert}`);
   beside.close();
   renameSync(`${path}.new`, path);
-  await expect.poll(() => events.at(-1)?.kind).toBe("started");
+  await expect.poll(() => events.at(-1)?.kind, { timeout: 20_000 }).toBe("started");
   const again = inWalMode(path);
   again.exec(insert);
   await watcher.sync();

@@ -55,6 +55,8 @@ const MOST_BYTES = 64 << 20;
 const LOOK_EVERY_MS = 5000;
 /** How often files are merged, and those deleted that are outdated, in milliseconds. */
 const TIDY_EVERY_MS = 600_000;
+/** Objects that are deleted at a time. */
+const DELETIONS = 8;
 /** Between two backups of what cannot be followed there is so many times as long as one of them takes. */
 const REST = 20;
 /** How often somebody else may be faster, one time after the other, until that is told. */
@@ -83,6 +85,9 @@ export class WatchedDatabase {
   #backupAtMs = 0;
   #lookedAtMs = 0;
   #tidied = { atMs: 0, backups: 0 };
+  #tidying: Promise<void> | undefined;
+  /** What went wrong with it last. */
+  #untidy: unknown;
   #states = 0;
   #bytes = 0;
   #hasBackedUp = false;
@@ -148,7 +153,11 @@ export class WatchedDatabase {
     else if (!isLast && (isBehind || isLong)) await this.#backUp("due", signal);
     // A backup of somebody else may be of an older state than what was stored after it.
     else if (isSure || now - this.#lookedAtMs >= LOOK_EVERY_MS) await this.#look(signal);
-    if (!isLast) await this.#tidy(signal);
+    if (isLast) await this.#tidying;
+    else this.#tidyBeside(signal);
+    const untidy = this.#untidy;
+    this.#untidy = undefined;
+    if (untidy !== undefined) throw untidy;
     return this.counts.states > before || polled === "lost";
   }
 
@@ -280,22 +289,38 @@ export class WatchedDatabase {
     if (await this.#store.head(this.#recordKey, { signal })) await this.#backUp("lost", signal);
   }
 
-  /** Merges incrementals, and deletes what the rules do not keep. */
-  async #tidy(signal: AbortSignal | undefined): Promise<void> {
+  /** Tidies while states go on to be stored, which must not wait for it. What goes wrong is told by a look after it. */
+  #tidyBeside(signal: AbortSignal | undefined): void {
     const now = Date.now();
-    const { keep, keepStatesMs } = this.#rules;
+    const isDue = now - this.#tidied.atMs >= Math.min(TIDY_EVERY_MS, this.#rules.keepStatesMs);
     // Without a backup since, there is nothing to do.
-    const isDue = now - this.#tidied.atMs >= Math.min(TIDY_EVERY_MS, keepStatesMs);
-    if (!isDue || this.#tidied.backups === this.counts.backups) return;
+    if (!isDue || this.#tidying || this.#tidied.backups === this.counts.backups) return;
     this.#tidied = { atMs: now, backups: this.counts.backups };
+    this.counts.requests += 3;
+    this.#tidying = this.#tidy(now, signal)
+      .catch((error) => {
+        this.#untidy = error;
+      })
+      .finally(() => {
+        this.#tidying = undefined;
+      });
+  }
+
+  /** Merges incrementals, and deletes what the rules do not keep. */
+  async #tidy(now: number, signal: AbortSignal | undefined): Promise<void> {
+    const { keep, keepStatesMs } = this.#rules;
     const place = { store: this.#store, folder: this.#folder };
     if (keep) await this.#backups.prune({ keepManual: true, ...keep, ...(signal && { signal }) });
     else await finishRemovals(place, signal);
     const folder = await Folder.load(this.#store, this.#folder, undefined, signal);
     const [merges, outdated] = folder.use(() => [folder.merges(), folder.outdated(now - keepStatesMs)]);
-    for (const key of outdated) await this.#store.delete(key, { signal });
+    const keys = outdated.values();
+    const lane = async () => {
+      for (const key of keys) await this.#store.delete(key, { signal });
+    };
+    await Promise.all(Array.from({ length: DELETIONS }, lane));
     const { bytes, requests } = await mergeLevels(this.#store, merges, signal);
     this.counts.bytes += bytes;
-    this.counts.requests += 3 + outdated.length + requests;
+    this.counts.requests += outdated.length + requests;
   }
 }
