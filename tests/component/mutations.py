@@ -194,7 +194,7 @@ def once(starts: list[tuple[dict[str, tuple[bytes, int]], bytes, bytes]], chance
         lambda: backups.dump(discard, host, salvage=chance.random() < 0.5),
         lambda: backups.list(),
         lambda: backups.files(),
-        lambda: backups.remove([backups.list()[0].id]),
+        lambda: backups.remove([each.id for each in backups.list()[:1]]),
         lambda: databases(host),
     ]
     job = chance.choice(jobs[:1] + jobs[4:5] if what == "database" else jobs)
