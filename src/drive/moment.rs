@@ -155,10 +155,12 @@ impl Moment {
         }
     }
 
+    #[cfg(feature = "dump")]
     pub(super) fn page_size(&self) -> PageSize {
         self.page_size
     }
 
+    #[cfg(feature = "dump")]
     pub(super) fn page_count(&self) -> u32 {
         self.page_count
     }

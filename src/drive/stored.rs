@@ -76,7 +76,10 @@ impl StoredPages {
         }
         Ok(page)
     }
+}
 
+#[cfg(feature = "dump")]
+impl StoredPages {
     pub(super) fn page_size(&self) -> PageSize {
         self.page_size
     }
