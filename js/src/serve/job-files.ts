@@ -117,6 +117,11 @@ export class FolderFiles implements JobFiles, OutputFiles {
     await rm(this.#path(key), { force: true });
   }
 
+  /** Deletes all that this process has stored: no other one would know of it. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#known.keys()].map((key) => this.delete(key)));
+  }
+
   /** Deletes those of a database. */
   async deleteOf(uuid: string): Promise<void> {
     const own = [...this.#known.keys()].filter((key) => key.slice(key.indexOf("/") + 1).startsWith(uuid));

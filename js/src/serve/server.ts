@@ -92,6 +92,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
       const timer = setTimeout(() => server.closeAllConnections(), GOODBYE_MS);
       await Promise.all([closed, databasesClosed]);
       clearTimeout(timer);
+      await files.close();
     },
   };
 }

@@ -284,10 +284,11 @@ describe("who is not meant to", () => {
   });
 });
 
-test("ends cleanly when it is asked to: exit code 0, and no process of it stays", async () => {
+test("ends cleanly when it is asked to: exit code 0, and neither a process nor an export of it stays", async () => {
   const { pid } = server;
   expect(await server.stop()).toBe(0);
   expect(() => process.kill(pid, 0)).toThrow();
+  expect(readdirSync(join(server.data, ".pagemark-serve/files/exports"))).toEqual([]);
   await server.start();
 });
 
