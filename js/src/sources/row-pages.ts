@@ -4,7 +4,7 @@ import { named, previousPages } from "../core/index.ts";
 import { PagemarkError, SourceError } from "../errors/index.ts";
 import { momentOf, PAGE_SIZE } from "./row-built.ts";
 import { bytesOf, RowChanges, TooManyChanges } from "./row-changes.ts";
-import { Laying } from "./row-laying.ts";
+import { Laying, LostTree } from "./row-laying.ts";
 import { changedMeanwhile, readMoment, sizeOfDatabase, type Way } from "./row-moment.ts";
 import { RowScratch } from "./row-scratch.ts";
 import { type Base, TooMuchTold, Tracker, Untold } from "./row-tracked.ts";
@@ -92,12 +92,13 @@ async function pinTracked(source: RowSource, options: PinOptions): Promise<Momen
   }
 }
 
-/** The moment on top of what was read before; nothing where too much changed since. */
+/** The moment on top of what was read before; nothing where too much changed since, or that is not what the notes go by. */
 async function told(tracker: Tracker, base: Base): Promise<Moment | undefined> {
   try {
     return await tracker.moment(base);
   } catch (error) {
-    if (error instanceof TooMuchTold || error instanceof TooManyChanges) return undefined;
+    const isTooMuch = error instanceof TooMuchTold || error instanceof TooManyChanges;
+    if (isTooMuch || error instanceof LostTree) return undefined;
     throw error;
   }
 }
