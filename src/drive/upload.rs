@@ -124,8 +124,11 @@ impl Uploaded {
         }
     }
 
-    /// Hands over what waits.
+    /// Hands over what waits; of an object that was made nothing does.
     pub(super) async fn flush(&mut self) -> Done<()> {
+        if self.state != State::Absent {
+            return Ok(());
+        }
         let piece = core::mem::take(&mut self.waiting);
         self.hand_over(piece).await
     }

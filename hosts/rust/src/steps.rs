@@ -101,6 +101,10 @@ impl Steps {
                         (burnt_at, has_saved) = (wasm.get_fuel().unwrap_or(0), true);
                     }
                 }
+                if matches!(ask, Ask::Finish(_)) {
+                    // What was saved before does not hold once an object is there that it would append to.
+                    (self.saved, has_saved) = (jobs.call_save(&mut *wasm, machine)?, true);
+                }
                 let given = self.perform(ask).unwrap_or_else(Given::Failed);
                 jobs.call_give(&mut *wasm, machine, id, &given)?;
             }

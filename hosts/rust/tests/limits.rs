@@ -147,7 +147,7 @@ fn a_backup_in_pieces_goes_on_whenever_its_fuel_is_used_up_and_in_another_proces
 #[test]
 fn a_saved_state_of_a_database_that_has_changed_since_is_refused() {
     let place = Place::new();
-    let fueled = FUELED.with_limits(Limits { fuel: Some(100_000_000), ..Limits::default() }).unwrap();
+    let fueled = FUELED.with_limits(Limits { fuel: Some(40_000_000), ..Limits::default() }).unwrap();
     let backups = place.backups(&fueled);
     let mut steps = backups.begin(FileDatabase::new(place.database()), &Default::default(), |_| true);
     assert!(steps.step().unwrap().is_none());

@@ -52,6 +52,9 @@ impl<'a> Steps<'a> {
             Ask::Get { key, offset, length } => return world.get(&key, offset, length).map(Given::Bytes),
             Ask::Delete { key } => world.delete(&key)?,
             Ask::Create { upload, key, modified_ms } => {
+                if world.objects.borrow().contains_key(&key) {
+                    return Err(HostError::Exists);
+                }
                 self.uploads.insert(key.clone(), Vec::new());
                 self.keys.insert(upload, (key, modified_ms));
             }
