@@ -25,7 +25,7 @@ const TARGET = "wasm32-unknown-unknown";
 const dist = join(root, "js/dist");
 /** In js/dist, without a source of the same name in js/src. */
 const GENERATED =
-  /^(build|core|dump|engine|locality|statement|subset)\.d\.|^bin\/|^(inline|vendor)\/|^worker\/dashboard\/assets\.js$/;
+  /^(build|core|dump|engine|locality|statement|subset)\.d\.|^bin\/|^(inline|vendor)\/|^api\/dashboard\/assets\.js$/;
 
 // What Rust emits for this target by default, plus simd; said here so that wasm-opt accepts a stripped file as well.
 const FEATURES = [
@@ -50,13 +50,15 @@ const wantsComponent = names.length === 0 || names.includes(component.name);
 // A crate is compiled in one piece, which keeps one processor busy. The last one takes longest.
 const waiting = [...(wantsComponent ? [component] : []), ...wanted].toReversed();
 await Promise.all([compileWaiting(), compileWaiting()]);
-for (const module of wanted) link(module);
 if (wantsComponent) linkComponent(join(targetOf(component), TARGET, "release/pagemark.wasm"), FEATURES);
 if ([...report(wanted), ...(wantsComponent ? reportComponent() : [])].length > 0) process.exit(1);
 if (names.length === 0) await buildPackage();
 
 async function compileWaiting() {
-  for (let module = waiting.shift(); module; module = waiting.shift()) await compile(module);
+  for (let module = waiting.shift(); module; module = waiting.shift()) {
+    await compile(module);
+    if (module !== component) await link(module);
+  }
 }
 
 async function compile(module) {
@@ -76,7 +78,7 @@ async function compile(module) {
 }
 
 /** From what Rust compiled to the module with its glue, unless it is up to date. */
-function link(module) {
+async function link(module) {
   const compiled = join(targetOf(module), TARGET, "release", `${stem(module)}.wasm`);
   // Cargo knows whether Rust has to be compiled again; from there on, the content decides.
   const inputs = [
@@ -92,13 +94,13 @@ function link(module) {
   const wanted = hash.digest("hex");
   const stamp = join(module.folder, ".stamp");
   const fresh = existsSync(stamp) && existsSync(module.wasm) && readFileSync(stamp, "utf8") === wanted;
-  if (!fresh) generate(module, compiled, stamp, wanted);
+  if (!fresh) await generate(module, compiled, stamp, wanted);
 }
 
-function generate(module, compiled, stamp, inputs) {
+async function generate(module, compiled, stamp, inputs) {
   const generated = join(root, "target/wasm-bindgen", module.name);
   rmSync(generated, { recursive: true, force: true });
-  run("cargo", ["run", "--quiet", "--package", "build-wasm", "--", compiled, generated]);
+  await runBeside("cargo", ["run", "--quiet", "--package", "build-wasm", "--", compiled, generated]);
   rmSync(stamp, { force: true });
   mkdirSync(module.folder, { recursive: true });
   // What is called from one place only stays a function: V8 takes long, and much memory, for large ones.
@@ -107,7 +109,7 @@ function generate(module, compiled, stamp, inputs) {
     "--one-caller-inline-max-function-size=500",
     ...FEATURES.map((name) => `--enable-${name}`),
   ];
-  run("wasm-opt", [...optimise, join(generated, `${stem(module)}_bg.wasm`), "-o", module.wasm]);
+  await runBeside("wasm-opt", [...optimise, join(generated, `${stem(module)}_bg.wasm`), "-o", module.wasm]);
   const [glue, types] = [".js", ".d.ts"].map((end) => join(generated, `${stem(module)}${end}`));
   writeFileSync(join(module.folder, "pagemark.js"), guarded(readFileSync(glue, "utf8")));
   copyFileSync(types, join(module.folder, "pagemark.d.ts"));

@@ -4,16 +4,6 @@ import { basename, join } from "node:path";
 import { build } from "esbuild";
 import { packagesIn } from "./vendor.mjs";
 
-/** The server is a file of its own: with all that it serves by, it would make every command start later. */
-const apart = {
-  name: "apart",
-  setup({ onResolve }) {
-    onResolve({ filter: /\/serve\/server\.js$/ }, ({ kind }) =>
-      kind === "dynamic-import" ? { path: "./serve.js", external: true } : undefined,
-    );
-  },
-};
-
 /**
  * Puts what runs in Node's command, and the threads it starts, into `bin` below the compiled package.
  *
@@ -21,26 +11,37 @@ const apart = {
  */
 export async function bundleCommand(dist) {
   const bin = join(dist, "bin");
-  const { outputFiles, metafile } = await build({
-    absWorkingDir: dist,
-    entryPoints: {
-      pagemark: "cli/start.js",
-      main: "cli/main.js",
-      // With the SDK of the Model Context Protocol, which takes as long to load as all else.
-      "mcp-server": "cli/mcp-server.js",
-      serve: "serve/server.js",
-      // By these names they are started.
+  const built = await Promise.all([
+    // What a command needs of it only: main.js of all of them would be twice as long to start.
+    bundled(dist, { pagemark: "cli/start.js" }, { splitting: true, chunkNames: "part-[hash]" }),
+    // By these names they are started; each is whole.
+    bundled(dist, {
       "dump-worker.node": "core/dump-worker.node.js",
       "pack-worker.node": "core/pack-worker.node.js",
       "restore-worker.node": "core/restore-worker.node.js",
       "backup-reader.node": "engine/backup-reader.node.js",
       "process.node": "serve/process.node.js",
-    },
-    outdir: bin,
+    }),
+  ]);
+  const outputFiles = built.flatMap((each) => each.outputFiles);
+  mkdirSync(bin, { recursive: true });
+  const made = new Set(outputFiles.map(({ path }) => basename(path)));
+  for (const name of readdirSync(bin)) if (!made.has(name)) rmSync(join(bin, name));
+  for (const { path, contents } of outputFiles) {
+    // Left alone when equal, so that watchers and the tests' caches see no change.
+    if (!existsSync(path) || !readFileSync(path).equals(contents)) writeFileSync(path, contents);
+  }
+  chmodSync(join(bin, "pagemark.js"), 0o755);
+  return new Set(built.flatMap(({ metafile }) => [...packagesIn(metafile)]));
+}
+
+function bundled(dist, entryPoints, more = {}) {
+  return build({
+    ...more,
+    absWorkingDir: dist,
+    entryPoints,
+    outdir: join(dist, "bin"),
     bundle: true,
-    // Whole: to look for a file takes as long as to read twenty times as much of one.
-    external: ["./main.js", "./mcp-server.js"],
-    plugins: [apart],
     format: "esm",
     platform: "node",
     // jsonc-parser, for one, cannot be bundled as it is for `require`.
@@ -59,13 +60,4 @@ export async function bundleCommand(dist) {
     write: false,
     logLevel: "warning",
   });
-  mkdirSync(bin, { recursive: true });
-  const made = new Set(outputFiles.map(({ path }) => basename(path)));
-  for (const name of readdirSync(bin)) if (!made.has(name)) rmSync(join(bin, name));
-  for (const { path, contents } of outputFiles) {
-    // Left alone when equal, so that watchers and the tests' caches see no change.
-    if (!existsSync(path) || !readFileSync(path).equals(contents)) writeFileSync(path, contents);
-  }
-  chmodSync(join(bin, "pagemark.js"), 0o755);
-  return packagesIn(metafile);
 }

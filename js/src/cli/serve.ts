@@ -59,7 +59,8 @@ export function addServe(program: Command): void {
           `${host} may be reached from other machines, and HTTP hides nothing: put a proxy with TLS before it`,
         );
       const stopped = new Promise<void>((resolve) => stopOnSignals(() => resolve()));
-      const serving = await started({
+      const { serve } = await import("../serve/server.ts");
+      const serving = await serve({
         ...{ folder, to, locality: options.locality, host, port, timeoutMs: timeout },
         ...{ allowHosts: options.allowHost ?? [], allowStores: options.allowStore ?? [] },
         token: process.env.PAGEMARK_TOKEN || undefined,
@@ -77,17 +78,6 @@ export function addServe(program: Command): void {
       await stopped;
       await serving.close();
     });
-}
-
-/** The server is a program of its own, which other commands never load; so its errors are of classes of its own. */
-async function started(options: Parameters<typeof import("../serve/server.ts").serve>[0]) {
-  const { serve } = await import("../serve/server.ts");
-  try {
-    return await serve(options);
-  } catch (error) {
-    const { code, message } = error as PagemarkError;
-    throw code === undefined ? error : new PagemarkError(code, message, {}, { cause: error });
-  }
 }
 
 function port(text: string): number {
