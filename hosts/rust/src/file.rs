@@ -20,7 +20,9 @@ use crate::lend::{Database, Failure, Files, Part, failure, system};
 /// Descriptors on databases, by device and inode. POSIX drops every lock that a process holds on a file as soon as it
 /// closes any descriptor of that file (https://www.sqlite.org/howtocorrupt.html, section 2.2): those of SQLite in this
 /// process, ours and the application's. So none is ever closed.
-static DESCRIPTORS: LazyLock<Mutex<HashMap<(u64, u64), Arc<File>>>> = LazyLock::new(Mutex::default);
+static DESCRIPTORS: LazyLock<Mutex<Descriptors>> = LazyLock::new(Mutex::default);
+
+type Descriptors = HashMap<(u64, u64), Arc<File>>;
 
 /// The database at a path.
 pub struct FileDatabase {
