@@ -27,7 +27,7 @@ pub(super) async fn verify(lender: &Lender, place: Place, at: Option<Target>, na
     let mut machine = Machine::new(|asked| async move { run::verify(&asked, &place, at.as_ref()).await });
     let mut verifier = Verifier { store: StoreHost::new(lender), bytes: 0 };
     let (outcome, mut faults) = machine::run(&mut machine, &mut verifier).await;
-    let Verification { sound, wrong } = outcome.map_err(|failure| Fault::told(failure, name, &mut faults))?;
+    let Verification { sound, wrong, .. } = outcome.map_err(|failure| Fault::told(failure, name, &mut faults))?;
     let told = wrong.into_iter().map(|wrong| match wrong {
         Wrong::Known(problem) => Fault::new(Class::Damage, problem.code, problem.name.as_deref(), problem.message),
         Wrong::Found(failure, name) => {

@@ -20,6 +20,8 @@ pub struct Verification {
     pub sound: Vec<BackupView>,
     /// What is wrong; empty when all is well.
     pub wrong: Vec<Wrong>,
+    /// Keys of files that are made of others, where all backups were verified. They prove themselves, and no backup is lost with one.
+    pub merged: Vec<String>,
 }
 
 /// Something that is wrong.
@@ -38,6 +40,9 @@ pub enum Wrong {
 pub async fn verify(host: &Host, place: &Place, at: Option<&Target>) -> Outcome<Verification> {
     let folder = load(host, place, Which::All).await?;
     let mut found = Verification::default();
+    if at.is_none() {
+        found.merged = folder.merged().map(|(_, key)| key.to_owned()).collect();
+    }
     if folder.history.entries().next().is_none() {
         let plan = folder.plan(at.unwrap_or(&Target::Unsaid)).map_err(Failure::Plan)?;
         put_together(host, plan.files, None, folder.prefix().trim_end_matches('/'), &mut found).await?;

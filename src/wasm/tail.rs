@@ -132,9 +132,4 @@ impl Folder {
     pub fn merges(&self) -> JsResult<JsValue> {
         structure(&self.0.merges())
     }
-
-    /// Keys of all files that were made of others.
-    pub fn merged(&self) -> Vec<String> {
-        self.0.merged().map(|(_, key)| key.to_owned()).collect()
-    }
 }

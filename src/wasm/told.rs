@@ -53,11 +53,12 @@ impl From<Made> for MadeJson {
     }
 }
 
-/// `{ sound, problems }`; a problem that the host found is `{ token, name }`.
+/// `{ sound, problems, merged }`; a problem that the host found is `{ token, name }`.
 #[derive(Serialize)]
 pub(super) struct VerificationJson {
     sound: Vec<BackupView>,
     problems: Vec<WrongJson>,
+    merged: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -73,7 +74,7 @@ impl From<Verification> for VerificationJson {
             Wrong::Known(problem) => WrongJson::Known(problem),
             Wrong::Found(failure, name) => WrongJson::Found { token: failure.token, name },
         });
-        Self { sound: found.sound, problems: problems.collect() }
+        Self { sound: found.sound, problems: problems.collect(), merged: found.merged }
     }
 }
 

@@ -12,20 +12,20 @@ const root = join(import.meta.dirname, "../..");
 
 test("wrangler bundles the Pagemark Worker together with the wasm modules and the entry points that load them", () => {
   const out = bundled(root);
-  expect(wasmIn(out)).toEqual(["build", "core", "dump", "engine", "locality", "statement"]);
+  expect(wasmIn(out)).toEqual(["build", "core", "dump", "engine", "locality", "statement", "subset"]);
   expect(readFileSync(join(out, "index.js"), "utf8")).toMatch(/usePlatform\(\{[\s\S]*useEngine\(async/);
 }, 60_000);
 
-test('a Worker that imports "pagemark" gets three wasm modules, and SQLite only with "pagemark/engine"', () => {
+test('a Worker that imports "pagemark" gets wasm modules, and SQLite only with "pagemark/engine"', () => {
   const without = workerOf(
     'import { memory } from "pagemark"; export default { fetch: () => new Response(memory.name) };',
   );
-  expect(wasmIn(bundled(without))).toEqual(["build", "core", "dump", "locality"]);
+  expect(wasmIn(bundled(without))).toEqual(["build", "core", "dump", "locality", "subset"]);
   const withEngine = workerOf(
     'import { Database } from "pagemark/engine"; export default { fetch: async () => new Response((await Database.open()).name) };',
   );
   const out = bundled(withEngine);
-  expect(wasmIn(out)).toEqual(["build", "core", "dump", "engine", "locality"]);
+  expect(wasmIn(out)).toEqual(["build", "core", "dump", "engine", "locality", "subset"]);
   expect(readFileSync(join(out, "index.js"), "utf8")).toMatch(/useEngine\(async/);
 }, 120_000);
 

@@ -1,4 +1,4 @@
-import { type Backup, Folder } from "../catalog/folder.ts";
+import type { Backup } from "../catalog/folder.ts";
 import { core } from "../core/index.ts";
 import { DamageError, PagemarkError } from "../errors/index.ts";
 import { drive, hostFailure, type Request } from "../host/drive.ts";
@@ -45,6 +45,8 @@ export interface Verification {
 interface Found {
   sound: Backup[];
   problems: (Problem | { token: number; name: string })[];
+  /** Keys of files that are made of others. */
+  merged: string[];
 }
 
 /**
@@ -62,11 +64,11 @@ export async function verify(
   try {
     const outcome = await drive<Found>(machine, (request) => host.perform(request));
     if (!outcome.result) throw hostFailure(outcome);
-    const { sound, problems } = outcome.result;
+    const { sound, problems, merged: keys } = outcome.result;
     const told = problems.map((each) =>
       "token" in each ? problemOf(outcome.failures[each.token], each.name) : each,
     );
-    const merged = options.at === undefined ? await host.proveMerged(folder) : [];
+    const merged = await host.proveMerged(keys);
     // The newest backup may have been put together of one of them.
     const others = told.filter(({ name }) => !merged.some((each) => each.name === name));
     const lost = await lostOf(store, folder, options.signal);
@@ -143,12 +145,11 @@ class VerifyHost {
   }
 
   /** Finds files made of others that cannot be read: each proves itself, and no backup is lost with it. */
-  async proveMerged(folder: string): Promise<Problem[]> {
+  async proveMerged(keys: readonly string[]): Promise<Problem[]> {
     const { signal } = this.#options;
     const { Compaction } = await core();
-    const loaded = await Folder.load(this.#store, folder, undefined, signal);
     const problems: Problem[] = [];
-    for (const key of loaded.use(() => loaded.merged()).filter(this.#isRead)) {
+    for (const key of keys.filter(this.#isRead)) {
       const compaction = new Compaction(1);
       const body = await this.#store.get(key, { signal });
       const reader = body.getReader();

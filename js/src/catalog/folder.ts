@@ -142,11 +142,6 @@ export class Folder {
     return this.#folder.merges();
   }
 
-  /** Keys of the files that were made of others. */
-  merged(): string[] {
-    return this.#folder.merged();
-  }
-
   /** Frees what is known once `look` has looked at it. */
   use<T>(look: () => T): T {
     try {
