@@ -5,6 +5,7 @@ import { busy, fileError } from "./file-errors.ts";
 import { realPath } from "./file-handle.ts";
 import { openReader } from "./file-reader.ts";
 
+/** How long a checkpoint is held, and waited for. */
 export interface CheckpointOptions {
   /** For how long it is held unless it is renewed, in milliseconds; ten minutes unless given. */
   leaseMs?: number | undefined;

@@ -6,6 +6,7 @@ import { allKeys } from "./localities-list.ts";
 import type { Decided } from "./localities-parts.ts";
 import type { Store, StoredObject } from "./store.ts";
 
+/** What an audit demands, besides that all objects are accounted for. */
 export interface AuditOptions {
   /** Localities that may hold nothing but ids, by their names or values. */
   forbid?: readonly string[];
@@ -41,6 +42,7 @@ export interface AuditProblem {
   keys: string[];
 }
 
+/** What lies in which of several stores, and what is wrong with that. */
 export interface Audit {
   stores: AuditedStore[];
   /** Empty when each object of a database lies where its account says, and nothing else lies anywhere. */

@@ -2,6 +2,7 @@
 import { type Core, core, type LocalityCore, localityCore } from "../core/index.ts";
 import type { Store } from "./store.ts";
 
+/** Which of several stores is written to, and which are read. */
 export interface LocalitiesOptions {
   /**
    * Where the writer is: tiers from the largest place to the smallest, such as `region=eu,az=1`. A backup goes to the store of the

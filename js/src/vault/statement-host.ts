@@ -46,6 +46,7 @@ export interface StatementDatabase {
   checkpoint?(): Promise<CheckpointFacts | undefined>;
 }
 
+/** The backup that a statement asks for. */
 export interface BackupRequest {
   store?: Store | undefined;
   /** Makes a full one. */
@@ -60,6 +61,7 @@ export interface BackupRequest {
   note?: string | undefined;
 }
 
+/** A backup that a statement made. */
 export interface BackupMade {
   backup: Backup;
   /** Why it is a full one, where an incremental one could have been. */
@@ -68,6 +70,7 @@ export interface BackupMade {
   notices: readonly string[];
 }
 
+/** The restore that a statement asks for. */
 export interface RestoreRequest {
   store?: Store | undefined;
   /** The name under which the backups are stored; the database's own unless given. */
@@ -80,6 +83,7 @@ export interface RestoreRequest {
   safety: boolean;
 }
 
+/** What a statement restored. */
 export interface RestoreDone {
   /** What was restored, where it is a backup. */
   backup?: Pick<Backup, "id"> | undefined;
