@@ -62,7 +62,9 @@ fn compare(sample: &Sample, tables: &[&str], name: &str) {
     for (kind, name) in others {
         sample.db.execute_batch(&format!("DROP {kind} {}", quote(&name))).unwrap();
     }
-    let is_same = |line: &String| !line.starts_with("auto_vacuum");
+    // SQLite keeps an empty sqlite_sequence when the tables that need it are gone.
+    let is_same =
+        |line: &String| !["auto_vacuum", "table sqlite_sequence "].iter().any(|start| line.starts_with(start));
     let lines = |db: &Connection| contents(db).into_iter().filter(is_same).collect::<Vec<_>>();
     assert_eq!(lines(&sample.db), lines(&db), "{name}");
     assert_eq!((check.as_str(), free), ("ok", 0), "{name}");
