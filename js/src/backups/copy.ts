@@ -4,6 +4,7 @@ import { core, naming, sha256 } from "../core/index.ts";
 import { DamageError, ObjectExistsError, PagemarkError } from "../errors/index.ts";
 import type { StoredFile } from "../objects/object-reader.ts";
 import type { Store, StoredObject } from "../stores/store.ts";
+import { everyObject } from "../stores/store-list.ts";
 import type { JobOptions } from "../streams/progress.ts";
 import { bytesOf, collect } from "../streams/streams.ts";
 
@@ -49,13 +50,15 @@ async function copyOne(from: Store, to: Store, name: string, options: JobOptions
   const { signal } = options;
   const { nameToSegment } = await core();
   const segment = await naming(name, () => nameToSegment(name));
-  const objects = (await all(from, `${segment}/`, signal)).flatMap((object) => {
+  const objects = (await everyObject(from, `${segment}/`, { signal })).flatMap((object) => {
     const target = placeIn(to, segment, object.key);
     return target === undefined ? [] : [{ ...object, target, isRecord: target.endsWith(".json") }];
   });
   if (objects.length === 0)
     throw new PagemarkError("BACKUP_NONE", `${name}: there is no backup to copy`, { name });
-  const there = new Map((await all(to, `${segment}/`, signal)).map(({ key, size }) => [key, size]));
+  const there = new Map(
+    (await everyObject(to, `${segment}/`, { signal })).map(({ key, size }) => [key, size]),
+  );
   await refuseOthers(from, to, name, objects, there, signal);
 
   const missing = objects.filter(({ target }) => !there.has(target));
@@ -180,15 +183,4 @@ async function proving(
       throw new DamageError("OBJECT_DAMAGED", message, { name: key });
     },
   });
-}
-
-async function all(store: Store, prefix: string, signal: AbortSignal | undefined): Promise<StoredObject[]> {
-  const objects: StoredObject[] = [];
-  let cursor: string | undefined;
-  do {
-    const page = await store.list(prefix, { cursor, signal });
-    objects.push(...page.objects);
-    ({ cursor } = page);
-  } while (cursor !== undefined);
-  return objects;
 }

@@ -60,7 +60,9 @@ export class Leader {
       notes.forget(from, open);
       if (again && notes.has(from, id)) return { id, value: doneBefore(method) };
       if (method !== "backup") notes.next = [from, id];
-      return { id, value: await this.#perform(request) };
+      const value = await this.#perform(request);
+      if (method !== "backup") this.#refuseOpen();
+      return { id, value };
     } catch (error) {
       return { id, thrown: thrownOf(error) };
     } finally {
@@ -109,6 +111,14 @@ export class Leader {
         return db.backup({ ...options, store: opfsStore(folder) });
       }
     }
+  }
+
+  /** A transaction that stays open would have the statements of all tabs in it. */
+  #refuseOpen(): void {
+    if (!this.#db.inTransaction) return;
+    this.#db.exec("ROLLBACK");
+    const message = "a transaction cannot stay open between calls, and was rolled back; use batch()";
+    throw new PagemarkError("USAGE", message);
   }
 
   /** Runs a script in one commit, so that it is noted whole or not at all. Some statements, such as VACUUM, run by themselves only. */

@@ -1,9 +1,7 @@
 // One store on top of others: backups that are made on top of backups elsewhere (`INCREMENTAL FROM`), and restores of them.
 import { ObjectMissingError } from "../errors/index.ts";
-import type { ListPage, Store, StoredObject } from "../stores/store.ts";
-
-/** Most objects in a page. */
-const PAGE = 1000;
+import type { Store } from "../stores/store.ts";
+import { mergedPage } from "../stores/store-list.ts";
 
 /**
  * A store that shows the objects of several: what is put and deleted is in the first alone, what is read comes from the first
@@ -40,32 +38,6 @@ export function layers(top: Store, below: readonly Store[]): Store {
       }
       return undefined;
     },
-    async list(prefix, { cursor, limit = PAGE, signal } = {}): Promise<ListPage> {
-      const found = new Map<string, StoredObject>();
-      for (const store of all.toReversed()) {
-        for await (const object of everyObject(store, prefix, limit, signal)) found.set(object.key, object);
-      }
-      // Keys are ASCII, so their order as texts is that of their bytes.
-      const keys = [...found.keys()].sort();
-      const rest = cursor === undefined ? keys : keys.filter((key) => key > cursor);
-      const page = rest.slice(0, Math.min(limit, PAGE));
-      const objects = page.flatMap((key) => found.get(key) ?? []);
-      const last = page.at(-1);
-      return rest.length > page.length && last !== undefined ? { objects, cursor: last } : { objects };
-    },
+    list: (prefix, options) => mergedPage(all, prefix, options),
   };
-}
-
-async function* everyObject(
-  store: Store,
-  prefix: string,
-  limit: number,
-  signal: AbortSignal | undefined,
-): AsyncGenerator<StoredObject, void, void> {
-  let cursor: string | undefined;
-  do {
-    const page = await store.list(prefix, { cursor, limit, signal });
-    yield* page.objects;
-    ({ cursor } = page);
-  } while (cursor !== undefined);
 }

@@ -2,7 +2,7 @@
 import { statSync } from "node:fs";
 import type { DatabaseSync } from "node:sqlite";
 import { PagemarkError, SqlError } from "../errors/index.ts";
-import { resultCode, sqlite } from "../sources/file-sqlite.ts";
+import { resultCode, type Sqlite, sqlite } from "../sources/file-sqlite.ts";
 
 /** For how long a statement waits for somebody else's lock, in milliseconds. */
 const BUSY_MS = 5000;
@@ -70,10 +70,15 @@ export class Connections {
   }
 }
 
+/** @throws PagemarkError `RUNTIME_OLD` where SQLite is missing, or cannot give rows as arrays */
+export function databaseClass(): Sqlite["DatabaseSync"] {
+  const found = sqlite();
+  if (typeof found?.StatementSync.prototype.setReturnArrays === "function") return found.DatabaseSync;
+  throw new PagemarkError("RUNTIME_OLD", "pagemark serve needs Node 22.16 or newer; install a newer one");
+}
+
 function connect(path: string, readonly: boolean): DatabaseSync {
-  const { DatabaseSync } = sqlite() ?? {};
-  if (!DatabaseSync)
-    throw new PagemarkError("RUNTIME_OLD", "this runtime has no node:sqlite; use Node 22.16 or newer");
+  const DatabaseSync = databaseClass();
   const open = (readOnly: boolean) => {
     const db = new DatabaseSync(path, { readOnly, timeout: BUSY_MS });
     try {

@@ -5,7 +5,7 @@ import { smallest } from "../engine/values.ts";
 import { PagemarkError } from "../errors/index.ts";
 import type { Query } from "../service/options.ts";
 import type { QueryResult } from "../service/service.ts";
-import { checkStatement, firstWords, puttingBack } from "../service/statements.ts";
+import { checkStatement, firstWords, puttingBack, rowBytes } from "../service/statements.ts";
 
 export interface QueryRequest {
   queries: readonly Query[];
@@ -129,7 +129,7 @@ function runStatement(
   const rows: SqlValue[][] = [];
   for (const row of iterated(statement, params.map(toBound))) {
     const values = (row as unknown as SQLOutputValue[]).map(fromSqlite);
-    budget.bytes -= bytesOf(values);
+    budget.bytes -= rowBytes(values);
     if (budget.bytes < 0) {
       const message = `the result is larger than ${MOST_BYTES >> 20} MiB; ask for fewer rows with LIMIT, or export`;
       throw new PagemarkError("RESULT_SIZE", message);
@@ -223,15 +223,4 @@ function toBound(value: SqlParameter): SQLInputValue {
 
 function fromSqlite(value: SQLOutputValue): SqlValue {
   return typeof value === "bigint" ? smallest(value) : (value as SqlValue);
-}
-
-/** About what a row takes, in bytes. */
-function bytesOf(row: readonly SqlValue[]): number {
-  let size = 16;
-  for (const value of row) {
-    if (typeof value === "string") size += 16 + value.length;
-    else if (value instanceof Uint8Array) size += 64 + value.length;
-    else size += 16;
-  }
-  return size;
 }

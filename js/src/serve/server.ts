@@ -11,6 +11,7 @@ import { PagemarkError } from "../errors/index.ts";
 import { systemCode } from "../node/errno.ts";
 import { openStore } from "../places/open-store.node.ts";
 import type { Service } from "../service/service.ts";
+import { databaseClass } from "./connection.ts";
 import { FileDatabases } from "./files.ts";
 import { FolderFiles } from "./job-files.ts";
 import { metrics, Requests } from "./metrics.ts";
@@ -56,8 +57,9 @@ const GOODBYE_MS = 5000;
 const HEADERS_MS = 20_000;
 const REQUEST_MS = 3_600_000;
 
-/** @throws PagemarkError `USAGE` where it cannot listen */
+/** @throws PagemarkError `USAGE` where it cannot listen; `RUNTIME_OLD` */
 export async function serve(options: ServeOptions): Promise<Serving> {
+  databaseClass();
   usePlatform(nodePlatform);
   useStatements(async () => compiled("statement"));
   const { folder, token, readToken, timeoutMs, log } = options;

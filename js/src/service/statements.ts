@@ -1,4 +1,5 @@
 // Which statements a request may run.
+import type { SqlValue } from "../engine/index.ts";
 import { PagemarkError } from "../errors/index.ts";
 
 /** What would reach beyond the transaction that every request is. */
@@ -116,4 +117,15 @@ export function firstWords(sql: string, count = 5): string[] {
     if (words.length === count) break;
   }
   return words;
+}
+
+/** About what a row of an answer takes, in bytes. */
+export function rowBytes(row: readonly SqlValue[]): number {
+  let size = 16;
+  for (const value of row) {
+    if (typeof value === "string") size += 16 + value.length;
+    else if (value instanceof Uint8Array) size += 64 + value.length;
+    else size += 16;
+  }
+  return size;
 }

@@ -2,9 +2,9 @@ import type { Core } from "../core/index.ts";
 import { PagemarkError } from "../errors/index.ts";
 import { LocalitiesStore } from "./localities.ts";
 import { accountsIn, findLost, localityOf } from "./localities-check.ts";
-import { allKeys } from "./localities-list.ts";
 import type { Decided } from "./localities-parts.ts";
 import type { Store, StoredObject } from "./store.ts";
+import { everyObject } from "./store-list.ts";
 
 /** What an audit demands, besides that all objects are accounted for. */
 export interface AuditOptions {
@@ -62,7 +62,7 @@ export async function audit(store: Store, { forbid = [], signal }: AuditOptions 
   }
   const decided = await store.decided();
   const forbidden = new Set(forbid.map((name) => decided.decisions.named(name)));
-  const listed = await Promise.all(store.stores.map((each) => allKeys(each, "", { signal })));
+  const listed = await Promise.all(store.stores.map((each) => everyObject(each, "", { signal })));
   const auditor = new Auditor(store, decided);
   const stores = listed.map((objects, at) => auditor.lookAt(objects, at, forbidden.has(at)));
   const folders = new Set(listed.flat().map(({ key }) => folderOf(key)));

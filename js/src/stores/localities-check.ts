@@ -1,9 +1,9 @@
 // Holds what the default store says of a database's backups against what the stores have.
 import { DamageError } from "../errors/damage-error.ts";
 import { PagemarkError } from "../errors/pagemark-error.ts";
-import { allKeys } from "./localities-list.ts";
 import type { Decided, Parts, Signal } from "./localities-parts.ts";
 import type { StoredObject } from "./store.ts";
+import { everyObject } from "./store-list.ts";
 
 /** What is lost of a locality's part; see the core's `catalog::locality::Lost`. */
 interface Lost {
@@ -29,7 +29,7 @@ export async function checkAccounts(
   const { localities, only } = decided;
   const isRead = (at: number) => only === undefined || at === only;
   const listed = await Promise.all(
-    of.stores.map((store, at) => (isRead(at) ? allKeys(store, `${folder}/`, options) : [])),
+    of.stores.map((store, at) => (isRead(at) ? everyObject(store, `${folder}/`, options) : [])),
   );
   refuseConflict(decided, listed);
   const accounts = await accountsIn(of, folder, options);
@@ -72,7 +72,7 @@ export async function accountsIn(of: Parts, folder: string, options: Signal): Pr
   const prefix = await of.prefixOf(records);
   const store = of.stores[home];
   if (prefix === undefined || store === undefined) return undefined;
-  return (await allKeys(store, prefix, options)).map(({ key }) => key);
+  return (await everyObject(store, prefix, options)).map(({ key }) => key);
 }
 
 /** The locality that an account says; nothing for what is none. */
@@ -101,7 +101,7 @@ async function refuseAbsent(of: Parts, decided: Decided, folder: string, options
   const store = of.stores[home];
   if (store === undefined) return;
   const others = new Map<string, Set<string>>();
-  for (const { key } of await allKeys(store, rules.accountsPrefix(), options)) {
+  for (const { key } of await everyObject(store, rules.accountsPrefix(), options)) {
     const [lineage, , , locality] = rules.parseAccount(key) ?? [];
     const isGiven = only === undefined ? localities.includes(locality ?? "") : localities[only] === locality;
     if (lineage === undefined || locality === undefined || isGiven) continue;

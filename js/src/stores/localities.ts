@@ -3,9 +3,9 @@ import { ObjectExistsError } from "../errors/object-exists-error.ts";
 import { ObjectMissingError } from "../errors/object-missing-error.ts";
 import { PagemarkError } from "../errors/pagemark-error.ts";
 import type { Body } from "../streams/body.ts";
-import { checkKey, checkRange, pageLimit } from "./checks.ts";
+import { bytesOf } from "../streams/streams.ts";
+import { checkKey, checkRange } from "./checks.ts";
 import { checkAccounts } from "./localities-check.ts";
-import { allKeys, mergedPage } from "./localities-list.ts";
 import { type Decided, decide, type LocalitiesOptions, type Parts, type Signal } from "./localities-parts.ts";
 import type {
   GetOptions,
@@ -16,6 +16,7 @@ import type {
   StoredObject,
   StoreUploads,
 } from "./store.ts";
+import { everyObject, mergedPage } from "./store-list.ts";
 
 export type { LocalitiesOptions };
 
@@ -119,11 +120,10 @@ export class LocalitiesStore implements Store, Parts {
   }
 
   async list(prefix: string, options: ListOptions = {}): Promise<ListPage> {
-    const limit = pageLimit(options);
-    options.signal?.throwIfAborted();
     const { rules } = await this.decided();
     const read = (await this.#order("")).map((at) => this.#at(at));
-    return mergedPage(read, prefix, rules.accountsPrefix(), { ...options, limit });
+    const accounts = rules.accountsPrefix();
+    return mergedPage(read, prefix, { ...options, isHidden: (key) => key.startsWith(accounts) });
   }
 
   async delete(key: string, options: Signal = {}) {
@@ -150,7 +150,7 @@ export class LocalitiesStore implements Store, Parts {
       if (at !== target && (await this.#at(at).head(key, options))) throw new ObjectExistsError(key);
     const { rules } = await this.decided();
     if (rules.recordFirst(key) === undefined) await this.#at(target).put(key, body, options);
-    else await this.#putRecord(key, await whole(body), target, options);
+    else await this.#putRecord(key, body instanceof Uint8Array ? body : await bytesOf(body), target, options);
   }
 
   async #putRecord(key: string, record: Uint8Array, target: number, options: PutOptions) {
@@ -179,7 +179,7 @@ export class LocalitiesStore implements Store, Parts {
   }
 
   async #has(at: number, key: string, bytes: Uint8Array): Promise<boolean> {
-    const there = await whole(await this.#at(at).get(key));
+    const there = await bytesOf(await this.#at(at).get(key));
     return there.length === bytes.length && there.every((byte, place) => byte === bytes[place]);
   }
 
@@ -208,7 +208,7 @@ export class LocalitiesStore implements Store, Parts {
   async newest(folder: string, options: Signal = {}): Promise<{ key: string; at: number }[]> {
     const { rules } = await this.decided();
     const order = await this.#order("");
-    const keys = await Promise.all(order.map((at) => allKeys(this.#at(at), `${folder}/`, options)));
+    const keys = await Promise.all(order.map((at) => everyObject(this.#at(at), `${folder}/`, options)));
     const records = keys.flatMap((found, place) =>
       found
         .filter(({ key }) => rules.recordFirst(key) !== undefined)
@@ -224,7 +224,7 @@ export class LocalitiesStore implements Store, Parts {
     const others = async () => (await this.newest(folderOf(key))).map((record) => record.key);
     const prefix = (await this.prefixOf([key], first)) ?? (await this.prefixOf(await others(), first));
     if (prefix === undefined) return [];
-    const found = await allKeys(this.#at(home), prefix);
+    const found = await everyObject(this.#at(home), prefix);
     return found.map((each) => each.key).filter((each) => rules.parseAccount(each) !== undefined);
   }
 
@@ -233,7 +233,7 @@ export class LocalitiesStore implements Store, Parts {
     const { core, rules } = await this.decided();
     for (const key of records) {
       try {
-        const text = new TextDecoder().decode(await whole(await this.get(key)));
+        const text = new TextDecoder().decode(await bytesOf(await this.get(key)));
         return rules.accountsOf(core.recordIds(text), first);
       } catch (error) {
         if (!(error instanceof DamageError || error instanceof ObjectMissingError)) throw error;
@@ -282,9 +282,4 @@ function attempt<T>(work: () => T): T | undefined {
   } catch {
     return undefined;
   }
-}
-
-async function whole(body: Body): Promise<Uint8Array> {
-  if (body instanceof Uint8Array) return body;
-  return new Uint8Array(await new Response(body as ReadableStream<Uint8Array<ArrayBuffer>>).arrayBuffer());
 }

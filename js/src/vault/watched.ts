@@ -278,7 +278,8 @@ export class WatchedDatabase {
       if (!(error instanceof ObjectExistsError)) throw error;
       // The answer to a put may have been lost; or somebody else watches the database, too.
       const there = await collect(await this.#store.get(key, { signal }), file.length + 1);
-      if (there.some((byte, at) => byte !== file[at])) throw new ConflictError(this.name);
+      const isSame = there.length === file.length && there.every((byte, at) => byte === file[at]);
+      if (!isSame) throw new ConflictError(this.name);
     }
   }
 

@@ -2,7 +2,7 @@ import type { Database, Parameters, SqlParameter, SqlValue, Statement } from "..
 import { PagemarkError } from "../../entry/workerd.ts";
 import type { Query } from "../../service/options.ts";
 import type { QueryMeta, QueryOptions, QueryResult } from "../../service/service.ts";
-import { checkStatement, puttingBack } from "../../service/statements.ts";
+import { checkStatement, puttingBack, rowBytes } from "../../service/statements.ts";
 import { type Compiled, compiled, nextStatement } from "./compiled.ts";
 import { noticesOf } from "./notices.ts";
 import { measure } from "./size.ts";
@@ -130,7 +130,7 @@ function runStatement(
   const notices = noticesOf(db, statement.sql);
   const rows: SqlValue[][] = [];
   for (const row of statement.iterateValues(...(params as Parameters))) {
-    budget.bytes -= sizeOf(row);
+    budget.bytes -= rowBytes(row);
     if (budget.bytes < 0) {
       const message = `the result is larger than ${MOST_BYTES >> 20} MiB; ask for fewer rows with LIMIT, or export`;
       throw new PagemarkError("RESULT_SIZE", message);
@@ -163,17 +163,6 @@ function countedSince(before: Statement["rowCounts"], now: Statement["rowCounts"
   return isAnew
     ? now
     : { rowsRead: now.rowsRead - before.rowsRead, rowsWritten: now.rowsWritten - before.rowsWritten };
-}
-
-/** About what a row takes, in bytes. */
-function sizeOf(row: readonly SqlValue[]): number {
-  let size = 16;
-  for (const value of row) {
-    if (typeof value === "string") size += 16 + value.length;
-    else if (value instanceof Uint8Array) size += 64 + value.length;
-    else size += 16;
-  }
-  return size;
 }
 
 /** Statements of which the number of rows they changed says whether they changed anything. */

@@ -43,6 +43,10 @@ describe("sharedDatabase", () => {
     ]);
     expect(await ask(one, "all", "SELECT count(*) AS n FROM t")).toEqual([{ n: 2 }]);
     expect(await two.call("shared.changeCount")).toBe(3);
+    // A transaction left open would have other tabs' statements in it.
+    expect(await ask(two, "exec", "BEGIN; DELETE FROM t")).toEqual(["SqlError", "SQL_ERROR"]);
+    expect(await ask(two, "exec", "BEGIN")).toEqual(["PagemarkError", "USAGE"]);
+    await ask(one, "run", "UPDATE t SET b = NULL");
     // Bookmarks, going back, a check and a backup, from the tab that does not have it open.
     const before = await ask<string>(two, "bookmark");
     await ask(one, "exec", "DELETE FROM t");

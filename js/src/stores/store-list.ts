@@ -1,6 +1,6 @@
-// Lists of several stores as one.
+// Lists of stores: all of what one has, and a page of what several have.
 import { PagemarkError } from "../errors/pagemark-error.ts";
-import { compareKeys } from "./checks.ts";
+import { compareKeys, pageLimit } from "./checks.ts";
 import type { ListOptions, ListPage, Store, StoredObject } from "./store.ts";
 
 /** Where a list of several stores goes on: after a key, and from which cursor of each store; `null` where that has ended. */
@@ -10,14 +10,15 @@ interface Cursor {
   cursors: (string | null)[];
 }
 
-/** A page of what is in any of the stores, without keys that begin with `hidden`. What several have is listed once. */
+/** A page of what is in any of the stores, without keys that are hidden. What several have is listed once, as the first has it. */
 export async function mergedPage(
   stores: readonly Store[],
   prefix: string,
-  hidden: string,
-  options: ListOptions & { limit: number },
+  options: ListOptions & { isHidden?: (key: string) => boolean } = {},
 ): Promise<ListPage> {
-  const { limit, signal } = options;
+  const { signal, isHidden = () => false } = options;
+  const limit = pageLimit(options);
+  signal?.throwIfAborted();
   let { after, cursors } = start(options.cursor, stores.length);
   const objects: StoredObject[] = [];
   while (objects.length < limit) {
@@ -36,7 +37,7 @@ export async function mergedPage(
     const known = pages.flatMap((page) => page.objects).filter(({ key }) => key > after);
     const ready = known.filter(({ key }) => end === undefined || key <= end);
     const taken = distinct(ready).slice(0, limit - objects.length);
-    objects.push(...taken.filter(({ key }) => !key.startsWith(hidden)));
+    objects.push(...taken.filter(({ key }) => !isHidden(key)));
     after = taken.at(-1)?.key ?? after;
     cursors = pages.map((page, at) => {
       const last = page.objects.at(-1)?.key;
@@ -49,7 +50,7 @@ export async function mergedPage(
 }
 
 /** Every object of a store whose key begins with `prefix`. */
-export async function allKeys(
+export async function everyObject(
   store: Store,
   prefix: string,
   options: { signal?: AbortSignal | undefined } = {},
