@@ -2,8 +2,9 @@ import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
 
 const RUNTIMES = ["tests/runtimes/workerd/**", "tests/runtimes/browser/**"];
-/** Tests of Node that take more than ten seconds, and those that measure time or memory: scripts/test.mjs runs them apart. */
+/** Tests of Node that take more than ten seconds, and those of Node and Chromium that measure time or memory: scripts/test.mjs runs them apart. */
 const APART = { slow: ["tests/**/*.slow.test.ts"], alone: ["tests/**/*.alone.test.ts"] };
+const BROWSER = "tests/runtimes/browser/**/*";
 const { PACE = "all" } = process.env;
 
 // Tests import the built package by its name, so `npm run build` comes first.
@@ -53,7 +54,8 @@ export default defineConfig({
         // Runs in Node, and drives a real Chromium: see tests/runtimes/browser/chromium.ts.
         test: {
           name: "browser",
-          include: ["tests/runtimes/browser/**/*.test.ts"],
+          include: [PACE === "alone" ? `${BROWSER}.alone.test.ts` : `${BROWSER}.test.ts`],
+          exclude: PACE === "slow" ? APART.alone : [],
           testTimeout: 30_000,
           hookTimeout: 60_000,
         },

@@ -1,6 +1,6 @@
 // Runs every test suite, or those named: `node scripts/test.mjs [rust|node|workerd|browser|unprivileged]... [quick]`.
 // `unprivileged` is what works with files, once more, as somebody who may next to nothing. `quick` leaves out `*.slow.test.ts`, what takes
-// more than ten seconds, and `*.alone.test.ts`, what measures time or memory.
+// more than ten seconds, and `*.alone.test.ts`, what measures time or memory and has the machine to itself.
 // All of them run even if one fails; the last line counts their tests together.
 import { spawn } from "node:child_process";
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -13,6 +13,8 @@ import { unprivileged } from "./lib/unprivileged.mjs";
 const PROJECTS = ["node", "workerd", "browser"];
 /** Folders of tests that work with files of the system. */
 const WITHOUT_PRIVILEGES = ["tests/cli/", "tests/sources/file", "tests/stores/folder"];
+/** What measures nothing: three at once, since each waits half of its time for processes, timers and disks. */
+const TOGETHER = ["--maxWorkers=3"];
 const isQuick = process.argv.includes("quick");
 const wanted = process.argv.slice(2).filter((name) => name !== "quick");
 const total = { passed: 0, failed: 0, skipped: 0 };
@@ -44,10 +46,10 @@ async function rust() {
 
 async function typescript(projects) {
   const these = (...names) => projects.filter((project) => names.includes(project));
-  // They measure nothing, so that two may run at once.
-  await run(these("node"), "quick", ["--maxWorkers=2"]);
-  await run(these(...(isQuick ? [] : ["node"]), "workerd"), "slow", ["--maxWorkers=2"]);
-  await run(these(...(isQuick ? [] : ["node"]), "browser"), "alone");
+  const slow = isQuick ? [] : ["node"];
+  await run(these("node"), "quick", TOGETHER);
+  await run(these(...slow, "workerd", "browser"), "slow", TOGETHER);
+  if (!isQuick) await run(these("node", "browser"), "alone");
 }
 
 /** `pace`, for vitest.config.ts: which tests of Node are run. */
@@ -76,7 +78,7 @@ async function withoutPrivileges() {
     "--configLoader",
     "runner",
     "--cache=false",
-    "--maxWorkers=2",
+    ...TOGETHER,
     ...WITHOUT_PRIVILEGES,
   ];
   const { command, args: line, env } = unprivileged("vitest", args);

@@ -12,7 +12,7 @@ const MiB = 1024 * 1024;
 const newBucket = buckets();
 
 const quick = { delay: 1, timeout: 2000 };
-const long = bytes(11 * MiB + 5);
+const long = bytes(6 * MiB + 5); // two parts
 const longBody = (object = long) => bodyOf(cut(object, [MiB])).stream;
 
 /** Also what is temporary. */
