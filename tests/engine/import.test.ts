@@ -35,7 +35,7 @@ test.each<[string, () => Parameters<Database["import"]>[0]]>([
   ["UTF-16", () => Buffer.from(`\ufeff${SQL}`, "utf16le")],
 ])("import() takes %s", async (_name, sql) => {
   using db = await Database.open();
-  expect(await db.import(sql())).toEqual({ statements: 2, changes: 1, lastInsertRowid: 1 });
+  expect(await db.import(sql())).toEqual({ statements: 2, changes: 1, lastInsertRowid: 1, warnings: [] });
   expect(column(db, "SELECT a FROM t")).toEqual(["é€😀"]);
 });
 

@@ -122,6 +122,18 @@ test("B1 B2 B3 B4 a full backup and what is incremental from it in other places 
   expect(await refusal(vault, "BACKUP DATABASE app TO 'x' INCREMENTAL FROM 'nothing'")).toBe("BACKUP_NONE");
 });
 
+test("B2 of several databases, one that cannot be restored keeps no other from it", async () => {
+  const { vault, sql, rows } = fresh();
+  await vault.sql("BACKUP DATABASE app, shop");
+  sql("shop", "INSERT INTO orders VALUES (1, 'a')");
+  const error = await vault.sql("RESTORE DATABASE app, missing, shop").catch((error) => error);
+  expect([error.code, error.message]).toEqual([
+    "DATABASE_UNKNOWN",
+    expect.stringMatching(/^missing: not restored, and 2 others are: /),
+  ]);
+  expect(rows("shop")).toBe(0);
+});
+
 test("B11 a backup as of a time is of the state then, or refused", async () => {
   const { vault, sql } = fresh();
   await sleep(300);
@@ -199,6 +211,9 @@ test("E2 E3 one table is backed up alone, and no database is restored from that"
 
 test("E8 between CREATE and RELEASE the files can be copied while writes go on", async () => {
   const { vault, sql, at, path } = fresh();
+  // Nobody has it open, and its log is empty.
+  await vault.sql("CHECKPOINT CREATE app");
+  await vault.sql("CHECKPOINT RELEASE app");
   sql("app", "PRAGMA wal_autocheckpoint = 1");
   using writer = new DatabaseSync(path("app"));
   writer.exec("PRAGMA wal_autocheckpoint = 1; INSERT INTO orders VALUES (2, 'b')");

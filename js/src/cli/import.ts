@@ -1,7 +1,5 @@
 import type { Command } from "commander";
-import { withD1Repairs } from "../dump/d1-repairs.ts";
 import type { LiveDatabase } from "../engine/database.ts";
-import { streamOf } from "../streams/streams.ts";
 import { withNewDatabase } from "./engine.ts";
 import { openInput, plain } from "./input.ts";
 import { bytes, counted, report, warnAll } from "./output.ts";
@@ -24,11 +22,9 @@ export function addImport(program: Command, signal: AbortSignal): void {
     .action(async (path: string, _options, command: Command) => {
       const { output, force = false, json = false } = command.optsWithGlobals<Options>();
       await checkTarget(output, { force, json, reads: [path], binary: "a database" });
-      const warnings: string[] = [];
-      const text = await plain(openInput(path), path);
-      const sql = streamOf(withD1Repairs(text, (message) => warnings.push(message)));
+      const sql = await plain(openInput(path), path);
       let size = 0;
-      const { statements } = await withNewDatabase(
+      const { statements, warnings } = await withNewDatabase(
         async (database) => {
           const imported = await database.import(sql, { signal });
           // SQL that makes no table still makes a database: an empty file would be none.

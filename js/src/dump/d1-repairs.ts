@@ -11,6 +11,8 @@ const TRIGGER = /^CREATE TRIGGER\b/i;
 const INSERT = /^INSERT INTO\b/i;
 /** How the export writes line ends. A text that has both signs and line ends cannot be told from one that has line ends only. */
 const LINE_ENDS = /\breplace\(/gi;
+/** Statements are given in pieces of about so many characters. */
+const PIECE = 64 << 10;
 const encoder = new TextEncoder();
 
 /** Counts of what could not be put right. */
@@ -56,10 +58,14 @@ async function* repaired(
   const statements = new Statements();
   const losses: Losses = { rounded: 0, lineEnds: 0, replaced: 0 };
   const triggers: string[] = [];
+  let text = "";
   const take = function* () {
     for (let next = statements.nextWhole(); next !== undefined; next = statements.nextWhole()) {
       if (TRIGGER.test(next)) triggers.push(next);
-      else yield encoder.encode(`${INSERT.test(next) ? repairedInsert(next, losses) : next}\n`);
+      else text += `${INSERT.test(next) ? repairedInsert(next, losses) : next}\n`;
+      if (text.length < PIECE) continue;
+      yield encoder.encode(text);
+      text = "";
     }
   };
   try {
@@ -74,7 +80,7 @@ async function* repaired(
     // The last line has no end.
     statements.push(encoder.encode("\n;\n"));
     yield* take();
-    for (const trigger of triggers) yield encoder.encode(`${trigger}\n`);
+    yield encoder.encode([text, ...triggers, ""].join("\n"));
   } finally {
     statements.free();
   }

@@ -10,22 +10,13 @@ import type { Store } from "../stores/store.ts";
 import { check } from "./check.ts";
 import { CheckedStore } from "./checked-store.ts";
 import { Handle } from "./handle.ts";
-import {
-  type Bytes,
-  chunkOf,
-  chunksOf,
-  FILE,
-  isThenable,
-  momentText,
-  SQL,
-  sourceOf,
-  type Text,
-} from "./input.ts";
+import { importSql } from "./import.ts";
+import { type Bytes, chunkOf, chunksOf, FILE, isThenable, momentText, sourceOf, type Text } from "./input.ts";
 import { EngineMoment } from "./moment.ts";
 import { type EnginePinOptions, type Opening, type OpenOptions, settingsOf } from "./options.ts";
 import type { Check, Hold, Imported, State, StateAt } from "./results.ts";
 import { type Parameters, type Row, runBatch, Statement } from "./statement.ts";
-import { type IntegerOptions, smallest } from "./values.ts";
+import type { IntegerOptions } from "./values.ts";
 
 const UNDO_LEASE_MS = 24 * 3600 * 1000;
 /** Size of the chunks in which a compacted copy is read, in bytes. */
@@ -312,7 +303,8 @@ export class LiveDatabase implements PageSource, Disposable {
    * Runs SQL from outside as the `sqlite3` shell runs a file, in one commit: `.dump`'s output, D1's exports, our own dumps,
    * scripts. It runs on a connection of its own, so none of its settings stays. Foreign keys are enforced as in the
    * database; dumps turn them off, and are checked when all rows are there. Meanwhile the database takes no other
-   * statements. A database that holds nothing yet takes over page size and encoding.
+   * statements. A database that holds nothing yet takes over page size and encoding. What D1's exports get wrong is put right, and
+   * what they have lost is told in `warnings`.
    *
    * @throws SqlError `IMPORT_STATEMENT`, `IMPORT_FOREIGN_KEY`, `IMPORT_CUT_OFF`, `IMPORT_FORMAT` and others, with the line;
    * nothing of the import stays then
@@ -321,27 +313,7 @@ export class LiveDatabase implements PageSource, Disposable {
     sql: Text | PromiseLike<Text>,
     { signal, steps = 0 }: { signal?: AbortSignal | undefined; steps?: number | undefined } = {},
   ): Promise<Imported> {
-    const chunks = chunksOf(await sql, SQL);
-    this.#run(() => {});
-    const importing = new this.#core.Import(steps);
-    this.#handle.isImporting = true;
-    try {
-      for await (const chunk of chunks) {
-        signal?.throwIfAborted();
-        this.#handle.engine.importFeed(importing, chunk, Date.now());
-      }
-      signal?.throwIfAborted();
-    } catch (error) {
-      if (this.#handle.isClosed) importing.free();
-      else this.#handle.engine.importAbort(importing);
-      throw error;
-    } finally {
-      this.#handle.isImporting = false;
-    }
-    const imported = this.#handle.engine.importEnd(importing, Date.now());
-    const { statements, changes, lastInsertRowid } = imported;
-    imported.free();
-    return { statements, changes, lastInsertRowid: smallest(lastInsertRowid) };
+    return importSql(this.#core, this.#handle, await sql, { signal, steps });
   }
 
   /** Replaces the content by that of a database file: a restore of a stored backup does that. */

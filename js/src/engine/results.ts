@@ -47,6 +47,8 @@ export interface Imported {
   changes: number;
   /** The rowid of the last row that was inserted; a BigInt if a number cannot hold it. */
   lastInsertRowid: number | bigint;
+  /** What a D1 export has lost, a sentence each. */
+  warnings: string[];
 }
 
 /** A state that stays readable. */

@@ -8,7 +8,7 @@ import type * as sftps from "../stores/sftp.ts";
 import { needsFiles } from "./needs-files.ts";
 
 export { type OpenStoreOptions, openStore } from "../places/open-store.ts";
-export type { Checkpoint, CheckpointOptions, CheckpointStatus } from "../sources/file-checkpoint.ts";
+export type { Checkpoint } from "../sources/file-checkpoint.ts";
 export type { SftpOptions } from "../stores/sftp-connection.ts";
 export {
   type WatchEvent,

@@ -8,12 +8,7 @@ export * from "../index.ts";
 export { openStore } from "../places/open-store.node.ts";
 export type { OpenStoreOptions } from "../places/open-store.ts";
 export { file } from "../sources/file.ts";
-export {
-  type Checkpoint,
-  type CheckpointOptions,
-  type CheckpointStatus,
-  checkpoint,
-} from "../sources/file-checkpoint.ts";
+export { type Checkpoint, checkpoint } from "../sources/file-checkpoint.ts";
 export { type DamagedFileOptions, damagedFile } from "../sources/file-damaged.ts";
 export { folder, fs } from "../stores/folder.ts";
 export { sftp } from "../stores/sftp.ts";

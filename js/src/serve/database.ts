@@ -37,8 +37,9 @@ import type {
 } from "../service/service.ts";
 import { file } from "../sources/file.ts";
 import type { Store } from "../stores/store.ts";
+import { OwnCheckpoints } from "../vault/checkpoints.ts";
 import type { Deletion, KeptBackup } from "../vault/kept-backups.ts";
-import { Checkpoint } from "./checkpoint.ts";
+import type { CheckpointFacts } from "../vault/statement-host.ts";
 import type { DatabaseFile } from "./folder.ts";
 import { FileJobs, type JobsPlace } from "./jobs.ts";
 import { lookAt } from "./look.ts";
@@ -77,12 +78,13 @@ export class ServedFile implements ServedDatabase {
   readonly #atWork = new Set<Promise<unknown>>();
   /** The newest state that was backed up here. */
   #backedUp: { state: string; bookmark: string } | undefined;
-  readonly #checkpoint: Checkpoint;
+  readonly #checkpoints = new OwnCheckpoints();
+  /** The bookmark of the state that is held. */
+  #checkpointed = "";
 
   constructor(file: DatabaseFile, place: Place) {
     this.file = file;
     this.#place = place;
-    this.#checkpoint = new Checkpoint(file.path);
     this.#jobs = new FileJobs(file.uuid, file.path, place, () => this.bookmark());
     this.#jobs.runner.addQueued({ kind: "backup", work: (row, run) => this.#backUp(row, run) });
     this.#jobs.runner.addQueued({ kind: "restore", work: (row, run) => this.#restore(row, run) });
@@ -193,16 +195,24 @@ export class ServedFile implements ServedDatabase {
     await this.#jobs.runner.cancel(args.checked(args.Text, id, "the id"));
   }
 
-  createCheckpoint(): Promise<CheckpointStatus> {
-    return this.#checkpoint.create();
+  async createCheckpoint(): Promise<CheckpointStatus> {
+    const { name, path } = this.file;
+    const facts = await this.#checkpoints.create(name, file(path));
+    this.#checkpointed = stateOf(path);
+    return this.#checkpointStatus(facts);
   }
 
-  releaseCheckpoint(): Promise<CheckpointStatus> {
-    return this.#checkpoint.release();
+  async releaseCheckpoint(): Promise<CheckpointStatus> {
+    return this.#checkpointStatus(await this.#checkpoints.release(this.file.name));
   }
 
   async checkpoint(): Promise<CheckpointStatus | undefined> {
-    return this.#checkpoint.status;
+    const facts = await this.#checkpoints.status(this.file.name);
+    return facts && this.#checkpointStatus(facts);
+  }
+
+  #checkpointStatus(facts: CheckpointFacts): CheckpointStatus {
+    return { ...facts, bookmark: this.#checkpointed };
   }
 
   /** Runs `work`, which may replace the file, while nobody else is at it; requests wait. */
@@ -223,7 +233,7 @@ export class ServedFile implements ServedDatabase {
   async close(error: unknown): Promise<void> {
     this.#gate.end(error);
     await this.#jobs.stop(error);
-    await this.#checkpoint.release().catch(() => {});
+    await this.#checkpoints.release(this.file.name).catch(() => {});
     await this.#letGo();
   }
 

@@ -56,7 +56,7 @@ export class Import {
   }
 
   /** All has come: commits. */
-  end(): Imported {
+  end(): Omit<Imported, "warnings"> {
     this.feed(new TextEncoder().encode("\n;"));
     // Where a quote or a trigger is still open, this becomes a part of it.
     const probe = "SELECT 'the end';";

@@ -1,5 +1,6 @@
 // Backups, restores, exports and imports of one file: the jobs that the API lists. They are known as long as this process
 // runs; what a backup or a restore leaves is in the store, and nothing half-done stays.
+import { withD1Repairs } from "../dump/d1-repairs.ts";
 import { dumpSource } from "../dump/dump.ts";
 import type { Imported } from "../engine/index.ts";
 import {
@@ -151,8 +152,13 @@ async function importInto(
 ): Promise<Imported> {
   return processes.use(path, false, async (process) => {
     await process.ask({ what: "import", path }, IMPORT_MS, signal);
-    for await (const chunk of sql) await process.ask({ what: "feed", chunk }, IMPORT_MS, signal);
-    return process.ask<Imported>({ what: "end" }, IMPORT_MS, signal);
+    const warnings: string[] = [];
+    const chunks = withD1Repairs(sql, (message) => void warnings.push(message));
+    for await (const chunk of chunks) await process.ask({ what: "feed", chunk }, IMPORT_MS, signal);
+    return {
+      ...(await process.ask<Omit<Imported, "warnings">>({ what: "end" }, IMPORT_MS, signal)),
+      warnings,
+    };
   });
 }
 

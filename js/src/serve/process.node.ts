@@ -2,7 +2,8 @@
 // nothing else stops SQLite's C in Node.
 import { usePlatform } from "../core/index.ts";
 import { nodePlatform } from "../core/platform.node.ts";
-import type { PagemarkError } from "../errors/index.ts";
+import { PagemarkError } from "../errors/index.ts";
+import { type Thrown, thrownOf } from "../errors/thrown.ts";
 import { Connections } from "./connection.ts";
 import { Import } from "./imports.ts";
 import { type QueryRequest, runQueries } from "./queries.ts";
@@ -16,18 +17,7 @@ export type Ask =
   | { what: "end" };
 
 /** What it answers. */
-export type Told = { result: unknown } | { error: ToldError };
-
-/** An error as plain data. */
-export interface ToldError {
-  code?: string | undefined;
-  message: string;
-  /** SQLite's extended result code. */
-  sqlite?: number | undefined;
-  /** Which of the queries, counted from 0. */
-  query?: number | undefined;
-  stack?: string | undefined;
-}
+export type Told = { result: unknown } | { error: Thrown };
 
 const connections = new Connections();
 let importing: Import | undefined;
@@ -56,8 +46,9 @@ process.on("message", async (ask: Ask) => {
   } catch (error) {
     importing?.close();
     importing = undefined;
-    const { code, message, stack, sqlite, query } = error as PagemarkError & Partial<ToldError>;
-    process.send?.({ error: { code, message, stack, sqlite, query } } satisfies Told);
+    // biome-ignore lint/suspicious/noConsole: what has no code is a defect, and this is the server's log
+    if (!(error instanceof PagemarkError)) console.error(error);
+    process.send?.({ error: thrownOf(error) } satisfies Told);
   }
 });
 // Signals are for the process that started this one, which then says goodbye.

@@ -1,8 +1,9 @@
 // A few processes that run SQL, each one request at a time.
 import { type ChildProcess, type ForkOptions, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { PagemarkError, SqlError } from "../errors/index.ts";
-import type { Ask, Told, ToldError } from "./process.node.ts";
+import { PagemarkError } from "../errors/index.ts";
+import { errorOf } from "../errors/thrown.ts";
+import type { Ask, Told } from "./process.node.ts";
 import { timeout } from "./queries.ts";
 
 const PROGRAM = fileURLToPath(new URL("./process.node.js", import.meta.url));
@@ -120,24 +121,28 @@ export class SqlProcess {
   path = "";
   /** What to do before it gets something else to do. */
   readonly atEnd: (() => Promise<void>)[] = [];
-  #hear: ((told: Told) => void) | undefined;
+  /** Who waits for an answer. */
+  #asking: PromiseWithResolvers<unknown> | undefined;
   #isAlive = true;
 
   constructor() {
     this.#child = start();
     this.#ready = new Promise((resolve) => {
       this.#child.once("message", (ready) => {
-        this.#child.on("message", (told) => this.#hear?.(told as Told));
+        this.#child.on("message", (told: Told) => {
+          if ("error" in told) this.#asking?.reject(errorOf(told.error));
+          else this.#asking?.resolve(told.result);
+        });
         resolve(ready);
       });
     });
     // Whatever ends it: what was asked has no other answer.
-    const gone = () => {
+    const onEnd = () => {
       this.#isAlive = false;
-      this.#hear?.({ error: { code: "ENGINE_MEMORY", message: GONE } });
+      this.#asking?.reject(gone());
     };
-    this.#child.on("exit", gone);
-    this.#child.on("error", gone);
+    this.#child.on("exit", onEnd);
+    this.#child.on("error", onEnd);
   }
 
   get isAlive(): boolean {
@@ -146,29 +151,26 @@ export class SqlProcess {
 
   /** @throws PagemarkError `SQL_TIMEOUT` when there is no answer within so many milliseconds: the process is ended then */
   async ask<T>(ask: Ask, ms: number, signal?: AbortSignal): Promise<T> {
-    const told = new Promise<Told>((resolve) => {
-      this.#hear = resolve;
-    });
+    const asking = Promise.withResolvers<unknown>();
+    this.#asking = asking;
     const stop = (reason: unknown) => {
       this.end("SIGKILL");
-      this.#hear?.({ error: reason as ToldError });
+      asking.reject(reason);
     };
     const onAbort = () => stop(signal?.reason);
     signal?.addEventListener("abort", onAbort, { once: true });
     let timer: NodeJS.Timeout | undefined;
     try {
       signal?.throwIfAborted();
-      await Promise.race([this.#ready, told]);
+      await Promise.race([this.#ready, asking.promise]);
       timer = setTimeout(() => stop(timeout()), ms);
       if (this.#isAlive) this.#child.send(ask);
-      else this.#hear?.({ error: { code: "ENGINE_MEMORY", message: GONE } });
-      const answer = await told;
-      if ("error" in answer) throw errorOf(answer.error);
-      return answer.result as T;
+      else asking.reject(gone());
+      return (await asking.promise) as T;
     } finally {
       clearTimeout(timer);
       signal?.removeEventListener("abort", onAbort);
-      this.#hear = undefined;
+      this.#asking = undefined;
     }
   }
 
@@ -181,9 +183,6 @@ export class SqlProcess {
   }
 }
 
-const GONE =
-  "the process that ran the SQL has ended, as when it needs too much memory; what it did was rolled back";
-
 function start(): ChildProcess {
   const flags = [`--max-old-space-size=${HEAP_MIB}`, "--disable-warning=ExperimentalWarning"];
   const options: ForkOptions = { serialization: "advanced", stdio: ["ignore", "inherit", "inherit", "ipc"] };
@@ -193,13 +192,10 @@ function start(): ChildProcess {
   return fork(PROGRAM, [], { ...options, execPath: "/bin/sh", execArgv: ["-c", script, process.execPath] });
 }
 
-function errorOf(error: ToldError | Error): unknown {
-  if (error instanceof Error) return error;
-  const { code, message, sqlite, query, stack } = error;
-  if (code === undefined || code.startsWith("ERR_")) return Object.assign(new Error(message), { stack });
-  const made =
-    sqlite === undefined ? new PagemarkError(code, message) : new SqlError(code, message, sqlite, {});
-  return query === undefined ? made : Object.assign(made, { query });
+function gone(): PagemarkError {
+  const message =
+    "the process that ran the SQL has ended, as when it needs too much memory; what it did was rolled back";
+  return new PagemarkError("ENGINE_MEMORY", message);
 }
 
 function closing(): PagemarkError {

@@ -4,28 +4,7 @@ import { OpenDatabase, type Reader } from "./file-database.ts";
 import { busy, fileError } from "./file-errors.ts";
 import { realPath } from "./file-handle.ts";
 import { openReader } from "./file-reader.ts";
-
-/** How long a checkpoint is held, and waited for. */
-export interface CheckpointOptions {
-  /** For how long it is held unless it is renewed, in milliseconds; ten minutes unless given. */
-  leaseMs?: number | undefined;
-  /** How long to wait for a writer, in milliseconds; 10,000 unless given. */
-  busyTimeoutMs?: number | undefined;
-  signal?: AbortSignal | undefined;
-}
-
-/** What is told of a checkpoint. */
-export interface CheckpointStatus {
-  /** The real path of the database. */
-  path: string;
-  /** `wal`: writers go on. `rollback`: they wait. */
-  mode: "wal" | "rollback";
-  /** What to copy, in this order; what is not there need not be. Not the `-shm` file, which SQLite makes anew. */
-  files: string[];
-  since: Date;
-  /** When it is released by itself. */
-  until: Date;
-}
+import type { CheckpointOptions, CheckpointStatus, HeldFiles } from "./source.ts";
 
 const LEASE_MS = 600_000;
 const BUSY_TIMEOUT_MS = 10_000;
@@ -45,7 +24,7 @@ const BUSY_TIMEOUT_MS = 10_000;
  * ```
  */
 export async function checkpoint(path: string, options: CheckpointOptions = {}): Promise<Checkpoint> {
-  const { leaseMs = LEASE_MS, busyTimeoutMs = BUSY_TIMEOUT_MS, signal } = options;
+  const { leaseMs = LEASE_MS, busyTimeoutMs = BUSY_TIMEOUT_MS, keepsProcess = true, signal } = options;
   if (!(Number.isFinite(leaseMs) && leaseMs > 0 && leaseMs <= 2 ** 31 - 1))
     throw new PagemarkError("USAGE", `leaseMs must be above 0 and at most ${2 ** 31 - 1}, not ${leaseMs}`);
   try {
@@ -59,7 +38,7 @@ export async function checkpoint(path: string, options: CheckpointOptions = {}):
       }
       await reader.begin(signal);
       if (!database.isAsOpened()) throw busy(path, 0);
-      return new Checkpoint(database, reader, leaseMs);
+      return new Checkpoint(database, reader, { leaseMs, keepsProcess });
     } catch (error) {
       await reader?.close();
       database.main.close();
@@ -71,11 +50,11 @@ export async function checkpoint(path: string, options: CheckpointOptions = {}):
 }
 
 /** A checkpoint that is held until {@link Checkpoint.release}, or until its lease ends. */
-export class Checkpoint {
-  /** Resolves when it is held no more: `released`, or `expired`, and `lost` when something else ended the transaction. */
+export class Checkpoint implements HeldFiles {
   readonly ended: Promise<"released" | "expired" | "lost">;
   readonly #database: OpenDatabase;
   readonly #reader: Reader;
+  readonly #keepsProcess: boolean;
   readonly #since = new Date();
   #until: Date;
   #timer: NodeJS.Timeout | undefined;
@@ -83,9 +62,14 @@ export class Checkpoint {
   #closing: Promise<void> | undefined;
 
   /** @internal */
-  constructor(database: OpenDatabase, reader: Reader, leaseMs: number) {
+  constructor(
+    database: OpenDatabase,
+    reader: Reader,
+    { leaseMs, keepsProcess }: { leaseMs: number; keepsProcess: boolean },
+  ) {
     this.#database = database;
     this.#reader = reader;
+    this.#keepsProcess = keepsProcess;
     this.#until = this.#startLease(leaseMs);
     this.ended = new Promise((resolve) => {
       this.#end = resolve;
@@ -124,6 +108,7 @@ export class Checkpoint {
   #startLease(leaseMs: number): Date {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => void this.#close("expired").catch(() => {}), leaseMs);
+    if (!this.#keepsProcess) this.#timer.unref();
     return new Date(Date.now() + leaseMs);
   }
 

@@ -1,5 +1,6 @@
 import { parse } from "node:path";
 import { named } from "../core/index.ts";
+import { checkpoint } from "./file-checkpoint.ts";
 import { pinCopy } from "./file-copy.ts";
 import { OpenDatabase, type Reader } from "./file-database.ts";
 import { changed, fileError } from "./file-errors.ts";
@@ -17,7 +18,9 @@ import { replaceTables } from "./file-tables.ts";
 import { pinUnlocked } from "./file-unlocked.ts";
 import { pinWal } from "./file-wal.ts";
 import type {
+  CheckpointOptions,
   Follower,
+  HeldFiles,
   Moment,
   PageSource,
   PinOptions,
@@ -106,6 +109,10 @@ class FileSource implements PageSource {
       await end();
       throw error;
     }
+  }
+
+  checkpoint(options?: CheckpointOptions): Promise<HeldFiles> {
+    return checkpoint(this.#path, options);
   }
 
   async follow(): Promise<Follower | undefined> {

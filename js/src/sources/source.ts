@@ -40,6 +40,39 @@ export interface TableReplacement {
   signal?: AbortSignal | undefined;
 }
 
+/** How long files are held, and waited for. */
+export interface CheckpointOptions {
+  /** For how long they are held unless that is renewed, in milliseconds; ten minutes unless given. */
+  leaseMs?: number | undefined;
+  /** How long to wait for a writer, in milliseconds; 10,000 unless given. */
+  busyTimeoutMs?: number | undefined;
+  /** Whether the process goes on for it when it has nothing else to do; true unless given. */
+  keepsProcess?: boolean | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+/** What is told of files that are held. */
+export interface CheckpointStatus {
+  /** The real path of the database. */
+  path: string;
+  /** `wal`: writers go on. `rollback`: they wait. */
+  mode: "wal" | "rollback";
+  /** What to copy, in this order; what is not there need not be. Not the `-shm` file, which SQLite makes anew. */
+  files: string[];
+  since: Date;
+  /** When they are released by themselves. */
+  until: Date;
+}
+
+/** Files that are held until they are released, or their lease ends. */
+export interface HeldFiles {
+  status(): CheckpointStatus;
+  /** Resolves when they are held no more: `released`, or `expired`, and `lost` when something else ended the transaction. */
+  readonly ended: Promise<"released" | "expired" | "lost">;
+  /** @throws PagemarkError `CHECKPOINT_NONE` when they were held no more: what was copied since may be no database */
+  release(): Promise<void>;
+}
+
 /** A table under another name. */
 export interface RenamedTable {
   /** A database that has nothing else. */
@@ -99,6 +132,13 @@ export interface PageSource {
    * @throws SourceError `SOURCE_REFUSED`
    */
   renameTable?(body: ReadableStream<Uint8Array>, from: string, to: string): Promise<RenamedTable>;
+
+  /**
+   * Holds the files of the database, so that a copy of them by other means is the database as it is now. Missing where there are none.
+   *
+   * @throws SourceError
+   */
+  checkpoint?(options?: CheckpointOptions): Promise<HeldFiles>;
 
   /** Follows the database's commits; nothing where that cannot be done now, as nobody has it open in WAL mode. */
   follow?(): Promise<Follower | undefined>;

@@ -1,6 +1,6 @@
 // Who holds a database's files for `CHECKPOINT CREATE`.
 import { PagemarkError } from "../errors/index.ts";
-import type { Moment, PageSource } from "../sources/source.ts";
+import type { HeldFiles, PageSource } from "../sources/source.ts";
 import type { CheckpointFacts } from "./statement-host.ts";
 
 /** Holds databases, so that their files can be copied by other means while writes go on. */
@@ -15,36 +15,29 @@ export interface Checkpoints {
 /** So that a client that died does not let a log grow for ever, in milliseconds. */
 const LEASE_MS = 15 * 60_000;
 
-interface Held {
-  moment: Moment;
-  facts: CheckpointFacts;
-  timer: ReturnType<typeof setTimeout>;
-}
-
 /** Checkpoints that this process holds, as long as it runs. */
 export class OwnCheckpoints implements Checkpoints {
-  readonly #held = new Map<string, Held>();
+  readonly #held = new Map<string, HeldFiles>();
 
   async create(name: string, source: PageSource): Promise<CheckpointFacts> {
     if (this.#held.has(name)) throw exists(name);
-    const moment = await source.pin();
-    if (moment.mark === undefined || this.#held.has(name)) {
-      await moment.release();
+    if (!source.checkpoint) {
+      const message = `${name}: this database has no files that could be copied; back it up instead`;
+      throw new PagemarkError("STATEMENT_UNSUPPORTED", message, { name });
+    }
+    const held = await source.checkpoint({ leaseMs: LEASE_MS, keepsProcess: false });
+    if (held.status().mode === "rollback" || this.#held.has(name)) {
+      await held.release();
       if (this.#held.has(name)) throw exists(name);
       // Only with a WAL is what others commit meanwhile kept apart.
-      const message = `${name}: only a database in WAL mode that a program has open, and has written to, can be held while others write; make a backup instead, or set PRAGMA journal_mode=WAL`;
+      const message = `${name}: only a database in WAL mode can be held while others write; make a backup instead, or set PRAGMA journal_mode=WAL`;
       throw new PagemarkError("USAGE", message, { name });
     }
-    const now = Date.now();
-    const facts: CheckpointFacts = {
-      createdAt: new Date(now).toISOString(),
-      expiresAt: new Date(now + LEASE_MS).toISOString(),
-    };
-    const timer = setTimeout(() => void this.release(name).catch(() => {}), LEASE_MS);
-    // In Node, a timer would keep the process from ending.
-    (timer as { unref?(): void }).unref?.();
-    this.#held.set(name, { moment, facts, timer });
-    return facts;
+    this.#held.set(name, held);
+    void held.ended.then(() => {
+      if (this.#held.get(name) === held) this.#held.delete(name);
+    });
+    return factsOf(held);
   }
 
   async release(name: string): Promise<CheckpointFacts> {
@@ -53,15 +46,20 @@ export class OwnCheckpoints implements Checkpoints {
       const message = `${name}: there is no checkpoint; it may have expired`;
       throw new PagemarkError("CHECKPOINT_NONE", message, { name });
     }
-    this.#held.delete(name);
-    clearTimeout(held.timer);
-    await held.moment.release();
-    return held.facts;
+    const facts = factsOf(held);
+    await held.release();
+    return facts;
   }
 
   async status(name: string): Promise<CheckpointFacts | undefined> {
-    return this.#held.get(name)?.facts;
+    const held = this.#held.get(name);
+    return held && factsOf(held);
   }
+}
+
+function factsOf(held: HeldFiles): CheckpointFacts {
+  const { since, until, files } = held.status();
+  return { createdAt: since.toISOString(), expiresAt: until.toISOString(), files: files.join(", ") };
 }
 
 function exists(name: string): PagemarkError {

@@ -99,35 +99,37 @@ async function backUp(statement: Of<"backup">, timeMs: number | undefined, conte
   const below = base.kind === "places" ? base.places.map((each) => openStore(each, context)) : [];
   const top = place === null ? undefined : openStore(place, context);
   const store = top && below.length > 0 ? layers(top, below) : top;
+  const databases = (await targeted(targets, context)).map((each) => ({ name: each.database.name, ...each }));
+  return each(databases, "backed up", context, async ({ database, tables }) => {
+    if (base.kind === "places" && store) await refuseNothing(database.name, store);
+    return [await backUpOne(database, { statement, store, timeMs, tables }, context)];
+  });
+}
+
+/** Rows of each database, one after the other. One that fails keeps no other from its turn; at the end all that failed are told. */
+async function each<T extends { name: string }>(
+  all: readonly T[],
+  what: "backed up" | "restored",
+  { options }: Context,
+  work: (one: T) => Promise<Row[]>,
+): Promise<Row[]> {
   const rows: Row[] = [];
-  const failures: Failure[] = [];
-  for (const { database, tables } of await targeted(targets, context)) {
+  const failures: { name: string; error: unknown }[] = [];
+  for (const one of all) {
     try {
-      if (base.kind === "places" && store) await refuseNothing(database.name, store);
-      rows.push(await backUpOne(database, { statement, store, timeMs, tables }, context));
+      rows.push(...(await work(one)));
     } catch (error) {
-      if (context.options.signal?.aborted) throw error;
-      // One that fails keeps no other from its backup.
-      failures.push({ name: database.name, error });
+      if (options.signal?.aborted) throw error;
+      failures.push({ name: one.name, error });
     }
   }
-  if (failures.length > 0) throw failed(failures, rows.length);
-  return rows;
-}
-
-interface Failure {
-  name: string;
-  error: unknown;
-}
-
-/** What is said when some of several databases could not be backed up: which, why, and that the others were. */
-function failed([first, ...others]: Failure[], done: number): unknown {
-  const { error } = first as Failure;
-  if (others.length === 0 && done === 0) return error;
-  if (!(error instanceof PagemarkError)) return error;
-  const names = [...others].map(({ name }) => `, ${name}`).join("");
-  const message = `${first?.name}${names}: not backed up, and ${done} others are: ${error.message}`;
-  return new PagemarkError(error.code, message, error.at, { cause: error });
+  const [first] = failures;
+  if (!first) return rows;
+  const { error } = first;
+  if (all.length === 1 || !(error instanceof PagemarkError)) throw error;
+  const names = failures.map(({ name }) => name).join(", ");
+  const message = `${names}: not ${what}, and ${all.length - failures.length} others are: ${error.message}`;
+  throw new PagemarkError(error.code, message, error.at, { cause: error });
 }
 
 interface One {
@@ -177,29 +179,18 @@ async function restore(statement: Of<"restore">, context: Context): Promise<Row[
   const { targets, places, at, intoDb, newDbName, noSafetyBackup } = statement;
   const [top, ...below] = places.map((place) => openStore(place, context));
   const store = top && below.length > 0 ? layers(top, below) : top;
-  const rows: Row[] = [];
-  for (const { name, tables } of await named(targets, store, context)) {
+  return each(await named(targets, store, context), "restored", context, async ({ name, tables }) => {
     const target = newDbName ?? intoDb ?? name;
     const isNew = newDbName !== null || (store !== undefined && !(await exists(target, context)));
-    const done = await restoreOne(
-      target,
-      {
-        store,
-        from: target === name ? undefined : name,
-        at: at ?? undefined,
-        tables,
-        safety: !noSafetyBackup,
-      },
-      isNew,
-      context,
-    );
+    const from = target === name ? undefined : name;
+    const request = { store, from, at: at ?? undefined, tables, safety: !noSafetyBackup };
+    const done = await restoreOne(target, request, isNew, context);
     context.notices.push(...done.notices);
     const facts = { backup: done.backup?.id ?? null, undo: done.undo ?? null };
     const shown = done.tables.map((table) => ({ table: table.name, rows: table.rows ?? null }));
-    const each = shown.length > 0 ? shown : [{ table: null, rows: null }];
-    rows.push(...each.map((table) => ({ database: target, ...table, ...facts })));
-  }
-  return rows;
+    const tableRows = shown.length > 0 ? shown : [{ table: null, rows: null }];
+    return tableRows.map((table) => ({ database: target, ...table, ...facts }));
+  });
 }
 
 async function restoreOne(

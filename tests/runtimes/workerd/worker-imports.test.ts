@@ -58,6 +58,25 @@ beforeAll(async () => {
 });
 
 describe("an import", () => {
+  test("B25 D15 of an export of D1 puts right what can be, and tells what was lost", async () => {
+    const uuid = await create("from-d1");
+    const sql = `PRAGMA defer_foreign_keys=TRUE;
+CREATE TABLE t (a, b);
+INSERT INTO "t" VALUES(Infinity,9007199254740993);
+CREATE TRIGGER r INSTEAD OF INSERT ON v BEGIN DELETE FROM t; END;
+CREATE VIEW v AS SELECT a FROM t;`;
+    const { status, messages } = await importSql(uuid, sql);
+    expect([status, messages.at(-1)]).toEqual([
+      "complete",
+      expect.stringMatching(/^Warning: 1 row has integers/),
+    ]);
+    const there = await rows(
+      uuid,
+      "SELECT (SELECT a = 9e999 FROM t) AS large, group_concat(name) AS names FROM sqlite_schema",
+    );
+    expect(there).toEqual([{ large: 1, names: "t,v,r" }]);
+  });
+
   test("goes from init over the upload to its end, in the shapes that clients read", async () => {
     const sql = "CREATE TABLE t (a);\nINSERT INTO t VALUES (1), (2);\nINSERT INTO t VALUES (3);\n";
     const etag = await md5(bytesOf(sql));

@@ -139,12 +139,13 @@ export class Imports {
     this.#context.table.note(id, { before: bookmark });
     const chunks = counted(paced(upload, signal), (done) => progress("sql", done, size));
     const imported = await database.import(streamOf(chunks), { signal });
-    const { statements, changes, lastInsertRowid } = imported;
+    const { statements, changes, lastInsertRowid, warnings } = imported;
     // What follows is stored with the import: nothing is waited for.
     const final = imported.bookmark ?? database.bookmark();
     this.#context.table.note(id, { before: `done ${final}`, isDone: true });
     progress("sql", size, size);
     tell(`Processed ${statements} queries.`);
+    for (const warning of warnings) tell(`Warning: ${warning}`);
     const meta = {
       served_by: "pagemark",
       duration: Date.now() - began,
