@@ -7,6 +7,12 @@ const root = join(import.meta.dirname, "../..");
 
 /** Runs Python with the host's module and what it needs. */
 export function python(folder: string, ...args: string[]): Ran {
+  return pythonWith({}, folder, ...args);
+}
+
+/** The same, with variables in the environment. */
+export function pythonWith(env: Record<string, string>, folder: string, ...args: string[]): Ran {
+  const packages = ["hosts/python/src", ".cache/clients/python", ".cache/s3/python"];
   const { status, stdout, stderr } = spawnSync("python3", args, {
     cwd: folder,
     encoding: "utf8",
@@ -15,8 +21,9 @@ export function python(folder: string, ...args: string[]): Ran {
       PATH: process.env.PATH,
       // The compiled component is kept there from one run to the next.
       HOME: join(root, "target"),
-      PYTHONPATH: [join(root, "hosts/python/src"), join(root, ".cache/clients/python")].join(":"),
+      PYTHONPATH: packages.map((each) => join(root, each)).join(":"),
       PYTHONDONTWRITEBYTECODE: "1",
+      ...env,
     },
   });
   return { status, stdout, stderr };
@@ -24,7 +31,11 @@ export function python(folder: string, ...args: string[]): Ran {
 
 /** `pagemark-py`, which must end well. */
 export function pagemarkPy(folder: string, ...args: string[]): string {
-  const { status, stdout, stderr } = python(folder, "-m", "pagemark.cli", ...args);
+  return pagemarkPyWith({}, folder, ...args);
+}
+
+export function pagemarkPyWith(env: Record<string, string>, folder: string, ...args: string[]): string {
+  const { status, stdout, stderr } = pythonWith(env, folder, "-m", "pagemark.cli", ...args);
   if (status !== 0) throw new Error(`pagemark-py ${args.join(" ")}: exit code ${status}\n${stderr}`);
   return stdout;
 }

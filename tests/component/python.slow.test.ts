@@ -7,8 +7,9 @@ import { expect, test, vi } from "vitest";
 import { componentFile, componentImports } from "../../scripts/lib/component.mjs";
 import { type BackupJson, CommandLine, main } from "../support/cli.ts";
 import { litestreamRestore } from "../support/litestream.ts";
+import { environment, moto } from "../support/s3-server.ts";
 import { runSql, tempFolder } from "../support/temp.ts";
-import { pagemarkPy, python } from "./component.ts";
+import { pagemarkPy, pagemarkPyWith, python, pythonWith } from "./component.ts";
 
 // Each run of Python loads the component, which another process of this machine may slow down.
 vi.setConfig({ testTimeout: 180_000 });
@@ -53,6 +54,35 @@ test("Python and the command go on with each other's backups, byte for byte, and
   expect(sql === expected).toBe(true);
 });
 
+test("Python and the command share a bucket, too: objects in parts, and keys that are taken", async () => {
+  const server = await moto();
+  try {
+    await server.bucket("backups");
+    const env = environment(server.endpoint);
+    const folder = tempFolder();
+    const bucket = ["--from", "s3://backups/of/python"] as const;
+    const database = join(folder, "large.db");
+    // More than a part of 8 MiB.
+    runSql(database, "CREATE TABLE t (a); INSERT INTO t VALUES (randomblob(9000000))");
+    pagemarkPyWith(env, folder, "backup", "large.db", "--to", bucket[1]);
+    runSql(database, "INSERT INTO t VALUES (1)");
+    const command = new CommandLine(folder);
+    const made = command.runWith(env, "backup", "large.db", "--to", bucket[1], "--json");
+    expect(JSON.parse(made.stdout)).toMatchObject({ kind: "incremental" });
+    runSql(database, "INSERT INTO t VALUES (2)");
+    pagemarkPyWith(env, folder, "backup", "large.db", "--to", bucket[1]);
+    const now = readFileSync(database);
+    pagemarkPyWith(env, folder, "restore", "large", ...bucket, "-o", "by-python.db");
+    expect(readFileSync(join(folder, "by-python.db")).equals(now)).toBe(true);
+    command.runWith(env, "restore", "large", ...bucket, "-o", "by-command.db");
+    expect(readFileSync(join(folder, "by-command.db")).equals(now)).toBe(true);
+    const ran = pythonWith(env, folder, join(import.meta.dirname, "bucket.py"));
+    expect(ran).toEqual({ status: 0, stdout: "exists exists STORE_NO_BUCKET\n", stderr: "" });
+  } finally {
+    server.stop();
+  }
+});
+
 test("a database in WAL mode is backed up under writers, and another one under its name is refused", () => {
   const folder = tempFolder();
   const ran = python(folder, join(import.meta.dirname, "live.py"));
@@ -79,7 +109,7 @@ test("errors have a code, the place and what to do; a canceled job leaves nothin
 
 // What else was done by hand: `MUTATIONS=100000`, some 15 minutes.
 test("whatever is damaged or answered wrongly, a job ends with an error that is typed, and the component never traps", () => {
-  const count = process.env.MUTATIONS ?? "150";
+  const count = process.env.MUTATIONS ?? "60";
   const ran = python(tempFolder(), join(import.meta.dirname, "mutations.py"), count);
   expect(ran.stderr).toBe("");
   const came = Object.values<number>(JSON.parse(ran.stdout));

@@ -15,6 +15,7 @@ from .file import FileDatabase
 from .folder import FolderStore
 from .host import Database, Failure, Files, Store, StoredObject, Upload
 from .results import Backup, Fault, Made, Restored, StoredDatabase, StoredFile, Verification
+from .s3 import S3Store
 
 __all__ = [
     "Backup",
@@ -34,6 +35,7 @@ __all__ = [
     "Made",
     "PagemarkError",
     "Restored",
+    "S3Store",
     "Store",
     "StoreError",
     "StoredDatabase",

@@ -11,7 +11,8 @@ from .host import Database, Failure, Store
 from .results import Backup, Made, Restored, StoredDatabase, StoredFile, Verification
 from .tag import process_tag
 
-_DIALECTS = {"sqlite": "sqlite", "d1": "d1", "sqlite3-cli-3.40": "shell340", "sqlite3-cli-3.54": "shell354"}
+#: Names of dialects, and of `pagemark.wit`.
+DIALECTS = {"sqlite": "sqlite", "d1": "d1", "sqlite3-cli-3.40": "shell340", "sqlite3-cli-3.54": "shell354"}
 
 
 class Backups:
@@ -105,9 +106,9 @@ class Backups:
 
         Returns what the SQL does not carry, a sentence each.
         """
-        if dialect not in _DIALECTS:
-            raise ValueError(f"there is no dialect {dialect!r}; there are {', '.join(_DIALECTS)}")
-        options = {"dialect": _DIALECTS[dialect], "tables": list(tables), "no_data": no_data, "no_schema": no_schema}
+        if dialect not in DIALECTS:
+            raise ValueError(f"there is no dialect {dialect!r}; there are {', '.join(DIALECTS)}")
+        options = {"dialect": DIALECTS[dialect], "tables": list(tables), "no_data": no_data, "no_schema": no_schema}
         job = Job(self.store, database, write, on_progress)
         return job.call("dump", self.name, None if database else at, {**options, "salvage": salvage})
 

@@ -5,39 +5,54 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import os
 import signal
 import sys
 import threading
 from typing import Any, Optional
 
-from .backups import Backups, NoStore, databases
+from . import __version__
+from .backups import DIALECTS, Backups, NoStore, databases
 from .errors import Canceled, PagemarkError
 from .file import FileDatabase
 from .folder import FolderStore
+from .host import Store
 from .results import Backup
+from .s3 import S3Store
 
 DONE, FAILED, USAGE, WARNINGS = range(4)
+_WHERE = "where the backups are: a folder, or s3://bucket/prefix"
 
 
 def main(argv: Optional[list[str]] = None) -> int:
     """Runs a command; returns 0 done, 1 failed, 2 wrong usage, 3 done with warnings."""
-    options = _parser().parse_args(argv)
+    parser = _parser()
+    options = parser.parse_args(argv)
     progress = _Progress(sys.stderr.isatty() and not options.json)
     try:
-        return int(options.run(options, progress))
+        code = int(options.run(options, progress))
+        sys.stdout.flush()
+        return code
     except Canceled:
         progress.end()
         print("pagemark-py: canceled; nothing half-done is left", file=sys.stderr)
         return 130
+    except BrokenPipeError:
+        # Whoever read has heard enough, as `head` does. What is buffered goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
     except (PagemarkError, OSError) as error:
         progress.end()
         return _failed(error, options.json)
+    except (_Usage, ImportError) as error:
+        parser.error(str(error))
     finally:
         progress.end()
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="pagemark-py", description="Page-level backups of SQLite databases.")
+    parser.add_argument("--version", action="version", version=f"pagemark-py {__version__}")
     commands = parser.add_subparsers(required=True, metavar="command")
 
     def add(name: str, run: Any, text: str) -> argparse.ArgumentParser:
@@ -48,26 +63,26 @@ def _parser() -> argparse.ArgumentParser:
 
     backup = add("backup", _back_up, "back a database up, incrementally when that can be")
     backup.add_argument("file", help="the database")
-    backup.add_argument("--to", required=True, metavar="folder", help="where backups go")
+    backup.add_argument("--to", required=True, metavar="store", help="where backups go: a folder, or s3://bucket/prefix")
     backup.add_argument("--name", help="its name there; the file's unless given")
     backup.add_argument("--full", action="store_true", help="a full backup even where an incremental one would do")
     backup.add_argument("--same-database", action="store_true", help="it is the one of that name, moved or made anew")
 
-    listing = add("list", _list, "list a database's backups, newest first; without a name, the databases of a folder")
+    listing = add("list", _list, "list a database's backups, newest first; without a name, the databases of a store")
     listing.add_argument("name", nargs="?", help="the database")
-    listing.add_argument("--from", dest="source", required=True, metavar="folder", help="where the backups are")
+    listing.add_argument("--from", dest="source", required=True, metavar="store", help=_WHERE)
 
     restore = add("restore", _restore, "write a database as it was to a new file")
     restore.add_argument("name", help="the database")
-    restore.add_argument("--from", dest="source", required=True, metavar="folder", help="where the backups are")
+    restore.add_argument("--from", dest="source", required=True, metavar="store", help=_WHERE)
     restore.add_argument("--at", default="", help="id, bookmark, TXID, time, or an age such as -1h; the newest unless given")
     restore.add_argument("-o", "--output", required=True, metavar="file", help="the new file")
 
     dump = add("dump", _dump, "write a database as SQL to standard output")
     dump.add_argument("what", metavar="file|name", help="a database file, or with --from the name of one that was backed up")
-    dump.add_argument("--from", dest="source", metavar="folder", help="where the backups are")
+    dump.add_argument("--from", dest="source", metavar="store", help=_WHERE)
     dump.add_argument("--at", default="", help="as in restore")
-    dump.add_argument("--dialect", default="sqlite", help="sqlite, d1, sqlite3-cli-3.40 or sqlite3-cli-3.54")
+    dump.add_argument("--dialect", default="sqlite", choices=DIALECTS, help="where the SQL is meant to go")
     dump.add_argument("--table", action="append", default=[], dest="tables", metavar="name", help="only this one")
     dump.add_argument("--no-data", action="store_true", help="no rows")
     dump.add_argument("--no-schema", action="store_true", help="only rows")
@@ -75,19 +90,19 @@ def _parser() -> argparse.ArgumentParser:
 
     verify = add("verify", _verify, "read everything that is stored of a database, and prove it")
     verify.add_argument("name", help="the database")
-    verify.add_argument("--from", dest="source", required=True, metavar="folder", help="where the backups are")
+    verify.add_argument("--from", dest="source", required=True, metavar="store", help=_WHERE)
     verify.add_argument("--at", help="only this backup")
 
     remove = add("remove", _remove, "remove backups by their ids")
     remove.add_argument("name", help="the database")
-    remove.add_argument("ids", nargs="+", metavar="id", help="whole ids")
-    remove.add_argument("--from", dest="source", required=True, metavar="folder", help="where the backups are")
+    remove.add_argument("ids", nargs="+", metavar="id", help="ids, or the first digits of them")
+    remove.add_argument("--from", dest="source", required=True, metavar="store", help=_WHERE)
     return parser
 
 
 def _back_up(options: Any, progress: _Progress) -> int:
     database = FileDatabase(options.file)
-    backups = Backups(options.name or database.name, FolderStore(options.to))
+    backups = Backups(options.name or database.name, _store(options.to))
     made = backups.create(
         database, full=options.full, same_database=options.same_database, on_progress=progress.report
     )
@@ -102,22 +117,22 @@ def _back_up(options: Any, progress: _Progress) -> int:
 
 
 def _list(options: Any, progress: _Progress) -> int:
-    store = FolderStore(options.source)
+    store = _store(options.source)
     if options.name is None:
         found = databases(store)
-        lines = [f"{each.name}  {each.backups} backups, {_size(each.stored_size)}" for each in found]
-        _print(options.json, found, "\n".join(lines) or "There are no backups in this folder.")
+        lines = [f"{each.name}  {_count(each.backups)}, {_size(each.stored_size)}" for each in found]
+        _print(options.json, found, "\n".join(lines) or f"{options.source} has no backups")
         return DONE
     backups = Backups(options.name, store).list()
     if not backups:
         print(f"pagemark-py: there is no backup under {options.name!r} in {options.source}", file=sys.stderr)
         return FAILED
-    _print(options.json, backups, "\n".join(map(_line, backups)))
+    _print(options.json, backups, _table(backups))
     return WARNINGS if any(each.damage for each in backups) else DONE
 
 
 def _restore(options: Any, progress: _Progress) -> int:
-    backups = Backups(options.name, FolderStore(options.source))
+    backups = Backups(options.name, _store(options.source))
     restored = backups.restore(options.output, options.at, on_progress=progress.report)
     progress.end()
     text = f"{options.output} is as of {restored.backup.created_at}" if restored.backup else f"{options.output} is restored"
@@ -127,7 +142,7 @@ def _restore(options: Any, progress: _Progress) -> int:
 
 def _dump(options: Any, progress: _Progress) -> int:
     if options.source:
-        backups, database = Backups(options.what, FolderStore(options.source)), None
+        backups, database = Backups(options.what, _store(options.source)), None
     else:
         database = FileDatabase(options.what)
         backups = Backups(database.name, NoStore())
@@ -142,7 +157,6 @@ def _dump(options: Any, progress: _Progress) -> int:
         salvage=options.salvage,
         on_progress=progress.report,
     )
-    sys.stdout.buffer.flush()
     progress.end()
     for warning in warnings:
         print(f"pagemark-py: warning: {warning}", file=sys.stderr)
@@ -150,19 +164,38 @@ def _dump(options: Any, progress: _Progress) -> int:
 
 
 def _verify(options: Any, progress: _Progress) -> int:
-    backups = Backups(options.name, FolderStore(options.source))
+    backups = Backups(options.name, _store(options.source))
     found = backups.verify(options.at, on_progress=progress.report)
     progress.end()
     lines = [f"{each.code}: {each.message}" for each in found.problems]
-    lines.append(f"{len(found.sound)} backups can be restored, {_size(found.bytes)} read")
+    lines.append(f"{_count(len(found.sound))} can be restored, {_size(found.bytes)} read")
     _print(options.json, found, "\n".join(lines))
     return FAILED if found.problems else DONE
 
 
 def _remove(options: Any, progress: _Progress) -> int:
-    Backups(options.name, FolderStore(options.source)).remove(options.ids)
-    _print(options.json, options.ids, f"{len(options.ids)} backups are gone")
+    backups = Backups(options.name, _store(options.source))
+    known = [each.id for each in backups.list()]
+    # What means none or several is left as it is, and refused.
+    found = {each: [id for id in known if id.startswith(each)] for each in options.ids}
+    ids = [found[each][0] if len(found[each]) == 1 else each for each in options.ids]
+    backups.remove(ids)
+    _print(options.json, ids, f"removed {_count(len(ids))}")
     return DONE
+
+
+class _Usage(Exception):
+    """The command cannot be meant so."""
+
+
+def _store(place: str) -> Store:
+    """The store of a folder's path or of a URL."""
+    if "://" not in place:
+        return FolderStore(place)
+    try:
+        return S3Store.from_url(place)
+    except ValueError as error:
+        raise _Usage(str(error)) from error
 
 
 class _Progress:
@@ -193,18 +226,28 @@ def _failed(error: Exception, as_json: bool) -> int:
     if isinstance(error, PagemarkError):
         code, message = error.code, error.fault.message
     else:
-        code, message = "STORE_FAILED", str(error)
+        code, message = "TARGET_EXISTS" if isinstance(error, FileExistsError) else "IO_FAILED", str(error)
     if as_json:
         print(json.dumps({"error": {"code": code, "message": message}}))
     print(f"pagemark-py: {code}: {message}", file=sys.stderr)
     return FAILED
 
 
-def _line(backup: Backup) -> str:
+def _table(backups: list[Backup]) -> str:
+    rows = [("created_at", "id", "kind", "size", "stored"), *map(_row, backups)]
+    return "\n".join(f"{at:23}  {id:8}  {kind:11}  {size:>9}  {stored:>9}".rstrip() for at, id, kind, size, stored in rows)
+
+
+def _row(backup: Backup) -> tuple[str, str, str, str, str]:
     if backup.damage:
-        return f"damaged: record {backup.txid}: {backup.damage.code}"
+        return "damaged", "", backup.damage.code, "-", "-"
     kind = "safety" if backup.safety else backup.kind
-    return f"{backup.created_at}  {backup.id}  {kind:11}  {_size(backup.size):>9}  {_size(backup.stored_size):>9} stored"
+    at = f"{backup.created_at[:19].replace('T', ' ')} UTC"
+    return at, backup.id[:8], kind, _size(backup.size), _size(backup.stored_size)
+
+
+def _count(backups: int) -> str:
+    return "1 backup" if backups == 1 else f"{backups} backups"
 
 
 def _size(count: int) -> str:

@@ -206,7 +206,12 @@ class Job:
     def _take(self, data: bytes) -> None:
         if self._write is None:
             raise Failure("failed", "HOST_ANSWER", "nothing takes what this job writes")
-        self._write(data)
+        try:
+            self._write(data)
+        except OSError as error:
+            # Not the store's failure: the caller's own, who gets it back.
+            self._raised = error
+            raise Failure("canceled") from error
 
     def _report(self, phase: str, done: int, total: int) -> bool:
         if self._on_progress is None:

@@ -5,17 +5,14 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import re
 import time
 from collections.abc import Iterator
 from typing import Optional, Union
 
 from .host import Failure, StoredObject
+from .keys import MOST_KEY, check_key, is_segment
 from .tag import process_tag
 
-_SEGMENT = re.compile(r"[A-Za-z0-9._%-]+")
-_RESERVED = {".", "..", ".pagemark"}
-_MOST_KEY = 1024
 _PAGE = 1000
 #: Error codes of file systems without hard links.
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
@@ -59,10 +56,8 @@ class FolderStore:
         return FolderUpload(self, key, modified_ms)
 
     def _place(self, key: str) -> str:
-        segments = key.split("/")
-        if len(key) > _MOST_KEY or not all(map(_is_segment, segments)):
-            raise Failure("failed", "STORE_KEY", f"{key!r} is no key: use segments of A-Z a-z 0-9 . _ - % joined by '/'")
-        return os.path.join(self.path, *segments)
+        check_key(key)
+        return os.path.join(self.path, *key.split("/"))
 
     def _describe(self, key: str) -> Optional[StoredObject]:
         try:
@@ -77,7 +72,7 @@ class FolderStore:
         try:
             with os.scandir(os.path.join(self.path, *folder.split("/"))) as entries:
                 for entry in entries:
-                    if not _is_segment(entry.name) or len(folder) + len(entry.name) > _MOST_KEY:
+                    if not is_segment(entry.name) or len(folder) + len(entry.name) > MOST_KEY:
                         continue
                     if entry.is_dir(follow_symlinks=False):
                         names.append(f"{folder}{entry.name}/")
@@ -168,10 +163,6 @@ class FolderUpload:
             os.rename(self._temporary, self._place)
         finally:
             os.rmdir(claim)
-
-
-def _is_segment(name: str) -> bool:
-    return _SEGMENT.fullmatch(name) is not None and name.lower() not in _RESERVED
 
 
 def _read_fully(fd: int, offset: int, length: int) -> bytes:
