@@ -25,7 +25,7 @@ const TARGET = "wasm32-unknown-unknown";
 const dist = join(root, "js/dist");
 /** In js/dist, without a source of the same name in js/src. */
 const GENERATED =
-  /^(build|core|dump|engine|locality|statement|subset)\.d\.|^bin\/|^(inline|vendor)\/|^api\/dashboard\/assets\.js$/;
+  /^(build|core|dump|engine|locality|statement|subset)\.d\.|^bin\/|^(inline|schemas|vendor)\/|^api\/dashboard\/assets\.js$/;
 
 // What Rust emits for this target by default, plus simd; said here so that wasm-opt accepts a stripped file as well.
 const FEATURES = [
@@ -149,9 +149,17 @@ async function buildPackage() {
   run("tsc", ["--project", "js"]);
   buildDashboard(join(dist, "api/dashboard/assets.js"));
   removeLeftovers();
+  await writeSchemas();
   const inLibrary = await bundlePackages(dist);
   const inCommand = await bundleCommand(dist);
   write("LICENSES.txt", Buffer.from(licencesOf(new Set([...inLibrary, ...inCommand]))));
+}
+
+/** What `--json` prints, as JSON schemas. */
+async function writeSchemas() {
+  const { OUTPUTS, jsonSchema } = await import(join(dist, "cli/schemas.js"));
+  for (const name of Object.keys(OUTPUTS))
+    write(`schemas/${name}.json`, Buffer.from(`${JSON.stringify(jsonSchema(name), null, 2)}\n`));
 }
 
 /** The README as npm shows it, where the repository's files are not beside it. */

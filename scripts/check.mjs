@@ -31,6 +31,8 @@ const checks = {
   layers: () => tryRun("vitest", ["run", "--project", "node", "tests/layering"]),
   "docs/errors.md (node scripts/error-codes.mjs)": () =>
     tryRun("node", ["scripts/error-codes.mjs", "--check"]),
+  "docs/json.md (node scripts/json-schemas.mjs)": () =>
+    tryRun("node", ["scripts/json-schemas.mjs", "--check"]),
   "docs/compatibility.md (node scripts/compatibility.mjs)": () =>
     tryRun("node", ["scripts/compatibility.mjs", "--check"]),
   "npm package": () => tryRun("publint", ["js", "--strict"]),

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { contents, differences } from "../peers/d1/place.ts";
 import { CommandLine } from "../support/cli.ts";
+import { expectOutput } from "../support/json-output.ts";
 import { tempFolder } from "../support/temp.ts";
 import { ACCOUNT as OWN_ACCOUNT, TOKEN } from "./api.ts";
 import { ACCOUNT, HostedD1, type Quirk } from "./hosted-d1.ts";
@@ -75,7 +76,7 @@ test("a hosted database is backed up, and restored into another, though requests
   hosted.quirks = [];
   expect(differences(await contents(two), await contents(one))).toEqual([]);
   await two.run(["DELETE FROM orders", "DELETE FROM words"]);
-  await run(hosted.env, ...restore, "--table", "orders");
+  expectOutput("restore-d1", await run(hosted.env, "--json", ...restore, "--table", "orders"));
   expect(await two.rows("SELECT count(*) FROM orders UNION ALL SELECT count(*) FROM words")).toEqual([
     [3],
     [0],
@@ -178,19 +179,10 @@ test("a migration is run after a backup, and what it did to the rows is said", a
     bookmark,
   );
   expect(await three.rows("SELECT count(*) FROM c")).toEqual([[3]]);
-  const failed = await failure(
-    hosted.env,
-    "d1",
-    "migrate",
-    "d1://three",
-    "--to",
-    "migrated",
-    "--",
-    process.execPath,
-    script,
-    "7",
-  ).catch(String);
-  expect(JSON.stringify(failed)).toContain("COMMAND_FAILED");
+  const migrate = ["d1", "migrate", "d1://three", "--to", "migrated", "--", process.execPath, script, "7"];
+  const failed = await cli.runBeside(hosted.env, "--json", ...migrate);
+  expectOutput("d1-migrate", failed.stdout);
+  expect(failed.stderr).toContain("COMMAND_FAILED");
 });
 
 test("what keeps it from being read or written is said", async () => {

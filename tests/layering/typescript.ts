@@ -108,7 +108,7 @@ const ROOMS: Readonly<Record<string, { floors: readonly (readonly string[])[]; o
   // What is not named here is a command: one knows nothing of another.
   cli: {
     floors: [
-      ["standard-output.ts", "table.ts", "values.ts"],
+      ["schema-values.ts", "standard-output.ts", "table.ts", "values.ts"],
       ["input.ts", "interrupt.ts", "output.ts"],
       ["check-result.ts", "checkpoint-holder.ts", "engine.ts", "hooks.ts", "mcp-server.ts", "preview.ts"],
       ["hosted.ts", "project.ts"],

@@ -75,20 +75,24 @@ export class CommandLine {
     return [status, JSON.parse(stderr).error.code];
   }
 
-  /** Starts a command, and interrupts it as Ctrl-C does once `when` holds. */
-  interrupt(when: () => boolean, ...args: string[]): Promise<Ran> {
+  /** Starts a command, and interrupts it as Ctrl-C does once `when` holds, which is given what was printed. */
+  interrupt(when: (stdout: string) => boolean, ...args: string[]): Promise<Ran> {
     return this.interruptWith({}, when, ...args);
   }
 
   /** With these variables besides. */
-  async interruptWith(env: NodeJS.ProcessEnv, when: () => boolean, ...args: string[]): Promise<Ran> {
+  async interruptWith(
+    env: NodeJS.ProcessEnv,
+    when: (stdout: string) => boolean,
+    ...args: string[]
+  ): Promise<Ran> {
     const options = { cwd: this.folder, env: { ...process.env, ...env } };
     const child = spawn(process.execPath, [main, ...args], options);
     let [stdout, stderr] = ["", ""];
     child.stdout.on("data", (text) => (stdout += text));
     child.stderr.on("data", (text) => (stderr += text));
     const timer = setInterval(() => {
-      if (!when()) return;
+      if (!when(stdout)) return;
       clearInterval(timer);
       child.kill("SIGINT");
     }, 5);
