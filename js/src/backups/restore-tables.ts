@@ -23,11 +23,14 @@ export interface TablesOptions extends DownloadOptions {
 
 /** Where tables come from, and what is done before. */
 export interface TablesFrom {
-  from: Backups;
+  from: { readonly name: string; pages(at: At | undefined, options: PagesOptions): Promise<TablesMoment> };
   /** Those of the database. */
-  backups: Backups;
+  backups: Pick<Backups, "takeBack">;
   safetyBackup: () => Promise<NewBackup | undefined>;
 }
+
+type PagesOptions = Parameters<Backups["pages"]>[1];
+type TablesMoment = Moment & { backup?: Backup };
 
 export interface RestoredTables {
   backup?: Backup;
@@ -60,7 +63,7 @@ export async function restoreTables(
   const names = as === undefined ? tables : [as];
   const made: NewBackup[] = [];
   try {
-    if (target.stamp?.() === undefined && target.replace)
+    if (target.replace && !(await isThere(target)))
       return { ...restored, tables: await makeOf(target, moment, names, signal) };
     const statements = tableStatements(moment, from.name, { ...options, tables: [...names] });
     try {
@@ -86,6 +89,18 @@ export async function restoreTables(
   } finally {
     await moment.release().catch(() => {});
     await taken?.end();
+  }
+}
+
+/** Whether there is a database already. */
+async function isThere(target: PageSource): Promise<boolean> {
+  if (target.stamp) return target.stamp() !== undefined;
+  try {
+    await (await target.pin()).release();
+    return true;
+  } catch (error) {
+    if ((error as PagemarkError).code === "DATABASE_EMPTY") return false;
+    throw error;
   }
 }
 

@@ -5,7 +5,13 @@ import type { DumpOptions } from "../dump/options.ts";
 import { PagemarkError } from "../errors/index.ts";
 import type { BackupOptions } from "../run/backup.ts";
 import type { NewBackup } from "../run/made.ts";
-import type { Moment, PageSource, ReplaceOptions } from "../sources/source.ts";
+import type {
+  Moment,
+  PageSource,
+  ReplacedTable,
+  ReplaceOptions,
+  TableReplacement,
+} from "../sources/source.ts";
 import type { Store } from "../stores/store.ts";
 import { check } from "./check.ts";
 import { CheckedStore } from "./checked-store.ts";
@@ -14,6 +20,7 @@ import { importSql } from "./import.ts";
 import { type Bytes, chunkOf, chunksOf, FILE, isThenable, momentText, sourceOf, type Text } from "./input.ts";
 import { EngineMoment } from "./moment.ts";
 import { type EnginePinOptions, type Opening, type OpenOptions, settingsOf } from "./options.ts";
+import { replaceTables } from "./replace-tables.ts";
 import type { Check, Hold, Imported, State, StateAt } from "./results.ts";
 import { type Parameters, type Row, runBatch, Statement } from "./statement.ts";
 import type { IntegerOptions } from "./values.ts";
@@ -319,6 +326,13 @@ export class LiveDatabase implements PageSource, Disposable {
   /** Replaces the content by that of a database file: a restore of a stored backup does that. */
   replace(body: ReadableStream<Uint8Array>, options?: ReplaceOptions): Promise<void> {
     return this.load(body, options);
+  }
+
+  /** Makes some tables anew, and leaves the others as they are: a restore of single tables does that. */
+  replaceTables(replacement: TableReplacement): Promise<ReplacedTable[]> {
+    return replaceTables(this, replacement, (sql, options) =>
+      importSql(this.#core, this.#handle, sql, options),
+    );
   }
 
   /** A copy without free space (VACUUM INTO), as a database file. */

@@ -10,6 +10,8 @@ export interface ImportOptions {
   signal?: AbortSignal | undefined;
   /** How many steps 64 KiB of it may take, as of `limited`; 0 is no limit. */
   steps?: number | undefined;
+  /** Called when it is committed, before anybody else sees that. */
+  onEnd?: (() => void) | undefined;
 }
 
 /** See `LiveDatabase.import`. */
@@ -17,7 +19,7 @@ export async function importSql(
   core: EngineCore,
   handle: Handle,
   sql: Text,
-  { signal, steps = 0 }: ImportOptions,
+  { signal, steps = 0, onEnd }: ImportOptions,
 ): Promise<Imported> {
   const warnings: string[] = [];
   const chunks = withD1Repairs(chunksOf(sql, SQL), (message) => void warnings.push(message));
@@ -41,5 +43,6 @@ export async function importSql(
   const imported = handle.engine.importEnd(importing, Date.now());
   const { statements, changes, lastInsertRowid } = imported;
   imported.free();
+  onEnd?.();
   return { statements, changes, lastInsertRowid: smallest(lastInsertRowid), warnings };
 }

@@ -63,6 +63,7 @@ const PROOF = 27;
 /** What a backup is for. */
 interface BackupRequest {
   full?: boolean;
+  tables?: string[] | undefined;
   /** It is taken back where the one before it is of the same pages. */
   forBookmark?: boolean;
   /** The migration that comes after it. */
@@ -142,8 +143,8 @@ export class ServedFile implements ServedDatabase {
   }
 
   async backup(options: CreateOptions = {}): Promise<KeptBackup> {
-    const { full = false } = args.checked(args.Create, options, OPTIONS);
-    return this.#run<KeptBackup>("backup", { full });
+    const { full = false, tables } = args.checked(args.Create, options, OPTIONS);
+    return this.#run<KeptBackup>("backup", { full, tables } satisfies BackupRequest);
   }
 
   async backups(): Promise<KeptBackup[]> {
@@ -276,13 +277,15 @@ export class ServedFile implements ServedDatabase {
   async #backUp({ request }: JobRow, { signal, progress }: Run): Promise<KeptBackup> {
     const { name, path } = this.file;
     const { store, onBackup } = this.#place;
-    const { full = false, forBookmark = false, migration } = request as BackupRequest;
+    const { full = false, tables, forBookmark = false, migration } = request as BackupRequest;
     try {
       const database = pagemark(file(path), { store, name });
       const onProgress = ({ done, total }: { done: number; total: number }) => progress("pages", done, total);
       const before = stateOf(path);
       const label = migration === undefined ? {} : { tag: MIGRATION, note: migration };
-      const backup = await database.backup({ full, signal, onProgress, ...label });
+      const backup = await database.backup({ full, tables, signal, onProgress, ...label });
+      // Kept apart: it says nothing of the whole.
+      if (tables) return toKept(backup);
       const isKept = !forBookmark || !(await this.#isKnown(backup));
       const bookmark = isKept ? backup.bookmark : (this.#backedUp?.bookmark ?? "");
       // Unless somebody wrote meanwhile.

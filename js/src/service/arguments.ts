@@ -70,9 +70,16 @@ const isFunction = (value: unknown) => typeof value === "function";
 
 export const Create = z.object({
   full: Flag,
+  tables: Tables.min(1).optional(),
   onProgress: z.custom<Listener>(isFunction, "onProgress must be a function").optional(),
 });
 export const Restore = z.object({ at: At.optional(), safety: Flag });
+export const TableRestore = z.object({
+  tables: Tables.min(1),
+  at: OptionalText,
+  from: OptionalText,
+  safety: Flag,
+});
 export const Download = z.object({ range: Range.optional() });
 export const Dump = Download.extend({
   at: At.optional(),

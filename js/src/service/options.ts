@@ -13,6 +13,8 @@ export interface Query {
 export interface CreateOptions {
   /** Makes a full backup even where an incremental one would do. */
   full?: boolean | undefined;
+  /** These tables alone: a partial backup, which is kept apart. */
+  tables?: string[] | undefined;
   /** Called after every step. */
   onProgress?: ((progress: BackupProgress) => unknown) | undefined;
 }
@@ -30,6 +32,17 @@ export interface RestoreOptions {
   /** A backup's id or bookmark, or a bookmark or time that history still has; the newest backup unless given. */
   at?: string | Date | undefined;
   /** Whether to back up first what a backup replaces; true unless given. */
+  safety?: boolean | undefined;
+}
+
+/** Which tables are restored, and from where. */
+export interface TablesOptions {
+  tables: string[];
+  /** A backup's id or bookmark, or a time; the newest backup unless given. */
+  at?: string | undefined;
+  /** The name in the store of another database that the backup is of. */
+  from?: string | undefined;
+  /** Whether to back the database up first; true unless given. */
   safety?: boolean | undefined;
 }
 

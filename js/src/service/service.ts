@@ -3,6 +3,7 @@
 import type { Preview, TableChange } from "../backups/preview.ts";
 import type { Meta } from "../client/wire.ts";
 import type { SqlValue } from "../engine/index.ts";
+import type { ReplacedTable } from "../sources/source.ts";
 import type { Store, StoreUploads } from "../stores/store.ts";
 import type { Deletion, KeptBackup } from "../vault/kept-backups.ts";
 import type { StatementHost } from "../vault/statement-host.ts";
@@ -11,7 +12,14 @@ import type { Identity, Jurisdiction } from "./identity.ts";
 import type { ExportRequest, Reply } from "./jobs/exports.ts";
 import type { ImportRequest } from "./jobs/imports.ts";
 import type { Job } from "./jobs/table.ts";
-import type { CreateOptions, DownloadOptions, DumpOptions, Query, RestoreOptions } from "./options.ts";
+import type {
+  CreateOptions,
+  DownloadOptions,
+  DumpOptions,
+  Query,
+  RestoreOptions,
+  TablesOptions,
+} from "./options.ts";
 
 /** Databases, who may reach them, and the files that clients fetch and send by signed URLs. */
 export interface Service {
@@ -122,6 +130,8 @@ export interface ServedDatabase {
   backups(): Promise<KeptBackup[]>;
   deleteBackup(id: string): Promise<Deletion>;
   restore(options?: RestoreOptions): Promise<Restored>;
+  /** Puts tables of a backup into the database, whose others stay. Missing where statements do that in their own way. */
+  restoreTables?(options: TablesOptions): Promise<RestoredTables>;
   /** What the restore of a backup would change. */
   preview(at: string): Promise<RestorePreview>;
   /** A backup as a database file; without `at` the database as it is now. */
@@ -183,6 +193,11 @@ export interface Restored {
   safety?: KeptBackup;
   /** Which tables have a damaged page, as the database had when it was backed up. */
   warnings?: string[];
+}
+
+/** Tables that were restored, and how to undo that. */
+export interface RestoredTables extends Restored {
+  tables: ReplacedTable[];
 }
 
 /** What a restore of a backup would change. */

@@ -9,6 +9,8 @@ import type {
   StatementDatabase,
   StatementHost,
 } from "../vault/statement-host.ts";
+import { backupName, unknownDatabase } from "./identity.ts";
+import type { TablesOptions } from "./options.ts";
 import {
   type Databases,
   everyDatabase,
@@ -61,22 +63,33 @@ class OfService implements StatementDatabase {
   }
 
   async backup({ full, timeMs, tables, tag, note }: BackupRequest): Promise<BackupMade> {
-    if (tables) throw refused("single tables are not backed up here: BACKUP DATABASE has them all");
     if (tag !== undefined || note !== undefined) throw refused("backups have no tags and notes here");
     if (timeMs !== undefined) await this.#refuseChanged(timeMs);
     // Every commit of the last time is in the database's own history: nothing has to be done for revision_history.
-    return { backup: await this.#database.backup({ full }), notices: [] };
+    return { backup: await this.#database.backup({ full, tables: tables && [...tables] }), notices: [] };
   }
 
   backups() {
     return this.#database.backups();
   }
 
-  async restore({ at, tables, safety }: RestoreRequest): Promise<RestoreDone> {
-    if (tables) throw refused("single tables are not restored here: RESTORE DATABASE restores them all");
+  async restore({ at, from, tables, safety }: RestoreRequest): Promise<RestoreDone> {
+    if (tables) return this.#restoreTables({ at, from, tables: [...tables], safety });
     const { undo, warnings = [], instead } = await this.#database.restore({ at, safety });
     const other = instead === undefined ? [] : [`${this.name}: the state before it is in place, ${instead}`];
     return { undo, tables: await tablesOf(this.#database), notices: [...other, ...warnings] };
+  }
+
+  async #restoreTables({ from, ...options }: TablesOptions): Promise<RestoreDone> {
+    const source = from === undefined ? undefined : await this.#databases.find(from);
+    if (source === null) throw unknownDatabase();
+    const restored = await this.#database.restoreTables?.({
+      ...options,
+      from: source && backupName(source),
+    });
+    if (!restored) throw refused("single tables are not restored here: RESTORE DATABASE restores them all");
+    const { undo, tables, warnings = [] } = restored;
+    return { undo, tables, notices: warnings };
   }
 
   async restoreTo(name: string, at: string | undefined): Promise<RestoreDone> {

@@ -7,21 +7,7 @@ import { realPath } from "./file-handle.ts";
 import { hasOtherSqlite } from "./file-other-sqlite.ts";
 import { resultCode, sqlite, whenFree } from "./file-sqlite.ts";
 import type { ReplacedTable, TableReplacement } from "./source.ts";
-
-interface SchemaRow {
-  type: "table" | "index" | "view" | "trigger";
-  name: string;
-  /** The table or view that it is of. */
-  table: string;
-}
-
-/** What the rest of the database demands of the tables, and does not get. */
-interface Complaints {
-  /** Rows that refer to none, by what names them. */
-  orphans: Map<string, string>;
-  /** What SQLite says of views and triggers that it cannot compile. */
-  broken: Map<string, string>;
-}
+import { refusedTables, type TableConnection, TableLook } from "./table-look.ts";
 
 /**
  * See `PageSource.replaceTables`. Foreign keys are not enforced meanwhile: dropping a table would set off what they do when rows
@@ -37,7 +23,7 @@ export async function replaceTables(
     return await new Replacing(connection, path, waitMs, replacement).run();
   } catch (error) {
     // What SQLite says, and nobody has put into other words.
-    if (resultCode(error) !== undefined) throw refused(path, (error as Error).message, error);
+    if (resultCode(error) !== undefined) throw refusedTables(path, (error as Error).message, error);
     throw fileError(error, path, "write");
   } finally {
     // Rolls back what was not committed.
@@ -70,34 +56,32 @@ class Replacing {
   readonly #path: string;
   readonly #waitMs: number;
   readonly #replacement: TableReplacement;
+  readonly #look: TableLook;
 
   constructor(connection: DatabaseSync, path: string, waitMs: number, replacement: TableReplacement) {
     this.#connection = connection;
     this.#path = path;
     this.#waitMs = waitMs;
     this.#replacement = replacement;
+    this.#look = new TableLook(connectionOf(connection), path, replacement.tables);
   }
 
   async run(): Promise<ReplacedTable[]> {
     const { before, statements, signal } = this.#replacement;
-    let seen: unknown;
+    let version: unknown;
     await this.#whenFree(() => {
-      seen = this.#version();
+      version = this.#version();
     });
     await before();
     await this.#whenFree(() => this.#connection.exec("BEGIN IMMEDIATE"));
-    if (this.#version() !== seen) await before();
-    const objects = this.#objects();
-    const complaints = this.#complaints(objects);
-    const old = objects.filter(({ type, name }) => isTableOrView(type) && this.#isMeant(name));
-    for (const { type, name } of old) this.#connection.exec(`DROP ${type} IF EXISTS ${quoted(name)}`);
+    if (this.#version() !== version) await before();
+    const seen = this.#look.see();
+    for (const drop of this.#look.drops(seen)) this.#connection.exec(drop);
     for await (const statement of statements) {
       signal?.throwIfAborted();
       this.#connection.exec(statement);
     }
-    const now = this.#objects();
-    this.#refuseNew(complaints, this.#complaints(now));
-    const replaced = this.#replaced(old, now);
+    const replaced = this.#look.replaced(seen, this.#look.see());
     signal?.throwIfAborted();
     await this.#whenFree(() => this.#connection.exec("COMMIT"));
     return replaced;
@@ -111,116 +95,16 @@ class Replacing {
   #whenFree(attempt: () => void): Promise<void> {
     return whenFree(this.#path, this.#waitMs, this.#replacement.signal, attempt);
   }
-
-  #objects(): SchemaRow[] {
-    const rows = this.#connection.prepare(`SELECT type, name, tbl_name AS "table" FROM sqlite_schema`).all();
-    return rows as unknown as SchemaRow[];
-  }
-
-  #isMeant(name: string): boolean {
-    return this.#replacement.tables.some((table) => same(table, name));
-  }
-
-  #complaints(objects: readonly SchemaRow[]): Complaints {
-    return { orphans: this.#orphans(), broken: this.#broken(objects) };
-  }
-
-  /** Rows of the tables, and of those that refer to them, whose parents are not there. */
-  #orphans(): Map<string, string> {
-    const refer = this.#connection.prepare(
-      `SELECT DISTINCT m.name AS name, f."table" AS parent FROM sqlite_schema m, pragma_foreign_key_list(m.name) f WHERE m.type = 'table'`,
-    );
-    const keys = refer.all() as unknown as { name: string; parent: string }[];
-    const meant = keys.filter(({ name, parent }) => this.#isMeant(name) || this.#isMeant(parent));
-    const found = new Map<string, string>();
-    for (const name of new Set(meant.map((key) => key.name))) {
-      for (const [key, orphan] of this.#orphansOf(name)) found.set(key, orphan);
-    }
-    return found;
-  }
-
-  *#orphansOf(name: string): Generator<[string, string]> {
-    const table = JSON.stringify(name);
-    try {
-      const check = this.#connection.prepare(
-        "SELECT rowid AS row, parent, fkid FROM pragma_foreign_key_check(?)",
-      );
-      check.setReadBigInts(true);
-      for (const { row, parent, fkid } of check.iterate(name)) {
-        const which = row === null ? "a row" : `the row ${row}`;
-        const to = JSON.stringify(parent);
-        yield [
-          `${name} ${row} ${parent} ${fkid}`,
-          `${which} of table ${table} would refer to none of table ${to}; restore ${to} too`,
-        ];
-      }
-    } catch (error) {
-      // A table that is referred to by what is no key there.
-      yield [`${name} ${error}`, `table ${table}: ${(error as Error).message}`];
-    }
-  }
-
-  /** Views that cannot be read, and tables whose triggers would make each write fail. */
-  #broken(objects: readonly SchemaRow[]): Map<string, string> {
-    const found = new Map<string, string>();
-    const attempt = (what: string, sql: string) => {
-      try {
-        this.#connection.prepare(sql);
-      } catch (error) {
-        found.set(what, (error as Error).message);
-      }
-    };
-    for (const { type, name } of objects)
-      if (type === "view") attempt(`view ${JSON.stringify(name)}`, `SELECT * FROM ${quoted(name)}`);
-    const triggers = objects.filter(({ type }) => type === "trigger");
-    for (const name of new Set(triggers.map(({ table }) => table))) {
-      const what = `triggers of ${JSON.stringify(name)}`;
-      attempt(what, `INSERT INTO ${quoted(name)} DEFAULT VALUES`);
-      attempt(what, `DELETE FROM ${quoted(name)}`);
-      const columns = this.#connection.prepare("SELECT name FROM pragma_table_info(?)").all(name);
-      const sets = columns.map((column) => `${quoted(String(column.name))} = NULL`);
-      attempt(what, `UPDATE ${quoted(name)} SET ${sets.join(", ")}`);
-    }
-    return found;
-  }
-
-  #refuseNew(before: Complaints, after: Complaints): void {
-    const orphans = [...after.orphans]
-      .filter(([key]) => !before.orphans.has(key))
-      .map(([, orphan]) => orphan);
-    const broken = [...after.broken].filter(([what]) => !before.broken.has(what));
-    const all = [...orphans, ...broken.map(([what, why]) => `${what} would not work any more: ${why}`)];
-    const [first] = all;
-    if (first === undefined) return;
-    const more = all.length > 1 ? ` (and ${all.length - 1} more)` : "";
-    throw refused(this.#path, `${first}${more}`);
-  }
-
-  #replaced(old: readonly SchemaRow[], now: readonly SchemaRow[]): ReplacedTable[] {
-    const made = now.filter(({ type, name }) => isTableOrView(type) && this.#isMeant(name));
-    return made.map(({ type, name }) => {
-      const replaced = old.some((each) => same(each.name, name));
-      if (type === "view") return { name, replaced };
-      const { rows } = this.#connection.prepare(`SELECT count(*) AS rows FROM ${quoted(name)}`).get() ?? {};
-      return { name, rows: Number(rows), replaced };
-    });
-  }
 }
 
-function isTableOrView(type: SchemaRow["type"]): boolean {
-  return type === "table" || type === "view";
-}
-
-function refused(path: string, why: string, cause?: unknown): SourceError {
-  const message = `${path}: the tables cannot be put into it: ${why}; nothing was changed`;
-  return new SourceError("SOURCE_REFUSED", message, { name: path }, { cause });
-}
-
-function quoted(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`;
-}
-
-/** SQLite compares names so. */
-function same(one: string, other: string): boolean {
-  return one.toLowerCase() === other.toLowerCase();
+/** Rows with integers of 64 bits, as rowids are. */
+function connectionOf(database: DatabaseSync): TableConnection {
+  return {
+    rows(sql, ...bound) {
+      const statement = database.prepare(sql);
+      statement.setReadBigInts(true);
+      return statement.iterate(...bound);
+    },
+    compile: (sql) => void database.prepare(sql),
+  };
 }

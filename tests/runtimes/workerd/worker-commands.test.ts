@@ -61,6 +61,37 @@ test("E7 what is wrong is answered with the place of its word", async () => {
   expect(error).not.toContain("secret");
 });
 
+test("E2 E3 BACKUP TABLE and RESTORE TABLE are of single tables, from backups, history and other databases", async () => {
+  const tables = await create("tables");
+  const count = async (table: string) => (await rows(tables, `SELECT count(*) AS n FROM ${table}`))[0]?.n;
+  await rows(tables, "CREATE TABLE people (id INTEGER PRIMARY KEY); INSERT INTO people VALUES (1), (2)");
+  await rows(
+    tables,
+    "CREATE TABLE orders (who REFERENCES people); CREATE INDEX o ON orders (who); INSERT INTO orders VALUES (1), (2)",
+  );
+  const id = (await exec("BACKUP TABLE tables.orders")).body.dataset[0][1];
+  await rows(tables, "DELETE FROM orders; INSERT INTO people VALUES (3)");
+  const restored = (await exec(`RESTORE TABLE tables.orders AS OF SYSTEM TIME '${id}'`)).body;
+  expect(restored.dataset.map((row: unknown[]) => row.slice(0, 3))).toEqual([["tables", "orders", 2]]);
+  expect([await count("orders"), await count("people")]).toEqual([2, 3]);
+  // Of the state before, which only history has.
+  await exec(`RESTORE TABLE tables.orders AS OF SYSTEM TIME '${restored.dataset[0][4]}'`);
+  expect([await count("orders"), await count("people")]).toEqual([0, 3]);
+  // A partial backup is no database.
+  expect((await exec(`RESTORE DATABASE tables AS OF SYSTEM TIME '${id}'`)).status).toBe(404);
+  await exec("BACKUP DATABASE tables");
+  await rows(tables, "INSERT INTO people VALUES (4); INSERT INTO orders VALUES (4)");
+  const { status, body } = await exec("RESTORE TABLE tables.people");
+  expect([status, body.error]).toEqual([
+    409,
+    expect.stringMatching(/row 1 of orders refers to no row of people.*SOURCE_REFUSED/),
+  ]);
+  expect(await count("people")).toBe(4);
+  const into = (await exec("RESTORE TABLE tables.people WITH into_db = 'other'")).body;
+  expect(into.dataset[0].slice(0, 3)).toEqual(["other", "people", 3]);
+  expect((await exec("RESTORE TABLE tables.none")).body.error).toContain("TABLE_UNKNOWN");
+});
+
 test("E10 RESTORE DATABASE answers with every table and its rows, and can be undone", async () => {
   await rows(uuid, "CREATE VIRTUAL TABLE words USING fts5 (a)");
   await exec('BACKUP DATABASE "main one"');

@@ -1,4 +1,4 @@
-import type { Backups } from "../../entry/workerd.ts";
+import { type Backups, pagemark } from "../../entry/workerd.ts";
 import type { Run } from "../../service/jobs/runner.ts";
 import type { JobRow } from "../../service/jobs/table.ts";
 import type { BackupProgress, CreateOptions } from "../../service/options.ts";
@@ -13,6 +13,8 @@ import type { Home } from "./home.ts";
 interface Request {
   origin: Origin;
   full: boolean;
+  /** These tables alone. */
+  tables?: string[] | undefined;
   /** Periods of the schedule before it that had none. */
   missed: number;
 }
@@ -49,9 +51,9 @@ export class DatabaseBackups {
   /** Begins one: gives its job, entered already, and the backup that comes of it. */
   begin(
     origin: Origin,
-    { full = false, onProgress }: CreateOptions = {},
+    { full = false, tables, onProgress }: CreateOptions = {},
   ): { id: string; made: Promise<KeptBackup> } {
-    const id = this.#home.runner.begin("backup", { origin, full, missed: 0 } satisfies Request);
+    const id = this.#home.runner.begin("backup", { origin, full, tables, missed: 0 } satisfies Request);
     if (onProgress) this.#listeners.set(id, onProgress);
     const made = this.made(id);
     // It may fail before anybody waits for it.
@@ -120,13 +122,14 @@ export class DatabaseBackups {
 
   async #work({ id, request }: JobRow, run: Run): Promise<KeptBackup> {
     const { kv } = this.#home.storage;
-    const { origin, full, missed } = request as Request;
+    const { origin, full, tables, missed } = request as Request;
     const isFull = async () => full || (origin === "automatic" && (await this.#kept.isChainOld(Date.now())));
     const onProgress = ({ phase, done, total }: BackupProgress) => {
       run.progress(phase, done, total);
       this.#listeners.get(id)?.({ phase, done, total });
     };
     try {
+      if (tables) return await this.#backUpTables({ full, tables }, run.signal, onProgress);
       const how = { full: isFull, safety: origin === "restore" };
       const backup = await this.#runs.make(id, how, run, onProgress);
       this.#kept.add(backup.id, origin, missed);
@@ -143,6 +146,19 @@ export class DatabaseBackups {
       this.#runs.end();
       this.#listeners.delete(id);
     }
+  }
+
+  /** In one go, and kept apart from the backups of the whole, until somebody deletes it from the bucket. */
+  async #backUpTables(
+    what: { full: boolean; tables: string[] },
+    signal: AbortSignal,
+    onProgress: (progress: BackupProgress) => void,
+  ): Promise<KeptBackup> {
+    const { live, store, backupName: name } = this.#home;
+    const source = await live.database();
+    const told = ({ phase, done, total }: BackupProgress) => onProgress({ phase, done, total });
+    const backup = await pagemark(source, { store, name }).backup({ ...what, signal, onProgress: told });
+    return { ...backup, origin: "manual", missed: 0 };
   }
 
   /** What cannot be deleted now stays noted down, for the next time. */

@@ -14,6 +14,7 @@ import type {
   DumpOptions,
   Query,
   RestoreOptions,
+  TablesOptions,
 } from "../../service/options.ts";
 import { previewRestore } from "../../service/preview.ts";
 import type {
@@ -24,6 +25,7 @@ import type {
   QueryOptions,
   QueryResult,
   Restored,
+  RestoredTables,
   RestorePreview,
 } from "../../service/service.ts";
 import type { Deletion, KeptBackup, KeptBackups } from "../../vault/kept-backups.ts";
@@ -188,7 +190,13 @@ export class Database extends DurableObject<ObjectEnv> {
     return this.#restored(this.#known.restores.adopt(from, id));
   }
 
-  async #restored(restoring: Promise<Restored>): Promise<Restored> {
+  /** Puts tables of a backup into the database, or of a state that history has; the others stay. */
+  async restoreTables(options: TablesOptions): Promise<RestoredTables> {
+    const { restores } = this.#known;
+    return this.#restored(restores.tables(args.checked(args.TableRestore, options, OPTIONS)));
+  }
+
+  async #restored<R extends Restored>(restoring: Promise<R>): Promise<R> {
     const { home, reports } = this.#known;
     const restored = await restoring;
     this.ctx.waitUntil(reports.tell(measure(await home.database())));

@@ -1,12 +1,13 @@
 import { damageOf } from "../../backups/damaged-tables.ts";
+import { restoreTables } from "../../backups/restore-tables.ts";
 import type { Database } from "../../entry/engine.workerd.ts";
 import { Backups, PagemarkError } from "../../entry/workerd.ts";
 import { PageHeads } from "../../moments/page-heads.ts";
 import { BOOKMARK } from "../../service/arguments.ts";
 import type { Run } from "../../service/jobs/runner.ts";
 import type { JobNotes, JobRow } from "../../service/jobs/table.ts";
-import type { RestoreOptions } from "../../service/options.ts";
-import type { Restored } from "../../service/service.ts";
+import type { RestoreOptions, TablesOptions } from "../../service/options.ts";
+import type { Restored, RestoredTables } from "../../service/service.ts";
 import type { KeptBackup } from "../../vault/kept-backups.ts";
 import type { DatabaseBackups } from "./backups.ts";
 import type { Home } from "./home.ts";
@@ -14,8 +15,10 @@ import { Undos } from "./undos.ts";
 
 /** All it takes to go on with a restore after an eviction. */
 interface Request {
-  /** Of the backup. */
+  /** Of the backup, or the bookmark of a state that history has. */
   id: string;
+  /** These tables alone. */
+  tables?: string[];
   /** The name in the store of the database that the backup is of; this one unless given. */
   from?: string;
   attempts: number;
@@ -66,16 +69,36 @@ export class Restores {
       if (instead === undefined) throw found.gone ?? error;
     });
     // That very state, rather than one before it.
-    if (backup) return this.#fromBackup({ id: backup.id, attempts: 0 }, safety);
+    if (backup) return this.#begin({ id: backup.id, attempts: 0 }, safety);
     return inPlace(instead ?? "", { instead });
+  }
+
+  /** Puts tables of a state that history has, or of a backup, into the database. */
+  async tables({ tables, at, from, safety = true }: TablesOptions): Promise<RestoredTables> {
+    const database = await this.#home.database();
+    const found = from === undefined && at !== undefined ? inHistory(database, at) : {};
+    const id = found.bookmark ?? found.instead ?? (await this.#backupOf(from, at, tables));
+    const request = { id, tables, ...(from !== undefined && { from }), attempts: 0 };
+    return this.#begin<RestoredTables>(request, safety);
+  }
+
+  /** The id of the backup that has the tables. */
+  async #backupOf(
+    from: string | undefined,
+    at: string | undefined,
+    tables: readonly string[],
+  ): Promise<string> {
+    const stored = await Backups.open(from ?? this.#home.backupName, this.#home.store);
+    const holding = await stored.holding(at, { tables: [...tables] });
+    return (await holding.find(at)).id;
   }
 
   /** Fills the database, which is new, from a backup of another one, by that one's name in the store. */
   adopt(from: string, id: string): Promise<Restored> {
-    return this.#fromBackup({ id, from, attempts: 0 }, false);
+    return this.#begin({ id, from, attempts: 0 }, false);
   }
 
-  async #fromBackup(request: Request, safety: boolean): Promise<Restored> {
+  async #begin<R extends Restored>(request: Request, safety: boolean): Promise<R> {
     const { jobs, gate, runner } = this.#home;
     if (gate.closedFor !== undefined) {
       throw new PagemarkError("OVERLOADED", "another restore is under way; try again when it has ended");
@@ -89,7 +112,7 @@ export class Restores {
         const { id: safetyJob } = this.#backups.begin("restore");
         jobs.note(id, { safetyJob } satisfies Partial<Request>);
       }
-      const restored = runner.result<Restored>(id);
+      const restored = runner.result<R>(id);
       runner.goOn("restore").catch(() => {}); // an alarm does, too
       return await restored;
     } finally {
@@ -97,16 +120,20 @@ export class Restores {
     }
   }
 
-  async #work(row: JobRow, run: Run): Promise<Restored> {
+  async #work(row: JobRow, run: Run): Promise<Restored | RestoredTables> {
     const request = row.request as Request;
     const { gate, live } = this.#home;
     try {
       const safety = request.safetyJob && (await this.#secured(request.safetyJob, run));
       run.signal.throwIfAborted();
       const undo = await this.#holdPresent();
-      const warnings = await this.#load(row.id, request, run);
+      this.#attempt(row.id, request, run);
+      const { tables } = request;
+      const done = tables
+        ? await this.#putTables({ ...request, tables }, run)
+        : await this.#load(row.id, request, run);
       const bookmark = (await live.database()).bookmark();
-      return { bookmark, undo, ...(safety && { safety }), ...(warnings.length > 0 && { warnings }) };
+      return { bookmark, undo, ...(safety && { safety }), ...done };
     } finally {
       gate.open();
     }
@@ -139,15 +166,37 @@ export class Restores {
     return undo;
   }
 
-  /** Puts the backup in place; what is damaged in it. */
-  async #load(id: string, request: Request, { signal, turns, progress }: Run): Promise<string[]> {
-    const { jobs, live } = this.#home;
-    if (request.attempts >= ATTEMPTS) {
+  #attempt(id: string, { attempts }: Request, { signal }: Run): void {
+    if (attempts >= ATTEMPTS) {
       const message = `the restore was interrupted ${ATTEMPTS} times; try again`;
       throw new PagemarkError("RESTORE_EVICTED", message);
     }
     signal.throwIfAborted();
-    jobs.note(id, { attempts: request.attempts + 1 } satisfies Partial<Request>);
+    this.#home.jobs.note(id, { attempts: attempts + 1 } satisfies Partial<Request>);
+  }
+
+  /** Puts tables into the database. What is replaced, history has. */
+  async #putTables(
+    { id, from, tables }: Request & { tables: string[] },
+    { signal }: Run,
+  ): Promise<Pick<RestoredTables, "tables" | "warnings">> {
+    const { live, store, backupName } = this.#home;
+    const database = await live.database();
+    const isState = BOOKMARK.test(id);
+    const own = await Backups.open(from ?? backupName, store);
+    const source = isState
+      ? { name: backupName, pages: () => database.pin({ at: id }) }
+      : await own.holding(id, { tables: [...tables] });
+    const nothing = async () => undefined;
+    const places = { from: source, backups: own, safetyBackup: nothing };
+    const options = isState ? { tables, signal } : { at: id, tables, signal };
+    const restored = await restoreTables(database, places, options);
+    return { tables: restored.tables };
+  }
+
+  /** Puts the backup in place; what is damaged in it. */
+  async #load(id: string, request: Request, { signal, turns, progress }: Run): Promise<JobNotes> {
+    const { jobs, live } = this.#home;
     const { from = this.#home.backupName } = request;
     const stored = await Backups.open(from, this.#home.store);
     let told = 0;
@@ -162,8 +211,9 @@ export class Restores {
     const heads = new PageHeads();
     await database.load(turns.slices(heads.watch(body), TURN_BYTES), { ownsChunks: true });
     const warnings = await damageOf(database, heads);
-    if (warnings.length > 0) jobs.note(id, { warnings } satisfies JobNotes);
-    return warnings;
+    if (warnings.length === 0) return {};
+    jobs.note(id, { warnings } satisfies JobNotes);
+    return { warnings };
   }
 }
 
