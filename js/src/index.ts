@@ -57,7 +57,8 @@ export { memory } from "./sources/memory.ts";
 export { type OpfsOptions, opfs } from "./sources/opfs.ts";
 export type { ListedDatabase } from "./sources/opfs-list.ts";
 export { picked } from "./sources/opfs-picked.ts";
-export { type SqliteWasm, type SqliteWasmDatabase, sqliteWasm } from "./sources/opfs-sqlite-wasm.ts";
+export { sqliteWasm } from "./sources/opfs-sqlite-wasm.ts";
+export type { SqliteWasm, SqliteWasmDatabase } from "./sources/opfs-sqlite-wasm-file.ts";
 export { fromRows, untrack } from "./sources/row-pages.ts";
 export type {
   Answers,

@@ -1,4 +1,5 @@
 // Room for bytes that are needed for a while: in memory, or in a file of the origin that goes when its tab does.
+import { BlobReader } from "./blob-reader.ts";
 import { privateFiles, type SyncHandle, syncHandle } from "./folders.ts";
 
 /** Up to this a room is in memory. In bytes. */
@@ -108,7 +109,7 @@ class OpenScratch implements ScratchFile {
   readonly #writer: Writer;
   readonly #remove: () => Promise<void>;
   readonly #written: { offset: number; length: number; digest: number }[] = [];
-  #file: File | undefined;
+  #file: BlobReader | undefined;
   #closed: Promise<void> | undefined;
 
   constructor(handle: FileSystemFileHandle, writer: Writer, remove: () => Promise<void>) {
@@ -124,15 +125,12 @@ class OpenScratch implements ScratchFile {
 
   async seal(): Promise<void> {
     await this.#writer.finish();
-    if (!this.#writer.read) this.#file = await this.handle.getFile();
+    if (!this.#writer.read) this.#file = new BlobReader(await this.handle.getFile());
   }
 
   async read(offset: number, into: Uint8Array): Promise<number> {
     if (this.#writer.read) return this.#writer.read(offset, into);
-    const part = this.#file?.slice(offset, offset + into.length);
-    const bytes = new Uint8Array((await part?.arrayBuffer()) ?? []);
-    into.set(bytes);
-    return bytes.length;
+    return (await this.#file?.read(offset, into)) ?? 0;
   }
 
   async isProved(): Promise<boolean> {
@@ -155,6 +153,7 @@ class OpenScratch implements ScratchFile {
   }
 
   async #close(): Promise<void> {
+    this.#file?.close();
     await this.letGo();
     await this.#remove();
   }

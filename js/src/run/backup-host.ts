@@ -27,6 +27,11 @@ export interface PackOptions extends JobOptions {
 /** Begins a file of the backup. */
 export type CreateFile = (name: FileName, key: string, modified: Date) => Promise<ObjectFile>;
 
+/** So much is packed at once where a source tells which pages changed, in bytes: */
+const FEW = 4 << 20;
+/** a step then goes past so many pages. */
+const PASSED_OVER = 1 << 16;
+
 /** Performs what a backup asks for, on a source and a store. */
 export class BackupHost {
   readonly files = new Map<FileName, ObjectFile>();
@@ -91,9 +96,14 @@ export class BackupHost {
         this.#stored = undefined;
         return undefined;
       case "openPackers": {
-        const pool = await packPool(request.pageSize, request.total, this.#options.hurry);
+        const { pageSize, total } = request;
+        const pool = await packPool(pageSize, total, this.#options.hurry);
         this.#pool = pool;
-        return (machine, id) => machine.packers(id, pool.concurrency, pool.batch);
+        const isToldFew = this.moment?.changed !== undefined && total <= FEW;
+        const batch = isToldFew
+          ? Math.max(pool.batch, Math.min(PASSED_OVER * pageSize, 2 ** 31))
+          : pool.batch;
+        return (machine, id) => machine.packers(id, pool.concurrency, batch);
       }
       case "pack":
         return this.#pack(request);

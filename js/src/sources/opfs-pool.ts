@@ -61,10 +61,11 @@ async function readSlot(handle: FileSystemFileHandle): Promise<Slot | undefined>
   return { handle, path, library: libraryOf(head, flags), isDatabase };
 }
 
-/** The slots of the pool in a folder: none when it is no pool. */
+/** The slots of the pool in a folder: none when it is no pool. Names of slots are digits and letters; other files are not opened. */
 export async function slotsIn(folder: FileSystemDirectoryHandle): Promise<Slot[]> {
   const entries = await entriesOf(folder);
-  const files = entries.filter((entry) => entry.kind === "file") as FileSystemFileHandle[];
+  const isFile = (entry: FileSystemHandle) => entry.kind === "file" && !entry.name.includes(".");
+  const files = entries.filter(isFile) as FileSystemFileHandle[];
   const slots = await Promise.all(files.map((file) => slotOf(file)));
   return slots.filter((slot) => slot !== undefined);
 }

@@ -1,6 +1,7 @@
 // A database as its files hold it at one time, and whether it still is.
+
+import { BlobReader } from "../opfs/blob-reader.ts";
 import { isAbsent } from "../opfs/faults.ts";
-import { readingAhead } from "../opfs/read-ahead.ts";
 import { changed } from "./opfs-errors.ts";
 import type { Found, Part } from "./opfs-files.ts";
 import { AHEAD_HEADER, readAhead } from "./opfs-write-ahead.ts";
@@ -9,6 +10,8 @@ import { type Bytes, checkJournalPages, type Overlay, readJournal, readWal } fro
 /** Times of files move in steps of up to this: two writes within a step look like one. In milliseconds. */
 const STEP_MS = 25;
 const HEADER = 100;
+/** The stamp of a journal without anything to roll back. */
+const COLD = "cold";
 /** What lies beside a database is held in memory up to this. In bytes. */
 const MOST_AT_ONCE = 8 << 20;
 const WAL_HEADER = 32;
@@ -18,7 +21,7 @@ const JOURNAL_MAGIC = "d9d505f920a163d7";
 interface Stamp {
   main: string;
   header: string;
-  /** `cold` without anything to roll back. */
+  /** {@link COLD}, or its stamp. */
   journal: string;
   /** First bytes of the WAL; it may grow, which harms no earlier commit. */
   wal: string;
@@ -29,10 +32,12 @@ interface Stamp {
 export interface Look {
   found: Found;
   file: File;
-  stamp: Stamp;
+  readonly stamp: Stamp;
   journal: File | undefined;
   wal: File | undefined;
   ahead: readonly [File | undefined, File | undefined] | undefined;
+  /** Whether its header says that it is in WAL mode. */
+  isWal: boolean;
   /** Whether the next write would change the stamp. */
   isSettled: boolean;
   /** Time since the database was written, in milliseconds. */
@@ -66,13 +71,14 @@ export async function look(found: Found): Promise<Look> {
     found,
     file,
     journal,
+    isWal,
     wal: walStart === "" ? undefined : wal,
     ahead,
     stamp: {
       ahead: aheadStart,
       main: stampOf(file),
       header: hex(header),
-      journal: journal ? stampOf(journal) : "cold",
+      journal: journal ? stampOf(journal) : COLD,
       wal: walStart,
     },
     // A time in the future comes from a wrong clock, and waiting would not help.
@@ -102,7 +108,7 @@ async function besideNow({
   }
   const part = await found.beside("-journal");
   const journal = part && (await hotJournal(part));
-  const isJournal = (journal ? stampOf(journal) : "cold") === stamp.journal;
+  const isJournal = (journal ? stampOf(journal) : COLD) === stamp.journal;
   return isJournal ? { journal, wal: undefined, ahead } : undefined;
 }
 
@@ -124,6 +130,20 @@ export async function isSame(seen: Look): Promise<boolean> {
   return stampOf(file) === stamp.main && hex(await bytesOf(file, found.main.start, HEADER)) === stamp.header;
 }
 
+/**
+ * Names a state that no write leaves as it is: files whose times can tell, with nothing beside them. In WAL mode neither the
+ * header nor the time of the database says what is committed.
+ */
+export function markOf({ found, stamp, isSettled, ahead, isWal }: Look): string | undefined {
+  if (!isSettled || isWal || ahead || stamp.journal !== COLD) return undefined;
+  return `${[found.pool?.path ?? "", found.path, stamp.main, stamp.header].join("|")}#`;
+}
+
+/** What a mark says of the files, without what somebody else adds behind it. */
+export function stampIn(mark: string): string {
+  return mark.slice(0, Math.max(0, mark.lastIndexOf("#")));
+}
+
 /** The pages of a database that was looked at. */
 export interface View {
   /** Of the image, in bytes. */
@@ -142,7 +162,7 @@ export async function viewOf(
   const plain: View = {
     size: mainSize,
     read: (offset, into) => main.read(into, offset),
-    free() {},
+    free: () => main.close(),
   };
   if (ahead) return aheadView(found.path, plain, ahead);
   const pageSize = pageSizeIn(stamp.header);
@@ -197,7 +217,7 @@ async function aheadView(path: string, main: View, files: NonNullable<Look["ahea
 }
 
 interface Layers {
-  main: Bytes;
+  main: Bytes & { close(): void };
   mainSize: number;
   side: Bytes;
   overlay: Overlay;
@@ -211,7 +231,10 @@ function overlaid({ main, mainSize, side, overlay, pageSize, pageCount, isZeroFi
   const size = pageSize * pageCount;
   return {
     size,
-    free: () => overlay.free(),
+    free() {
+      overlay.free();
+      main.close();
+    },
     async read(offset, into) {
       const wanted = into.subarray(0, Math.max(0, Math.min(into.length, size - offset)));
       const inMain = wanted.subarray(0, Math.max(0, Math.min(wanted.length, mainSize - offset)));
@@ -254,10 +277,7 @@ function freed(overlay: Overlay, view: View): View {
 /** What is read page by page: at once, unless it is large. */
 async function sideBytes(path: string, file: Blob, start: number): Promise<Bytes> {
   const bytes = bytesIn(path, file, start);
-  if (file.size > MOST_AT_ONCE) {
-    const read = readingAhead((offset, into) => bytes.read(into, offset), file.size - start);
-    return { read: (into, position) => read(position, into) };
-  }
+  if (file.size > MOST_AT_ONCE) return bytes;
   const all = new Uint8Array(Math.max(0, file.size - start));
   const length = await bytes.read(all, 0);
   return {
@@ -269,19 +289,18 @@ async function sideBytes(path: string, file: Blob, start: number): Promise<Bytes
   };
 }
 
-/** A file from `start` on. Reads of a few megabytes, two at a time, are three times as fast as the file's stream. */
-function bytesIn(path: string, file: Blob, start: number): Bytes {
+/** A file from `start` on. */
+function bytesIn(path: string, file: Blob, start: number): Bytes & { close(): void } {
+  const reader = new BlobReader(file);
   return {
     async read(into, position) {
       try {
-        const part = file.slice(start + position, start + position + into.length);
-        const bytes = new Uint8Array(await part.arrayBuffer());
-        into.set(bytes);
-        return bytes.length;
+        return await reader.read(start + position, into);
       } catch (error) {
         throw changed(path, error);
       }
     },
+    close: () => reader.close(),
   };
 }
 
@@ -320,6 +339,6 @@ async function bytesOf(file: Blob, start: number, length: number): Promise<Uint8
   return new Uint8Array(await file.slice(start, start + length).arrayBuffer());
 }
 
-function hex(bytes: Uint8Array): string {
+export function hex(bytes: Uint8Array): string {
   return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }

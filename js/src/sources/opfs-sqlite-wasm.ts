@@ -1,27 +1,12 @@
 import { SourceError } from "../errors/index.ts";
 import { type Room, roomFor } from "../opfs/scratch.ts";
 import { nameIn, Pinning } from "./opfs.ts";
-import { findDatabase } from "./opfs-files.ts";
+import { findDatabase, type InFolder } from "./opfs-files.ts";
 import type { Held } from "./opfs-locks.ts";
+import { hex, look, markOf, stampIn } from "./opfs-snapshot.ts";
+import { type SqliteWasm, type SqliteWasmDatabase, SqliteWasmFile } from "./opfs-sqlite-wasm-file.ts";
 import type { PageSource } from "./source.ts";
 import { type OpenImage, sourceFrom } from "./source-from.ts";
-
-/** What is used of an open database of `@sqlite.org/sqlite-wasm` (`oo1.DB` and its kin). */
-export interface SqliteWasmDatabase {
-  readonly filename: string;
-  dbVfsName(): string | undefined;
-  exec(sql: string): unknown;
-  selectValue(sql: string): unknown;
-  selectValues(sql: string, bind?: readonly number[]): unknown[];
-  close(): unknown;
-}
-
-/** What is used of the library, as its `sqlite3InitModule()` gives it. */
-export interface SqliteWasm {
-  oo1: { DB: new (options: { filename: string; vfs: string; flags: string }) => SqliteWasmDatabase };
-  // biome-ignore lint/suspicious/noExplicitAny: the library's own types want its own class there
-  capi: { sqlite3_get_autocommit(database: any): number };
-}
 
 /** How long to try without SQL, in milliseconds. */
 const FILES_MS = 2000;
@@ -32,8 +17,10 @@ const AT_ONCE = 1 << 20;
 
 /**
  * An open database of `@sqlite.org/sqlite-wasm`, from the worker or page that has it open; `sqlite3` is what the library's
- * init function gave. One in OPFS is read from its files, as `opfs()` does; in a pool with a read transaction on a connection
- * of its own when writers leave no pause. Where that does not help, and for any other database, one in memory say, all pages are
+ * init function gave. From this call on, what the connection writes to OPFS is noted: the next backup reads those pages only, and
+ * in a pool each backup is of the moment at which it began, while the connection writes on. Otherwise one in OPFS is read from
+ * its files, as `opfs()` does; in a pool with a read transaction on a connection of its own when writers leave no pause. Where
+ * that does not help, and for any other database, one in memory say, all pages are
  * read by `sqlite_dbpage` in one go, which keeps the thread busy.
  *
  * @example
@@ -55,16 +42,21 @@ export function sqliteWasm(database: SqliteWasmDatabase, sqlite3: SqliteWasm): P
     async () => readTransaction(sqlite3, filename, vfs),
     FILES_MS,
   );
+  const file = isInFiles ? SqliteWasmFile.of(database, sqlite3) : undefined;
+  const known = file && new KnownFile(file, name, filename, vfs.includes("sahpool"));
   return sourceFrom({
     name,
-    async open(signal) {
+    async open(signal, since) {
+      await known?.begun;
       if (!sqlite3.capi.sqlite3_get_autocommit(database)) {
         const message = `${name}: this connection is in a transaction; commit it, or roll it back, then try again`;
         throw new SourceError("SOURCE_BUSY", message, { name });
       }
       if (!isInFiles) return copyBySql(database, name);
+      const image = await known?.open(since);
+      if (image) return image;
       try {
-        return await pinning.open(signal);
+        return await pinning.open(signal, since);
       } catch (error) {
         if (!(error instanceof SourceError && SQL_INSTEAD.has(error.code))) throw error;
         signal?.throwIfAborted();
@@ -72,6 +64,65 @@ export function sqliteWasm(database: SqliteWasmDatabase, sqlite3: SqliteWasm): P
       }
     },
   });
+}
+
+/** The database of a connection, as far as all of its writes were seen. */
+class KnownFile {
+  readonly #file: SqliteWasmFile;
+  readonly #name: string;
+  readonly #path: string;
+  readonly #isOurs: boolean;
+  /** The mark that was given when the writes began to be seen, and what the files say of that state. */
+  readonly #began: string;
+  #atFirst = "";
+  /** Settled once {@link KnownFile.open} may be called. */
+  readonly begun: Promise<void>;
+  #found: InFolder | undefined;
+
+  /** @param isOurs whether no other tab can write, and SQLite reads the file as fast as anybody */
+  constructor(file: SqliteWasmFile, name: string, path: string, isOurs: boolean) {
+    this.#file = file;
+    this.#name = name;
+    this.#path = path;
+    this.#isOurs = isOurs;
+    this.#began = file.mark();
+    this.begun = this.#stampOf(this.#began).then((stamp) => {
+      this.#atFirst = stamp;
+    });
+  }
+
+  /** The state as it is at this call; nothing where the files tell more, or faster. */
+  async open(since = ""): Promise<OpenImage | undefined> {
+    const file = this.#file;
+    let image: OpenImage | undefined;
+    try {
+      image = file.hold(this.#name);
+    } catch {
+      return undefined; // another connection is writing: whoever reads the files can wait
+    }
+    if (!image) return undefined;
+    const isFromBefore = this.#atFirst !== "" && this.#atFirst === stampIn(since);
+    const changed = file.changedSince(isFromBefore ? this.#began : since.slice(since.lastIndexOf("#") + 1));
+    if (!changed && !this.#isOurs) {
+      await image.close?.();
+      return undefined;
+    }
+    const mark = file.mark();
+    return { ...image, changed, mark: `${await this.#stampOf(mark)}#${mark}` };
+  }
+
+  /** What the files say of the state of that mark; empty where it is not certain. */
+  async #stampOf(mark: string): Promise<string> {
+    try {
+      this.#found ??= await findDatabase(this.#path);
+      const seen = await look(this.#found);
+      const isOfMark =
+        this.#file.changedSince(mark)?.length === 0 && seen.stamp.header === hex(this.#file.header);
+      return isOfMark ? stampIn(markOf(seen) ?? "") : "";
+    } catch {
+      return "";
+    }
+  }
 }
 
 /**

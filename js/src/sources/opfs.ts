@@ -1,12 +1,11 @@
 import { segmentsOf } from "../opfs/folders.ts";
-import { readingAhead } from "../opfs/read-ahead.ts";
 import { sleep } from "../streams/progress.ts";
 import { copyOf } from "./opfs-copy.ts";
 import { busy, changed, isChange, opfsError } from "./opfs-errors.ts";
 import { type Found, findDatabase } from "./opfs-files.ts";
 import { type Held, keepWritersOut, usersOf } from "./opfs-locks.ts";
 import { replaceDatabase } from "./opfs-replace.ts";
-import { isSame, type Look, look, viewOf } from "./opfs-snapshot.ts";
+import { isSame, type Look, look, markOf, stampIn, viewOf } from "./opfs-snapshot.ts";
 import type { PageSource } from "./source.ts";
 import { type OpenImage, sourceFrom } from "./source-from.ts";
 
@@ -44,7 +43,7 @@ export function opfs(path: string, options: OpfsOptions = {}): PageSource {
   const pinning = new Pinning(path, find, keepWritersOut, options.busyTimeoutMs);
   return sourceFrom({
     name: nameIn(path),
-    open: (signal) => pinning.open(signal),
+    open: (signal, since) => pinning.open(signal, since),
     async replace(body, more = {}) {
       try {
         await replaceDatabase(path, options.pool, body, more);
@@ -83,7 +82,8 @@ export class Pinning {
     this.#busyTimeoutMs = busyTimeoutMs;
   }
 
-  async open(signal: AbortSignal | undefined): Promise<OpenImage> {
+  /** @param since the mark of the last backup */
+  async open(signal: AbortSignal | undefined, since?: string): Promise<OpenImage> {
     const deadline = Date.now() + this.#busyTimeoutMs;
     let found: Found | undefined;
     let held: Held | undefined;
@@ -94,7 +94,7 @@ export class Pinning {
         if (attempt % FIND_AGAIN === 0) found = undefined;
         found ??= await this.#find();
         if (attempt > FREE_ATTEMPTS) held ??= await this.#keepOut(found, deadline, signal);
-        const image = await this.#attempt(found, signal);
+        const image = await this.#attempt(found, since, signal);
         if (image) return image;
         if (Date.now() > deadline) {
           held?.release();
@@ -110,11 +110,20 @@ export class Pinning {
     }
   }
 
-  async #attempt(found: Found, signal: AbortSignal | undefined): Promise<OpenImage | undefined> {
+  async #attempt(
+    found: Found,
+    since: string | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<OpenImage | undefined> {
     try {
       const seen = await look(found);
+      const mark = markOf(seen);
+      const isUnchanged = mark !== undefined && stampIn(mark) === stampIn(since ?? "");
       const isQuiet = seen.isSettled && seen.quietMs > RECENT_MS && !this.#copyNext;
-      if (isQuiet && seen.file.size > SMALL) return this.#inPlace(seen, await viewOf(seen, signal));
+      if (isUnchanged || (isQuiet && seen.file.size > SMALL)) {
+        const image = this.#inPlace(seen, await viewOf(seen, signal));
+        return { ...image, mark, ...(isUnchanged && { changed: new Uint32Array() }) };
+      }
       const copy = await copyOf(seen, signal);
       if (!copy) return undefined;
       this.#copyNext = false;
@@ -122,7 +131,8 @@ export class Pinning {
       return {
         size,
         taken: "end",
-        read: readingAhead((offset, into) => room.read(offset, into), size),
+        mark,
+        read: (offset, into) => room.read(offset, into),
         close: () => room.close(),
       };
     } catch (error) {
@@ -135,7 +145,7 @@ export class Pinning {
     return {
       size: view.size,
       taken: "start",
-      read: readingAhead((offset, into) => view.read(offset, into), view.size),
+      read: (offset, into) => view.read(offset, into),
       close: async () => {
         view.free();
         const found = await this.#find();

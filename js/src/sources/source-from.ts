@@ -11,6 +11,10 @@ export interface OpenImage {
   size: number;
   /** See {@link Moment.taken}; `start` unless given. */
   taken?: Moment["taken"];
+  /** See {@link Moment.mark}. */
+  mark?: string | undefined;
+  /** See {@link Moment.changed}; pages behind the image's end are left out. */
+  changed?: Uint32Array | undefined;
   /** Fills `into` with the bytes from `offset` on; gives how many there were. */
   read(offset: number, into: Uint8Array, signal: AbortSignal | undefined): Promise<number>;
   close?(): Promise<void>;
@@ -20,8 +24,11 @@ export interface OpenImage {
 export interface SourceOperations {
   /** See {@link PageSource.name}. */
   name: string;
-  /** Opens the database as it is now: all of it, as what is still in a `-wal` file is not in the image. */
-  open(signal: AbortSignal | undefined): Promise<OpenImage>;
+  /**
+   * Opens the database as it is now: all of it, as what is still in a `-wal` file is not in the image. `since` is the
+   * {@link OpenImage.mark} at the last backup.
+   */
+  open(signal: AbortSignal | undefined, since?: string): Promise<OpenImage>;
   /** See {@link PageSource.replace}. */
   replace?: NonNullable<PageSource["replace"]>;
 }
@@ -30,9 +37,9 @@ export interface SourceOperations {
 export function sourceFrom({ name, open, replace }: SourceOperations): PageSource {
   return {
     name,
-    async pin({ signal } = {}) {
+    async pin({ since, signal } = {}) {
       signal?.throwIfAborted();
-      const image = await open(signal);
+      const image = await open(signal, since);
       try {
         const moment = await momentOf(image, name, signal);
         signal?.throwIfAborted();
@@ -57,6 +64,8 @@ async function momentOf(image: OpenImage, name: string, signal: AbortSignal | un
     pageSize,
     pageCount,
     taken: image.taken ?? "start",
+    ...(image.mark !== undefined && { mark: image.mark }),
+    ...(image.changed && { changed: image.changed.filter((page) => page <= pageCount) }),
     async read(first, into, signal) {
       signal?.throwIfAborted();
       checkRead({ name, pageSize, pageCount, isReleased: released !== undefined }, first, into);

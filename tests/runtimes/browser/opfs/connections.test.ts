@@ -44,6 +44,26 @@ describe("sqliteWasm(db)", () => {
   );
 });
 
+describe("the writes of a connection in a pool", () => {
+  test("are seen, whatever they are: the next backup reads them only, and is the database", async () => {
+    const worker = await tab.worker();
+    const { wrong, told } = await worker.call<{ wrong: string[]; told: number }>("seen.seen", 45);
+    expect(wrong).toEqual([]);
+    expect(told).toBeGreaterThan(25);
+    expect(told).toBeLessThan(45);
+  });
+
+  test("leave a moment as it was that is read meanwhile", async () => {
+    const worker = await tab.worker();
+    expect(await worker.call("seen.heldWhileWritten")).toEqual({ taken: "start", isSame: true });
+  });
+
+  test("are known from one connection to the next, where the files say that there were none between", async () => {
+    const worker = await tab.worker();
+    expect(await worker.call("seen.acrossConnections")).toEqual(["unknown", [], [1, 2]]);
+  });
+});
+
 test("picked(handle) reads a file and puts another in its place, or leaves it", async () => {
   const [old, next] = [imageOf(4096, 6), imageOf(512, 9, 2)];
   await tab.call("backups.writeFile", "my file.db", base64(old));

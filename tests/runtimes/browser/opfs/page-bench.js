@@ -96,3 +96,17 @@ export async function backup() {
   });
   return { ms, kind };
 }
+
+let source;
+
+/** The same by the connection, whose writes are seen from the first call on. */
+export async function backupConnection() {
+  const { db, sqlite3 } = current();
+  source ??= pagemark.sqliteWasm(db, sqlite3);
+  let kind = "";
+  const ms = await timed(async () => {
+    const store = pagemark.opfsStore("backups-of-connection");
+    ({ kind } = await pagemark.pagemark(source, { store, name: "app" }).backup());
+  });
+  return { ms, kind };
+}

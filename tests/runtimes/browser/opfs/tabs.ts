@@ -51,7 +51,7 @@ export async function startTabs(): Promise<Tabs> {
     const { pathname, searchParams } = new URL(request.url ?? "/", "http://localhost");
     // Scripts of workers need them in isolated pages, and do no harm in others.
     const isIsolated = pathname !== "/" || searchParams.has("isolated");
-    const headers = { "cache-control": "no-store", ...(isIsolated && ISOLATED) };
+    const headers = { "cache-control": "max-age=600", ...(isIsolated && ISOLATED) };
     try {
       const body = pathname === "/" ? HTML : await fileOf(normalize(pathname));
       const type = pathname === "/" ? "text/html" : (TYPES[extname(pathname)] ?? "text/javascript");
@@ -98,19 +98,29 @@ export async function startTabs(): Promise<Tabs> {
   };
 }
 
+/** What esbuild made, by its path: the same for all tabs. */
+const made = new Map<string, Promise<string>>();
+
 async function fileOf(path: string): Promise<Uint8Array | string> {
-  // Its modules import others by bare names, which workers cannot resolve.
-  if (path.startsWith("/sqlocal/")) return bundled(path.slice("/sqlocal/".length));
-  const [prefix = "", folder = ""] = PLACES.find(([prefix]) => path.startsWith(prefix)) ?? [];
-  const file = join(folder, path.slice(prefix.length));
-  if (extname(file) !== ".ts") return readFile(file);
-  const { outputFiles } = await build({ entryPoints: [file], bundle: true, format: "esm", write: false });
-  return outputFiles[0]?.text ?? "";
+  const isMade = path.startsWith("/sqlocal/") || path.endsWith(".ts") || /^\/entry\/[^/]*\.js$/.test(path);
+  if (isMade && !made.has(path)) made.set(path, bundled(path));
+  return made.get(path) ?? readFile(placeOf(path));
 }
 
-async function bundled(name: string): Promise<string> {
+function placeOf(path: string): string {
+  const [prefix = "", folder = ""] = PLACES.find(([prefix]) => path.startsWith(prefix)) ?? [];
+  return join(folder, path.slice(prefix.length));
+}
+
+/** One file instead of some hundred, which each tab and each worker would load. */
+async function bundled(path: string): Promise<string> {
+  // Its modules import others by bare names, which workers cannot resolve.
+  const sqlocal = path === "/sqlocal/worker.js" ? "worker.js" : "index.js";
+  const file = path.startsWith("/sqlocal/")
+    ? join(root, "node_modules/sqlocal/dist", sqlocal)
+    : placeOf(path);
   const { outputFiles } = await build({
-    entryPoints: [join(root, "node_modules/sqlocal/dist", name === "worker" ? "worker.js" : "index.js")],
+    entryPoints: [file],
     bundle: true,
     format: "esm",
     write: false,
