@@ -52,7 +52,8 @@ const ALLOWED = new Set([
 const DRIVERS: Readonly<Record<string, { interfaces: readonly string[]; shared: readonly string[] }>> = {
   // What answers SQL has its pages made of its rows by what the files `row-*.ts` share.
   sources: {
-    interfaces: ["source.ts"],
+    // And what a database is asked whose tables are replaced.
+    interfaces: ["source.ts", "table-look.ts"],
     shared: ["blob-image.ts", "row-pages.ts", "row-values.ts", "side-files.ts", "source-from.ts"],
   },
   // What is at the other end of a connection is called, cut into parts and read by what `object-*.ts` share.

@@ -2,8 +2,16 @@
 import { PagemarkError, SourceError } from "../errors/index.ts";
 import type { ReplacedTable, TableReplacement } from "../sources/source.ts";
 import { refusedTables, type TableConnection, TableLook } from "../sources/table-look.ts";
-import type { LiveDatabase } from "./database.ts";
 import type { Imported } from "./results.ts";
+import type { Statement } from "./statement.ts";
+
+/** The part of an open database that this needs. */
+interface Open {
+  readonly name: string;
+  prepare(sql: string): Statement;
+  bookmark(): string;
+  restore(options: { at: string }): unknown;
+}
 
 /** Runs SQL in one commit, and `onEnd` before anybody else sees what it did. */
 type Run = (
@@ -16,7 +24,7 @@ const ATTEMPTS = 5;
 
 /** See `PageSource.replaceTables`. */
 export async function replaceTables(
-  database: LiveDatabase,
+  database: Open,
   { tables, statements, before, signal }: TableReplacement,
   run: Run,
 ): Promise<ReplacedTable[]> {
@@ -57,7 +65,7 @@ async function* scriptOf(
 }
 
 /** Goes back to where it began when `check` throws. */
-function allOrNothing<T>(database: LiveDatabase, bookmark: string, check: () => T): T {
+function allOrNothing<T>(database: Open, bookmark: string, check: () => T): T {
   try {
     return check();
   } catch (error) {
@@ -66,7 +74,7 @@ function allOrNothing<T>(database: LiveDatabase, bookmark: string, check: () => 
   }
 }
 
-function connectionOf(database: LiveDatabase): TableConnection {
+function connectionOf(database: Open): TableConnection {
   return {
     rows: (sql, ...bound) => database.prepare(sql).all(...bound),
     compile: (sql) => database.prepare(sql)[Symbol.dispose](),
