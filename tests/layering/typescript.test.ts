@@ -79,7 +79,7 @@ describe("layers of the TypeScript package", () => {
   test("rooms of the Worker are in order: jobs know nothing of the object", () => {
     expect(violations("worker/object/home.ts", "../jobs/bin.ts", "../settings.ts", "./gate.ts")).toEqual([]);
     expect(violations("worker/jobs/bin.ts", "../object/home.ts")).toEqual([
-      "js/src/worker/jobs/bin.ts: worker/jobs (floor 2) imports worker/object/home.ts (floor 3)",
+      "js/src/worker/jobs/bin.ts: worker/jobs (floor 3) imports worker/object/home.ts (floor 4)",
     ]);
     expect(violations("worker/object/object.ts", "../databases.ts")).toHaveLength(1);
     expect(violations("worker/registry.ts", "./settings.ts")).toHaveLength(1);

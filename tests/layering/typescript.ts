@@ -86,6 +86,7 @@ const INTERFACES_ONLY = [
 const ROOMS: Readonly<Record<string, { floors: readonly (readonly string[])[]; others?: number }>> = {
   worker: {
     floors: [
+      ["schedules.ts"],
       ["registry.ts"],
       ["settings.ts"],
       ["jobs"],
@@ -116,7 +117,7 @@ const ROOMS: Readonly<Record<string, { floors: readonly (readonly string[])[]; o
       ["places.ts", "control.ts"],
       ["files.ts", "target.ts"],
       ["config.ts"],
-      ["agenda.ts", "mcp-tools.ts", "warm-copy.ts"],
+      ["mcp-tools.ts", "warm-copy.ts"],
       ["data-folder.ts"],
       [],
       ["main.ts"],

@@ -41,7 +41,11 @@ function fresh() {
     openStore: (urls) => folder(join(at, urls.join(" "))),
     schedules: {
       list: async () => [...saved],
-      save: async (all) => void saved.splice(0, saved.length, ...all),
+      save: async (all, before) => {
+        if (JSON.stringify(before) !== JSON.stringify(saved)) return false;
+        saved.splice(0, saved.length, ...all);
+        return true;
+      },
       next: () => Date.UTC(2030, 0, 1),
     },
   });
@@ -252,6 +256,9 @@ test("B6 schedules have the inputs of the documented script, and wrong ones are 
   expect(await refusal(vault, "DROP SCHEDULE other")).toBe("SCHEDULE_UNKNOWN");
   await vault.sql("DROP SCHEDULE nightly");
   expect(saved).toEqual([]);
+  const many = Array.from({ length: 5 }, () => vault.sql("CREATE SCHEDULE FOR BACKUP RECURRING '@daily'"));
+  await Promise.all(many);
+  expect(saved.map(({ name }) => name)).toEqual([1, 2, 3, 4, 5].map((number) => `schedule_${number}`));
   expect(await refusal(vault, "CREATE SCHEDULE FOR BACKUP DATABASE missing RECURRING '@daily'")).toBe(
     "DATABASE_UNKNOWN",
   );

@@ -42,7 +42,7 @@ export const BackupInfo = z
     origin: z
       .string()
       .optional()
-      .openapi({ description: "manual, automatic, or restore: what one replaced" }),
+      .openapi({ description: "manual, scheduled, automatic, or restore: what one replaced" }),
     missed: z
       .number()
       .int()

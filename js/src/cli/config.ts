@@ -4,6 +4,7 @@ import { basename, dirname, resolve } from "node:path";
 import { parse as parseToml, TomlError } from "smol-toml";
 import type { PruneOptions } from "../backups/prune.ts";
 import { PagemarkError } from "../errors/index.ts";
+import { type FullOn, type Plan, weekdayOf } from "../vault/agenda.ts";
 import { checkNames, databaseFiles } from "./files.ts";
 import { nameOf, placesIn } from "./places.ts";
 import { duration } from "./values.ts";
@@ -11,21 +12,10 @@ import { duration } from "./values.ts";
 /** What the file is called unless the user says. */
 export const CONFIG = "pagemark.toml";
 
-/** Which backups are full ones: only those that must be, all of them, those of a weekday, or the first of each time of a schedule. */
-export type Full = "auto" | "always" | number | { schedule: string };
-
 /** A database, and when and how it is backed up. */
-export interface Planned {
-  name: string;
+export interface Planned extends Plan {
   path: string;
   store: string;
-  /** A cron expression, or a word such as `@hourly`. */
-  schedule: string;
-  /** Of the schedule and the weekday; this machine's unless given. */
-  timezone: string | undefined;
-  full: Full;
-  /** A backup that is older is too old, in milliseconds; by the schedule unless given. */
-  maxAgeMs: number | undefined;
   keep: PruneOptions | undefined;
   execBefore: string | undefined;
   execAfter: string | undefined;
@@ -94,14 +84,6 @@ const DATABASE: Record<string, Field> = {
     description: "its name in the store (default: the file's name without its ending)",
   },
 };
-
-const DAYS = ["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"];
-
-/** The number of a weekday by its English name, in any case; Sunday is 0. */
-export function weekdayOf(text: string): number | undefined {
-  const day = DAYS.indexOf(text.toLowerCase());
-  return day < 0 ? undefined : day;
-}
 
 type Table = Record<string, unknown>;
 
@@ -220,7 +202,7 @@ class Reader {
     };
   }
 
-  #full(place: string, text: string): Full {
+  #full(place: string, text: string): FullOn {
     const word = text.toLowerCase();
     if (word === "auto" || word === "always") return word;
     const day = weekdayOf(text);

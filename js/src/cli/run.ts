@@ -2,8 +2,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Command } from "commander";
 import { pagemark } from "../backups/database.ts";
 import type { NewBackup } from "../run/made.ts";
+import { Agenda } from "../vault/agenda.ts";
 import { type WatchEvent, Watcher } from "../vault/watch.ts";
-import { Agenda } from "./agenda.ts";
 import { CONFIG, configSchema, type Planned, readConfig } from "./config.ts";
 import { schedulesIn } from "./data-folder.ts";
 import { beat, runHook } from "./hooks.ts";
@@ -76,6 +76,8 @@ class Runner {
   failures = 0;
   readonly #signal: AbortSignal;
   readonly #json: boolean;
+  /** When each was made last, by what names it in its plans: another schedule may have made the newest backup. */
+  readonly #made = new Map<string, string>();
   /** Of each database that failed last time: when it is tried again, and after how long the time after. */
   readonly #retries = new Map<string, { atMs: number; pauseMs: number }>();
 
@@ -89,7 +91,7 @@ class Runner {
 
   /** Has the states stored of databases whose plans want that, and of no others. */
   watch(plans: readonly Planned[]): void {
-    const wanted = new Map(plans.flatMap((plan) => (plan.revisionHistory ? [[keyOf(plan), plan]] : [])));
+    const wanted = new Map(plans.flatMap((plan) => (plan.revisionHistory ? [[placeOf(plan), plan]] : [])));
     for (const [key, { stopping }] of this.#watched) if (!wanted.has(key)) stopping.abort();
     for (const [key, { name, path, store }] of wanted) {
       const known = this.#watched.get(key);
@@ -120,29 +122,32 @@ class Runner {
 
   /** Makes the backup that is due, and gives the time to ask again, in milliseconds since 1970. */
   async runIfDue(planned: Planned, agenda: Agenda): Promise<number> {
-    const retry = this.#retries.get(planned.name);
+    const key = keyOf(planned);
+    const retry = this.#retries.get(key);
     if (retry && retry.atMs > Date.now()) return retry.atMs;
     try {
       const backups = await openBackups(planned.name, planned.store);
       const list = (await backups.list({ signal: this.#signal })).filter(({ state }) => state === "done");
-      const due = agenda.due(list[0], Date.now());
+      const made = this.#made.get(key);
+      const due = agenda.due(made === undefined ? list[0] : { createdAt: made }, Date.now());
       if (due.atMs > Date.now()) return due.atMs;
       const full = agenda.isFull(list, Date.now());
-      await this.#run(planned, full, due.missed);
-      this.#retries.delete(planned.name);
+      const { createdAt } = await this.#run(planned, full, due.missed);
+      this.#made.set(key, createdAt);
+      this.#retries.delete(key);
       return agenda.next(Date.now());
     } catch (error) {
       if (this.#signal.aborted) return Number.POSITIVE_INFINITY;
       this.failures++;
       const pauseMs = retry ? Math.min(MOST_RETRY_MS, 2 * retry.pauseMs) : RETRY_MS;
-      this.#retries.set(planned.name, { atMs: Date.now() + pauseMs, pauseMs });
+      this.#retries.set(key, { atMs: Date.now() + pauseMs, pauseMs });
       printError(error, this.#json);
       await runHook(planned.execAfter, planned, "failed").catch((failure) => warn(String(failure)));
       return Date.now() + pauseMs;
     }
   }
 
-  async #run(planned: Planned, full: boolean, missed: number): Promise<void> {
+  async #run(planned: Planned, full: boolean, missed: number): Promise<NewBackup> {
     const { name, path, store, keep } = planned;
     if (missed > 0) note(`${name}: ${missed} backups were missed before; this one catches up`);
     await runHook(planned.execBefore, planned, "due");
@@ -152,6 +157,7 @@ class Runner {
     if (keep) await database.prune({ ...keep, signal: this.#signal });
     await runHook(planned.execAfter, planned, "done");
     if (planned.heartbeat !== undefined) await beat(name, planned.heartbeat);
+    return backup;
   }
 
   #tell({ name }: Planned, backup: NewBackup, missed: number): void {
@@ -166,6 +172,13 @@ class Runner {
   }
 }
 
-function keyOf({ name, path, store }: Planned): string {
+/** What is watched. */
+function placeOf({ name, path, store }: Planned): string {
   return JSON.stringify([name, path, store]);
+}
+
+/** One plan of what there is for a database. */
+function keyOf(planned: Planned): string {
+  const { schedule, timezone, full } = planned;
+  return JSON.stringify([placeOf(planned), schedule, timezone, full]);
 }

@@ -1,10 +1,11 @@
 import { createInterface } from "node:readline/promises";
 import type { Command } from "commander";
 import { PagemarkError } from "../errors/index.ts";
+import { fileSchedules } from "../serve/schedules.ts";
 import type { StatementResult } from "../vault/run-statement.ts";
 import type { Row, Value } from "../vault/statement-host.ts";
 import { openVault, type Vault } from "../vault/vault.ts";
-import { fileSchedules, folderDatabases, heldCheckpoints } from "./data-folder.ts";
+import { folderDatabases, heldCheckpoints } from "./data-folder.ts";
 import { bytes, EXIT, note, print, printable, printError, table, warnAll, withBar } from "./output.ts";
 import { openStore, withoutSecrets } from "./places.ts";
 import { type Align, layOutText } from "./table.ts";

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import type { VerifiedAt } from "../backups/verified.ts";
 import type { Backup } from "../catalog/folder.ts";
-import { Agenda } from "./agenda.ts";
+import { Agenda } from "../vault/agenda.ts";
 import { CONFIG, type Planned, readConfig } from "./config.ts";
 import { ago, bytes, EXIT, print, printable, table, verifiedJson } from "./output.ts";
 import { openBackups } from "./places.ts";

@@ -64,6 +64,8 @@ const PROOF = 27;
 interface BackupRequest {
   full?: boolean;
   tables?: string[] | undefined;
+  /** A schedule wants it. */
+  automatic?: boolean;
   /** It is taken back where the one before it is of the same pages. */
   forBookmark?: boolean;
   /** The migration that comes after it. */
@@ -142,9 +144,9 @@ export class ServedFile implements ServedDatabase {
     });
   }
 
-  async backup(options: CreateOptions = {}): Promise<KeptBackup> {
+  async backup(options: CreateOptions = {}, automatic = false): Promise<KeptBackup> {
     const { full = false, tables } = args.checked(args.Create, options, OPTIONS);
-    return this.#run<KeptBackup>("backup", { full, tables } satisfies BackupRequest);
+    return this.#run<KeptBackup>("backup", { full, tables, automatic } satisfies BackupRequest);
   }
 
   async backups(): Promise<KeptBackup[]> {
@@ -277,13 +279,19 @@ export class ServedFile implements ServedDatabase {
   async #backUp({ request }: JobRow, { signal, progress }: Run): Promise<KeptBackup> {
     const { name, path } = this.file;
     const { store, onBackup } = this.#place;
-    const { full = false, tables, forBookmark = false, migration } = request as BackupRequest;
+    const {
+      full = false,
+      tables,
+      automatic = false,
+      forBookmark = false,
+      migration,
+    } = request as BackupRequest;
     try {
       const database = pagemark(file(path), { store, name });
       const onProgress = ({ done, total }: { done: number; total: number }) => progress("pages", done, total);
       const before = stateOf(path);
       const label = migration === undefined ? {} : { tag: MIGRATION, note: migration };
-      const backup = await database.backup({ full, tables, signal, onProgress, ...label });
+      const backup = await database.backup({ full, tables, automatic, signal, onProgress, ...label });
       // Kept apart: it says nothing of the whole.
       if (tables) return toKept(backup);
       const isKept = !forBookmark || !(await this.#isKnown(backup));

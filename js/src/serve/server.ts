@@ -15,6 +15,8 @@ import { databaseClass } from "./connection.ts";
 import { FileDatabases } from "./files.ts";
 import { FolderFiles } from "./job-files.ts";
 import { metrics, Requests } from "./metrics.ts";
+import { ScheduledBackups } from "./scheduled.ts";
+import { fileSchedules } from "./schedules.ts";
 import { openSecrets, STATE } from "./secrets.ts";
 import { statementsOn } from "./statements.ts";
 
@@ -70,11 +72,23 @@ export async function serve(options: ServeOptions): Promise<Serving> {
   await files.open();
   const databases = new FileDatabases({ folder, store, files, secret: secrets.url, timeoutMs, log });
   const requests = new Requests();
+  const schedules = fileSchedules(folder);
+  const statements = statementsOn({ databases }, databases, store, options.allowStores, {
+    ...schedules,
+    async save(all, before) {
+      const added = all.filter((each) => !before.includes(each));
+      if (added.some(({ revisionHistory, isPaused }) => revisionHistory && !isPaused)) throw watchesNothing();
+      const isSaved = await schedules.save(all, before);
+      if (isSaved) scheduled.wake();
+      return isSaved;
+    },
+  });
+  const scheduled = new ScheduledBackups(statements, schedules, log);
   const service: Service = {
     access: { token: secrets.token, readToken },
     databases,
     files,
-    statements: statementsOn({ databases }, databases, store, options.allowStores),
+    statements,
     metrics: () => metrics(databases, requests),
   };
   const server = createServer(
@@ -82,6 +96,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     listener(service, requests, options),
   );
   const url = await listen(server, options);
+  scheduled.wake();
   return {
     url,
     token: secrets.token,
@@ -90,13 +105,19 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     async close() {
       const closed = new Promise((resolve) => server.close(resolve));
       server.closeIdleConnections();
-      const databasesClosed = databases.close();
+      const databasesClosed = Promise.all([scheduled.close(), databases.close()]);
       const timer = setTimeout(() => server.closeAllConnections(), GOODBYE_MS);
       await Promise.all([closed, databasesClosed]);
       clearTimeout(timer);
       await files.close();
     },
   };
+}
+
+function watchesNothing(): PagemarkError {
+  const message =
+    "the server watches nothing between backups: leave revision_history out, and run `pagemark watch` beside it for every state";
+  return new PagemarkError("STATEMENT_UNSUPPORTED", message);
 }
 
 function listener(service: Service, requests: Requests, { host, allowHosts, log }: ServeOptions) {

@@ -18,6 +18,7 @@ import type {
   BackupRequest,
   RestoreDone,
   RestoreRequest,
+  Schedules,
   StatementDatabase,
   StatementHost,
 } from "../vault/statement-host.ts";
@@ -30,12 +31,14 @@ export function statementsOn(
   databases: FileDatabases,
   store: Store,
   allowed: readonly string[],
+  schedules: Schedules,
 ): StatementHost {
-  const own = hostOf(service as Service);
+  const own = hostOf(service);
   const made = async (each: StatementDatabase) =>
     new FileStatements(each, await databases.served(each.name), store);
   return {
     ...own,
+    schedules,
     async *databases() {
       for await (const each of own.databases()) {
         const one = await made(each);
@@ -78,9 +81,10 @@ class FileStatements implements StatementDatabase {
 
   /** By the API, which lists it as a job, unless the statement says more than that can. */
   async backup(request: BackupRequest, options: JobOptions): Promise<BackupMade> {
-    const { store, timeMs, tables, tag, note, revisionHistory, full } = request;
+    const { store, timeMs, tables, tag, note, revisionHistory, full, automatic } = request;
     const isPlain = !store && !tables && timeMs === undefined && tag === undefined && note === undefined;
-    if (isPlain && !revisionHistory) return { backup: await this.#served.backup({ full }), notices: [] };
+    if (isPlain && !revisionHistory)
+      return { backup: await this.#served.backup({ full }, automatic), notices: [] };
     return this.#file.backup(request, options);
   }
 

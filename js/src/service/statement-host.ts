@@ -21,7 +21,7 @@ import {
 } from "./service.ts";
 
 /** What statements are carried out on where nothing else is said: see {@link Service.statements}. */
-export function hostOf({ databases }: Service): StatementHost {
+export function hostOf({ databases }: Pick<Service, "databases">): StatementHost {
   const made = (registered: Registered) => new OfService(registered, databases);
   return {
     async *databases() {

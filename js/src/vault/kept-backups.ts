@@ -8,7 +8,7 @@ import { isChainOld } from "./schedule.ts";
 
 /** A backup, and why there is one. */
 export interface KeptBackup extends Backup {
-  /** Who wanted it: `automatic` by the schedule, `restore` before a restore replaced the database. */
+  /** Who wanted it: `scheduled` a statement's schedule, `automatic` the usual one, `restore` before a restore replaced the database. */
   origin: Origin;
   /** How many periods of the schedule before it had no backup. */
   missed: number;

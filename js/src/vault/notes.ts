@@ -4,7 +4,7 @@ import type { Candidate } from "../catalog/retention.ts";
 import type { Store } from "../stores/store.ts";
 
 /** Who wanted a backup. */
-export type Origin = "manual" | "automatic" | "restore";
+export type Origin = "manual" | "scheduled" | "automatic" | "restore";
 
 /** What is known of a backup beyond what the store says. */
 export interface BackupNote {
@@ -56,7 +56,13 @@ export function toKept(newestFirst: readonly Backup[], notes: ReadonlyMap<string
   const done = newestFirst.filter(({ state }) => state === "done").reverse();
   return done.map(({ id, kind, createdAt }) => {
     const { origin, deleted } = noteOf(id, notes);
-    return { id, kind, createdMs: Date.parse(createdAt), pinned: origin === "manual", deleted };
+    return {
+      id,
+      kind,
+      createdMs: Date.parse(createdAt),
+      pinned: origin === "manual" || origin === "scheduled",
+      deleted,
+    };
   });
 }
 

@@ -2,7 +2,13 @@
 import type { Statement } from "../core/index.ts";
 import { PagemarkError } from "../errors/index.ts";
 import { redacted } from "../places/secrets.ts";
-import type { Row, SavedSchedule, Schedules, StatementHost } from "./statement-host.ts";
+import {
+  type Row,
+  type SavedSchedule,
+  type Schedules,
+  type StatementHost,
+  storeIn,
+} from "./statement-host.ts";
 
 type CreateSchedule = Extract<Statement, { kind: "create-schedule" }>;
 
@@ -30,18 +36,10 @@ export async function runScheduleStatement(statement: Statement, host: Statement
 
 async function create(statement: CreateSchedule, schedules: Schedules, host: StatementHost): Promise<Row[]> {
   const { name, ifNotExists, targets, place, recurring, full, timezone, revisionHistory } = statement;
-  const all = await schedules.list();
-  const known = all.find((each) => each.name === name);
-  if (known && ifNotExists) return [rowOf(known, schedules)];
-  if (known) {
-    const message = `there is a schedule ${known.name}: DROP SCHEDULE it first, or say IF NOT EXISTS`;
-    throw new PagemarkError("SCHEDULE_EXISTS", message, { name: known.name });
-  }
   const databases = targets.kind === "databases" ? targets.names : null;
   for (const each of databases ?? []) await host.database(each);
-  if (place) host.openStore?.(place);
-  const schedule: SavedSchedule = {
-    name: name ?? freeName(all),
+  if (place) storeIn(place, host);
+  const schedule = {
     databases,
     place,
     recurring,
@@ -51,9 +49,16 @@ async function create(statement: CreateSchedule, schedules: Schedules, host: Sta
     isPaused: false,
     createdAt: new Date().toISOString(),
   };
-  const row = rowOf(schedule, schedules);
-  await schedules.save([...all, schedule]);
-  return [row];
+  return changed(schedules, (all) => {
+    const known = all.find((each) => each.name === name);
+    if (known && ifNotExists) return { all, shown: known };
+    if (known) {
+      const message = `there is a schedule ${known.name}: DROP SCHEDULE it first, or say IF NOT EXISTS`;
+      throw new PagemarkError("SCHEDULE_EXISTS", message, { name: known.name });
+    }
+    const shown = { name: name ?? freeName(all), ...schedule };
+    return { all: [...all, shown], shown };
+  });
 }
 
 /** Changes one, or removes it. @throws PagemarkError `SCHEDULE_UNKNOWN` */
@@ -62,15 +67,28 @@ async function change(
   name: string,
   to: (schedule: SavedSchedule) => SavedSchedule | undefined,
 ): Promise<Row[]> {
-  const all = await schedules.list();
-  const known = all.find((each) => each.name === name);
-  if (!known) {
-    const message = `there is no schedule ${name}; SHOW SCHEDULES tells which there are`;
-    throw new PagemarkError("SCHEDULE_UNKNOWN", message, { name });
+  return changed(schedules, (all) => {
+    const known = all.find((each) => each.name === name);
+    if (!known) {
+      const message = `there is no schedule ${name}; SHOW SCHEDULES tells which there are`;
+      throw new PagemarkError("SCHEDULE_UNKNOWN", message, { name });
+    }
+    const made = to(known);
+    return { all: all.flatMap((each) => (each === known ? (made ?? []) : each)), shown: made ?? known };
+  });
+}
+
+/** Saves what `make` makes of all of them, and gives the row of one; again where somebody else was faster. */
+async function changed(
+  schedules: Schedules,
+  make: (all: SavedSchedule[]) => { all: SavedSchedule[]; shown: SavedSchedule },
+): Promise<Row[]> {
+  for (;;) {
+    const before = await schedules.list();
+    const { all, shown } = make(before);
+    const row = rowOf(shown, schedules);
+    if (all === before || (await schedules.save(all, before))) return [row];
   }
-  const changed = to(known);
-  await schedules.save(all.flatMap((each) => (each === known ? (changed ?? []) : each)));
-  return [rowOf(changed ?? known, schedules)];
 }
 
 function freeName(all: readonly SavedSchedule[]): string {

@@ -7,13 +7,14 @@ import { layers } from "../objects/layers.ts";
 import type { Store } from "../stores/store.ts";
 import type { JobOptions } from "../streams/progress.ts";
 import { runScheduleStatement } from "./run-schedules.ts";
-import type {
-  CheckpointFacts,
-  RestoreDone,
-  RestoreRequest,
-  Row,
-  StatementDatabase,
-  StatementHost,
+import {
+  type CheckpointFacts,
+  type RestoreDone,
+  type RestoreRequest,
+  type Row,
+  type StatementDatabase,
+  type StatementHost,
+  storeIn,
 } from "./statement-host.ts";
 
 /** How a statement is carried out. */
@@ -96,8 +97,8 @@ async function backUp(statement: Of<"backup">, timeMs: number | undefined, conte
   if (at !== null && timeMs === undefined) {
     throw unsupported("AS OF SYSTEM TIME of a backup takes a time or an age, such as '-1m'");
   }
-  const below = base.kind === "places" ? base.places.map((each) => openStore(each, context)) : [];
-  const top = place === null ? undefined : openStore(place, context);
+  const below = base.kind === "places" ? base.places.map((each) => storeIn(each, context.host)) : [];
+  const top = place === null ? undefined : storeIn(place, context.host);
   const store = top && below.length > 0 ? layers(top, below) : top;
   const databases = (await targeted(targets, context)).map((each) => ({ name: each.database.name, ...each }));
   return each(databases, "backed up", context, async ({ database, tables }) => {
@@ -177,7 +178,7 @@ async function refuseNothing(name: string, store: Store): Promise<void> {
 
 async function restore(statement: Of<"restore">, context: Context): Promise<Row[]> {
   const { targets, places, at, intoDb, newDbName, noSafetyBackup } = statement;
-  const [top, ...below] = places.map((place) => openStore(place, context));
+  const [top, ...below] = places.map((place) => storeIn(place, context.host));
   const store = top && below.length > 0 ? layers(top, below) : top;
   return each(await named(targets, store, context), "restored", context, async ({ name, tables }) => {
     const target = newDbName ?? intoDb ?? name;
@@ -213,7 +214,7 @@ async function showBackups({ database, place }: Of<"show-backups">, context: Con
       return { database: name, id, createdAt, kind, size, state };
     });
   if (place !== null) {
-    const store = openStore(place, context);
+    const store = storeIn(place, context.host);
     const names = database === null ? await storedNames(store) : [database];
     return gather(names, async (name) => rows(name, await (await Backups.open(name, store)).list()));
   }
@@ -226,7 +227,7 @@ async function showBackup({ at, database, place }: Of<"show-backup">, context: C
   const rows = (name: string, { id, createdAt, kind, size }: Backup, tables: readonly string[]) =>
     tables.map((table): Row => ({ database: name, table, id, createdAt, kind, size }));
   if (place !== null) {
-    const store = openStore(place, context);
+    const store = storeIn(place, context.host);
     const names = database === null ? await storedNames(store) : [database];
     return gather(names, async (name) => {
       const { backup, tables } = await (await Backups.open(name, store)).show(wanted);
@@ -333,11 +334,6 @@ async function exists(name: string, { host }: Context): Promise<boolean> {
     if (error instanceof PagemarkError && error.code !== "DATABASE_UNKNOWN") throw error;
     return false;
   }
-}
-
-function openStore(urls: readonly string[], { host }: Context): Store {
-  if (host.openStore) return host.openStore(urls);
-  throw unsupported("backups go to one place here: leave TO, FROM and IN with their URLs out");
 }
 
 async function storedNames(store: Store): Promise<string[]> {

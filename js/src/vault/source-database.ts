@@ -42,7 +42,7 @@ export class SourceDatabase implements StatementDatabase {
   }
 
   async backup(request: BackupRequest, options: JobOptions): Promise<BackupMade> {
-    const { full, timeMs, tables, revisionHistory, tag, note } = request;
+    const { full, timeMs, tables, revisionHistory, tag, note, automatic = false } = request;
     const store = this.#storeOf(request.store);
     const source = timeMs === undefined ? this.#source : asOf(this.#source, this.name, timeMs);
     const hasHistory = !revisionHistory || (await this.#isWatched(store));
@@ -50,6 +50,7 @@ export class SourceDatabase implements StatementDatabase {
       ...options,
       full,
       tables,
+      automatic,
       ...(tag !== undefined && { tag }),
       ...(note !== undefined && { note }),
     });

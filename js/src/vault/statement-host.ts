@@ -2,6 +2,7 @@
 import type { Shown } from "../backups/backups.ts";
 import type { Backup } from "../catalog/folder.ts";
 import type { Full } from "../core/index.ts";
+import { PagemarkError } from "../errors/index.ts";
 import type { Store } from "../stores/store.ts";
 import type { JobOptions } from "../streams/progress.ts";
 
@@ -24,6 +25,13 @@ export interface StatementHost {
   orphans?(): AsyncIterable<Row>;
   /** Missing where backups are scheduled in another way. */
   readonly schedules?: Schedules;
+}
+
+/** The store of the URLs in a statement. @throws PagemarkError `STATEMENT_UNSUPPORTED` where they may name none */
+export function storeIn(urls: readonly string[], host: StatementHost): Store {
+  if (host.openStore) return host.openStore(urls);
+  const message = "backups go to one place here: leave TO, FROM and IN with their URLs out";
+  throw new PagemarkError("STATEMENT_UNSUPPORTED", message);
 }
 
 /** A database, and what statements do with it. Where no `store` is given, the usual one is meant. */
@@ -59,6 +67,8 @@ export interface BackupRequest {
   revisionHistory: boolean;
   tag?: string | undefined;
   note?: string | undefined;
+  /** Says that a schedule wants it, and nobody by hand. */
+  automatic?: boolean | undefined;
 }
 
 /** A backup that a statement made. */
@@ -126,8 +136,8 @@ export interface SavedSchedule {
 /** Keeps schedules; whoever makes the backups reads them there. */
 export interface Schedules {
   list(): Promise<SavedSchedule[]>;
-  /** Puts these in the place of all. */
-  save(all: readonly SavedSchedule[]): Promise<void>;
+  /** Puts `all` in the place of `before`, which were listed; `false`, and nothing is changed, where others are there by now. */
+  save(all: readonly SavedSchedule[], before: readonly SavedSchedule[]): Promise<boolean>;
   /** When the next backup is due, in milliseconds since 1970. @throws PagemarkError `USAGE` for what is no schedule */
   next(schedule: SavedSchedule): number;
 }

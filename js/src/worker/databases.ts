@@ -4,12 +4,14 @@ import { PagemarkError } from "../errors/index.ts";
 import { checkName } from "../service/arguments.ts";
 import { backupName, type Jurisdiction, jurisdictionOf, unknownDatabase } from "../service/identity.ts";
 import type { Registered, Restored, ServedDatabase, Service, Whereabouts } from "../service/service.ts";
+import { hostOf } from "../service/statement-host.ts";
 import { r2 } from "../stores/r2.ts";
 import type { Store, StoreUploads } from "../stores/store.ts";
 import { filesIn } from "./jobs/output.ts";
 import { deleteFiles } from "./object/deleted.ts";
 import type { Database } from "./object/object.ts";
 import { registry } from "./registry.ts";
+import { nextOf } from "./schedules.ts";
 import type { ObjectEnv } from "./settings.ts";
 
 /** What the Worker is bound to, and its settings: see `wrangler.toml`. */
@@ -36,6 +38,19 @@ export function serviceOf(env: Env): Service {
   const known = services.get(env);
   if (known) return known;
   const store: Store & { uploads?: StoreUploads } = r2(env.BACKUPS);
+  const databases: Service["databases"] = {
+    find: (idOrName) => registry(env).find(idOrName),
+    findBackedUp: (idOrName) => registry(env).findBackedUp(idOrName),
+    list: (options) => registry(env).list(options),
+    listDeleted: (options) => registry(env).listDeleted(options),
+    create: (name, whereabouts) => createDatabase(env, name, whereabouts),
+    delete: (database) => deleteDatabase(env, database),
+    restoreToNew: (uuid, at, name) => restoreToNew(env, uuid, at, name),
+    open: (uuid) => databaseObject(env, uuid) as ServedDatabase,
+    on: (idOrName, lookUp, action) =>
+      onDatabase(env, idOrName, lookUp, (object) => action(object as ServedDatabase)),
+    secret: async () => registry(env).secret(),
+  };
   const service: Service = {
     access: {
       token: env.PAGEMARK_TOKEN,
@@ -43,18 +58,14 @@ export function serviceOf(env: Env): Service {
       email: env.PAGEMARK_EMAIL,
       accountId: env.PAGEMARK_ACCOUNT_ID,
     },
-    databases: {
-      find: (idOrName) => registry(env).find(idOrName),
-      findBackedUp: (idOrName) => registry(env).findBackedUp(idOrName),
-      list: (options) => registry(env).list(options),
-      listDeleted: (options) => registry(env).listDeleted(options),
-      create: (name, whereabouts) => createDatabase(env, name, whereabouts),
-      delete: (database) => deleteDatabase(env, database),
-      restoreToNew: (uuid, at, name) => restoreToNew(env, uuid, at, name),
-      open: (uuid) => databaseObject(env, uuid) as ServedDatabase,
-      on: (idOrName, lookUp, action) =>
-        onDatabase(env, idOrName, lookUp, (object) => action(object as ServedDatabase)),
-      secret: async () => registry(env).secret(),
+    databases,
+    statements: {
+      ...hostOf({ databases }),
+      schedules: {
+        list: async () => registry(env).schedules(),
+        save: async (all, before) => registry(env).saveSchedules(all, before),
+        next: nextOf,
+      },
     },
     files: filesIn(env.BACKUPS),
     objects: store as Required<typeof store>,

@@ -2,6 +2,8 @@ import { DurableObject } from "cloudflare:workers";
 import { PagemarkError } from "../entry/workerd.ts";
 import { type Identity, type Jurisdiction, jurisdictionOf, newUuid } from "../service/identity.ts";
 import type { Deleted, ListOptions, Registered } from "../service/service.ts";
+import type { SavedSchedule } from "../vault/statement-host.ts";
+import { RegistrySchedules } from "./schedules.ts";
 
 const TABLES = [
   `CREATE TABLE IF NOT EXISTS databases (uuid TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, created_at TEXT NOT NULL,
@@ -23,10 +25,12 @@ const COLUMNS = `uuid, name, created_at AS createdAt, tables, size, last_backup_
 /** Knows which databases there are. There is one object of this class. */
 export class Registry extends DurableObject<object> {
   readonly #sql: SqlStorage;
+  readonly #schedules: RegistrySchedules;
 
   constructor(ctx: DurableObjectState, env: object) {
     super(ctx, env);
     this.#sql = ctx.storage.sql;
+    this.#schedules = new RegistrySchedules(ctx.storage, env);
     for (const table of TABLES) this.#sql.exec(table);
     const known = this.#sql
       .exec<{ name: string }>("SELECT name FROM pragma_table_info('databases')")
@@ -129,6 +133,20 @@ export class Registry extends DurableObject<object> {
       .exec<{ value: ArrayBuffer }>("SELECT value FROM secrets WHERE name = 'url'")
       .one();
     return new Uint8Array(value);
+  }
+
+  /** Schedules that statements made. */
+  schedules(): SavedSchedule[] {
+    return this.#schedules.list();
+  }
+
+  /** Puts `all` in the place of `before`; `false` where others are there by now. */
+  saveSchedules(all: readonly SavedSchedule[], before: readonly SavedSchedule[]): Promise<boolean> {
+    return this.#schedules.save(all, before);
+  }
+
+  override alarm(): Promise<void> {
+    return this.#schedules.alarm();
   }
 
   #rows(sql: string, ...bindings: (string | number)[]): Registered[] {

@@ -1,11 +1,12 @@
 import { SELF } from "cloudflare:test";
-import { beforeAll, expect, test } from "vitest";
-import { create, DATABASES, rows } from "./worker-api.ts";
+import { beforeAll, expect, test, vi } from "vitest";
+import { call, create, DATABASES, rows } from "./worker-api.ts";
 
 let uuid: string;
+let other: string;
 
 beforeAll(async () => {
-  await create("other");
+  other = await create("other");
   uuid = await create("main one");
   await rows(uuid, "CREATE TABLE t (a); INSERT INTO t VALUES (1)");
 });
@@ -90,6 +91,31 @@ test("E2 E3 BACKUP TABLE and RESTORE TABLE are of single tables, from backups, h
   const into = (await exec("RESTORE TABLE tables.people WITH into_db = 'other'")).body;
   expect(into.dataset[0].slice(0, 3)).toEqual(["other", "people", 3]);
   expect((await exec("RESTORE TABLE tables.none")).body.error).toContain("TABLE_UNKNOWN");
+});
+
+test("B6 a schedule makes the first backup at once, two of one name are one, and what is dropped makes none", async () => {
+  const times = "RECURRING '@daily' FULL BACKUP ALWAYS";
+  const create = (name: string) => exec(`CREATE SCHEDULE ${name} FOR BACKUP DATABASE other ${times}`);
+  const before = (await exec("SHOW BACKUPS FROM other")).body.count;
+  const made = await Promise.all([create("nightly"), create("nightly"), create("weekly")]);
+  expect(made.map(({ status }) => status).sort()).toEqual([200, 200, 400]);
+  expect((await exec("PAUSE SCHEDULE weekly")).body.dataset[0]).toContain("paused");
+  await vi.waitFor(
+    async () => expect((await exec("SHOW BACKUPS FROM other")).body.count).toBeGreaterThan(before),
+    { timeout: 20_000, interval: 300 },
+  );
+  const [backup] = (await call(`/${other}/backup`)).body.result;
+  expect([backup.origin, backup.kind]).toEqual(["scheduled", "full"]);
+  expect((await exec("SHOW SCHEDULES", "look")).body.dataset.map(([name]: string[]) => name).sort()).toEqual([
+    "nightly",
+    "weekly",
+  ]);
+  expect(
+    (await exec(`CREATE SCHEDULE FOR BACKUP DATABASE other INTO 's3://x' ${times}`)).body.error,
+  ).toContain("STATEMENT_UNSUPPORTED");
+  expect((await exec("CREATE SCHEDULE FOR BACKUP RECURRING 'never'")).status).toBe(400);
+  expect((await exec("DROP SCHEDULE nightly")).status).toBe(200);
+  expect((await exec("DROP SCHEDULE nightly")).status).toBe(404);
 });
 
 test("E10 RESTORE DATABASE answers with every table and its rows, and can be undone", async () => {

@@ -2,9 +2,11 @@ import { type Backups, pagemark } from "../../entry/workerd.ts";
 import type { Run } from "../../service/jobs/runner.ts";
 import type { JobRow } from "../../service/jobs/table.ts";
 import type { BackupProgress, CreateOptions } from "../../service/options.ts";
+import { Agenda, planOf } from "../../vault/agenda.ts";
 import { type Deletion, type KeptBackup, KeptBackups } from "../../vault/kept-backups.ts";
 import type { Origin } from "../../vault/notes.ts";
 import { missedPeriods, nextBackup, period } from "../../vault/schedule.ts";
+import type { SavedSchedule } from "../../vault/statement-host.ts";
 import { registry } from "../registry.ts";
 import { BackupRuns } from "./backup-runs.ts";
 import type { Home } from "./home.ts";
@@ -15,6 +17,8 @@ interface Request {
   full: boolean;
   /** These tables alone. */
   tables?: string[] | undefined;
+  /** The schedule that wants it. */
+  schedule?: SavedSchedule;
   /** Periods of the schedule before it that had none. */
   missed: number;
 }
@@ -92,6 +96,12 @@ export class DatabaseBackups {
     return this.#kept.stored();
   }
 
+  /** Begins what a schedule wants; an alarm makes it. */
+  beginScheduled(schedule: SavedSchedule): void {
+    const request = { origin: "scheduled", full: false, schedule, missed: 0 } satisfies Request;
+    this.#home.runner.begin("backup", request);
+  }
+
   /** What is due by the schedule, for an alarm: it makes a slice of it, and leaves the others to the next alarms. */
   async hourly(nowMs: number): Promise<void> {
     const { env, agenda, storage, live, runner, identity } = this.#home;
@@ -122,8 +132,11 @@ export class DatabaseBackups {
 
   async #work({ id, request }: JobRow, run: Run): Promise<KeptBackup> {
     const { kv } = this.#home.storage;
-    const { origin, full, tables, missed } = request as Request;
-    const isFull = async () => full || (origin === "automatic" && (await this.#kept.isChainOld(Date.now())));
+    const { origin, full, tables, schedule, missed } = request as Request;
+    const isFull = async () => {
+      if (schedule) return this.#isFull(schedule);
+      return full || (origin === "automatic" && (await this.#kept.isChainOld(Date.now())));
+    };
     const onProgress = ({ phase, done, total }: BackupProgress) => {
       run.progress(phase, done, total);
       this.#listeners.get(id)?.({ phase, done, total });
@@ -146,6 +159,11 @@ export class DatabaseBackups {
       this.#runs.end();
       this.#listeners.delete(id);
     }
+  }
+
+  async #isFull(schedule: SavedSchedule): Promise<boolean> {
+    const made = (await this.list()).filter(({ state }) => state === "done");
+    return new Agenda(planOf(schedule)).isFull(made, Date.now());
   }
 
   /** In one go, and kept apart from the backups of the whole, until somebody deletes it from the bucket. */

@@ -29,6 +29,7 @@ import type {
   RestorePreview,
 } from "../../service/service.ts";
 import type { Deletion, KeptBackup, KeptBackups } from "../../vault/kept-backups.ts";
+import type { SavedSchedule } from "../../vault/statement-host.ts";
 import { registry } from "../registry.ts";
 import type { ObjectEnv } from "../settings.ts";
 import { DatabaseBackups } from "./backups.ts";
@@ -162,6 +163,11 @@ export class Database extends DurableObject<ObjectEnv> {
   /** Makes a backup; resolves when it is stored. */
   async backup(options: CreateOptions = {}): Promise<KeptBackup> {
     return this.#known.backups.create("manual", args.checked(args.Create, options, OPTIONS));
+  }
+
+  /** Begins the backup that a schedule wants. */
+  async beginScheduled(schedule: SavedSchedule): Promise<void> {
+    this.#known.backups.beginScheduled(schedule);
   }
 
   /** Every backup that is kept, newest first. */

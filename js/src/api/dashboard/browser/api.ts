@@ -33,7 +33,7 @@ export interface OrphanedBackup extends Backup {
 }
 
 /** Who wanted a backup: a person, the schedule, or a restore that then replaced the database. */
-export type Origin = "manual" | "automatic" | "restore";
+export type Origin = "manual" | "scheduled" | "automatic" | "restore";
 
 export interface Job {
   id: string;

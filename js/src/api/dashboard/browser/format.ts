@@ -81,6 +81,7 @@ export function exactly(time: string): HTMLElement {
 
 const ORIGINS: Readonly<Record<Origin, string>> = {
   manual: "by hand",
+  scheduled: "by a schedule",
   automatic: "by schedule",
   restore: "before a restore (safety)",
 };

@@ -2,7 +2,37 @@
 import { Cron } from "croner";
 import type { Backup } from "../catalog/folder.ts";
 import { PagemarkError } from "../errors/index.ts";
-import type { Planned } from "./config.ts";
+import type { SavedSchedule } from "./statement-host.ts";
+
+/** Which backups are full ones: only those that must be, all of them, those of a weekday, or the first of each time of a schedule. */
+export type FullOn = "auto" | "always" | number | { schedule: string };
+
+/** When a database is backed up. */
+export interface Plan {
+  /** What errors call it. */
+  name: string;
+  /** A cron expression, or a word such as `@hourly`. */
+  schedule: string;
+  /** Of the schedule and the weekday; this machine's unless given. */
+  timezone: string | undefined;
+  full: FullOn;
+  /** A backup that is older is too old, in milliseconds; by the schedule unless given. */
+  maxAgeMs?: number | undefined;
+}
+
+const DAYS = ["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"];
+
+/** The number of a weekday by its English name, in any case; Sunday is 0. */
+export function weekdayOf(text: string): number | undefined {
+  const day = DAYS.indexOf(text.toLowerCase());
+  return day < 0 ? undefined : day;
+}
+
+/** What a schedule says that a statement made. */
+export function planOf({ name, recurring, full, timezone }: SavedSchedule): Plan {
+  const on = full.kind === "recurring" ? (weekdayOf(full.times) ?? { schedule: full.times }) : full.kind;
+  return { name, schedule: recurring, timezone: timezone ?? undefined, full: on };
+}
 
 export interface Due {
   /** When the next one is to be made, in milliseconds since 1970; in the past when it is late. */
@@ -16,12 +46,12 @@ const MOST_MISSED = 1000;
 
 export class Agenda {
   readonly #cron: Cron;
-  readonly #planned: Planned;
+  readonly #planned: Plan;
   /** When full backups are due. */
   readonly #fullCron: Cron | undefined;
 
   /** @throws PagemarkError `USAGE` for what is no schedule, or no time zone */
-  constructor(planned: Planned) {
+  constructor(planned: Plan) {
     const { schedule, full } = planned;
     this.#planned = planned;
     this.#cron = cronOf(schedule, planned);
@@ -29,7 +59,7 @@ export class Agenda {
   }
 
   /** What comes after the newest backup; at once where there is none. */
-  due(newest: Backup | undefined, nowMs: number): Due {
+  due(newest: Pick<Backup, "createdAt"> | undefined, nowMs: number): Due {
     if (!newest) return { atMs: nowMs, missed: 0 };
     // A clock that was ahead must not put the next one off.
     const lastMs = Math.min(Date.parse(newest.createdAt), nowMs);
@@ -87,7 +117,7 @@ export class Agenda {
   }
 }
 
-function cronOf(schedule: string, { name, timezone }: Planned): Cron {
+function cronOf(schedule: string, { name, timezone }: Plan): Cron {
   try {
     const cron = new Cron(schedule.trim(), { paused: true, ...(timezone !== undefined && { timezone }) });
     // The zone is looked at only now.

@@ -2,32 +2,17 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { Agenda } from "../../js/dist/cli/agenda.js";
-import { configSchema, type Planned, readConfig } from "../../js/dist/cli/config.js";
+
+import { configSchema, readConfig } from "../../js/dist/cli/config.js";
+import { Agenda, type Plan } from "../../js/dist/vault/agenda.js";
 import { tempFolder } from "../support/temp.ts";
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
 const folder = tempFolder();
 
-function agenda(schedule: string, more: Partial<Planned> = {}) {
-  const none = {
-    maxAgeMs: undefined,
-    keep: undefined,
-    execBefore: undefined,
-    execAfter: undefined,
-    heartbeat: undefined,
-  };
-  return new Agenda({
-    name: "app",
-    path: "app.db",
-    store: "s",
-    schedule,
-    timezone: "UTC",
-    full: "auto",
-    ...none,
-    ...more,
-  });
+function agenda(schedule: string, more: Partial<Plan> = {}) {
+  return new Agenda({ name: "app", schedule, timezone: "UTC", full: "auto", ...more });
 }
 
 const backupAt = (ms: number, kind = "incremental") =>
