@@ -21,6 +21,7 @@ export {
   type OpfsDatabase,
   opfsDatabases,
 } from "./browser/databases.ts";
+export { saveTo } from "./browser/save.ts";
 export { type Backup, databasesIn, type StoredDatabase } from "./catalog/folder.ts";
 export type { Reason } from "./catalog/retention.ts";
 export type {} from "./core/globals.ts";

@@ -8,7 +8,7 @@ import type { BackupOptions } from "../run/backup.ts";
 import type { NewBackup } from "../run/made.ts";
 import type { OpfsOptions } from "../sources/opfs.ts";
 import type { JobOptions } from "../streams/progress.ts";
-import type { Answer, Subject, Work } from "./worker.ts";
+import type { Answer, FileFormat, Subject, Work } from "./worker.ts";
 
 export interface BackgroundOptions extends OpfsOptions {
   /** Folder of the backups in the origin's private files; `backups` unless given. */
@@ -22,6 +22,14 @@ export interface BackgroundOptions extends OpfsOptions {
 /** What a job in the background may be told. */
 export interface BackgroundJob extends JobOptions {
   onWarning?: ((text: string) => void) | undefined;
+}
+
+/** What is written into a file. */
+export interface FileOptions extends BackgroundJob {
+  /** A backup; the database as it is now unless given. */
+  at?: At;
+  /** `sqlite3`: a database file. `sql`: statements that make it. */
+  format?: FileFormat;
 }
 
 interface Waiting extends BackgroundJob {
@@ -101,6 +109,32 @@ export class BackgroundDatabase {
     return this.#call("dump", { at: textOf(options.at) }, options);
   }
 
+  /**
+   * Writes the database as it is now, or the backup of `at`, into a file that the user picked with `showSaveFilePicker()`; as
+   * its name ends, unless `format` says it. What was in the file stays until all is written.
+   *
+   * @returns how many bytes were written
+   */
+  saveAs(file: FileSystemFileHandle, options: FileOptions = {}): Promise<number> {
+    const { at, format = formatOf(file.name) } = options;
+    return this.#call("file", { at: textOf(at), format, target: file }, options);
+  }
+
+  /** The same as a `Blob`, for a link to download it by; the browser keeps large ones on the disk. */
+  asBlob(options: FileOptions = {}): Promise<Blob> {
+    const { at, format = "sqlite3" } = options;
+    return this.#call("file", { at: textOf(at), format }, options);
+  }
+
+  /**
+   * Puts a database file that the user picked in the database's place, once it is proved whole; a backup of what is there is made
+   * first, unless `safety` is false.
+   */
+  replace(file: Blob, options: BackgroundJob & { safety?: boolean } = {}): Promise<void> {
+    const { safety = true } = options;
+    return this.#call("replace", { file, safety }, options);
+  }
+
   /** Deletes a backup. */
   delete(id: string, options: BackgroundJob = {}): Promise<Backup> {
     return this.#call("delete", { id }, options);
@@ -155,6 +189,12 @@ export class BackgroundDatabase {
     this.#failure ??= error;
     for (const { reject } of [...this.#waiting.values()]) reject(error);
   }
+}
+
+/** By the ending of a file's name. */
+function formatOf(name: string): FileFormat {
+  const kind = /\.sql(\.gz)?$/.test(name) ? "sql" : "sqlite3";
+  return name.endsWith(".gz") ? `${kind}.gz` : kind;
 }
 
 function textOf(at: At | undefined): string | undefined {

@@ -5,6 +5,7 @@ import type { BackupOptions } from "../run/backup.ts";
 import { type OpfsOptions, opfs } from "../sources/opfs.ts";
 import { opfsStore } from "../stores/opfs.ts";
 import type { JobOptions, Progress } from "../streams/progress.ts";
+import { saveTo } from "./save.ts";
 
 /** Which database, and where its backups go: paths in the origin's private files. */
 export interface Subject extends OpfsOptions {
@@ -18,6 +19,9 @@ export interface Subject extends OpfsOptions {
 /** What crosses to the worker of the options of a job. */
 export type Plain<T> = Omit<T, "signal" | "onProgress" | "onWarning">;
 
+/** What a database is written into a file as. */
+export type FileFormat = "sqlite3" | "sqlite3.gz" | "sql" | "sql.gz";
+
 /** The work that a worker does, by its name. */
 export interface Work {
   backup: Plain<BackupOptions>;
@@ -28,6 +32,9 @@ export interface Work {
   export: undefined;
   dump: { at?: string | undefined };
   delete: { id: string };
+  /** Into a file of the user's, or as a `Blob`. */
+  file: { at?: string | undefined; format: FileFormat; target?: FileSystemFileHandle };
+  replace: { file: Blob; safety: boolean };
 }
 
 export type Request =
@@ -86,9 +93,15 @@ async function answer(
   }
 }
 
-async function perform(subject: Subject, method: keyof Work, options: object): Promise<unknown> {
+async function perform(
+  subject: Subject,
+  method: keyof Work,
+  options: { signal: AbortSignal },
+): Promise<unknown> {
   const { database, store, name, ...more } = subject;
-  const db = pagemark(opfs(database, more), { store: opfsStore(store), ...(name !== undefined && { name }) });
+  const source = opfs(database, more);
+  const db = pagemark(source, { store: opfsStore(store), ...(name !== undefined && { name }) });
+  const { signal } = options;
   const { at, id = "" } = options as { at?: string; id?: string };
   switch (method) {
     case "backup":
@@ -107,5 +120,29 @@ async function perform(subject: Subject, method: keyof Work, options: object): P
       return db.dump(options);
     case "delete":
       return db.delete(id, options);
+    case "file": {
+      const { format, target } = options as unknown as Work["file"];
+      const body = await fileOf(db, format, at, options);
+      return target ? saveTo(target, body, { signal }) : new Response(body).blob();
+    }
+    case "replace": {
+      const { file, safety } = options as unknown as Work["replace"];
+      if (safety) await db.backup({ ...options, note: "before a file took its place" });
+      return source.replace?.(file.stream(), { signal });
+    }
   }
+}
+
+/** The database as it is now, or the backup of `at`, in a format for files. */
+async function fileOf(
+  db: ReturnType<typeof pagemark>,
+  format: FileFormat,
+  at: string | undefined,
+  options: JobOptions,
+): Promise<ReadableStream<Uint8Array<ArrayBuffer>>> {
+  const image = () => (at === undefined ? db.export(options) : db.download(at, options));
+  const isSql = format.startsWith("sql.") || format === "sql";
+  const body = isSql ? await db.dump({ ...options, ...(at !== undefined && { at }) }) : await image();
+  const bytes = body as ReadableStream<Uint8Array<ArrayBuffer>>;
+  return format.endsWith(".gz") ? bytes.pipeThrough(new CompressionStream("gzip")) : bytes;
 }

@@ -3,6 +3,8 @@ export {
   BackgroundDatabase,
   type BackgroundJob,
   type BackgroundOptions,
+  type FileOptions,
   inBackground,
 } from "../browser/client.ts";
 export { SharedDatabase, type SharedDatabaseOptions, sharedDatabase } from "../browser/shared-client.ts";
+export type { FileFormat } from "../browser/worker.ts";

@@ -148,8 +148,11 @@ export class Pinning {
       read: (offset, into) => view.read(offset, into),
       close: async () => {
         view.free();
-        const found = await this.#find();
-        if (await isSame({ ...seen, found })) return;
+        try {
+          if (await isSame({ ...seen, found: await this.#find() })) return;
+        } catch (error) {
+          if (!isChange(error)) throw opfsError(error, this.#path);
+        }
         this.#copyNext = true;
         throw changed(this.#path);
       },

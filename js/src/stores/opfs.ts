@@ -1,6 +1,7 @@
 import { StoreError } from "../errors/store-error.ts";
 import { isAbsent } from "../opfs/faults.ts";
 import { fileIn, folderAt, privateFiles, segmentsOf } from "../opfs/folders.ts";
+import { writeAll } from "../opfs/write-all.ts";
 import { compareKeys, isSegment } from "./checks.ts";
 import { failed, fullError, isFull } from "./opfs-errors.ts";
 import type { Store, StoredObject } from "./store.ts";
@@ -14,8 +15,6 @@ export interface OpfsStoreOptions {
 
 /** Read at a time, in bytes. */
 const CHUNK = 1 << 20;
-/** Written at a time, in bytes: each write is a call to another process. */
-const WRITE = 1 << 20;
 /** Ending of the files in which Chromium keeps what is being written. */
 const SWAP = ".crswap";
 /** Where marks of empty objects lie, beside the objects. */
@@ -76,11 +75,11 @@ function storeIn(rootOf: () => Promise<Folder>, description: string, persist: bo
   return storeFrom<Found>({
     layout: "folder",
     description,
-    async put(key, chunks, _modified, signal) {
+    async put(key, chunks, _modified, signal, ownsChunks) {
       askToKeep();
       let isPut = false;
       try {
-        isPut = await sharing(`${description}:${key}`, () => write(key, chunks, signal));
+        isPut = await sharing(`${description}:${key}`, () => write(key, chunks, signal, ownsChunks));
         return isPut;
       } finally {
         if (!isPut) await removeEmpty(key);
@@ -113,7 +112,12 @@ function storeIn(rootOf: () => Promise<Folder>, description: string, persist: bo
     },
   });
 
-  async function write(key: string, chunks: AsyncIterable<Uint8Array>, signal: AbortSignal | undefined) {
+  async function write(
+    key: string,
+    chunks: AsyncIterable<Uint8Array>,
+    signal: AbortSignal | undefined,
+    ownsChunks: boolean,
+  ) {
     const [folders, name] = placeOf(key);
     const folder = await makeFolders(await root(), folders, key);
     let writable: FileSystemWritableFileStream | undefined;
@@ -121,7 +125,7 @@ function storeIn(rootOf: () => Promise<Folder>, description: string, persist: bo
       const handle = await folder.getFileHandle(name, { create: true });
       // Several tabs may write at once, each into what nobody sees before it is closed.
       writable = await handle.createWritable();
-      const size = await writeAll(writable, chunks);
+      const size = await writeAll(writable, chunks, ownsChunks);
       signal?.throwIfAborted();
       const open = writable;
       return await deciding(`${description}:${key}`, async () => {
@@ -147,28 +151,6 @@ function storeIn(rootOf: () => Promise<Folder>, description: string, persist: bo
       if (!(await find(key))) await folder?.removeEntry(name);
     }).catch(() => {}); // it is no object either way
   }
-}
-
-async function writeAll(
-  writable: FileSystemWritableFileStream,
-  chunks: AsyncIterable<Uint8Array>,
-): Promise<number> {
-  let size = 0;
-  let waiting: Uint8Array<ArrayBuffer>[] = [];
-  let bytes = 0;
-  const flush = async () => {
-    if (bytes > 0) await writable.write(new Blob(waiting));
-    [waiting, bytes] = [[], 0];
-  };
-  for await (const chunk of chunks) {
-    size += chunk.length;
-    bytes += chunk.length;
-    // Whoever made the chunk may fill it again.
-    waiting.push(chunk.slice() as Uint8Array<ArrayBuffer>);
-    if (bytes >= WRITE) await flush();
-  }
-  await flush();
-  return size;
 }
 
 async function found(top: Folder, key: string, handle: FileSystemFileHandle): Promise<Found | undefined> {

@@ -19,6 +19,7 @@ export interface StoreOperations<Found extends StoredObject = StoredObject> {
    * Stores an object, visible whole or not at all, and outliving a crash once this resolves. When `chunks` throws, nothing
    * may be left, and its error must be thrown on.
    *
+   * @param ownsChunks whether each chunk may be detached once it is written, to free its memory
    * @returns `false` when the key was taken meanwhile: an object is never overwritten
    */
   put(
@@ -26,6 +27,7 @@ export interface StoreOperations<Found extends StoredObject = StoredObject> {
     chunks: AsyncIterable<Uint8Array>,
     modified: Date,
     signal: AbortSignal | undefined,
+    ownsChunks: boolean,
   ): Promise<boolean>;
 
   /** The object under a key, with anything beside that `read` needs; `undefined` when there is none. */
@@ -57,14 +59,14 @@ export function storeFrom<Found extends StoredObject>(operations: StoreOperation
     layout: operations.layout,
     description: operations.description,
     async put(key, body, options = {}) {
-      const { signal, modified = new Date() } = options;
+      const { signal, modified = new Date(), ownsChunks = false } = options;
       await consume(body, signal, async (chunks) => {
         checkKey(key);
         checkTime(options);
         // Before all of the body came; the operation looks once more at its end.
         const isTaken = (await operations.find(key, signal)) !== undefined;
-        if (isTaken || !(await operations.put(key, chunks, new Date(modified), signal)))
-          throw new ObjectExistsError(key);
+        const put = () => operations.put(key, chunks, new Date(modified), signal, ownsChunks);
+        if (isTaken || !(await put())) throw new ObjectExistsError(key);
       });
     },
     async get(key, options = {}) {

@@ -74,3 +74,32 @@ export async function fill(path, megabytes) {
 async function sha256(bytes) {
   return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
 }
+
+/** Writes the database into files of all formats and back; gives what came of it. */
+export async function files(path) {
+  const db = inBackground(path, { store: "files" });
+  const folder = await navigator.storage.getDirectory();
+  const read = async (body) => new Uint8Array(await new Response(body).arrayBuffer());
+  const unzipped = (blob) => blob.stream().pipeThrough(new DecompressionStream("gzip"));
+  const handleOf = (name) => folder.getFileHandle(name, { create: true });
+  const saved = async (name, options) => {
+    const handle = await handleOf(name);
+    const size = await db.saveAs(handle, options);
+    const file = await handle.getFile();
+    return file.size === size ? file : new Blob();
+  };
+  const plain = await read(await saved("out.sqlite3"));
+  const [zipped, sql] = [await saved("out.sqlite3.gz"), await saved("out.sql.gz")];
+  const { id } = await db.backup();
+  const blob = await db.asBlob({ at: id });
+  const refused = await db.replace(new Blob([plain.subarray(0, 5000)])).catch(({ code }) => code);
+  const kept = await sha256(await read((await (await handleOf(path)).getFile()).stream()));
+  await db.replace(blob);
+  const digests = await Promise.all(
+    [plain, await read(unzipped(zipped)), await read(blob.stream())].map((bytes) => sha256(bytes)),
+  );
+  const text = new TextDecoder().decode(await read(unzipped(sql)));
+  const notes = (await db.backups()).map(({ note }) => note);
+  db.close();
+  return { digests: new Set([...digests, kept]).size, sql: text.slice(0, 26), refused, notes };
+}

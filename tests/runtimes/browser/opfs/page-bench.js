@@ -45,56 +45,53 @@ export function serialize() {
   return timed(() => fileOf(sqlite3.capi.sqlite3_js_db_export(db), "out.db"));
 }
 
-/** As `exportFile` does it, but piece by piece. */
-export function exported() {
-  return timed(async () => {
-    const handle = await (await navigator.storage.getDirectory()).getFileHandle("out.db", { create: true });
-    const access = await handle.createSyncAccessHandle();
-    access.truncate(0);
-    let at = 0;
-    for await (const chunk of await database().export()) at += access.write(chunk, { at });
-    access.flush();
-    access.close();
-  });
+let background;
+
+async function inBackground() {
+  const client = await import("/entry/browser-client.js");
+  background ??= client.inBackground("app.db", { pool: ".opfs-sahpool" });
+  return background;
 }
 
-export function copy() {
-  return timed(async () => {
-    const moment = await pagemark.opfs("app.db", { pool: ".opfs-sahpool" }).pin();
-    let page = 1;
-    const most = (1 << 20) / moment.pageSize;
-    const body = new ReadableStream(
-      {
-        async pull(controller) {
-          const count = Math.min(most, moment.pageCount - page + 1);
-          if (count <= 0) {
-            await moment.release();
-            return controller.close();
-          }
-          const bytes = new Uint8Array(count * moment.pageSize);
-          await moment.read(page, bytes);
-          page += count;
-          controller.enqueue(bytes);
-        },
-      },
-      { highWaterMark: 0 },
-    );
-    await pagemark.opfs("copied.db").replace(body);
-  });
+export async function savedInBackground() {
+  const db = await inBackground();
+  const handle = await (await navigator.storage.getDirectory()).getFileHandle("saved.db", { create: true });
+  return timed(() => db.saveAs(handle, { format: "sqlite3" }));
 }
 
-const database = () =>
-  pagemark.pagemark(pagemark.opfs("app.db", { pool: ".opfs-sahpool" }), {
-    store: pagemark.opfsStore("backups"),
-    name: "app",
-  });
-
-export async function backup() {
+export async function backupInBackground() {
+  const db = await inBackground();
   let kind = "";
   const ms = await timed(async () => {
-    ({ kind } = await database().backup());
+    ({ kind } = await db.backup());
   });
   return { ms, kind };
+}
+
+let longest = 0;
+
+export function watchTasks() {
+  new PerformanceObserver((list) => {
+    for (const { duration } of list.getEntries()) longest = Math.max(longest, Math.round(duration));
+  }).observe({ type: "longtask", buffered: false });
+}
+
+/** Of what was longer than 50 ms. */
+export function longestTask() {
+  return longest;
+}
+
+/** Of the copy that {@link savedInBackground} made: SQLocal has its databases in files of their own. */
+export async function sqlocal() {
+  const { SQLocal } = await import("/sqlocal/index.js");
+  const { sql, getDatabaseFile, destroy } = new SQLocal("saved.db");
+  await sql("SELECT count(*) FROM notes");
+  const ms = await timed(async () => {
+    const file = await getDatabaseFile();
+    if (file.size < 4096) throw new Error("SQLocal gave nothing");
+  });
+  await destroy();
+  return ms;
 }
 
 let source;

@@ -115,7 +115,7 @@ function placeOf(path: string): string {
 /** One file instead of some hundred, which each tab and each worker would load. */
 async function bundled(path: string): Promise<string> {
   // Its modules import others by bare names, which workers cannot resolve.
-  const sqlocal = path === "/sqlocal/worker.js" ? "worker.js" : "index.js";
+  const sqlocal = path === "/sqlocal/worker" ? "worker.js" : "index.js";
   const file = path.startsWith("/sqlocal/")
     ? join(root, "node_modules/sqlocal/dist", sqlocal)
     : placeOf(path);
