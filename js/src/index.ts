@@ -54,6 +54,12 @@ export type { D1ApiOptions } from "./sources/d1-api.ts";
 export { type D1ExportOptions, exportD1 } from "./sources/d1-export.ts";
 export { d1Http } from "./sources/d1-http.ts";
 export { type DurableObjectOptions, type DurableObjectSql, durableObject } from "./sources/durable-object.ts";
+export {
+  type FoundInIndexedDb,
+  type IndexedDbOptions,
+  indexedDb,
+  indexedDbDatabases,
+} from "./sources/indexed-db.ts";
 export { memory } from "./sources/memory.ts";
 export { type OpfsOptions, opfs } from "./sources/opfs.ts";
 export type { ListedDatabase } from "./sources/opfs-list.ts";

@@ -11,6 +11,8 @@ import type { JobOptions } from "../streams/progress.ts";
 import type { Answer, FileFormat, Subject, Work } from "./worker.ts";
 
 export interface BackgroundOptions extends OpfsOptions {
+  /** The database is one of wa-sqlite's in IndexedDB, not in the private files: `true`, or the name of the IndexedDB database. */
+  indexedDb?: true | string;
   /** Folder of the backups in the origin's private files; `backups` unless given. */
   store?: string;
   /** What the database is called in the store; the file's name without its ending unless given. */

@@ -1,16 +1,21 @@
 // What a browser's origin has: its databases with their tables, and its room.
 import { readTables, type Table } from "../moments/tables.ts";
+import { indexedDb, indexedDbDatabases } from "../sources/indexed-db.ts";
 import { opfs } from "../sources/opfs.ts";
 import { type ListedDatabase, listDatabases } from "../sources/opfs-list.ts";
+import type { PageSource } from "../sources/source.ts";
 
-/** A database in the origin's private files, with its tables. */
+/** A database of the origin, with its tables. */
 export interface OpfsDatabase extends ListedDatabase {
+  /** Of the IndexedDB database that holds it, for the option `database` of `indexedDb()`; missing for one in the private files. */
+  indexedDb?: string;
   /** Missing when they could not be read now: the database is damaged, or its writers left no pause. */
   tables?: Table[];
 }
 
 /**
- * The databases in this origin's private files, whatever library keeps them there, in any tab or worker.
+ * The databases in this origin's private files, whatever library keeps them there, and those of wa-sqlite in IndexedDB; in any
+ * tab or worker.
  *
  * @param tables whether to read the tables' names, `true` unless given
  * @example
@@ -24,14 +29,26 @@ export async function opfsDatabases({ tables = true } = {}): Promise<OpfsDatabas
   for await (const listed of listDatabases()) {
     const { path, pool, problem } = listed;
     const options = pool !== undefined && problem === undefined ? { pool } : {};
-    const names = tables ? await tablesOf(path, options).catch(() => undefined) : undefined;
+    const names = tables ? await tablesOf(opfs(path, { ...options, busyTimeoutMs: 1000 })) : undefined;
     databases.push({ ...listed, ...(names && { tables: names }) });
+  }
+  for (const { path, database, size } of await indexedDbDatabases()) {
+    const names = tables ? await tablesOf(indexedDb(path, { database })) : undefined;
+    const library = "wa-sqlite IDBBatchAtomicVFS";
+    databases.push({
+      path: path.slice(1),
+      indexedDb: database,
+      library,
+      size,
+      ...(names && { tables: names }),
+    });
   }
   return databases.sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 
-async function tablesOf(path: string, options: { pool?: string }): Promise<Table[]> {
-  const moment = await opfs(path, { ...options, busyTimeoutMs: 1000 }).pin();
+async function tablesOf(source: PageSource): Promise<Table[] | undefined> {
+  const moment = await source.pin().catch(() => undefined);
+  if (!moment) return undefined;
   try {
     const readPage = async (pgno: number) => {
       const page = new Uint8Array(moment.pageSize);
@@ -39,8 +56,10 @@ async function tablesOf(path: string, options: { pool?: string }): Promise<Table
       return page;
     };
     return await readTables(readPage, moment.pageCount, false);
+  } catch {
+    return undefined;
   } finally {
-    await moment.release();
+    await moment.release().catch(() => {}); // what was read may be of no commit then: names, for a list
   }
 }
 

@@ -1,4 +1,4 @@
-import { writeAll } from "../opfs/write-all.ts";
+import { writeAll } from "../opfs/file-bytes.ts";
 import { failed, fullError, isFull } from "../stores/opfs-errors.ts";
 import { consume } from "../streams/body.ts";
 

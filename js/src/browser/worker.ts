@@ -1,7 +1,9 @@
 // What runs in the worker that a page starts.
 import { pagemark } from "../backups/database.ts";
+import { PagemarkError } from "../errors/index.ts";
 import { type Thrown, thrownOf } from "../errors/thrown.ts";
 import type { BackupOptions } from "../run/backup.ts";
+import { indexedDb } from "../sources/indexed-db.ts";
 import { type OpfsOptions, opfs } from "../sources/opfs.ts";
 import { opfsStore } from "../stores/opfs.ts";
 import type { JobOptions, Progress } from "../streams/progress.ts";
@@ -10,6 +12,8 @@ import { saveTo } from "./save.ts";
 /** Which database, and where its backups go: paths in the origin's private files. */
 export interface Subject extends OpfsOptions {
   database: string;
+  /** See `BackgroundOptions`. */
+  indexedDb?: true | string;
   /** Of the store's folder. */
   store: string;
   /** Of the database in the store. */
@@ -98,8 +102,11 @@ async function perform(
   method: keyof Work,
   options: { signal: AbortSignal },
 ): Promise<unknown> {
-  const { database, store, name, ...more } = subject;
-  const source = opfs(database, more);
+  const { database, store, name, indexedDb: inside, ...more } = subject;
+  const isInside = inside !== undefined;
+  const source = isInside
+    ? indexedDb(database, inside === true ? {} : { database: inside })
+    : opfs(database, more);
   const db = pagemark(source, { store: opfsStore(store), ...(name !== undefined && { name }) });
   const { signal } = options;
   const { at, id = "" } = options as { at?: string; id?: string };
@@ -127,8 +134,10 @@ async function perform(
     }
     case "replace": {
       const { file, safety } = options as unknown as Work["replace"];
-      if (safety) await db.backup({ ...options, note: "before a file took its place" });
-      return source.replace?.(file.stream(), { signal });
+      if (safety && source.replace) await db.backup({ ...options, note: "before a file took its place" });
+      if (source.replace) return source.replace(file.stream(), { signal });
+      const message = `${database} is in IndexedDB and can only be read; let its library import the file`;
+      throw new PagemarkError("SOURCE_READ_ONLY", message);
     }
   }
 }

@@ -1,5 +1,5 @@
 // Room for bytes that are needed for a while: in memory, or in a file of the origin that goes when its tab does.
-import { BlobReader } from "./blob-reader.ts";
+import { BlobReader } from "./file-bytes.ts";
 import { privateFiles, type SyncHandle, syncHandle } from "./folders.ts";
 
 /** Up to this a room is in memory. In bytes. */

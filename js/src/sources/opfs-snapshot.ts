@@ -1,7 +1,7 @@
 // A database as its files hold it at one time, and whether it still is.
 
-import { BlobReader } from "../opfs/blob-reader.ts";
 import { isAbsent } from "../opfs/faults.ts";
+import { BlobReader } from "../opfs/file-bytes.ts";
 import { changed } from "./opfs-errors.ts";
 import type { Found, Part } from "./opfs-files.ts";
 import { AHEAD_HEADER, readAhead } from "./opfs-write-ahead.ts";

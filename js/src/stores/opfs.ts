@@ -1,7 +1,7 @@
 import { StoreError } from "../errors/store-error.ts";
 import { isAbsent } from "../opfs/faults.ts";
+import { writeAll } from "../opfs/file-bytes.ts";
 import { fileIn, folderAt, privateFiles, segmentsOf } from "../opfs/folders.ts";
-import { writeAll } from "../opfs/write-all.ts";
 import { compareKeys, isSegment } from "./checks.ts";
 import { failed, fullError, isFull } from "./opfs-errors.ts";
 import type { Store, StoredObject } from "./store.ts";

@@ -12,9 +12,18 @@ function storeOf(name) {
 }
 
 /** Backs up the database at `path`, and gives what a restore would write, base64. */
-export async function backUp(path, options, { store = path } = {}) {
+export function backUp(path, options, { store = path } = {}) {
+  return backedUp(pagemark.opfs(path, options), store);
+}
+
+/** The same of a database of wa-sqlite in IndexedDB. */
+export function backUpIndexedDb(path) {
+  return backedUp(pagemark.indexedDb(path), path);
+}
+
+async function backedUp(source, store) {
   const started = performance.now();
-  const db = pagemark.pagemark(pagemark.opfs(path, options), { store: storeOf(store), name: "app" });
+  const db = pagemark.pagemark(source, { store: storeOf(store), name: "app" });
   const { kind, warnings, taken } = await db.backup();
   const ms = performance.now() - started;
   const bytes = new Uint8Array(await new Response(await db.download()).arrayBuffer());
@@ -63,8 +72,20 @@ export async function files(folder, path = "") {
   return found;
 }
 
+/** Backs up in the background, twice, and tries to put a file in the place of a database in IndexedDB. */
+export async function replaceIndexedDb(path) {
+  const { inBackground } = await import("/entry/browser-client.js");
+  const db = inBackground(path, { indexedDb: true });
+  await db.backup();
+  const { kind } = await db.backup();
+  const code = await db.replace(await db.asBlob()).catch((error) => error.code);
+  db.close();
+  return [kind, code];
+}
+
 /** Removes all that the origin has. */
 export async function clear() {
+  for (const { name } of await indexedDB.databases()) indexedDB.deleteDatabase(name);
   const folder = await navigator.storage.getDirectory();
   for await (const name of folder.keys()) await folder.removeEntry(name, { recursive: true });
 }
@@ -81,6 +102,25 @@ async function put(path, bytes, start) {
   await writable.close();
 }
 
+let vfs;
+
+/** Has wa-sqlite's VFS write a database, as SQLite has it write one. */
+async function putInIndexedDb(path, bytes) {
+  const { IDBBatchAtomicVFS } = await import("/npm/@journeyapps/wa-sqlite/src/examples/IDBBatchAtomicVFS.js");
+  const { SQLITE_FCNTL_SYNC, SQLITE_OPEN_CREATE, SQLITE_OPEN_MAIN_DB, SQLITE_OPEN_READWRITE } = await import(
+    "/npm/@journeyapps/wa-sqlite/src/sqlite-constants.js"
+  );
+  vfs ??= await IDBBatchAtomicVFS.create("suite", {});
+  const flags = SQLITE_OPEN_CREATE | SQLITE_OPEN_MAIN_DB | SQLITE_OPEN_READWRITE;
+  await vfs.jOpen(path, 1, flags, new DataView(new ArrayBuffer(8)));
+  const size = bytes.length > 18 ? new DataView(bytes.buffer).getUint16(16) : 0;
+  const pageSize = size === 1 ? 65536 : size || 4096;
+  for (let at = 0; at < bytes.length; at += pageSize) vfs.jWrite(1, bytes.subarray(at, at + pageSize), at);
+  await vfs.jFileControl(1, SQLITE_FCNTL_SYNC, new DataView(new ArrayBuffer(8)));
+  await vfs.jSync(1, 0);
+  await vfs.jClose(1);
+}
+
 /** Runs the suite for sources, here; gives the titles of what failed, and why. */
 export async function sourceContract(kind) {
   const { sourceCases } = await import("/tests/contracts/source-cases/index.ts");
@@ -88,10 +128,12 @@ export async function sourceContract(kind) {
   const failures = [];
   for (const [index, [title, image, run]] of sourceCases.entries()) {
     const name = `${kind}-${index}.db`;
+    const isInside = kind === "IndexedDB";
     const start = kind === "pool" ? headerLike(undefined, `/${name}`) : undefined;
-    await put(kind === "pool" ? `.pool-${index}/.opaque/slot` : name, image(), start);
+    if (isInside) await putInIndexedDb(name, image());
+    else await put(kind === "pool" ? `.pool-${index}/.opaque/slot` : name, image(), start);
     try {
-      await run(pagemark.opfs(name, { busyTimeoutMs: 500 }), image());
+      await run(isInside ? pagemark.indexedDb(name) : pagemark.opfs(name, { busyTimeoutMs: 500 }), image());
     } catch (error) {
       failures.push(`${title}: ${error.message}`);
     }

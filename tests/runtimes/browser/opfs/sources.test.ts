@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { type Made, provedBank } from "./bank.ts";
-import { startTabs, type Tab, type Tabs } from "./tabs.ts";
+import { type Place, startTabs, type Tab, type Tabs } from "./tabs.ts";
 
 /** Backups of each library while it writes: some 20 in all; the long run sets 200. */
 const RUNS = Number(process.env.OPFS_RUNS ?? 2);
@@ -14,6 +14,7 @@ const LIBRARIES = [
   { library: "OPFSAnyContextVFS" },
   { library: "AccessHandlePoolVFS" },
   { library: "OPFSWriteAheadVFS", pauseMs: 150 },
+  { library: "IDBBatchAtomicVFS" },
   { library: "sqlocal", isolated: true },
 ];
 
@@ -39,6 +40,11 @@ afterEach(async () => {
   await last.close();
 });
 
+/** In IndexedDB it is found by a source of its own. */
+function backUp(place: Place, library: string): Promise<Made> {
+  return place.call<Made>(library.startsWith("IDB") ? "backups.backUpIndexedDb" : "backups.backUp", "app.db");
+}
+
 describe.each(LIBRARIES)("$library", ({ library, isolated = false, pauseMs = 40 }) => {
   test(`A3 C1 ${RUNS} backups from another tab while it writes are one commit each`, async () => {
     const writerTab = await tab(isolated);
@@ -51,20 +57,20 @@ describe.each(LIBRARIES)("$library", ({ library, isolated = false, pauseMs = 40 
     const seen: number[] = [];
     for (let run = 0; run < RUNS; run++) {
       const place = run % 2 === 0 ? worker : other;
-      seen.push(provedBank(await place.call<Made>("backups.backUp", "app.db")).transfers);
+      seen.push(provedBank(await backUp(place, library)).transfers);
     }
     const { done } = await writer.call<{ done: number; busy: number }>("writers.stop");
     expect(done).toBeGreaterThan(RUNS / 4);
     expect(seen).toEqual([...seen].sort((a, b) => a - b));
     await writer.call("writers.close");
-    const last = await worker.call<Made>("backups.backUp", "app.db");
+    const last = await backUp(worker, library);
     expect(last.kind).toBe("incremental");
     expect(provedBank(last).transfers).toBe(2000 + done);
   }, 600_000);
 });
 
-describe("B1 C6 opfs() is a source", () => {
-  test.each(["plain", "pool"])("of a %s file", async (kind) => {
+describe("B1 C6 opfs() and indexedDb() are sources", () => {
+  test.each(["plain", "pool", "IndexedDB"])("of a %s file", async (kind) => {
     const worker = await (await tab()).worker();
     const { count, failures } = await worker.call<{ count: number; failures: string[] }>(
       "backups.sourceContract",
@@ -73,6 +79,26 @@ describe("B1 C6 opfs() is a source", () => {
     expect(failures).toEqual([]);
     expect(count).toBeGreaterThan(20);
   });
+});
+
+test("databases in IndexedDB are listed with their tables, and are read only", async () => {
+  const page = await tab();
+  const worker = await page.worker();
+  await worker.call("writers.open", "IDBBatchAtomicVFS", "folder/app.db");
+  await worker.call("writers.makeBank", { rows: 10 });
+  expect(await page.call("backups.databases")).toMatchObject([
+    {
+      path: "folder/app.db",
+      indexedDb: "wa-idb",
+      library: "wa-sqlite IDBBatchAtomicVFS",
+      tables: ["accounts", "transfers", "state"],
+    },
+  ]);
+  expect(await page.call("backups.replaceIndexedDb", "folder/app.db")).toEqual([
+    "incremental",
+    "SOURCE_READ_ONLY",
+  ]);
+  await worker.call("writers.close");
 });
 
 test("memory(file) of a file that changes while it is read says so", async () => {
