@@ -12,6 +12,7 @@ use sqlite3_parser::lexer::sql::{Parser, TokenType, Tokenizer};
 use super::affinity::Affinity;
 use super::constant::Constant;
 use super::default::{self, Reader};
+use super::foreign_keys::{ForeignKey, own_columns};
 use super::guard::Insists;
 use super::identifier::unquote;
 use super::statement;
@@ -38,13 +39,25 @@ pub(super) struct TableShape {
     pub(super) without_rowid: bool,
     /// Whether it is AUTOINCREMENT.
     pub(super) autoincrement: bool,
-    /// Tables that foreign keys name.
-    pub(super) parents: Vec<String>,
+    pub(super) foreign_keys: Vec<ForeignKey>,
+    /// Also where that is the rowid. Indexes into `columns`.
+    pub(super) primary_key: Vec<usize>,
     /// What PRIMARY KEY and UNIQUE say of it, but for a key that is the rowid. A column that does not exist stands for what
     /// cannot be read.
     pub(super) keys: Vec<Key>,
     /// Of each column.
     pub(super) collations: Vec<String>,
+}
+
+impl TableShape {
+    /// A name of the rowid; `None` where columns have all of them, or there is no rowid.
+    pub(super) fn rowid_name(&self) -> Option<&str> {
+        if let Some(column) = self.columns.iter().find(|column| column.rowid) {
+            return Some(&column.name);
+        }
+        let is_free = |name: &&str| !self.columns.iter().any(|column| column.name.eq_ignore_ascii_case(name));
+        ["rowid", "_rowid_", "oid"].into_iter().filter(|_| !self.without_rowid).find(is_free)
+    }
 }
 
 /// Columns of which no two rows have the same values, as indexes into those of the table, with their collations.
@@ -195,7 +208,7 @@ fn table(
     let mut virtual_columns = Vec::with_capacity(definitions.len());
     let mut collations = Vec::with_capacity(definitions.len());
     let (mut key, mut unique) = (Vec::new(), Vec::new());
-    let mut parents = Vec::new();
+    let mut foreign_keys = Vec::new();
     let (mut autoincrement, mut rowid) = (false, None);
     for (index, definition) in definitions.iter().enumerate() {
         let affinity = Affinity::of(definition.col_type.as_ref().map(|declared| declared.name), is_strict(flags));
@@ -235,7 +248,7 @@ fn table(
                 }
                 ColumnConstraint::NotNull { nullable, .. } => column.insists.not_null |= !nullable,
                 ColumnConstraint::Collate { collation_name } => collation = unquote(collation_name.0),
-                ColumnConstraint::ForeignKey { clause, .. } => parents.push(unquote(clause.tbl_name.0)),
+                ColumnConstraint::ForeignKey { clause, .. } => foreign_keys.push(ForeignKey::new(vec![index], clause)),
                 ColumnConstraint::Generated { typ, .. } => {
                     column.generated = true;
                     is_virtual = !typ.as_ref().is_some_and(|kind| kind.0.eq_ignore_ascii_case("STORED"));
@@ -263,7 +276,9 @@ fn table(
             TableConstraint::Unique { columns: terms, .. } => {
                 unique.push(key_of(terms, &columns).unwrap_or_else(|_| vec![(usize::MAX, None)]));
             }
-            TableConstraint::ForeignKey { clause, .. } => parents.push(unquote(clause.tbl_name.0)),
+            TableConstraint::ForeignKey { columns: named, clause, .. } => {
+                foreign_keys.push(ForeignKey::new(own_columns(named, &columns), clause));
+            }
             _ => {}
         }
     }
@@ -281,6 +296,7 @@ fn table(
         }
         (0..columns.len()).filter(is_stored).collect()
     };
+    let primary_key = key.iter().map(|&(index, _)| index).collect();
     if !key.is_empty() && (without_rowid || rowid.is_none()) {
         unique.push(key);
     }
@@ -288,7 +304,7 @@ fn table(
         (index, collation.or_else(|| collations.get(index).cloned()).unwrap_or_default())
     };
     let keys = unique.into_iter().map(|key| key.into_iter().map(collated).collect()).collect();
-    Ok(TableShape { columns, stored, without_rowid, autoincrement, parents, keys, collations })
+    Ok(TableShape { columns, stored, without_rowid, autoincrement, foreign_keys, primary_key, keys, collations })
 }
 
 /// The columns that the terms of a PRIMARY KEY or UNIQUE name.

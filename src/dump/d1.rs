@@ -4,6 +4,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::columns::Shape;
+use super::foreign_keys::{ForeignKey, parents_first};
 use super::literal::BEGIN;
 use super::plan::{CHECKS_AGAIN, Item, Planner, is_internal, is_unique_index, is_virtual, sql_of};
 use super::schema::{Kind, Object};
@@ -22,7 +23,9 @@ impl<'a> Planner<'a> {
         let family = self.family(&tables, &left_out);
 
         let others = self.others_that_can_be(&left_out);
-        self.text("PRAGMA defer_foreign_keys=TRUE;\n");
+        if !self.options.in_batches {
+            self.text("PRAGMA defer_foreign_keys=TRUE;\n");
+        }
         if !self.options.no_schema {
             let all: Vec<_> = family.parents_first.iter().chain(&virtual_tables).copied().collect();
             let drops = self.drops(&all, &others);
@@ -38,8 +41,13 @@ impl<'a> Planner<'a> {
         for key in keys {
             self.create(key);
         }
-        for table in family.parents_first {
-            self.table_rows(table)?;
+        if self.options.in_batches {
+            self.rows_for_batches(&tables)?;
+        } else {
+            // Of those that refer to each other in a circle, the check at the end of the transaction takes care.
+            for table in family.parents_first {
+                self.table_rows(table)?;
+            }
         }
         let mut refills = Vec::new();
         for table in virtual_tables {
@@ -96,7 +104,7 @@ impl<'a> Planner<'a> {
         let mut parents_of = vec![Vec::new(); tables.len()];
         for (table, of) in tables.iter().zip(&mut parents_of) {
             let Ok(Shape::Table(shape)) = self.parse(table) else { continue };
-            for parent in shape.parents {
+            for ForeignKey { parent, .. } in shape.foreign_keys {
                 match number.get(&lower(&parent)) {
                     Some(&number) => of.push(number),
                     None => self.say_if_it_has_no_parent(table, &parent, left_out),
@@ -127,38 +135,6 @@ struct Family<'a> {
     /// Names in lower case.
     parents: HashSet<String>,
     parents_first: Vec<&'a Object>,
-}
-
-/// Each number after those of its parents, else in order. Where parents go in a circle no order is right, and it is
-/// left to the check at the end of the transaction.
-fn parents_first(parents_of: &[Vec<usize>]) -> Vec<usize> {
-    let mut order = Vec::with_capacity(parents_of.len());
-    let mut seen = vec![false; parents_of.len()];
-    // A path of tables, each with how many of its parents were gone to.
-    let mut path: Vec<(usize, usize)> = Vec::new();
-    let mut visit = |number: usize, path: &mut Vec<(usize, usize)>| {
-        if let Some(seen) = seen.get_mut(number)
-            && !core::mem::replace(seen, true)
-        {
-            path.push((number, 0));
-        }
-    };
-    for number in 0..parents_of.len() {
-        visit(number, &mut path);
-        while let Some((table, next)) = path.last_mut() {
-            match parents_of.get(*table).and_then(|parents| parents.get(*next)).copied() {
-                Some(parent) => {
-                    *next += 1;
-                    visit(parent, &mut path);
-                }
-                None => {
-                    order.push(*table);
-                    path.pop();
-                }
-            }
-        }
-    }
-    order
 }
 
 pub(super) fn lower(name: &str) -> String {

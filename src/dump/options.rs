@@ -50,6 +50,9 @@ pub struct Options {
     pub salvage: bool,
     /// With `salvage`: takes pages of the list of free pages for pages that got lost. Mostly they hold what was deleted.
     pub free_pages: bool,
+    /// With the dialect D1: can be cut into transactions, as no row refers to one that comes later, except between
+    /// `PRAGMA defer_foreign_keys=TRUE` and the same with FALSE.
+    pub in_batches: bool,
 }
 
 impl Default for Options {
@@ -62,6 +65,7 @@ impl Default for Options {
             no_schema: false,
             salvage: false,
             free_pages: false,
+            in_batches: false,
         }
     }
 }

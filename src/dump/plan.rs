@@ -118,13 +118,11 @@ impl<'a> Planner<'a> {
             let rowid = if shape.without_rowid || has_alias || !keep_rowids {
                 None
             } else {
-                let names = ["rowid", "_rowid_", "oid"];
-                let is_free = |name: &&str| !shape.columns.iter().any(|column| column.name.eq_ignore_ascii_case(name));
-                let free = names.into_iter().find(is_free);
-                if free.is_none() {
+                let name = shape.rowid_name();
+                if name.is_none() {
                     notes.say(format!("{}: rowids are not carried, as columns have all their names", table.name));
                 }
-                free
+                name
             };
             let columns = shape.columns.iter().filter(|column| !column.generated).map(|column| column.name.as_str());
             for (index, name) in rowid.into_iter().chain(columns).enumerate() {

@@ -44,10 +44,12 @@ pub(super) enum Style {
     Rowids,
 }
 
-/// Which rows are written, by their first value.
+/// Which rows are written, by their values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Filter {
     All,
+    /// Rows with a value that is not NULL in one of these places of the record.
+    HasOneOf(Vec<usize>),
     /// Rows that begin with one of these texts, in upper or lower case.
     Only(Vec<String>),
     /// Rows that do not begin with this text.
@@ -93,6 +95,11 @@ impl RowPlan {
 impl Source {
     pub(super) fn rowid() -> Self {
         Self { slot: None, affinity: Affinity::Integer, default: Constant::Null }
+    }
+
+    /// NULL, whatever the record holds.
+    pub(super) fn null() -> Self {
+        Self::untyped(usize::MAX)
     }
 
     /// A value that is stored as it was given.

@@ -157,7 +157,7 @@ impl RowWriter {
     /// What has no room in memory is only written where any row may be so long.
     fn long_row(&mut self, out: &mut Vec<u8>, plan: &RowPlan, row: Row<'_>) -> Result<Written> {
         match (plan.style, &plan.filter) {
-            (Style::Shell(_) | Style::Many { .. } | Style::Update, Filter::All) => {
+            (Style::Shell(_) | Style::Many { .. } | Style::Update, Filter::All | Filter::HasOneOf(_)) => {
                 self.end_statement(out);
                 Ok(Written::TooLong)
             }
@@ -343,8 +343,14 @@ impl RowWriter {
     }
 
     fn passes(&self, row: Row<'_>, filter: &Filter) -> Result<bool> {
-        if *filter == Filter::All {
-            return Ok(true);
+        match filter {
+            Filter::All => return Ok(true),
+            Filter::HasOneOf(places) => {
+                let is_null =
+                    |&place: &usize| self.slots.get(place).is_some_and(|slot| slot.storage() == Storage::Null);
+                return Ok(!places.iter().all(is_null));
+            }
+            _ => {}
         }
         let first = self.slots.first().map(|slot| slot.value(row.record, row.pgno)).transpose()?;
         let text = match first {
@@ -352,7 +358,7 @@ impl RowWriter {
             _ => None,
         };
         Ok(match filter {
-            Filter::All => true,
+            Filter::All | Filter::HasOneOf(_) => true,
             Filter::Only(names) => text.is_some_and(|text| names.iter().any(|name| name.eq_ignore_ascii_case(&text))),
             Filter::Except(name) => text.as_deref() != Some(*name),
         })

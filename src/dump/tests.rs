@@ -1,5 +1,6 @@
 mod against_the_shell;
 mod d1;
+mod d1_batches;
 mod d1_hanging;
 mod d1_long;
 mod d1_refused;

@@ -38,6 +38,12 @@ impl DumpOptions {
     pub fn set_free_pages(&mut self, free_pages: bool) {
         self.0.free_pages = free_pages;
     }
+
+    /// Whether it can be cut into transactions.
+    #[wasm_bindgen(setter, js_name = inBatches)]
+    pub fn set_in_batches(&mut self, in_batches: bool) {
+        self.0.in_batches = in_batches;
+    }
 }
 
 /// What is to be done next with a dump.

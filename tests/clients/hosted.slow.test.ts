@@ -134,6 +134,25 @@ test("a hosted database is dumped exactly by queries, or by the service's own ex
   expect(existsSync(join(cli.folder, "x.sql"))).toBe(false);
 });
 
+test("a hosted database is tracked, read by its changes, and tracked no longer", async () => {
+  const four = await hosted.place("three");
+  const triggers = "SELECT count(*) FROM sqlite_schema WHERE name LIKE 'pagemark%'";
+  await four.run(["CREATE TABLE IF NOT EXISTS tracked (id INTEGER PRIMARY KEY, v)"]);
+  const backup = () => run(hosted.env, "--json", "backup", "d1://three", "--to", "tracked", "--tracking");
+  expect(JSON.parse(await backup())).toMatchObject({ taken: "tracked" });
+  expect(await four.rows(triggers)).not.toEqual([[0]]);
+  await four.run(["INSERT INTO tracked (v) VALUES ('new')"]);
+  expect(JSON.parse(await backup())).toMatchObject({ taken: "tracked", kind: "incremental" });
+  expect(await run({}, "show", "three", "--from", "tracked")).toContain("at the end of the run");
+  expect(await run(hosted.env, "d1", "untrack", "d1://three")).toContain("no longer tracked");
+  expect(await four.rows(triggers)).toEqual([[0]]);
+  expect(await run(hosted.env, "d1", "untrack", "d1://three")).toContain("were not tracked");
+  for (const args of [["app.db"], ["d1://three", "--via-export"]])
+    expect(await failure(hosted.env, "backup", ...args, "--tracking", "--to", "none")).toMatchObject({
+      code: "USAGE",
+    });
+});
+
 test("a migration is run after a backup, and what it did to the rows is said", async () => {
   const three = await hosted.place("three");
   await three.run([

@@ -11,7 +11,11 @@ export interface LoadedTable {
 }
 
 /** What one long value is put together in, before the row that it belongs to. */
-const PIECES = /^CREATE TABLE "(pieces\d+)"\(id INTEGER PRIMARY KEY,value\)$/;
+const PIECES = /^CREATE TABLE "(pieces\d+)"\(id INTEGER PRIMARY KEY,value\);?$/;
+/** What gives rows the values that refer to others, and the table that they are of. */
+const REFERENCES =
+  /^CREATE TRIGGER "(later\d+)" INSTEAD OF INSERT ON "later\d+" BEGIN UPDATE "((?:[^"]|"")*)" SET /;
+const REFERENCES_VIEW = /^CREATE VIEW "later\d+"\(c0(?:,c\d+)*\) AS SELECT NULL(?:,NULL)*;?$/;
 /** Where no table counts any more, that is how the table of counters is made. */
 const COUNTER = /^CREATE TABLE sequence\d+\(a INTEGER PRIMARY KEY AUTOINCREMENT\)/;
 const CHANGES_ROWS = /^(?:INSERT INTO|UPDATE) "((?:[^"]|"")*)"/;
@@ -28,6 +32,8 @@ export class Fingerprints {
   /** The order in which a database has its objects is of no account. */
   readonly #objects: string[] = [];
   readonly #virtual = new Set<string>();
+  /** By the name of the view through which values come, the name of their table. */
+  readonly #references = new Map<string, string>();
   #pieces = "";
   /** Pieces whose row is still to come. */
   #waiting = "";
@@ -36,7 +42,8 @@ export class Fingerprints {
     this.#define(statement);
     const [, quoted] = CHANGES_ROWS.exec(statement) ?? [];
     if (quoted === undefined) return;
-    const name = quoted.replaceAll('""', '"');
+    const written = quoted.replaceAll('""', '"');
+    const name = this.#references.get(written) ?? written;
     if (name === this.#pieces) {
       this.#waiting += `${statement}\n`;
       return;
@@ -46,7 +53,7 @@ export class Fingerprints {
       table = this.#virtual.has(name.toLowerCase()) ? new UnorderedHash() : new OrderedHash(await sha256());
       this.#tables.set(name, table);
     }
-    const isRows = statement.startsWith("INSERT");
+    const isRows = name === written && statement.startsWith("INSERT");
     if (isRows) table.rows += Math.max(1, rowStarts(statement).length);
     await table.add(this.#waiting, statement);
     this.#waiting = "";
@@ -66,7 +73,10 @@ export class Fingerprints {
 
   #define(statement: string): void {
     const pieces = PIECES.exec(statement);
+    const [, view, table] = REFERENCES.exec(statement) ?? [];
     if (pieces) this.#pieces = pieces[1] ?? "";
+    else if (view && table !== undefined) this.#references.set(view, table.replaceAll('""', '"'));
+    else if (REFERENCES_VIEW.test(statement)) return;
     else if (DEFINES.test(statement) && !COUNTER.test(statement)) this.#objects.push(statement.trim());
     const [, name = ""] = VIRTUAL.exec(statement) ?? [];
     if (name === "") return;

@@ -36,6 +36,8 @@ interface Details {
   pin?: Pick<PinOptions, "scratch" | "previous">;
 }
 
+/** The SQL that goes in, and with which what is there then is compared. */
+const AS_LOADED = { dialect: "d1", inBatches: true } as const;
 /** Of what is imported so much is read at once, in bytes. */
 const DIGESTED = 1 << 20;
 
@@ -61,7 +63,7 @@ export async function loadRows(
   try {
     const loading = new Loading(target, await targetState(target, signal), { ...options, load, undo });
     const told = { ...options, onWarning: (text: string) => void warnings.push(text) };
-    await loading.run(fingerprinted(statementsOf(moment, target.name, { ...told, dialect: "d1" }), given));
+    await loading.run(fingerprinted(statementsOf(moment, target.name, { ...told, ...AS_LOADED }), given));
   } finally {
     await moment.release().catch(() => {});
   }
@@ -124,7 +126,7 @@ async function prove(
   const found = new Fingerprints();
   try {
     const moment = await target.pin({ ...pin, signal });
-    const statements = statementsOf(moment, name, { dialect: "d1", signal, onProgress, tables });
+    const statements = statementsOf(moment, name, { ...AS_LOADED, signal, onProgress, tables });
     for await (const statement of statements) await found.add(statement);
   } catch (error) {
     signal?.throwIfAborted();

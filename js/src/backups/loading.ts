@@ -20,8 +20,15 @@ const TRANSACTION = 1 << 20;
 const ONLY_TRANSACTION = 2 << 20;
 /** And so many statements at most. */
 const MOST_STATEMENTS = 1_000;
-/** What the SQL begins with holds for a transaction. */
+/** Rows that refer to each other whatever their order are one transaction, which may have so many bytes of SQL. */
+const MOST_TOGETHER = 8 << 20;
+/** Each holds for a transaction, or until the connection ends: every transaction says what it needs. */
 const DEFER = "PRAGMA defer_foreign_keys=TRUE";
+const PASS_CHECKS = "PRAGMA ignore_check_constraints=ON";
+const CHECK_AGAIN = "PRAGMA ignore_check_constraints=OFF";
+/** How the SQL says what is to hold for the statements that follow. */
+const PRAGMA = /^(?:\s*--[^\n]*\n)*\s*PRAGMA (defer_foreign_keys|ignore_check_constraints)=(\w+);?$/;
+const INSERTS = /^INSERT INTO "((?:[^"]|"")*)"/;
 /** A write of which nothing is known is tried again so often. */
 const ATTEMPTS = 5;
 
@@ -33,6 +40,8 @@ export class Loading {
   #done: number;
   /** What has to come first. */
   readonly #before: string[];
+  /** Whether rows go in that break a CHECK. */
+  #passesChecks = false;
 
   /** @throws SourceError when what the database holds may not be replaced */
   constructor(target: RowTarget, state: TargetState, options: LoadingOptions) {
@@ -62,6 +71,7 @@ export class Loading {
     try {
       await this.#run(statements);
     } catch (error) {
+      if (this.#passesChecks) await this.#target.write([CHECK_AGAIN]).catch(() => {});
       if (this.#done === 0 || !(error instanceof PagemarkError)) throw error;
       const message = `${error.message}; ${this.#target.name} holds a part only now: run the same again, which goes on there`;
       throw new SourceError(error.code as `SOURCE_${string}`, message, error.at, { cause: error });
@@ -69,19 +79,37 @@ export class Loading {
   }
 
   async #run(statements: AsyncIterable<string>): Promise<void> {
-    let [count, bytes] = [0, 0];
+    let [count, bytes, isTogether] = [0, 0, false];
     let batch: string[] = [];
     for await (const statement of statements) {
       count++;
+      const [, pragma, value] = PRAGMA.exec(statement) ?? [];
+      if (pragma === "ignore_check_constraints") this.#passesChecks ||= value === "ON";
+      if (pragma === "defer_foreign_keys") isTogether = value === "TRUE";
       if (count <= this.#done) continue;
-      batch.push(statement);
+      if (pragma === undefined) batch.push(statement);
       bytes += statement.length;
+      if (isTogether && bytes > MOST_TOGETHER) throw this.#tooLong(batch);
       const most = this.#done === 0 ? ONLY_TRANSACTION : TRANSACTION;
-      if (bytes < most && batch.length < MOST_STATEMENTS) continue;
+      if (isTogether || (bytes < most && batch.length < MOST_STATEMENTS)) continue;
       await this.#write(batch, count, false);
       [batch, bytes] = [[], 0];
     }
     await (this.#done === 0 ? this.#only(batch) : this.#write(batch, count, true));
+  }
+
+  #tooLong(batch: readonly string[]): SourceError {
+    const { name } = this.#target;
+    const tables = new Set(batch.map((sql) => INSERTS.exec(sql)?.[1]).filter((table) => table !== undefined));
+    const told = [...tables].map((table) => `"${table}"`).join(", ");
+    const message = `${name}: rows of ${told} refer to each other by columns that must not be NULL, so that all of them are one transaction, and D1 takes none of more than ${MOST_TOGETHER >> 20} MiB; make one of these columns take NULL, or restore into a file`;
+    return new SourceError("SOURCE_REFUSED", message, { name });
+  }
+
+  /** All that is one transaction. */
+  #transaction(statements: readonly string[]): string[] {
+    const [first, last] = this.#passesChecks ? [[PASS_CHECKS], [CHECK_AGAIN]] : [[], []];
+    return [DEFER, ...first, ...statements, ...last];
   }
 
   /** Writes all there is at once: it is there or not. */
@@ -89,7 +117,7 @@ export class Loading {
     const { signal } = this.#options;
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.#target.write([DEFER, ...this.#before, ...batch], signal);
+        return await this.#target.write(this.#transaction([...this.#before, ...batch]), signal);
       } catch (error) {
         // What is dropped first can be written again. Else an answer that was lost has left what is refused now.
         if (this.#before.length === 0 && attempt > 1 && isCode(error, "SOURCE_REFUSED")) {
@@ -103,7 +131,7 @@ export class Loading {
   /** Writes some statements, of which the last is the one of number `count`. */
   async #write(batch: readonly string[], count: number, isLast: boolean): Promise<void> {
     const { signal } = this.#options;
-    const all = [DEFER, ...this.#mark(count, isLast), ...batch];
+    const all = this.#transaction([...this.#mark(count, isLast), ...batch]);
     for (let attempt = 1; ; attempt++) {
       try {
         await this.#target.write(all, signal);

@@ -1,19 +1,29 @@
 import { dumpCore, named } from "../core/index.ts";
 import { dumpChunks } from "../dump/dump.ts";
-import type { DumpOptions } from "../dump/options.ts";
+import type { DumpDetails, DumpOptions } from "../dump/options.ts";
 import type { Moment } from "../sources/source.ts";
 
 /** The database of `moment` as SQL, statement by statement. The moment is released at the end. */
 export async function* statementsOf(
   moment: Moment,
   name: string,
-  options: DumpOptions,
+  options: DumpDetails,
 ): AsyncGenerator<string, void, void> {
-  const { dialect, drop, noData, noSchema, signal, onProgress, onWarning, tables } = options;
+  const {
+    dialect,
+    drop,
+    inBatches = false,
+    noData,
+    noSchema,
+    signal,
+    onProgress,
+    onWarning,
+    tables,
+  } = options;
   const { Statements } = await dumpCore();
   const statements = new Statements();
   try {
-    const wanted = { dialect, drop, noData, noSchema, tables, signal, onProgress, onWarning };
+    const wanted = { dialect, drop, inBatches, noData, noSchema, tables, signal, onProgress, onWarning };
     for await (const chunk of await dumpChunks(moment, name, wanted)) {
       statements.push(chunk);
       for (let next = statements.nextWhole(); next !== undefined; next = statements.nextWhole()) yield next;

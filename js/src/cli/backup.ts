@@ -15,6 +15,7 @@ interface Options {
   name?: string;
   full?: boolean;
   viaExport?: boolean;
+  tracking?: boolean;
   sameDatabase?: boolean;
   tag?: string;
   table?: string[];
@@ -40,6 +41,10 @@ export function addBackup(program: Command, signal: AbortSignal): void {
     .option("--name <name>", "the database's name in the store (default: the file's name without its ending)")
     .option("--table <name...>", "only these tables: a partial backup, kept apart as <name>.<tables>")
     .option("--via-export", "of d1://…: by D1's own export, which blocks queries and is not exact")
+    .option(
+      "--tracking",
+      "of d1://…: by triggers that it makes there and that note what changes, so that later backups read only that; `pagemark d1 untrack` takes them away",
+    )
     .option("--full", "make a full backup, even where an incremental one would do")
     .option(
       "--same-database",
@@ -61,17 +66,22 @@ export function addBackup(program: Command, signal: AbortSignal): void {
     )
     .action(async (path: string, _options, command: Command) => {
       const options = command.optsWithGlobals<Options>();
-      const { to, name = nameOf(path), viaExport = false, pages, json = false } = options;
+      const { to, name = nameOf(path), pages, json = false } = options;
+      const { viaExport = false, tracking = false } = options;
       if (path === STANDARD && name === nameOf(path))
         throw new PagemarkError("USAGE", "standard input has no name: give the database one with --name");
-      if (viaExport && !isHosted(path))
-        throw new PagemarkError("USAGE", "--via-export is for d1://<account>/<database>");
+      if ((viaExport || tracking) && !isHosted(path)) {
+        const option = viaExport ? "--via-export" : "--tracking";
+        throw new PagemarkError("USAGE", `${option} is for d1://<account>/<database>`);
+      }
+      if (viaExport && tracking)
+        throw new PagemarkError("USAGE", "--via-export reads all there is: leave it or --tracking out");
       if (isFolder(path) && (await import("./project.ts")).isProject(path))
         return backUpProject(path, options, signal);
       const backup = await withHooks(options, { name, path }, async () => {
         const source = viaExport
           ? (await import("./hosted.ts")).exportedSource(path, signal)
-          : await openDatabase(path);
+          : await openDatabase(path, { tracking });
         return backUp(source, name, options, signal);
       });
       const {

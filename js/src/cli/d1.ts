@@ -4,6 +4,7 @@ import type { Command } from "commander";
 import { pagemark } from "../backups/database.ts";
 import { isRowTarget } from "../backups/load-rows.ts";
 import { PagemarkError } from "../errors/index.ts";
+import { untrack } from "../sources/row-pages.ts";
 import type { RowSource } from "../sources/source.ts";
 import { backupJson, counted, EXIT, note, print, table, warnAll, withBar } from "./output.ts";
 import { isHosted, nameOf, openDatabase, openStore } from "./places.ts";
@@ -32,13 +33,29 @@ export function addD1(program: Command, signal: AbortSignal): void {
     .action(async (place: string, words: string[], _options, command: Command) => {
       await migrate(place, words, command.optsWithGlobals<Options>(), signal);
     });
+  d1.command("untrack")
+    .description("take away the table and the triggers that `backup --tracking` made in a D1 database")
+    .argument("<database>", "d1://<account>/<name>")
+    .action(async (place: string, _options, command: Command) => {
+      const { json = false } = command.optsWithGlobals<Pick<Options, "json">>();
+      const removed = await untrack(await openHostedTarget(place), { signal });
+      print(json, { database: nameOf(place), untracked: removed }, () =>
+        removed
+          ? `${nameOf(place)}: changes are no longer tracked; the next backup reads everything`
+          : `${nameOf(place)}: changes were not tracked`,
+      );
+    });
+}
+
+async function openHostedTarget(place: string) {
+  const source = isHosted(place) ? await openDatabase(place) : undefined;
+  if (source && isRowTarget(source)) return source;
+  throw new PagemarkError("USAGE", `${place}: give a D1 database as d1://<account>/<name>`);
 }
 
 async function migrate(place: string, words: string[], options: Options, signal: AbortSignal): Promise<void> {
   const { to, name = nameOf(place), json = false } = options;
-  const source = await openDatabase(place);
-  if (!isHosted(place) || !isRowTarget(source))
-    throw new PagemarkError("USAGE", `${place}: give a D1 database as d1://<account>/<name>`);
+  const source = await openHostedTarget(place);
   const before = await countsOf(source, signal);
   const backup = await withBar(`backing up ${name}`, json, (onProgress) =>
     pagemark(source, { store: openStore(to), name }).backup({

@@ -14,8 +14,8 @@ const PLACE = /^d1:\/\/(?:([^/]+)\/)?([^/]+)\/?$/i;
 const BLOCK = 1 << 20;
 
 /** @throws PagemarkError `USAGE` when the account or the token is not known */
-export function openHosted(place: string): PageSource & RowTarget {
-  const source = d1Http(complete(place));
+export function openHosted(place: string, tracking = false): PageSource & RowTarget {
+  const source = d1Http({ ...complete(place), tracking });
   // In memory there is not room for the pages of a large one.
   return { ...source, pin: (options) => source.pin({ ...options, scratch: new FileScratch() }) };
 }

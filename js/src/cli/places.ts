@@ -69,12 +69,12 @@ export async function localFile(place: string): Promise<string> {
   return localD1(place.replace(LOCAL, ""));
 }
 
-/** A database to be read: a file, standard input, or one at Cloudflare. */
-export async function openDatabase(place: string): Promise<PageSource> {
+/** A database to be read: a file, standard input, or one at Cloudflare, whose changes may be tracked. */
+export async function openDatabase(place: string, { tracking = false } = {}): Promise<PageSource> {
   if (isLocal(place)) return openSource(await localFile(place));
   if (!isHosted(place)) return openSource(place);
   const { openHosted } = await import("./hosted.ts");
-  return openHosted(place);
+  return openHosted(place, tracking);
 }
 
 /** The path of a database that must be a file. */

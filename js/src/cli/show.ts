@@ -36,7 +36,7 @@ export function addShow(program: Command, signal: AbortSignal): void {
             layOutFacts([
               [
                 "taken",
-                `${timeText(backup.createdAt, utc)} (${ago(backup.createdAt)}), at the ${backup.taken} of the run`,
+                `${timeText(backup.createdAt, utc)} (${ago(backup.createdAt)}), at the ${momentIn(backup.taken)} of the run`,
               ],
               ["bookmark", backup.bookmark],
               [
@@ -65,6 +65,11 @@ export function addShow(program: Command, signal: AbortSignal): void {
 
 function partialFact({ partial }: Backup): [name: string, value: string][] {
   return partial ? [["partial", "only these tables of a database, which cannot be restored from them"]] : [];
+}
+
+/** With tracking, the last step of a run is its moment. */
+function momentIn(taken: Backup["taken"]): "start" | "end" {
+  return taken === "start" ? "start" : "end";
 }
 
 function freeText({ freePages }: Backup): string {

@@ -1,6 +1,6 @@
 import { currentPlatform, type DumpCore, type DumpHelper, type WrittenPart } from "../core/index.ts";
 import type { Moment } from "../sources/source.ts";
-import type { Dialect, DumpOptions } from "./options.ts";
+import type { Dialect, DumpDetails } from "./options.ts";
 
 type Dump = InstanceType<DumpCore["Dump"]>;
 
@@ -19,9 +19,11 @@ export class DumpParts {
   readonly #stop = () => void this.#helper.close();
 
   /** Nothing where there is no thread for it, or where it would not be worth it. */
-  static start(moment: Moment, options: DumpOptions & { dialect: Dialect }): DumpParts | undefined {
+  static start(moment: Moment, options: DumpDetails & { dialect: Dialect }): DumpParts | undefined {
     const { dialect, tables = [], noData = false, noSchema = false, salvage = false, signal } = options;
-    if (noData || salvage || moment.pageSize * moment.pageCount < WORTH_A_THREAD) return undefined;
+    // A load waits for the database that it writes to, not for this.
+    if (noData || salvage || options.inBatches || moment.pageSize * moment.pageCount < WORTH_A_THREAD)
+      return undefined;
     const platform = currentPlatform();
     const files = platform.dumpHelper && moment.files;
     const helper = files && platform.dumpHelper?.({ files, dialect, tables, noData, noSchema });

@@ -3,7 +3,7 @@ import { PagemarkError } from "../errors/index.ts";
 import { AheadReader, type PageRange } from "../moments/ahead-reader.ts";
 import type { Moment, PageSource, Scratch } from "../sources/source.ts";
 import { DumpParts, OUTPUT_CHUNK, takeOutput } from "./dump-parts.ts";
-import { checked, type Dialect, type DumpOptions } from "./options.ts";
+import { checked, type Dialect, type DumpDetails, type DumpOptions } from "./options.ts";
 import { sqlStream } from "./sql-stream.ts";
 
 /**
@@ -48,7 +48,7 @@ export async function dumpMoment(
 export async function dumpChunks(
   moment: Moment,
   name: string,
-  options: DumpOptions,
+  options: DumpDetails,
 ): Promise<AsyncGenerator<Uint8Array, void, void>> {
   return dumpSteps(moment, name, checked(options), await dumpCore());
 }
@@ -56,7 +56,7 @@ export async function dumpChunks(
 async function* dumpSteps(
   moment: Moment,
   name: string,
-  options: DumpOptions & { dialect: Dialect },
+  options: DumpDetails & { dialect: Dialect },
   { Dump, DumpOptions: Settings }: DumpCore,
 ): AsyncGenerator<Uint8Array, void, void> {
   const {
@@ -67,6 +67,7 @@ async function* dumpSteps(
     salvage = false,
     freePages = false,
     drop = false,
+    inBatches = false,
   } = options;
   const { signal, onProgress, onWarning } = options;
   const { pageSize, pageCount } = moment;
@@ -80,7 +81,7 @@ async function* dumpSteps(
     const header = salvage ? await detectHeader(moment, options) : new Uint8Array(pageSize);
     if (!salvage) await moment.read(1, header, signal);
     const settings = new Settings(dialect, tables, noData, noSchema);
-    dump = new Dump(header, pageCount, Object.assign(settings, { salvage, drop, freePages }));
+    dump = new Dump(header, pageCount, Object.assign(settings, { salvage, drop, freePages, inBatches }));
     for (let step = dump.poll(); ; step = dump.poll()) {
       signal?.throwIfAborted();
       if (step === "pages") {

@@ -37,12 +37,21 @@ export interface DumpOptions extends JobOptions {
   onWarning?: ((message: string) => void) | undefined;
 }
 
+/** What the package itself asks for besides. */
+export interface DumpDetails extends DumpOptions {
+  /**
+   * For the dialect `d1`: SQL that can be cut into transactions, as no row refers to one that comes later, except between
+   * `PRAGMA defer_foreign_keys=TRUE` and the same with `FALSE`.
+   */
+  inBatches?: boolean;
+}
+
 /**
  * The options with the dialect that is meant.
  *
  * @throws PagemarkError `USAGE`
  */
-export function checked(options: DumpOptions): DumpOptions & { dialect: Dialect } {
+export function checked(options: DumpDetails): DumpDetails & { dialect: Dialect } {
   const { dialect = "sqlite" } = options;
   if (!DIALECTS.includes(dialect)) {
     throw new PagemarkError("USAGE", `${dialect} is no dialect; there are ${DIALECTS.join(", ")}`);

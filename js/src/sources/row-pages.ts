@@ -54,6 +54,7 @@ async function pinRows(source: RowSource, options: PinOptions = {}): Promise<Mom
  * Ends the tracking of changes: takes the triggers and the table `pagemark_changes` away. Without any, it does nothing. The
  * next backup reads all rows.
  *
+ * @returns whether there was anything to take away
  * @throws SourceError
  * @example
  * ```ts
@@ -61,10 +62,15 @@ async function pinRows(source: RowSource, options: PinOptions = {}): Promise<Mom
  * await untrack(d1(env.DB));
  * ```
  */
-export async function untrack(database: RowTarget, { signal }: { signal?: AbortSignal } = {}): Promise<void> {
+export async function untrack(
+  database: RowTarget,
+  { signal }: { signal?: AbortSignal } = {},
+): Promise<boolean> {
   const { rows } = await database.ask([OURS], signal);
   const installed = installedIn(rows[0] ?? []);
-  if (installed.hasTable || installed.triggers.size > 0) await database.write(untracking(installed), signal);
+  const isTracked = installed.hasTable || installed.triggers.size > 0;
+  if (isTracked) await database.write(untracking(installed), signal);
+  return isTracked;
 }
 
 /** By what triggers tell; nothing where what they cannot tell is too much. */
