@@ -10,6 +10,7 @@ import { describe, listKeys } from "./folder-list.ts";
 import { putFile, sweep } from "./folder-put.ts";
 import { streamFile } from "./folder-read.ts";
 import { Folders } from "./folder-tree.ts";
+import { guarded } from "./guarded.ts";
 import type { GetOptions, ListOptions, ListPage, PutOptions, Store } from "./store.ts";
 
 /** Does not follow a link in the object's place, and does not wait for what is no file, such as a pipe. */
@@ -30,7 +31,7 @@ export function folder(path: string): Store {
     const message = `${JSON.stringify(path)} cannot name a folder; give its path, "." for the current one`;
     throw new StoreError("STORE_NOT_A_FOLDER", message, { name: path });
   }
-  return new FolderStore(resolve(path));
+  return guarded(new FolderStore(resolve(path)));
 }
 
 /** @deprecated Use {@link folder}; `fs` is the name of a module of Node. */
@@ -38,6 +39,7 @@ export const fs = folder;
 
 class FolderStore implements Store {
   readonly layout = "folder";
+  readonly fillsBuffers = true;
   readonly description: string;
   readonly #root: string;
   readonly #folders: Folders;
