@@ -16,7 +16,7 @@ const TYPES = {
 rmSync(out, { recursive: true, force: true });
 mkdirSync(out, { recursive: true });
 await build({
-  entryPoints: [join(source, "main.js"), join(source, "worker.js")],
+  entryPoints: ["main.js", "worker.js", "backup-worker.js"].map((name) => join(source, name)),
   ...{ bundle: true, minify: true, format: "esm", platform: "browser", target: "es2022" },
   ...{ outdir: out, logLevel: "error" },
 });

@@ -1,15 +1,17 @@
-import { memory, opfs, opfsStore, pagemark } from "pagemark";
+// The page: buttons and pictures. The app's database is written in one worker, backups are made in another.
+import { inBackground } from "pagemark/browser";
 
-const DATABASE = "demo.sqlite3";
 const element = (id) => document.getElementById(id);
-const store = opfsStore("demo-backups");
-const db = pagemark(opfs(`/${DATABASE}`), { name: "demo", store });
-const app = new Worker(new URL("worker.js", import.meta.url), { type: "module" });
+const workerOf = (file) => new Worker(new URL(file, import.meta.url), { type: "module" });
+const db = inBackground("demo.sqlite3", {
+  name: "demo",
+  store: "demo-backups",
+  worker: workerOf("backup-worker.js"),
+});
+const app = workerOf("worker.js");
 const waiting = new Map();
 /** Newest last. */
 let backups = [];
-/** The pages of the last backup, to compare the next one with. */
-let last;
 let running;
 
 app.onmessage = ({ data: { id, value, error } }) => {
@@ -61,7 +63,7 @@ async function doing(work) {
     await work(running.signal);
   } catch (error) {
     say(
-      error.code === "CANCELED" || running.signal.aborted
+      running.signal.aborted || error.name === "AbortError"
         ? "Canceled; nothing half-done is left."
         : error.message,
     );
@@ -94,12 +96,11 @@ async function backUp(signal, full) {
     `${backup.kind === "full" ? "Full" : "Incremental"}: ${stored} stored of ${bytesOf(backup.size)}, in ${ms} ms.`,
   );
   await listBackups();
-  await showMap(backup);
+  await showMap();
 }
 
 async function listBackups() {
-  backups = [];
-  for await (const backup of db.backups()) backups.unshift(backup);
+  backups = (await db.backups()).reverse();
   const slider = element("time");
   slider.max = String(Math.max(backups.length - 1, 0));
   slider.value = slider.max;
@@ -108,46 +109,41 @@ async function listBackups() {
 }
 
 const chosen = () => backups[Number(element("time").value)];
-
-async function imageOf(backup) {
-  return new Uint8Array(await new Response(await db.download(backup.id)).arrayBuffer());
-}
+const timeOf = ({ createdAt }) => new Date(createdAt).toLocaleTimeString();
 
 async function travel() {
   const backup = chosen();
-  if (!backup) return showRows(element("then"), []);
-  const when = new Date(backup.createdAt).toLocaleTimeString();
-  element("when").textContent = `${when}, ${backup.kind}, ${bytesOf(backup.size)}`;
-  const rows = await call("look", await imageOf(backup));
+  element("when").textContent = backup
+    ? `${timeOf(backup)}, ${backup.kind}, ${bytesOf(backup.size)}`
+    : "no backup yet";
+  const rows = backup ? await call("look", await db.asBlob({ at: backup.id })) : [];
   // The slider may have moved on meanwhile.
   if (chosen() === backup) showRows(element("then"), rows);
 }
 
 /** Colours the pages that the last backup stored: those that are not as they were in the one before. */
-async function showMap(backup) {
-  const [before, now, size] = [last, await imageOf(backup), backup.pageSize];
-  last = now;
-  const pages = now.length / size;
-  const isStored = (page) => {
-    if (backup.kind === "full" || !before || before.length < (page + 1) * size) return true;
-    for (let at = page * size; at < (page + 1) * size; at += 1) if (before[at] !== now[at]) return true;
-    return false;
-  };
-  const stored = Array.from({ length: pages }, (_, page) => isStored(page));
+async function showMap() {
+  const [backup, before] = [backups.at(-1), backups.at(-2)];
+  if (!backup) return;
+  const base = backup.kind === "full" ? undefined : before;
+  const images = [backup, base].map((each) => each && db.asBlob({ at: each.id }));
+  const stored = await call("differing", backup.pageSize, ...(await Promise.all(images)));
   const count = stored.filter(Boolean).length;
-  element("map").setAttribute("aria-label", `${count} of ${pages} pages were stored by the last backup`);
+  element("map").setAttribute(
+    "aria-label",
+    `${count} of ${stored.length} pages were stored by the last backup`,
+  );
   draw(stored);
-  addEventListener("resize", () => draw(stored), { signal: redrawing() });
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => draw(stored), {
-    signal: redraws.signal,
-  });
+  const { signal } = redrawing();
+  addEventListener("resize", () => draw(stored), { signal });
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => draw(stored), { signal });
 }
 
 let redraws = new AbortController();
 function redrawing() {
   redraws.abort();
   redraws = new AbortController();
-  return redraws.signal;
+  return redraws;
 }
 
 function draw(stored) {
@@ -172,18 +168,31 @@ function draw(stored) {
   }
 }
 
-function save(blob, name) {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(blob);
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+/** Exports the chosen state: into a file that the user picks, or as a download where browsers have no such picker. */
+async function save(name, format, signal) {
+  const { id: at } = chosen();
+  if ("showSaveFilePicker" in globalThis) {
+    await db.saveAs(await showSaveFilePicker({ suggestedName: name }), { at, format, signal, onProgress });
+  } else {
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(await db.asBlob({ at, format, signal, onProgress }));
+    link.download = name;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+  }
+  say(`Exported as ${name}.`);
 }
 
-/** Replaces the database after a backup of what is there. */
-async function replace(signal, bytes, what) {
-  await backUp(signal, false);
-  await call("replace", bytes);
+/** Has the app let go of its database, which `replace` then puts another in the place of. */
+async function replacing(replace, what) {
+  await call("pause");
+  try {
+    await replace();
+  } finally {
+    await call("resume");
+  }
+  await listBackups();
+  await showMap();
   say(`The database is ${what} now; the newest state on the slider undoes it.`);
 }
 
@@ -199,46 +208,31 @@ element("writes").onclick = async ({ currentTarget: button }) => {
 };
 element("back").onclick = () =>
   doing(async (signal) => {
-    const backup = chosen();
-    await replace(
-      signal,
-      await imageOf(backup),
-      `as it was at ${new Date(backup.createdAt).toLocaleTimeString()}`,
-    );
+    const { id: at } = chosen();
+    const what = `as it was at ${timeOf(chosen())}`;
+    await replacing(() => db.restore({ at, signal, onProgress }), what);
   });
-element("sqlite3").onclick = () =>
-  doing(async (signal) => {
-    const { id } = chosen();
-    save(await new Response(await db.download(id, { signal, onProgress })).blob(), "demo.sqlite3");
-    say("Exported as demo.sqlite3: any SQLite opens it.");
-  });
-element("sql").onclick = () =>
-  doing(async (signal) => {
-    const sql = await db.dump({ at: chosen().id, signal, onProgress });
-    save(await new Response(sql.pipeThrough(new CompressionStream("gzip"))).blob(), "demo.sql.gz");
-    say("Exported as demo.sql.gz.");
-  });
+element("sqlite3").onclick = () => doing((signal) => save("demo.sqlite3", "sqlite3", signal));
+element("sql").onclick = () => doing((signal) => save("demo.sql.gz", "sql.gz", signal));
 element("file").onchange = ({ currentTarget: input }) =>
   doing(async (signal) => {
     const [file] = input.files;
     input.value = "";
     if (!file) return;
-    // A backup of the file reads it as SQLite would, and what comes out of it is proved.
-    const given = pagemark(memory(file), { name: "given", store: opfsStore("demo-given") });
-    const { id } = await given.backup({ signal, onProgress, full: true });
-    const bytes = new Uint8Array(await new Response(await given.download(id)).arrayBuffer());
-    await given.delete(id);
-    await replace(signal, bytes, file.name);
+    const refused = (error) => {
+      throw new Error(`${file.name} was refused: ${error.message}`);
+    };
+    await replacing(() => db.replace(file, { signal, onProgress }).catch(refused), file.name);
   });
 element("remove").onclick = () =>
   doing(async () => {
     await call("remove");
     const files = await navigator.storage.getDirectory();
-    for (const name of ["demo-backups", "demo-given"])
-      await files.removeEntry(name, { recursive: true }).catch(() => {});
+    await files.removeEntry("demo-backups", { recursive: true }).catch(() => {});
     location.reload();
   });
 
 await showLive().catch((error) => say(`${error.message}. Is the demo open in another tab?`));
 await listBackups();
+await showMap();
 setInterval(() => !running && showLive(), 1000);

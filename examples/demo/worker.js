@@ -59,9 +59,10 @@ const calls = {
   async write(on) {
     isWriting = on;
   },
-  /** The newest rows of a file in memory. */
-  async look(bytes) {
+  /** The newest rows of a database file. */
+  async look(file) {
     const { sqlite3 } = await ready;
+    const bytes = new Uint8Array(await file.arrayBuffer());
     const db = new sqlite3.oo1.DB(":memory:");
     const at = sqlite3.wasm.allocFromTypedArray(bytes);
     const flags = sqlite3.capi.SQLITE_DESERIALIZE_FREEONCLOSE | sqlite3.capi.SQLITE_DESERIALIZE_READONLY;
@@ -72,11 +73,26 @@ const calls = {
       db.close();
     }
   },
-  /** Puts a file in the database's place. */
-  async replace(bytes) {
+  /** For each page of a database file whether it differs from that of the file before. */
+  async differing(pageSize, file, before) {
+    const [now, then] = await Promise.all([file, before].map((each) => each?.arrayBuffer()));
+    const [words, others] = [now, then ?? new ArrayBuffer()].map((each) => new Uint32Array(each));
+    const perPage = pageSize / 4;
+    return Array.from({ length: words.length / perPage }, (_, page) => {
+      const start = page * perPage;
+      return words.subarray(start, start + perPage).some((word, at) => word !== others[start + at]);
+    });
+  },
+  /** Lets go of the pool, so that another file may take the database's place. */
+  async pause() {
     const app = await ready;
     app.db.close();
-    await app.pool.importDb(PATH, bytes);
+    app.db = undefined;
+    app.pool.pauseVfs();
+  },
+  async resume() {
+    const app = await ready;
+    await app.pool.unpauseVfs();
     app.db = new app.pool.OpfsSAHPoolDb(PATH);
     app.db.exec("CREATE TABLE IF NOT EXISTS notes (id INTEGER PRIMARY KEY, at TEXT, text TEXT)");
   },

@@ -45,11 +45,11 @@ test("backs up a database that is written to, shows what was stored, and goes ba
       /^(\d+) of (\d+) pages/.exec((await page.getAttribute("#map", "aria-label")) ?? "") ?? [];
     return Number(some) / Number(all);
   };
-  await expect.poll(stored).toBeLessThan(0.5);
+  await expect.poll(stored, { timeout: 15_000 }).toBeLessThan(0.5);
   expect(await stored()).toBeGreaterThan(0);
   await page.focus("#time:enabled");
   await page.keyboard.press("Home");
-  await expect.poll(() => page.textContent("#when")).toContain(", full, ");
+  await expect.poll(() => page.textContent("#when"), { timeout: 15_000 }).toContain(", full, ");
   await press("back");
   await expect.poll(() => said.textContent(), { timeout: 15_000 }).toMatch(/^The database is as it was at/);
   expect(problems).toEqual([]);
