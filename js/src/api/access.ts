@@ -18,7 +18,7 @@ export const authenticate: MiddlewareHandler<ApiContext> = async (c, next) => {
   if (given === undefined) throw new ApiError(401, 10000, "Authentication error: no token was sent");
   const { token, readToken } = c.env.access;
   // Both are compared, always, so that time tells nothing.
-  const [isAdmin, isReader] = await Promise.all([isToken(given, token), isToken(given, readToken)]);
+  const [isAdmin, isReader] = [isToken(given, token), isToken(given, readToken)];
   if (!isAdmin && !isReader) throw new ApiError(403, 10000, "Authentication error: that token is not known");
   c.set("scope", isAdmin ? "admin" : "read");
   await next();
@@ -66,16 +66,12 @@ function credential(c: Context<ApiContext>): string | undefined {
   return email && key && (!wanted || email === wanted) ? key : undefined;
 }
 
-/**
- * Whether that is a token; an empty one is none. Digests are compared, all of them, so time tells nothing of a token.
- */
-async function isToken(given: string, token = ""): Promise<boolean> {
-  const [one, other] = await Promise.all([given, token].map(digest));
-  let difference = 0;
-  for (const [at, byte] of (one ?? []).entries()) difference |= byte ^ (other?.[at] ?? 0);
-  return difference === 0 && token !== "";
-}
+const encoder = new TextEncoder();
 
-async function digest(text: string): Promise<Uint8Array> {
-  return new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text)));
+/** Whether that is a token; an empty one is none. All that was given is compared, so time tells nothing of a token. */
+function isToken(given: string, token = ""): boolean {
+  const [one, other] = [encoder.encode(given), encoder.encode(token)];
+  let difference = one.length ^ other.length;
+  for (const [at, byte] of one.entries()) difference |= byte ^ (other[at % other.length] ?? 0);
+  return difference === 0 && token !== "";
 }

@@ -74,7 +74,9 @@ export class Connections {
 export function databaseClass(): Sqlite["DatabaseSync"] {
   const found = sqlite();
   if (typeof found?.StatementSync.prototype.setReturnArrays === "function") return found.DatabaseSync;
-  throw new PagemarkError("RUNTIME_OLD", "pagemark serve needs Node 22.16 or newer; install a newer one");
+  const { node } = process.versions;
+  const message = `pagemark serve needs Node 22.16 or later, and this is Node ${node}; install a newer one`;
+  throw new PagemarkError("RUNTIME_OLD", message);
 }
 
 function connect(path: string, readonly: boolean): DatabaseSync {

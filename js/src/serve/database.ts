@@ -1,8 +1,4 @@
 // One file, as the API serves it.
-import { constants, existsSync } from "node:fs";
-import { copyFile } from "node:fs/promises";
-import { basename } from "node:path";
-
 import { Backups } from "../backups/backups.ts";
 import { pagemark } from "../backups/database.ts";
 import type { Backup } from "../catalog/folder.ts";
@@ -40,7 +36,7 @@ import type { Store } from "../stores/store.ts";
 import { OwnCheckpoints } from "../vault/checkpoints.ts";
 import type { Deletion, KeptBackup } from "../vault/kept-backups.ts";
 import type { CheckpointFacts } from "../vault/statement-host.ts";
-import type { DatabaseFile } from "./folder.ts";
+import { type DatabaseFile, putAside } from "./folder.ts";
 import { FileJobs, type JobsPlace } from "./jobs.ts";
 import { lookAt } from "./look.ts";
 import { stateOf } from "./state.ts";
@@ -382,15 +378,6 @@ export class ServedFile implements ServedDatabase {
 /** A bookmark between two backups that `watch` stored no longer has, say. */
 function isOther(at: string | undefined, bookmark: string): boolean {
   return at !== undefined && args.BOOKMARK.test(at) && at !== bookmark;
-}
-
-/** Copies a file and what belongs to it, under a name that no database has; that name. */
-async function putAside(path: string): Promise<string> {
-  const copy = `${path}.damaged-${new Date().toISOString().replaceAll(/[-:]|\..*/g, "")}`;
-  for (const ending of ["", "-wal", "-journal"]) {
-    if (existsSync(path + ending)) await copyFile(path + ending, copy + ending, constants.COPYFILE_EXCL);
-  }
-  return basename(copy);
 }
 
 export function toKept(backup: Backup): KeptBackup {

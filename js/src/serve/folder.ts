@@ -1,8 +1,8 @@
 // The databases in a folder: files by their names, and UUIDs that are made of those.
 import { createHash } from "node:crypto";
-import { closeSync, openSync, readSync, type Stats, statSync } from "node:fs";
-import { open, readdir, rm } from "node:fs/promises";
-import { join, parse } from "node:path";
+import { closeSync, constants, existsSync, openSync, readSync, type Stats, statSync } from "node:fs";
+import { copyFile, open, readdir, rm } from "node:fs/promises";
+import { basename, join, parse } from "node:path";
 import { PagemarkError } from "../errors/index.ts";
 import { systemCode } from "../node/errno.ts";
 import { checkName } from "../service/arguments.ts";
@@ -149,6 +149,15 @@ export function uuidOf(name: string): string {
   hash.writeUInt8((hash.readUInt8(6) & 0x0f) | 0x50, 6);
   hash.writeUInt8((hash.readUInt8(8) & 0x3f) | 0x80, 8);
   return hash.toString("hex").replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
+}
+
+/** Copies a file and what belongs to it, under a name that no database has; that name. */
+export async function putAside(path: string): Promise<string> {
+  const copy = `${path}.damaged-${new Date().toISOString().replaceAll(/[-:]|\..*/g, "")}`;
+  for (const ending of ["", "-wal", "-journal"]) {
+    if (existsSync(path + ending)) await copyFile(path + ending, copy + ending, constants.COPYFILE_EXCL);
+  }
+  return basename(copy);
 }
 
 function statOf(path: string): Stats | undefined {
