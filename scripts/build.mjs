@@ -120,11 +120,19 @@ function targetOf({ name }) {
   return join(root, "target/wasm", name);
 }
 
-/** The glue, with the module's functions in the care of js/src/core/errors.ts: a trap in them is an error of the package. */
+/**
+ * The glue, with the module's functions in the care of js/src/core/errors.ts: a trap in them is an error of the package, and so is an
+ * argument that is no text where text belongs, for which the glue would read memory that is not there.
+ */
 function guarded(glue) {
-  const [before, after, more] = glue.split("wasm = instance.exports;");
-  if (after === undefined || more !== undefined) throw new Error("the glue starts its module in another way");
-  return `${before}wasm = guarded(instance.exports);${after}\nimport { guarded } from "../../core/errors.js";\n`;
+  const start = "wasm = instance.exports;";
+  if (glue.split(start).length !== 2) throw new Error("the glue starts its module in another way");
+  const checked = glue
+    .replace(start, "wasm = guarded(instance.exports);")
+    .replace("function passStringToWasm0(arg, malloc, realloc) {", "$&\n    checkText(arg);")
+    .replace("function passArrayJsValueToWasm0(array, malloc) {", "$&\n    checkList(array);");
+  const names = ["guarded", "checkText", "checkList"].filter((name) => checked.includes(`${name}(`));
+  return `${checked}\nimport { ${names.join(", ")} } from "../../core/errors.js";\n`;
 }
 
 /** What Cargo and wasm-bindgen call the module's files. */

@@ -133,6 +133,10 @@ describe("restore and download", () => {
     expect(at("2001-01-01")).toEqual([1, "TIME_BEFORE_FIRST"]);
     expect(at("-9999d")).toEqual([1, "TIME_BEFORE_FIRST"]);
     expect(at("yesterday")).toEqual([2, "AT_SYNTAX"]);
+    // No day of the calendar, which JavaScript takes for one of the next month.
+    expect(at("2026-11-31")).toEqual([2, "AT_SYNTAX"]);
+    expect(at("2027-02-29 10:00 Europe/Berlin")).toEqual([2, "AT_SYNTAX"]);
+    expect(at("")).toEqual([2, "USAGE"]);
   });
 
   test("C11 a database that another connection has open is not replaced", () => {

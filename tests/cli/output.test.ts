@@ -57,6 +57,10 @@ describe("what a command reads is not replaced by what it writes", () => {
     expect(cli.run("verify", "app", "--from", "store").status).toBe(0);
   });
 
+  test("a folder's name, with a slash at its end, is no file's", () => {
+    expect(cli.failure("dump", "app.db", "-o", "new.sql/")).toEqual([2, "USAGE"]);
+  });
+
   test("a database that somebody has open is not replaced by SQL, nor is its WAL", () => {
     const path = join(folder, "open.db");
     runSql(path, `PRAGMA journal_mode = WAL; ${tableSql("a", 5)}`);

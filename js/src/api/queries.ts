@@ -23,7 +23,10 @@ const Parameter = z.union([
   z.array(z.number().int().min(0).max(255)).openapi({ description: "bytes" }),
 ]);
 const Statement = statement(z.array(Parameter));
-const Body = z.union([Statement, z.object({ batch: z.array(Statement).min(1).max(1000) })]);
+const Body = z.union([
+  Statement,
+  z.object({ batch: z.array(Statement).min(1).max(1000, "at most 1,000 statements") }),
+]);
 
 const Value = z.union([z.null(), z.number(), z.string(), z.array(z.number())]);
 const Rows = z.object({

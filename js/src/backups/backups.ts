@@ -3,7 +3,7 @@ import { StoreScratch } from "../catalog/scratch.ts";
 import { core, naming } from "../core/index.ts";
 import { dumpMoment } from "../dump/dump.ts";
 import type { DumpOptions } from "../dump/options.ts";
-import { PagemarkError } from "../errors/index.ts";
+import { PagemarkError, wrongType } from "../errors/index.ts";
 import { momentStream } from "../moments/moment-stream.ts";
 import { snapshotFile } from "../moments/snapshot-file.ts";
 import { readTables, type Table } from "../moments/tables.ts";
@@ -297,7 +297,8 @@ export class Backups {
    *
    * @throws PagemarkError `BACKUP_UNKNOWN`
    */
-  diff(from: At, to?: At, options: JobOptions = {}): Promise<Required<Difference>> {
+  async diff(from: At, to?: At, options: JobOptions = {}): Promise<Required<Difference>> {
+    if (from === undefined) throw wrongType("text or a valid Date", from, "from");
     return naming(this.name, async () => {
       const folder = await Folder.load(this.store, this.folder, undefined, options.signal);
       const plans = folder.use(() => [folder.plan(formatAt(from)), folder.plan(formatAt(to))] as const);
@@ -325,7 +326,7 @@ export class Backups {
       const { signal } = options;
       const { tables } = now
         ? await this.diffNow(now, from, options)
-        : await this.diff(from ?? "", to, options);
+        : await this.diff(from as At, to, options);
       const before = await this.pages(from, { signal });
       const after = now ?? (await this.pages(to, { signal }));
       return textStream(differenceSql({ before, after, name: this.name }, tables, { signal }), async () => {
@@ -387,10 +388,9 @@ async function provePages(
 /** A time as text: the core compares with the microseconds that records have. */
 function formatAt(at: At | undefined): string {
   if (at instanceof Date && Number.isFinite(at.getTime())) return at.toISOString();
-  const text = at ?? "";
-  if (typeof text === "string") return text;
-  throw new PagemarkError(
-    "USAGE",
-    `at must be text or a valid Date, not ${Array.isArray(text) ? "a list" : typeof text}`,
-  );
+  if (at === undefined) return "";
+  if (typeof at === "string" && at !== "") return at;
+  // Whoever lost the moment that was meant shall not get the newest one for it.
+  if (at === "") throw new PagemarkError("USAGE", "at is empty: leave it out for the newest backup");
+  throw wrongType("text or a valid Date", at, "at");
 }

@@ -1,7 +1,7 @@
 // Backups from one store to another, as they are: what is missing there, files before records, proved on the way.
 import { databasesIn, Folder } from "../catalog/folder.ts";
 import { core, naming, sha256 } from "../core/index.ts";
-import { DamageError, ObjectExistsError, PagemarkError } from "../errors/index.ts";
+import { checkHas, checkOptions, DamageError, ObjectExistsError, PagemarkError } from "../errors/index.ts";
 import type { StoredFile } from "../objects/object-reader.ts";
 import type { Store, StoredObject } from "../stores/store.ts";
 import { everyObject } from "../stores/store-list.ts";
@@ -37,8 +37,10 @@ const SMALL = 1 << 20;
 export async function copy(
   from: Store,
   to: Store,
-  { name, signal, onProgress }: JobOptions & { name?: string | undefined } = {},
+  options: JobOptions & { name?: string | undefined } = {},
 ): Promise<Copied[]> {
+  for (const store of [from, to]) checkHas("list", store, "each store", 'one such as folder("./backups")');
+  const { name, signal, onProgress } = checkOptions(options);
   const names =
     name === undefined ? (await databasesIn(from, signal && { signal })).map((each) => each.name) : [name];
   const copied: Copied[] = [];

@@ -1,7 +1,7 @@
 import type { Backup } from "../catalog/folder.ts";
 import { dumpSource } from "../dump/dump.ts";
 import type { DumpOptions } from "../dump/options.ts";
-import { PagemarkError } from "../errors/index.ts";
+import { checkOptions, checkText, PagemarkError } from "../errors/index.ts";
 import { momentStream } from "../moments/moment-stream.ts";
 import { type BackupOptions, backup } from "../run/backup.ts";
 import type { NewBackup } from "../run/made.ts";
@@ -24,7 +24,7 @@ import type { Verification, VerifyOptions } from "./verify.ts";
 /** What is restored, and how. */
 export interface RestoreOptions extends DownloadOptions {
   /** The newest backup unless given. */
-  at?: At;
+  at?: At | undefined;
   /** Whether to back the database up first, so that the restore can be undone; true unless given. */
   safety?: boolean;
   /** These tables alone, with their indexes and triggers, and these views; the others stay as they are, and may be in use. */
@@ -49,7 +49,7 @@ export interface Restored extends Loaded {
 /** Of which restore the effect is wanted. */
 export interface PreviewOptions extends CompareOptions {
   /** The newest backup unless given. */
-  at?: At;
+  at?: At | undefined;
   /** These tables alone. */
   tables?: readonly string[] | undefined;
 }
@@ -77,27 +77,32 @@ export class Database {
 
   /** Makes a backup: incremental when it can be. */
   async backup(options?: BackupOptions): Promise<NewBackup> {
+    checkOptions(options);
     if (options?.tables) return backup(this.source, { ...options, name: this.name, store: this.store });
     return (await this.#backups()).create(this.source, options);
   }
 
   /** Every backup, newest first. */
   async *backups(options?: { signal?: AbortSignal }): AsyncGenerator<Backup, void, void> {
+    checkOptions(options);
     yield* await (await this.#backups()).list(options);
   }
 
   /** The bookmark of the backup that `at` means, the newest unless given. */
   async bookmark(at?: At, options?: { signal?: AbortSignal }): Promise<string> {
+    checkOptions(options);
     return (await (await this.#backups()).find(at, options)).bookmark;
   }
 
   /** A backup as a SQLite file; see {@link Backups.download}. */
   async download(at?: At, options?: DownloadOptions): Promise<ReadableStream<Uint8Array>> {
+    checkOptions(options);
     return (await (await (await this.#backups()).holding(at, options)).download(at, options)).body;
   }
 
   /** The database as it is now, as a SQLite file: one moment of it, read page by page, of which nothing is stored. */
   async export(options: JobOptions = {}): Promise<ReadableStream<Uint8Array>> {
+    checkOptions(options);
     const scratch = (await this.#backups()).scratch();
     return momentStream(await this.source.pin({ signal: options.signal, scratch }), options);
   }
@@ -108,7 +113,7 @@ export class Database {
    * @throws PagemarkError `TABLE_UNKNOWN` from the stream when a table that was asked for is not there
    */
   async dump(options: DumpOptions & { at?: At } = {}): Promise<ReadableStream<Uint8Array>> {
-    const { at, ...rest } = options;
+    const { at, ...rest } = checkOptions(options);
     const backups = await this.#backups();
     if (at !== undefined) return backups.dump(at, rest);
     return dumpSource(this.source, { ...rest, scratch: backups.scratch() });
@@ -122,6 +127,8 @@ export class Database {
    * @throws PagemarkError `USAGE` for a key among the database's backups
    */
   async dumpTo(key: string, options: DumpToOptions = {}): Promise<number> {
+    checkOptions(options);
+    checkText(key, "key");
     const { gzip = false, ...rest } = options;
     const backups = await this.#backups();
     if (key.startsWith(`${backups.folder}/`)) {
@@ -139,15 +146,17 @@ export class Database {
 
   /** What is in a backup. */
   async show(at?: At, options?: { signal?: AbortSignal }): Promise<Shown> {
+    checkOptions(options);
     return (await this.#backups()).show(at, options);
   }
 
   /** What happened between two backups, table by table; `to` is the newest unless given, or `now`, the database as it is. */
-  diff(from: At, to: "now", options?: JobOptions): Promise<Difference>;
+  diff(from: At | undefined, to: "now", options?: JobOptions): Promise<Difference>;
   diff(from: At, to?: At, options?: JobOptions): Promise<Required<Difference>>;
-  async diff(from: At, to?: At | "now", options?: JobOptions): Promise<Difference> {
+  async diff(from: At | undefined, to?: At | "now", options?: JobOptions): Promise<Difference> {
+    checkOptions(options);
     const backups = await this.#backups();
-    if (to !== "now") return backups.diff(from, to, options);
+    if (to !== "now") return backups.diff(from as At, to, options);
     const now = await this.source.pin({ signal: options?.signal, scratch: backups.scratch() });
     try {
       return await backups.diffNow(now, from, options);
@@ -157,7 +166,12 @@ export class Database {
   }
 
   /** The same as SQL, which turns the earlier state into the later. */
-  async diffSql(from: At, to?: At | "now", options?: JobOptions): Promise<ReadableStream<Uint8Array>> {
+  async diffSql(
+    from: At | undefined,
+    to?: At | "now",
+    options?: JobOptions,
+  ): Promise<ReadableStream<Uint8Array>> {
+    checkOptions(options);
     const backups = await this.#backups();
     if (to !== "now") return backups.diffSql(from, to, options);
     const now = await this.source.pin({ signal: options?.signal, scratch: backups.scratch() });
@@ -165,21 +179,25 @@ export class Database {
   }
 
   async verify(options?: Omit<VerifyOptions, "at"> & { at?: At }): Promise<Verification> {
+    checkOptions(options);
     return (await this.#backups()).verify(options);
   }
 
   /** Deletes a backup for good; see {@link Backups.delete}. */
   async delete(id: string, options?: { signal?: AbortSignal }): Promise<Backup> {
+    checkOptions(options);
     return (await this.#backups()).delete(id, options);
   }
 
   /** Deletes the backups that no rule keeps; never the newest, nor what a kept one is made of. */
   async prune(options: PruneOptions): Promise<Pruned> {
+    checkOptions(options ?? null);
     return (await this.#backups()).prune(options);
   }
 
   /** What {@link Database.restore} would do to each table: its contents are compared, and nothing is changed. */
-  async preview({ at, tables, ...options }: PreviewOptions = {}): Promise<Preview> {
+  async preview(wanted: PreviewOptions = {}): Promise<Preview> {
+    const { at, tables, ...options } = checkOptions(wanted);
     const backups = await this.#backups();
     const pin = { signal: options.signal, scratch: backups.scratch() };
     const now = await this.source.pin(pin).catch(nothingYet);
@@ -197,7 +215,7 @@ export class Database {
    * @throws SourceError `SOURCE_IN_USE` when another process has the database open
    */
   async restore(options: RestoreOptions = {}): Promise<Restored> {
-    const { at, safety = true, tables, as, verify: _, ...rest } = options;
+    const { at, safety = true, tables, as, verify: _, ...rest } = checkOptions(options);
     const { signal } = rest;
     if (isRowTarget(this.source)) return this.#restoreRows(this.source, options);
     if (tables) return this.#restoreTables({ ...rest, at, tables, as }, safety);

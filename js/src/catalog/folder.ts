@@ -1,5 +1,5 @@
 import { type CoreFolder, core } from "../core/index.ts";
-import { DamageError, ObjectMissingError, PagemarkError } from "../errors/index.ts";
+import { checkHas, checkOptions, DamageError, ObjectMissingError, PagemarkError } from "../errors/index.ts";
 import { type Failure, hostFailure, type Outcome } from "../host/drive.ts";
 import { driveOnStore } from "../host/store-host.ts";
 import { otherSize, type StoredFile } from "../objects/object-reader.ts";
@@ -249,13 +249,15 @@ export interface StoredDatabase {
 /** The databases that have backups in a store, by name. The store is listed once. */
 export async function databasesIn(
   store: Store,
-  { signal }: { signal?: AbortSignal } = {},
+  options: { signal?: AbortSignal } = {},
 ): Promise<StoredDatabase[]> {
+  checkHas("list", store, "the store", 'one such as folder("./backups")');
+  checkOptions(options);
   const { Machine } = await core();
   const databases = await driveOnStore<StoredDatabase[], StoredDatabase[]>(
     Machine.survey(store.layout),
     store,
-    signal,
+    options.signal,
     (outcome) => {
       if (!outcome.result) throw hostFailure(outcome);
       return outcome.result;

@@ -37,15 +37,17 @@ export function addDiff(program: Command, signal: AbortSignal): void {
     .option("--all", "also show tables that are unchanged")
     .action(async (name: string, path: string | undefined, _options, command: Command) => {
       const options = command.optsWithGlobals<Options>();
-      const { from, since = "", until, sql = false, all = false, json = false } = options;
-      if (path === undefined && since === "")
+      const { from, since, until, sql = false, all = false, json = false } = options;
+      if (path === undefined && since === undefined)
         throw new PagemarkError(
           "USAGE",
           "--since says which the earlier backup is; or give the database file",
         );
       if (path !== undefined && until !== undefined)
         throw new PagemarkError("USAGE", "--until is of a backup: leave it out, or the file");
-      const later = path === undefined ? until && momentText(until) : "now";
+      // Given unless a file is compared.
+      const earlier = momentText(since) as string;
+      const later = path === undefined ? momentText(until) : "now";
       const database = pagemark(path === undefined ? nothing(name) : await openDatabase(path), {
         store: openStore(from),
         name,
@@ -53,13 +55,11 @@ export function addDiff(program: Command, signal: AbortSignal): void {
       if (sql) {
         checkStandardOutput(json, undefined);
         await withBackups(name, from, async () =>
-          writeToStandardOutput(await database.diffSql(momentText(since), later, { signal }), signal),
+          writeToStandardOutput(await database.diffSql(earlier, later, { signal }), signal),
         );
         return;
       }
-      const difference = await withBackups(name, from, () =>
-        database.diff(momentText(since), later, { signal }),
-      );
+      const difference = await withBackups(name, from, () => database.diff(earlier, later, { signal }));
       const { tables } = difference;
       const shown = tables.filter(({ change }) => all || change !== "unchanged");
       const { to } = difference;

@@ -45,7 +45,7 @@ export function addDownload(program: Command, signal: AbortSignal): void {
         withBar(`downloading ${name}`, json, async (onProgress) => {
           const onWarning = gzip ? (message: string) => void warned.push(message) : undefined;
           const options = { signal, onProgress, onWarning, tables: only };
-          const moment = at && momentText(at);
+          const moment = momentText(at);
           const backups = await (await openBackups(name, from)).holding(moment, options);
           const { body, backup, note } = await backups.download(moment, options);
           const ending = gzip ? "sqlite3.gz" : "sqlite3";

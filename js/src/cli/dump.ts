@@ -123,7 +123,7 @@ async function momentOf(
     return source.pin({ signal });
   }
   return withBackups(subject, from, async () =>
-    (await openBackups(subject, from)).pages(at && momentText(at), { signal }),
+    (await openBackups(subject, from)).pages(momentText(at), { signal }),
   );
 }
 

@@ -119,7 +119,7 @@ export function addRestore(program: Command, signal: AbortSignal): void {
 async function restore(name: string, output: string, options: Options, signal: AbortSignal): Promise<void> {
   if (isHosted(output)) return restoreRows(name, output, options, signal);
   if (options.table) return restoreTables(name, output, options.table, options, signal);
-  const { from, at = "", force = false, safety, json = false } = options;
+  const { from, at, force = false, safety, json = false } = options;
   await checkTarget(output, { force, json, from, binary: "a database" });
   if (options.as !== undefined)
     throw new PagemarkError("USAGE", "--as renames one table: add --table with its name");
@@ -167,7 +167,7 @@ async function restoreTables(
   options: Options,
   signal: AbortSignal,
 ): Promise<void> {
-  const { from, at = "", safety, as, json = false } = options;
+  const { from, at, safety, as, json = false } = options;
   if (output === STANDARD) {
     throw new PagemarkError(
       "USAGE",
@@ -223,7 +223,7 @@ async function restoreRows(
   options: Options,
   signal: AbortSignal,
 ): Promise<void> {
-  const { from, at = "", force = false, safety, table: only, json = false } = options;
+  const { from, at, force = false, safety, table: only, json = false } = options;
   const source = await openDatabase(output);
   if (!force && !only) await refuseFull(source, output, signal);
   const warnings: string[] = [];
@@ -267,7 +267,7 @@ async function refuseFull(source: PageSource, output: string, signal: AbortSigna
 
 /** Prints what a restore would do to the tables of an existing file. */
 async function dryRun(name: string, output: string, options: Options, signal: AbortSignal): Promise<void> {
-  const { from, at = "", table: only, json = false } = options;
+  const { from, at, table: only, json = false } = options;
   const database = pagemark(await openDatabase(output), { store: openStore(from), name });
   const preview = await withBar(`comparing ${output}`, json, (onProgress) =>
     database.preview({ at: momentText(at), tables: only, signal, onProgress }),

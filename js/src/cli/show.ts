@@ -25,7 +25,7 @@ export function addShow(program: Command, signal: AbortSignal): void {
     .action(async (name: string, at: string | undefined, _options, command: Command) => {
       const { from, utc, json = false } = command.optsWithGlobals<Options>();
       const { backup, chain, tables } = await withBackups(name, from, async () =>
-        (await openBackups(name, from)).show(at && momentText(at), { signal }),
+        (await openBackups(name, from)).show(momentText(at), { signal }),
       );
       print(
         json,

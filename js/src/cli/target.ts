@@ -25,6 +25,9 @@ export async function checkTarget(path: string, options: TargetOptions): Promise
   const { force, json, reads = [], from, binary } = options;
   if (path === STANDARD) return checkStandardOutput(json, binary);
   if (path === "") throw new PagemarkError("USAGE", "-o is empty: give a file, or - for standard output");
+  if (path.endsWith("/")) {
+    throw new PagemarkError("USAGE", `${path} is a folder's name, with a slash at its end; give a file`);
+  }
   for (const read of reads) {
     if (await isPartOf(path, read)) throw isSource(path, `the command reads ${read}`);
   }

@@ -59,15 +59,24 @@ const WITHOUT_ZONE = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)
 const NAMED_ZONE = /^(.*\d) ?\[?([A-Za-z]+(?:\/[A-Za-z_+-]+)+)\]?$/;
 
 /** Translates an `--at` for the library, which takes a time without a zone for UTC: to a user it is of this machine's zone. */
-export function momentText(text: string): string {
+export function momentText(text: string): string;
+export function momentText(text: string | undefined): string | undefined;
+export function momentText(text: string | undefined): string | undefined {
+  if (text === undefined) return undefined;
   const trimmed = text.trim();
   const [, before = "", zone] = NAMED_ZONE.exec(trimmed) ?? [];
   if (zone !== undefined && WITHOUT_ZONE.test(before)) return inZone(before, zone) ?? trimmed;
   const [, date, time = "00:00"] = WITHOUT_ZONE.exec(trimmed) ?? [];
-  if (date === undefined) return trimmed;
+  // What is no day or no time is refused by the library.
+  if (date === undefined || !isDay(date)) return trimmed;
   const local = new Date(`${date}T${time}`);
-  // A day that is not in the calendar is refused by the library.
   return Number.isNaN(local.getTime()) ? trimmed : local.toISOString();
+}
+
+/** Whether a date is in the calendar: JavaScript takes 2026-11-31 for December 1. */
+function isDay(date: string): boolean {
+  const day = new Date(`${date}T00:00Z`);
+  return !Number.isNaN(day.getTime()) && day.toISOString().startsWith(date);
 }
 
 /** Whether an `--at` is a time or an age, for which the newest backup before is taken. */
@@ -95,9 +104,10 @@ function offsetText(minutes: number): string {
   return `${minutes < 0 ? "-" : "+"}${two(minutes / 60)}:${two(minutes % 60)}`;
 }
 
-/** Translates a time in a named zone to UTC; `undefined` when there is no such zone. */
+/** Translates a time in a named zone to UTC; `undefined` when there is no such zone or day. */
 function inZone(text: string, zone: string): string | undefined {
-  const [, date, time = "00:00"] = WITHOUT_ZONE.exec(text) ?? [];
+  const [, date = "", time = "00:00"] = WITHOUT_ZONE.exec(text) ?? [];
+  if (!isDay(date)) return undefined;
   const asUtc = Date.parse(`${date}T${time}Z`);
   try {
     const clock = new Intl.DateTimeFormat("sv-SE", {

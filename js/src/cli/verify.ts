@@ -49,7 +49,7 @@ export function addVerify(program: Command, signal: AbortSignal): void {
         json = false,
         ...options
       } = command.optsWithGlobals<Options>();
-      const at = options.at && momentText(options.at);
+      const at = momentText(options.at);
       const backups = await openBackups(name, from);
       const result = await withBackups(name, from, () =>
         withBar(`verifying ${name}`, json, (onProgress) =>

@@ -10,8 +10,8 @@ export interface BackupPlace {
   from: string;
   /** The database's name there. */
   name: string;
-  /** The newest backup when it is empty. */
-  at: string;
+  /** The newest backup unless given. */
+  at?: string | undefined;
   /** Reads from this one of several stores only. */
   fromLocality: string | undefined;
 }

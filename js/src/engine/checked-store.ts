@@ -1,4 +1,5 @@
 import type { PageStore, Scratch } from "../core/index.ts";
+import { checkHas } from "../errors/index.ts";
 
 type Opened = NonNullable<ReturnType<PageStore["open"]>>;
 
@@ -11,6 +12,7 @@ export class CheckedStore implements PageStore {
   readonly scratch: Scratch | undefined;
 
   constructor(store: PageStore) {
+    checkHas("read", store, "store", "a store of pages such as durableObjectStore(storage)");
     this.#store = store;
     this.scratch = store.scratch && new CheckedScratch(store.scratch);
   }
@@ -93,4 +95,9 @@ function isObject(value: unknown): value is object {
 
 function wrong(method: string, expected: string): TypeError {
   return new TypeError(`the store's ${method}() returned a value of the wrong type (expected ${expected})`);
+}
+
+/** Closes a store that was opened for one database. */
+export function closeStore(store: (PageStore & { close?: () => void }) | undefined): void {
+  store?.close?.();
 }

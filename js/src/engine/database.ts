@@ -1,8 +1,8 @@
 import { Backups } from "../backups/backups.ts";
-import { type EngineCore, type EngineDatabase, engineCore, free, type PageStore } from "../core/index.ts";
+import { type EngineCore, type EngineDatabase, engineCore, free } from "../core/index.ts";
 import { dumpMoment } from "../dump/dump.ts";
 import type { DumpOptions } from "../dump/options.ts";
-import { PagemarkError } from "../errors/index.ts";
+import { checkOptions, PagemarkError } from "../errors/index.ts";
 import type { BackupOptions } from "../run/backup.ts";
 import type { NewBackup } from "../run/made.ts";
 import type {
@@ -14,7 +14,7 @@ import type {
 } from "../sources/source.ts";
 import type { Store } from "../stores/store.ts";
 import { check } from "./check.ts";
-import { CheckedStore } from "./checked-store.ts";
+import { CheckedStore, closeStore } from "./checked-store.ts";
 import { Handle } from "./handle.ts";
 import { importSql } from "./import.ts";
 import { type Bytes, chunkOf, chunksOf, FILE, isThenable, momentText, sourceOf, type Text } from "./input.ts";
@@ -60,10 +60,11 @@ export class LiveDatabase implements PageSource, Disposable {
    *
    * @throws PagemarkError `ENGINE_IN_USE` when one of that name is open already, and what the store throws
    */
-  static async open({ store: opening, ...options }: OpenOptions = {}): Promise<LiveDatabase> {
+  static async open(wanted: OpenOptions = {}): Promise<LiveDatabase> {
+    const { store: opening, ...options } = checkOptions(wanted);
     const [core, store] = [await engineCore(), await opening];
     try {
-      return new LiveDatabase(core, { ...options, ...(store && { store }) });
+      return new LiveDatabase(core, { ...options, ...(store !== undefined && { store }) });
     } catch (error) {
       closeStore(store);
       throw error;
@@ -78,7 +79,8 @@ export class LiveDatabase implements PageSource, Disposable {
     const settings = settingsOf(core, options);
     const lineage = crypto.getRandomValues(new BigUint64Array(1))[0] ?? 1n;
     const hex = lineage.toString(16).padStart(16, "0");
-    const engine = core.Database.open(store && new CheckedStore(store), hex, settings, Date.now());
+    const pages = store === undefined ? undefined : new CheckedStore(store);
+    const engine = core.Database.open(pages, hex, settings, Date.now());
     this.#handle = new Handle(engine, this.name);
   }
 
@@ -89,7 +91,7 @@ export class LiveDatabase implements PageSource, Disposable {
 
   /** Compiles a statement. */
   prepare(sql: string, options: IntegerOptions = this.#options): Statement {
-    return this.#run(() => Statement.only(this.#handle, sql, options));
+    return this.#run(() => Statement.only(this.#handle, sql, checkOptions(options)));
   }
 
   /**
@@ -232,7 +234,8 @@ export class LiveDatabase implements PageSource, Disposable {
    * Keeps a state readable (CHECKPOINT CREATE) until it is released (CHECKPOINT RELEASE), or for `leaseMs` after it
    * was last renewed; a minute unless given.
    */
-  hold({ at = "latest", leaseMs = 60_000 }: { at?: StateAt; leaseMs?: number } = {}): Hold {
+  hold(options: { at?: StateAt; leaseMs?: number } = {}): Hold {
+    const { at = "latest", leaseMs = 60_000 } = checkOptions(options);
     const { id, bookmark } = this.#look((engine) => engine.pin(momentText(at), leaseMs, Date.now()));
     const release = () => this.#look((engine) => engine.release(id, Date.now()));
     return {
@@ -245,13 +248,15 @@ export class LiveDatabase implements PageSource, Disposable {
   }
 
   /** Pins a state, the newest unless `at` is given. Reading it prolongs its lease. */
-  async pin({ at = "latest", ...options }: EnginePinOptions = {}): Promise<Moment> {
+  async pin(wanted: EnginePinOptions = {}): Promise<Moment> {
+    const { at = "latest", ...options } = checkOptions(wanted);
     options.signal?.throwIfAborted();
     return this.#look(() => new EngineMoment(this.#handle, momentText(at), options));
   }
 
   /** Backs up the newest state, page by page: what changed since the last backup, or everything. */
-  async backup({ store, ...options }: BackupOptions & { store: Store }): Promise<NewBackup> {
+  async backup(wanted: BackupOptions & { store: Store }): Promise<NewBackup> {
+    const { store, ...options } = checkOptions(wanted ?? null);
     if (!store) throw new PagemarkError("USAGE", "backup({ store }) needs a store");
     const backups = this.#backups.get(store) ?? (await Backups.open(this.name, store));
     this.#backups.set(store, backups);
@@ -259,10 +264,8 @@ export class LiveDatabase implements PageSource, Disposable {
   }
 
   /** Dumps a state as SQL, the newest unless `at` is given. Writes go on meanwhile. */
-  async dump({
-    at = "latest",
-    ...options
-  }: DumpOptions & { at?: StateAt } = {}): Promise<ReadableStream<Uint8Array>> {
+  async dump(wanted: DumpOptions & { at?: StateAt } = {}): Promise<ReadableStream<Uint8Array>> {
+    const { at = "latest", ...options } = checkOptions(wanted);
     const moment = this.#look(() => new EngineMoment(this.#handle, momentText(at)));
     try {
       return await dumpMoment(moment, this.name, options);
@@ -283,7 +286,8 @@ export class LiveDatabase implements PageSource, Disposable {
    *
    * @throws PagemarkError `LOAD_STALE`, `LOAD_SIZE`, `ENGINE_BUSY`, those of the header; nothing of the file stays then
    */
-  async load(file: Bytes | PromiseLike<Bytes>, { signal, ownsChunks }: ReplaceOptions = {}): Promise<void> {
+  async load(file: Bytes | PromiseLike<Bytes>, options: ReplaceOptions = {}): Promise<void> {
+    const { signal, ownsChunks } = checkOptions(options);
     const source = sourceOf(await file, FILE);
     this.#run(() => {});
     const loading = new this.#core.Loading();
@@ -318,9 +322,9 @@ export class LiveDatabase implements PageSource, Disposable {
    */
   async import(
     sql: Text | PromiseLike<Text>,
-    { signal, steps = 0 }: { signal?: AbortSignal | undefined; steps?: number | undefined } = {},
+    options: { signal?: AbortSignal | undefined; steps?: number | undefined } = {},
   ): Promise<Imported> {
-    return importSql(this.#core, this.#handle, await sql, { signal, steps });
+    return importSql(this.#core, this.#handle, await sql, checkOptions(options));
   }
 
   /** Replaces the content by that of a database file: a restore of a stored backup does that. */
@@ -376,9 +380,4 @@ export class LiveDatabase implements PageSource, Disposable {
   #run<T>(action: (engine: EngineDatabase) => T): T {
     return action(this.#handle.idle);
   }
-}
-
-/** Closes a store that was opened for one database. */
-function closeStore(store: (PageStore & { close?: () => void }) | undefined): void {
-  store?.close?.();
 }

@@ -1,5 +1,5 @@
 // Turns what callers hand in into what the engine takes.
-import { PagemarkError } from "../errors/index.ts";
+import { PagemarkError, wrongType } from "../errors/index.ts";
 
 /** What the method takes that chunks are for: only an import takes text. */
 export const SQL = "the SQL";
@@ -10,7 +10,8 @@ const CHUNK = 256 << 10;
 
 /** Translates what names a state into text. */
 export function momentText(at: string | Date): string {
-  if (!(at instanceof Date)) return at;
+  if (typeof at === "string" && at !== "") return at;
+  if (!(at instanceof Date)) throw wrongType("a bookmark, a time or a Date", at, "at");
   if (Number.isNaN(at.getTime())) throw new PagemarkError("AT_SYNTAX", "that date is not a valid one");
   return at.toISOString();
 }

@@ -1,6 +1,6 @@
 // `?PAGEMARK_LOCALITY=region%3Deu`: which of several stores a URL or a folder's path is.
 import { localityCore, naming } from "../core/index.ts";
-import { PagemarkError } from "../errors/index.ts";
+import { checkText, PagemarkError, wrongType } from "../errors/index.ts";
 import { redacted } from "./secrets.ts";
 
 /** One store as a text, or several of which each has a locality. */
@@ -20,6 +20,8 @@ const BETWEEN = /(?<=[?&](?:PAGEMARK|COCKROACH)_LOCALITY=\S*)\s+/i;
 /** The stores that a text, or several, name. */
 export function placesIn(places: PlaceText): string[] {
   const texts = typeof places === "string" ? [places] : places;
+  if (!Array.isArray(texts)) throw wrongType("a path, a URL or a list of them", texts, "the store");
+  for (const text of texts) checkText(text, "a store");
   return texts.flatMap((text) => text.split(BETWEEN)).filter((text) => text !== "");
 }
 

@@ -2,6 +2,7 @@
 import { PagemarkError, StoreError } from "../errors/index.ts";
 import { encrypted } from "../stores/encrypted.ts";
 import type { EncryptionKeys } from "../stores/encrypted-keys.ts";
+import { withoutKeys } from "../stores/encrypted-locked.ts";
 import { http } from "../stores/http.ts";
 import { LocalitiesStore } from "../stores/localities.ts";
 import { s3 } from "../stores/s3.ts";
@@ -75,7 +76,8 @@ function openOne(place: string, options: OpenStoreOptions, places: Places): Stor
   const { env = environment(), plain = false } = options;
   const store = plainStore(place, env, places);
   const keys = plain ? undefined : encryptionKeys(env, places);
-  return keys === undefined ? store : encrypted(store, keys);
+  if (keys !== undefined) return encrypted(store, keys);
+  return plain ? store : withoutKeys(store);
 }
 
 function plainStore(place: string, env: Environment, places: Places): Store {

@@ -1,6 +1,6 @@
 import type { Machine } from "../core/index.ts";
 import { core, free, naming } from "../core/index.ts";
-import { DamageError, PagemarkError } from "../errors/index.ts";
+import { checkOptions, DamageError, PagemarkError } from "../errors/index.ts";
 import { drive, type FileName, type Perform, type Request } from "../host/drive.ts";
 import { Chunks } from "../objects/chunks.ts";
 import { ResumableObject, type ResumableState } from "../objects/resumable-object.ts";
@@ -106,7 +106,8 @@ export class BackupSteps {
    *
    * @throws PagemarkError `USAGE` when the source or the store cannot do it; `NAME_INVALID`
    */
-  async start({ full, sameDatabase, at, signal }: StartOptions = {}): Promise<BackupRunState> {
+  async start(options: StartOptions = {}): Promise<BackupRunState> {
+    const { full, sameDatabase, at, signal } = checkOptions(options);
     const { store, name } = this.#job;
     const uploads = uploadsOf(store);
     const { Machine, nameToSegment } = await core();
@@ -127,6 +128,7 @@ export class BackupSteps {
    */
   async step(state: BackupRunState, options: StepOptions = {}): Promise<BackupStep> {
     checkVersion(state);
+    checkOptions(options);
     if (state.done) return { state, progress: state.progress, done: state.done };
     const run = await Run.resume(this.#job, state, options);
     const { maxMs = 500, maxBytes = 32 << 20, pause } = options;

@@ -1,5 +1,5 @@
 import type { KnownFolder } from "../core/index.ts";
-import { PagemarkError } from "../errors/index.ts";
+import { checkOptions, PagemarkError } from "../errors/index.ts";
 import type { PageSource } from "../sources/source.ts";
 import type { Store } from "../stores/store.ts";
 
@@ -35,8 +35,8 @@ export function subjectOf(
     const message = `${caller}(source, { store }) needs both: file("app.db") and folder("./backups"), say`;
     throw new PagemarkError("USAGE", message);
   }
+  checkOptions(options);
   const { store, name = source.name } = options;
-  if (typeof name !== "string") throw new PagemarkError("USAGE", `name must be text, not ${name}`);
   return { source, store, name };
 }
 

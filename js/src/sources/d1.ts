@@ -1,3 +1,4 @@
+import { checkHas } from "../errors/index.ts";
 import { turn } from "../streams/progress.ts";
 import { failureOfWrite, retried, withinPatience } from "./d1-calls.ts";
 import { fromRows } from "./row-pages.ts";
@@ -42,6 +43,7 @@ export function d1(
   binding: D1Binding,
   { name = "d1", timeoutMs = 60_000, tracking = false }: D1Options = {},
 ): PageSource & RowTarget {
+  checkHas("prepare", binding, "the binding", "a D1 database");
   return fromRows({
     name,
     carriesBlobs: false,

@@ -1,4 +1,4 @@
-import { SourceError } from "../errors/index.ts";
+import { checkHas, SourceError } from "../errors/index.ts";
 import { turn } from "../streams/progress.ts";
 import { fromRows } from "./row-pages.ts";
 import type { Answers, Cell, PageSource, Query, RowTarget } from "./source.ts";
@@ -34,6 +34,7 @@ export function durableObject(
   storage: DurableObjectSql,
   { name = "durable-object", tracking = false }: DurableObjectOptions = {},
 ): PageSource & RowTarget {
+  checkHas("exec", storage?.sql, "the storage's sql", "a Durable Object's");
   return fromRows({
     name,
     carriesBlobs: true,

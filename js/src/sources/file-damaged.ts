@@ -1,7 +1,7 @@
 import { statSync } from "node:fs";
 import { parse } from "node:path";
 import { detect, isPageSize, named } from "../core/index.ts";
-import { PagemarkError } from "../errors/index.ts";
+import { checkOptions, checkText, PagemarkError } from "../errors/index.ts";
 import { faultOf } from "../node/errno.ts";
 import { file } from "./file.ts";
 import { fileError } from "./file-errors.ts";
@@ -31,6 +31,8 @@ const WAL_MAGIC = 0x377f0682;
  * A sound database is pinned as {@link file} pins it.
  */
 export function damagedFile(path: string, options: DamagedFileOptions = {}): PageSource {
+  checkText(path, "path");
+  checkOptions(options);
   return { name: parse(path).name, pin: (pin) => pinFile(path, options, pin) };
 }
 

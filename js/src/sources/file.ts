@@ -1,5 +1,6 @@
 import { parse } from "node:path";
 import { named } from "../core/index.ts";
+import { checkText } from "../errors/index.ts";
 import { checkpoint } from "./file-checkpoint.ts";
 import { pinCopy } from "./file-copy.ts";
 import { OpenDatabase, type Reader } from "./file-database.ts";
@@ -70,6 +71,7 @@ class FileSource implements PageSource {
   #copyNext = false;
 
   constructor(path: string, { busyTimeoutMs = 10_000, lockMs = 500 }: FileOptions) {
+    checkText(path, "path");
     this.name = parse(path).name;
     this.#path = path;
     this.#busyTimeoutMs = busyTimeoutMs;

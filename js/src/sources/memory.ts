@@ -1,3 +1,4 @@
+import { wrongType } from "../errors/index.ts";
 import { BlobImage } from "./blob-image.ts";
 import type { PageSource } from "./source.ts";
 import { checkHeader, type OpenImage, sourceFrom } from "./source-from.ts";
@@ -14,6 +15,8 @@ export interface MemorySource extends PageSource {
  */
 export function memory(image: Uint8Array | ArrayBuffer | Blob, { name = "memory" } = {}): MemorySource {
   let database: Uint8Array | Blob = image instanceof ArrayBuffer ? new Uint8Array(image) : image;
+  if (!(database instanceof Blob || ArrayBuffer.isView(database)))
+    throw wrongType("bytes or a Blob", database, "image");
   const source = sourceFrom({
     name,
     open: async () => opened(database, name),

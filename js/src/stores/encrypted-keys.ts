@@ -4,7 +4,6 @@ import { ObjectExistsError } from "../errors/object-exists-error.ts";
 import { PagemarkError } from "../errors/pagemark-error.ts";
 import { bytesOf } from "../streams/streams.ts";
 import type { VaultKey } from "./encrypted-age.ts";
-import { KEYS, unguarded } from "./guarded.ts";
 import type { Store, StoredObject } from "./store.ts";
 
 /** For whom objects are encrypted, and with what they are read. */
@@ -16,6 +15,8 @@ export interface EncryptionKeys {
   recipients?: readonly string[];
 }
 
+/** No database's folder: a `%` in a key is followed by two digits there. */
+export const KEYS = "%keys/";
 /** Whoever puts it first decides on the vault's key. */
 const FIRST = `${KEYS}first.age`;
 /** In bytes: a file for some hundred recipients. */
@@ -135,21 +136,19 @@ export async function removeKey(store: Store, name: string): Promise<void> {
       "KEY_NEEDED",
       "nobody could open the store without its last key; add another one first",
     );
-  await unguarded(store).delete(file.key);
+  await store.delete(file.key);
 }
 
 async function addFile(store: Store, file: Uint8Array): Promise<string> {
   const name = `${crypto.randomUUID().slice(0, 8)}.age`;
-  await unguarded(store).put(KEYS + name, file);
+  await store.put(KEYS + name, file);
   return name;
 }
 
 async function filesOf(store: Store): Promise<StoredObject[]> {
-  return (await unguarded(store).list(KEYS)).objects.filter(
-    ({ key, size }) => key.endsWith(".age") && size <= LONGEST,
-  );
+  return (await store.list(KEYS)).objects.filter(({ key, size }) => key.endsWith(".age") && size <= LONGEST);
 }
 
 async function read(store: Store, key: string): Promise<Uint8Array> {
-  return bytesOf(await unguarded(store).get(key, { length: LONGEST }));
+  return bytesOf(await store.get(key, { length: LONGEST }));
 }

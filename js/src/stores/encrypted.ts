@@ -1,14 +1,14 @@
 import { type Hasher, sha256 } from "../core/index.ts";
 import { ObjectExistsError } from "../errors/object-exists-error.ts";
 import { ObjectMissingError } from "../errors/object-missing-error.ts";
+import { checkHas } from "../errors/options.ts";
 import { PagemarkError } from "../errors/pagemark-error.ts";
 import { StoreError } from "../errors/store-error.ts";
 import { type Body, consume } from "../streams/body.ts";
 import { bytesOf, chunksOf, emptyStream, streamOf } from "../streams/streams.ts";
 import { checkKey, checkRange, checkTime, pageLimit } from "./checks.ts";
 import type { Payload, VaultKey } from "./encrypted-age.ts";
-import { type EncryptionKeys, found, unlock } from "./encrypted-keys.ts";
-import { KEYS, unguarded } from "./guarded.ts";
+import { type EncryptionKeys, found, KEYS, unlock } from "./encrypted-keys.ts";
 import type { GetOptions, ListOptions, ListPage, PutOptions, Store, StoredObject } from "./store.ts";
 
 /** Objects whose keys are remembered, so that a range of them takes one request. */
@@ -27,12 +27,13 @@ type Age = typeof import("./encrypted-age.ts");
  * `OBJECT_DAMAGED` for an object of which a bit is another.
  */
 export function encrypted(store: Store, keys: EncryptionKeys): Store {
+  checkHas("list", store, "the store", 'a store such as folder("./backups")');
   if (store.checkComplete) {
     const message =
       "keys of one store must not lie in another: encrypt each of the stores that localities() is given";
     throw new PagemarkError("USAGE", message);
   }
-  return new EncryptedStore(unguarded(store), keys);
+  return new EncryptedStore(store, keys);
 }
 
 class EncryptedStore implements Store {

@@ -2,6 +2,7 @@ import { constants } from "node:fs";
 import { open, realpath, stat, unlink } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { ObjectMissingError } from "../errors/object-missing-error.ts";
+import { checkText } from "../errors/options.ts";
 import { StoreError } from "../errors/store-error.ts";
 import { type Body, consume } from "../streams/body.ts";
 import { byteRange, checkKey, checkRange, checkTime, isSegment, pageLimit } from "./checks.ts";
@@ -10,7 +11,6 @@ import { describe, listKeys } from "./folder-list.ts";
 import { putFile, sweep } from "./folder-put.ts";
 import { streamFile } from "./folder-read.ts";
 import { Folders } from "./folder-tree.ts";
-import { guarded } from "./guarded.ts";
 import type { GetOptions, ListOptions, ListPage, PutOptions, Store } from "./store.ts";
 
 /** Does not follow a link in the object's place, and does not wait for what is no file, such as a pipe. */
@@ -27,11 +27,12 @@ const OPEN = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NON
  * Files whose names are no keys are ignored.
  */
 export function folder(path: string): Store {
+  checkText(path, "path");
   if (path === "" || path.includes("\0")) {
     const message = `${JSON.stringify(path)} cannot name a folder; give its path, "." for the current one`;
     throw new StoreError("STORE_NOT_A_FOLDER", message, { name: path });
   }
-  return guarded(new FolderStore(resolve(path)));
+  return new FolderStore(resolve(path));
 }
 
 /** @deprecated Use {@link folder}; `fs` is the name of a module of Node. */
@@ -39,7 +40,6 @@ export const fs = folder;
 
 class FolderStore implements Store {
   readonly layout = "folder";
-  readonly fillsBuffers = true;
   readonly description: string;
   readonly #root: string;
   readonly #folders: Folders;

@@ -5,7 +5,6 @@ import { StoreError } from "../errors/store-error.ts";
 import { type Body, consume } from "../streams/body.ts";
 import { emptyStream } from "../streams/streams.ts";
 import { beginsKey, byteRange, checkKey, checkPart, checkRange, checkTime, pageLimit } from "./checks.ts";
-import { guarded } from "./guarded.ts";
 import { HttpRefusal, httpFailures, isStatus } from "./http-errors.ts";
 import { BrokenAnswer, Calls, type Doing, type Patience } from "./object-calls.ts";
 import { Parts } from "./object-parts.ts";
@@ -41,7 +40,7 @@ const PATIENCE: Patience = { attempts: 5, delay: 200, timeout: 60_000 };
  * @throws PagemarkError `USAGE` when the URL is none of a store
  */
 export function http(url: string, { token, patience }: HttpOptions): Store {
-  return guarded(new HttpStore(baseOf(url), token, { ...PATIENCE, ...patience }));
+  return new HttpStore(baseOf(url), token, { ...PATIENCE, ...patience });
 }
 
 interface Remote {

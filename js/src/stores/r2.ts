@@ -1,5 +1,6 @@
 import { ObjectExistsError } from "../errors/object-exists-error.ts";
 import { ObjectMissingError } from "../errors/object-missing-error.ts";
+import { checkHas } from "../errors/options.ts";
 import { StoreError } from "../errors/store-error.ts";
 import { type Body, consume } from "../streams/body.ts";
 import { emptyStream } from "../streams/streams.ts";
@@ -33,6 +34,7 @@ const PATIENCE: Patience = { attempts: 5, delay: 200, timeout: 30_000 };
  * says otherwise; then it fails with a StoreError. An object may have up to 5,115 MiB.
  */
 export function r2(bucket: R2Binding, patience: Partial<Patience> = {}): Store {
+  checkHas("put", bucket, "the bucket", "the binding of an R2 bucket");
   return new R2Store(r2Calls(bucket, { ...PATIENCE, ...patience }));
 }
 

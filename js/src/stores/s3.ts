@@ -1,15 +1,14 @@
 import { ObjectExistsError } from "../errors/object-exists-error.ts";
 import { ObjectMissingError } from "../errors/object-missing-error.ts";
+import { checkText } from "../errors/options.ts";
 import { StoreError } from "../errors/store-error.ts";
 import { type Body, consume } from "../streams/body.ts";
 import { emptyStream } from "../streams/streams.ts";
 import { beginsKey, byteRange, checkKey, checkRange, checkTime, isKey, pageLimit } from "./checks.ts";
-import { guarded } from "./guarded.ts";
 import { BrokenAnswer, Calls } from "./object-calls.ts";
 import { Parts } from "./object-parts.ts";
 import { streamObject } from "./object-read.ts";
 import { S3Bucket } from "./s3-bucket.ts";
-import { S3Deletions } from "./s3-delete.ts";
 import { hasCode, isMissing, isTaken, s3Failures } from "./s3-errors.ts";
 import { S3Exclusion } from "./s3-exclusion.ts";
 import { find, foundIn, type S3Calls, type S3Found, timeOf } from "./s3-find.ts";
@@ -30,7 +29,8 @@ import type { GetOptions, ListOptions, ListPage, PutOptions, Store, StoredObject
  * @throws PagemarkError `USAGE` when an option is none
  */
 export function s3(options: S3Options): Store {
-  return guarded(new S3Store(options));
+  checkText(options?.bucket, "bucket");
+  return new S3Store(options);
 }
 
 class S3Store implements Store {
@@ -39,7 +39,6 @@ class S3Store implements Store {
   readonly description: string;
   readonly #calls: S3Calls;
   readonly #puts: S3Puts;
-  readonly #deletions: S3Deletions;
   #swept: Promise<void> | undefined;
 
   constructor(options: S3Options) {
@@ -51,7 +50,6 @@ class S3Store implements Store {
     } = options;
     this.description = place.description;
     this.#calls = new Calls(new S3Bucket(place, options), place.patience, s3Failures(place.description));
-    this.#deletions = new S3Deletions(this.#calls);
     this.#puts = new S3Puts(this.#calls, new S3Exclusion(this.#calls, conditionalPut), checksum);
   }
 
@@ -144,8 +142,14 @@ class S3Store implements Store {
 
   async delete(key: string, options: { signal?: AbortSignal | undefined } = {}) {
     checkKey(key);
-    options.signal?.throwIfAborted();
-    await this.#deletions.delete(key, options.signal);
+    const { signal } = options;
+    await this.#calls.run({ doing: "delete", key, signal }, async (bucket, stop) => {
+      try {
+        await bucket.done({ method: "DELETE", key, signal: stop });
+      } catch (error) {
+        if (!isMissing(error)) throw error;
+      }
+    });
   }
 
   get #partSize(): number {

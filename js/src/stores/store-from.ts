@@ -3,7 +3,6 @@ import { ObjectMissingError } from "../errors/object-missing-error.ts";
 import { consume } from "../streams/body.ts";
 import { streamOf } from "../streams/streams.ts";
 import { byteRange, checkKey, checkRange, checkTime, pageLimit } from "./checks.ts";
-import { guarded } from "./guarded.ts";
 import type { Store, StoredObject } from "./store.ts";
 
 /**
@@ -56,7 +55,7 @@ export interface StoreOperations<Found extends StoredObject = StoredObject> {
 
 /** A store of your own: checks what it is given, and does the rest with five operations. */
 export function storeFrom<Found extends StoredObject>(operations: StoreOperations<Found>): Store {
-  return guarded({
+  return {
     layout: operations.layout,
     description: operations.description,
     async put(key, body, options = {}) {
@@ -101,7 +100,7 @@ export function storeFrom<Found extends StoredObject>(operations: StoreOperation
       signal?.throwIfAborted();
       await operations.delete(key, signal);
     },
-  });
+  };
 }
 
 /** Chunks, as long as `signal` has not aborted. */

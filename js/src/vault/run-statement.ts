@@ -2,7 +2,7 @@
 import { Backups } from "../backups/backups.ts";
 import { type Backup, databasesIn } from "../catalog/folder.ts";
 import { parseStatement, type Statement, type TableName, type Targets } from "../core/index.ts";
-import { PagemarkError } from "../errors/index.ts";
+import { checkOptions, PagemarkError } from "../errors/index.ts";
 import { layers } from "../objects/layers.ts";
 import type { Store } from "../stores/store.ts";
 import type { JobOptions } from "../streams/progress.ts";
@@ -54,6 +54,7 @@ export async function runStatement(
   host: StatementHost,
   options: StatementOptions = {},
 ): Promise<StatementResult> {
+  checkOptions(options);
   const { statement, time } = await parseStatement(text);
   if (options.readOnly && !statement.kind.startsWith("show-")) {
     throw new PagemarkError("READ_ONLY", "only statements that begin with SHOW are allowed here");

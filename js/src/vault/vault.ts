@@ -1,5 +1,5 @@
 // Databases and their backups, worked with by statements.
-import { PagemarkError } from "../errors/index.ts";
+import { checkHas, checkOptions, PagemarkError, wrongType } from "../errors/index.ts";
 import type { PageSource } from "../sources/source.ts";
 import type { Store } from "../stores/store.ts";
 import { type Checkpoints, OwnCheckpoints } from "./checkpoints.ts";
@@ -78,7 +78,12 @@ class VaultHost implements StatementHost {
   readonly schedules?: Schedules;
   readonly create?: (name: string) => Promise<StatementDatabase>;
 
-  constructor({ databases, store, openStore, schedules, checkpoints }: VaultOptions) {
+  constructor(options: VaultOptions) {
+    const { databases, store, openStore, schedules, checkpoints } = checkOptions(options ?? null);
+    if (typeof databases !== "object" || databases === null || Array.isArray(databases)) {
+      throw wrongType('an object such as { app: file("app.db") }', databases, "databases");
+    }
+    if (store !== undefined) checkHas("list", store, "store", 'one such as folder("./backups")');
     this.#checkpoints = checkpoints ?? new OwnCheckpoints();
     this.#finder = isFinder(databases) ? databases : finderOf(databases);
     this.#store = store;

@@ -56,7 +56,7 @@ const LOOK_EVERY_MS = 5000;
 /** How often files are merged, and those deleted that are outdated, in milliseconds. */
 const TIDY_EVERY_MS = 600_000;
 /** Objects that are deleted at a time. */
-const DELETIONS = 64;
+const DELETIONS = 8;
 /** Between two backups of what cannot be followed there is so many times as long as one of them takes. */
 const REST = 20;
 /** How often somebody else may be faster, one time after the other, until that is told. */

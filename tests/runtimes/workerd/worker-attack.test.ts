@@ -211,7 +211,7 @@ describe("what is wrong is said in short", () => {
   test("of a batch that is too long, its bound", async () => {
     const batch = Array.from({ length: 1001 }, () => ({ sql: "SELECT 1" }));
     const { status, body } = await call(`/${uuid}/query`, { batch });
-    expect([status, body.errors[0].message]).toEqual([400, expect.stringContaining("1000")]);
+    expect([status, body.errors[0].message]).toEqual([400, expect.stringContaining("at most 1,000")]);
   });
 
   test.each(["a\u200bb", "\u2060", " a", "a ", "\u00a0a", "a\u2800", "x".repeat(65), "😀".repeat(40)])(
