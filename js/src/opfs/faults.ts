@@ -32,10 +32,7 @@ const FAULTS: Readonly<Record<string, readonly [Kind, string]>> = {
     "the browser gives this origin no more room; delete something, or ask for more with navigator.storage.persist()",
   ],
   NotAllowedError: ["denied", "the user has not allowed it; ask again, in answer to a click"],
-  SecurityError: [
-    "denied",
-    "the browser does not allow it here; private windows of some browsers have no OPFS",
-  ],
+  SecurityError: ["denied", "the browser does not allow it here; ask again, in answer to a click"],
   NotReadableError: ["changed", "was changed while it was read; try again"],
   InvalidStateError: ["changed", "was moved or replaced while it was used; try again"],
   InvalidModificationError: ["io", "the browser could not change it; try again"],

@@ -17,14 +17,25 @@ type FileHandle = FileSystemFileHandle & {
   move?: (folder: FileSystemDirectoryHandle, name: string) => Promise<void>;
 };
 
-/** The private files of this origin. */
-export function privateFiles(): Promise<FileSystemDirectoryHandle> {
+/**
+ * The private files of this origin.
+ *
+ * @throws PagemarkError `RUNTIME_UNSUPPORTED` where the browser has none, or none here: Firefox refuses them in private windows
+ *   with a SecurityError, Safari with an UnknownError
+ */
+export async function privateFiles(): Promise<FileSystemDirectoryHandle> {
   if (!globalThis.navigator?.storage?.getDirectory) {
     const message =
       "this needs a browser with private files (OPFS), in a page of https:// or of this machine";
     throw new PagemarkError("RUNTIME_UNSUPPORTED", message);
   }
-  return navigator.storage.getDirectory();
+  try {
+    return await navigator.storage.getDirectory();
+  } catch (cause) {
+    const message =
+      "this browser gives the page no private files (OPFS): private windows of Firefox and Safari have none, so use an ordinary window, and see that the site's data is not blocked";
+    throw new PagemarkError("RUNTIME_UNSUPPORTED", message, {}, { cause });
+  }
 }
 
 /** The folders and the name in a path, without empty ones. */

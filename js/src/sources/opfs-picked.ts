@@ -1,3 +1,4 @@
+import { writeAll } from "../opfs/file-bytes.ts";
 import { consume } from "../streams/body.ts";
 import { nameIn, Pinning } from "./opfs.ts";
 import { opfsError } from "./opfs-errors.ts";
@@ -34,27 +35,33 @@ export function picked(handle: FileSystemFileHandle, { busyTimeoutMs = 10_000 } 
     open: (signal) => pinning.open(signal),
     async replace(body, { signal } = {}) {
       await consume(body, signal, async (chunks) => {
-        // The browser writes beside the file, and what was written takes its place when it is closed.
-        const writable = await handle.createWritable();
+        let writable: FileSystemWritableFileStream | undefined;
         try {
-          let start = new Uint8Array();
-          let isChecked = false;
-          for await (const chunk of chunks) {
-            if (!isChecked) start = new Uint8Array([...start, ...chunk.subarray(0, START)]);
-            if (!isChecked && start.length >= START) {
-              await checkHeader(start.subarray(0, START), path);
-              isChecked = true;
-            }
-            await writable.write(chunk.slice());
-          }
-          if (!isChecked) await checkHeader(start, path);
+          // The browser writes beside the file, and what was written takes its place when it is closed.
+          writable = await handle.createWritable();
+          await writeAll(writable, checked(chunks, path), false);
           signal?.throwIfAborted();
           await writable.close();
         } catch (error) {
-          await writable.abort().catch(() => {}); // what went wrong first says more
+          await writable?.abort().catch(() => {}); // what went wrong first says more
           throw opfsError(error, path);
         }
       });
     },
   });
+}
+
+/** The same chunks, which end with an error unless they begin as a database does. */
+async function* checked(chunks: AsyncIterable<Uint8Array>, path: string): AsyncGenerator<Uint8Array> {
+  let start = new Uint8Array();
+  let isChecked = false;
+  for await (const chunk of chunks) {
+    if (!isChecked) start = new Uint8Array([...start, ...chunk.subarray(0, START)]);
+    if (!isChecked && start.length >= START) {
+      await checkHeader(start.subarray(0, START), path);
+      isChecked = true;
+    }
+    yield chunk;
+  }
+  if (!isChecked) await checkHeader(start, path);
 }

@@ -16,7 +16,8 @@ export function failed(doing: "read" | "list" | "write" | "delete", path: string
   return (cause) => {
     const fault = faultOf(cause);
     if (!fault) throw cause;
-    const message = `cannot ${doing} ${JSON.stringify(path)}: ${fault.meaning}`;
+    const what = path === "" ? "the store" : JSON.stringify(path);
+    const message = `cannot ${doing} ${what}: ${fault.meaning}`;
     throw new StoreError(CODES[fault.kind], message, { name: path }, { cause });
   };
 }

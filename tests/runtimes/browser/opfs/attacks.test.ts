@@ -66,3 +66,10 @@ test("a database in WAL mode in a pool, under an odd name, is read with its WAL"
   const made = await tab.call<{ base64: string }>("backups.backUp", name);
   expect(provedBank(made).transfers).toBe(200);
 });
+
+test("what the user has taken back, and a private window without files, are errors with a code", async () => {
+  expect(await tab.call("backups.denials", "app.db")).toEqual({
+    codes: ["SOURCE_DENIED", "SOURCE_DENIED", "STORE_DENIED", "STORE_DENIED", "STORE_DENIED"],
+    inPrivate: ["RUNTIME_UNSUPPORTED"],
+  });
+});

@@ -290,3 +290,44 @@ export async function intoOpfs(path) {
 export async function problems() {
   return (await inOpfs("app.db").verify()).problems.length;
 }
+
+/** The codes of the errors where the user has taken a file and a folder back, and where a window has no private files. */
+export async function denials(path) {
+  const root = await navigator.storage.getDirectory();
+  const [file, folder] = [
+    await root.getFileHandle(path, { create: true }),
+    await root.getDirectoryHandle("taken back", { create: true }),
+  ];
+  const refusing = (name) => async () => {
+    throw new DOMException("refused", name);
+  };
+  for (const name of ["getFile", "createWritable", "createSyncAccessHandle"])
+    Object.defineProperty(file, name, { value: refusing("NotAllowedError") });
+  for (const name of ["getFileHandle", "getDirectoryHandle"])
+    Object.defineProperty(folder, name, { value: refusing("NotAllowedError") });
+  const body = () => new Blob([new Uint8Array(5000)]).stream();
+  const source = pagemark.picked(file);
+  const store = pagemark.pickedFolder(folder);
+  const ours = [
+    () => source.pin(),
+    () => source.replace(body()),
+    () => pagemark.saveTo(file, body()),
+    () => store.put("a/b", new Uint8Array(3)),
+    () => store.get("a/b"),
+  ];
+  const there = [
+    () => pagemark.opfs(path).pin(),
+    () => pagemark.opfs(path).replace(body()),
+    () => pagemark.opfsStore("other").put("a", new Uint8Array(3)),
+    () => pagemark.opfsDatabases(),
+  ];
+  const code = (work) => work().then(String, (error) => error.code);
+  const codes = await Promise.all(ours.map(code));
+  const inPrivate = [];
+  for (const name of ["SecurityError", "UnknownError"]) {
+    Object.defineProperty(navigator.storage, "getDirectory", { value: refusing(name), configurable: true });
+    inPrivate.push(...(await Promise.all(there.map(code))));
+    delete navigator.storage.getDirectory;
+  }
+  return { codes, inPrivate: [...new Set(inPrivate)] };
+}
