@@ -1,11 +1,18 @@
 //! One page of a b-tree: its header, its cell pointers and its cells (file format, section 1.6).
 
+use core::ops::Range;
+
 use super::layout::{Kind, Layout, damaged};
 use super::payload::{Overflow, Payload};
 use crate::bytes::Reader;
 use crate::error::{ErrorKind, Result};
 use crate::page::Pgno;
 use crate::page::header::HEADER_SIZE;
+
+/// Length of the number of an overflow page at the end of a cell, in bytes.
+const OVERFLOW_SIZE: usize = 4;
+/// Of a free block, what it says of the next one and of itself, in bytes.
+const FREE_BLOCK_SIZE: usize = 4;
 
 /// A b-tree page. Parsing looks at the page header only; cells are checked when they are read.
 #[derive(Clone, Debug)]
@@ -135,29 +142,66 @@ impl<'a> BtreePage<'a> {
         // The right-most child is the last of the page's own header.
         let mut offsets: Vec<usize> = self.right_most.map(|_| start + 8).into_iter().collect();
         for &pointer in self.pointers {
-            let offset = usize::from(u16::from_be_bytes(pointer));
+            let (cell, overflows) = self.extent(pointer)?;
             if !self.kind.is_leaf() {
-                offsets.push(offset);
+                offsets.push(cell.start);
             }
-            let payload = match self.cell_at(pointer)? {
-                Cell::TableInterior { .. } => continue,
-                Cell::TableLeaf { payload, .. } | Cell::IndexInterior { payload, .. } | Cell::IndexLeaf { payload } => {
-                    payload
-                }
-            };
-            if payload.overflow.is_some() {
-                let mut reader = self.reader(pointer)?;
-                if !self.kind.is_leaf() {
-                    reader.u32()?;
-                }
-                reader.sqlite_varint()?;
-                if self.kind.is_table() {
-                    reader.sqlite_varint()?;
-                }
-                offsets.push(self.content.len() - reader.remaining() + payload.local.len());
+            if overflows {
+                offsets.push(cell.end - OVERFLOW_SIZE);
             }
         }
         Ok(offsets)
+    }
+
+    /// Where in the page nothing is stored, in bytes: before, between and behind the cells, and in free blocks. What is there was
+    /// left by rows that are gone, perhaps of other tables.
+    ///
+    /// # Errors
+    /// As [`BtreePage::cell`].
+    pub fn unused(&self) -> Result<Vec<Range<usize>>> {
+        let mut used = self.pointers.iter().map(|&pointer| Ok(self.extent(pointer)?.0)).collect::<Result<Vec<_>>>()?;
+        used.push(0..self.cells_start);
+        // Free blocks lie in ascending order, each with the place of the next one and its own size.
+        let start = if self.pgno == Pgno::FIRST { HEADER_SIZE } else { 0 };
+        let number = |at: usize| {
+            self.content.get(at..at + 2).map_or(0, |bytes| usize::from(bytes[0]) << 8 | usize::from(bytes[1]))
+        };
+        let (mut before, mut block) = (0, number(start + 1));
+        while block > before && block + FREE_BLOCK_SIZE <= self.content.len() {
+            used.push(block..block + FREE_BLOCK_SIZE);
+            (before, block) = (block, number(block));
+        }
+        used.push(self.content.len()..self.content.len());
+        used.sort_unstable_by_key(|range| range.start);
+        let mut end = 0;
+        let gaps = used.into_iter().filter_map(|range| {
+            let gap = end..range.start;
+            end = end.max(range.end);
+            Some(gap).filter(|gap| !gap.is_empty())
+        });
+        Ok(gaps.collect())
+    }
+
+    /// Where a cell lies, and whether it goes on in overflow pages, whose first it then names at its end.
+    fn extent(&self, pointer: [u8; 2]) -> Result<(Range<usize>, bool)> {
+        let mut reader = self.reader(pointer)?;
+        let start = self.content.len() - reader.remaining();
+        if !self.kind.is_leaf() {
+            reader.u32()?;
+        }
+        reader.sqlite_varint()?;
+        if self.kind == Kind::TableLeaf {
+            reader.sqlite_varint()?;
+        }
+        let head = self.content.len() - reader.remaining();
+        Ok(match self.cell_at(pointer)? {
+            Cell::TableInterior { .. } => (start..head, false),
+            Cell::TableLeaf { payload, .. } | Cell::IndexInterior { payload, .. } | Cell::IndexLeaf { payload } => {
+                let overflows = payload.overflow.is_some();
+                let end = head + payload.local.len() + if overflows { OVERFLOW_SIZE } else { 0 };
+                (start..end, overflows)
+            }
+        })
     }
 
     fn left_child(&self, pointer: [u8; 2]) -> Result<Pgno> {

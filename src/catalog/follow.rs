@@ -3,7 +3,7 @@
 use super::folder::{Folder, Listed};
 use super::names::{LEVEL_INCREMENTAL, LEVEL_SNAPSHOT, LtxName};
 use super::record::Record;
-use super::view::StoredFile;
+use super::stored::StoredFile;
 use super::when::Target;
 use crate::error::{Error, ErrorKind, Result};
 use crate::page::Txid;
@@ -58,7 +58,7 @@ impl Folder {
                 }
             }
             let Some((name, key, listed)) = best else { break };
-            found.files.push(StoredFile { key: key.to_owned(), size: listed.size, sha256: None });
+            found.files.push(StoredFile::unproved(key.to_owned(), listed.size));
             (found.txid, found.created_ms) = (name.max, listed.modified_ms);
         }
         match target {

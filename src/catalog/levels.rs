@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::folder::{Folder, Link};
 use super::names::LtxName;
 use super::record::Record;
-use super::view::StoredFile;
+use super::stored::StoredFile;
 
 /// How many files become one of the next level.
 const FAN: usize = 8;
@@ -74,9 +74,9 @@ impl Folder {
                 let (stretch, after) = rest.split_at_checked(count)?;
                 let key = self.merged_key(stretch, level)?;
                 let size = self.object(&key)?.size;
-                Some((StoredFile { key, size, sha256: None }, after))
+                Some((StoredFile::unproved(key, size), after))
             });
-            let (file, after) = merged.unwrap_or_else(|| (StoredFile::new(first.ltx_file()), others));
+            let (file, after) = merged.unwrap_or_else(|| (StoredFile::ltx(first), others));
             files.push(file);
             rest = after;
         }

@@ -11,6 +11,7 @@ pub mod names;
 pub mod record;
 pub mod replica;
 pub mod retention;
+pub mod stored;
 pub mod view;
 pub mod when;
 
@@ -21,5 +22,6 @@ pub use levels::Merging;
 pub use locality::{Localities, Locality};
 pub use names::{Layout, LtxName, Name};
 pub use record::{Kind, Label, Record};
-pub use view::{BackupView, Plan, PlanError, Problem, StoredFile};
+pub use stored::StoredFile;
+pub use view::{BackupView, Plan, PlanError, Problem};
 pub use when::Target;

@@ -51,6 +51,9 @@ pub struct Record {
     pub changed: u32,
     /// The fingerprint file.
     pub fingerprints: Object,
+    /// The page directory, which the fingerprint file ends with; records of before 2026-12 have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub directory: Option<Object>,
     /// Whether the fingerprint file holds every page, not only those of the LTX file.
     pub complete: bool,
     /// Whether a restore made it of what it then replaced.
@@ -219,6 +222,7 @@ impl Record {
             && self.page_count > 0
             && hex(&self.ltx.sha256)
             && hex(&self.fingerprints.sha256)
+            && self.directory.as_ref().is_none_or(|part| part.size <= self.fingerprints.size && hex(&part.sha256))
             && self.previous.as_ref().is_none_or(|previous| previous.first < self.first && hex(&previous.sha256))
             && (self.previous.is_some() || self.kind == Kind::Full);
         if sound { Ok(()) } else { Err(ErrorKind::RecordSyntax.into()) }
@@ -269,6 +273,7 @@ pub(super) mod tests {
             ltx: object(),
             changed: 3,
             fingerprints: object(),
+            directory: None,
             complete: kind == Kind::Full,
             safety: false,
             mark: None,

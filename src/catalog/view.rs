@@ -4,8 +4,9 @@ use serde::Serialize;
 
 use super::folder::{Folder, Link};
 use super::names::Found;
-use super::record::{Kind, Object, Record, Taken};
+use super::record::{Kind, Record, Taken};
 use super::replica;
+use super::stored::StoredFile;
 use super::when::Target;
 use crate::error::{At, Error, ErrorKind, Result};
 use crate::page::Txid;
@@ -71,18 +72,6 @@ pub struct Problem {
     /// Key of the object, or first TXID of the record; missing where it is said beside it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-}
-
-/// A stored object to read.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct StoredFile {
-    /// In the store.
-    pub key: String,
-    /// In bytes.
-    pub size: u64,
-    /// What its record says of it; files without a record have none.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub sha256: Option<String>,
 }
 
 /// A chain that was found whole: what a restore reads.
@@ -194,13 +183,6 @@ impl Problem {
     }
 }
 
-impl StoredFile {
-    /// With what its record says of it.
-    pub fn new((key, proof): (String, Object)) -> Self {
-        Self { key, size: proof.size, sha256: Some(proof.sha256) }
-    }
-}
-
 impl Folder {
     /// Every backup, oldest first; one whose record is damaged is listed as such.
     ///
@@ -248,7 +230,7 @@ impl Folder {
             name: record.name.clone(),
             view: BackupView::from(record),
             chain: chain.iter().map(view).collect(),
-            fingerprints: fingerprints.iter().map(|link| StoredFile::new(link.fingerprint_file())).collect(),
+            fingerprints: fingerprints.iter().map(StoredFile::fingerprints).collect(),
             checksum: record.checksum().to_string(),
         };
         let after = followed.map(|state| After { txid: state.txid.to_string(), created_ms: state.created_ms });
@@ -322,7 +304,7 @@ impl Folder {
         let names = replica::plan(&files, target)?;
         let file_of = |name| {
             let (_, key, listed) = newest().find(|(found, ..)| found.name == name)?;
-            Some(StoredFile { key: (*key).clone(), size: listed.size, sha256: None })
+            Some(StoredFile::unproved((*key).clone(), listed.size))
         };
         let older: Vec<String> = older.iter().map(u32::to_string).collect();
         let note = (!older.is_empty()).then(|| {

@@ -91,7 +91,7 @@ impl From<StoredDatabase> for jobs::StoredDatabase {
 
 impl From<StoredFile> for jobs::StoredFile {
     fn from(file: StoredFile) -> Self {
-        let StoredFile { key, size, sha256 } = file;
+        let StoredFile { key, size, sha256, .. } = file;
         Self { key, size, sha256 }
     }
 }

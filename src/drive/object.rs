@@ -24,7 +24,7 @@ impl ObjectReader {
 
     /// The next bytes; none at the end, once the whole was proved.
     pub(super) async fn next(&mut self) -> Done<Vec<u8>> {
-        let StoredFile { key, size, sha256 } = &self.file;
+        let StoredFile { key, size, sha256, .. } = &self.file;
         let length = size.saturating_sub(self.read).min(u64::from(self.step)) as u32;
         if length == 0 {
             let digest = self.hash.take().map(|hash| hex_digits(&hash.finish()));

@@ -7,7 +7,7 @@
 //! | 8 | CRC-64 of all that follows |
 //! | 4 + … | the database's name; before each text, and each run of bytes, its length |
 //! | 4 + … | the machine: `run/saved.rs` |
-//! | 4 + … | the page index of its writer |
+//! | 4 + … | the log of its writer |
 //! | 1, 4 + … | whether the pages to pack are known, and their numbers, 4 bytes each |
 //! | 1 | whether the fingerprint file is stored |
 //! | 4 | the last number that an object was begun under |
@@ -46,7 +46,7 @@ impl SavedJob {
     /// Takes note of a backup that says that it can be saved.
     pub(super) fn note(&mut self, backup: &Backup, files: &[(File, Uploaded)]) {
         self.run = backup.save();
-        let grown = backup.index_from(self.index.len());
+        let grown = backup.log_from(self.index.len());
         self.index.extend_from_slice(&grown);
         if self.changed.is_none() {
             self.changed = backup.changed();

@@ -9,6 +9,8 @@ use crate::page::{Crc64, Pgno};
 
 /// How large the pieces of the index are, in bytes.
 const PIECE: usize = 64 * 1024;
+/// Length of what ends the frames, in bytes: a frame header of zeros. The page index follows.
+pub const END_OF_PAGES: usize = 6;
 const CHECKSUM_FLAG: u64 = 1 << 63;
 
 /// Encodes one file. Single pass, nothing is written back; keeps about three bytes a page.
@@ -113,8 +115,7 @@ impl Iterator for Tail {
         let mut cursor = match self.state {
             State::EndOfPages => {
                 self.state = State::Index(Cursor::default());
-                // The end of pages is a frame header of zeros.
-                let end = vec![0; 6];
+                let end = vec![0; END_OF_PAGES];
                 self.crc.update(&end);
                 return Some(end);
             }

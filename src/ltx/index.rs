@@ -125,6 +125,12 @@ pub(super) fn write_triple(out: &mut Vec<u8>, pgno: u32, offset: u64, size: u32)
     out.put_uvarint(u64::from(size));
 }
 
+/// How many bytes [`write_triple`] writes.
+pub fn triple_len(pgno: u32, offset: u64, size: u32) -> u32 {
+    let digits = |value: u64| (u64::BITS - (value | 1).leading_zeros()).div_ceil(7);
+    digits(pgno.into()) + digits(offset) + digits(size.into())
+}
+
 /// A stored file's index in memory, for reading single pages: about three bytes a page.
 ///
 /// Only for files whose frames follow each other without holes, as every known writer makes them.
@@ -205,7 +211,9 @@ mod tests {
         let mut triples = Vec::new();
         let mut offset = HEADER_SIZE as u64;
         for pgno in (1..3000).filter(|p| p % 3 == 1) {
+            let before = triples.len();
             write_triple(&mut triples, pgno, offset, pgno % 50 + 10);
+            assert_eq!(triples.len() - before, triple_len(pgno, offset, pgno % 50 + 10) as usize);
             offset += u64::from(pgno % 50 + 10);
         }
         triples.put_uvarint(0);

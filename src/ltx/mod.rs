@@ -16,8 +16,8 @@ pub mod merge;
 
 pub use compaction::{Compaction, CompactionEvent};
 pub use decoder::{Decoder, Event};
-pub use encoder::Encoder;
+pub use encoder::{END_OF_PAGES, Encoder};
 pub use frame::{FramePacker, FrameUnpacker, PackedFrames};
 pub use header::{HEADER_SIZE, Header, TRAILER_SIZE, Trailer};
-pub use index::{IndexBuilder, PageIndex};
+pub use index::{IndexBuilder, PageIndex, triple_len};
 pub use merge::{Merge, MergeEvent};

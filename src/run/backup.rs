@@ -11,6 +11,7 @@ use super::request::{Answer, Request};
 use super::saved::{Phase, Saved};
 use super::story::Story;
 use super::{Id, Outcome};
+use crate::snapshot::Writer;
 /// A backup under way, or one that is given up.
 pub struct Backup {
     machine: Machine<Option<Made>>,
@@ -28,14 +29,15 @@ impl Backup {
         }
     }
 
-    /// Goes on where [`Backup::save`] was called. `index` and `changed` are what it kept beside that.
+    /// Goes on where [`Backup::save`] was called. `log` and `changed` are what it kept beside that.
     ///
     /// # Errors
     /// `SavedState`.
-    pub fn resume(saved: &[u8], index: Vec<u8>, changed: Option<Vec<u32>>) -> Result<Self, crate::error::Error> {
-        let (state, position, writer) = Saved::decode(saved, &index)?;
+    pub fn resume(saved: &[u8], log: Vec<u8>, changed: Option<Vec<u32>>) -> Result<Self, crate::error::Error> {
+        let (state, position, writer) = Saved::decode(saved, &log)?;
+        let logged = writer.as_ref().map(Writer::logged).unwrap_or_default();
         let (at, phase) = (state.at.clone(), Some(state.phase));
-        let shared = Notes { saved: saved.to_vec(), index, changed, at, phase, ..Notes::default() };
+        let shared = Notes { saved: saved.to_vec(), log, logged, changed, at, phase, ..Notes::default() };
         let shared = Shared::new(RefCell::new(shared));
         let notes = shared.clone();
         let story = |host| async move { Story { host, notes }.go_on(state, position, writer).await.map(Some) };
@@ -46,8 +48,8 @@ impl Backup {
     ///
     /// # Errors
     /// `SavedState`.
-    pub fn abandon(saved: &[u8], index: &[u8]) -> Result<Self, crate::error::Error> {
-        let (state, ..) = Saved::decode(saved, index)?;
+    pub fn abandon(saved: &[u8], log: &[u8]) -> Result<Self, crate::error::Error> {
+        let (state, ..) = Saved::decode(saved, log)?;
         let story = |host| async move {
             if !is_recorded(&host, &state.draft).await? {
                 abort(&host).await?;
@@ -77,7 +79,7 @@ impl Backup {
         self.shared.borrow_mut().known.take()
     }
 
-    /// The state at the last [`Request::Save`]. Together with [`Backup::index_from`] and [`Backup::changed`] it is all that
+    /// The state at the last [`Request::Save`]. Together with [`Backup::log_from`] and [`Backup::changed`] it is all that
     /// another process needs.
     pub fn save(&self) -> Vec<u8> {
         self.shared.borrow().saved.clone()
@@ -88,9 +90,9 @@ impl Backup {
         self.shared.borrow().phase
     }
 
-    /// The writer's index at that time from byte `from` on; it only grows at its end.
-    pub fn index_from(&self, from: usize) -> Vec<u8> {
-        self.shared.borrow().index.get(from..).unwrap_or_default().to_vec()
+    /// The writer's log at that time from byte `from` on; it only grows at its end.
+    pub fn log_from(&self, from: usize) -> Vec<u8> {
+        self.shared.borrow().log.get(from..).unwrap_or_default().to_vec()
     }
 
     /// The numbers of the pages to pack; `None` when it is all of them. Never changes once the first state was saved.

@@ -71,6 +71,7 @@ impl Draft {
             ltx: nothing(),
             changed: 0,
             fingerprints: nothing(),
+            directory: None,
             complete: about.complete,
             safety: about.safety,
             mark: moment.mark.clone(),

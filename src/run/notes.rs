@@ -6,6 +6,7 @@ use std::rc::Rc;
 use super::load::{Known, Place};
 use super::saved::{Lack, Phase};
 use crate::catalog::{Label, Layout, Record};
+use crate::snapshot::Logged;
 
 /// What is to be backed up, and how.
 #[derive(Clone, Debug)]
@@ -56,9 +57,10 @@ pub(super) type Shared = Rc<RefCell<Notes>>;
 pub(super) struct Notes {
     /// For the next backup.
     pub(super) known: Option<Known>,
-    /// What was saved last, and the writer's index at that time.
+    /// What was saved last, the writer's log at that time, and how much is in it.
     pub(super) saved: Vec<u8>,
-    pub(super) index: Vec<u8>,
+    pub(super) log: Vec<u8>,
+    pub(super) logged: Logged,
     /// The pages to pack, where they are not all.
     pub(super) changed: Option<Vec<u32>>,
     /// The source's name for the state that is backed up.

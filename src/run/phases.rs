@@ -2,7 +2,7 @@
 
 use super::ask::{MOST_RECORD_BYTES, abort, append, is_recorded, pin, sweep};
 use super::draft::Draft;
-use super::notes::{BackupOptions, Made};
+use super::notes::{BackupOptions, Made, Notes};
 use super::pages::{Pages, Position, pages_per_batch};
 use super::request::{Answer, FailureKind, File, Packers, Request};
 use super::saved::{Phase, Saved};
@@ -13,7 +13,7 @@ use crate::catalog::Record;
 use crate::catalog::record::Object;
 use crate::error::ErrorKind;
 use crate::page::{Checksum, PageSize};
-use crate::snapshot::Writer;
+use crate::snapshot::{Sha256, Writer, hex_digits};
 
 /// What is packed at a time where the state is saved in between, in bytes.
 const STEP_BATCH: u32 = 256 << 10;
@@ -145,6 +145,10 @@ impl Story {
         }
         packed?;
         append(host, File::Fingerprints, writer.fingerprint_end()).await?;
+        let directory = writer.directory();
+        let sha256 = hex_digits(&Sha256::of(&directory));
+        state.draft.record.directory = Some(Object { sha256, size: directory.len() as u64 });
+        append(host, File::Fingerprints, directory).await?;
         // The moment held, or this fails: all that follows is only storing.
         host.perform(Request::Release).await?;
         state.pages = writer.pages();
@@ -207,12 +211,12 @@ impl Story {
     pub(super) async fn save(&self, state: &Saved, position: Position, writer: Option<&Writer>) -> Outcome<()> {
         {
             let mut notes = self.notes.borrow_mut();
-            notes.saved = state.encode(position, writer)?;
-            notes.phase = Some(state.phase);
             if let Some(writer) = writer {
-                let grown = writer.index_from(notes.index.len()).to_vec();
-                notes.index.extend_from_slice(&grown);
+                let Notes { log, logged, .. } = &mut *notes;
+                writer.log(logged, log);
             }
+            notes.saved = state.encode(position, writer, &notes.log)?;
+            notes.phase = Some(state.phase);
         }
         self.host.perform(Request::Save).await
     }

@@ -9,7 +9,7 @@
 //! | 4 | length of the JSON |
 //! | … | [`Saved`] as JSON, then [`Writer::save`] |
 //!
-//! Integers are big-endian. Two parts are kept beside it, as they are long and only grow or stay: the writer's page index,
+//! Integers are big-endian. Two parts are kept beside it, as they are long and only grow or stay: the writer's log,
 //! and the numbers of the pages to pack, 4 bytes each, little-endian.
 
 use serde::{Deserialize, Serialize};
@@ -113,14 +113,14 @@ impl Saved {
     ///
     /// # Errors
     /// `SavedState`, which does not happen.
-    pub(super) fn encode(&self, position: Position, writer: Option<&Writer>) -> Result<Vec<u8>> {
+    pub(super) fn encode(&self, position: Position, writer: Option<&Writer>, log: &[u8]) -> Result<Vec<u8>> {
         let json = serde_json::to_string(self).map_err(|_| ErrorKind::SavedState)?;
         let mut body = Vec::with_capacity(json.len() + 256);
         body.put_u32(position.next);
         body.put_u64(position.bytes);
         body.put_u32(json.len() as u32);
         body.extend_from_slice(json.as_bytes());
-        body.extend(writer.into_iter().flat_map(Writer::save));
+        body.extend(writer.into_iter().flat_map(|writer| writer.save(log)));
         let mut out = MAGIC.to_vec();
         out.put_u32(VERSION);
         out.put_u64(Crc64::of(&body).value());
@@ -128,11 +128,11 @@ impl Saved {
         Ok(out)
     }
 
-    /// Reads what [`Saved::encode`] wrote, with the writer's whole index.
+    /// Reads what [`Saved::encode`] wrote, with the writer's whole log.
     ///
     /// # Errors
     /// `SavedState` for anything else.
-    pub(super) fn decode(bytes: &[u8], index: &[u8]) -> Result<(Self, Position, Option<Writer>)> {
+    pub(super) fn decode(bytes: &[u8], log: &[u8]) -> Result<(Self, Position, Option<Writer>)> {
         let damaged = Error::from(ErrorKind::SavedState);
         let mut reader = Reader::new(bytes, 0, ErrorKind::SavedState);
         if reader.take(MAGIC.len())? != MAGIC || reader.u32()? != VERSION {
@@ -152,7 +152,7 @@ impl Saved {
         if has_writer == writer.is_empty() {
             return Err(damaged);
         }
-        let writer = has_writer.then(|| Writer::resume(writer, index)).transpose()?;
+        let writer = has_writer.then(|| Writer::resume(writer, log)).transpose()?;
         Ok((saved, position, writer))
     }
 }

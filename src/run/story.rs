@@ -19,7 +19,7 @@ use crate::bookmark::Lineage;
 use crate::catalog::{Folder, Kind, Link, Next, Record, follow};
 use crate::error::ErrorKind;
 use crate::page::{Checksum, PageSize, Txid};
-use crate::snapshot::Writer;
+use crate::snapshot::{Logged, Writer};
 
 /// A source that changes under every attempt is given up after so many.
 const ATTEMPTS: u32 = 5;
@@ -181,7 +181,11 @@ impl Story {
         }
         append(host, File::Ltx, writer.ltx_header()).await?;
         append(host, File::Fingerprints, writer.fingerprint_header()).await?;
-        self.notes.borrow_mut().index.clear();
+        {
+            let mut notes = self.notes.borrow_mut();
+            notes.log.clear();
+            notes.logged = Logged::default();
+        }
         if options.in_steps {
             self.save(state, Position::START, Some(&writer)).await?;
         }

@@ -10,6 +10,7 @@
 //! | 4 | page count of the database |
 //! | … | runs: first page u32, number of pages u32, then for each page its checksum u64 and its fingerprint, 16 bytes |
 //! | 8 | end: a run of zero pages from page 0 |
+//! | … | [the page directory](super::directory), which older versions did not write |
 //!
 //! Integers are big-endian. What proves the file is its SHA-256 in the backup's record.
 

@@ -35,6 +35,13 @@ pub fn hex_digits(digest: &[u8]) -> String {
 }
 
 impl Sha256 {
+    /// The digest of `bytes`.
+    pub fn of(bytes: &[u8]) -> [u8; 32] {
+        let mut hash = Self::default();
+        hash.update(bytes);
+        hash.finish()
+    }
+
     /// Appends `bytes`.
     pub fn update(&mut self, bytes: &[u8]) {
         self.len += bytes.len() as u64;

@@ -2,7 +2,9 @@
 
 use proptest::prelude::*;
 
+use super::fingerprint::STATE_SIZE;
 use super::*;
+use crate::bytes::Reader;
 use crate::error::{ErrorKind, Result};
 use crate::ltx::Header;
 use crate::page::{Checksum, PageSize, Pgno, Txid};
@@ -17,6 +19,8 @@ struct Backup {
     fingerprints: Vec<u8>,
     checksum: Checksum,
     pages: u32,
+    /// Length of the page directory, in bytes.
+    directory: usize,
 }
 
 fn bytes_of(pages: &[u8]) -> Vec<u8> {
@@ -58,10 +62,12 @@ fn back_up_with(
         writer.forget(&previous.states(gone)?.unwrap());
     }
     fingerprints.extend(writer.fingerprint_end());
+    let directory = writer.directory();
+    fingerprints.extend_from_slice(&directory);
     let pages = writer.pages();
     let (tail, checksum) = writer.finish()?;
     tail.for_each(|piece| ltx.extend(piece));
-    Ok(Backup { ltx, fingerprints, checksum, pages })
+    Ok(Backup { ltx, fingerprints, checksum, pages, directory: directory.len() })
 }
 
 fn restore(files: &[&[u8]], step: usize) -> Result<(Vec<u8>, Checksum)> {
@@ -124,21 +130,22 @@ proptest! {
         at in any::<usize>(),
         bit in 0..8,
     ) {
-        let mut index = Vec::new();
+        let (mut log, mut logged) = (Vec::new(), Logged::default());
         let mut saved = |writer: Writer, number: usize| {
             if !number.is_multiple_of(every) {
                 return Ok(writer);
             }
             if number == 0 {
-                index.clear();
+                (log, logged) = (Vec::new(), Logged::default());
             }
-            index.extend_from_slice(writer.index_from(index.len()));
-            let mut state = writer.save();
-            let resumed = Writer::resume(&state, &index)?;
+            writer.log(&mut logged, &mut log);
+            let mut state = writer.save(&log);
+            let resumed = Writer::resume(&state, &log)?;
+            assert_eq!(resumed.logged(), logged);
             let at = at % state.len();
-            assert!(Writer::resume(&state[..at], &index).is_err());
+            assert!(Writer::resume(&state[..at], &log).is_err());
             state[at] ^= 1u8 << bit;
-            assert_eq!(Writer::resume(&state, &index).err().map(|error| error.kind), Some(ErrorKind::SavedState));
+            assert_eq!(Writer::resume(&state, &log).err().map(|error| error.kind), Some(ErrorKind::SavedState));
             Ok(resumed)
         };
         let full = back_up(&states[0], 1, None, batch).unwrap();
@@ -201,5 +208,60 @@ fn damaged_fingerprints_never_panic_or_hang() {
         // No panic and no endless loop; whether it is noticed here or by its SHA-256 is all the same.
         let _ = previous.states(3);
         let _ = previous.add_changes(&damaged);
+    }
+}
+
+/// Reads a fingerprint file's directory back, and finds every page by it: in its block's runs and in its entries.
+fn pages_by_directory(backup: &Backup, directory: &[u8]) -> Result<Vec<(u32, u32)>> {
+    let file = &backup.fingerprints;
+    let mut reader = Reader::new(directory, 0, ErrorKind::Fingerprints);
+    assert_eq!((reader.take(4)?, reader.u32()?), (b"PMPD".as_slice(), 1));
+    let (mut entries_at, mut runs_at) = (reader.u64()? as usize, 16);
+    let mut found = Vec::new();
+    while reader.remaining() > 0 {
+        let first = reader.u32()?;
+        let (runs, entries) = (reader.u32()? as usize, reader.u32()? as usize);
+        let bytes = &file[runs_at..runs_at + runs];
+        assert_eq!(reader.take(16)?, &Sha256::of(bytes)[..16]);
+        let (mut bytes, mut pages) = (Reader::new(bytes, 0, ErrorKind::Fingerprints), Vec::new());
+        while bytes.remaining() > 0 {
+            let (first, count) = (bytes.u32()?, bytes.u32()?);
+            pages.extend(first..first + count);
+            bytes.take(count as usize * STATE_SIZE)?;
+        }
+        assert!(pages.len() <= 128 && pages[0] == first);
+        let mut index = Reader::new(&backup.ltx[entries_at..entries_at + entries], 0, ErrorKind::LtxIndex);
+        let mut indexed = Vec::new();
+        while index.remaining() > 0 {
+            let (pgno, offset, _) = (index.uvarint()? as u32, index.uvarint()? as usize, index.uvarint()?);
+            assert_eq!(backup.ltx[offset..offset + 4], pgno.to_be_bytes());
+            indexed.push(pgno);
+        }
+        assert!(indexed.iter().all(|pgno| pages.contains(pgno)));
+        found.extend(pages.iter().map(|&page| (page, u32::from(indexed.contains(&page)))));
+        (runs_at, entries_at) = (runs_at + runs, entries_at + entries);
+    }
+    assert_eq!(file[runs_at..runs_at + 8], [0; 8], "the run of zeros at which older versions stop");
+    assert_eq!(file.len(), runs_at + 8 + directory.len());
+    Ok(found)
+}
+
+#[test]
+fn the_directory_leads_to_every_page_and_no_other() {
+    for (before, after, batch) in
+        [(300, 300, 64), (300, 10, 7), (1, 700, 1000), (129, 129, 128), (128, 256, 3), (500, 500, 1)]
+    {
+        let states: [Pages; 2] = [vec![1; before], (0..after).map(|page| u8::from(page % 3 == 0) + 1).collect()];
+        let full = back_up(&states[0], 1, None, batch).unwrap();
+        let directory = full.fingerprints[full.fingerprints.len() - full.directory..].to_vec();
+        let all: Vec<(u32, u32)> = (1..=before as u32).map(|page| (page, 1)).collect();
+        assert_eq!(pages_by_directory(&full, &directory).unwrap(), all);
+        let chain = [full];
+        let mut previous = previous_of(&chain, before as u32, 1000);
+        let change = back_up(&states[1], 2, Some(&mut previous), batch).unwrap();
+        let directory = change.fingerprints[change.fingerprints.len() - change.directory..].to_vec();
+        let is_new = |page: usize| page > before || (page - 1).is_multiple_of(3);
+        let changed: Vec<(u32, u32)> = (1..=after).filter(|&page| is_new(page)).map(|page| (page as u32, 1)).collect();
+        assert_eq!(pages_by_directory(&change, &directory).unwrap(), changed);
     }
 }

@@ -1,8 +1,8 @@
 //! One backup's two files, the LTX file and the fingerprint file, put together from packed batches in order.
 
+use super::directory::DirectoryBuilder;
 use super::fingerprint::{FILE_END, PageState, STATE_SIZE, file_header};
 use super::pack::Packed;
-use crate::bytes::Writer as _;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ltx::encoder::Tail;
 use crate::ltx::{Encoder, Header};
@@ -11,17 +11,18 @@ use crate::page::{Checksum, Pgno};
 /// Writes a full or an incremental backup.
 ///
 /// Give out [`Writer::ltx_header`], then each batch's frames; to the other file go [`Writer::fingerprint_header`],
-/// then what [`Writer::append`] returns, then [`Writer::fingerprint_end`].
+/// then what [`Writer::append`] returns, then [`Writer::fingerprint_end`] and [`Writer::directory`].
 pub struct Writer {
     pub(super) header: Header,
     pub(super) encoder: Encoder,
     pub(super) checksum: Checksum,
+    pub(super) directory: DirectoryBuilder,
 }
 
 impl Writer {
     /// Begins a backup on top of a state with the database checksum `before` ([`Checksum::EMPTY`] for a full one).
     pub fn new(header: Header, before: Checksum) -> Self {
-        Self { header, encoder: Encoder::new(header), checksum: before }
+        Self { header, encoder: Encoder::new(header), checksum: before, directory: DirectoryBuilder::default() }
     }
 
     /// The first bytes of the LTX file.
@@ -34,9 +35,14 @@ impl Writer {
         file_header(self.header.page_size, self.header.commit)
     }
 
-    /// The last bytes of the fingerprint file.
+    /// What ends the runs of the fingerprint file.
     pub fn fingerprint_end(&self) -> Vec<u8> {
         FILE_END.to_vec()
+    }
+
+    /// The last bytes of the fingerprint file, once every batch was appended.
+    pub fn directory(&mut self) -> Vec<u8> {
+        core::mem::take(&mut self.directory).finish(self.encoder.index())
     }
 
     /// Takes note of a batch, whose frames come next in the LTX file; returns what comes next in the fingerprint file.
@@ -45,7 +51,8 @@ impl Writer {
     /// `LtxPageOrder` unless batches ascend.
     pub fn append(&mut self, packed: &Packed) -> Result<Vec<u8>> {
         self.take(packed)?;
-        Ok(write_runs(packed.frames.index.iter().map(|(pgno, _)| pgno), &packed.states))
+        let pages: Vec<u32> = packed.frames.index.iter().map(|(pgno, _)| pgno).collect();
+        Ok(self.directory.append(&pages, &packed.states))
     }
 
     /// [`Writer::append`] for a fingerprint file that is to hold every page: `before` are the states of all pages of
@@ -70,7 +77,7 @@ impl Writer {
             }
             pages.push(pgno);
         }
-        Ok(write_runs(pages.into_iter(), &states))
+        Ok(self.directory.append(&pages, &states))
     }
 
     fn take(&mut self, packed: &Packed) -> Result<()> {
@@ -97,27 +104,4 @@ impl Writer {
         let pages = Pgno::new(self.header.commit).ok_or(Error::from(ErrorKind::Usage));
         pages.and_then(|_| Ok((self.encoder.finish()?, self.checksum)))
     }
-}
-
-/// The states of ascending pages as runs.
-fn write_runs(pages: impl Iterator<Item = u32>, states: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(states.len() + 64);
-    let mut states = states.chunks(STATE_SIZE);
-    let mut flush = |first: u32, count: u32| {
-        out.put_u32(first);
-        out.put_u32(count);
-        states.by_ref().take(count as usize).for_each(|state| out.extend_from_slice(state));
-    };
-    let mut run: Option<(u32, u32)> = None;
-    for pgno in pages {
-        run = match run {
-            Some((first, count)) if first + count == pgno => Some((first, count + 1)),
-            other => {
-                other.into_iter().for_each(|(first, count)| flush(first, count));
-                Some((pgno, 1))
-            }
-        };
-    }
-    run.into_iter().for_each(|(first, count)| flush(first, count));
-    out
 }

@@ -2,7 +2,7 @@
 //!
 //! The b-trees of the tables and of their indexes are walked, and their pages numbered in the order that they have. Behind them come
 //! what SQLite keeps of all tables in one (sequences, statistics), as far as it is of these, and the schema. Nothing but
-//! page numbers is written anew within a page, so that rows and indexes are to the byte what they were.
+//! page numbers is written anew within a page, so that rows and indexes are to the byte what they were, and zeros where none are.
 
 mod numbers;
 mod schema;
@@ -189,8 +189,12 @@ impl Subset {
             let Some(page) = self.pages.page(pgno) else { return Ok(Some(self.wanted(visit))) };
             self.walk.pop();
             self.budget.spend(pgno)?;
-            let is_overflow = matches!(visit, Visit::Overflow(..));
-            if !self.numbers.add(pgno, is_overflow) {
+            let here = self.layout.usable() - 4;
+            let is_new = match visit {
+                Visit::Tree(_) => self.numbers.add(pgno),
+                Visit::Overflow(_, left) => self.numbers.add_overflow(pgno, (left < here).then_some(4 + left)),
+            };
+            if !is_new {
                 return Err(Error::at_page(ErrorKind::BtreeDepth, pgno.value()));
             }
             match visit {
@@ -205,7 +209,6 @@ impl Subset {
                     }
                 }
                 Visit::Overflow(_, left) => {
-                    let here = self.layout.usable() - 4;
                     if left > here {
                         let next = page.first_chunk().map_or(0, |next| u32::from_be_bytes(*next));
                         self.walk.push(Visit::Overflow(self.layout.pointer(next, pgno)?, left - here));
@@ -288,14 +291,19 @@ impl Subset {
         Ok(None)
     }
 
-    /// Writes the new numbers into a page.
+    /// Writes the new numbers into a page, and zeros where nothing is stored: what rows that are gone left there may be of
+    /// tables that nobody asked for.
     fn renumber(&self, page: &mut [u8], origin: Pgno) -> Result<()> {
         let new = |pgno: u32| Pgno::new(pgno).and_then(|pgno| self.numbers.number(pgno)).map_or(0, Pgno::value);
-        let offsets = if self.numbers.is_overflow(origin) {
-            vec![0]
+        let (offsets, unused) = if self.numbers.is_overflow(origin) {
+            (vec![0], self.numbers.used(origin).map(|end| end..page.len()).into_iter().collect())
         } else {
-            BtreePage::parse(page, origin, self.layout)?.pointers()?
+            let parsed = BtreePage::parse(page, origin, self.layout)?;
+            (parsed.pointers()?, parsed.unused()?)
         };
+        for gap in unused {
+            page.get_mut(gap).ok_or(Error::at_page(ErrorKind::BtreePage, origin.value()))?.fill(0);
+        }
         for offset in offsets {
             let at = page.get_mut(offset..offset + 4).ok_or(Error::at_page(ErrorKind::BtreePage, origin.value()))?;
             let old = at.iter().fold(0, |number, &byte| number << 8 | u32::from(byte));

@@ -1,4 +1,4 @@
-//! Old and new page numbers: two bits a page.
+//! Old and new page numbers: two bits a page, and 16 bytes for each row with overflow pages.
 
 use crate::btree::Layout;
 use crate::page::Pgno;
@@ -11,6 +11,8 @@ pub(super) struct Numbers {
     taken: Vec<u64>,
     /// and for each of those that is an overflow page.
     overflow: Vec<u64>,
+    /// How many bytes are in use of the last overflow page of each row, by its number once all are taken.
+    ends: Vec<(Pgno, usize)>,
     /// How many are taken before each word.
     before: Vec<u32>,
     count: u32,
@@ -19,24 +21,33 @@ pub(super) struct Numbers {
 impl Numbers {
     pub(super) fn new(layout: Layout) -> Self {
         let words = layout.page_count() as usize / 64 + 1;
-        Self { layout, taken: vec![0; words], overflow: vec![0; words], before: Vec::new(), count: 0 }
+        Self { layout, taken: vec![0; words], overflow: vec![0; words], ends: Vec::new(), before: Vec::new(), count: 0 }
     }
 
-    /// Takes a page; `false` when it was taken before, or is the first, which the schema has.
-    pub(super) fn add(&mut self, pgno: Pgno, is_overflow: bool) -> bool {
+    /// Takes a page of a b-tree; `false` when it was taken before, or is the first, which the schema has.
+    pub(super) fn add(&mut self, pgno: Pgno) -> bool {
         let (word, bit) = place(pgno.value());
         let Some(taken) = self.taken.get_mut(word).filter(|taken| **taken & bit == 0 && pgno != Pgno::FIRST) else {
             return false;
         };
         *taken |= bit;
-        if let Some(overflow) = self.overflow.get_mut(word).filter(|_| is_overflow) {
-            *overflow |= bit;
+        true
+    }
+
+    /// The same for an overflow page, of which so many bytes are in use if it is the last of its row.
+    pub(super) fn add_overflow(&mut self, pgno: Pgno, end: Option<usize>) -> bool {
+        let (word, bit) = place(pgno.value());
+        if !self.add(pgno) {
+            return false;
         }
+        self.overflow.get_mut(word).into_iter().for_each(|overflow| *overflow |= bit);
+        self.ends.extend(end.map(|end| (pgno, end)));
         true
     }
 
     /// Numbers all that are taken. Gives the last number.
     pub(super) fn end(&mut self) -> u32 {
+        self.ends.sort_unstable();
         self.before.clear();
         self.count = 0;
         for word in &self.taken {
@@ -49,6 +60,12 @@ impl Numbers {
     pub(super) fn is_overflow(&self, pgno: Pgno) -> bool {
         let (word, bit) = place(pgno.value());
         self.overflow.get(word).is_some_and(|overflow| overflow & bit != 0)
+    }
+
+    /// How many bytes of an overflow page are in use, where that is not all of them.
+    pub(super) fn used(&self, pgno: Pgno) -> Option<usize> {
+        let at = self.ends.binary_search_by_key(&pgno, |&(other, _)| other).ok()?;
+        self.ends.get(at).map(|&(_, end)| end)
     }
 
     /// The new number of a page that is taken.

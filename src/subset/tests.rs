@@ -100,6 +100,33 @@ fn e2_the_order_of_descending_indexes_in_old_files_stays() {
 }
 
 #[test]
+fn e2_nothing_of_other_tables_and_of_deleted_rows_is_left_in_unused_bytes() {
+    for page_size in PAGE_SIZES {
+        let rows = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 150)";
+        let sample = Sample::of(
+            page_size,
+            &format!(
+                "PRAGMA secure_delete = OFF;
+                 CREATE TABLE gone (a, b); CREATE INDEX gone_a ON gone (a);
+                 {rows} INSERT INTO gone SELECT 'SECRET' || i, CAST(zeroblob(i) || 'SECRET' AS TEXT) || hex(zeroblob(i * 9)) || 'SECRET' FROM n;
+                 DROP TABLE gone;
+                 CREATE TABLE t (id INTEGER PRIMARY KEY, a, b); CREATE INDEX t_a ON t (a);
+                 CREATE TABLE w (a PRIMARY KEY, b) WITHOUT ROWID;
+                 {rows} INSERT INTO t SELECT i, 'k' || i, CASE i % 7 WHEN 0 THEN zeroblob(i * 30) ELSE 'x' || i END FROM n;
+                 {rows} INSERT INTO t SELECT 1000 + i, 'SECRET' || i, hex(zeroblob(i)) || 'SECRET' FROM n;
+                 {rows} INSERT INTO w SELECT CASE i % 2 WHEN 0 THEN 'SECRET' ELSE 'k' END || i, zeroblob(i * 11) FROM n;
+                 DELETE FROM t WHERE id > 1000 AND id % 3 > 0; DELETE FROM w WHERE a GLOB 'SECRET*';
+                 UPDATE t SET a = 'y' || id, b = 'short' WHERE id > 1000"
+            ),
+        );
+        let holds = |file: &[u8]| file.windows(6).filter(|bytes| bytes == b"SECRET").count();
+        assert!(holds(&sample.bytes) > 100, "{page_size}");
+        assert_eq!(holds(&take(&sample.bytes, &["t", "w"]).unwrap()), 0, "{page_size}");
+        compare(&sample, &["t", "w"], &format!("unused-{page_size}"));
+    }
+}
+
+#[test]
 fn e2_what_cannot_be_taken_is_said() {
     let sample = Sample::of(512, EVERYTHING);
     let kind = |file: &[u8], tables: &[&str]| take(file, tables).unwrap_err().kind;

@@ -9,7 +9,7 @@
 mod build;
 #[cfg(feature = "bind-core")]
 mod catalog;
-#[cfg(feature = "bind-core")]
+#[cfg(feature = "bind-subset")]
 mod compare;
 #[cfg(feature = "bind-dump")]
 mod dump;
@@ -77,7 +77,7 @@ impl From<Error> for JsValue {
 }
 
 /// A structure as it crosses: what `JSON.parse` would make of it.
-#[cfg(any(feature = "bind-core", feature = "bind-statement"))]
+#[cfg(any(feature = "bind-core", feature = "bind-statement", feature = "bind-subset"))]
 fn structure(value: &impl serde::Serialize) -> JsResult<JsValue> {
     value.serialize(&serde_wasm_bindgen::Serializer::json_compatible()).map_err(|_| ErrorKind::Usage.into())
 }

@@ -67,13 +67,13 @@ impl JobMachine {
     }
 
     /// Goes on with a backup that was saved.
-    pub fn resume(saved: &[u8], index: Vec<u8>, changed: Option<Vec<u32>>) -> JsResult<JobMachine> {
-        Ok(Self::of(run::Backup::resume(saved, index, changed)?))
+    pub fn resume(saved: &[u8], log: Vec<u8>, changed: Option<Vec<u32>>) -> JsResult<JobMachine> {
+        Ok(Self::of(run::Backup::resume(saved, log, changed)?))
     }
 
     /// Gives a backup up that was saved.
-    pub fn abandon(saved: &[u8], index: &[u8]) -> JsResult<JobMachine> {
-        Ok(Self::of(run::Backup::abandon(saved, index)?))
+    pub fn abandon(saved: &[u8], log: &[u8]) -> JsResult<JobMachine> {
+        Ok(Self::of(run::Backup::abandon(saved, log)?))
     }
 
     /// Lists a database's folder and reads its records, as many as finding the backup takes that `at` means; all without.
@@ -226,10 +226,10 @@ impl JobMachine {
         self.as_backup()?.phase().map(|phase| phase.name().to_owned())
     }
 
-    /// The writer's index at that time from byte `from` on; it only grows at its end.
-    #[wasm_bindgen(js_name = indexFrom)]
-    pub fn index_from(&mut self, from: usize) -> Vec<u8> {
-        self.as_backup().map(|backup| backup.index_from(from)).unwrap_or_default()
+    /// The writer's log at that time from byte `from` on; it only grows at its end.
+    #[wasm_bindgen(js_name = logFrom)]
+    pub fn log_from(&mut self, from: usize) -> Vec<u8> {
+        self.as_backup().map(|backup| backup.log_from(from)).unwrap_or_default()
     }
 
     /// The numbers of the pages to pack; nothing when it is all of them.

@@ -1,10 +1,11 @@
-import { type Backup, Folder, planRestore, type Restorable, type RestorePlan } from "../catalog/folder.ts";
+import { type Backup, Folder, planRestore, type RestorePlan } from "../catalog/folder.ts";
 import { StoreScratch } from "../catalog/scratch.ts";
 import { core, naming } from "../core/index.ts";
 import { dumpMoment } from "../dump/dump.ts";
 import type { DumpOptions } from "../dump/options.ts";
 import { PagemarkError, wrongType } from "../errors/index.ts";
 import { momentStream } from "../moments/moment-stream.ts";
+import { readerOf } from "../moments/page-runs.ts";
 import { snapshotFile } from "../moments/snapshot-file.ts";
 import { readTables, type Table } from "../moments/tables.ts";
 import { momentOfTables } from "../moments/tables-moment.ts";
@@ -15,12 +16,10 @@ import { BackupMemory } from "../run/subject.ts";
 import type { Moment, PageSource, Scratch } from "../sources/source.ts";
 import { type Compared, findDifferences } from "../stored/page-proof.ts";
 import { isLostFingerprint, PreviousStates } from "../stored/page-states.ts";
-import { openProvedMoment } from "../stored/proved-moment.ts";
+import { openProvedMoment, type ProvedOptions } from "../stored/proved-moment.ts";
 import { restoreStream } from "../stored/restore.ts";
-import { StoredPages } from "../stored/stored-pages.ts";
 import type { Store } from "../stores/store.ts";
 import type { JobOptions } from "../streams/progress.ts";
-import { drain } from "../streams/streams.ts";
 import { type DownloadOptions, warningOfDamage } from "./damaged-tables.ts";
 import { type Difference, differenceOf, differenceSince } from "./diff.ts";
 import { differenceSql, textStream } from "./diff-sql.ts";
@@ -164,17 +163,12 @@ export class Backups {
         const message = "a folder that Litestream wrote has no records to show; restore or verify it";
         throw new PagemarkError("BACKUP_UNKNOWN", message);
       }
-      const pages = await StoredPages.open(this.store, plan, options?.signal);
+      const moment = await openProvedMoment(this.store, plan, { signal: options?.signal, reach: "few" });
       try {
-        const tables = await readTables(
-          (pgno) => pages.read(pgno, options?.signal),
-          backup.view.pageCount,
-          false,
-        );
-        await provePages(this.store, pages, { ...plan, backup }, options?.signal);
+        const tables = await readTables(readerOf(moment, options?.signal), backup.view.pageCount, false);
         return { backup: backup.view, chain: backup.chain, tables };
       } finally {
-        pages.close();
+        await moment.release();
       }
     });
   }
@@ -183,16 +177,16 @@ export class Backups {
   dump(at?: At, options: DumpOptions = {}): Promise<ReadableStream<Uint8Array>> {
     return naming(this.name, async () => {
       const plan = await this.#plan(at, options.signal);
-      const moment = await openProvedMoment(this.store, plan, options.signal);
+      const moment = await openProvedMoment(this.store, plan, { signal: options.signal });
       return dumpMoment(moment, this.name, options);
     });
   }
 
   /** The pages of a backup, read from the store as they are asked for, and proved one by one. Release it at the end. */
-  pages(at?: At, options: { signal?: AbortSignal | undefined } = {}): Promise<Moment & { backup?: Backup }> {
+  pages(at?: At, options: ProvedOptions = {}): Promise<Moment & { backup?: Backup }> {
     return naming(this.name, async () => {
       const plan = await this.#plan(at, options.signal);
-      const moment = await openProvedMoment(this.store, plan, options.signal);
+      const moment = await openProvedMoment(this.store, plan, options);
       return plan.backup ? Object.assign(moment, { backup: plan.backup.view }) : moment;
     });
   }
@@ -279,7 +273,7 @@ export class Backups {
     return naming(this.name, async () => {
       const { signal } = options;
       const plan = await this.#plan(at, signal);
-      const then = await openProvedMoment(this.store, plan, signal);
+      const then = await openProvedMoment(this.store, plan, { signal });
       let states: PreviousStates | undefined;
       try {
         states = await this.#statesOf(plan, signal);
@@ -363,25 +357,6 @@ export class Backups {
     return naming(this.name, () =>
       verify(this.store, this.folder, at === undefined ? rest : { ...rest, at: formatAt(at) }),
     );
-  }
-}
-
-/** By the fingerprints; where those are lost, by reading the whole chain as a restore does. */
-async function provePages(
-  store: Store,
-  pages: StoredPages,
-  plan: RestorePlan & { backup: Restorable },
-  signal: AbortSignal | undefined,
-): Promise<void> {
-  let states: PreviousStates | undefined;
-  try {
-    states = await PreviousStates.open(store, plan.backup, signal);
-    await pages.prove(states);
-  } catch (error) {
-    if (!isLostFingerprint(error, plan.backup)) throw error;
-    await drain(restoreStream(store, plan, { signal }));
-  } finally {
-    await states?.close();
   }
 }
 

@@ -4,7 +4,7 @@ import { PageHeads, withHeads } from "../moments/page-heads.ts";
 import { type ReadPage, readerOf } from "../moments/page-runs.ts";
 import { readTables, type Table } from "../moments/tables.ts";
 import type { Moment, PageSource } from "../sources/source.ts";
-import { StoredPages } from "../stored/stored-pages.ts";
+import { openStoredMoment } from "../stored/stored-moment.ts";
 import type { Store } from "../stores/store.ts";
 import type { JobOptions } from "../streams/progress.ts";
 import { endingWith } from "../streams/streams.ts";
@@ -69,16 +69,15 @@ async function storedDamage(
   heads: PageHeads,
   signal: AbortSignal | undefined,
 ): Promise<string[]> {
-  let pages: StoredPages | undefined;
+  let moment: Moment | undefined;
   try {
-    const stored = await StoredPages.open(store, plan, signal);
-    pages = stored;
-    return await damageRead((pgno) => stored.read(pgno, signal), heads);
+    moment = await openStoredMoment(store, plan, { signal });
+    return await damageRead(readerOf(moment, signal), heads);
   } catch (error) {
     signal?.throwIfAborted();
     return [unlisted(error, plan.backup?.name ?? "the database")];
   } finally {
-    pages?.close();
+    await moment?.release();
   }
 }
 

@@ -1,9 +1,11 @@
 import type { Backup, RestorePlan } from "../catalog/folder.ts";
 import { PagemarkError } from "../errors/index.ts";
+import type { StoredFile } from "../objects/object-reader.ts";
 import type { Moment } from "../sources/source.ts";
 import { ChainIndex } from "../stored/chain-index.ts";
-import { PreviousStates, STATE_SIZE } from "../stored/page-states.ts";
-import { openProvedMoment } from "../stored/proved-moment.ts";
+import { isLostFingerprint, PreviousStates, STATE_SIZE } from "../stored/page-states.ts";
+import { openProvedMoment, openSparseChain } from "../stored/proved-moment.ts";
+import { SparseChain, type SparsePlan } from "../stored/sparse-chain.ts";
 import type { Store } from "../stores/store.ts";
 import { type CompareOptions, comparePages, type Preview, type TableChange } from "./preview.ts";
 
@@ -45,6 +47,8 @@ export function differenceSince(from: Backup, { tables }: Pick<Preview, "tables"
 }
 
 const STATES_AT_ONCE = 4096;
+/** Changed pages that are located before they are asked for, at most. */
+const FORESEEN = 4096;
 
 /** Compares two backups where they lie: only pages that differ are read, and those above them. */
 export async function differenceOf(
@@ -61,8 +65,13 @@ export async function differenceOf(
   const { signal } = options;
   const moments: Moment[] = [];
   try {
-    const differing = await changedBetween(store, from, to, signal);
-    for (const plan of [from, to]) moments.push(await openProvedMoment(store, plan, signal, true));
+    const chains = await sparseChains(store, from, to, signal);
+    const changed = chains && (await changedSparsely(chains, [from, to], signal));
+    const differing = changed ?? (await changedBetween(store, from, to, signal));
+    for (const [at, plan] of [from, to].entries()) {
+      const chain = changed && chains?.[at];
+      moments.push(await openProvedMoment(store, plan, { signal, reach: "few", chain }));
+    }
     const [now, then] = moments as [Moment, Moment];
     const { tables } = await comparePages(now, then, undefined, { ...options, differing });
     return { from: from.backup.view, to: to.backup.view, tables: tables.map(differenceIn) };
@@ -78,15 +87,54 @@ function differenceIn({ name, change, rows, redefined }: TableChange): TableDiff
   return { name, change: CHANGES[change], rows: counted, redefined };
 }
 
-/** Numbers of all pages that may differ, ascending. */
+/** Both backups, where either can be read so; nothing where not. */
+async function sparseChains(
+  store: Store,
+  from: RestorePlan,
+  to: RestorePlan,
+  signal: AbortSignal | undefined,
+): Promise<[SparseChain, SparseChain] | undefined> {
+  if (!SparseChain.isFor(from) || !SparseChain.isFor(to)) return undefined;
+  const open = (plan: SparsePlan) => openSparseChain(store, plan, signal);
+  const [one, other] = await Promise.all([open(from), open(to)]);
+  return one && other && [one, other];
+}
+
+/** Numbers of all pages that may differ, ascending; nothing where fingerprints are damaged. */
+async function changedSparsely(
+  [from, to]: [SparseChain, SparseChain],
+  plans: [RestorePlan, RestorePlan],
+  signal: AbortSignal | undefined,
+): Promise<Uint32Array | undefined> {
+  const marks = new Uint8Array(Math.max(from.pageCount, to.pageCount) + 1);
+  try {
+    const common = commonFiles(from, to);
+    if (common === 0) await from.markChanged(to, marks, signal);
+    else for (const chain of [from, to]) await chain.markFrom(common, marks, signal);
+    const changed = Uint32Array.from(marks.keys()).filter((pgno) => marks[pgno]);
+    // All at once: asked for one by one, they would be waited for one by one.
+    if (changed.length <= FORESEEN) for (const chain of [from, to]) await chain.load([...changed], signal);
+    return changed;
+  } catch (error) {
+    if (plans.some(({ backup }) => backup && isLostFingerprint(error, backup))) return undefined;
+    throw error;
+  }
+}
+
+/** How many files both begin with. */
+function commonFiles(from: { files: readonly StoredFile[] }, to: { files: readonly StoredFile[] }): number {
+  const shared = from.files.findIndex(({ key }, at) => key !== to.files[at]?.key);
+  return shared === -1 ? from.files.length : shared;
+}
+
+/** The same as {@link changedSparsely} for backups without page directories. */
 async function changedBetween(
   store: Store,
   from: RestorePlan,
   to: RestorePlan,
   signal: AbortSignal | undefined,
 ): Promise<Uint32Array> {
-  const shared = from.files.findIndex(({ key }, at) => key !== to.files[at]?.key);
-  const common = shared === -1 ? from.files.length : shared;
+  const common = commonFiles(from, to);
   if (common === 0) return changedStates(store, from, to, signal);
   const changed = new Set<number>();
   for (const plan of [from, to]) {

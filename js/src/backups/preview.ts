@@ -1,5 +1,5 @@
 import type { Backup } from "../catalog/folder.ts";
-import { type Core, core } from "../core/index.ts";
+import { type Comparison, comparisonOf } from "../core/index.ts";
 import { PagemarkError } from "../errors/index.ts";
 import { pagesPerBatch } from "../moments/page-runs.ts";
 import type { Moment } from "../sources/source.ts";
@@ -54,8 +54,6 @@ export interface CompareOptions extends JobOptions {
   pause?: () => Promise<unknown>;
 }
 
-type Comparison = InstanceType<Core["Comparison"]>;
-
 const BUDGET = 256 << 20;
 
 /** Compares what is there `now`, if anything, with what was `then`. Without `states` of that all of it is read. */
@@ -66,9 +64,8 @@ export async function comparePages(
   options: CompareOptions,
 ): Promise<Omit<Preview, "backup">> {
   const { most = Number.POSITIVE_INFINITY, budget = BUDGET } = options;
-  const { Comparison } = await core();
   const first = now && (await readPages(now, 1, 1, options));
-  const comparison = new Comparison(
+  const comparison = await comparisonOf(
     first,
     now?.pageCount ?? 0,
     await readPages(then, 1, 1, options),

@@ -26,6 +26,8 @@ export { free, freeing } from "./free.ts";
 export { givenWasm, useWasm, type WasmFiles, type WasmSource } from "./given.ts";
 export { unpacked } from "./load.ts";
 export {
+  type Comparison,
+  comparisonOf,
   type DumpCore,
   dumpCore,
   type EngineCore,

@@ -33,6 +33,17 @@ export type Subset = subsetGlue.Subset;
 
 const startSubset = /* @__PURE__ */ starting("subset", subsetGlue, () => currentPlatform().subsetWasm());
 
+/** Compares two databases; see the core's `compare`. */
+export type Comparison = subsetGlue.Comparison;
+
+/** The database as it is now, by its first page if there is one, with the one backed up; `budget` in bytes. */
+export async function comparisonOf(
+  ...databases: ConstructorParameters<typeof subsetGlue.Comparison>
+): Promise<Comparison> {
+  const { Comparison } = await startSubset();
+  return new Comparison(...databases);
+}
+
 /** Of the database of `pageCount` pages whose first page is `first`: these tables, with what belongs to them, and these views. */
 export async function subsetOf(
   first: Uint8Array,

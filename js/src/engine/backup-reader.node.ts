@@ -13,7 +13,9 @@ const { from, name, at, fromLocality, slots, room } = workerData as ReaderData;
 const told = new Int32Array(slots);
 const pages = new Uint8Array(room);
 
-const opening = Backups.open(name, openStore(from, { fromLocality })).then((backups) => backups.pages(at));
+const opening = Backups.open(name, openStore(from, { fromLocality })).then((backups) =>
+  backups.pages(at, { reach: "some" }),
+);
 opening.then(
   ({ pageSize, pageCount, backup }) => ready({ pageSize, pageCount, ...(backup && { backup }) }),
   (error) => ready({ error: failureOf(error) }),

@@ -9,6 +9,18 @@ export interface StoredFile {
   size: number;
   /** What its record says; files without a record have none. */
   sha256?: string;
+  /** What tells where its pages lie, in a file of a backup; those of before 2026-12 have none. */
+  directory?: Part;
+}
+
+/** The end of a stored object, which is proved by itself. */
+export interface Part {
+  key: string;
+  /** Where it begins, in bytes. */
+  offset: number;
+  /** In bytes. */
+  size: number;
+  sha256: string;
 }
 
 /**

@@ -4,11 +4,11 @@ import { type PackPool, type PackResult, packPool } from "../core/index.ts";
 import { PagemarkError } from "../errors/index.ts";
 import type { FileName, Reply, Request } from "../host/drive.ts";
 import { StoreHost } from "../host/store-host.ts";
-import { readRuns } from "../moments/page-runs.ts";
+import { readerOf, readRuns } from "../moments/page-runs.ts";
 import type { ObjectFile } from "../objects/upload.ts";
 import type { Moment, PageSource } from "../sources/source.ts";
 import { openProvedMoment } from "../stored/proved-moment.ts";
-import { StoredPages } from "../stored/stored-pages.ts";
+import { openStoredMoment } from "../stored/stored-moment.ts";
 import type { Store } from "../stores/store.ts";
 import { type JobOptions, sleep, Throttle } from "../streams/progress.ts";
 
@@ -52,7 +52,7 @@ export class BackupHost {
   /** The read before: a moment sees one after the other. */
   #reading: Promise<unknown> = Promise.resolve();
   readonly #frames = new Map<number, Uint8Array>();
-  #stored: StoredPages | undefined;
+  #stored: Moment | undefined;
   /** Whether the fingerprint file is stored: the LTX file of that name is this backup's, too, and nobody else's. */
   #hasName = false;
 
@@ -82,17 +82,14 @@ export class BackupHost {
         return this.moment?.release() as Promise<undefined>;
       case "openStored": {
         const { files, pageSize, pageCount } = request;
-        this.#stored = await StoredPages.open(
-          this.#store,
-          { files, backup: { view: { pageSize, pageCount } } },
-          signal,
-        );
+        const plan = { files, backup: { view: { pageSize, pageCount } } };
+        this.#stored = await openStoredMoment(this.#store, plan, { signal });
         return undefined;
       }
       case "readStored":
-        return this.#stored?.read(request.pgno, signal);
+        return this.#stored && readerOf(this.#stored, signal)(request.pgno);
       case "closeStored":
-        this.#stored?.close();
+        await this.#stored?.release();
         this.#stored = undefined;
         return undefined;
       case "openPackers": {
@@ -138,7 +135,7 @@ export class BackupHost {
   /** Lets go of everything. */
   async close(): Promise<void> {
     await this.moment?.release().catch(() => {});
-    this.#stored?.close();
+    await this.#stored?.release();
     await this.#pool?.close();
     await this.#storeHost.close();
     for (const file of this.files.values()) file.free?.();
@@ -150,7 +147,9 @@ export class BackupHost {
     const { signal, full } = this.#options;
     const scratch = new StoreScratch(this.#store, this.#folder);
     const openPrevious = async () =>
-      openProvedMoment(this.#store, await planRestore(this.#store, this.#folder, "latest", signal), signal);
+      openProvedMoment(this.#store, await planRestore(this.#store, this.#folder, "latest", signal), {
+        signal,
+      });
     const previous = full ? undefined : openPrevious;
     const moment = await this.#source.pin({ since, at, scratch, previous, signal });
     this.moment = moment;

@@ -47,7 +47,7 @@ export interface BackupRunState {
   progress: Progress;
   /** The core's machine: see `src/run/saved.rs`. */
   head: Uint8Array;
-  /** Of the pages that are packed. */
+  /** The log of the pages that are packed. */
   index: Uint8Array[];
   /** The numbers of the pages to pack, 4 bytes each; missing when it is all of them. */
   changed?: Uint8Array[];
@@ -261,7 +261,7 @@ class Run {
 
   #save(done: NewBackup | undefined): BackupRunState {
     const machine = this.#machine;
-    const grown = machine.indexFrom(this.#index.length);
+    const grown = machine.logFrom(this.#index.length);
     this.#index.append(grown);
     free(grown);
     const pages = this.#changed ? undefined : machine.changed();

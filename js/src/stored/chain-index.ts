@@ -21,7 +21,7 @@ export const CONNECTIONS = 6;
 export interface StoredChain {
   files: StoredFile[];
   /** The backup; the last file says how large the database is where it is missing. */
-  backup?: { view: { pageSize: number; pageCount: number } };
+  backup?: { name?: string; view: { pageSize: number; pageCount: number } };
 }
 
 /** A page's frame in the newest file that holds the page. */
@@ -32,6 +32,32 @@ export interface Frame {
   /** Where it lies in the file, in bytes. */
   offset: number;
   length: number;
+  /** What proves the page, where that is known before the page is read. */
+  state?: Uint8Array;
+}
+
+/** Tells where the pages of a chain lie. */
+export interface FramePlaces {
+  /** In bytes. */
+  readonly pageSize: number;
+  readonly pageCount: number;
+  /** Oldest first. */
+  readonly files: readonly StoredFile[];
+  /** Must be called with pages before {@link find} is, where it is there. */
+  load?(pgnos: readonly number[], signal?: AbortSignal): Promise<void>;
+  keyOf(frame: Frame): string;
+  /** @throws DamageError `LTX_PAGE_MISSING` */
+  find(pgno: number): Frame;
+  /** A frame of the same file that may be wanted next. */
+  next(frame: Frame): Frame | undefined;
+  /**
+   * The page in a frame with these bytes; also after {@link free}.
+   *
+   * @throws DamageError that names the object and the page
+   */
+  unpack(frame: Frame, bytes: Uint8Array): Uint8Array;
+  /** Nothing is found any more. */
+  free(): void;
 }
 
 /**
@@ -41,11 +67,9 @@ export interface Frame {
  * 13 MiB for 10 GiB in pages of 4 KiB. While an index is read it lies here and in the core as it is stored, some ten
  * bytes a page.
  */
-export class ChainIndex {
-  /** In bytes. */
+export class ChainIndex implements FramePlaces {
   readonly pageSize: number;
   readonly pageCount: number;
-  /** Oldest first. */
   readonly files: readonly StoredFile[];
   readonly #core: Core;
   readonly #indexes: ReturnType<Core["PageIndex"]["parse"]>[] = [];
@@ -92,7 +116,6 @@ export class ChainIndex {
     return this.files[file]?.key ?? "";
   }
 
-  /** @throws DamageError `LTX_PAGE_MISSING` */
   find(pgno: number): Frame {
     const file = (this.#owners[pgno] ?? 0) - 1;
     const [offset, length] = this.#indexes[file]?.find(pgno) ?? [];
@@ -112,11 +135,6 @@ export class ChainIndex {
     return next === -1 ? undefined : this.find(next);
   }
 
-  /**
-   * The page in a frame with these bytes; also after {@link free}.
-   *
-   * @throws DamageError that names the object and the page
-   */
   unpack(frame: Frame, bytes: Uint8Array): Uint8Array {
     const { pgno } = frame;
     try {
@@ -126,7 +144,6 @@ export class ChainIndex {
     }
   }
 
-  /** Frees the indexes: nothing is found any more. */
   free(): void {
     for (const index of this.#indexes.splice(0)) index.free();
   }

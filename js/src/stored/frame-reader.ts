@@ -1,5 +1,5 @@
 import type { Store } from "../stores/store.ts";
-import { type ChainIndex, CONNECTIONS, type Frame, readRange } from "./chain-index.ts";
+import { CONNECTIONS, type Frame, type FramePlaces, readRange } from "./chain-index.ts";
 import { type CachedRange, FrameCache, holds, leadsTo, type Range } from "./frame-cache.ts";
 
 /** Bytes between two wanted frames that are read along with them: they cost less than a request of their own. */
@@ -17,8 +17,11 @@ const GROWTH = 4;
 const READ_AHEAD = 6 << 20;
 /** Room for that and for pages here and there, such as the inner ones of a b-tree, in bytes. */
 const KEPT = 16 << 20;
+/** What will be read of a backup: most of its pages, some of them, or so few that none are read ahead. */
+export type Reach = "most" | "some" | "few";
+
 /** From how many requests for pages here and there in one MiB on the whole of it is read, to begin with. */
-const SCATTERED = 2;
+const SCATTERED = { most: 2, some: 16, few: Number.POSITIVE_INFINITY } as const;
 
 interface Request {
   range: Range;
@@ -34,9 +37,9 @@ interface Request {
  * whole of it is read for those that will, until it shows that they come too late: that it is no longer kept.
  */
 export class FrameReader {
-  readonly #isSparse: boolean;
+  readonly #reach: Reach;
   readonly #store: Store;
-  readonly #chain: ChainIndex;
+  readonly #chain: FramePlaces;
   /** What a request asks for at most, by file, in bytes. */
   readonly #shares: number[];
   readonly #kept = new FrameCache(KEPT);
@@ -45,12 +48,11 @@ export class FrameReader {
   /** From how many on the whole MiB is read, by file. */
   readonly #limits: number[];
 
-  /** With `isSparse`, few pages will be wanted, and none are read ahead. */
-  constructor(store: Store, chain: ChainIndex, isSparse = false) {
-    this.#isSparse = isSparse;
+  constructor(store: Store, chain: FramePlaces, reach: Reach = "most") {
+    this.#reach = reach;
     this.#store = store;
     this.#chain = chain;
-    this.#limits = chain.files.map(() => SCATTERED);
+    this.#limits = chain.files.map(() => SCATTERED[reach]);
     // Shares in proportion to the roots of the sizes make the requests for all of them together fewest.
     const roots = chain.files.map(({ size }) => Math.sqrt(size));
     const sum = roots.reduce((sum, root) => sum + root, 0);
@@ -128,7 +130,7 @@ export class FrameReader {
   #extend(first: Frame, wanted: number, before: Range | undefined): Range {
     const { file, offset: start, length } = first;
     const grown = before && leadsTo(before, first, LARGEST_GAP) ? before.aim * GROWTH : 0;
-    const ahead = this.#isSparse ? 0 : Math.max(grown, this.#expect(first));
+    const ahead = this.#reach === "few" ? 0 : Math.max(grown, this.#expect(first));
     const aim = Math.min(this.#shares[file] ?? 0, Math.max(LEAST, wanted, ahead));
     let end = start + length;
     let next = this.#chain.next(first);

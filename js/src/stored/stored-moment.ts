@@ -1,9 +1,8 @@
-import type { RestorePlan } from "../catalog/folder.ts";
 import { damaged } from "../objects/object-reader.ts";
 import { checkRead, type Moment } from "../sources/source.ts";
 import type { Store } from "../stores/store.ts";
-import { ChainIndex, type Frame } from "./chain-index.ts";
-import { FrameReader } from "./frame-reader.ts";
+import { ChainIndex, type FramePlaces, type StoredChain } from "./chain-index.ts";
+import { FrameReader, type Reach } from "./frame-reader.ts";
 import type { PageProof } from "./page-proof.ts";
 
 export interface StoredMomentOptions {
@@ -11,8 +10,8 @@ export interface StoredMomentOptions {
   signal?: AbortSignal | undefined;
   /** Proves every page as it is read. Without, only damage that keeps a page from being unpacked is noticed. */
   proof?: PageProof | undefined;
-  /** Few pages will be read, here and there: none are read ahead. */
-  isSparse?: boolean | undefined;
+  /** What will be read; most of the pages unless given. */
+  reach?: Reach | undefined;
 }
 
 /** The page that holds this byte has no data, and is in no file. */
@@ -28,7 +27,7 @@ const LOCK_BYTE = 2 ** 30;
  */
 export async function openStoredMoment(
   store: Store,
-  plan: RestorePlan,
+  plan: StoredChain,
   options: StoredMomentOptions = {},
 ): Promise<Moment> {
   options.signal?.throwIfAborted();
@@ -36,21 +35,22 @@ export async function openStoredMoment(
   return new StoredMoment(store, chain, plan.backup?.name ?? "the backup", options);
 }
 
-class StoredMoment implements Moment {
+/** The pages of a stored backup, as {@link openStoredMoment} gives them, wherever `chain` says that they lie. */
+export class StoredMoment implements Moment {
   readonly taken = "start";
   readonly pageSize: number;
   readonly pageCount: number;
-  readonly #chain: ChainIndex;
+  readonly #chain: FramePlaces;
   readonly #reader: FrameReader;
   readonly #name: string;
   readonly #options: StoredMomentOptions;
   #released = false;
 
-  constructor(store: Store, chain: ChainIndex, name: string, options: StoredMomentOptions) {
+  constructor(store: Store, chain: FramePlaces, name: string, options: StoredMomentOptions) {
     this.pageSize = chain.pageSize;
     this.pageCount = chain.pageCount;
     this.#chain = chain;
-    this.#reader = new FrameReader(store, chain, options.isSparse);
+    this.#reader = new FrameReader(store, chain, options.reach);
     this.#name = name;
     this.#options = options;
   }
@@ -58,12 +58,13 @@ class StoredMoment implements Moment {
   async read(first: number, into: Uint8Array, signal = this.#options.signal): Promise<void> {
     signal?.throwIfAborted();
     const { pageSize } = this;
-    const frames: Frame[] = [];
-    for (const pgno of this.#pages(first, into)) {
-      const isLockPage = pgno === LOCK_BYTE / pageSize + 1;
-      if (isLockPage) into.fill(0, (pgno - first) * pageSize, (pgno - first + 1) * pageSize);
-      else frames.push(this.#chain.find(pgno));
+    const lockPage = LOCK_BYTE / pageSize + 1;
+    const pages = [...this.#pages(first, into)].filter((pgno) => pgno !== lockPage);
+    if (pages.length < into.length / pageSize) {
+      into.fill(0, (lockPage - first) * pageSize, (lockPage - first + 1) * pageSize);
     }
+    if (this.#chain.load) await this.#chain.load(pages, signal);
+    const frames = pages.map((pgno) => this.#chain.find(pgno));
     await this.#reader.read(frames, ({ pgno }, page) => into.set(page, (pgno - first) * pageSize), signal);
     const changed = this.#options.proof?.findChanged(first, into);
     if (changed === undefined) return;

@@ -313,7 +313,7 @@ impl World {
 }
 
 fn keep(backup: &Backup, process: &Process) -> Kept {
-    let (head, index, changed) = (backup.save(), backup.index_from(0), backup.changed());
+    let (head, index, changed) = (backup.save(), backup.log_from(0), backup.changed());
     Kept { head, index, changed, files: process.files.clone() }
 }
 
