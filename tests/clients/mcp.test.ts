@@ -66,6 +66,7 @@ test("an error has its code, and what is missing or too much is refused", async 
   expect((await call("info")).error).toMatch(/name/);
   expect((await call("info", { name: "../x" })).error).toMatch(/\[NAME_INVALID\]$/);
   expect((await call("dump", { name: "app", tables: "orders" })).error).toMatch(/tables/);
+  expect((await call("list", { database: "app" })).error).toMatch(/database/);
 });
 
 test("a restore writes a new file, and another only by the token of a preview of the same", async () => {
@@ -98,12 +99,17 @@ test("a restore writes a new file, and another only by the token of a preview of
   );
   expect(before.length).toBe(readFileSync(path).length);
 
+  const { token: newest } = await preview();
+  const oldest = { name: "app", at: ids[0], file: "app.db", token: newest };
+  expect((await call("restore", oldest)).error).toMatch(/of another backup/);
   const { token: right } = await preview();
   const { undo } = await call("restore", { name: "app", file: "app.db", token: right });
   expect([rows(path), undo]).toEqual([4, expect.stringMatching(/^[0-9a-f-]+$/)]);
 });
 
-test("links do not lead out of the folder", async () => {
+test("links do not lead out of the folder, and no name hides what it is", async () => {
+  for (const file of ["x\u202edb.app", "two\nlines.db", "new\0.db"])
+    expect((await call("restore", { name: "app", file })).error).toMatch(/\[USAGE\]$/);
   symlinkSync("/tmp", join(folder, "files/out"));
   expect((await call("restore", { name: "app", file: "out/x.db" })).error).toMatch(/\[USAGE\]$/);
 });

@@ -36,8 +36,9 @@ export async function serve(tools: readonly Tool[], served: Served): Promise<voi
   const { version, instructions, wordsOf, signal } = served;
   const server = new McpServer({ name: "pagemark", version }, { instructions });
   for (const { name, title, description, readOnly, fields, run } of tools) {
-    const inputSchema = Object.fromEntries(
-      Object.entries(fields).map(([key, field]) => [key, typeOf(field)]),
+    // An argument that no tool has, such as another one's name for it, is refused: without it, the answer would be of something else.
+    const inputSchema = z.strictObject(
+      Object.fromEntries(Object.entries(fields).map(([key, field]) => [key, typeOf(field)])),
     );
     const annotations = { readOnlyHint: readOnly, destructiveHint: !readOnly, openWorldHint: false };
     server.registerTool(name, { title, description, inputSchema, annotations }, async (args) => {

@@ -183,7 +183,10 @@ export function toolsOf(place: Place): Tool[] {
         const path = await fileIn(place, text(args, "file"));
         const name = text(args, "name");
         const isThere = await exists(path);
-        const at = isThere ? await permitted(previews, optional(args, "token"), name, path) : moment(args);
+        const wanted = moment(args);
+        const at = isThere ? await permitted(previews, optional(args, "token"), name, path) : wanted;
+        if (isThere && wanted !== undefined && (await database(name, path).bookmark(wanted)) !== at)
+          throw unpermitted(path, "the token is of another backup");
         await mkdir(dirname(path), { recursive: true });
         await checkTarget(path, { force: isThere, json: true, from });
         const { backup, undo, note } = await withBackups(name, from, () =>
@@ -209,17 +212,22 @@ async function permitted(
 ): Promise<string> {
   const previewed = previews.get(token);
   previews.delete(token);
-  const refuse = (why: string): never => {
-    const message = `${path} exists, and ${why}; nothing was changed. Call preview with this name, moment and file, show what it says to whoever decides, and give its token`;
-    throw new PagemarkError("TARGET_EXISTS", message, { name: path });
-  };
   if (previewed === undefined)
-    return refuse(token === "" ? "no token was given" : "the token is not known, or was used");
-  if (previewed.untilMs < Date.now()) return refuse("the token is too old");
-  if (previewed.name !== name || previewed.path !== path) return refuse("the token is of another restore");
-  if (previewed.state !== (await stateOf(path))) return refuse("it changed since the preview");
+    throw unpermitted(path, token === "" ? "no token was given" : "the token is not known, or was used");
+  if (previewed.untilMs < Date.now()) throw unpermitted(path, "the token is too old");
+  if (previewed.name !== name || previewed.path !== path)
+    throw unpermitted(path, "the token is of another restore");
+  if (previewed.state !== (await stateOf(path))) throw unpermitted(path, "it changed since the preview");
   return previewed.bookmark;
 }
+
+function unpermitted(path: string, why: string): PagemarkError {
+  const message = `${path} exists, and ${why}; nothing was changed. Call preview with this name, moment and file, show what it says to whoever decides, and give its token`;
+  return new PagemarkError("TARGET_EXISTS", message, { name: path });
+}
+
+/** Would hide what a file is called, or turn it round, where somebody reads it. */
+const HIDING = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
 
 /** What tells whether a file, or its WAL, was written meanwhile. */
 async function stateOf(path: string): Promise<string> {
@@ -232,6 +240,10 @@ async function stateOf(path: string): Promise<string> {
 
 /** The whole path of a file below the root. Links out of it are followed, and refused. */
 async function fileIn({ root }: Place, file: string): Promise<string> {
+  if (HIDING.test(file)) {
+    const message = `${JSON.stringify(file)}: a file's name may have no invisible or control characters`;
+    throw new PagemarkError("USAGE", message, { name: file });
+  }
   const path = resolve(root, file);
   const [from, folder] = [await nearest(root), await nearest(dirname(path))];
   const below = relative(from, join(folder, basename(path)));

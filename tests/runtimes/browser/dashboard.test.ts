@@ -8,11 +8,13 @@ import { Validator } from "@seriousme/openapi-schema-validator";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { launch } from "./chromium.ts";
-import { type LocalWorker, READ_TOKEN, startWorker, TOKEN } from "./worker.ts";
+import { type LocalWorker, READ_TOKEN, startServe, startWorker, TOKEN } from "./worker.ts";
 
 const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 /** With it, every page that a test ends with is kept there to be looked at. */
 const { SCREENSHOTS } = process.env;
+/** With it, the dashboard is that of `pagemark serve`. */
+const isServe = process.env.DASHBOARD === "serve";
 const PHONE = { viewport: { width: 390, height: 844 } };
 
 let worker: LocalWorker;
@@ -20,7 +22,7 @@ let browser: Browser;
 const complaints: string[] = [];
 
 beforeAll(async () => {
-  [worker, browser] = await Promise.all([startWorker(), launch()]);
+  [worker, browser] = await Promise.all([isServe ? startServe() : startWorker(), launch()]);
 });
 afterAll(async () => {
   await browser?.close();
