@@ -1,5 +1,5 @@
 // s3-many.mjs [objects]: that many objects under one prefix of a bucket (moto's server, from .cache/s3), listed page by page;
-// then how long one object, a backup's folder and a delete take beside them. Prints its figures as JSON.
+// then how long one object and one delete take beside them, and 5,000 deletes, 64 at a time. Prints its figures as JSON.
 import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { AwsClient } from "aws4fetch";
@@ -53,8 +53,22 @@ const [listMs, listed] = await timed(async () => {
 if (listed.found !== count) throw new Error(`${listed.found} of ${count} objects are listed`);
 const [headMs] = await timed(() => store.head(names[count >> 1]));
 const [deleteMs] = await timed(() => store.delete(names[0]));
+const going = names.slice(1, 5001);
+const [deleteManyMs] = await timed(async () => {
+  for (let at = 0; at < going.length; at += 64)
+    await Promise.all(going.slice(at, at + 64).map((name) => store.delete(name)));
+});
 const memory = Math.round((process.memoryUsage().rss - before) / 2 ** 20);
 console.log(
-  JSON.stringify({ count, putMs, listMs, pages: listed.pages, headMs, deleteMs, memoryMiB: memory }),
+  JSON.stringify({
+    count,
+    putMs,
+    listMs,
+    pages: listed.pages,
+    headMs,
+    deleteMs,
+    deleteManyMs,
+    memoryMiB: memory,
+  }),
 );
 process.exit(0);

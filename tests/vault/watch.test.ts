@@ -1,6 +1,6 @@
 // Continuous backup: what is committed is in the store within the interval, whatever happens to the database.
 import { createHash } from "node:crypto";
-import { renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { readdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -9,7 +9,9 @@ import {
   file,
   folder as folderStore,
   memoryStore,
+  ObjectExistsError,
   pagemark,
+  type Store,
   StoreError,
   type WatchEvent,
   type WatchOptions,
@@ -225,6 +227,52 @@ test("what could not be stored is tried again, though nothing is committed since
   isDown = false;
   await watcher.sync();
   expect(contentsOf(await bytesOf(db))).toBe(contents(app));
+});
+
+test("what lies in a state's place is compared whole: a part of it is not the state", async () => {
+  const { path } = place();
+  const app = inWalMode(path);
+  const whole = memoryStore();
+  let isCut = false;
+  const put: Store["put"] = async (key, body, options) => {
+    if (!isCut || !(body instanceof Uint8Array)) return whole.put(key, body, options);
+    isCut = false;
+    await whole.put(key, body.slice(0, -1), options);
+    throw new ObjectExistsError(key);
+  };
+  const store = new Proxy(whole, {
+    get: (_, name) => {
+      const value = Reflect.get(whole, name);
+      return name === "put" ? put : typeof value === "function" ? value.bind(whole) : value;
+    },
+  });
+  const db = pagemark(file(path), { store, name: "app" });
+  const { watcher, stop } = watching([db]);
+  await watcher.sync();
+  app.exec(insert);
+  isCut = true;
+  await watcher.sync();
+  expect(isCut).toBe(false);
+  expect(contentsOf(await bytesOf(db))).toBe(contents(app));
+  await stop();
+});
+
+test("a verification counts what it reads of states, too", async () => {
+  const { path, stored, db } = place();
+  const app = inWalMode(path);
+  const { watcher, stop } = watching([db]);
+  await watcher.sync();
+  for (let i = 0; i < 3; i++) {
+    app.exec(insert);
+    await watcher.sync();
+  }
+  await stop();
+  const files = readdirSync(stored, { recursive: true, encoding: "utf8" });
+  const sizes = files
+    .filter((name) => /\.(ltx|pages)$/.test(name))
+    .map((name) => statSync(join(stored, name)).size);
+  expect(sizes.length).toBeGreaterThan(3);
+  expect((await db.verify()).bytes).toBe(sizes.reduce((sum, size) => sum + size, 0));
 });
 
 test("a database in rollback mode is backed up when it has changed", async () => {

@@ -98,6 +98,8 @@ class VerifyHost {
   readonly #storeHost: StoreHost;
   readonly #options: VerifyOptions;
   readonly #isRead: (key: string) => boolean;
+  /** Keys of objects that were read by themselves. */
+  readonly #proved = new Set<string>();
   /** What ended one of those that read: the others then end, too, and say nothing more. */
   #isOver = false;
 
@@ -118,6 +120,7 @@ class VerifyHost {
   async #prove({ file, listed, total }: Proving): Promise<undefined> {
     const { signal, onProgress } = this.#options;
     if (listed === file.size && !this.#isRead(file.key)) return;
+    this.#proved.add(file.key);
     const reader = await ObjectReader.open(this.#store, file, Number.POSITIVE_INFINITY, signal);
     try {
       // A restore refuses an object that is too long, though all that it would read is right.
@@ -138,8 +141,9 @@ class VerifyHost {
     const { signal } = this.#options;
     const isReplica = bookmark === undefined;
     if (!isReplica && this.#options.sample) return;
-    // Litestream's files prove themselves alone: nothing else was read of them.
-    if (isReplica) this.bytes ||= files.reduce((sum, { size }) => sum + size, 0);
+    // Files without a record, of Litestream or of states that are watched, prove themselves: they are read here alone.
+    const others = isReplica ? files.filter(({ key }) => !this.#proved.has(key)) : [];
+    this.bytes += others.reduce((sum, { size }) => sum + size, 0);
     const plan = { files, ...(!isReplica && { backup: { view: { bookmark } } }) };
     await drain(restoreStream(this.#store, plan, isReplica ? this.#options : { signal }));
   }
