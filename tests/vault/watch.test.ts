@@ -17,7 +17,7 @@ import {
   type WatchOptions,
   watch,
 } from "pagemark";
-import { afterEach, expect, onTestFinished, test } from "vitest";
+import { afterEach, expect, onTestFinished, test, vi } from "vitest";
 import { FaultStore } from "../faults/fault-store.ts";
 import { litestreamRestore } from "../support/litestream.ts";
 import { tempFolder } from "../support/temp.ts";
@@ -227,6 +227,19 @@ test("what could not be stored is tried again, though nothing is committed since
   isDown = false;
   await watcher.sync();
   expect(contentsOf(await bytesOf(db))).toBe(contents(app));
+});
+
+test("what nobody has open is stored soon after it has changed, though backups take long", async () => {
+  const { path } = place();
+  inWalMode(path).close();
+  const store = new FaultStore(memoryStore(), { delay: () => sleep(50) });
+  const { watcher, events, stop } = watching([pagemark(file(path), { store, name: "app" })]);
+  await watcher.sync();
+  const app = inWalMode(path);
+  app.exec(insert);
+  app.close();
+  await vi.waitFor(() => expect(events.map(({ kind }) => kind)).toContain("stored"), { timeout: 5000 });
+  await stop();
 });
 
 test("what lies in a state's place is compared whole: a part of it is not the state", async () => {

@@ -59,6 +59,8 @@ const TIDY_EVERY_MS = 600_000;
 const DELETIONS = 8;
 /** Between two backups of what cannot be followed there is so many times as long as one of them takes. */
 const REST = 20;
+/** Or, where that is shorter, what reading it at this rate takes, in bytes a millisecond: on a busy machine a small database takes long, too. */
+const REST_RATE = 20_000;
 /** How often somebody else may be faster, one time after the other, until that is told. */
 const MOST_RACES = 5;
 /** Pages whose states are loaded at a time. */
@@ -91,8 +93,10 @@ export class WatchedDatabase {
   #states = 0;
   #bytes = 0;
   #hasBackedUp = false;
-  /** How long the last backup took of what cannot be followed, in milliseconds: it is not made all the time. */
-  #tookMs = 0;
+  /** Size of the database at its last backup, in bytes. */
+  #size = 0;
+  /** How long after a backup the next is made of what cannot be followed, in milliseconds. */
+  #restMs = 0;
 
   static async open(
     source: PageSource,
@@ -177,7 +181,7 @@ export class WatchedDatabase {
     if (this.#hasBackedUp && (stamp === undefined || stamp === this.#stamp)) return false;
     this.#follower ??= await this.#source.follow?.();
     // To find what has changed takes reading all of it: little where that is little.
-    const isRested = Date.now() - this.#backupAtMs >= REST * this.#tookMs;
+    const isRested = Date.now() - this.#backupAtMs >= this.#restMs;
     const isLost = this.#stamp === undefined;
     if (this.#hasBackedUp && !this.#follower && !isRested && !isAsked && !isLost) return false;
     await this.#backUp("lost", signal);
@@ -204,7 +208,8 @@ export class WatchedDatabase {
       await this.close();
       throw error;
     }
-    this.#tookMs = Date.now() - began;
+    const tookMs = Date.now() - began;
+    this.#restMs = Math.max(tookMs, Math.min(REST * tookMs, this.#size / REST_RATE));
   }
 
   #note(backup: NewBackup, began: number): void {
@@ -217,6 +222,7 @@ export class WatchedDatabase {
     this.#backupAtMs = this.#lookedAtMs = began;
     [this.#states, this.#bytes] = [0, 0];
     this.#hasBackedUp = true;
+    this.#size = backup.size;
     this.counts.backups++;
     this.counts.requests += 4;
     this.counts.bytes += backup.storedSize;
