@@ -207,6 +207,16 @@ describe("the new file", () => {
     expect((statSync(join(folder, "none.db")).mode & 0o777).toString(8)).toBe("640");
   });
 
+  test("takes the place of a database whose header says a format that SQLite does not know", async () => {
+    await leaveWal();
+    const bytes = readFileSync(path);
+    bytes.writeUInt32BE(99, 44);
+    writeFileSync(path, bytes);
+    rmSync(`${path}-wal`);
+    await replace();
+    expect(isNew()).toBe(true);
+  });
+
   test("is where a symbolic link leads to", async () => {
     mkdirSync(join(folder, "data"));
     createBank(join(folder, "data/real.db"), { journal: "delete" });

@@ -1,7 +1,7 @@
 import type { Backup } from "../catalog/folder.ts";
 import { dumpSource } from "../dump/dump.ts";
 import type { DumpOptions } from "../dump/options.ts";
-import { checkOptions, checkText, PagemarkError } from "../errors/index.ts";
+import { checkOptions, checkText, DamageError, PagemarkError } from "../errors/index.ts";
 import { momentStream } from "../moments/moment-stream.ts";
 import { type BackupOptions, backup } from "../run/backup.ts";
 import type { NewBackup } from "../run/made.ts";
@@ -284,8 +284,10 @@ export class Database {
     try {
       return await backups.create(this.source, { signal }, true);
     } catch (error) {
-      // Nothing to undo.
-      return nothingYet(error);
+      if (!(error instanceof DamageError) || NOTHING.has(error.code)) return nothingYet(error);
+      const advice =
+        "nothing was changed: to replace what cannot be backed up first, restore without a safety backup";
+      throw new DamageError(error.code, `${error.message}; ${advice}`, error.at, { cause: error });
     }
   }
 
@@ -333,7 +335,7 @@ function isRefusal(error: unknown, signal: AbortSignal | undefined): boolean {
 /** A database of which only a part was restored is none, either. */
 const NOTHING = new Set(["SOURCE_MISSING", "DATABASE_EMPTY", "SOURCE_HALF_LOADED"]);
 
-/** Nothing when there is no database yet, or else the error. */
+/** Nothing when there is no database yet, and so nothing to undo; or else the error. */
 function nothingYet(error: unknown): undefined {
   const { code } = error as { code?: string };
   if (!NOTHING.has(code ?? "")) throw error;

@@ -21,6 +21,7 @@ export function sqlite(): Sqlite | undefined {
 }
 
 /** Result codes of SQLite (https://www.sqlite.org/rescode.html). */
+const ERROR = 1;
 const BUSY = 5;
 const CORRUPT = 11;
 const PROTOCOL = 15;
@@ -38,9 +39,9 @@ export function isBusy(error: unknown): boolean {
   return [BUSY, PROTOCOL].includes(resultCode(error) ?? 0);
 }
 
-/** Whether the file is no database that SQLite can open. */
+/** Whether the file is no database that SQLite can open. ERROR: of a format that it does not know, or a damaged header says so. */
 export function isNoDatabase(error: unknown): boolean {
-  return [CORRUPT, NOTADB].includes(resultCode(error) ?? 0);
+  return [ERROR, CORRUPT, NOTADB].includes(resultCode(error) ?? 0);
 }
 
 /**
