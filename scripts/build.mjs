@@ -14,7 +14,7 @@ import {
 import { dirname, join, resolve } from "node:path";
 import { gzipSync } from "node:zlib";
 import { bundleCommand } from "./lib/command.mjs";
-import { component, linkComponent, reportComponent } from "./lib/component.mjs";
+import { components, linkComponent, reportComponents } from "./lib/component.mjs";
 import { buildDashboard } from "./lib/dashboard.mjs";
 import { root, run, runBeside } from "./lib/run.mjs";
 import { countingSqlite } from "./lib/sqlite.mjs";
@@ -40,24 +40,26 @@ const FEATURES = [
 
 const names = process.argv.slice(2);
 for (const name of names) {
-  const known = [...modules, component].map((module) => module.name);
+  const known = [...modules, ...components].map((module) => module.name);
   if (known.includes(name)) continue;
   console.error(`There is no module ${name}; there are ${known.join(", ")}.`);
   process.exit(2);
 }
 const wanted = names.length > 0 ? modules.filter(({ name }) => names.includes(name)) : modules;
-const wantsComponent = names.length === 0 || names.includes(component.name);
+const wantedComponents = components.filter(({ name }) => names.length === 0 || names.includes(name));
 // A crate is compiled in one piece, which keeps one processor busy. The last one takes longest.
-const waiting = [...(wantsComponent ? [component] : []), ...wanted].toReversed();
+const waiting = [...wantedComponents, ...wanted].toReversed();
 await Promise.all([compileWaiting(), compileWaiting()]);
-if (wantsComponent) linkComponent(join(targetOf(component), TARGET, "release/pagemark.wasm"), FEATURES);
-if ([...report(wanted), ...(wantsComponent ? reportComponent() : [])].length > 0) process.exit(1);
+for (const component of wantedComponents) {
+  linkComponent(component, join(targetOf(component), TARGET, "release/pagemark.wasm"), FEATURES);
+}
+if ([...report(wanted), ...reportComponents(wantedComponents)].length > 0) process.exit(1);
 if (names.length === 0) await buildPackage();
 
 async function compileWaiting() {
   for (let module = waiting.shift(); module; module = waiting.shift()) {
     await compile(module);
-    if (module !== component) await link(module);
+    if (!components.includes(module)) await link(module);
   }
 }
 

@@ -1,7 +1,7 @@
 // Everything that must hold besides the tests: format, lints, types, layers, the package, the size of the core.
 // All checks run; those that failed are named at the end.
 
-import { reportComponent } from "./lib/component.mjs";
+import { reportComponents } from "./lib/component.mjs";
 import { tryRun } from "./lib/run.mjs";
 import { report } from "./lib/wasm.mjs";
 
@@ -20,7 +20,10 @@ const checks = {
     clippy(["--package", "pagemark", ...WASM, "--features", "bind-locality"]),
   "Rust lints, statement.wasm": () =>
     clippy(["--package", "pagemark", ...WASM, "--features", "bind-statement"]),
-  "Rust lints, the component": () => clippy(["--package", "pagemark", ...WASM, "--features", "component"]),
+  "Rust lints, the component": () =>
+    clippy(["--package", "pagemark", ...WASM, "--features", "component,dump"]),
+  "Rust lints, the component without the dump": () =>
+    clippy(["--package", "pagemark", ...WASM, "--features", "component"]),
   "Rust lints, engine.wasm": () => clippy(["--package", "pagemark-engine", ...WASM]),
   "types of the tests": () => tryRun("tsc", ["--project", "tests"]),
   "types of worker-example": () => tryRun("tsc", ["--project", "worker-example"]),
@@ -39,7 +42,8 @@ const checks = {
   "types of the npm package": () =>
     tryRun("attw", ["--pack", "js", "--profile", "esm-only", "--format", "ascii", "-q"]),
   "words and examples of every export (npm run docs)": () => tryRun("node", ["scripts/docs.mjs", "--check"]),
-  "size and imports of the wasm": () => report(undefined, true).length + reportComponent(true).length,
+  "size and imports of the wasm": () =>
+    report(undefined, true).length + reportComponents(undefined, true).length,
 };
 
 const failed = [];

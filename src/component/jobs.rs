@@ -1,12 +1,11 @@
 //! Whole jobs, one call each.
 
-use super::Component;
 use super::exports::pagemark::core::jobs::{
-    Backup, BackupOptions, Dialect, DumpOptions, Error, Guest, Made, Restored, StoredDatabase, StoredFile, Verification,
+    Backup, BackupOptions, DumpOptions, Error, Guest, Made, Restored, StoredDatabase, StoredFile, Verification,
 };
 use super::host::{self, Imports};
+use super::{Component, dumps};
 use crate::drive::{self, Backups, Options};
-use crate::dump;
 
 impl Guest for Component {
     fn create(name: String, options: BackupOptions) -> Result<Made, Error> {
@@ -34,12 +33,7 @@ impl Guest for Component {
     }
 
     fn dump(name: String, at: Option<String>, options: DumpOptions) -> Result<Vec<String>, Error> {
-        let (backups, options) = (backups(&name)?, dump_options(options));
-        let dumped = match at {
-            Some(at) => backups.dump(&at, &options, host::write)?,
-            None => backups.dump_now(&Imports, &options, host::write)?,
-        };
-        Ok(dumped.warnings)
+        dumps::dump(&name, at, options)
     }
 
     fn remove(name: String, ids: Vec<String>) -> Result<(), Error> {
@@ -51,7 +45,7 @@ impl Guest for Component {
     }
 }
 
-fn backups(name: &str) -> Result<Backups<'static>, Error> {
+pub(super) fn backups(name: &str) -> Result<Backups<'static>, Error> {
     Ok(Backups::new(name, &Imports, &Imports)?)
 }
 
@@ -61,15 +55,4 @@ pub(super) fn backup_options(options: BackupOptions) -> Options {
         same_database: options.contains(BackupOptions::SAME_DATABASE),
         safety: options.contains(BackupOptions::SAFETY),
     }
-}
-
-pub(super) fn dump_options(options: DumpOptions) -> dump::Options {
-    let DumpOptions { dialect, tables, no_data, no_schema, salvage } = options;
-    let dialect = match dialect {
-        Dialect::Sqlite => dump::Dialect::Sqlite,
-        Dialect::D1 => dump::Dialect::D1,
-        Dialect::Shell340 => dump::Dialect::Shell(dump::Shell::V3_40),
-        Dialect::Shell354 => dump::Dialect::Shell(dump::Shell::V3_54),
-    };
-    dump::Options { dialect, tables, no_data, no_schema, salvage, ..dump::Options::default() }
 }

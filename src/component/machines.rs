@@ -2,14 +2,14 @@
 
 use core::cell::RefCell;
 
-use super::Component;
 use super::exports::pagemark::core::jobs::{self, BackupOptions, DumpOptions};
 use super::exports::pagemark::core::machines::{
     Ask, Beginning, Error, Extent, Given, Guest, GuestJob, Job, Layout, Listing, Outcome, Piece, Range, Report, Subject,
 };
 use super::host;
-use super::jobs::{backup_options, dump_options};
+use super::jobs::backup_options;
 use super::pagemark::core::database::Part;
+use super::{Component, dumps};
 use crate::drive::{self, HostError, Of};
 use crate::error::{self, ErrorKind};
 
@@ -81,8 +81,7 @@ impl GuestJob for Machine {
     }
 
     fn dump(subject: Subject, at: Option<String>, options: DumpOptions) -> Result<Job, Error> {
-        let job = drive::Job::dump(of(&subject), at, dump_options(options))?;
-        Ok(begin(job, |dumped| Outcome::Dumped(dumped.warnings)))
+        dumps::begin(&subject, at, options)
     }
 
     fn remove(subject: Subject, ids: Vec<String>, random: Vec<u8>) -> Result<Job, Error> {
@@ -113,7 +112,7 @@ impl GuestJob for Machine {
     }
 }
 
-fn begin<T: 'static>(job: drive::Job<T>, outcome: impl Fn(T) -> Outcome + 'static) -> Job {
+pub(super) fn begin<T: 'static>(job: drive::Job<T>, outcome: impl Fn(T) -> Outcome + 'static) -> Job {
     Job::new(Machine(RefCell::new(Box::new(Told(job, outcome)))))
 }
 
@@ -121,7 +120,7 @@ fn made(made: crate::run::Made) -> Outcome {
     Outcome::Made(made.into())
 }
 
-fn of(subject: &Subject) -> Of<'_> {
+pub(super) fn of(subject: &Subject) -> Of<'_> {
     Of { name: &subject.name, layout: host::layout(subject.layout) }
 }
 

@@ -1,7 +1,6 @@
 //! Making a backup: what its machine asks of pages, packers and files.
 
 use core::cell::RefCell;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::ask::{Ask, Lender};
@@ -64,7 +63,7 @@ struct BackupHost {
     stored: Option<StoredPages>,
     packer: Option<Packer>,
     /// Of packs that were not appended yet.
-    frames: BTreeMap<Id, Vec<u8>>,
+    frames: Vec<(Id, Vec<u8>)>,
     files: Vec<(File, Uploaded)>,
     /// Whether the fingerprint file is stored: the LTX file of that name is this backup's, too, and nobody else's.
     has_name: bool,
@@ -82,7 +81,7 @@ impl BackupHost {
             moment: None,
             stored: None,
             packer: None,
-            frames: BTreeMap::new(),
+            frames: Vec::new(),
             files: Vec::new(),
             has_name: false,
             is_canceled: false,
@@ -110,7 +109,7 @@ impl BackupHost {
         packer.add_runs(runs, &pages, previous.as_deref()).map_err(about)?;
         let packed = packer.take();
         let summary = packed.summary();
-        self.frames.insert(id, packed.frames.bytes);
+        self.frames.push((id, packed.frames.bytes));
         Ok(Answer::Bytes(summary))
     }
 
@@ -204,8 +203,10 @@ impl BackupHost {
             }
             Request::Append { file, bytes } => self.file(file)?.append(&bytes).await?,
             Request::AppendPacked { pack, fingerprints, done, total, .. } => {
-                let frames = self.frames.remove(&pack).unwrap_or_default();
-                self.file(File::Ltx)?.append(&frames).await?;
+                if let Some(at) = self.frames.iter().position(|(id, _)| *id == pack) {
+                    let (_, frames) = self.frames.swap_remove(at);
+                    self.file(File::Ltx)?.append(&frames).await?;
+                }
                 self.file(File::Fingerprints)?.append(&fingerprints).await?;
                 self.lender.tell(Phase::Pages, done.into(), total.into()).await?;
             }

@@ -47,6 +47,12 @@ impl Fault {
         Self::new(Class::Defect, "HOST_ANSWER", None, message)
     }
 
+    /// The store is encrypted, and nothing here has keys.
+    pub(super) fn encrypted() -> Self {
+        let message = "the store is encrypted, and this host opens none; use `pagemark` (npm) with its key";
+        Self::new(Class::Caller, "KEY_WRONG", None, message)
+    }
+
     /// The job was canceled.
     pub(super) fn canceled() -> Self {
         let fault = Self::new(Class::Caller, "CANCELED", None, "it was canceled; nothing half-done is left");

@@ -11,22 +11,28 @@ use crate::catalog::{Folder, StoredFile};
 use crate::error::ErrorKind;
 use crate::run::{Answer, Id, Listing, Machine, Place, Request, Which};
 
+/// Where an encrypted store has the keys of its users.
+const KEYS: &str = "%keys/";
+
 /// Performs what a store alone can do.
 pub(super) struct StoreHost {
     pub(super) lender: Lender,
     /// The last number that an object was begun under.
     pub(super) last_upload: u32,
-    readers: BTreeMap<String, ObjectReader>,
+    /// Of objects that are being read, a few.
+    readers: Vec<ObjectReader>,
     /// Sizes of what was listed.
     listed: BTreeMap<String, u64>,
     /// Of the last page of a listing.
     last_key: String,
+    /// Whether the store is known not to be encrypted.
+    is_plain: bool,
 }
 
 impl StoreHost {
     pub(super) fn new(lender: &Lender) -> Self {
-        let (readers, listed, last_key) = (BTreeMap::new(), BTreeMap::new(), String::new());
-        Self { lender: lender.clone(), last_upload: 0, readers, listed, last_key }
+        let (readers, listed, last_key) = (Vec::new(), BTreeMap::new(), String::new());
+        Self { lender: lender.clone(), last_upload: 0, readers, listed, last_key, is_plain: false }
     }
 
     /// A number for an object that is begun.
@@ -35,8 +41,19 @@ impl StoreHost {
         self.last_upload
     }
 
+    /// An encrypted store is refused before anything else is asked of it: its backups would look damaged, and plain ones would
+    /// lie among them.
+    async fn refuse_encrypted(&mut self) -> Done<()> {
+        if !self.is_plain && !self.lender.list(KEYS, None).await?.objects.is_empty() {
+            return Err(Fault::encrypted());
+        }
+        self.is_plain = true;
+        Ok(())
+    }
+
     /// A page of a listing that is one: keys that ascend, and do so from page to page, or the listing would never end.
     async fn list(&mut self, prefix: &str, cursor: Option<&str>) -> Done<Answer> {
+        self.refuse_encrypted().await?;
         let Listing { objects, cursor: next } = self.lender.list(prefix, cursor).await?;
         if cursor.is_none() {
             self.last_key.clear();
@@ -55,11 +72,13 @@ impl StoreHost {
     }
 
     async fn read(&mut self, file: StoredFile) -> Done<Answer> {
-        let key = file.key.clone();
-        let begin = || ObjectReader::new(&self.lender, file, super::TRANSFER);
-        let read = self.readers.entry(key.clone()).or_insert_with(begin).next().await;
+        let at = self.readers.iter().position(|reader| reader.key() == file.key).unwrap_or_else(|| {
+            self.readers.push(ObjectReader::new(&self.lender, file, super::TRANSFER));
+            self.readers.len() - 1
+        });
+        let read = self.readers[at].next().await;
         if read.as_ref().map_or(true, Vec::is_empty) {
-            self.readers.remove(&key);
+            self.readers.swap_remove(at);
         }
         read.map(Answer::Bytes)
     }
@@ -89,7 +108,7 @@ impl<M> Performer<M> for StoreHost {
             Request::Delete { key } | Request::Remove { key } => self.lender.delete(&key).await.map(|()| Answer::Done),
             Request::Read { key, proof } => self.read(StoredFile::new((key, proof))).await,
             Request::Close { key } => {
-                self.readers.remove(&key);
+                self.readers.retain(|reader| reader.key() != key);
                 Ok(Answer::Done)
             }
             Request::Wait { ms } => self.lender.done(Ask::Wait { ms }, "the host").await.map(|()| Answer::Done),

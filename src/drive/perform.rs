@@ -1,7 +1,5 @@
 //! A job run to its end for a host that answers at once.
 
-use std::collections::BTreeMap;
-
 use super::ask::{Ask, Given, UploadId};
 use super::fault::Fault;
 use super::job::Job;
@@ -16,12 +14,13 @@ pub(super) struct Performer<'a> {
     around: &'a dyn Surroundings,
     database: Option<&'a dyn Database>,
     sink: Option<Sink<'a>>,
-    uploads: BTreeMap<UploadId, Box<dyn Upload + 'a>>,
+    /// Two at most.
+    uploads: Vec<(UploadId, Box<dyn Upload + 'a>)>,
 }
 
 impl<'a> Performer<'a> {
     pub(super) fn new(store: &'a dyn Store, around: &'a dyn Surroundings) -> Self {
-        Self { store, around, database: None, sink: None, uploads: BTreeMap::new() }
+        Self { store, around, database: None, sink: None, uploads: Vec::new() }
     }
 
     /// Lends a database, too.
@@ -51,15 +50,23 @@ impl<'a> Performer<'a> {
             Ask::Delete { key } => self.store.delete(&key)?,
             Ask::Create { upload, key, modified_ms } => {
                 let begun = self.store.create(&key, modified_ms)?;
-                self.uploads.insert(upload, begun);
+                self.uploads.push((upload, begun));
             }
             // Nothing was saved.
             Ask::Resume { .. } => return Err(HostError::Missing),
             Ask::Append { upload, bytes } => {
-                self.uploads.get_mut(&upload).ok_or(HostError::Missing)?.append(&bytes)?;
+                let at = self.begun(upload).ok_or(HostError::Missing)?;
+                self.uploads[at].1.append(&bytes)?;
             }
-            Ask::Finish { upload } => self.uploads.remove(&upload).ok_or(HostError::Missing)?.finish()?,
-            Ask::Abort { upload } => drop(self.uploads.remove(&upload)),
+            Ask::Finish { upload } => {
+                let at = self.begun(upload).ok_or(HostError::Missing)?;
+                self.uploads.swap_remove(at).1.finish()?;
+            }
+            Ask::Abort { upload } => {
+                if let Some(at) = self.begun(upload) {
+                    self.uploads.swap_remove(at);
+                }
+            }
             Ask::Pin => return self.lent()?.pin().map(Given::Pinned),
             Ask::Read { part, offset, length } => return self.lent()?.read(part, offset, length).map(Given::Bytes),
             Ask::Release => self.lent()?.release()?,
@@ -73,6 +80,11 @@ impl<'a> Performer<'a> {
             Ask::Save => {}
         }
         Ok(Given::Done)
+    }
+
+    /// Where among the uploads one is.
+    fn begun(&self, upload: UploadId) -> Option<usize> {
+        self.uploads.iter().position(|(each, _)| *each == upload)
     }
 
     fn lent(&self) -> Lent<&'a dyn Database> {

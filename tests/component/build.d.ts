@@ -1,7 +1,7 @@
 // The types of scripts/lib/component.mjs.
 declare module "*/scripts/lib/component.mjs" {
-  /** Path of the built component. */
-  export const componentFile: string;
+  /** The built components: names and paths of their files. */
+  export const components: readonly { file: string; path: string }[];
   /** What a component imports: names of interfaces. */
   export function componentImports(bytes: Uint8Array): string[];
 }

@@ -4,7 +4,7 @@ import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { expect, test, vi } from "vitest";
-import { componentFile, componentImports } from "../../scripts/lib/component.mjs";
+import { componentImports, components } from "../../scripts/lib/component.mjs";
 import { type BackupJson, CommandLine, main } from "../support/cli.ts";
 import { litestreamRestore } from "../support/litestream.ts";
 import { environment, moto } from "../support/s3-server.ts";
@@ -16,10 +16,16 @@ vi.setConfig({ testTimeout: 180_000 });
 
 const proj = join(import.meta.dirname, "../../.cache/proj.db");
 
-test("the component imports what its host lends, and nothing of WASI", () => {
-  const imports = componentImports(readFileSync(componentFile)).sort();
+test.each(components)("$file imports what its host lends, and nothing of WASI", ({ path }) => {
+  const imports = componentImports(readFileSync(path)).sort();
   const names = ["clock", "database", "output", "progress", "random", "store", "types"];
   expect(imports).toEqual(names.map((name) => `pagemark:core/${name}@0.1.1`));
+});
+
+test("the build without the dump backs up, and says what it leaves out", () => {
+  const { path } = components.find(({ file }) => file === "backups.wasm") ?? {};
+  const ran = python(tempFolder(), join(import.meta.dirname, "without_dump.py"), String(path));
+  expect(ran).toEqual({ status: 0, stdout: "DUMP_LEFT_OUT\nDUMP_LEFT_OUT\n", stderr: "" });
 });
 
 test("Python and the command go on with each other's backups, byte for byte, and litestream restores them", () => {

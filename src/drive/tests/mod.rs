@@ -91,6 +91,21 @@ fn a_backup_that_another_is_made_of_is_not_removed() {
 }
 
 #[test]
+fn an_encrypted_store_is_refused_before_anything_is_written_to_it() {
+    let (main, _) = database(&[FIRST], false);
+    let world = World::new(main, Vec::new());
+    world.objects.borrow_mut().insert("%keys/first.age".to_owned(), (b"age".to_vec(), 0));
+    let codes = [
+        backups(&world).create(&world, &Options::default()).unwrap_err().code,
+        restored(&world, "").unwrap_err().code,
+        backups(&world).list().unwrap_err().code,
+        databases(&world, &world).unwrap_err().code,
+    ];
+    assert_eq!(codes, ["KEY_WRONG"; 4]);
+    assert_eq!((world.objects.borrow().len(), world.pins.get()), (1, 0));
+}
+
+#[test]
 fn a_host_that_answers_wrongly_gets_a_typed_error_and_the_store_stays_sound() {
     let world = in_second_state();
     let first = restored(&world, "").unwrap();
