@@ -59,7 +59,8 @@ const BUFFER = 256 << 10;
 const MOST_KEPT = 32 << 20;
 /** Others in this thread have their turn after so long. In milliseconds. */
 const TURN_MS = 10;
-const NONE = 0;
+/** SQLITE_TXN_NONE, SQLITE_TXN_WRITE. */
+const [NONE, WRITE] = [0, 2];
 
 /** One moment of the file, while the database is written. */
 interface Held {
@@ -133,12 +134,12 @@ export class SqliteWasmFile {
     watching.$xWrite = wasm.installFunction(
       "i(ppij)",
       (file: number, from: number, n: number, at: bigint) => {
-        this.#beforeWrite(from, n, Number(at));
+        this.#seeing(() => this.#beforeWrite(from, n, Number(at)));
         return write(file, from, n, at);
       },
     );
     watching.$xTruncate = wasm.installFunction("i(pj)", (file: number, size: bigint) => {
-      this.#beforeTruncate(Number(size));
+      this.#seeing(() => this.#beforeTruncate(Number(size)));
       return truncate(file, size);
     });
     watching.$xClose = wasm.installFunction("i(p)", (pointer: number) => {
@@ -184,12 +185,13 @@ export class SqliteWasmFile {
   }
 
   /**
-   * Holds the state as it is now, at once. Gives nothing in WAL mode, in which the file does not hold all of it.
+   * Holds the state as it is now, at once. Gives nothing while a statement is writing, nor in WAL mode, in which the file does
+   * not hold all of it.
    *
    * @throws an error of the library when another connection is writing
    */
   hold(name: string): OpenImage | undefined {
-    if (this.#isClosed) return undefined;
+    if (this.#isClosed || this.#transaction() === WRITE) return undefined;
     const size = this.#reading(() => {
       const header = this.#headerNow();
       if (!areEqual(header, this.#header)) this.#forget(header);
@@ -239,8 +241,7 @@ export class SqliteWasmFile {
 
   /** Runs `read` while the connection holds a lock that keeps other connections from writing. */
   #reading<T>(read: () => T): T {
-    const hasLock = this.#library.capi.sqlite3_txn_state(this.#database, "main") !== NONE;
-    if (hasLock) return read();
+    if (this.#transaction() !== NONE) return read();
     this.#database.exec("BEGIN");
     try {
       this.#database.selectValue("SELECT count(*) FROM sqlite_schema");
@@ -250,29 +251,44 @@ export class SqliteWasmFile {
     }
   }
 
+  #transaction(): number {
+    return this.#library.capi.sqlite3_txn_state(this.#database, "main");
+  }
+
   #beforeWrite(from: number, length: number, offset: number): void {
     const before = offset === 0 ? this.#headerNow() : undefined;
     if (before && !areEqual(before, this.#header)) this.#forget(before);
     const isPage = length === this.#pageSize && offset % length === 0;
     if (isPage) this.#keep(offset, offset + length);
     if (offset === 0) this.#seeHeader(this.#library.wasm.heap8u().slice(from, from + HEADER));
-    if (isPage) this.#note(offset / this.#pageSize);
+    // What lies between the file's end and a page that is written behind it becomes zeros.
+    if (isPage) this.#note(Math.min(offset, this.#size()), offset + length);
     else this.#forget(this.#header); // of another page size, or a part of a page
   }
 
   #beforeTruncate(size: number): void {
-    const end = Math.max(0, ...[...this.#held].map((held) => held.size));
-    this.#keep(size, end);
-    for (let at = size; at < end; at += this.#pageSize) this.#note(at / this.#pageSize);
+    this.#keep(size, Number.POSITIVE_INFINITY);
+    if (this.#pageSize > 0) this.#note(size, this.#size());
   }
 
-  #note(index: number): void {
-    if (index >= this.#written.length) {
-      const longer = new Uint32Array(Math.max(1024, 2 * index));
+  /** Runs `see` before SQLite writes, which must go on whatever comes of it. */
+  #seeing(see: () => void): void {
+    try {
+      see();
+    } catch {
+      this.#forget(new Uint8Array());
+    }
+  }
+
+  /** Notes the pages from `start` up to `end` as written, in bytes. */
+  #note(start: number, end: number): void {
+    const [first, last] = [Math.floor(start / this.#pageSize), Math.ceil(end / this.#pageSize)];
+    if (last > this.#written.length) {
+      const longer = new Uint32Array(Math.max(1024, 2 * last));
       longer.set(this.#written);
       this.#written = longer;
     }
-    this.#written[index] = this.#marks + 1;
+    this.#written.fill(this.#marks + 1, first, last);
   }
 
   /** Keeps what lies there, where a moment needs it that has not kept it. */

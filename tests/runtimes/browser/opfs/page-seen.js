@@ -10,6 +10,8 @@ const PIECES = [
   "BEGIN; UPDATE t SET body = randomblob(800); ROLLBACK",
   "VACUUM",
   "PRAGMA incremental_vacuum",
+  // Pages that are free again before they were ever written.
+  "BEGIN; CREATE TABLE u (body); INSERT INTO u SELECT zeroblob(900) FROM t; DROP TABLE u; INSERT INTO t (body) SELECT zeroblob(900) FROM t LIMIT 90; COMMIT",
   "CREATE INDEX IF NOT EXISTS i ON t (body); DROP INDEX IF EXISTS j",
   "CREATE INDEX IF NOT EXISTS j ON t (body); DROP INDEX IF EXISTS i",
   "PRAGMA user_version = 7",
