@@ -1,5 +1,5 @@
 // What the documents of other systems promise of a backup, and no other test says: sizes, names, steps, rates, places.
-import { copyFileSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { copyFileSync, cpSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { backup, file, folder, memoryStore, pagemark } from "pagemark";
@@ -134,11 +134,13 @@ test("E5 a backup writes into its store, and nowhere else", () => {
 test("E11 a folder without its pages is refused with what is missing, and one without records is read as Litestream's", async () => {
   cli.json<BackupJson>("backup", "app.db", "--to", "halves");
   rmSync(join(temp, "halves/app/ltx"), { recursive: true });
+  const halves = pagemark(file(app), { store: folder(join(temp, "halves")), name: "app" });
+  expect(await halves.verify()).toMatchObject({ problems: [{ code: "OBJECT_MISSING" }] });
   const { status, stderr } = cli.run("restore", "app", "--from", "halves", "-o", "never.db");
   expect([status, stderr]).toEqual([1, expect.stringMatching(/app\/ltx\/9\/.*\[OBJECT_MISSING\]/s)]);
   cli.json<BackupJson>("backup", "app.db", "--to", "others");
   rmSync(join(temp, "others/app/pagemark"), { recursive: true });
-  const without = cli.json<{ backup?: unknown; tables: unknown[] }>(
+  const without = cli.json<{ backup?: unknown; notes: string[]; tables: unknown[] }>(
     "restore",
     "app",
     "--from",
@@ -148,9 +150,18 @@ test("E11 a folder without its pages is refused with what is missing, and one wi
   );
   expect(without).toMatchObject({ tables: [{ name: "orders", rows: 3000 }] });
   expect(without).not.toHaveProperty("backup");
-  expect(
-    await pagemark(file(app), { store: folder(join(temp, "halves")), name: "app" }).verify(),
-  ).toMatchObject({
-    problems: [{ code: "OBJECT_MISSING" }],
-  });
+  expect(without.notes[0]).toContain("app has no records");
+  const left = join(temp, "halves/app/pagemark");
+  for (const name of readdirSync(left)) if (name.endsWith(".json")) rmSync(join(left, name));
+  cpSync(join(temp, "others/app/ltx"), join(temp, "halves/app/ltx"), { recursive: true });
+  for (const args of [
+    ["restore", "app", "-o", "y.db"],
+    ["verify", "app"],
+  ]) {
+    const { status, stderr } = cli.run(...args, "--from", "halves");
+    expect([status, stderr]).toEqual([
+      1,
+      expect.stringMatching(/records of its backups.*\[OBJECT_MISSING\]/s),
+    ]);
+  }
 });

@@ -23,6 +23,21 @@ const Restored = Bookmark.extend({
   message: z.string(),
 });
 
+// By themselves: of a file, the bookmark of now takes a backup.
+timeTravel.openapi(
+  createRoute({
+    method: "get",
+    path: "/accounts/{account_id}/d1/database/{database_id}/migrations",
+    summary: "The states before migrations, newest first",
+    request: { params: DatabasePath },
+    responses: answers(z.array(Migration), "The states"),
+  }),
+  async (c) => {
+    const { uuid } = await found(c.env, c.req.valid("param").database_id);
+    return success(c, await c.env.databases.open(uuid).migrations());
+  },
+);
+
 // wrangler before 3.25 writes a dash.
 for (const name of ["time_travel", "time-travel"]) {
   const path = `/accounts/{account_id}/d1/database/{database_id}/${name}`;

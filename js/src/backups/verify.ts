@@ -1,4 +1,4 @@
-import type { Backup } from "../catalog/folder.ts";
+import { type Backup, refuseWithoutRecords } from "../catalog/folder.ts";
 import { core } from "../core/index.ts";
 import { DamageError, PagemarkError } from "../errors/index.ts";
 import { drive, hostFailure, type Request } from "../host/drive.ts";
@@ -65,6 +65,7 @@ export async function verify(
     const outcome = await drive<Found>(machine, (request) => host.perform(request));
     if (!outcome.result) throw hostFailure(outcome);
     const { sound, problems, merged: keys } = outcome.result;
+    if (sound.length + problems.length === 0) await refuseWithoutRecords(store, folder, options.signal);
     const told = problems.map((each) =>
       "token" in each ? problemOf(outcome.failures[each.token], each.name) : each,
     );

@@ -178,6 +178,10 @@ export async function planRestore(
 ): Promise<RestorePlan> {
   const folder = await Folder.load(store, segment, at, signal);
   const plan = folder.use(() => folder.plan(at));
+  if (!plan.backup) {
+    await refuseWithoutRecords(store, segment, signal);
+    return { note: noRecords(segment), ...plan };
+  }
   return plan.after ? followed(store, plan, at, signal) : plan;
 }
 
@@ -222,6 +226,26 @@ export function refusal({ kind, key = "", size, wanted, id, by, txid }: Refusal)
     return new PagemarkError("BACKUP_NEEDED", message, { ...(txid !== undefined && { txid }) });
   }
   return size === undefined ? new ObjectMissingError(key) : otherSize({ key, size: wanted ?? 0 }, size);
+}
+
+/**
+ * Refuses what is left of backups whose records are gone: their other files look like those that Litestream wrote.
+ *
+ * @throws PagemarkError `OBJECT_MISSING`
+ */
+export async function refuseWithoutRecords(
+  store: Store,
+  segment: string,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const { objects } = await store.list(`${segment}/pagemark/`, { signal });
+  if (!objects.some(({ key }) => key.endsWith(".pages"))) return;
+  const message = `${segment}: the records of its backups (${segment}/pagemark/*.json) are missing, and nothing can be proved without them: bring them back; \`litestream restore\` reads the LTX files that are left`;
+  throw new PagemarkError("OBJECT_MISSING", message, { name: segment });
+}
+
+function noRecords(segment: string): string {
+  return `${segment} has no records (${segment}/pagemark/*.json), as where Litestream writes: each file proves itself, and nothing says whether newer ones are missing`;
 }
 
 /** What the core says of a plan that cannot be. */

@@ -187,10 +187,8 @@ export class Api {
   }
 
   /** The states before migrations, newest first. */
-  async migrations(uuid: string): Promise<Migration[]> {
-    const path = `/${uuid}/time_travel/bookmark`;
-    const { migrations = [] } = await this.#call<{ migrations?: Migration[] }>("GET", path);
-    return migrations;
+  migrations(uuid: string): Promise<Migration[]> {
+    return this.#call("GET", `/${uuid}/migrations`);
   }
 
   /** Goes back to a bookmark. */
