@@ -81,3 +81,14 @@ test("free pages are told", () => {
   expect(cli.json("backup", "free.db", "--to", "store")).toMatchObject({ free_pages: 24 });
   expect(cli.run("show", "free", "--from", "store").stdout).toContain("24 of them free");
 });
+
+test("a store that is named one folder too high or too low is said to be", () => {
+  const above = cli.run("restore", "store", "--from", ".", "-o", "no.db");
+  const below = cli.run("restore", "ltx", "--from", "store/app", "-o", "no.db");
+  for (const { status, stderr } of [above, below]) {
+    expect([status, stderr]).toEqual([
+      1,
+      expect.stringMatching(/not as backups lie; --from is the folder.*\[BACKUP_NONE\]/),
+    ]);
+  }
+});

@@ -133,6 +133,10 @@ export async function noBackup(name: string, place: string): Promise<PagemarkErr
   const { store, folder } = await openBackups(name, place);
   await store.checkComplete?.(folder);
   const names = (await databasesIn(store)).map((each) => each.name);
+  if (names.includes(name)) {
+    const message = `${name}: there are LTX files below that name in ${redacted(place)}, but not as backups lie; --from is the folder in which the folders of databases are`;
+    return new PagemarkError("BACKUP_NONE", message, { name });
+  }
   const shown = names.slice(0, MOST_NAMES).map((each) => JSON.stringify(each));
   if (names.length > MOST_NAMES) shown.push(`${names.length - MOST_NAMES} more`);
   const there = shown.length > 0 ? `it has backups of ${shown.join(", ")}` : "it has no backups at all";
