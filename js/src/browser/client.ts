@@ -8,7 +8,8 @@ import type { BackupOptions } from "../run/backup.ts";
 import type { NewBackup } from "../run/made.ts";
 import type { OpfsOptions } from "../sources/opfs.ts";
 import type { JobOptions } from "../streams/progress.ts";
-import type { Answer, FileFormat, Subject, Work } from "./worker.ts";
+import type { FileFormat } from "./save.ts";
+import type { Answer, Subject, Work } from "./worker.ts";
 
 export interface BackgroundOptions extends OpfsOptions {
   /** The database is one of wa-sqlite's in IndexedDB, not in the private files: `true`, or the name of the IndexedDB database. */

@@ -2,6 +2,9 @@ import { writeAll } from "../opfs/file-bytes.ts";
 import { failed, fullError, isFull } from "../stores/opfs-errors.ts";
 import { consume } from "../streams/body.ts";
 
+/** What a database is written into a file as: a database file or SQL, gzipped or not. */
+export type FileFormat = "sqlite3" | "sqlite3.gz" | "sql" | "sql.gz";
+
 /**
  * Writes a stream of Pagemark's into a file: one that the user picked with `showSaveFilePicker()`, or one of the origin's
  * private files. What was in it stays until all of the stream is written, and also when that fails. Takes a few megabytes of

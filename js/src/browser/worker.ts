@@ -7,7 +7,7 @@ import { indexedDb } from "../sources/indexed-db.ts";
 import { type OpfsOptions, opfs } from "../sources/opfs.ts";
 import { opfsStore } from "../stores/opfs.ts";
 import type { JobOptions, Progress } from "../streams/progress.ts";
-import { saveTo } from "./save.ts";
+import { type FileFormat, saveTo } from "./save.ts";
 
 /** Which database, and where its backups go: paths in the origin's private files. */
 export interface Subject extends OpfsOptions {
@@ -22,9 +22,6 @@ export interface Subject extends OpfsOptions {
 
 /** What crosses to the worker of the options of a job. */
 export type Plain<T> = Omit<T, "signal" | "onProgress" | "onWarning">;
-
-/** What a database is written into a file as. */
-export type FileFormat = "sqlite3" | "sqlite3.gz" | "sql" | "sql.gz";
 
 /** The work that a worker does, by its name. */
 export interface Work {

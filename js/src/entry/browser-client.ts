@@ -6,5 +6,5 @@ export {
   type FileOptions,
   inBackground,
 } from "../browser/client.ts";
+export type { FileFormat } from "../browser/save.ts";
 export { SharedDatabase, type SharedDatabaseOptions, sharedDatabase } from "../browser/shared-client.ts";
-export type { FileFormat } from "../browser/worker.ts";
