@@ -1,5 +1,5 @@
-//! Rows for D1 in an order that it takes in several transactions: at the end of each, no row may refer to one that is not
-//! there yet.
+//! Rows for D1 in an order that it takes in several transactions: as far as that can be, no row refers to one that is not
+//! there yet when a transaction ends. While there are such rows, SQLite looks for them with each row that goes in.
 //!
 //! Tables go in parents first. Where they refer to each other in a circle, or to themselves, a row first goes in without
 //! such a reference, and gets it when all rows are there: by a view, whose trigger takes what is inserted into it.
@@ -11,10 +11,6 @@ use super::plan::{Item, Planner, free_name, is_unique_index, sql_of};
 use super::row_plan::{Filter, RowPlan, Source, Style};
 use super::schema::{Kind, Object};
 use crate::error::Result;
-
-/// Rows between these two refer to each other whatever the order: they go in with one transaction.
-const TOGETHER: &str = "PRAGMA defer_foreign_keys=TRUE;\n";
-const TOGETHER_NO_LONGER: &str = "PRAGMA defer_foreign_keys=FALSE;\n";
 
 /// What stands in a column until all rows are there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,18 +41,11 @@ impl<'a> Planner<'a> {
                 tables.push(Table { object, shape, unique, later: Later::new() });
             }
         }
-        let (order, together) = order(&mut tables);
-        for (at, table) in order.iter().filter_map(|&number| tables.get(number)).enumerate() {
-            if together.iter().any(|&(first, _)| first == at) {
-                self.text(TOGETHER);
-            }
+        for table in order(&mut tables).into_iter().filter_map(|number| tables.get(number)) {
             let added = self.items.len();
             self.table_rows(table.object)?;
             if let Some(Item::Rows(rows)) = self.items.get_mut(added) {
                 without_references(rows, table);
-            }
-            if together.iter().any(|&(_, last)| last == at) {
-                self.text(TOGETHER_NO_LONGER);
             }
         }
         let name = free_name(self.schema, "later");
@@ -110,9 +99,9 @@ impl<'a> Planner<'a> {
     }
 }
 
-/// The order of `tables`, as indexes, for which it is noted what comes later; and from which to which place in that order
-/// rows still refer to each other both ways.
-fn order(tables: &mut [Table<'_>]) -> (Vec<usize>, Vec<(usize, usize)>) {
+/// The order of `tables`, as indexes, for which it is noted what comes later. Where rows still refer to each other both
+/// ways, no order is right.
+fn order(tables: &mut [Table<'_>]) -> Vec<usize> {
     let names: Vec<&str> = tables.iter().map(|table| table.object.name.as_str()).collect();
     let parent_of = |key: &ForeignKey| names.iter().position(|name| name.eq_ignore_ascii_case(&key.parent));
     let mut referenced = vec![Vec::new(); tables.len()];
@@ -146,32 +135,7 @@ fn order(tables: &mut [Table<'_>]) -> (Vec<usize>, Vec<(usize, usize)>) {
         table.later = putting_off.later;
         kept.push(parents);
     }
-    let order = parents_first(&kept);
-    let together = together(&kept, &order);
-    (order, together)
-}
-
-/// From which to which place in `order` tables have parents behind them, or refer to themselves. What lies between two of
-/// a circle goes in with them.
-fn together(parents_of: &[Vec<usize>], order: &[usize]) -> Vec<(usize, usize)> {
-    let circle = circles(parents_of);
-    let circle_of = |number: usize| circle.get(number).copied().unwrap_or_default();
-    let mut last = vec![0; order.len()];
-    for (place, &number) in order.iter().enumerate() {
-        last.get_mut(circle_of(number)).into_iter().for_each(|last| *last = place);
-    }
-    let mut together: Vec<(usize, usize)> = Vec::new();
-    for (place, &number) in order.iter().enumerate() {
-        let last = last.get(circle_of(number)).copied().unwrap_or_default();
-        match together.last_mut() {
-            Some((_, end)) if place <= *end => *end = last.max(*end),
-            _ if last > place || parents_of.get(number).is_some_and(|parents| parents.contains(&number)) => {
-                together.push((place, last));
-            }
-            _ => {}
-        }
-    }
-    together
+    parents_first(&kept)
 }
 
 /// Finds columns of a table that can wait.

@@ -50,8 +50,7 @@ pub struct Options {
     pub salvage: bool,
     /// With `salvage`: takes pages of the list of free pages for pages that got lost. Mostly they hold what was deleted.
     pub free_pages: bool,
-    /// With the dialect D1: can be cut into transactions, as no row refers to one that comes later, except between
-    /// `PRAGMA defer_foreign_keys=TRUE` and the same with FALSE.
+    /// With the dialect D1: is cut into transactions, so that rows should not refer to those that come later.
     pub in_batches: bool,
 }
 

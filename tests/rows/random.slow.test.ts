@@ -20,7 +20,10 @@ const DIGITS = /^(malformed inverted index for FTS5|fts5: checksum mismatch)/;
 const folder = tempFolder();
 const cloudflare = new Cloudflare(4 * RUNS);
 
-test.each(Array.from({ length: RUNS }, (_, run) => SEED + run))("seed %i", async (seed) => {
+/** Of thousands, some come while the machine does something else. */
+const timeout = RUNS > 20 ? 600_000 : 60_000;
+
+test.each(Array.from({ length: RUNS }, (_, run) => SEED + run))("seed %i", { timeout }, async (seed) => {
   const path = join(folder, `${seed}.db`);
   makeRandom(path, seed);
   const { statements } = await d1Dump(path);

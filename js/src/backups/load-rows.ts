@@ -36,6 +36,10 @@ interface Details {
   pin?: Pick<PinOptions, "scratch" | "previous">;
 }
 
+/** Of rows that refer to what is not there. */
+const DANGLING = {
+  sql: 'SELECT "table" AS a, count(*) AS n FROM pragma_foreign_key_check GROUP BY 1',
+};
 /** The SQL that goes in, and with which what is there then is compared. */
 const AS_LOADED = { dialect: "d1", inBatches: true } as const;
 /** Of what is imported so much is read at once, in bytes. */
@@ -116,7 +120,7 @@ async function digestOf(moment: Moment, signal: AbortSignal | undefined): Promis
 
 /** Reads all that was loaded, and compares it with what was `given`. @throws SourceError `SOURCE_DIFFERS` */
 async function prove(
-  target: PageSource,
+  target: PageSource & RowSource,
   given: LoadedTable[],
   warnings: readonly string[],
   { signal, onProgress, onWarning, tables }: LoadOptions,
@@ -145,11 +149,23 @@ async function prove(
     onWarning?.(`${how} is not as it was`);
     wrong.delete(table);
   }
+  if (wrong.size === 0) await warnOfDangling(target, signal, onWarning);
   if (wrong.size === 0) return { verified: verified.filter((table) => !/^$|^sqlite_/.test(table.name)) };
   const told = [...wrong.values()].slice(0, 5);
   if (wrong.size > told.length) told.push(`${wrong.size - told.length} more tables`);
   const message = `${name}: all was loaded, but something else is there now: ${told.join(", ")}. Somebody wrote to it meanwhile, or it took something otherwise; run it again when nobody writes`;
   throw new SourceError("SOURCE_DIFFERS", message, { name });
+}
+
+/** Says which rows refer to nothing: as in the backup, or since a table was restored alone. */
+async function warnOfDangling(
+  target: RowSource,
+  signal: AbortSignal | undefined,
+  onWarning: LoadOptions["onWarning"],
+): Promise<void> {
+  const { rows } = await target.ask([DANGLING], signal).catch(() => ({ rows: [] }));
+  for (const [table, count] of rows[0] ?? [])
+    onWarning?.(`table ${JSON.stringify(table)}: ${count} rows refer to rows that are not there`);
 }
 
 async function* fingerprinted(

@@ -20,15 +20,13 @@ const TRANSACTION = 1 << 20;
 const ONLY_TRANSACTION = 2 << 20;
 /** And so many statements at most. */
 const MOST_STATEMENTS = 1_000;
-/** Rows that refer to each other whatever their order are one transaction, which may have so many bytes of SQL. */
-const MOST_TOGETHER = 8 << 20;
-/** Each holds for a transaction, or until the connection ends: every transaction says what it needs. */
+/** Lets rows refer to what is not there when the transaction ends: with the second, SQLite forgets what it was to check then. */
 const DEFER = "PRAGMA defer_foreign_keys=TRUE";
+const FORGET = "PRAGMA defer_foreign_keys=FALSE";
 const PASS_CHECKS = "PRAGMA ignore_check_constraints=ON";
 const CHECK_AGAIN = "PRAGMA ignore_check_constraints=OFF";
-/** How the SQL says what is to hold for the statements that follow. */
-const PRAGMA = /^(?:\s*--[^\n]*\n)*\s*PRAGMA (defer_foreign_keys|ignore_check_constraints)=(\w+);?$/;
-const INSERTS = /^INSERT INTO "((?:[^"]|"")*)"/;
+/** How the SQL says what is to hold for the statements that follow; here, each transaction says that. */
+const PRAGMA = /^(?:\s*--[^\n]*\n)*\s*PRAGMA (?:defer_foreign_keys|(ignore_check_constraints))=\w+;?$/;
 /** A write of which nothing is known is tried again so often. */
 const ATTEMPTS = 5;
 
@@ -79,37 +77,27 @@ export class Loading {
   }
 
   async #run(statements: AsyncIterable<string>): Promise<void> {
-    let [count, bytes, isTogether] = [0, 0, false];
+    let [count, bytes] = [0, 0];
     let batch: string[] = [];
     for await (const statement of statements) {
       count++;
-      const [, pragma, value] = PRAGMA.exec(statement) ?? [];
-      if (pragma === "ignore_check_constraints") this.#passesChecks ||= value === "ON";
-      if (pragma === "defer_foreign_keys") isTogether = value === "TRUE";
+      const pragma = PRAGMA.exec(statement);
+      if (pragma?.[1]) this.#passesChecks = true;
       if (count <= this.#done) continue;
-      if (pragma === undefined) batch.push(statement);
+      if (!pragma) batch.push(statement);
       bytes += statement.length;
-      if (isTogether && bytes > MOST_TOGETHER) throw this.#tooLong(batch);
       const most = this.#done === 0 ? ONLY_TRANSACTION : TRANSACTION;
-      if (isTogether || (bytes < most && batch.length < MOST_STATEMENTS)) continue;
+      if (bytes < most && batch.length < MOST_STATEMENTS) continue;
       await this.#write(batch, count, false);
       [batch, bytes] = [[], 0];
     }
     await (this.#done === 0 ? this.#only(batch) : this.#write(batch, count, true));
   }
 
-  #tooLong(batch: readonly string[]): SourceError {
-    const { name } = this.#target;
-    const tables = new Set(batch.map((sql) => INSERTS.exec(sql)?.[1]).filter((table) => table !== undefined));
-    const told = [...tables].map((table) => `"${table}"`).join(", ");
-    const message = `${name}: rows of ${told} refer to each other by columns that must not be NULL, so that all of them are one transaction, and D1 takes none of more than ${MOST_TOGETHER >> 20} MiB; make one of these columns take NULL, or restore into a file`;
-    return new SourceError("SOURCE_REFUSED", message, { name });
-  }
-
   /** All that is one transaction. */
   #transaction(statements: readonly string[]): string[] {
     const [first, last] = this.#passesChecks ? [[PASS_CHECKS], [CHECK_AGAIN]] : [[], []];
-    return [DEFER, ...first, ...statements, ...last];
+    return [DEFER, ...first, ...statements, ...last, FORGET];
   }
 
   /** Writes all there is at once: it is there or not. */

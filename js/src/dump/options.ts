@@ -40,8 +40,8 @@ export interface DumpOptions extends JobOptions {
 /** What the package itself asks for besides. */
 export interface DumpDetails extends DumpOptions {
   /**
-   * For the dialect `d1`: SQL that can be cut into transactions, as no row refers to one that comes later, except between
-   * `PRAGMA defer_foreign_keys=TRUE` and the same with `FALSE`.
+   * For the dialect `d1`: SQL that is cut into transactions. Rows refer to those that come later only where nothing helps
+   * against that.
    */
   inBatches?: boolean;
 }
