@@ -33,7 +33,7 @@ impl Guest for Component {
     }
 
     fn dump(name: String, at: Option<String>, options: DumpOptions) -> Result<Vec<String>, Error> {
-        dumps::dump(&name, at, options)
+        dumps::dump(&backups(&name)?, at, options)
     }
 
     fn remove(name: String, ids: Vec<String>) -> Result<(), Error> {
@@ -45,7 +45,7 @@ impl Guest for Component {
     }
 }
 
-pub(super) fn backups(name: &str) -> Result<Backups<'static>, Error> {
+fn backups(name: &str) -> Result<Backups<'static>, Error> {
     Ok(Backups::new(name, &Imports, &Imports)?)
 }
 

@@ -81,7 +81,8 @@ impl GuestJob for Machine {
     }
 
     fn dump(subject: Subject, at: Option<String>, options: DumpOptions) -> Result<Job, Error> {
-        dumps::begin(&subject, at, options)
+        let told = |dumped| Outcome::Dumped(dumps::warnings(dumped));
+        Ok(begin(dumps::begin(of(&subject), at, options)?, told))
     }
 
     fn remove(subject: Subject, ids: Vec<String>, random: Vec<u8>) -> Result<Job, Error> {
@@ -112,7 +113,7 @@ impl GuestJob for Machine {
     }
 }
 
-pub(super) fn begin<T: 'static>(job: drive::Job<T>, outcome: impl Fn(T) -> Outcome + 'static) -> Job {
+fn begin<T: 'static>(job: drive::Job<T>, outcome: impl Fn(T) -> Outcome + 'static) -> Job {
     Job::new(Machine(RefCell::new(Box::new(Told(job, outcome)))))
 }
 
@@ -120,7 +121,7 @@ fn made(made: crate::run::Made) -> Outcome {
     Outcome::Made(made.into())
 }
 
-pub(super) fn of(subject: &Subject) -> Of<'_> {
+fn of(subject: &Subject) -> Of<'_> {
     Of { name: &subject.name, layout: host::layout(subject.layout) }
 }
 

@@ -1,10 +1,6 @@
 //! The boundary to a host of components (`wit/pagemark.wit`): copies in and out, maps errors, decides nothing. The only
 //! user of wit-bindgen.
 
-#[cfg(feature = "dump")]
-mod dumps;
-#[cfg(not(feature = "dump"))]
-#[path = "no_dumps.rs"]
 mod dumps;
 mod formats;
 mod host;
