@@ -12,7 +12,7 @@ use sqlite3_parser::lexer::sql::{Parser, TokenType, Tokenizer};
 use super::affinity::Affinity;
 use super::constant::Constant;
 use super::default::{self, Reader};
-use super::foreign_keys::{ForeignKey, own_columns};
+use super::foreign_keys::ForeignKey;
 use super::guard::Insists;
 use super::identifier::unquote;
 use super::statement;
@@ -50,6 +50,15 @@ pub(super) struct TableShape {
 }
 
 impl TableShape {
+    /// The columns that `key` refers to, as indexes into those of this table; empty where it lacks one.
+    pub(super) fn referenced_by(&self, key: &ForeignKey) -> Vec<usize> {
+        if key.to.is_empty() {
+            return self.primary_key.clone();
+        }
+        let position = |name: &String| self.columns.iter().position(|column| column.name.eq_ignore_ascii_case(name));
+        key.to.iter().map(position).collect::<Option<_>>().unwrap_or_default()
+    }
+
     /// A name of the rowid; `None` where columns have all of them, or there is no rowid.
     pub(super) fn rowid_name(&self) -> Option<&str> {
         if let Some(column) = self.columns.iter().find(|column| column.rowid) {
@@ -277,7 +286,10 @@ fn table(
                 unique.push(key_of(terms, &columns).unwrap_or_else(|_| vec![(usize::MAX, None)]));
             }
             TableConstraint::ForeignKey { columns: named, clause, .. } => {
-                foreign_keys.push(ForeignKey::new(own_columns(named, &columns), clause));
+                let position =
+                    |name: &str| columns.iter().position(|column: &Column| column.name.eq_ignore_ascii_case(name));
+                let own = named.iter().filter_map(|column| position(&unquote(column.col_name.0))).collect();
+                foreign_keys.push(ForeignKey::new(own, clause));
             }
             _ => {}
         }

@@ -111,7 +111,7 @@ fn order(tables: &mut [Table<'_>]) -> Vec<usize> {
             let Some(parent) = parent_of(key) else { continue };
             parents.push(parent);
             if let (Some(to), Some(columns)) = (tables.get(parent), referenced.get_mut(parent)) {
-                columns.extend(key.to(&to.shape));
+                columns.extend(to.shape.referenced_by(key));
             }
         }
     }
@@ -167,7 +167,7 @@ impl PuttingOff<'_> {
 
     /// Lets rows refer to themselves meanwhile; `false` if that cannot be.
     fn by_itself(&mut self, key: &ForeignKey) -> bool {
-        let to = key.to(self.shape);
+        let to = self.shape.referenced_by(key);
         let is_free = |column: usize| {
             let is_of = |other: &&ForeignKey| other.columns.contains(&column);
             self.can_wait(column)

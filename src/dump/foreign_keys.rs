@@ -1,8 +1,7 @@
 //! What foreign keys say, and in which order tables go in for them.
 
-use sqlite3_parser::ast::{ForeignKeyClause, IndexedColumn};
+use sqlite3_parser::ast::ForeignKeyClause;
 
-use super::columns::{Column, TableShape};
 use super::identifier::unquote;
 
 /// A foreign key of a table.
@@ -12,7 +11,7 @@ pub(super) struct ForeignKey {
     pub(super) columns: Vec<usize>,
     pub(super) parent: String,
     /// The columns of `parent`; its primary key where there are none.
-    to: Vec<String>,
+    pub(super) to: Vec<String>,
 }
 
 impl ForeignKey {
@@ -20,24 +19,6 @@ impl ForeignKey {
         let to = clause.columns.unwrap_or_default().iter().map(|column| unquote(column.col_name.0)).collect();
         Self { columns, parent: unquote(clause.tbl_name.0), to }
     }
-
-    /// The columns of the parent, as indexes into those; empty where it lacks one.
-    pub(super) fn to(&self, parent: &TableShape) -> Vec<usize> {
-        if self.to.is_empty() {
-            return parent.primary_key.clone();
-        }
-        let found = self.to.iter().map(|name| position(&parent.columns, name));
-        found.collect::<Option<_>>().unwrap_or_default()
-    }
-}
-
-/// The columns that a FOREIGN KEY clause begins with, as indexes into those of the table.
-pub(super) fn own_columns(named: &[IndexedColumn<'_>], columns: &[Column]) -> Vec<usize> {
-    named.iter().filter_map(|column| position(columns, &unquote(column.col_name.0))).collect()
-}
-
-fn position(columns: &[Column], name: &str) -> Option<usize> {
-    columns.iter().position(|column| column.name.eq_ignore_ascii_case(name))
 }
 
 /// Each number after those of its parents, else in order. Where parents go in a circle no order is right.
