@@ -63,7 +63,7 @@ const LASTING: readonly (readonly [schema: string, args: readonly string[]])[] =
 ];
 
 /** Held against their schemas by tests/clients/hosted.slow.test.ts, where D1 is. */
-const AT_D1 = ["restore-d1", "d1-migrate"];
+const AT_D1 = ["restore-d1", "d1-migrate", "d1-untrack"];
 
 test("what --json prints is what the published schemas say, of every command", async () => {
   runSql(at("app.db"), `PRAGMA journal_mode = WAL; ${tableSql("orders", 3)}`);

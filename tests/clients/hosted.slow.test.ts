@@ -147,6 +147,7 @@ test("a hosted database is tracked, read by its changes, and tracked no longer",
   expect(await run(hosted.env, "d1", "untrack", "d1://three")).toContain("no longer tracked");
   expect(await four.rows(triggers)).toEqual([[0]]);
   expect(await run(hosted.env, "d1", "untrack", "d1://three")).toContain("were not tracked");
+  expectOutput("d1-untrack", await run(hosted.env, "--json", "d1", "untrack", "d1://three"));
   for (const args of [["app.db"], ["d1://three", "--via-export"]])
     expect(await failure(hosted.env, "backup", ...args, "--tracking", "--to", "none")).toMatchObject({
       code: "USAGE",

@@ -261,6 +261,13 @@ export const OUTPUTS: Readonly<Record<string, Output>> = {
       warnings,
     }),
   ),
+  "d1-untrack": one(
+    "whether triggers were there to be taken away",
+    z.strictObject({
+      database: text("its name"),
+      untracked: flag("whether there was anything to take away"),
+    }),
+  ),
   compact: one(
     "the copy",
     z.strictObject({
