@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use wasmtime::component::{Component, HasSelf, Linker};
-use wasmtime::{Config, Engine};
+use wasmtime::{Cache, CacheConfig, Config, Engine};
 
 use crate::backups::Backups;
 use crate::bindings;
@@ -31,7 +31,8 @@ impl Default for Limits {
     }
 }
 
-/// The component, ready to run jobs. Make one for a process: compiling takes a second or two of a processor.
+/// The component, ready to run jobs. Make one for a process. The first on a machine takes a second or two of a processor;
+/// what was compiled is kept where wasmtime keeps such things, `~/.cache/wasmtime`.
 #[derive(Clone)]
 pub struct Pagemark {
     engine: Engine,
@@ -55,6 +56,8 @@ impl Pagemark {
     pub fn from_bytes(component: &[u8], limits: Limits) -> Result<Self> {
         let mut config = Config::new();
         config.consume_fuel(limits.fuel.is_some());
+        // Where there is no folder for it, the component is compiled each time.
+        config.cache(Cache::new(CacheConfig::new()).ok());
         let load = || {
             let engine = Engine::new(&config)?;
             let component = Component::new(&engine, component)?;
