@@ -117,7 +117,10 @@ async function startRelay() {
     const relay = net.createServer({ noDelay: true }, (near) => {
       const far = net.connect({ port: workerData.port, host: "127.0.0.1", noDelay: true });
       far.on("data", (bytes) => Atomics.add(count, 0, BigInt(bytes.length)));
-      near.pipe(far).pipe(near);
+      near.pipe(far);
+      // moto ends every connection, which Node's fetch does not bear while a body waits to be read: it ends them itself.
+      far.pipe(near, { end: false });
+      near.on("close", () => far.destroy());
       for (const end of [near, far]) end.on("error", () => (near.destroy(), far.destroy()));
     });
     relay.listen(0, "127.0.0.1", () => parentPort.postMessage(relay.address().port));`;

@@ -232,6 +232,8 @@ impl Comparison {
                 let rest = self.objects[0].iter().enumerate().skip(*at);
                 let next = rest.filter(|(_, object)| !object.is_users_table()).find_map(|(at, o)| Some((at, o.root?)));
                 self.phase = match next {
+                    // Nothing is left to claim: the trees of indexes need not be read.
+                    _ if !self.view.has_unclaimed() => Phase::Done,
                     Some((at, root)) => {
                         Phase::Others { at: at + 1, tree: Some(Tree::new(&self.view, Side::Now, Some(root))) }
                     }

@@ -3,6 +3,7 @@ import { type Comparison, comparisonOf } from "../core/index.ts";
 import { PagemarkError } from "../errors/index.ts";
 import { pagesPerBatch } from "../moments/page-runs.ts";
 import type { Moment } from "../sources/source.ts";
+import { CONNECTIONS } from "../stored/chain-index.ts";
 import type { PreviousStates } from "../stored/page-states.ts";
 import type { JobOptions } from "../streams/progress.ts";
 
@@ -74,13 +75,20 @@ export async function comparePages(
   );
   try {
     const compared = now === undefined || now.pageSize * now.pageCount <= most;
+    // Of two stored backups each run is a request, and its answer is far away.
+    const together = options.differing ? CONNECTIONS : 1;
     if (options.differing) comparison.tell(options.differing);
     else if (now && compared) await digest(comparison, now, then, states, options);
     for (let asked = comparison.poll(); asked; asked = comparison.poll()) {
       const moment = comparison.side === "now" && now ? now : then;
-      for (let at = 0; at < asked.length; at += 2) {
-        const [first = 1, count = 0] = asked.subarray(at, at + 2);
-        comparison.feed(first, await readPages(moment, first, count, options));
+      for (let at = 0; at < asked.length; at += 2 * together) {
+        const runs = asked.subarray(at, at + 2 * together);
+        const firsts = runs.filter((_, place) => place % 2 === 0);
+        const reading = Array.from(firsts, (first, place) =>
+          readPages(moment, first, runs[2 * place + 1] ?? 0, options),
+        );
+        for (const [place, pages] of (await Promise.all(reading)).entries())
+          comparison.feed(firsts[place] ?? 1, pages);
       }
     }
     return { compared, tables: comparison.tables() };

@@ -41,24 +41,16 @@ export class BlockCache<T> {
 
   /** Reads the blocks that may have these pages. */
   async load(pgnos: Iterable<number>, signal?: AbortSignal): Promise<void> {
-    for (const key of this.#kept.keys()) {
-      if (this.#kept.size <= MOST) break;
-      this.#kept.delete(key);
-    }
+    this.#makeRoom();
     const wanted = [...pgnos];
-    const requests: Request<T>[] = [];
-    for (const [file, source] of this.#sources.entries()) {
-      const places = new Set(wanted.map((pgno) => source.directory.placeOf(pgno)));
-      places.delete(-1);
-      requests.push(
-        ...this.#plan(
-          file,
-          source,
-          [...places].sort((one, other) => one - other),
-        ),
-      );
-    }
-    await this.#read(requests, signal);
+    const newer = this.#sources.keys().filter((file) => file > 0);
+    await this.#read(
+      [...newer].flatMap((file) => this.#plan(file, wanted)),
+      signal,
+    );
+    // The oldest file has every page and is the largest: of it only what no newer one replaces.
+    const left = wanted.filter((pgno) => !this.find(pgno));
+    await this.#read(this.#plan(0, left), signal);
   }
 
   /** The numbers of all pages in a file, ascending. */
@@ -66,7 +58,8 @@ export class BlockCache<T> {
     const blocks = this.#sources[file]?.directory.blocks ?? [];
     for (let at = 0; at < blocks.length; at += MOST_AHEAD) {
       const firsts = blocks.slice(at, at + MOST_AHEAD).map(({ first }) => first);
-      await this.load(firsts, signal);
+      this.#makeRoom();
+      await this.#read(this.#plan(file, firsts), signal);
       for (const place of firsts.keys()) yield* this.#kept.get(`${file}/${at + place}`)?.keys() ?? [];
     }
   }
@@ -86,10 +79,21 @@ export class BlockCache<T> {
     return this.#kept.get(`${file}/${place}`)?.get(pgno);
   }
 
+  #makeRoom(): void {
+    for (const key of this.#kept.keys()) {
+      if (this.#kept.size <= MOST) break;
+      this.#kept.delete(key);
+    }
+  }
+
   /** The blocks that are missing, those side by side together, and more where a file is read onwards. */
-  #plan(file: number, source: BlockSource<T>, places: number[]): Request<T>[] {
+  #plan(file: number, pgnos: readonly number[]): Request<T>[] {
+    const source = this.#sources[file];
+    if (!source) return [];
+    const places = new Set(pgnos.map((pgno) => source.directory.placeOf(pgno)));
+    places.delete(-1);
     const requests: Request<T>[] = [];
-    for (const place of places) {
+    for (const place of [...places].sort((one, other) => one - other)) {
       const key = `${file}/${place}`;
       const kept = this.#kept.get(key);
       if (kept) {
