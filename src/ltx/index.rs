@@ -125,7 +125,7 @@ pub(super) fn write_triple(out: &mut Vec<u8>, pgno: u32, offset: u64, size: u32)
     out.put_uvarint(u64::from(size));
 }
 
-/// How many bytes [`write_triple`] writes.
+/// How many bytes `write_triple` writes.
 pub fn triple_len(pgno: u32, offset: u64, size: u32) -> u32 {
     let digits = |value: u64| (u64::BITS - (value | 1).leading_zeros()).div_ceil(7);
     digits(pgno.into()) + digits(offset) + digits(size.into())
