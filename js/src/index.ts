@@ -48,6 +48,7 @@ export {
   type StepOptions,
 } from "./run/backup-steps.ts";
 export type { NewBackup } from "./run/made.ts";
+export { stateFromBytes, stateToBytes } from "./run/steps-bytes.ts";
 export type { PagemarkOptions } from "./run/subject.ts";
 export { type D1Binding, type D1Options, d1 } from "./sources/d1.ts";
 export type { D1ApiOptions } from "./sources/d1-api.ts";

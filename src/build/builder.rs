@@ -43,20 +43,20 @@ pub struct Object {
 pub struct Builder {
     options: Options,
     objects: Vec<Object>,
-    roots: Vec<Option<Pgno>>,
-    previous: Option<Previous>,
+    pub(super) roots: Vec<Option<Pgno>>,
+    pub(super) previous: Option<Previous>,
     /// Where its b-trees were; known when the first of ours begins.
     roots_before: Option<HashMap<Name, Pgno>>,
-    out: Output,
+    pub(super) out: Output,
     /// The b-tree that is being built.
-    open: Option<Open>,
+    pub(super) open: Option<Open>,
     record: RecordDraft,
     head: Vec<u8>,
-    stage: Stage,
+    pub(super) stage: Stage,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
+pub(super) enum Stage {
     Building,
     /// Or failed.
     Done,
@@ -387,7 +387,7 @@ impl Builder {
     }
 
     /// Does `work`, unless it is done; an error is the last thing it does.
-    fn guarded<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+    pub(super) fn guarded<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
         if self.stage == Stage::Done {
             return Err(ErrorKind::Usage.into());
         }

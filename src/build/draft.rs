@@ -1,6 +1,8 @@
 //! A page of a b-tree that is being filled with cells, in key order (file format, section 1.6).
 
 use crate::btree::Kind;
+use crate::bytes::{Reader, Writer};
+use crate::error::{ErrorKind, Result};
 use crate::page::header::HEADER_SIZE;
 use crate::page::{PageSize, Pgno};
 
@@ -8,6 +10,9 @@ use crate::page::{PageSize, Pgno};
 const POINTER: usize = 2;
 /// A cell takes so many bytes at least, so that it can become a free block.
 const SMALLEST: usize = 4;
+
+/// As numbers, in what is saved.
+const KINDS: [Kind; 4] = [Kind::TableLeaf, Kind::TableInterior, Kind::IndexLeaf, Kind::IndexInterior];
 
 /// The page. Cells lie at its end, the first one last, as SQLite lays them.
 #[derive(Clone, Debug)]
@@ -71,6 +76,25 @@ impl Draft {
         cell
     }
 
+    /// Appends it as it is; see [`super::saved`].
+    pub(super) fn write_to(&self, out: &mut Vec<u8>) {
+        out.push(KINDS.iter().position(|kind| *kind == self.kind).unwrap_or_default() as u8);
+        [self.cells, self.start, self.last].into_iter().for_each(|number| out.put_u32(number as u32));
+        out.extend_from_slice(&self.bytes);
+    }
+
+    /// What [`Draft::write_to`] has written.
+    ///
+    /// # Errors
+    /// `SavedState`.
+    pub(super) fn read(reader: &mut Reader<'_>, page_size: PageSize) -> Result<Self> {
+        let kind = *KINDS.get(reader.u8()? as usize).ok_or(ErrorKind::SavedState)?;
+        let [cells, start, last] = [reader.u32()?, reader.u32()?, reader.u32()?].map(|number| number as usize);
+        let draft = Self { bytes: reader.take(page_size.bytes())?.to_vec(), kind, cells, start, last };
+        let has_room = cells <= page_size.bytes() && draft.pointers_end(0) <= start && start <= page_size.bytes();
+        if has_room && last <= page_size.bytes() - start { Ok(draft) } else { Err(ErrorKind::SavedState.into()) }
+    }
+
     /// The page, whole; `right` is its right-most child.
     pub(super) fn finish(&mut self, right: Option<Pgno>) -> &[u8] {
         self.write_header(0, right);
@@ -78,7 +102,7 @@ impl Draft {
     }
 
     /// The page as page 1, where the database header comes before; gives itself back when that takes too much room.
-    pub(super) fn finish_first(mut self, right: Option<Pgno>) -> Result<Vec<u8>, Self> {
+    pub(super) fn finish_first(mut self, right: Option<Pgno>) -> core::result::Result<Vec<u8>, Self> {
         if self.pointers_end(HEADER_SIZE) > self.start {
             return Err(self);
         }

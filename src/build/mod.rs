@@ -31,6 +31,7 @@ mod output;
 mod pool;
 mod previous;
 mod record;
+mod saved;
 mod spill;
 mod tree;
 

@@ -175,6 +175,11 @@ impl Output {
         free
     }
 
+    /// Whether nothing was written since [`Output::take`].
+    pub(super) fn is_taken(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
     /// What was written since the last call.
     pub(super) fn take(&mut self) -> (Vec<PageRange>, Vec<u8>) {
         (core::mem::take(&mut self.runs), core::mem::take(&mut self.bytes))

@@ -80,6 +80,46 @@ impl Tree {
         tree
     }
 
+    /// Appends it as it is, without what goes by a tree before; see [`super::saved`].
+    pub(super) fn write_to(&self, out: &mut Vec<u8>) {
+        out.put_u64(self.rowid as u64);
+        out.put_u32(self.levels.len() as u32);
+        for Level { page, ended, .. } in &self.levels {
+            page.write_to(out);
+            out.push(ended.is_some().into());
+            let Some(ended) = ended else { continue };
+            ended.page.write_to(out);
+            out.put_u32(ended.right.map_or(0, Pgno::value));
+            out.put_u32(ended.divider.len() as u32);
+            out.extend_from_slice(&ended.divider);
+        }
+    }
+
+    /// What [`Tree::write_to`] has written.
+    ///
+    /// # Errors
+    /// `SavedState`.
+    pub(super) fn read(reader: &mut Reader<'_>, form: Form, out: &Output) -> Result<Self> {
+        let mut tree = Self { form, levels: Vec::new(), guide: Guide::default(), rowid: reader.i64()? };
+        for depth in 0..reader.u32()? {
+            let page = Draft::read(reader, out.page_size())?;
+            if page.kind() != if depth == 0 { form.leaf() } else { form.interior() } {
+                return Err(ErrorKind::SavedState.into());
+            }
+            let ended = match reader.u8()? {
+                0 => None,
+                _ => {
+                    let page = Draft::read(reader, out.page_size())?;
+                    let right = Pgno::new(reader.u32()?);
+                    let length = reader.u32()? as usize;
+                    Some(Ended { page, right, divider: reader.take(length)?.to_vec(), wanted: None })
+                }
+            };
+            tree.levels.push(Level { page, ended, guide: GuideLevel::default() });
+        }
+        if tree.levels.is_empty() { Err(ErrorKind::SavedState.into()) } else { Ok(tree) }
+    }
+
     fn add_level(&mut self, kind: Kind, out: &Output) {
         let guide = self.guide.take_level(self.levels.len(), self.form == Form::Index);
         self.levels.push(Level { page: Draft::new(out.page_size(), kind), ended: None, guide });

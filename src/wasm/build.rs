@@ -138,6 +138,16 @@ impl Builder {
         Ok(self.builder.finish()?)
     }
 
+    /// What [`Builder::restore`] goes on from; not while there are pages to take.
+    pub fn save(&self) -> JsResult<Vec<u8>> {
+        Ok(self.builder.save()?)
+    }
+
+    /// Goes on from what was saved, behind the same objects.
+    pub fn restore(&mut self, saved: &[u8]) -> JsResult<()> {
+        Ok(self.builder.restore(saved)?)
+    }
+
     /// The pages that were completed since the last call, one after the other; [`Builder::runs`] says which they are.
     pub fn take(&mut self) -> Vec<u8> {
         let (runs, pages) = self.builder.take();

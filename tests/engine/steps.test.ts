@@ -257,8 +257,8 @@ describe("a backup in steps is refused", () => {
       (state) => flip(state.head, 60),
       (state) => flip(state.index[0], 3),
       (state) => state.index.splice(0),
-      (state) => flip(state.ltx.hash, 0),
-      (state) => state.fingerprints.hash.fill(9, 40),
+      (state) => flip(state.ltx?.hash, 0),
+      (state) => state.fingerprints?.hash.fill(9, 40),
       (state) => Object.assign(state, { version: 99 }),
       (state) => Object.assign(state, { head: new Uint8Array() }),
     ];
@@ -278,15 +278,22 @@ test("100 MB in steps: a small state, whose pieces mostly stay, and memory of a 
   let state = await steps.start();
   let [largest, most, fewest] = [0, 0, Number.POSITIVE_INFINITY];
   for (let step: BackupStep | undefined; !step?.done; ) {
-    const before = new Set([...state.index, ...state.ltx.pending, ...state.fingerprints.pending]);
+    const before = new Set([
+      ...state.index,
+      ...(state.ltx?.pending ?? []),
+      ...(state.fingerprints?.pending ?? []),
+    ]);
     step = await steps.step(state);
     state = step.state;
     largest = Math.max(largest, sizeOf(state));
-    const added = [...state.index, ...state.fingerprints.pending].filter((each) => !before.has(each));
+    const added = [...state.index, ...(state.fingerprints?.pending ?? [])].filter(
+      (each) => !before.has(each),
+    );
     expect(added.length).toBeLessThanOrEqual(4);
     if (state.phase !== "pages") continue;
     collect();
-    const used = process.memoryUsage().arrayBuffers - state.ltx.size - state.fingerprints.size;
+    const used =
+      process.memoryUsage().arrayBuffers - (state.ltx?.size ?? 0) - (state.fingerprints?.size ?? 0);
     [most, fewest] = [Math.max(most, used), Math.min(fewest, used)];
   }
   // Less than a part that waits, and the index, 3 bytes a page.

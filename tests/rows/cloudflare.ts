@@ -25,7 +25,9 @@ export interface BackedUpPlace extends Place {
   /** A backup to R2 by tracking, and how many rows SQLite looked at for it. */
   backupTracked(options?: BackupOptions): Promise<NewBackup & { rowsRead: number }>;
   /** The same, while the call of number `at` goes wrong. */
-  backupFaulty(fault: Fault): Promise<{ taken: string; calls: number }>;
+  backupFaulty(
+    fault: Fault & { sliceBytes?: number; tracking?: boolean },
+  ): Promise<{ taken: string; calls: number }>;
   untrack(): Promise<void>;
   download(at?: string): Promise<Uint8Array>;
   dump(options?: DumpOptions): Promise<string>;
@@ -54,6 +56,16 @@ export interface BackedUpPlace extends Place {
     times?: number;
     tracking?: boolean;
   }): Promise<{ taken: string; answers: number }>;
+  /** A backup in steps of so many bytes; after so many of them somebody writes, and at a call something fails, once. */
+  backupInSteps(options: {
+    sliceBytes: number;
+    maxBytes: number;
+    maxMs?: number;
+    tracking?: boolean;
+    statements?: string[];
+    after?: number;
+    failAt?: number;
+  }): Promise<{ taken: string; steps: number; left: number; asked: number }>;
   /** The answers to queries, as the source gives them; bytes and odd numbers as objects. */
   ask(queries: { sql: string; values?: unknown[] }[]): Promise<unknown[][][]>;
 }
@@ -142,6 +154,7 @@ export class Cloudflare {
       stored: () => json("stored"),
       pages: async (options) => new Uint8Array(await (await send("pages", options)).arrayBuffer()),
       backupInSlices: (options) => json("sliced", options),
+      backupInSteps: (options) => json("steps", options),
       dumpTo: async (key, options) => {
         const answer = await send("dumpTo", { key, ...options });
         const bytes = new Uint8Array(await answer.arrayBuffer());

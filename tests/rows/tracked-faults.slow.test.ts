@@ -1,4 +1,4 @@
-// Backups by tracking while calls of the database fail: a backup that is made is what is there, and so is the next one.
+// Backups while calls of the database fail: a backup that is made is what is there, and so is the next one.
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -28,7 +28,7 @@ async function expectExact(place: BackedUpPlace, what: string): Promise<void> {
   expect(differences(await contents(fileAt(path)), await contents(place)), what).toEqual([]);
 }
 
-test.each(FAULTS)("%s: call after call %s", async (name, how) => {
+test.each(FAULTS)("by tracking, %s: call after call %s", async (name, how) => {
   const place = name === "D1" ? cloudflare.d1() : cloudflare.durableObject();
   await place.run([
     "CREATE TABLE t (id INTEGER PRIMARY KEY, v UNIQUE)",
@@ -42,12 +42,37 @@ test.each(FAULTS)("%s: call after call %s", async (name, how) => {
       ...(at % 4 === 1 ? [`CREATE TABLE made${at} (a)`] : []),
       `INSERT INTO made${at - ((at - 1) % 4)} VALUES (${at})`,
     ]);
-    const made = await place.backupFaulty({ at, how }).catch((error: Error & { code?: string }) => error);
+    const made = await place
+      .backupFaulty({ at, how, tracking: true })
+      .catch((error: Error & { code?: string }) => error);
     if (!(made instanceof Error)) await expectExact(place, `though call ${at} ${how}`);
     // An eviction is no error of ours.
     else if (name === "D1") expect(made).toMatchObject({ code: expect.stringMatching(/^SOURCE_/) });
     await place.run([`UPDATE t SET v = -${at} WHERE id = ${at}`, `DELETE FROM s WHERE a = ${at % 3}`]);
     expect((await place.backupTracked()).taken).toBe("tracked");
+    await expectExact(place, `after call ${at} ${how}`);
+  }
+});
+
+test.each(FAULTS)("in slices, %s: call after call %s", async (name, how) => {
+  const place = name === "D1" ? cloudflare.d1() : cloudflare.durableObject();
+  await place.run([
+    "CREATE TABLE t (id INTEGER PRIMARY KEY, v UNIQUE)",
+    "CREATE TABLE s (a PRIMARY KEY, b) WITHOUT ROWID",
+    "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300) INSERT INTO t SELECT i, 'value ' || i FROM n",
+    "INSERT INTO s SELECT v, id FROM t",
+  ]);
+  for (let at = 1, calls = 1; at <= calls; at += APART) {
+    await place.run([`UPDATE t SET v = 'other ${at}' WHERE id = ${at}`]);
+    const made = await place.backupFaulty({ at, how, sliceBytes: 3000 }).catch((error: Error) => error);
+    if (!(made instanceof Error)) {
+      calls = Math.max(calls, made.calls);
+      await expectExact(place, `though call ${at} ${how}`);
+      continue;
+    }
+    calls = Math.max(calls, at + 1);
+    if (name === "D1") expect(made).toMatchObject({ code: expect.stringMatching(/^SOURCE_/) });
+    await place.backup();
     await expectExact(place, `after call ${at} ${how}`);
   }
 });

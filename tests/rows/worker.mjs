@@ -1,6 +1,7 @@
 // What a user's Worker does with D1 and with a Durable Object's database, and how it backs them up; runs in workerd.
 import { DurableObject } from "cloudflare:workers";
 import {
+  backupSteps,
   d1,
   durableObject,
   fromRows,
@@ -9,6 +10,8 @@ import {
   memoryStore,
   pagemark,
   r2,
+  stateFromBytes,
+  stateToBytes,
   untrack,
 } from "pagemark";
 
@@ -75,11 +78,39 @@ const actions = {
     const db = pagemark(source, { name, store: r2(env.BACKUPS) });
     return Response.json({ ...(await db.backup(options)), rowsRead: reads.rows });
   },
-  /** A backup by tracking, while the call of number `at` goes wrong in a way; how many there were. */
-  async backupFaulty(place, { name, env, argument: fault }) {
-    const source = fromRows({ ...place.faulty(fault), tracking: true });
+  /** A backup, while the call of number `at` goes wrong in a way; how many there were. */
+  async backupFaulty(place, { name, env, argument: { sliceBytes, tracking, ...fault } }) {
+    const faulty = { ...place.faulty(fault), tracking };
+    const source = sliceBytes ? slicedSource(faulty, sliceBytes) : fromRows(faulty);
     const { taken } = await pagemark(source, { name, store: r2(env.BACKUPS) }).backup();
     return Response.json({ taken, calls: fault.calls });
+  },
+  /** A backup in steps, each from a copy of what the one before has left; after so many of them somebody writes. */
+  async steps(
+    place,
+    { name, env, argument: { sliceBytes, tracking, statements, after, failAt, ...options } },
+  ) {
+    const source = sliced(place, sliceBytes, { tracking });
+    let asked = 0;
+    const ask = async (...args) => {
+      if (++asked === failAt) throw new Error("evicted");
+      return source.ask(...args);
+    };
+    const steps = backupSteps(fromRows({ ...source, ask }), { name, store: r2(env.BACKUPS) });
+    let state = await steps.start();
+    for (let count = 1; ; count++) {
+      const from = stateFromBytes(stateToBytes(state));
+      const step = await steps.step(from, options).catch((error) => {
+        if (error.message !== "evicted") throw error;
+        return steps.step(structuredClone(state), options);
+      });
+      state = step.state;
+      if (step.done) {
+        const { objects } = await env.BACKUPS.list({ prefix: `${name}/scratch/` });
+        return Response.json({ taken: step.done.taken, steps: count, left: objects.length, asked });
+      }
+      if (count === after) await place.run(statements);
+    }
   },
   async untrack(place) {
     await untrack(place.source());
@@ -229,7 +260,10 @@ function evicted(source, fault, ctx) {
 
 /** What is too large to be read at once, or says so. */
 function sliced(place, sliceBytes, options) {
-  const source = place.source(options);
+  return slicedSource(place.source(options), sliceBytes);
+}
+
+function slicedSource(source, sliceBytes) {
   const ask = async (...args) => ({ ...(await source.ask(...args)), size: 1 << 30 });
   return fromRows({ ...source, answerBytes: sliceBytes, ask });
 }

@@ -1,5 +1,5 @@
 import { DurableObject, WorkflowEntrypoint, type WorkflowEvent, type WorkflowStep } from "cloudflare:workers";
-import { d1, durableObject, pagemark, r2 } from "pagemark";
+import { backupSteps, d1, durableObject, pagemark, r2, stateFromBytes, stateToBytes } from "pagemark";
 
 export interface Env {
   ACCOUNTS: D1Database;
@@ -30,27 +30,53 @@ const AT_ONCE = 100;
 export class Tenant extends DurableObject<Env> {
   async backup(name: string): Promise<Made> {
     const store = r2(this.env.BACKUPS);
-    const { id, kind } = await pagemark(durableObject(this.ctx.storage), { name, store }).backup();
-    return { id, kind };
+    return made(await pagemark(durableObject(this.ctx.storage), { name, store }).backup());
   }
 }
+
+/** What one step of a first backup may take: of the processor much less than the 30 s that it has. */
+const A_PART = { maxMs: 10_000, maxBytes: 64 << 20 };
 
 /** The backup of one database. What fails is tried again by the engine, and what was done is not done again. */
 export class BackUp extends WorkflowEntrypoint<Env, Subject> {
-  override async run({ payload }: WorkflowEvent<Subject>, step: WorkflowStep): Promise<Made> {
+  override async run({ payload: { kind, name } }: WorkflowEvent<Subject>, step: WorkflowStep): Promise<Made> {
     const delay = (this.env.RETRY_DELAY ?? "30 seconds") as WorkflowSleepDuration;
     const retries = { limit: 8, delay, backoff: "exponential" as const };
-    return step.do("back up", { retries, timeout: "15 minutes" }, () => backUp(this.env, payload));
+    const options = { retries, timeout: "15 minutes" as const };
+    if (kind === "tenant")
+      return step.do("back up", options, async () =>
+        made(await this.env.TENANTS.getByName(name).backup(`tenant-${name}`)),
+      );
+    // The first may take longer than an invocation has; later ones read what changed.
+    for (let part = 1; ; part++) {
+      const made = await step.do(`back up, part ${part}`, options, () => backUpPart(this.env, name));
+      if (made) return made;
+    }
   }
 }
 
-async function backUp(env: Env, { kind, name }: Subject): Promise<Made> {
-  const stored = `${kind}-${name}`;
-  if (kind === "tenant") return env.TENANTS.getByName(name).backup(stored);
+/** Backs a D1 database up, or goes on with its first backup; what that came to, once it is made. */
+async function backUpPart(env: Env, name: string): Promise<Made | null> {
   const database = databasesIn(env).get(name);
   if (!database) throw new Error(`no D1 database is bound as ${name}`);
-  const backup = await pagemark(d1(database), { name: stored, store: r2(env.BACKUPS) }).backup();
-  return { id: backup.id, kind: backup.kind };
+  const stored = `d1-${name}`;
+  const options = { name: stored, store: r2(env.BACKUPS) };
+  const source = d1(database, { tracking: true });
+  const db = pagemark(source, options);
+  for await (const _ of db.backups()) return made(await db.backup());
+  const steps = backupSteps(source, options);
+  // Beside the pages that are made, where the next backup sweeps what was given up.
+  const key = `${stored}/scratch/state`;
+  const kept = await env.BACKUPS.get(key);
+  const state = kept ? stateFromBytes(await kept.bytes()) : await steps.start();
+  const next = await steps.step(state, A_PART);
+  if (next.done) await env.BACKUPS.delete(key);
+  else await env.BACKUPS.put(key, stateToBytes(next.state));
+  return next.done ? made(next.done) : null;
+}
+
+function made({ id, kind }: Made): Made {
+  return { id, kind };
 }
 
 function databasesIn(env: Env): Map<string, D1Database> {

@@ -12,31 +12,36 @@ export class StoreScratch implements Scratch {
   /** Where those of all runs are, and those of this one. */
   readonly #all: string;
   readonly #own: string;
-  readonly #sizes = new Map<number, number>();
+  readonly #sizes = new Map<number | string, number>();
+  readonly #kept: { id: string; size: number } | undefined;
 
-  /** @param folder of the database's backups */
-  constructor(store: Store, folder: string) {
+  /**
+   * @param folder of the database's backups
+   * @param kept names what another process goes on with, in blocks of `size` bytes
+   */
+  constructor(store: Store, folder: string, kept?: { id: string; size: number }) {
     this.#store = store;
     this.#all = `${folder}/scratch`;
-    this.#own = `${this.#all}/${uuid()}`;
+    this.#own = `${this.#all}/${kept?.id ?? uuid()}`;
+    this.#kept = kept;
   }
 
-  async put(block: number, bytes: Uint8Array): Promise<void> {
+  async put(block: number | string, bytes: Uint8Array): Promise<void> {
     if (this.#sizes.size === 0) await this.#sweep();
     this.#sizes.set(block, bytes.length);
     await this.#store.put(this.#key(block), bytes);
   }
 
-  async get(block: number, signal?: AbortSignal): Promise<Uint8Array> {
+  async get(block: number | string, signal?: AbortSignal): Promise<Uint8Array> {
     const stream = await this.#store.get(this.#key(block), { signal });
-    return collect(stream, this.#sizes.get(block) ?? 0);
+    return collect(stream, this.#sizes.get(block) ?? this.#kept?.size ?? 0);
   }
 
   async drop(): Promise<void> {
-    await discard(
-      this.#store,
-      [...this.#sizes.keys()].map((block) => this.#key(block)),
-    );
+    const own = this.#kept
+      ? (await this.#store.list(`${this.#own}/`)).objects.map(({ key }) => key)
+      : undefined;
+    await discard(this.#store, own ?? [...this.#sizes.keys()].map((block) => this.#key(block)));
     this.#sizes.clear();
   }
 
@@ -50,7 +55,7 @@ export class StoreScratch implements Scratch {
     );
   }
 
-  #key(block: number): string {
+  #key(block: number | string): string {
     return `${this.#own}/${block}`;
   }
 }

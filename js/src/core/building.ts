@@ -193,6 +193,20 @@ export class PageBuilder {
     return { ...this.#take(), pageCount };
   }
 
+  /** What {@link restore} goes on from, when all pages were taken: between two batches, on top of no database. */
+  save(): Uint8Array {
+    return this.#builder.save();
+  }
+
+  /**
+   * Goes on from what was saved, behind the same objects.
+   *
+   * @throws DamageError `SAVED_STATE`
+   */
+  restore(saved: Uint8Array): void {
+    this.#builder.restore(saved);
+  }
+
   /** Frees its memory. */
   free(): void {
     this.#builder.free();

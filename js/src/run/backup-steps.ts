@@ -1,9 +1,12 @@
+import { StoreScratch } from "../catalog/scratch.ts";
 import type { Machine } from "../core/index.ts";
 import { core, free, naming } from "../core/index.ts";
 import { checkOptions, DamageError, PagemarkError } from "../errors/index.ts";
 import { drive, type FileName, type Perform, type Request } from "../host/drive.ts";
 import { Chunks } from "../objects/chunks.ts";
 import { ResumableObject, type ResumableState } from "../objects/resumable-object.ts";
+import { BLOCK } from "../sources/row-scratch.ts";
+import { isRowSource, laidSource, layOn, newRows, type RowsState } from "../sources/row-steps.ts";
 import type { PageSource } from "../sources/source.ts";
 import type { Store, StoreUploads } from "../stores/store.ts";
 import type { Progress } from "../streams/progress.ts";
@@ -41,7 +44,7 @@ export function backupSteps(
 export interface BackupRunState {
   version: typeof VERSION;
   /** What comes next. */
-  phase: "pages" | "fingerprints" | "ltx" | "record" | "sweep" | "done";
+  phase: "rows" | "pages" | "fingerprints" | "ltx" | "record" | "sweep" | "done";
   /** Names the state of the source that is backed up. */
   bookmark: string;
   progress: Progress;
@@ -51,8 +54,10 @@ export interface BackupRunState {
   index: Uint8Array[];
   /** The numbers of the pages to pack, 4 bytes each; missing when it is all of them. */
   changed?: Uint8Array[];
-  ltx: ResumableState;
-  fingerprints: ResumableState;
+  ltx?: ResumableState;
+  fingerprints?: ResumableState;
+  /** How far the rows are laid into pages, of a source that gives rows; and what {@link BackupSteps.start} was told. */
+  rows?: RowsState & Pick<StartOptions, "full" | "sameDatabase">;
   /** The backup, once it is made. */
   done?: NewBackup;
 }
@@ -107,7 +112,27 @@ export class BackupSteps {
    * @throws PagemarkError `USAGE` when the source or the store cannot do it; `NAME_INVALID`
    */
   async start(options: StartOptions = {}): Promise<BackupRunState> {
-    const { full, sameDatabase, at, signal } = checkOptions(options);
+    const { full = false, sameDatabase = false } = checkOptions(options);
+    const { store, source } = this.#job;
+    if (!isRowSource(source)) return this.#begin(source, options);
+    uploadsOf(store);
+    const rows = { ...newRows(), full, sameDatabase };
+    const progress = { phase: "pages", done: 0, total: 0, bytes: 0 } as const;
+    return {
+      version: VERSION,
+      phase: "rows",
+      bookmark: rows.id,
+      progress,
+      head: new Uint8Array(),
+      index: [],
+      rows,
+    };
+  }
+
+  async #begin(
+    source: PageSource,
+    { full, sameDatabase, at, signal }: StartOptions,
+  ): Promise<BackupRunState> {
     const { store, name } = this.#job;
     const uploads = uploadsOf(store);
     const { Machine, nameToSegment } = await core();
@@ -115,7 +140,7 @@ export class BackupSteps {
     const flags = Object.entries(set).flatMap(([flag, isSet]) => (isSet ? [flag] : []));
     const segment = nameToSegment(name);
     const machine = Machine.backup(segment, store.layout, name, flags, undefined, at, randomBytes());
-    const run = new Run({ ...this.#job, folder: segment }, uploads, machine, { signal });
+    const run = new Run({ ...this.#job, source, folder: segment }, uploads, machine, { signal });
     return (await run.go(() => "stop")).state;
   }
 
@@ -130,7 +155,43 @@ export class BackupSteps {
     checkVersion(state);
     checkOptions(options);
     if (state.done) return { state, progress: state.progress, done: state.done };
-    const run = await Run.resume(this.#job, state, options);
+    const { rows } = state;
+    if (!rows) return this.#go(this.#job.source, state, options);
+    if (rows.next !== "nothing") return this.#lay(state, rows, options);
+    const scratch = await this.#scratch(rows);
+    const source = laidSource(this.#job.source.name, rows, scratch, isTracked(this.#job.source));
+    const begun =
+      state.phase === "rows" ? await this.#begin(source, { ...rows, signal: options.signal }) : state;
+    const step = await this.#go(source, begun, options);
+    if (!step.done) return { ...step, state: { ...step.state, rows } };
+    await scratch.drop();
+    const done = { ...step.done, ...(isTracked(this.#job.source) && { taken: "tracked" as const }) };
+    return { ...step, done, state: { ...step.state, done, rows } };
+  }
+
+  /** Lays rows into pages for a while. */
+  async #lay(
+    state: BackupRunState,
+    rows: NonNullable<BackupRunState["rows"]>,
+    { maxMs = 500, maxBytes = 32 << 20, signal }: StepOptions,
+  ): Promise<BackupStep> {
+    const { source } = this.#job;
+    if (!isRowSource(source)) throw new DamageError("SAVED_STATE", `${source.name} gives no rows`);
+    const deadline = performance.now() + maxMs;
+    const isSpent = (bytes: number) => bytes >= maxBytes || performance.now() >= deadline;
+    const laid = await layOn(source, rows, await this.#scratch(rows), isSpent, signal);
+    const { full = false, sameDatabase = false } = rows;
+    const progress = { ...state.progress, bytes: laid.blocks * BLOCK };
+    return { state: { ...state, progress, rows: { ...laid, full, sameDatabase } }, progress };
+  }
+
+  async #scratch({ id }: RowsState): Promise<StoreScratch> {
+    const { nameToSegment } = await core();
+    return new StoreScratch(this.#job.store, nameToSegment(this.#job.name), { id, size: BLOCK });
+  }
+
+  async #go(source: PageSource, state: BackupRunState, options: StepOptions): Promise<BackupStep> {
+    const run = await Run.resume({ ...this.#job, source }, state, options);
     const { maxMs = 500, maxBytes = 32 << 20, pause } = options;
     const deadline = performance.now() + maxMs;
     return run.go(() => {
@@ -141,8 +202,13 @@ export class BackupSteps {
 
   /** Gives the backup up: nothing of it stays in the store. One that is made already stays. */
   async abort(state: BackupRunState): Promise<void> {
-    return abandon(this.#job, state);
+    if (state.phase !== "rows") await abandon(this.#job, state);
+    if (state.rows) await (await this.#scratch(state.rows)).drop();
   }
+}
+
+function isTracked(source: PageSource): boolean {
+  return isRowSource(source) && source.tracking === true;
 }
 
 /** Gives up what was saved of a backup: nothing of it stays in the store, unless it is made already. */
@@ -178,7 +244,9 @@ class Run {
     const folder = nameToSegment(job.name);
     const run = new Run({ ...job, folder }, uploads, machine, { signal }, state);
     for (const name of ["ltx", "fingerprints"] as const) {
-      const resumed = naming(job.name, () => ResumableObject.resume(uploads, state[name], signal));
+      const saved = state[name];
+      if (!saved) throw damagedState();
+      const resumed = naming(job.name, () => ResumableObject.resume(uploads, saved, signal));
       run.#host.files.set(name, await resumed);
     }
     return run;
@@ -294,10 +362,13 @@ class Run {
 
 /** Refuses what another version left, which would be misread. */
 function checkVersion(state: BackupRunState): void {
-  if (state?.version === VERSION) return;
+  if (state?.version !== VERSION) throw damagedState();
+}
+
+function damagedState(): DamageError {
   const message =
     "what was saved of the backup under way is damaged or of another version; abort it and begin anew";
-  throw new DamageError("SAVED_STATE", message);
+  return new DamageError("SAVED_STATE", message);
 }
 
 function uploadsOf(store: Store): StoreUploads {

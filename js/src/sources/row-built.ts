@@ -19,7 +19,11 @@ export function momentOf(
   name: string,
   pages: RowScratch | RowChanges,
   taken: Moment["taken"],
-  { below, mark }: { below?: Moment | undefined; mark?: string } = {},
+  {
+    below,
+    mark,
+    bookmark,
+  }: { below?: Moment | undefined; mark?: string | undefined; bookmark?: string } = {},
 ): Moment {
   let isReleased = false;
   let unseen = 0;
@@ -28,6 +32,7 @@ export function momentOf(
     pageCount: pages.pageCount,
     taken,
     ...(mark !== undefined && { mark }),
+    ...(bookmark !== undefined && { bookmark }),
     ...(pages instanceof RowChanges && pages.changed && { changed: pages.changed }),
     async read(first, into, signal) {
       signal?.throwIfAborted();

@@ -21,17 +21,32 @@ export class Laying implements RowTaker {
   readonly #pages: RowScratch | RowChanges;
   readonly #pageSize: number;
   readonly #previous: PreviousPages | undefined;
+  readonly #saved: Uint8Array | undefined;
   #builder: PageBuilder | undefined;
 
-  /** @param previous of the database below, which is good for this once */
-  constructor(pages: RowScratch | RowChanges, pageSize: number, previous: PreviousPages | undefined) {
+  /**
+   * @param previous of the database below, which is good for this once
+   * @param saved what {@link save} gave: rows go on behind those
+   */
+  constructor(
+    pages: RowScratch | RowChanges,
+    pageSize: number,
+    { previous, saved }: { previous?: PreviousPages | undefined; saved?: Uint8Array | undefined } = {},
+  ) {
     this.#pages = pages;
     this.#pageSize = pageSize;
     this.#previous = previous;
+    this.#saved = saved;
   }
 
   async schema(objects: readonly SchemaObject[]): Promise<void> {
     this.#builder = await pageBuilder({ pageSize: this.#pageSize }, objects, this.#previous);
+    if (this.#saved) this.#builder.restore(this.#saved);
+  }
+
+  /** The b-trees so far, without the pages that are done: when all entries were passed on, and on top of no database. */
+  save(): Uint8Array {
+    return this.#built.save();
   }
 
   /** Leaves a tree as it was. */

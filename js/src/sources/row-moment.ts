@@ -2,8 +2,17 @@
 // little, or slice by slice, each with the count of changes, which must be the same in all of them.
 import { PagemarkError, SourceError } from "../errors/index.ts";
 import { ANYTHING, ColumnForm, sizeOf } from "./row-forms.ts";
-import { averageOf, heldIn, profileFrom, profileQueries, type TableProfile } from "./row-profile.ts";
-import { type EntrySink, TreeReader } from "./row-reader.ts";
+import {
+  averageOf,
+  heldIn,
+  profileFrom,
+  profileOfSaved,
+  profileQueries,
+  type SavedProfile,
+  savedProfile,
+  type TableProfile,
+} from "./row-profile.ts";
+import { type EntrySink, type ReaderPosition, TreeReader } from "./row-reader.ts";
 import { type Schema, schemaOf, schemaQueries, type Tree } from "./row-schema.ts";
 import { type Answers, type Cell, HALF_LOADED, type Query, type RowSource } from "./source.ts";
 
@@ -30,6 +39,27 @@ export type Way =
   /** Slice by slice, whoever comes in between: only of rows that nobody writes meanwhile, what is read is true. */
   | "loose";
 
+/** How far a moment was read: plain data, from which another process goes on. */
+export interface ReadingPosition {
+  /** What the count of changes has to be, and the rowid inserted last. */
+  count: number;
+  inserted: Cell;
+  /** Of the schema. */
+  digest: string;
+  /** The table and its tree that come next, and what is known of the table. */
+  table: number;
+  tree: number;
+  profile?: SavedProfile;
+  /** How far that tree was read, if it was begun. */
+  reader?: ReaderPosition;
+}
+
+/** How a reading that may end early goes on, and when it ends. */
+export interface ReadingLimits {
+  from?: ReadingPosition | undefined;
+  isSpent: () => boolean;
+}
+
 /**
  * The count rises with every row that a statement inserts, updates or deletes, and begins anew with the connection. It does
  * not count what changes the schema, which is compared by itself.
@@ -50,14 +80,25 @@ export async function readMoment(
   signal?: AbortSignal,
 ): Promise<void> {
   const reading = await Reading.begin(source, way, signal);
-  try {
+  await reading.meeting(async () => {
     await (way === "whole" ? reading.whole(taker) : reading.slices(taker));
-  } catch (error) {
-    // A statement may fail because its table is another by now.
-    const isSql = error instanceof PagemarkError && error.code === "SOURCE_UNREADABLE";
-    if (isSql) await reading.checkSchema();
-    throw error;
-  }
+  });
+}
+
+/**
+ * As {@link readMoment}, slice by slice, for as long as `limits` says: gives from where to go on, until there is nothing more.
+ *
+ * @throws SourceError `SOURCE_CHANGED` when a writer came in between, also before this began
+ */
+export async function readOn(
+  source: RowSource,
+  taker: RowTaker,
+  way: Way,
+  limits: ReadingLimits,
+  signal?: AbortSignal,
+): Promise<ReadingPosition | undefined> {
+  const reading = await Reading.begin(source, way, signal, limits.from);
+  return reading.meeting(() => reading.slices(taker, limits));
 }
 
 /** What the database takes, in bytes. */
@@ -71,16 +112,26 @@ class Reading {
   readonly #schema: Schema;
   /** What the count of changes is, as long as nobody else changes anything; and the rowid inserted last. */
   #count: number;
+  /** What it was when this began. */
+  readonly #before: number;
   readonly #inserted: Cell;
   readonly #way: Way;
 
-  static async begin(source: RowSource, way: Way, signal: AbortSignal | undefined): Promise<Reading> {
-    return new Reading(source, await source.ask([CHANGES, ...schemaQueries], signal), way, signal);
+  static async begin(
+    source: RowSource,
+    way: Way,
+    signal: AbortSignal | undefined,
+    from?: ReadingPosition,
+  ): Promise<Reading> {
+    const reading = new Reading(source, await source.ask([CHANGES, ...schemaQueries], signal), way, signal);
+    if (from) reading.#follows(from);
+    return reading;
   }
 
   private constructor(source: RowSource, answers: Answers, way: Way, signal: AbortSignal | undefined) {
     this.#source = source;
     const [count, inserted] = changesIn(answers);
+    this.#before = count;
     this.#count = count + (answers.ownChanges ?? 0);
     this.#inserted = inserted;
     this.#schema = schemaOf(answers.rows.slice(1), source.name);
@@ -109,14 +160,60 @@ class Reading {
     }
   }
 
-  async slices(taker: RowTaker): Promise<void> {
+  /** Reads on; gives where it stopped, if it did not come to the end. */
+  async slices(
+    taker: RowTaker,
+    { from, isSpent }: ReadingLimits = { isSpent: () => false },
+  ): Promise<ReadingPosition | undefined> {
     const { tables, objects } = this.#schema;
     await taker.schema(objects);
-    for (const { trees } of tables) {
-      const profile = profileFrom(trees, await this.#slice(profileQueries(trees)));
-      for (const tree of trees) await this.#tree(tree, profile, taker);
+    let begun = from;
+    for (let table = from?.table ?? 0; table < tables.length; table++) {
+      const { trees = [] } = tables[table] ?? {};
+      const profile = begun?.profile
+        ? profileOfSaved(begun.profile)
+        : profileFrom(trees, await this.#slice(profileQueries(trees)));
+      for (let tree = begun?.tree ?? 0; tree < trees.length; tree++) {
+        const reader = await this.#tree(trees[tree] as Tree, profile, taker, begun?.reader, isSpent);
+        begun = undefined;
+        if (reader) return this.#position({ table, tree, profile, reader });
+        if (isSpent()) return this.#position({ table, tree: tree + 1, profile });
+      }
+      begun = undefined;
     }
     if (this.#way !== "loose") this.#compare(await this.#slice(schemaQueries));
+    return undefined;
+  }
+
+  /** Does `action`, which may fail because a table is another by now. */
+  async meeting<T>(action: () => Promise<T>): Promise<T> {
+    try {
+      return await action();
+    } catch (error) {
+      const isSql = error instanceof PagemarkError && error.code === "SOURCE_UNREADABLE";
+      if (isSql) await this.checkSchema();
+      throw error;
+    }
+  }
+
+  #position({
+    profile,
+    ...at
+  }: Pick<ReadingPosition, "table" | "tree" | "reader"> & { profile: TableProfile }): ReadingPosition {
+    const saved = savedProfile(profile);
+    return {
+      ...at,
+      profile: saved,
+      count: this.#count,
+      inserted: this.#inserted,
+      digest: this.#schema.digest,
+    };
+  }
+
+  /** Whether nothing was written since. */
+  #follows({ count, inserted, digest }: ReadingPosition): void {
+    const isOther = this.#before !== count || this.#inserted !== inserted;
+    if (this.#schema.digest !== digest || (isOther && this.#way !== "loose")) this.#changed();
   }
 
   /** @throws SourceError `SOURCE_CHANGED` when the schema is another by now */
@@ -128,10 +225,18 @@ class Reading {
     if (schemaOf(answers, this.#source.name).digest !== this.#schema.digest) this.#changed();
   }
 
-  async #tree(tree: Tree, profile: TableProfile, taker: RowTaker): Promise<void> {
+  /** Reads a tree, behind what was read of it; gives where it stopped, if it did not come to the end. */
+  async #tree(
+    tree: Tree,
+    profile: TableProfile,
+    taker: RowTaker,
+    from: ReaderPosition | undefined,
+    isSpent: () => boolean,
+  ): Promise<ReaderPosition | undefined> {
     const reader = new TreeReader(tree, this.#forms(tree, profile));
     const limits = new Limits(this.#source, profile, reader);
-    taker.begin(tree);
+    if (from) reader.goOn(from);
+    else taker.begin(tree);
     for (let limit = 0, taken = 0; taken === limit; ) {
       limit = await limits.next((query) => this.#slice([query]));
       const answers = await this.#slice(reader.queries(limit));
@@ -142,10 +247,12 @@ class Reading {
       limits.took(taken);
       await taker.flush();
       if (this.#way !== "hurried") await this.#source.pause?.();
+      if (taken === limit && isSpent()) return reader.position;
     }
     // An emptied and dropped table leaves no trace in the count of changes.
     if (this.#way !== "loose" && !tree.where && reader.count !== profile.rows) this.#changed();
     await taker.end();
+    return undefined;
   }
 
   #forms(tree: Tree, profile: TableProfile | undefined): ColumnForm[] {

@@ -134,7 +134,7 @@ async function pinPages(
   const pages = previous
     ? new RowChanges(PAGE_SIZE, previous, new Uint32Array())
     : new RowScratch(source.name, PAGE_SIZE, scratch);
-  const laying = new Laying(pages, PAGE_SIZE, before);
+  const laying = new Laying(pages, PAGE_SIZE, { previous: before });
   try {
     await readMoment(source, laying, way, signal);
     await laying.finish();

@@ -15,6 +15,19 @@ export interface TableProfile {
   columns: Map<string, { holds: number; bytes: number }>;
 }
 
+/** A profile as plain data. */
+export interface SavedProfile extends Omit<TableProfile, "columns"> {
+  columns: [expr: string, held: { holds: number; bytes: number }][];
+}
+
+export function savedProfile({ columns, ...rest }: TableProfile): SavedProfile {
+  return { ...rest, columns: [...columns] };
+}
+
+export function profileOfSaved({ columns, ...rest }: SavedProfile): TableProfile {
+  return { ...rest, columns: new Map(columns) };
+}
+
 /** What to ask of the table that `trees` are of, or of those of its rows for which `where` is true. */
 export function profileQueries(trees: readonly Tree[], where?: string): Query[] {
   const exprs = exprsOf(trees);

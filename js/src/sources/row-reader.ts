@@ -14,6 +14,14 @@ export interface EntrySink extends ValueSink {
   rowid(id: number | bigint): void;
 }
 
+/** How far a tree was read. */
+export interface ReaderPosition {
+  /** The key of the last entry. */
+  last: ExactValue[];
+  /** Entries so far. */
+  count: number;
+}
+
 /** Where a tree is being read. */
 export class TreeReader {
   readonly tree: Tree;
@@ -29,6 +37,17 @@ export class TreeReader {
     this.tree = tree;
     this.#forms = forms;
     this.#keys = tree.order.map(({ expr }) => tree.exprs.indexOf(expr));
+  }
+
+  /** Nothing before the first entry. */
+  get position(): ReaderPosition | undefined {
+    return this.#last && { last: [...this.#last], count: this.count };
+  }
+
+  /** Goes on behind what was read before. */
+  goOn({ last, count }: ReaderPosition): void {
+    this.#last = last;
+    this.count = count;
   }
 
   /** What to ask for next: at most `limit` entries. */

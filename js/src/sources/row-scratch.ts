@@ -3,10 +3,19 @@ import { SourceError } from "../errors/index.ts";
 import type { Scratch } from "./source.ts";
 
 /** Pages of one block, in bytes. */
-const BLOCK = 1 << 20;
+export const BLOCK = 1 << 20;
 /** How many blocks stay in memory where there is a scratch to put others; without one, how many there may be. */
 const HELD = 12;
 const MOST_WITHOUT = 40;
+
+/** What lies in a scratch, as plain data. */
+export interface ScratchState {
+  /** How many blocks there are. */
+  blocks: number;
+  pageCount: number;
+  /** Page 1, once it is made. */
+  first: Uint8Array;
+}
 
 /** Where a database that is being made lies: pages that come in ascending order, and the first last. */
 export class RowScratch {
@@ -16,10 +25,12 @@ export class RowScratch {
   /** Of all blocks, those that are in memory. */
   readonly #blocks = new Map<number, Uint8Array>();
   readonly #stored = new Set<number>();
-  #first = new Uint8Array();
+  #first: Uint8Array = new Uint8Array();
   #newest = 0;
   #dropped: Promise<void> | undefined;
   pageCount = 0;
+  /** Of pages that were added, in bytes. */
+  added = 0;
 
   constructor(name: string, pageSize: number, scratch: Scratch | undefined) {
     this.#name = name;
@@ -27,7 +38,44 @@ export class RowScratch {
     this.#scratch = scratch;
   }
 
+  /** Goes on with what another has put away, into the same scratch. */
+  static resume(
+    name: string,
+    pageSize: number,
+    scratch: Scratch,
+    { blocks, pageCount, first }: ScratchState,
+  ): RowScratch {
+    const resumed = new RowScratch(name, pageSize, scratch);
+    for (let block = 0; block < blocks; block++) resumed.#stored.add(block);
+    resumed.#newest = Math.max(0, blocks - 1);
+    resumed.#first = first;
+    resumed.pageCount = pageCount;
+    return resumed;
+  }
+
+  /** Makes the block of `page` one that pages can be added to. */
+  open(page: number): Promise<void> {
+    return this.#open(Math.floor(((page - 1) * this.#pageSize) / BLOCK));
+  }
+
+  /** Makes the last block one that pages can be added to. */
+  openLast(): Promise<void> {
+    return this.#open(this.#newest);
+  }
+
+  async #open(block: number): Promise<void> {
+    if (this.#stored.has(block)) this.#blocks.set(block, await this.#read(block, undefined));
+  }
+
+  /** Puts all of it away. */
+  async save(): Promise<ScratchState> {
+    for (const [number, block] of this.#blocks) await this.#store(number, block);
+    this.#blocks.clear();
+    return { blocks: this.#stored.size, pageCount: this.pageCount, first: this.#first };
+  }
+
   add({ runs, bytes }: PagesOut): void {
+    this.added += bytes.length;
     let at = 0;
     for (const { first, count } of runs) {
       let position = (first - 1) * this.#pageSize;

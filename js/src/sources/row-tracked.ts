@@ -272,7 +272,7 @@ export class Tracker {
   ): Promise<Moment> {
     const { signal } = this.#options;
     const pages = new RowChanges(PAGE_SIZE, base.moment, base.changed);
-    const laying = new Laying(pages, PAGE_SIZE, before);
+    const laying = new Laying(pages, PAGE_SIZE, { previous: before });
     try {
       await laying.schema(plan.schema.objects);
       for (const { part, keys, trees } of readers) {

@@ -12,7 +12,7 @@ use rusqlite::Connection;
 use super::*;
 use crate::btree::sample::{Sample, page_of};
 use crate::btree::{Budget, Encoding, Entries, Kind, Layout, Next, Pages, Record, Row, Value};
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::page::{DatabaseHeader, PageSize, Pgno};
 
 fn options(page_size: u32) -> Options {
@@ -105,12 +105,14 @@ fn rebuild_after(previous: Option<&[u8]>, file: &[u8], page_size: u32, rows: usi
         }
     };
     let mut roots = Vec::new();
+    let mut objects = Vec::new();
     for_each_row(Pgno::FIRST, layout, &pages, |_, values| {
         let text = |value| if let Value::Text(bytes) = value { bytes } else { panic!("no text") };
         let Value::Integer(root) = values[3] else { panic!("no root") };
         let sql = if values[4] == Value::Null { None } else { Some(text(values[4]).to_vec()) };
         let [kind, name, table] = [0, 1, 2].map(|column| text(values[column]).to_vec());
-        builder.object(Object { kind, name, table, sql, has_tree: root != 0 }).unwrap();
+        objects.push(Object { kind, name, table, sql, has_tree: root != 0 });
+        builder.object(objects.last().unwrap().clone()).unwrap();
         roots.push(Pgno::new(root as u32));
     });
     let mut out = File { bytes: previous.unwrap_or_default().to_vec(), order: Vec::new() };
@@ -135,6 +137,9 @@ fn rebuild_after(previous: Option<&[u8]>, file: &[u8], page_size: u32, rows: usi
             if count % rows == 0 {
                 builder.add(&batch.take()).unwrap();
                 out.take(&mut builder, page_size as usize);
+                if previous.is_none() {
+                    builder = gone_on(&builder, options, &objects);
+                }
             }
         });
         if columns == 0 {
@@ -164,6 +169,19 @@ fn rebuild_after(previous: Option<&[u8]>, file: &[u8], page_size: u32, rows: usi
     }
     assert_eq!(out.bytes.len(), page_count as usize * page_size as usize);
     out.bytes
+}
+
+/// What another process goes on with.
+fn gone_on(builder: &Builder, options: Options, objects: &[Object]) -> Builder {
+    let saved = builder.save().unwrap();
+    let mut other = Builder::new(options);
+    for object in objects {
+        other.object(object.clone()).unwrap();
+    }
+    let cut = saved.len() - 1;
+    assert_eq!(other.clone().restore(&saved[..cut]).unwrap_err().kind, ErrorKind::SavedState);
+    other.restore(&saved).unwrap();
+    other
 }
 
 /// How many values the widest record of a b-tree has.
