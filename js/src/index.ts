@@ -50,10 +50,10 @@ export {
 export type { NewBackup } from "./run/made.ts";
 export { stateFromBytes, stateToBytes } from "./run/steps-bytes.ts";
 export type { PagemarkOptions } from "./run/subject.ts";
-export { type D1Binding, type D1Options, d1 } from "./sources/d1.ts";
-export type { D1ApiOptions } from "./sources/d1-api.ts";
-export { type D1ExportOptions, exportD1 } from "./sources/d1-export.ts";
-export { d1Http } from "./sources/d1-http.ts";
+export type { D1ApiOptions } from "./sources/d1/api.ts";
+export { type D1Binding, type D1Options, d1 } from "./sources/d1/d1.ts";
+export { type D1ExportOptions, exportD1 } from "./sources/d1/export.ts";
+export { d1Http } from "./sources/d1/http.ts";
 export { type DurableObjectOptions, type DurableObjectSql, durableObject } from "./sources/durable-object.ts";
 export {
   type FoundInIndexedDb,
@@ -62,12 +62,12 @@ export {
   indexedDbDatabases,
 } from "./sources/indexed-db.ts";
 export { memory } from "./sources/memory.ts";
-export { type OpfsOptions, opfs } from "./sources/opfs.ts";
-export type { ListedDatabase } from "./sources/opfs-list.ts";
-export { picked } from "./sources/opfs-picked.ts";
-export { sqliteWasm } from "./sources/opfs-sqlite-wasm.ts";
-export type { SqliteWasm, SqliteWasmDatabase } from "./sources/opfs-sqlite-wasm-file.ts";
-export { fromRows, untrack } from "./sources/row-pages.ts";
+export type { ListedDatabase } from "./sources/opfs/list.ts";
+export { type OpfsOptions, opfs } from "./sources/opfs/opfs.ts";
+export { picked } from "./sources/opfs/picked.ts";
+export { sqliteWasm } from "./sources/opfs/sqlite-wasm.ts";
+export type { SqliteWasm, SqliteWasmDatabase } from "./sources/opfs/sqlite-wasm-file.ts";
+export { fromRows, untrack } from "./sources/row/pages.ts";
 export type {
   Answers,
   Bound,
@@ -88,23 +88,23 @@ export type {
   TableReplacement,
 } from "./sources/source.ts";
 export { type OpenImage, type SourceOperations, sourceFrom } from "./sources/source-from.ts";
-export { encrypted } from "./stores/encrypted.ts";
-export { addKey, type EncryptionKeys, listKeys, removeKey, type StoreKey } from "./stores/encrypted-keys.ts";
-export { type HttpOptions, http } from "./stores/http.ts";
-export { type LocalitiesOptions, type LocalStore, localities } from "./stores/localities.ts";
+export { encrypted } from "./stores/encrypted/encrypted.ts";
+export { addKey, type EncryptionKeys, listKeys, removeKey, type StoreKey } from "./stores/encrypted/keys.ts";
+export { type HttpOptions, http } from "./stores/http/http.ts";
 export {
   type Audit,
   type AuditedStore,
   type AuditOptions,
   type AuditProblem,
   audit,
-} from "./stores/localities-audit.ts";
-export { memoryStore } from "./stores/memory.ts";
-export { type OpfsStoreOptions, opfsStore, pickedFolder } from "./stores/opfs.ts";
-export { r2 } from "./stores/r2.ts";
-export type { R2Binding } from "./stores/r2-bucket.ts";
-export { s3 } from "./stores/s3.ts";
-export type { S3Credentials, S3Options } from "./stores/s3-options.ts";
+} from "./stores/localities/audit.ts";
+export { type LocalitiesOptions, type LocalStore, localities } from "./stores/localities/localities.ts";
+export { memoryStore } from "./stores/memory/memory.ts";
+export { type OpfsStoreOptions, opfsStore, pickedFolder } from "./stores/opfs/opfs.ts";
+export type { R2Binding } from "./stores/r2/bucket.ts";
+export { r2 } from "./stores/r2/r2.ts";
+export type { S3Credentials, S3Options } from "./stores/s3/options.ts";
+export { s3 } from "./stores/s3/s3.ts";
 export type {
   GetOptions,
   ListOptions,

@@ -50,11 +50,11 @@ const ALLOWED = new Set([
 
 /** Folders of drivers, which know nothing of one another: their interface, and what every driver in them shares. */
 const DRIVERS: Readonly<Record<string, { interfaces: readonly string[]; shared: readonly string[] }>> = {
-  // What answers SQL has its pages made of its rows by what the files `row-*.ts` share.
+  // What answers SQL has its pages made of its rows by `row/`.
   sources: {
-    // And what a database is asked whose tables are replaced.
-    interfaces: ["source.ts", "table-look.ts"],
-    shared: ["blob-image.ts", "row-pages.ts", "row-values.ts", "side-files.ts", "source-from.ts"],
+    // And what a database is asked whose tables are replaced, and how rows are laid into pages step by step.
+    interfaces: ["source.ts", "table-look.ts", "row/steps.ts"],
+    shared: ["blob-image.ts", "row/pages.ts", "row/values.ts", "side-files.ts", "source-from.ts"],
   },
   // What is at the other end of a connection is called, cut into parts and read by what `object-*.ts` share.
   stores: {
@@ -127,8 +127,7 @@ const ROOMS: Readonly<Record<string, { floors: readonly (readonly string[])[]; o
   },
 };
 
-const NODE_FILES =
-  /\.node\.ts$|^entry\/node\.ts$|^node\/|^sources\/file[^/]*\.ts$|^stores\/folder[^/]*\.ts$|^cli\/|^serve\//;
+const NODE_FILES = /\.node\.ts$|^entry\/node\.ts$|^node\/|^sources\/file\/|^stores\/folder\/|^cli\/|^serve\//;
 const WORKERD_FILES = /\.workerd\.ts$|^worker\//;
 
 /** What breaks the layers in `sources` (paths below js/src), as sentences. */
@@ -160,7 +159,7 @@ function fileProblem(from: string, to: string): string | undefined {
   if (importer === imported && importer in ROOMS) return roomProblem(importer, from, to);
   if (importer === imported) {
     const drivers = DRIVERS[importer];
-    const file = posix.basename(to);
+    const file = posix.relative(imported, to);
     if (!drivers || drivers.interfaces.includes(file) || drivers.shared.includes(file)) return undefined;
     if (driverOf(from) === driverOf(to)) return undefined;
     return `imports ${to}: one driver of ${importer}/ knows nothing of another`;
@@ -169,7 +168,7 @@ function fileProblem(from: string, to: string): string | undefined {
     return `${importer} (layer ${layer}) imports ${to} (layer ${below})`;
   }
   const only = DRIVERS[imported]?.interfaces;
-  if (INTERFACES_ONLY.includes(importer) && only && !only.includes(posix.basename(to))) {
+  if (INTERFACES_ONLY.includes(importer) && only && !only.includes(posix.relative(imported, to))) {
     return `imports ${to}: ${importer}/ knows the interface ${imported}/${only[0]} only`;
   }
   return undefined;
@@ -217,10 +216,9 @@ function folderOf(path: string): string {
   return path.split("/")[0] ?? "";
 }
 
-/** `stores/s3-sign.ts` and `stores/s3/list.ts` both belong to the driver `stores/s3`. */
+/** A driver is a folder, or a file by itself: `stores/s3/put.ts` belongs to `stores/s3`. */
 function driverOf(path: string): string {
-  const [folder, name = ""] = path.split("/");
-  return `${folder}/${name.split(/[.-]/)[0]}`;
+  return path.split("/").slice(0, 2).join("/");
 }
 
 /** What a file imports and exports from, statically or not, types included. */

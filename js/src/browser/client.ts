@@ -6,7 +6,7 @@ import { PagemarkError } from "../errors/index.ts";
 import { errorOf } from "../errors/thrown.ts";
 import type { BackupOptions } from "../run/backup.ts";
 import type { NewBackup } from "../run/made.ts";
-import type { OpfsOptions } from "../sources/opfs.ts";
+import type { OpfsOptions } from "../sources/opfs/opfs.ts";
 import type { JobOptions } from "../streams/progress.ts";
 import type { FileFormat } from "./save.ts";
 import type { Answer, Subject, Work } from "./worker.ts";

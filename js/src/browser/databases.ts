@@ -1,8 +1,8 @@
 // What a browser's origin has: its databases with their tables, and its room.
 import { readTables, type Table } from "../moments/tables.ts";
 import { indexedDb, indexedDbDatabases } from "../sources/indexed-db.ts";
-import { opfs } from "../sources/opfs.ts";
-import { type ListedDatabase, listDatabases } from "../sources/opfs-list.ts";
+import { type ListedDatabase, listDatabases } from "../sources/opfs/list.ts";
+import { opfs } from "../sources/opfs/opfs.ts";
 import type { PageSource } from "../sources/source.ts";
 
 /** A database of the origin, with its tables. */

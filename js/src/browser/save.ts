@@ -1,5 +1,5 @@
 import { writeAll } from "../opfs/file-bytes.ts";
-import { failed, fullError, isFull } from "../stores/opfs-errors.ts";
+import { failed, fullError, isFull } from "../stores/opfs/errors.ts";
 import { consume } from "../streams/body.ts";
 
 /** What a database is written into a file as: a database file or SQL, gzipped or not. */

@@ -4,7 +4,7 @@ import type { PageFiles } from "../engine/page-files.ts";
 import type { Statement } from "../engine/statement.ts";
 import { PagemarkError } from "../errors/index.ts";
 import { thrownOf } from "../errors/thrown.ts";
-import { opfsStore } from "../stores/opfs.ts";
+import { opfsStore } from "../stores/opfs/opfs.ts";
 import type { Answer, Bound, Request, SharedOptions, Work } from "./shared-messages.ts";
 
 /** How long the files of a leader that ended may stay open behind it, in milliseconds, and how often to look. */

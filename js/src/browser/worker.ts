@@ -4,8 +4,8 @@ import { PagemarkError } from "../errors/index.ts";
 import { type Thrown, thrownOf } from "../errors/thrown.ts";
 import type { BackupOptions } from "../run/backup.ts";
 import { indexedDb } from "../sources/indexed-db.ts";
-import { type OpfsOptions, opfs } from "../sources/opfs.ts";
-import { opfsStore } from "../stores/opfs.ts";
+import { type OpfsOptions, opfs } from "../sources/opfs/opfs.ts";
+import { opfsStore } from "../stores/opfs/opfs.ts";
 import type { JobOptions, Progress } from "../streams/progress.ts";
 import { type FileFormat, saveTo } from "./save.ts";
 

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { type Audit, type AuditProblem, audit } from "../stores/localities-audit.ts";
+import { type Audit, type AuditProblem, audit } from "../stores/localities/audit.ts";
 import { bytes, counted, EXIT, print, table } from "./output.ts";
 import { openStore, refuseMissing } from "./places.ts";
 import { layOutText } from "./table.ts";

@@ -7,8 +7,8 @@ import { connect, createServer, type Server } from "node:net";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { PagemarkError } from "../errors/index.ts";
-import { checkpoint } from "../sources/file-checkpoint.ts";
-import { realPath } from "../sources/file-handle.ts";
+import { checkpoint } from "../sources/file/checkpoint.ts";
+import { realPath } from "../sources/file/handle.ts";
 import type { CheckpointStatus } from "../sources/source.ts";
 
 /** What a holder answers. */

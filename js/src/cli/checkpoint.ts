@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import type { Command } from "commander";
 import { PagemarkError } from "../errors/index.ts";
-import { checkpoint } from "../sources/file-checkpoint.ts";
+import { checkpoint } from "../sources/file/checkpoint.ts";
 import { type Answer, ask, exists, hold, startHolder, told } from "./checkpoint-holder.ts";
 import { note, print, printError } from "./output.ts";
 import { fileAt } from "./places.ts";

@@ -4,7 +4,7 @@ import type { Command } from "commander";
 import { pagemark } from "../backups/database.ts";
 import { isRowTarget } from "../backups/load-rows.ts";
 import { PagemarkError } from "../errors/index.ts";
-import { untrack } from "../sources/row-pages.ts";
+import { untrack } from "../sources/row/pages.ts";
 import type { RowSource } from "../sources/source.ts";
 import { backupJson, counted, EXIT, note, print, table, warnAll, withBar } from "./output.ts";
 import { isHosted, nameOf, openDatabase, openStore } from "./places.ts";

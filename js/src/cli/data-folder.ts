@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { PagemarkError } from "../errors/index.ts";
 import { DatabaseFolder } from "../serve/folder.ts";
 import { fileSchedules } from "../serve/schedules.ts";
-import { file } from "../sources/file.ts";
+import { file } from "../sources/file/file.ts";
 import { planOf } from "../vault/agenda.ts";
 import type { Checkpoints } from "../vault/checkpoints.ts";
 import type { DatabaseFinder } from "../vault/vault.ts";

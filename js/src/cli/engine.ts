@@ -7,7 +7,7 @@ import { LiveDatabase } from "../engine/database.ts";
 import { type FilePages, filePages } from "../engine/file-pages.node.ts";
 import { newFilePages } from "../engine/new-file-pages.node.ts";
 import { TemporaryFile } from "../node/temporary-file.ts";
-import { fileError } from "../sources/file-errors.ts";
+import { fileError } from "../sources/file/errors.ts";
 import { streamOf } from "../streams/streams.ts";
 
 useEngine(async () => compiled("engine"));

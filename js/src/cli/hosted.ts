@@ -2,10 +2,10 @@
 import { fstatSync } from "node:fs";
 import { PagemarkError } from "../errors/index.ts";
 import { TemporaryFile } from "../node/temporary-file.ts";
-import type { D1ApiOptions } from "../sources/d1-api.ts";
-import { exportD1 } from "../sources/d1-export.ts";
-import { d1Http } from "../sources/d1-http.ts";
-import { spooled } from "../sources/file-spooled.ts";
+import type { D1ApiOptions } from "../sources/d1/api.ts";
+import { exportD1 } from "../sources/d1/export.ts";
+import { d1Http } from "../sources/d1/http.ts";
+import { spooled } from "../sources/file/spooled.ts";
 import type { PageSource, RowTarget, Scratch } from "../sources/source.ts";
 import { withNewDatabase } from "./engine.ts";
 

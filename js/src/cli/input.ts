@@ -2,7 +2,7 @@
 import { createReadStream } from "node:fs";
 import { pipeline, Readable } from "node:stream";
 import { DamageError, PagemarkError } from "../errors/index.ts";
-import { fileError } from "../sources/file-errors.ts";
+import { fileError } from "../sources/file/errors.ts";
 import { STANDARD } from "./standard-output.ts";
 
 /** Streams a file, or standard input. Errors are typed and name the file. */

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import type { Command } from "commander";
 import { PagemarkError } from "../errors/index.ts";
-import { addKey, listKeys, removeKey } from "../stores/encrypted-keys.ts";
+import { addKey, listKeys, removeKey } from "../stores/encrypted/keys.ts";
 import { print, report, table } from "./output.ts";
 import { keysOfEnvironment, openStore } from "./places.ts";
 import { timeText } from "./values.ts";

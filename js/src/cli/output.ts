@@ -6,7 +6,7 @@ import type { Backup } from "../catalog/folder.ts";
 import { PagemarkError } from "../errors/index.ts";
 import type { Table } from "../moments/tables.ts";
 import { withoutKnown, withoutSecrets } from "../places/secrets.ts";
-import { fileError } from "../sources/file-errors.ts";
+import { fileError } from "../sources/file/errors.ts";
 import type { Progress } from "../streams/progress.ts";
 import { writeText } from "./standard-output.ts";
 import { type Align, layOut } from "./table.ts";

@@ -7,7 +7,7 @@ import { type ParseError, parse as parseJsonc, printParseErrorCode } from "jsonc
 import { parse as parseToml } from "smol-toml";
 import { dumpChunks } from "../dump/dump.ts";
 import { PagemarkError } from "../errors/index.ts";
-import { file } from "../sources/file.ts";
+import { file } from "../sources/file/file.ts";
 
 export interface LocalDatabase {
   /** D1's name for it, or its binding's; a Durable Object's binding, and its name or the beginning of its id. */

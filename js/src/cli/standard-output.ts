@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { PagemarkError } from "../errors/index.ts";
 import { systemCode } from "../node/errno.ts";
 import { writeFully } from "../node/fully.ts";
-import { fileError } from "../sources/file-errors.ts";
+import { fileError } from "../sources/file/errors.ts";
 
 /** The path that means standard output, or standard input. */
 export const STANDARD = "-";

@@ -4,8 +4,8 @@ import { damageIn, unlisted } from "../backups/damaged-tables.ts";
 import { PagemarkError } from "../errors/index.ts";
 import { type PageHeads, withHeads } from "../moments/page-heads.ts";
 import { readTables, type Table } from "../moments/tables.ts";
-import { replaceFile } from "../sources/file-replace.ts";
-import { SIDECARS, targetOf } from "../sources/file-target.ts";
+import { replaceFile } from "../sources/file/replace.ts";
+import { SIDECARS, targetOf } from "../sources/file/target.ts";
 import { folderPath, openSource, placesIn, redacted } from "./places.ts";
 import { refuseTerminal, STANDARD, writeToStandardOutput } from "./standard-output.ts";
 

@@ -1,15 +1,16 @@
 // What works with files of the system, for runtimes that have none: every entry exports the same names, so that one program
 // can be written for a server and a browser, and one set of types is right for both.
-import type * as files from "../sources/file.ts";
-import type * as checkpoints from "../sources/file-checkpoint.ts";
-import type * as damaged from "../sources/file-damaged.ts";
-import type * as folders from "../stores/folder.ts";
-import type * as sftps from "../stores/sftp.ts";
+
+import type * as checkpoints from "../sources/file/checkpoint.ts";
+import type * as damaged from "../sources/file/damaged.ts";
+import type * as files from "../sources/file/file.ts";
+import type * as folders from "../stores/folder/folder.ts";
+import type * as sftps from "../stores/sftp/sftp.ts";
 import { needsFiles } from "./needs-files.ts";
 
 export { type OpenStoreOptions, openStore } from "../places/open-store.ts";
-export type { Checkpoint } from "../sources/file-checkpoint.ts";
-export type { SftpOptions } from "../stores/sftp-connection.ts";
+export type { Checkpoint } from "../sources/file/checkpoint.ts";
+export type { SftpOptions } from "../stores/sftp/connection.ts";
 export {
   type WatchEvent,
   Watcher,

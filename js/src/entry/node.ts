@@ -7,12 +7,12 @@ usePlatform(nodePlatform);
 export * from "../index.ts";
 export { openStore } from "../places/open-store.node.ts";
 export type { OpenStoreOptions } from "../places/open-store.ts";
-export { file } from "../sources/file.ts";
-export { type Checkpoint, checkpoint } from "../sources/file-checkpoint.ts";
-export { type DamagedFileOptions, damagedFile } from "../sources/file-damaged.ts";
-export { folder, fs } from "../stores/folder.ts";
-export { sftp } from "../stores/sftp.ts";
-export type { SftpOptions } from "../stores/sftp-connection.ts";
+export { type Checkpoint, checkpoint } from "../sources/file/checkpoint.ts";
+export { type DamagedFileOptions, damagedFile } from "../sources/file/damaged.ts";
+export { file } from "../sources/file/file.ts";
+export { folder, fs } from "../stores/folder/folder.ts";
+export type { SftpOptions } from "../stores/sftp/connection.ts";
+export { sftp } from "../stores/sftp/sftp.ts";
 export {
   type WatchEvent,
   Watcher,

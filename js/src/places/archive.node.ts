@@ -6,8 +6,8 @@ import { dirname, join } from "node:path";
 import { pipeline, Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
 import { DamageError, PagemarkError, StoreError } from "../errors/index.ts";
-import { fileError } from "../sources/file-errors.ts";
-import { folder } from "../stores/folder.ts";
+import { fileError } from "../sources/file/errors.ts";
+import { folder } from "../stores/folder/folder.ts";
 import type { Store } from "../stores/store.ts";
 
 /** What an archive may unpack to: so many times its own size, and so many bytes more. gzip alone can make a thousand of one. */

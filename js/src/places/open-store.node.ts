@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { PagemarkError } from "../errors/index.ts";
-import { folder } from "../stores/folder.ts";
-import { sftp } from "../stores/sftp.ts";
+import { folder } from "../stores/folder/folder.ts";
+import { sftp } from "../stores/sftp/sftp.ts";
 import type { Store } from "../stores/store.ts";
 import { archive, isArchive } from "./archive.node.ts";
 import { awsProfile } from "./aws-profile.node.ts";

@@ -1,11 +1,11 @@
 // Texts to stores: the one place that knows which driver a text means.
 import { PagemarkError, StoreError } from "../errors/index.ts";
-import { encrypted } from "../stores/encrypted.ts";
-import type { EncryptionKeys } from "../stores/encrypted-keys.ts";
-import { withoutKeys } from "../stores/encrypted-locked.ts";
-import { http } from "../stores/http.ts";
-import { LocalitiesStore } from "../stores/localities.ts";
-import { s3 } from "../stores/s3.ts";
+import { encrypted } from "../stores/encrypted/encrypted.ts";
+import type { EncryptionKeys } from "../stores/encrypted/keys.ts";
+import { withoutKeys } from "../stores/encrypted/locked.ts";
+import { http } from "../stores/http/http.ts";
+import { LocalitiesStore } from "../stores/localities/localities.ts";
+import { s3 } from "../stores/s3/s3.ts";
 import type { Store } from "../stores/store.ts";
 import { cutLocality, localitiesOf, type PlaceText, placesIn, type TaggedPlace } from "./locality-url.ts";
 import { type Environment, type Profile, s3FromUrl } from "./s3-url.ts";

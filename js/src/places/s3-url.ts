@@ -1,6 +1,6 @@
 // `s3://bucket/prefix?region=…&endpoint=…`, and what the environment adds to it.
 import { PagemarkError, StoreError } from "../errors/index.ts";
-import type { S3Credentials, S3Options } from "../stores/s3-options.ts";
+import type { S3Credentials, S3Options } from "../stores/s3/options.ts";
 import { keepSecret } from "./secrets.ts";
 import { bytesOf, parseStoreUrl, switchOf } from "./store-url.ts";
 

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { homedir, userInfo } from "node:os";
 import { join } from "node:path";
 import { PagemarkError } from "../errors/index.ts";
-import type { SftpOptions } from "../stores/sftp-connection.ts";
+import type { SftpOptions } from "../stores/sftp/connection.ts";
 import type { Environment } from "./s3-url.ts";
 import { keepSecret } from "./secrets.ts";
 import { parseStoreUrl } from "./store-url.ts";

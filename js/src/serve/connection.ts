@@ -2,7 +2,7 @@
 import { statSync } from "node:fs";
 import type { DatabaseSync } from "node:sqlite";
 import { PagemarkError, SqlError } from "../errors/index.ts";
-import { resultCode, type Sqlite, sqlite } from "../sources/file-sqlite.ts";
+import { resultCode, type Sqlite, sqlite } from "../sources/file/sqlite.ts";
 
 /** For how long a statement waits for somebody else's lock, in milliseconds. */
 const BUSY_MS = 5000;

@@ -31,7 +31,7 @@ import type {
   RestorePreview,
   ServedDatabase,
 } from "../service/service.ts";
-import { file } from "../sources/file.ts";
+import { file } from "../sources/file/file.ts";
 import type { Store } from "../stores/store.ts";
 import { OwnCheckpoints } from "../vault/checkpoints.ts";
 import type { Deletion, KeptBackup } from "../vault/kept-backups.ts";

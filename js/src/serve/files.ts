@@ -15,8 +15,8 @@ import type {
   ServedDatabase,
   Whereabouts,
 } from "../service/service.ts";
-import { replaceFile } from "../sources/file-replace.ts";
-import { refuseIfOpen } from "../sources/file-takeover.ts";
+import { replaceFile } from "../sources/file/replace.ts";
+import { refuseIfOpen } from "../sources/file/takeover.ts";
 import type { Store } from "../stores/store.ts";
 import { ServedFile } from "./database.ts";
 import { type DatabaseFile, DatabaseFolder, uuidOf } from "./folder.ts";

@@ -7,9 +7,9 @@ import { PagemarkError } from "../errors/index.ts";
 import { systemCode } from "../node/errno.ts";
 import { checkName } from "../service/arguments.ts";
 import type { Identity } from "../service/identity.ts";
-import { fileError } from "../sources/file-errors.ts";
-import { sqlite } from "../sources/file-sqlite.ts";
-import { SIDECARS } from "../sources/file-target.ts";
+import { fileError } from "../sources/file/errors.ts";
+import { sqlite } from "../sources/file/sqlite.ts";
+import { SIDECARS } from "../sources/file/target.ts";
 
 /** A database in the folder. */
 export interface DatabaseFile extends Identity {

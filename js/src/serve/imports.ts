@@ -5,7 +5,7 @@ import type { Imported } from "../engine/index.ts";
 import { smallest } from "../engine/values.ts";
 import { PagemarkError, SqlError } from "../errors/index.ts";
 import { checkStatement, firstWords } from "../service/statements.ts";
-import { resultCode } from "../sources/file-sqlite.ts";
+import { resultCode } from "../sources/file/sqlite.ts";
 
 type Statements = InstanceType<Awaited<ReturnType<typeof dumpCore>>["Statements"]>;
 

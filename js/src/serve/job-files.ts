@@ -9,7 +9,7 @@ import { writeFully } from "../node/fully.ts";
 import type { ByteSpan } from "../service/byte-range.ts";
 import type { OutputFiles, OutputNotes } from "../service/jobs/exports.ts";
 import type { JobFileInfo, JobFiles } from "../service/service.ts";
-import { fileError } from "../sources/file-errors.ts";
+import { fileError } from "../sources/file/errors.ts";
 
 /** Keys that there can be; each is a path below the folder. */
 const KEY = /^(exports|imports)\/[0-9a-f-]{36}[.\-0-9a-f]*\.sql$/;

@@ -2,7 +2,7 @@
 import { statSync } from "node:fs";
 import { DamageError } from "../errors/index.ts";
 import { readTables } from "../moments/tables.ts";
-import { file } from "../sources/file.ts";
+import { file } from "../sources/file/file.ts";
 import { stateOf } from "./state.ts";
 
 export interface Look {

@@ -7,8 +7,8 @@ import { PagemarkError } from "../errors/index.ts";
 import { systemCode } from "../node/errno.ts";
 import { NewFile, syncFolder } from "../node/new-file.ts";
 import { processTag } from "../node/process-tag.ts";
-import { fileError } from "../sources/file-errors.ts";
-import { sqlite, whenFree } from "../sources/file-sqlite.ts";
+import { fileError } from "../sources/file/errors.ts";
+import { sqlite, whenFree } from "../sources/file/sqlite.ts";
 import { Agenda, planOf } from "../vault/agenda.ts";
 import type { SavedSchedule, Schedules } from "../vault/statement-host.ts";
 

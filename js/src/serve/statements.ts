@@ -9,7 +9,7 @@ import { openStore } from "../places/open-store.node.ts";
 import { redacted } from "../places/secrets.ts";
 import type { Service } from "../service/service.ts";
 import { hostOf } from "../service/statement-host.ts";
-import { file } from "../sources/file.ts";
+import { file } from "../sources/file/file.ts";
 import type { Store } from "../stores/store.ts";
 import type { JobOptions } from "../streams/progress.ts";
 import { SourceDatabase } from "../vault/source-database.ts";

@@ -1,6 +1,6 @@
 import { checkHas, SourceError } from "../errors/index.ts";
 import { turn } from "../streams/progress.ts";
-import { fromRows } from "./row-pages.ts";
+import { fromRows } from "./row/pages.ts";
 import type { Answers, Cell, PageSource, Query, RowTarget } from "./source.ts";
 
 /** What is used of a Durable Object's `ctx.storage`. */

@@ -5,7 +5,7 @@ import { checkName } from "../service/arguments.ts";
 import { backupName, type Jurisdiction, jurisdictionOf, unknownDatabase } from "../service/identity.ts";
 import type { Registered, Restored, ServedDatabase, Service, Whereabouts } from "../service/service.ts";
 import { hostOf } from "../service/statement-host.ts";
-import { r2 } from "../stores/r2.ts";
+import { r2 } from "../stores/r2/r2.ts";
 import type { Store, StoreUploads } from "../stores/store.ts";
 import { filesIn } from "./jobs/output.ts";
 import { deleteFiles } from "./object/deleted.ts";

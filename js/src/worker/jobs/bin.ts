@@ -1,6 +1,6 @@
 import { PagemarkError } from "../../errors/index.ts";
 import { upgrade } from "../../service/jobs/table.ts";
-import { isTransient, type R2Calls, r2Calls } from "../../stores/r2-errors.ts";
+import { isTransient, type R2Calls, r2Calls } from "../../stores/r2/errors.ts";
 import type { Removals } from "../../vault/notes.ts";
 
 const TABLE = "CREATE TABLE IF NOT EXISTS pagemark_removals (at INTEGER PRIMARY KEY, key TEXT NOT NULL)";

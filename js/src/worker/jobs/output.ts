@@ -4,10 +4,10 @@ import { PagemarkError, StoreError } from "../../errors/index.ts";
 import type { OutputFiles, OutputNotes } from "../../service/jobs/exports.ts";
 import type { JobFiles } from "../../service/service.ts";
 import { Parts } from "../../stores/object-parts.ts";
-import { r2 } from "../../stores/r2.ts";
-import type { R2Part } from "../../stores/r2-bucket.ts";
-import { BAD_DIGEST, r2Code } from "../../stores/r2-errors.ts";
-import { complete, PART, sendParts, uploadPart } from "../../stores/r2-multipart.ts";
+import type { R2Part } from "../../stores/r2/bucket.ts";
+import { BAD_DIGEST, r2Code } from "../../stores/r2/errors.ts";
+import { complete, PART, sendParts, uploadPart } from "../../stores/r2/multipart.ts";
+import { r2 } from "../../stores/r2/r2.ts";
 import { callsOf } from "./bin.ts";
 
 /** The files in the bucket, for the jobs that make and read them, and for HTTP. */

@@ -124,7 +124,7 @@ async function putInIndexedDb(path, bytes) {
 /** Runs the suite for sources, here; gives the titles of what failed, and why. */
 export async function sourceContract(kind) {
   const { sourceCases } = await import("/tests/contracts/source-cases/index.ts");
-  const { headerLike } = await import("/sources/opfs-pool.js");
+  const { headerLike } = await import("/sources/opfs/pool.js");
   const failures = [];
   for (const [index, [title, image, run]] of sourceCases.entries()) {
     const name = `${kind}-${index}.db`;
@@ -264,7 +264,7 @@ export async function storage() {
 
 /** Writes bytes into the file that holds the database of a pool, at an offset of the file. */
 export async function scribble(pool, offset, bytes) {
-  const { slotsIn } = await import("/sources/opfs-pool.js");
+  const { slotsIn } = await import("/sources/opfs/pool.js");
   let folder = await navigator.storage.getDirectory();
   for (const name of pool.split("/")) folder = await folder.getDirectoryHandle(name);
   const slot = (await slotsIn(folder)).find(({ isDatabase }) => isDatabase);

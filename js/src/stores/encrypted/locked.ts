@@ -1,0 +1,46 @@
+import { PagemarkError } from "../../errors/pagemark-error.ts";
+import type { Store } from "../store.ts";
+import { KEYS } from "./keys.ts";
+
+/** What reads or writes objects. */
+const CALLS: ReadonlySet<string | symbol> = new Set(["put", "get", "head", "list", "delete"]);
+
+/**
+ * A store for which no key was given: one that is encrypted is refused, before its backups look damaged, or plain ones lie among
+ * them. It is asked once, by one listing.
+ *
+ * Its calls throw what `store` throws, and `KEY_WRONG`.
+ */
+export function withoutKeys(store: Store): Store {
+  let asked: Promise<void> | undefined;
+  const refuse = () => {
+    asked ??= refuseEncrypted(store).catch((error) => {
+      asked = undefined;
+      throw error;
+    });
+    return asked;
+  };
+  return new Proxy(store, {
+    get(target, name) {
+      const value = Reflect.get(target, name, target);
+      if (typeof value !== "function") return value;
+      if (!CALLS.has(name)) return value.bind(target);
+      return async (...args: unknown[]) => {
+        try {
+          await refuse();
+        } catch (error) {
+          for (const arg of args) if (arg instanceof ReadableStream) await arg.cancel(error).catch(() => {});
+          throw error;
+        }
+        return value.apply(target, args);
+      };
+    },
+  });
+}
+
+async function refuseEncrypted(store: Store): Promise<void> {
+  const { objects } = await store.list(KEYS, { limit: 1 });
+  if (objects.length === 0) return;
+  const message = `${store.description} is encrypted, and no key was given: set PAGEMARK_AGE_IDENTITY or PAGEMARK_PASSPHRASE, or give encrypted() its keys`;
+  throw new PagemarkError("KEY_WRONG", message);
+}
