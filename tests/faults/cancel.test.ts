@@ -25,7 +25,7 @@ const JOBS: Record<string, Job> = {
   backup: (store, options) => databaseOf(THIRD, store).backup({ ...options, pages: 1 }),
   "full backup": (store, options) => databaseOf(THIRD, store).backup({ ...options, pages: 4, full: true }),
   "slow backup": (store, options) => databaseOf(THIRD, store).backup({ ...options, maxBytesPerSecond: 1e9 }),
-  download: async (store, options) => bytesOf(await databaseOf(FIRST, store).download("", options)),
+  download: async (store, options) => bytesOf(await databaseOf(FIRST, store).download(undefined, options)),
   verify: (store, options) => databaseOf(FIRST, store).verify(options),
   list: (store, { signal }) => Array.fromAsync(databaseOf(FIRST, store).backups(signal && { signal })),
   async restore(store, options) {

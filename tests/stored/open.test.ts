@@ -26,10 +26,10 @@ beforeAll(async () => {
 
 test("E9 rows of the newest and of an earlier backup, by key, by full-text search and by sorting all of them", async () => {
   for (const [at, x, rows] of [
-    ["", "after", 4000],
+    [undefined, "after", 4000],
     ["0000000000000001", "before", 5000],
   ] as const) {
-    const opened = await openBackup(store, "app", { at });
+    const opened = await openBackup(store, "app", at === undefined ? {} : { at });
     const { database } = opened;
     expect(database.prepare("SELECT x FROM t WHERE id = 70").get()).toEqual({ x });
     expect(database.prepare("SELECT count(*) AS n FROM (SELECT x FROM t ORDER BY x)").get()).toEqual({

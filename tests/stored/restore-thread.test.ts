@@ -18,7 +18,7 @@ beforeAll(async () => {
 });
 
 const download = async (store: Store, signal?: AbortSignal) =>
-  pagemark(memory(new Uint8Array()), { name: FOLDER, store }).download("", signal && { signal });
+  pagemark(memory(new Uint8Array()), { name: FOLDER, store }).download(undefined, signal && { signal });
 const codeOf = (promise: Promise<unknown>) =>
   promise.then(
     () => "",
