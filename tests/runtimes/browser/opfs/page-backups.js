@@ -1,6 +1,6 @@
 // Pagemark, as a page or a worker uses it.
 import * as pagemark from "/entry/browser.js";
-import { memoryStore } from "/stores/memory.js";
+import { memoryStore } from "/stores/memory/memory.js";
 
 const stores = new Map();
 
