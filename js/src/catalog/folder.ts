@@ -229,7 +229,7 @@ export function refusal({ kind, key = "", size, wanted, id, by, txid }: Refusal)
 }
 
 /**
- * Refuses what is left of backups whose records are gone: their other files look like those that Litestream wrote.
+ * Refuses what is left of backups whose records are gone, or of a first one that was killed: their other files look like those that Litestream wrote.
  *
  * @throws PagemarkError `OBJECT_MISSING`
  */
@@ -240,7 +240,7 @@ export async function refuseWithoutRecords(
 ): Promise<void> {
   const { objects } = await store.list(`${segment}/pagemark/`, { signal });
   if (!objects.some(({ key }) => key.endsWith(".pages"))) return;
-  const message = `${segment}: the records of its backups (${segment}/pagemark/*.json) are missing, and nothing can be proved without them: bring them back; \`litestream restore\` reads the LTX files that are left`;
+  const message = `${segment}: the records of its backups (${segment}/pagemark/*.json) are missing, and nothing can be proved without them: bring them back, or back up again where the first backup was killed before it was done; \`litestream restore\` reads the LTX files that are left`;
   throw new PagemarkError("OBJECT_MISSING", message, { name: segment });
 }
 
