@@ -56,6 +56,7 @@ function slow(bucket: R2Bucket): R2Bucket {
   });
   return {
     head: (key: string) => bucket.head(key),
+    put: (...put: Parameters<R2Bucket["put"]>) => bucket.put(...put),
     delete: (key: string) => bucket.delete(key),
     createMultipartUpload: async (key: string) => upload(await bucket.createMultipartUpload(key)),
     resumeMultipartUpload: (key: string, id: string) => upload(bucket.resumeMultipartUpload(key, id)),
