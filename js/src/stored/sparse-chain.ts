@@ -95,10 +95,10 @@ export class SparseChain implements FramePlaces {
     throw new DamageError("LTX_PAGE_MISSING", `no file of the chain holds page ${pgno}`, { page: pgno });
   }
 
-  /** The next frame of the same file, where it is known; a newer file may replace it. */
-  next({ pgno, file }: Frame): Frame | undefined {
+  /** The next frame of the same file, where it is known and lies behind this one; a newer file may replace it. */
+  next({ pgno, file, offset, length }: Frame): Frame | undefined {
     const next = this.#entries.in(file, pgno + 1);
-    return next && { pgno: pgno + 1, file, ...next };
+    return next && next.offset >= offset + length ? { pgno: pgno + 1, file, ...next } : undefined;
   }
 
   /** @throws DamageError that names the object and the page */
