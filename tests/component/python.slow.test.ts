@@ -80,7 +80,8 @@ test("Python and the command share a bucket, too: objects in parts, and keys tha
     const now = readFileSync(database);
     pagemarkPyWith(env, folder, "restore", "large", ...bucket, "-o", "by-python.db");
     expect(readFileSync(join(folder, "by-python.db")).equals(now)).toBe(true);
-    command.runWith(env, "restore", "large", ...bucket, "-o", "by-command.db");
+    const restored = command.runWith(env, "restore", "large", ...bucket, "-o", "by-command.db");
+    expect(restored).toMatchObject({ status: 0 });
     expect(readFileSync(join(folder, "by-command.db")).equals(now)).toBe(true);
     const ran = pythonWith(env, folder, join(import.meta.dirname, "bucket.py"));
     expect(ran).toEqual({ status: 0, stdout: "exists exists STORE_NO_BUCKET\n", stderr: "" });
