@@ -16,7 +16,10 @@ const folder = tempFolder();
 const path = join(folder, "app.db");
 let writer: Writer;
 
-afterEach(killAll);
+afterEach(async () => {
+  vi.unstubAllEnvs();
+  await killAll();
+});
 
 /** A database, and another process that has it open. */
 async function create({ pageSize = 1024, journal = "DELETE", synchronous = "NORMAL", autoVacuum = 0 } = {}) {
@@ -209,6 +212,8 @@ test("several processes that write at once are let through, and each state is a 
 
 test("the pages that are kept leave nothing behind", async () => {
   await create();
+  // In the system's own folder, what other tests have comes and goes.
+  vi.stubEnv("TMPDIR", tempFolder());
   const temporaries = () => readdirSync(tmpdir()).filter((name) => /^pagemark-[^-]*$/.test(name)).length;
   const [before, descriptors] = [temporaries(), readdirSync("/proc/self/fd").length];
   const moment = await file(path).pin();

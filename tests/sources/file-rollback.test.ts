@@ -15,6 +15,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { file, type Moment } from "pagemark";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { allPages } from "../contracts/source-cases/image.ts";
+import { tempFolder } from "../support/temp.ts";
 import { createBank, markerOf, teller } from "./bank.ts";
 import { contents, killAll, startWriter } from "./processes.ts";
 
@@ -29,6 +30,7 @@ beforeEach(() => {
 });
 
 afterEach(async () => {
+  vi.unstubAllEnvs();
   await killAll();
   rmSync(folder, { recursive: true });
 });
@@ -165,6 +167,8 @@ test("readers that overlap without end do not keep writers waiting", async () =>
 test("a long database whose writer leaves its journal is copied at once, and the copy leaves nothing behind", async () => {
   createBank(path, { journal: "truncate", accounts: 5000 });
   const writer = await startWriter(path, "write", "0 truncate");
+  // In the system's own folder, what other tests have comes and goes.
+  vi.stubEnv("TMPDIR", tempFolder());
   const temporaries = () => readdirSync(tmpdir()).filter((name) => /^pagemark-[^-]*$/.test(name)).length;
   const before = temporaries();
   for (let i = 0; i < 5; i++) {
