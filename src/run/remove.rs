@@ -16,8 +16,8 @@ use super::{Failure, Host, Outcome};
 use crate::catalog::{Folder, PlanError};
 
 const VERSION: &str = "pagemark removal 1";
-/// Objects that are deleted at a time.
-const CONCURRENCY: usize = 8;
+/// Objects that are deleted at a time: a store may do as many with one request.
+const CONCURRENCY: usize = 64;
 /// A note names a few objects of each backup: as large as those of very many. In bytes.
 const MOST_NOTE_BYTES: u32 = 64 * MOST_RECORD_BYTES;
 

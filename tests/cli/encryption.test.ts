@@ -3,6 +3,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { generateX25519Identity, identityToRecipient } from "age-encryption";
 import { expect, test } from "vitest";
+import { folder } from "../../js/dist/entry/node.js";
 import { CommandLine } from "../support/cli.ts";
 import { runSql, tempFolder } from "../support/temp.ts";
 
@@ -12,6 +13,7 @@ const [own, second, other] = await Promise.all([1, 2, 3].map(() => generateX2551
 
 test("F10 a folder is encrypted by the key of a file, and opened by that and its recipients only", async () => {
   runSql(path("app.db"), "CREATE TABLE t (a); INSERT INTO t VALUES (1)");
+  writeFileSync(path("plan.toml"), 'store = "vault"\n[[databases]]\nfile = "app.db"\n');
   writeFileSync(path("key.txt"), `# created: today\n# public key: age1…\n${own}\n`);
   const byFile = {
     PAGEMARK_AGE_IDENTITY: path("key.txt"),
@@ -38,6 +40,8 @@ test("F10 a folder is encrypted by the key of a file, and opened by that and its
     ["verify", "app", "--from", "vault"],
     ["backup", "app.db", "--to", "vault"],
     ["prune", "app", "--from", "vault", "--keep-last", "1"],
+    ["watch", "app.db", "--to", "vault"],
+    ["run", "--once", "--config", "plan.toml"],
   ]) {
     const locked = run({}, "--json", ...args);
     expect([locked.status, JSON.parse(locked.stderr).error]).toMatchObject([
@@ -48,6 +52,10 @@ test("F10 a folder is encrypted by the key of a file, and opened by that and its
       },
     ]);
   }
+  expect(run({}, "status", "--config", "plan.toml").status).toBe(12);
+  await expect(folder(path("vault")).put("app/plain", new Uint8Array(1))).rejects.toMatchObject({
+    code: "KEY_WRONG",
+  });
   const guessed = run({ PAGEMARK_PASSPHRASE: "hunter-two" }, "backup", "app.db", "--to", "vault");
   expect(guessed.status).toBe(12);
   const none = run({ PAGEMARK_AGE_IDENTITY: path("app.db") }, "--json", "list", "app", "--from", "vault");

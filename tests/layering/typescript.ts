@@ -60,7 +60,14 @@ const DRIVERS: Readonly<Record<string, { interfaces: readonly string[]; shared: 
   stores: {
     // And what is the same for every store that has it.
     interfaces: ["store.ts", "store-list.ts"],
-    shared: ["checks.ts", "store-from.ts", "object-calls.ts", "object-parts.ts", "object-read.ts"],
+    shared: [
+      "checks.ts",
+      "guarded.ts",
+      "store-from.ts",
+      "object-calls.ts",
+      "object-parts.ts",
+      "object-read.ts",
+    ],
   },
 };
 

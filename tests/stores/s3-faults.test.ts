@@ -172,7 +172,7 @@ test.each([
       : { ...fault, headers: { "x-amz-bucket-region": "eu-central-1" } };
   expect(await failing.head("a")).toBe(undefined);
   await failing.put("a", bytes(10));
-  expect(proxy.seen.map(({ kind }) => kind)).toEqual(["HEAD", "HEAD", "PUT"]);
+  expect(proxy.seen.map(({ kind }) => kind)).toEqual(["list", "list", "HEAD", "PUT"]); // whether it is encrypted, first
 });
 
 test("F5 an error in an answer of 200 is an error", async () => {
@@ -224,6 +224,36 @@ test("F5 412 and 409: of a put whose answer was lost the own object is told from
   await expect(failing.put("other", bytes(10))).rejects.toMatchObject({ code: "OBJECT_EXISTS" });
   expect(await readAll(await sound.get("other"))).toEqual(bytes(20, 2));
 }, 20_000);
+
+test("F5 objects deleted at once take one request; what it refuses is told of each, and goes one by one where there is no such request", async () => {
+  const keys = ["a", "b", "c", "d"];
+  const { failing, sound } = stores();
+  const remaining = async () => {
+    await Promise.all(keys.map((key) => sound.put(key, bytes(10)).catch(() => {})));
+    proxy.seen.length = 0;
+    const outcomes = await Promise.allSettled(keys.map((key) => failing.delete(key)));
+    const requests = proxy.seen.map(({ kind }) => kind).filter((kind) => kind !== "list");
+    return {
+      left: await listed(sound),
+      codes: outcomes.map((each) => "reason" in each && each.reason.code),
+      requests,
+    };
+  };
+  const gone = { left: [], codes: [false, false, false, false] };
+  expect(await remaining()).toEqual({ ...gone, requests: ["delete"] });
+  const refused = (key: string, code: string) =>
+    `<Error><Key>t${count - 1}/${key}</Key><Code>${code}</Code></Error>`;
+  const answer = `<DeleteResult>${refused("b", "AccessDenied")}${refused("c", "SlowDown")}</DeleteResult>`;
+  proxy.fault = ({ kind }) => (kind === "delete" ? { status: 200, body: answer, applied: true } : undefined);
+  expect(await remaining()).toMatchObject({
+    codes: [false, "STORE_DENIED", false, false],
+    requests: ["delete", "DELETE"],
+  });
+  proxy.fault = ({ kind }) =>
+    kind === "delete" ? { status: 501, body: error("NotImplemented") } : undefined;
+  expect(await remaining()).toEqual({ ...gone, requests: ["delete", ...keys.map(() => "DELETE")] });
+  expect((await remaining()).requests).toEqual(keys.map(() => "DELETE"));
+});
 
 test("a service that does not know the condition is found out, and puts are kept apart all the same", async () => {
   const { failing, sound } = stores();

@@ -17,7 +17,7 @@ export interface Fault {
 }
 
 export interface Seen {
-  /** `GET`, `HEAD`, `PUT`, `DELETE`, or what is done besides: `list`, `begin`, `part`, `complete`, `abort`, `uploads`. */
+  /** `GET`, `HEAD`, `PUT`, `DELETE`, or what is done besides: `list`, `begin`, `part`, `complete`, `abort`, `uploads`, `delete` for several. */
   kind: string;
   url: string;
   headers: IncomingMessage["headers"];
@@ -96,6 +96,7 @@ function kindOf({ method = "", url = "" }: IncomingMessage): string {
   const query = new URL(url, "http://host").searchParams;
   if (query.has("list-type")) return "list";
   if (query.has("uploads")) return method === "POST" ? "begin" : "uploads";
+  if (query.has("delete")) return "delete";
   if (query.has("partNumber")) return "part";
   if (query.has("uploadId")) return method === "POST" ? "complete" : "abort";
   return method;

@@ -68,7 +68,7 @@ export async function prune(place: Place, options: PruneOptions): Promise<Pruned
       "a record is damaged, so nothing is pruned: verify says which; delete single backups instead";
     throw new PagemarkError("RECORD_DIGEST", message);
   }
-  if (!dryRun) await removeBackups(place, new Set(removed.map(({ id }) => id)), signal);
+  if (!dryRun && removed.length > 0) await removeBackups(place, new Set(removed.map(({ id }) => id)), signal);
   return { kept: kept.filter((_, at) => !fates[at]?.isRemovable).reverse(), removed: removed.reverse() };
 }
 

@@ -88,6 +88,15 @@ export function exitOf(code: string): number {
   return USAGE.has(code) ? EXIT.usage : EXIT.failed;
 }
 
+/** The exit code of a command of which a part failed: of the part with the highest one. */
+export function exitAlso(error: unknown): void {
+  const { code = "" } = (error ?? {}) as { code?: string };
+  process.exitCode = Math.max(
+    Number(process.exitCode ?? EXIT.done),
+    code === "" ? EXIT.failed : exitOf(code),
+  );
+}
+
 export function printError(cause: unknown, json: boolean): void {
   const error = knownError(cause);
   const { code, message, at } =

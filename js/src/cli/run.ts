@@ -8,7 +8,7 @@ import { CONFIG, configSchema, type Planned, readConfig } from "./config.ts";
 import { schedulesIn } from "./data-folder.ts";
 import { beat, runHook } from "./hooks.ts";
 import { stopOnSignals } from "./interrupt.ts";
-import { backupJson, bytes, EXIT, note, printError, say, warn } from "./output.ts";
+import { backupJson, bytes, exitAlso, note, printError, say, warn } from "./output.ts";
 import { openBackups, openSource, openStore } from "./places.ts";
 import { writeText } from "./standard-output.ts";
 import { timeText } from "./values.ts";
@@ -61,7 +61,7 @@ export function addRun(program: Command): void {
         );
       } while (!stopping.signal.aborted);
       await runner.close();
-      if (once && runner.failures > 0) process.exitCode = EXIT.failed;
+      if (once) for (const error of runner.failures) exitAlso(error);
     });
 }
 
@@ -72,8 +72,8 @@ async function readPlans({ config, data, to }: Options): Promise<Planned[]> {
 }
 
 class Runner {
-  /** Backups that failed. */
-  failures = 0;
+  /** Why backups failed. */
+  readonly failures: unknown[] = [];
   readonly #signal: AbortSignal;
   readonly #json: boolean;
   /** When each was made last, by what names it in its plans: another schedule may have made the newest backup. */
@@ -138,7 +138,7 @@ class Runner {
       return agenda.next(Date.now());
     } catch (error) {
       if (this.#signal.aborted) return Number.POSITIVE_INFINITY;
-      this.failures++;
+      this.failures.push(error);
       const pauseMs = retry ? Math.min(MOST_RETRY_MS, 2 * retry.pauseMs) : RETRY_MS;
       this.#retries.set(key, { atMs: Date.now() + pauseMs, pauseMs });
       printError(error, this.#json);

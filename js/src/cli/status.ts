@@ -3,7 +3,7 @@ import type { VerifiedAt } from "../backups/verified.ts";
 import type { Backup } from "../catalog/folder.ts";
 import { Agenda } from "../vault/agenda.ts";
 import { CONFIG, type Planned, readConfig } from "./config.ts";
-import { ago, bytes, EXIT, print, printable, table, verifiedJson } from "./output.ts";
+import { ago, bytes, EXIT, exitAlso, print, printable, table, verifiedJson } from "./output.ts";
 import { openBackups } from "./places.ts";
 import { timeText } from "./values.ts";
 
@@ -39,6 +39,7 @@ export function addStatus(program: Command, signal: AbortSignal): void {
       for (const planned of await readConfig(config)) all.push(await statusOf(planned, signal));
       print(json, all.map(statusJson), () => text(all, utc));
       if (all.some(({ state }) => state !== "ok")) process.exitCode = EXIT.failed;
+      for (const { error } of all) if (error) exitAlso(error);
     });
 }
 

@@ -8,7 +8,7 @@ import { watch } from "../vault/watch.ts";
 import { type Address, addressOf, listen } from "./control.ts";
 import { checkNames, databaseFiles, isPattern } from "./files.ts";
 import { stopOnSignals } from "./interrupt.ts";
-import { note, printError, say } from "./output.ts";
+import { EXIT, note, printError, say } from "./output.ts";
 import { nameOf, openSource, openStore } from "./places.ts";
 import { writeText } from "./standard-output.ts";
 import { count, duration, timeText } from "./values.ts";
@@ -73,7 +73,11 @@ export function addWatch(program: Command): void {
       const watcher = watch(files.map(open), {
         ...rulesOf(options),
         signal: stopping.signal,
-        onEvent: (event) => tell(event, json),
+        onEvent: (event) => {
+          // No key comes by waiting: the command ends, and tells of it then. Other failures are tried again.
+          if (event.kind === "failed" && errorJson(event.error).code === "KEY_WRONG") stopping.abort();
+          else tell(event, json);
+        },
       });
       const stop = options.listen && (await listen(options.listen, watcher));
       const looking = paths.some(isPattern) && setInterval(() => void lookAgain(), LOOK_EVERY_MS);
@@ -107,6 +111,7 @@ function rulesOf(options: Options): WatchOptions {
 /** Runs the command until it ends by itself, or is told to; gives its exit code, as a shell does. */
 async function runUnder(command: string, watcher: Watcher, stopping: AbortController): Promise<number> {
   await watcher.sync().catch(() => {}); // what goes wrong was told, and is tried again
+  if (stopping.signal.aborted) return EXIT.failed;
   const child = spawn(command, { shell: true, stdio: "inherit" });
   stopOnSignals((signal) => child.kill(signal));
   const code = await new Promise<number>((resolve) => {

@@ -24,7 +24,8 @@ export class WorkerRestorer implements Restorer {
   readonly #worker: Worker;
   /** Chunks of each file that the thread has; endless for a file that ended. */
   readonly #held: number[];
-  readonly #spare: ArrayBuffer[] = [];
+  /** Memory of chunks that were used up, for the next ones of the same file: those of others may be shorter. */
+  readonly #spare = new Map<number, ArrayBuffer[]>();
   readonly #answers: RestoreAnswer[] = [];
   #wake = () => {};
 
@@ -54,7 +55,7 @@ export class WorkerRestorer implements Restorer {
       if (answer) return this.#given(answer);
       // What it works on first is fed first, so that it never waits.
       const file = this.#held.findIndex((held) => held < this.ahead);
-      if (file >= 0) return { kind: "need", file, spare: this.#spare.pop() };
+      if (file >= 0) return { kind: "need", file, spare: this.#spare.get(file)?.pop() };
       await new Promise<void>((resolve) => (this.#wake = resolve));
     }
   }
@@ -75,7 +76,8 @@ export class WorkerRestorer implements Restorer {
     if (answer.kind === "need") {
       const held = this.#held[answer.file] ?? 0;
       this.#held[answer.file] = held - 1;
-      if (answer.spare) this.#spare.push(answer.spare);
+      const spare = this.#spare.get(answer.file) ?? [];
+      if (answer.spare) this.#spare.set(answer.file, [...spare, answer.spare]);
     } else {
       this.#answers.push(answer);
     }

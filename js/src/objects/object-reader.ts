@@ -25,12 +25,14 @@ export interface Part {
 
 /**
  * Reads an object from start to end, one chunk ahead, and proves it at its end. It asks the store for `step` bytes at
- * a time, which bounds how much lies in memory when many objects are read side by side.
+ * a time, which bounds how much lies in memory when many objects are read side by side; with `isOpen` it reads so many at a time from
+ * one stream, which is for stores that fill buffers.
  */
 export class ObjectReader {
   readonly #store: Store;
   readonly #file: StoredFile;
-  readonly #step: number;
+  /** Bytes that a call of the store is for. */
+  readonly #range: number;
   readonly #signal: AbortSignal | undefined;
   readonly #hash: Hasher | undefined;
   #stream: ChunkReader | undefined;
@@ -49,11 +51,12 @@ export class ObjectReader {
     file: StoredFile,
     step: number,
     signal?: AbortSignal,
+    isOpen = false,
   ): Promise<ObjectReader> {
     return new ObjectReader(
       store,
       file,
-      step,
+      { step, isOpen },
       signal,
       file.sha256 === undefined ? undefined : await sha256(),
     );
@@ -62,13 +65,13 @@ export class ObjectReader {
   private constructor(
     store: Store,
     file: StoredFile,
-    step: number,
+    { step, isOpen }: { step: number; isOpen: boolean },
     signal: AbortSignal | undefined,
     hash: Hasher | undefined,
   ) {
     this.#store = store;
     this.#file = file;
-    this.#step = step;
+    this.#range = isOpen ? Number.POSITIVE_INFINITY : step;
     this.#buffers = new Buffers(Math.min(step, CHUNK));
     this.#signal = signal;
     this.#hash = hash;
@@ -134,7 +137,7 @@ export class ObjectReader {
 
   async #openRange(): Promise<ChunkReader> {
     const { key, size } = this.#file;
-    const length = Math.min(this.#step, size - this.#read);
+    const length = Math.min(this.#range, size - this.#read);
     this.#rangeEnd = this.#read + length;
     const stream = await this.#store.get(key, { offset: this.#read, length, signal: this.#signal });
     const reader = new ChunkReader(stream, this.#buffers);

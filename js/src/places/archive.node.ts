@@ -8,6 +8,7 @@ import { createGunzip } from "node:zlib";
 import { DamageError, PagemarkError, StoreError } from "../errors/index.ts";
 import { fileError } from "../sources/file/errors.ts";
 import { folder } from "../stores/folder/folder.ts";
+import { guarded, unguarded } from "../stores/guarded.ts";
 import type { Store } from "../stores/store.ts";
 
 /** What an archive may unpack to: so many times its own size, and so many bytes more. gzip alone can make a thousand of one. */
@@ -35,14 +36,14 @@ export function isArchive(path: string): boolean {
 export function archive(path: string): Store {
   let unpacked: Promise<Store> | undefined;
   const opened = () => {
-    unpacked ??= unpack(path).then(folder);
+    unpacked ??= unpack(path).then((target) => unguarded(folder(target)));
     return unpacked;
   };
   const readOnly = async (): Promise<never> => {
     const message = `${path}: an archive is only read; \`copy\` its backups into a store, or a store's into a new archive`;
     throw new StoreError("STORE_READ_ONLY", message, { name: path });
   };
-  return {
+  return guarded({
     layout: "folder",
     description: path,
     givesChunksAway: true,
@@ -51,7 +52,7 @@ export function archive(path: string): Store {
     list: async (...args) => (await opened()).list(...args),
     put: readOnly,
     delete: readOnly,
-  };
+  });
 }
 
 /** Unpacks an archive; gives the folder of backups. It is removed when the process ends. */

@@ -2,7 +2,6 @@
 import { PagemarkError, StoreError } from "../errors/index.ts";
 import { encrypted } from "../stores/encrypted/encrypted.ts";
 import type { EncryptionKeys } from "../stores/encrypted/keys.ts";
-import { withoutKeys } from "../stores/encrypted/locked.ts";
 import { http } from "../stores/http/http.ts";
 import { LocalitiesStore } from "../stores/localities/localities.ts";
 import { s3 } from "../stores/s3/s3.ts";
@@ -76,8 +75,7 @@ function openOne(place: string, options: OpenStoreOptions, places: Places): Stor
   const { env = environment(), plain = false } = options;
   const store = plainStore(place, env, places);
   const keys = plain ? undefined : encryptionKeys(env, places);
-  if (keys !== undefined) return encrypted(store, keys);
-  return plain ? store : withoutKeys(store);
+  return keys === undefined ? store : encrypted(store, keys);
 }
 
 function plainStore(place: string, env: Environment, places: Places): Store {

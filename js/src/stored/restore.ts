@@ -14,9 +14,13 @@ export interface RestoreFiles {
 
 /** So few files are each read as one stream: their chunks, up to 1 MiB and one ahead, fit in memory. */
 const FEW_FILES = 6;
-/** Memory for reading the ranges of more files side by side, in bytes. */
-const READ_AHEAD = 12 << 20;
+/** Of more, the largest so many are. Most bytes are in them, and each range of the others takes a call of the store. */
+const LARGEST = 3;
+/** Memory for reading the ranges of the others side by side, in bytes. */
+const READ_AHEAD = 6 << 20;
 const LEAST_STEP = 16 << 10;
+/** So many files may be open, where an open one takes no memory. */
+const MOST_OPEN = 256;
 
 /**
  * The database file that `plan` restores to. Every object's digest and the database's checksum are proved on the way:
@@ -38,9 +42,14 @@ async function* restoreChunks(
   const { proveBookmark } = await core();
   const total = files.reduce((sum, file) => sum + file.size, 0);
   const restore = await restorer(files.length, total);
+  const bySize = files.toSorted((one, other) => other.size - one.size);
+  const streamed = new Set(files.length <= FEW_FILES ? files : bySize.slice(0, LARGEST));
   const share = Math.max(LEAST_STEP, Math.floor(READ_AHEAD / files.length / (1 + restore.ahead)));
-  const step = files.length <= FEW_FILES ? Number.POSITIVE_INFINITY : share;
-  const opening = files.map((file) => ObjectReader.open(store, file, step, signal));
+  const isOpen = store.fillsBuffers === true && files.length <= MOST_OPEN;
+  const opening = files.map((file) => {
+    const step = streamed.has(file) ? Number.POSITIVE_INFINITY : share;
+    return ObjectReader.open(store, file, step, signal, isOpen);
+  });
   let done = 0;
   try {
     const readers = await Promise.all(opening);

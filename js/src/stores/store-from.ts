@@ -3,6 +3,7 @@ import { ObjectMissingError } from "../errors/object-missing-error.ts";
 import { consume } from "../streams/body.ts";
 import { streamOf } from "../streams/streams.ts";
 import { byteRange, checkKey, checkRange, checkTime, pageLimit } from "./checks.ts";
+import { guarded } from "./guarded.ts";
 import type { Store, StoredObject } from "./store.ts";
 
 /**
@@ -55,7 +56,7 @@ export interface StoreOperations<Found extends StoredObject = StoredObject> {
 
 /** A store of your own: checks what it is given, and does the rest with five operations. */
 export function storeFrom<Found extends StoredObject>(operations: StoreOperations<Found>): Store {
-  return {
+  return guarded({
     layout: operations.layout,
     description: operations.description,
     async put(key, body, options = {}) {
@@ -100,7 +101,7 @@ export function storeFrom<Found extends StoredObject>(operations: StoreOperation
       signal?.throwIfAborted();
       await operations.delete(key, signal);
     },
-  };
+  });
 }
 
 /** Chunks, as long as `signal` has not aborted. */

@@ -97,6 +97,8 @@ export interface StoreUploads {
 export interface Store {
   /** Whether the reader owns the chunks that {@link Store.get} streams, and may free them. */
   readonly givesChunksAway?: boolean;
+  /** Whether what {@link Store.get} streams is read only as a reader asks for it, into the reader's own memory. */
+  readonly fillsBuffers?: boolean;
   /** How LTX files are named: as Litestream names them in a folder, or in a bucket. */
   readonly layout: "folder" | "bucket";
   /** Names the store in messages; holds no secret. */

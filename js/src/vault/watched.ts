@@ -56,7 +56,7 @@ const LOOK_EVERY_MS = 5000;
 /** How often files are merged, and those deleted that are outdated, in milliseconds. */
 const TIDY_EVERY_MS = 600_000;
 /** Objects that are deleted at a time. */
-const DELETIONS = 8;
+const DELETIONS = 64;
 /** Between two backups of what cannot be followed there is so many times as long as one of them takes. */
 const REST = 20;
 /** Or, where that is shorter, what reading it at this rate takes, in bytes a millisecond: on a busy machine a small database takes long, too. */

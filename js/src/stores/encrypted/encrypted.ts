@@ -7,9 +7,10 @@ import { StoreError } from "../../errors/store-error.ts";
 import { type Body, consume } from "../../streams/body.ts";
 import { bytesOf, chunksOf, emptyStream, streamOf } from "../../streams/streams.ts";
 import { checkKey, checkRange, checkTime, pageLimit } from "../checks.ts";
+import { KEYS, unguarded } from "../guarded.ts";
 import type { GetOptions, ListOptions, ListPage, PutOptions, Store, StoredObject } from "../store.ts";
 import type { Payload, VaultKey } from "./age.ts";
-import { type EncryptionKeys, found, KEYS, unlock } from "./keys.ts";
+import { type EncryptionKeys, found, unlock } from "./keys.ts";
 
 /** Objects whose keys are remembered, so that a range of them takes one request. */
 const MOST_KNOWN = 256;
@@ -33,7 +34,7 @@ export function encrypted(store: Store, keys: EncryptionKeys): Store {
       "keys of one store must not lie in another: encrypt each of the stores that localities() is given";
     throw new PagemarkError("USAGE", message);
   }
-  return new EncryptedStore(store, keys);
+  return new EncryptedStore(unguarded(store), keys);
 }
 
 class EncryptedStore implements Store {

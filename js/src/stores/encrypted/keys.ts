@@ -3,6 +3,7 @@
 import { ObjectExistsError } from "../../errors/object-exists-error.ts";
 import { PagemarkError } from "../../errors/pagemark-error.ts";
 import { bytesOf } from "../../streams/streams.ts";
+import { KEYS, unguarded } from "../guarded.ts";
 import type { Store, StoredObject } from "../store.ts";
 import type { VaultKey } from "./age.ts";
 
@@ -15,8 +16,6 @@ export interface EncryptionKeys {
   recipients?: readonly string[];
 }
 
-/** No database's folder: a `%` in a key is followed by two digits there. */
-export const KEYS = "%keys/";
 /** Whoever puts it first decides on the vault's key. */
 const FIRST = `${KEYS}first.age`;
 /** In bytes: a file for some hundred recipients. */
@@ -136,19 +135,21 @@ export async function removeKey(store: Store, name: string): Promise<void> {
       "KEY_NEEDED",
       "nobody could open the store without its last key; add another one first",
     );
-  await store.delete(file.key);
+  await unguarded(store).delete(file.key);
 }
 
 async function addFile(store: Store, file: Uint8Array): Promise<string> {
   const name = `${crypto.randomUUID().slice(0, 8)}.age`;
-  await store.put(KEYS + name, file);
+  await unguarded(store).put(KEYS + name, file);
   return name;
 }
 
 async function filesOf(store: Store): Promise<StoredObject[]> {
-  return (await store.list(KEYS)).objects.filter(({ key, size }) => key.endsWith(".age") && size <= LONGEST);
+  return (await unguarded(store).list(KEYS)).objects.filter(
+    ({ key, size }) => key.endsWith(".age") && size <= LONGEST,
+  );
 }
 
 async function read(store: Store, key: string): Promise<Uint8Array> {
-  return bytesOf(await store.get(key, { length: LONGEST }));
+  return bytesOf(await unguarded(store).get(key, { length: LONGEST }));
 }

@@ -6,6 +6,7 @@ import { checkText } from "../../errors/options.ts";
 import { StoreError } from "../../errors/store-error.ts";
 import { type Body, consume } from "../../streams/body.ts";
 import { byteRange, checkKey, checkRange, checkTime, isSegment, pageLimit } from "../checks.ts";
+import { guarded } from "../guarded.ts";
 import type { GetOptions, ListOptions, ListPage, PutOptions, Store } from "../store.ts";
 import { absentOr, failed, notAFolder } from "./errors.ts";
 import { describe, listKeys } from "./list.ts";
@@ -32,7 +33,7 @@ export function folder(path: string): Store {
     const message = `${JSON.stringify(path)} cannot name a folder; give its path, "." for the current one`;
     throw new StoreError("STORE_NOT_A_FOLDER", message, { name: path });
   }
-  return new FolderStore(resolve(path));
+  return guarded(new FolderStore(resolve(path)));
 }
 
 /** @deprecated Use {@link folder}; `fs` is the name of a module of Node. */
@@ -40,6 +41,7 @@ export const fs = folder;
 
 class FolderStore implements Store {
   readonly layout = "folder";
+  readonly fillsBuffers = true;
   readonly description: string;
   readonly #root: string;
   readonly #folders: Folders;

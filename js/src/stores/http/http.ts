@@ -5,6 +5,7 @@ import { StoreError } from "../../errors/store-error.ts";
 import { type Body, consume } from "../../streams/body.ts";
 import { emptyStream } from "../../streams/streams.ts";
 import { beginsKey, byteRange, checkKey, checkPart, checkRange, checkTime, pageLimit } from "../checks.ts";
+import { guarded } from "../guarded.ts";
 import { BrokenAnswer, Calls, type Doing, type Patience } from "../object-calls.ts";
 import { Parts } from "../object-parts.ts";
 import { streamObject } from "../object-read.ts";
@@ -40,7 +41,7 @@ const PATIENCE: Patience = { attempts: 5, delay: 200, timeout: 60_000 };
  * @throws PagemarkError `USAGE` when the URL is none of a store
  */
 export function http(url: string, { token, patience }: HttpOptions): Store {
-  return new HttpStore(baseOf(url), token, { ...PATIENCE, ...patience });
+  return guarded(new HttpStore(baseOf(url), token, { ...PATIENCE, ...patience }));
 }
 
 interface Remote {

@@ -5,11 +5,13 @@ import { StoreError } from "../../errors/store-error.ts";
 import { type Body, consume } from "../../streams/body.ts";
 import { emptyStream } from "../../streams/streams.ts";
 import { beginsKey, byteRange, checkKey, checkRange, checkTime, isKey, pageLimit } from "../checks.ts";
+import { guarded } from "../guarded.ts";
 import { BrokenAnswer, Calls } from "../object-calls.ts";
 import { Parts } from "../object-parts.ts";
 import { streamObject } from "../object-read.ts";
 import type { GetOptions, ListOptions, ListPage, PutOptions, Store, StoredObject } from "../store.ts";
 import { S3Bucket } from "./bucket.ts";
+import { S3Deletions } from "./delete.ts";
 import { hasCode, isMissing, isTaken, s3Failures } from "./errors.ts";
 import { S3Exclusion } from "./exclusion.ts";
 import { find, foundIn, type S3Calls, type S3Found, timeOf } from "./find.ts";
@@ -30,7 +32,7 @@ import { elements, textOf } from "./xml.ts";
  */
 export function s3(options: S3Options): Store {
   checkText(options?.bucket, "bucket");
-  return new S3Store(options);
+  return guarded(new S3Store(options));
 }
 
 class S3Store implements Store {
@@ -39,6 +41,7 @@ class S3Store implements Store {
   readonly description: string;
   readonly #calls: S3Calls;
   readonly #puts: S3Puts;
+  readonly #deletions: S3Deletions;
   #swept: Promise<void> | undefined;
 
   constructor(options: S3Options) {
@@ -50,6 +53,7 @@ class S3Store implements Store {
     } = options;
     this.description = place.description;
     this.#calls = new Calls(new S3Bucket(place, options), place.patience, s3Failures(place.description));
+    this.#deletions = new S3Deletions(this.#calls);
     this.#puts = new S3Puts(this.#calls, new S3Exclusion(this.#calls, conditionalPut), checksum);
   }
 
@@ -142,14 +146,8 @@ class S3Store implements Store {
 
   async delete(key: string, options: { signal?: AbortSignal | undefined } = {}) {
     checkKey(key);
-    const { signal } = options;
-    await this.#calls.run({ doing: "delete", key, signal }, async (bucket, stop) => {
-      try {
-        await bucket.done({ method: "DELETE", key, signal: stop });
-      } catch (error) {
-        if (!isMissing(error)) throw error;
-      }
-    });
+    options.signal?.throwIfAborted();
+    await this.#deletions.delete(key, options.signal);
   }
 
   get #partSize(): number {

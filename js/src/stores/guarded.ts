@@ -1,17 +1,27 @@
-import { PagemarkError } from "../../errors/pagemark-error.ts";
-import type { Store } from "../store.ts";
-import { KEYS } from "./keys.ts";
+import { PagemarkError } from "../errors/pagemark-error.ts";
+import type { Store } from "./store.ts";
+
+/** Where an encrypted store has its keys. No database's folder: a `%` in a key is followed by two digits there. */
+export const KEYS = "%keys/";
 
 /** What reads or writes objects. */
 const CALLS: ReadonlySet<string | symbol> = new Set(["put", "get", "head", "list", "delete"]);
 
+/** The stores that are guarded, by what guards them. */
+const beneath = new WeakMap<Store, Store>();
+
+/** The store as it lies there: for whoever has keys. */
+export function unguarded(store: Store): Store {
+  return beneath.get(store) ?? store;
+}
+
 /**
- * A store for which no key was given: one that is encrypted is refused, before its backups look damaged, or plain ones lie among
+ * A store for which no key was given yet: one that is encrypted is refused, before its backups look damaged, or plain ones lie among
  * them. It is asked once, by one listing.
  *
  * Its calls throw what `store` throws, and `KEY_WRONG`.
  */
-export function withoutKeys(store: Store): Store {
+export function guarded(store: Store): Store {
   let asked: Promise<void> | undefined;
   const refuse = () => {
     asked ??= refuseEncrypted(store).catch((error) => {
@@ -20,7 +30,7 @@ export function withoutKeys(store: Store): Store {
     });
     return asked;
   };
-  return new Proxy(store, {
+  const guard = new Proxy(store, {
     get(target, name) {
       const value = Reflect.get(target, name, target);
       if (typeof value !== "function") return value;
@@ -36,6 +46,8 @@ export function withoutKeys(store: Store): Store {
       };
     },
   });
+  beneath.set(guard, store);
+  return guard;
 }
 
 async function refuseEncrypted(store: Store): Promise<void> {
