@@ -1,5 +1,5 @@
 // Builds the modules in pkg/ (Rust -> wasm -> glue) and js/dist (TypeScript and a copy of them), skipping what is up to
-// date. With names (`node scripts/build.mjs engine`): only these modules, and not js/dist.
+// date. With names (`node scripts/build.mjs engine`): only these modules; js/dist, from the modules as they are, is `package`.
 import { createHash } from "node:crypto";
 import {
   copyFileSync,
@@ -40,7 +40,7 @@ const FEATURES = [
 
 const names = process.argv.slice(2);
 for (const name of names) {
-  const known = [...modules, ...components].map((module) => module.name);
+  const known = ["package", ...[...modules, ...components].map((module) => module.name)];
   if (known.includes(name)) continue;
   console.error(`There is no module ${name}; there are ${known.join(", ")}.`);
   process.exit(2);
@@ -54,7 +54,7 @@ for (const component of wantedComponents) {
   linkComponent(component, join(targetOf(component), TARGET, "release/pagemark.wasm"), FEATURES);
 }
 if ([...report(wanted), ...reportComponents(wantedComponents)].length > 0) process.exit(1);
-if (names.length === 0) await buildPackage();
+if (names.length === 0 || names.includes("package")) await buildPackage();
 
 async function compileWaiting() {
   for (let module = waiting.shift(); module; module = waiting.shift()) {

@@ -1,11 +1,11 @@
 // Runs every test suite, or those named: `node scripts/test.mjs [rust|node|workerd|browser|unprivileged]... [quick]`.
 // `unprivileged` is what works with files, once more, as somebody who may next to nothing. `quick` leaves out `*.slow.test.ts`, what takes
 // more than ten seconds, and `*.alone.test.ts`, what measures time or memory and has the machine to itself.
-// All of them run even if one fails; the last line counts their tests together.
+// All of them run even if one fails; what failed is named at the end, and the last line counts their tests together.
 import { spawn } from "node:child_process";
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { stripVTControlCharacters } from "node:util";
 import { root } from "./lib/run.mjs";
 import { unprivileged } from "./lib/unprivileged.mjs";
@@ -18,12 +18,15 @@ const TOGETHER = ["--maxWorkers=3"];
 const isQuick = process.argv.includes("quick");
 const wanted = process.argv.slice(2).filter((name) => name !== "quick");
 const total = { passed: 0, failed: 0, skipped: 0 };
+/** The names of the tests that failed, with their suites and files. */
+const failures = [];
 
 const wants = (suite) => wanted.length === 0 || wanted.includes(suite);
 if (wants("rust")) await rust();
 if (PROJECTS.some(wants)) await typescript(PROJECTS.filter(wants));
 if (wants("unprivileged")) await withoutPrivileges();
 
+for (const failure of failures) console.log(`FAILED ${failure}`);
 console.log(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
 process.exit(total.failed > 0 || total.passed === 0 ? 1 : 0);
 
@@ -41,7 +44,9 @@ async function rust() {
       counts[what === "timed out" ? "failed" : what === "ignored" ? "skipped" : what] += Number(count);
     }
   }
-  add(counts, status);
+  // nextest names each twice: when it fails, and in its summary.
+  const failed = [...text.matchAll(/^\s*(?:FAIL|TIMEOUT|SIG\w+) \[.*?\]\s*(?:\(.*?\)\s*)?(.+)$/gm)];
+  add(counts, status, "rust", new Set(failed.map(([, name]) => name)));
 }
 
 async function typescript(projects) {
@@ -62,7 +67,7 @@ async function run(projects, pace, args = []) {
     ...process.env,
     PACE: pace,
   });
-  addReport(report, status);
+  addReport(report, status, pace);
 }
 
 /** Without the slow ones: they are about large files, kills and full disks, and these have run. */
@@ -83,7 +88,7 @@ async function withoutPrivileges() {
   ];
   const { command, args: line, env } = unprivileged("vitest", args);
   const { status } = await stream(command, line, "pipe", { ...env, XDG_DATA_HOME: folder, PACE: "quick" });
-  addReport(report, status);
+  addReport(report, status, "unprivileged");
   rmSync(folder, { recursive: true });
 }
 
@@ -92,20 +97,37 @@ function vitest(projects, report) {
   return ["run", ...projects.flatMap((name) => ["--project", name]), ...reporters];
 }
 
-function addReport(report, status) {
+function addReport(report, status, suite) {
   try {
-    const { numPassedTests, numFailedTests, numPendingTests } = JSON.parse(readFileSync(report, "utf8"));
-    add({ passed: numPassedTests, failed: numFailedTests, skipped: numPendingTests }, status);
+    const { numPassedTests, numFailedTests, numPendingTests, testResults } = JSON.parse(
+      readFileSync(report, "utf8"),
+    );
+    const failed = testResults.filter(({ status }) => status === "failed").flatMap(failedOf);
+    add({ passed: numPassedTests, failed: numFailedTests, skipped: numPendingTests }, status, suite, failed);
   } catch {
-    add({ passed: 0, failed: 0, skipped: 0 }, status || 1); // it ended before it could report
+    // It ended before it could report.
+    add({ passed: 0, failed: 0, skipped: 0 }, status || 1, suite, ["no report"]);
   }
 }
 
+/** The failed tests of a file; the file itself where it failed without one. */
+function failedOf({ name, message, assertionResults }) {
+  const file = relative(root, name);
+  const tests = assertionResults.filter(({ status }) => status === "failed");
+  if (tests.length === 0) return [`${file} ${message.split("\n")[0]}`];
+  return tests.map(
+    ({ fullName, failureMessages }) => `${file} ${fullName}: ${failureMessages[0]?.split("\n")[0]}`,
+  );
+}
+
 /** Adds one suite. A suite that failed without a failed test (it did not compile, say) counts as one. */
-function add(counts, status) {
+function add(counts, status, suite, failed) {
   total.passed += counts.passed;
   total.failed += status === 0 ? counts.failed : Math.max(counts.failed, 1);
   total.skipped += counts.skipped;
+  for (const name of failed) failures.push(`(${suite}) ${name}`);
+  if (status !== 0 && counts.failed === 0)
+    failures.push(`(${suite}) ended with ${status}, without a failed test`);
 }
 
 /** Runs a command, showing what it prints and keeping it too. */
