@@ -3,7 +3,7 @@ import { StoreScratch } from "../catalog/scratch.ts";
 import { core, naming } from "../core/index.ts";
 import { dumpMoment } from "../dump/dump.ts";
 import type { DumpOptions } from "../dump/options.ts";
-import { PagemarkError, wrongType } from "../errors/index.ts";
+import { checkGiven, checkHas, checkOptions, PagemarkError, wrongType } from "../errors/index.ts";
 import { momentStream } from "../moments/moment-stream.ts";
 import { readerOf } from "../moments/page-runs.ts";
 import { snapshotFile } from "../moments/snapshot-file.ts";
@@ -114,7 +114,7 @@ export class Backups {
    * database's checksum were right.
    */
   download(at?: At, options: DownloadOptions = {}): Promise<Downloaded> {
-    const { tables } = options;
+    const { tables } = checkOptions(options);
     if (tables) return this.#downloadTables(tables, at, options);
     return naming(this.name, async () => {
       const plan = await this.#plan(at, options.signal);
@@ -127,8 +127,9 @@ export class Backups {
   /** Where the newest backup with some tables is that `at` may mean: among these, or those of the tables alone. */
   async holding(
     at: At | undefined,
-    { tables, signal }: Pick<DownloadOptions, "tables" | "signal"> = {},
+    options: Pick<DownloadOptions, "tables" | "signal"> = {},
   ): Promise<Backups> {
+    const { tables, signal } = checkOptions(options);
     if (!tables) return this;
     const newest = async (backups: Backups) => (await backups.find(at, { signal })).createdAt;
     try {
@@ -176,6 +177,7 @@ export class Backups {
   /** A backup as SQL, read from the store page by page: nothing is restored first. */
   dump(at?: At, options: DumpOptions = {}): Promise<ReadableStream<Uint8Array>> {
     return naming(this.name, async () => {
+      checkOptions(options);
       const plan = await this.#plan(at, options.signal);
       const moment = await openProvedMoment(this.store, plan, { signal: options.signal });
       return dumpMoment(moment, this.name, options);
@@ -185,7 +187,7 @@ export class Backups {
   /** The pages of a backup, read from the store as they are asked for, and proved one by one. Release it at the end. */
   pages(at?: At, options: ProvedOptions = {}): Promise<Moment & { backup?: Backup }> {
     return naming(this.name, async () => {
-      const plan = await this.#plan(at, options.signal);
+      const plan = await this.#plan(at, checkOptions(options).signal);
       const moment = await openProvedMoment(this.store, plan, options);
       return plan.backup ? Object.assign(moment, { backup: plan.backup.view }) : moment;
     });
@@ -234,7 +236,7 @@ export class Backups {
 
   /** Deletes the backups that no rule keeps; see {@link PruneOptions}. */
   prune(options: PruneOptions): Promise<Pruned> {
-    return naming(this.name, () => prune(this.#place, options));
+    return naming(this.name, () => prune(this.#place, checkGiven(options, "rules such as { keepLast }")));
   }
 
   get #place() {
@@ -256,7 +258,8 @@ export class Backups {
    */
   differences(file: Compared, at?: At, options: JobOptions = {}): Promise<number[] | undefined> {
     return naming(this.name, async () => {
-      const { signal } = options;
+      checkHas("read", file, "the file", "a Moment");
+      const { signal } = checkOptions(options);
       const { backup } = await this.#plan(at, signal);
       if (!backup || backup.fingerprints.length === 0) return undefined;
       const states = await PreviousStates.open(this.store, backup, signal);
@@ -271,7 +274,8 @@ export class Backups {
   /** What a restore to `at` would do to the tables of `now`, the database as it is; of none, where there is none yet. */
   preview(now: Moment | undefined, at?: At, options: CompareOptions = {}): Promise<Preview> {
     return naming(this.name, async () => {
-      const { signal } = options;
+      if (now !== undefined) checkHas("read", now, "now", "a Moment");
+      const { signal } = checkOptions(options);
       const plan = await this.#plan(at, signal);
       const then = await openProvedMoment(this.store, plan, { signal });
       let states: PreviousStates | undefined;
@@ -294,7 +298,8 @@ export class Backups {
   async diff(from: At, to?: At, options: JobOptions = {}): Promise<Required<Difference>> {
     if (from === undefined) throw wrongType("text or a valid Date", from, "from");
     return naming(this.name, async () => {
-      const folder = await Folder.load(this.store, this.folder, undefined, options.signal);
+      const { signal } = checkOptions(options);
+      const folder = await Folder.load(this.store, this.folder, undefined, signal);
       const plans = folder.use(() => [folder.plan(formatAt(from)), folder.plan(formatAt(to))] as const);
       return differenceOf(this.store, ...plans, options);
     });
@@ -314,9 +319,10 @@ export class Backups {
   diffSql(
     from?: At,
     to?: At,
-    { now, ...options }: JobOptions & { now?: Moment | undefined } = {},
+    wanted: JobOptions & { now?: Moment | undefined } = {},
   ): Promise<ReadableStream<Uint8Array>> {
     return naming(this.name, async () => {
+      const { now, ...options } = checkOptions(wanted);
       const { signal } = options;
       const { tables } = now
         ? await this.diffNow(now, from, options)
@@ -353,7 +359,7 @@ export class Backups {
 
   /** Proves what is stored; see {@link Verification}. */
   verify(options: Omit<VerifyOptions, "at"> & { at?: At } = {}): Promise<Verification> {
-    const { at, ...rest } = options;
+    const { at, ...rest } = checkOptions(options);
     return naming(this.name, () =>
       verify(this.store, this.folder, at === undefined ? rest : { ...rest, at: formatAt(at) }),
     );

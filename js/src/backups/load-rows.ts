@@ -3,7 +3,7 @@
 // database meanwhile is told, and the same load goes on from there. At the end it is read again, and compared.
 import { sha256 } from "../core/index.ts";
 import type { DumpOptions } from "../dump/options.ts";
-import { PagemarkError, SourceError } from "../errors/index.ts";
+import { checkHas, checkOptions, PagemarkError, SourceError } from "../errors/index.ts";
 import type { Moment, PageSource, PinOptions, RowSource, RowTarget } from "../sources/source.ts";
 import { differing, Fingerprints, type LoadedTable } from "./load-fingerprints.ts";
 import { targetState } from "./load-target.ts";
@@ -92,10 +92,12 @@ export async function importInto(
   from: PageSource,
   options: LoadOptions = {},
 ): Promise<Loaded> {
+  checkHas("pin", target, "the target", "a source such as d1(binding)");
+  checkHas("pin", from, "what is loaded", "a source such as file(path)");
   if (!isRowTarget(target)) {
     throw new PagemarkError("USAGE", `${target.name} takes no SQL; restore or copy the file instead`);
   }
-  const { signal } = options;
+  const { signal } = checkOptions(options);
   const moment = await from.pin({ signal });
   try {
     const load = await digestOf(moment, signal);

@@ -1,4 +1,5 @@
 // What a browser's origin has: its databases with their tables, and its room.
+import { checkOptions, PagemarkError } from "../errors/index.ts";
 import { readTables, type Table } from "../moments/tables.ts";
 import { indexedDb, indexedDbDatabases } from "../sources/indexed-db.ts";
 import { type ListedDatabase, listDatabases } from "../sources/opfs/list.ts";
@@ -24,7 +25,8 @@ export interface OpfsDatabase extends ListedDatabase {
  * for (const { path, library, size } of await opfsDatabases()) console.log(path, library, size);
  * ```
  */
-export async function opfsDatabases({ tables = true } = {}): Promise<OpfsDatabase[]> {
+export async function opfsDatabases(options: { tables?: boolean } = {}): Promise<OpfsDatabase[]> {
+  const { tables = true } = checkOptions(options);
   const databases: OpfsDatabase[] = [];
   for await (const listed of listDatabases()) {
     const { path, pool, problem } = listed;
@@ -74,7 +76,14 @@ export interface BrowserStorage {
 }
 
 /** Tells how much room this origin has. With `persist` the browser is asked to remove nothing by itself. */
-export async function browserStorage({ persist = false } = {}): Promise<BrowserStorage> {
+export async function browserStorage(options: { persist?: boolean } = {}): Promise<BrowserStorage> {
+  const { persist = false } = checkOptions(options);
+  if (globalThis.navigator?.storage === undefined) {
+    throw new PagemarkError(
+      "RUNTIME_UNSUPPORTED",
+      "only browsers tell how much room there is, on secure pages",
+    );
+  }
   const isPersistent = await (persist ? navigator.storage.persist() : navigator.storage.persisted());
   const { usage = 0, quota = 0 } = await navigator.storage.estimate();
   return { used: usage, quota, isPersistent };

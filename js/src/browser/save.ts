@@ -1,3 +1,4 @@
+import { checkHas, checkOptions } from "../errors/index.ts";
 import { writeAll } from "../opfs/file-bytes.ts";
 import { failed, fullError, isFull } from "../stores/opfs/errors.ts";
 import { consume } from "../streams/body.ts";
@@ -24,8 +25,11 @@ export type FileFormat = "sqlite3" | "sqlite3.gz" | "sql" | "sql.gz";
 export async function saveTo(
   handle: FileSystemFileHandle,
   body: ReadableStream<Uint8Array>,
-  { signal }: { signal?: AbortSignal | undefined } = {},
+  options: { signal?: AbortSignal | undefined } = {},
 ): Promise<number> {
+  checkHas("createWritable", handle, "the handle", "a FileSystemFileHandle");
+  checkHas("getReader", body, "the body", "a ReadableStream");
+  const { signal } = checkOptions(options);
   const path = handle.name;
   return consume(body, signal, async (chunks) => {
     let writable: FileSystemWritableFileStream | undefined;

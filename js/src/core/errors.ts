@@ -1,7 +1,7 @@
 // The errors of the wasm modules. Their glue imports this file (../pkg/core/pagemark.js and its like): Rust says what failed
 // and where, in finished words, and what comes of it here is what the package throws.
 import { DamageError } from "../errors/damage-error.ts";
-import { checkText, wrongType } from "../errors/options.ts";
+import { checkList, checkText } from "../errors/options.ts";
 import { PagemarkError, type Place } from "../errors/pagemark-error.ts";
 import { SourceError } from "../errors/source-error.ts";
 import { SqlError } from "../errors/sql-error.ts";
@@ -88,12 +88,8 @@ export function guarded<Exports extends Record<string, unknown>>(exports: Export
   return Object.fromEntries(entries);
 }
 
-/** For the glue, which would read memory that is not there. @throws PagemarkError `USAGE` when what belongs into the core as a list is none */
-export function checkList(value: unknown): void {
-  if (!Array.isArray(value)) throw wrongType("a list", value);
-}
-
-export { checkText };
+/** For the glue, which would read memory that is not there. */
+export { checkList, checkText };
 
 function internal(cause: unknown): PagemarkError {
   const message = "the core stopped; this is a defect, please report it with the file that caused it";

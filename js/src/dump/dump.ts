@@ -1,5 +1,5 @@
 import { type DumpCore, detect, dumpCore, named } from "../core/index.ts";
-import { PagemarkError } from "../errors/index.ts";
+import { checkHas, checkOptions, PagemarkError } from "../errors/index.ts";
 import { AheadReader, type PageRange } from "../moments/ahead-reader.ts";
 import type { Moment, PageSource, Scratch } from "../sources/source.ts";
 import { DumpParts, OUTPUT_CHUNK, takeOutput } from "./dump-parts.ts";
@@ -16,7 +16,8 @@ export async function dumpSource(
   source: PageSource,
   options: DumpOptions & { scratch?: Scratch } = {},
 ): Promise<ReadableStream<Uint8Array>> {
-  const { signal, scratch } = options;
+  checkHas("pin", source, "the source", "one such as file(path)");
+  const { signal, scratch } = checkOptions(options);
   const moment = await source.pin({ signal, scratch });
   try {
     return await dumpMoment(moment, source.name, options);

@@ -2,7 +2,7 @@ import { Backups } from "../backups/backups.ts";
 import { type EngineCore, type EngineDatabase, engineCore, free } from "../core/index.ts";
 import { dumpMoment } from "../dump/dump.ts";
 import type { DumpOptions } from "../dump/options.ts";
-import { checkOptions, PagemarkError } from "../errors/index.ts";
+import { checkCall, checkGiven, checkList, checkOptions, PagemarkError } from "../errors/index.ts";
 import type { BackupOptions } from "../run/backup.ts";
 import type { NewBackup } from "../run/made.ts";
 import type {
@@ -72,6 +72,9 @@ export class LiveDatabase implements PageSource, Disposable {
   }
 
   private constructor(core: EngineCore, options: Opening) {
+    if (typeof options !== "object" || typeof core?.Database?.open !== "function") {
+      throw new PagemarkError("USAGE", "a live database is opened with `await LiveDatabase.open()`");
+    }
     this.#core = core;
     this.#options = options;
     this.name = options.name ?? "database";
@@ -107,9 +110,12 @@ export class LiveDatabase implements PageSource, Disposable {
 
   /** Runs statements in one transaction and returns the rows of each. All of them take effect, or none does. */
   batch(statements: readonly (Statement | readonly [Statement, ...Parameters])[]): Row[][] {
-    const bound = statements.map(
-      (each) => (each instanceof Statement ? [each] : each) as [Statement, ...Parameters],
-    );
+    checkList(statements, "the statements");
+    const bound = statements.map((each) => {
+      if (each instanceof Statement) return [each] as [Statement, ...Parameters];
+      checkList(each, "a statement with parameters");
+      return each as [Statement, ...Parameters];
+    });
     if (this.inTransaction || bound.some(([statement]) => statement.changesSchema)) {
       // What columns a statement has may change within the batch: the rows of each are read before the next one runs.
       return this.transaction(() =>
@@ -127,6 +133,7 @@ export class LiveDatabase implements PageSource, Disposable {
    * `action` must not be asynchronous: while it waits, other code would run within the transaction.
    */
   transaction<T>(action: () => T): T {
+    checkCall(action, "the action");
     const [begin, commit, rollback] =
       this.#depth === 0 && !this.inTransaction
         ? ["BEGIN IMMEDIATE", "COMMIT", "ROLLBACK"]
@@ -179,11 +186,9 @@ export class LiveDatabase implements PageSource, Disposable {
    *
    * @throws SqlError with `sqlite` 9 when it took too long, PagemarkError `READ_ONLY`
    */
-  limited<T>(
-    steps: number,
-    action: () => T,
-    { readonly = false, asD1 = false }: { readonly?: boolean; asD1?: boolean } = {},
-  ): T {
+  limited<T>(steps: number, action: () => T, options: { readonly?: boolean; asD1?: boolean } = {}): T {
+    checkCall(action, "the action");
+    const { readonly = false, asD1 = false } = checkOptions(options);
     this.#run((engine) => engine.limitSteps(steps, readonly));
     try {
       if (asD1) this.#run((engine) => engine.limitAsD1(true));
@@ -221,7 +226,8 @@ export class LiveDatabase implements PageSource, Disposable {
    * which `bookmarkAt` names. Returns the bookmark that undoes it, which is kept for a day. Statements see the restored rows
    * when they are next run.
    */
-  restore({ at }: { at: StateAt }): string {
+  restore(options: { at: StateAt }): string {
+    const { at } = checkGiven(options, "{ at }");
     return this.#run((engine) => engine.restore(momentText(at), UNDO_LEASE_MS, Date.now()));
   }
 

@@ -1,6 +1,6 @@
 // https://developers.cloudflare.com/durable-objects/api/sqlite-storage-api/
 import { free, type PageStore } from "../core/index.ts";
-import { PagemarkError } from "../errors/index.ts";
+import { checkHas, checkOptions, PagemarkError } from "../errors/index.ts";
 import { DurableObjectScratch } from "./durable-object-scratch.ts";
 import { isSwept, letGo } from "./durable-object-sweep.ts";
 import {
@@ -62,7 +62,8 @@ export function durableObjectStore(
   storage: DurableObjectStorageLike,
   options: DurableObjectStoreOptions = {},
 ): DurableObjectStore {
-  return new SqlStore(storage, options);
+  checkHas("exec", storage?.sql, "the storage's sql", "a Durable Object's");
+  return new SqlStore(storage, checkOptions(options));
 }
 
 class SqlStore implements DurableObjectStore {

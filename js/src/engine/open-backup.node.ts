@@ -1,5 +1,5 @@
 import type { Backup } from "../catalog/folder.ts";
-import { checkText } from "../errors/index.ts";
+import { checkOptions, checkText } from "../errors/index.ts";
 import { TemporaryFile } from "../node/temporary-file.ts";
 import { BackupPages } from "./backup-pages.node.ts";
 import { LiveDatabase } from "./database.ts";
@@ -68,8 +68,9 @@ export class OpenedBackup implements AsyncDisposable {
 export async function openBackup(
   from: string,
   name: string,
-  { at, fromLocality }: OpenBackupOptions = {},
+  options: OpenBackupOptions = {},
 ): Promise<OpenedBackup> {
+  const { at, fromLocality } = checkOptions(options);
   checkText(from, "the store");
   checkText(name, "name");
   const pages = await BackupPages.open({ from, name, at, fromLocality });

@@ -79,10 +79,26 @@ export function checkOptions<Options>(options: Options): Options {
   return options;
 }
 
+/** As {@link checkOptions}, of options that must be given. @throws PagemarkError `USAGE` */
+export function checkGiven<Options>(options: Options, wanted: string): Options {
+  if (options === undefined) throw wrongType(wanted, options, "options");
+  return checkOptions(options);
+}
+
 /** Refuses what lacks the method that makes it what it should be. @throws PagemarkError `USAGE` */
 export function checkHas(method: string, value: unknown, name: string, wanted: string): void {
   if (typeof (value as Record<string, unknown> | null | undefined)?.[method] === "function") return;
   throw wrongType(wanted, value, name);
+}
+
+/** Refuses what is no function. @throws PagemarkError `USAGE` */
+export function checkCall(value: unknown, name: string): void {
+  if (typeof value !== "function") throw wrongType("a function", value, name);
+}
+
+/** Refuses what is no list. @throws PagemarkError `USAGE` */
+export function checkList(value: unknown, name?: string): void {
+  if (!Array.isArray(value)) throw wrongType("a list", value, name);
 }
 
 /** Refuses an argument that is no text. @throws PagemarkError `USAGE` */

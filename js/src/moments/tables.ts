@@ -1,4 +1,5 @@
 import { type Core, core, freeing } from "../core/index.ts";
+import { checkCall } from "../errors/index.ts";
 import type { ReadPage } from "./page-runs.ts";
 
 type Inventory = InstanceType<Core["TableInventory"]>;
@@ -18,6 +19,7 @@ export async function readTables(
   pageCount: number,
   countRows: boolean,
 ): Promise<Table[]> {
+  checkCall(readPage, "readPage");
   return withInventory(readPage, pageCount, countRows, (inventory) => inventory.tables());
 }
 

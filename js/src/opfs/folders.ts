@@ -1,5 +1,5 @@
 // Files of the browser by their paths.
-import { PagemarkError } from "../errors/index.ts";
+import { checkText, PagemarkError } from "../errors/index.ts";
 import { isAbsent } from "./faults.ts";
 
 /** A handle for reading and writing at once, which only dedicated workers have. */
@@ -40,6 +40,7 @@ export async function privateFiles(): Promise<FileSystemDirectoryHandle> {
 
 /** The folders and the name in a path, without empty ones. */
 export function segmentsOf(path: string): string[] {
+  checkText(path, "path");
   return path.split("/").filter((segment) => segment !== "" && segment !== ".");
 }
 

@@ -31,9 +31,10 @@ import { type PagemarkOptions, subjectOf } from "./subject.ts";
  */
 export function backupSteps(
   source: PageSource,
-  { safety = false, ...options }: PagemarkOptions & { safety?: boolean },
+  options: PagemarkOptions & { safety?: boolean },
 ): BackupSteps {
-  return new BackupSteps(subjectOf("backupSteps", source, options), safety);
+  const subject = subjectOf("backupSteps", source, options);
+  return new BackupSteps(subject, options.safety ?? false);
 }
 
 /**

@@ -1,5 +1,5 @@
 import { core, naming } from "../core/index.ts";
-import { PagemarkError } from "../errors/index.ts";
+import { checkHas, checkOptions, PagemarkError } from "../errors/index.ts";
 import { drive } from "../host/drive.ts";
 import { Upload } from "../objects/upload.ts";
 import type { PageSource } from "../sources/source.ts";
@@ -66,6 +66,8 @@ export async function backup(
 /** Makes a backup in one go. What it does in which order, the core says (`src/run/story.rs`). */
 export async function backUp(subject: Subject, options: WatchingOptions = {}): Promise<NewBackup> {
   const { source, store, name, folder, safety, memory } = subject;
+  checkHas("pin", source, "the source", "one such as file(path)");
+  checkOptions(options);
   const { pages, full = false, sameDatabase = false, automatic = false, watching = false, signal } = options;
   if (pages !== undefined && pages !== -1 && !(Number.isInteger(pages) && pages > 0)) {
     throw new PagemarkError("USAGE", `pages must be -1 or a whole number above 0, not ${pages}`);

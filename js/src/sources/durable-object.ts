@@ -1,4 +1,4 @@
-import { checkHas, SourceError } from "../errors/index.ts";
+import { checkHas, checkOptions, SourceError } from "../errors/index.ts";
 import { turn } from "../streams/progress.ts";
 import { fromRows } from "./row/pages.ts";
 import type { Answers, Cell, PageSource, Query, RowTarget } from "./source.ts";
@@ -32,8 +32,9 @@ export interface DurableObjectOptions {
  */
 export function durableObject(
   storage: DurableObjectSql,
-  { name = "durable-object", tracking = false }: DurableObjectOptions = {},
+  options: DurableObjectOptions = {},
 ): PageSource & RowTarget {
+  const { name = "durable-object", tracking = false } = checkOptions(options);
   checkHas("exec", storage?.sql, "the storage's sql", "a Durable Object's");
   return fromRows({
     name,

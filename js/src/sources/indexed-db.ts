@@ -1,5 +1,5 @@
 // Databases that wa-sqlite's IDBBatchAtomicVFS keeps in IndexedDB, of its versions from 1.1 on (its schema 6).
-import { PagemarkError, SourceError } from "../errors/index.ts";
+import { checkOptions, checkText, PagemarkError, SourceError } from "../errors/index.ts";
 import { roomFor } from "../opfs/scratch.ts";
 import { sleep } from "../streams/progress.ts";
 import type { PageSource } from "./source.ts";
@@ -59,7 +59,9 @@ const PAUSE_MS = 20;
  * await db.backup();
  * ```
  */
-export function indexedDb(path: string, { database }: IndexedDbOptions = {}): PageSource {
+export function indexedDb(path: string, options: IndexedDbOptions = {}): PageSource {
+  checkText(path, "path");
+  const { database } = checkOptions(options);
   const name = fileName(path);
   return sourceFrom({
     name: name.replace(/^.*\//, "").replace(/(?<=.)\.[^.]*$/, ""),

@@ -1,4 +1,4 @@
-import { wrongType } from "../errors/index.ts";
+import { checkHas, checkOptions, wrongType } from "../errors/index.ts";
 import { BlobImage } from "./blob-image.ts";
 import type { PageSource } from "./source.ts";
 import { checkHeader, type OpenImage, sourceFrom } from "./source-from.ts";
@@ -13,14 +13,20 @@ export interface MemorySource extends PageSource {
  * A database image: bytes, or a `Blob` or `File`, which is read piece by piece. The bytes must not change while a
  * backup runs; a file that does ends it with `SOURCE_CHANGED`. It must be all of the database: what is still in a `-wal` file is not in the image.
  */
-export function memory(image: Uint8Array | ArrayBuffer | Blob, { name = "memory" } = {}): MemorySource {
+export function memory(
+  image: Uint8Array | ArrayBuffer | Blob,
+  options: { name?: string } = {},
+): MemorySource {
+  const { name = "memory" } = checkOptions(options);
   let database: Uint8Array | Blob = image instanceof ArrayBuffer ? new Uint8Array(image) : image;
   if (!(database instanceof Blob || ArrayBuffer.isView(database)))
     throw wrongType("bytes or a Blob", database, "image");
   const source = sourceFrom({
     name,
     open: async () => opened(database, name),
-    async replace(body, { signal, ownsChunks = false } = {}) {
+    async replace(body, more = {}) {
+      checkHas("pipeTo", body, "the body", "a ReadableStream");
+      const { signal, ownsChunks = false } = checkOptions(more);
       const parts: Uint8Array<ArrayBuffer>[] = [];
       const collecting = new WritableStream<Uint8Array>({
         write(chunk) {

@@ -1,5 +1,5 @@
 import { type Core, core, freeing, naming } from "../core/index.ts";
-import { SourceError } from "../errors/index.ts";
+import { checkHas, checkOptions, checkText, SourceError } from "../errors/index.ts";
 import { checkRead, type Moment, type PageSource } from "./source.ts";
 
 /** Enough for the header, and to tell ciphertext from text. In bytes. */
@@ -34,10 +34,14 @@ export interface SourceOperations {
 }
 
 /** A source of your own, of anything in which a database image can be read at any place. */
-export function sourceFrom({ name, open, replace }: SourceOperations): PageSource {
+export function sourceFrom(operations: SourceOperations): PageSource {
+  checkHas("open", operations, "the source", "an object with name and open()");
+  const { name, open, replace } = operations;
+  checkText(name, "the source's name");
   return {
     name,
-    async pin({ since, signal } = {}) {
+    async pin(options = {}) {
+      const { since, signal } = checkOptions(options);
       signal?.throwIfAborted();
       const image = await open(signal, since);
       try {

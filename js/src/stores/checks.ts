@@ -1,4 +1,5 @@
 // Checks that every store makes before it does anything.
+import { checkOptions, checkText } from "../errors/options.ts";
 import { StoreError } from "../errors/store-error.ts";
 import type { GetOptions, ListOptions, PutOptions } from "./store.ts";
 
@@ -65,8 +66,10 @@ function shown(text: unknown): string {
   return quoted.replace(/[^ -~]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
-/** Most objects in a page of a list. */
-export function pageLimit({ limit = MOST_OBJECTS }: ListOptions): number {
+/** Most objects in a page of a list of keys that begin with `prefix`. */
+export function pageLimit(prefix: string, options: ListOptions): number {
+  checkText(prefix, "prefix");
+  const { limit = MOST_OBJECTS } = checkOptions(options);
   if (!Number.isInteger(limit) || limit < 1)
     throw new RangeError(`limit must be a whole number from 1, not ${limit}`);
   return Math.min(limit, MOST_OBJECTS);

@@ -1,3 +1,4 @@
+import { checkHas } from "../errors/options.ts";
 import { PagemarkError } from "../errors/pagemark-error.ts";
 import type { Store } from "./store.ts";
 
@@ -12,6 +13,7 @@ const beneath = new WeakMap<Store, Store>();
 
 /** The store as it lies there: for whoever has keys. */
 export function unguarded(store: Store): Store {
+  checkHas("list", store, "the store", 'one such as folder("./backups")');
   return beneath.get(store) ?? store;
 }
 

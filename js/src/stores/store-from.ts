@@ -1,5 +1,6 @@
 import { ObjectExistsError } from "../errors/object-exists-error.ts";
 import { ObjectMissingError } from "../errors/object-missing-error.ts";
+import { checkHas, checkOptions } from "../errors/options.ts";
 import { consume } from "../streams/body.ts";
 import { streamOf } from "../streams/streams.ts";
 import { byteRange, checkKey, checkRange, checkTime, pageLimit } from "./checks.ts";
@@ -56,11 +57,12 @@ export interface StoreOperations<Found extends StoredObject = StoredObject> {
 
 /** A store of your own: checks what it is given, and does the rest with five operations. */
 export function storeFrom<Found extends StoredObject>(operations: StoreOperations<Found>): Store {
+  checkHas("find", operations, "the store", "an object with put(), find(), read(), list() and delete()");
   return guarded({
     layout: operations.layout,
     description: operations.description,
     async put(key, body, options = {}) {
-      const { signal, modified = new Date(), ownsChunks = false } = options;
+      const { signal, modified = new Date(), ownsChunks = false } = checkOptions(options);
       await consume(body, signal, async (chunks) => {
         checkKey(key);
         checkTime(options);
@@ -88,7 +90,7 @@ export function storeFrom<Found extends StoredObject>(operations: StoreOperation
     },
     async list(prefix, options = {}) {
       const { cursor = "", signal } = options;
-      const limit = pageLimit(options);
+      const limit = pageLimit(prefix, options);
       signal?.throwIfAborted();
       // One more than asked for tells whether there are more.
       const found = (await operations.list(prefix, cursor, limit + 1, signal)).map(stored);

@@ -17,7 +17,7 @@ export async function mergedPage(
   options: ListOptions & { isHidden?: (key: string) => boolean } = {},
 ): Promise<ListPage> {
   const { signal, isHidden = () => false } = options;
-  const limit = pageLimit(options);
+  const limit = pageLimit(prefix, options);
   signal?.throwIfAborted();
   let { after, cursors } = start(options.cursor, stores.length);
   const objects: StoredObject[] = [];

@@ -1,3 +1,5 @@
+import { checkHas } from "../errors/options.ts";
+
 /** What a put stores. */
 export type Body = ReadableStream<Uint8Array> | Uint8Array;
 
@@ -10,6 +12,7 @@ export async function consume<T>(
   signal: AbortSignal | undefined,
   use: (chunks: AsyncIterable<Uint8Array>) => Promise<T>,
 ): Promise<T> {
+  if (!(body instanceof Uint8Array)) checkHas("getReader", body, "the body", "bytes or a ReadableStream");
   try {
     signal?.throwIfAborted();
     return await use(chunksOf(body, signal));

@@ -1,7 +1,7 @@
 // Continuous backup of databases: what is committed is in the store within the interval.
 import type { Database } from "../backups/database.ts";
 import type { PruneOptions } from "../backups/prune.ts";
-import { PagemarkError } from "../errors/index.ts";
+import { checkHas, checkList, checkOptions, PagemarkError } from "../errors/index.ts";
 import { pause } from "../streams/progress.ts";
 import { type Counts, type StoredState, WatchedDatabase, type WatchRules, type Why } from "./watched.ts";
 
@@ -63,7 +63,8 @@ export class Watcher {
   #isOver = false;
 
   constructor(databases: readonly Database[], options: WatchOptions = {}) {
-    this.#options = options;
+    checkList(databases, "the databases");
+    this.#options = checkOptions(options);
     this.#everyMs = options.everyMs ?? 1000;
     if (!(this.#everyMs >= 10)) throw new PagemarkError("USAGE", "everyMs must be 10 or more");
     const { backupEveryMs = 5 * MINUTE_MS, fullEveryMs = DAY_MS, keepStatesMs = 60 * MINUTE_MS } = options;
@@ -75,6 +76,7 @@ export class Watcher {
 
   /** Watches another database, too. Does nothing when one of that name is watched. */
   add(database: Database): void {
+    checkHas("pin", database?.source, "each database", "what pagemark() gives");
     const { name, source } = database;
     if (typeof source.stamp !== "function") {
       throw new PagemarkError("USAGE", `${name} cannot be watched: it must be a database file`);

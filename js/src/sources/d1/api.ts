@@ -1,5 +1,5 @@
 // Cloudflare's HTTP API, as far as D1 needs it; Pagemark's own Worker speaks it, too.
-import { SourceError } from "../../errors/index.ts";
+import { checkGiven, checkText, SourceError } from "../../errors/index.ts";
 import { type Failed, failureOf, retried } from "./calls.ts";
 
 /** Which D1 database is read over Cloudflare's HTTP API, and with which token. */
@@ -38,6 +38,14 @@ export class D1Api {
   #uuid: Promise<string> | undefined;
 
   constructor(options: D1ApiOptions) {
+    const {
+      accountId,
+      database,
+      apiToken,
+      baseUrl = "",
+    } = checkGiven(options, "{ accountId, database, apiToken }");
+    for (const [name, value] of Object.entries({ accountId, database, apiToken, baseUrl }))
+      checkText(value, name);
     this.name = options.database;
     this.#options = options;
     const base = (options.baseUrl ?? CLOUDFLARE).replace(/\/+$/, "");

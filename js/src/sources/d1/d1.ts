@@ -1,4 +1,4 @@
-import { checkHas } from "../../errors/index.ts";
+import { checkHas, checkOptions } from "../../errors/index.ts";
 import { turn } from "../../streams/progress.ts";
 import { fromRows } from "../row/pages.ts";
 import type { Answers, Cell, PageSource, Query, RowTarget } from "../source.ts";
@@ -39,10 +39,8 @@ export interface D1Options {
  * await db.backup();
  * ```
  */
-export function d1(
-  binding: D1Binding,
-  { name = "d1", timeoutMs = 60_000, tracking = false }: D1Options = {},
-): PageSource & RowTarget {
+export function d1(binding: D1Binding, options: D1Options = {}): PageSource & RowTarget {
+  const { name = "d1", timeoutMs = 60_000, tracking = false } = checkOptions(options);
   checkHas("prepare", binding, "the binding", "a D1 database");
   return fromRows({
     name,

@@ -1,5 +1,5 @@
 // D1's own export: SQL that the service writes, while it answers no queries. It loses what `docs/d1.md` lists.
-import { SourceError } from "../../errors/index.ts";
+import { checkOptions, SourceError } from "../../errors/index.ts";
 import { sleep } from "../../streams/progress.ts";
 import { D1Api, type D1ApiOptions } from "./api.ts";
 import { failureOf, retried } from "./calls.ts";
@@ -35,8 +35,9 @@ const FORGOTTEN = /not currently exporting/i;
  */
 export async function exportD1(
   options: D1ApiOptions,
-  { tables = [], noData = false, noSchema = false, signal }: D1ExportOptions = {},
+  more: D1ExportOptions = {},
 ): Promise<ReadableStream<Uint8Array>> {
+  const { tables = [], noData = false, noSchema = false, signal } = checkOptions(more);
   const api = new D1Api(options);
   const dump = { no_schema: noSchema, no_data: noData, tables };
   const url = await finish(api, { output_format: "polling", dump_options: dump }, signal);

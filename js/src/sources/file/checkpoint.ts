@@ -1,5 +1,5 @@
 // A checkpoint: a database's files stay fit to be copied by other means, while it is in use.
-import { PagemarkError } from "../../errors/index.ts";
+import { checkOptions, checkText, PagemarkError } from "../../errors/index.ts";
 import type { CheckpointOptions, CheckpointStatus, HeldFiles } from "../source.ts";
 import { OpenDatabase, type Reader } from "./database.ts";
 import { busy, fileError } from "./errors.ts";
@@ -24,7 +24,13 @@ const BUSY_TIMEOUT_MS = 10_000;
  * ```
  */
 export async function checkpoint(path: string, options: CheckpointOptions = {}): Promise<Checkpoint> {
-  const { leaseMs = LEASE_MS, busyTimeoutMs = BUSY_TIMEOUT_MS, keepsProcess = true, signal } = options;
+  const {
+    leaseMs = LEASE_MS,
+    busyTimeoutMs = BUSY_TIMEOUT_MS,
+    keepsProcess = true,
+    signal,
+  } = checkOptions(options);
+  checkText(path, "path");
   if (!(Number.isFinite(leaseMs) && leaseMs > 0 && leaseMs <= 2 ** 31 - 1))
     throw new PagemarkError("USAGE", `leaseMs must be above 0 and at most ${2 ** 31 - 1}, not ${leaseMs}`);
   try {

@@ -1,6 +1,6 @@
 import { parse } from "node:path";
 import { named } from "../../core/index.ts";
-import { checkText } from "../../errors/index.ts";
+import { checkOptions, checkText } from "../../errors/index.ts";
 import type {
   CheckpointOptions,
   Follower,
@@ -70,8 +70,9 @@ class FileSource implements PageSource {
   /** Set when writers were faster than the last attempt: the next one takes a copy at once. */
   #copyNext = false;
 
-  constructor(path: string, { busyTimeoutMs = 10_000, lockMs = 500 }: FileOptions) {
+  constructor(path: string, options: FileOptions) {
     checkText(path, "path");
+    const { busyTimeoutMs = 10_000, lockMs = 500 } = checkOptions(options);
     this.name = parse(path).name;
     this.#path = path;
     this.#busyTimeoutMs = busyTimeoutMs;
@@ -79,6 +80,7 @@ class FileSource implements PageSource {
   }
 
   async pin(options: PinOptions = {}): Promise<Moment> {
+    checkOptions(options);
     try {
       for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
         options.signal?.throwIfAborted();
@@ -95,7 +97,7 @@ class FileSource implements PageSource {
   }
 
   async replace(body: ReadableStream<Uint8Array>, options: ReplaceOptions = {}): Promise<void> {
-    const { signal, ownsChunks = false } = options;
+    const { signal, ownsChunks = false } = checkOptions(options);
     await replaceFile(this.#path, body, { signal, ownsChunks });
   }
 

@@ -1,3 +1,4 @@
+import { checkOptions } from "../../errors/index.ts";
 import { segmentsOf } from "../../opfs/folders.ts";
 import { sleep } from "../../streams/progress.ts";
 import type { PageSource } from "../source.ts";
@@ -39,6 +40,7 @@ const LONGEST_PAUSE_MS = 60;
  * that was left behind is rolled back, and a WAL is read, in what is read only.
  */
 export function opfs(path: string, options: OpfsOptions = {}): PageSource {
+  checkOptions(options);
   const find = () => findDatabase(path, options.pool);
   const pinning = new Pinning(path, find, keepWritersOut, options.busyTimeoutMs);
   return sourceFrom({

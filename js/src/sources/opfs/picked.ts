@@ -1,3 +1,4 @@
+import { checkHas, checkOptions } from "../../errors/index.ts";
 import { writeAll } from "../../opfs/file-bytes.ts";
 import { consume } from "../../streams/body.ts";
 import type { PageSource } from "../source.ts";
@@ -21,7 +22,9 @@ const START = 512;
  * }
  * ```
  */
-export function picked(handle: FileSystemFileHandle, { busyTimeoutMs = 10_000 } = {}): PageSource {
+export function picked(handle: FileSystemFileHandle, options: { busyTimeoutMs?: number } = {}): PageSource {
+  checkHas("getFile", handle, "the handle", "a FileSystemFileHandle");
+  const { busyTimeoutMs = 10_000 } = checkOptions(options);
   const path = handle.name;
   const found = {
     path,

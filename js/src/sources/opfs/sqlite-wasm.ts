@@ -1,4 +1,4 @@
-import { SourceError } from "../../errors/index.ts";
+import { checkHas, SourceError } from "../../errors/index.ts";
 import { type Room, roomFor } from "../../opfs/scratch.ts";
 import type { PageSource } from "../source.ts";
 import { type OpenImage, sourceFrom } from "../source-from.ts";
@@ -32,6 +32,8 @@ const AT_ONCE = 1 << 20;
  * ```
  */
 export function sqliteWasm(database: SqliteWasmDatabase, sqlite3: SqliteWasm): PageSource {
+  checkHas("dbVfsName", database, "the database", "an sqlite3.oo1.DB");
+  checkHas("sqlite3_get_autocommit", sqlite3?.capi, "sqlite3.capi", "that of @sqlite.org/sqlite-wasm");
   const { filename } = database;
   const vfs = database.dbVfsName() ?? "";
   const name = nameIn(filename === "" ? "memory" : filename.replaceAll(":", ""));

@@ -1,7 +1,7 @@
 // The pages of a database that gives none: its rows are laid into b-trees, which lie in memory or in a scratch until
 // the moment is released.
 import { named, previousPages } from "../../core/index.ts";
-import { PagemarkError, SourceError } from "../../errors/index.ts";
+import { checkHas, checkOptions, checkText, PagemarkError, SourceError } from "../../errors/index.ts";
 import type { Moment, PageSource, PinOptions, RowSource, RowTarget } from "../source.ts";
 import { momentOf, PAGE_SIZE } from "./built.ts";
 import { bytesOf, RowChanges, TooManyChanges } from "./changes.ts";
@@ -20,6 +20,8 @@ const NOT_LARGE = 4 << 20;
 
 /** A database whose pages are made of its rows whenever it is pinned. */
 export function fromRows<Source extends RowSource>(source: Source): PageSource & Source {
+  checkHas("ask", source, "the source", "a RowSource, with ask()");
+  checkText(source.name, "the source's name");
   return { ...source, pin: (options) => pinRows(source, options) };
 }
 
@@ -62,10 +64,9 @@ async function pinRows(source: RowSource, options: PinOptions = {}): Promise<Mom
  * await untrack(d1(env.DB));
  * ```
  */
-export async function untrack(
-  database: RowTarget,
-  { signal }: { signal?: AbortSignal } = {},
-): Promise<boolean> {
+export async function untrack(database: RowTarget, options: { signal?: AbortSignal } = {}): Promise<boolean> {
+  checkHas("write", database, "the database", "a source such as d1(binding)");
+  const { signal } = checkOptions(options);
   const { rows } = await database.ask([OURS], signal);
   const installed = installedIn(rows[0] ?? []);
   const isTracked = installed.hasTable || installed.triggers.size > 0;

@@ -1,7 +1,7 @@
 import { type Hasher, sha256 } from "../../core/index.ts";
 import { ObjectExistsError } from "../../errors/object-exists-error.ts";
 import { ObjectMissingError } from "../../errors/object-missing-error.ts";
-import { checkHas } from "../../errors/options.ts";
+import { checkHas, checkOptions } from "../../errors/options.ts";
 import { PagemarkError } from "../../errors/pagemark-error.ts";
 import { StoreError } from "../../errors/store-error.ts";
 import { type Body, consume } from "../../streams/body.ts";
@@ -55,7 +55,7 @@ class EncryptedStore implements Store {
   }
 
   async put(key: string, body: Body, options: PutOptions = {}) {
-    const { signal } = options;
+    const { signal } = checkOptions(options);
     await consume(body, signal, async (chunks) => {
       checkOurs(key);
       checkTime(options);
@@ -96,7 +96,7 @@ class EncryptedStore implements Store {
   }
 
   async list(prefix: string, options: ListOptions = {}): Promise<ListPage> {
-    const limit = pageLimit(options);
+    const limit = pageLimit(prefix, options);
     options.signal?.throwIfAborted();
     await this.#readable();
     let { cursor } = options;

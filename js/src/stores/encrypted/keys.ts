@@ -1,6 +1,7 @@
 // Who may open an encrypted store. Every object is for one key, the vault's, and that lies in the store as an age file for each
 // of its users: a further key is a further small file, and nothing is written anew.
 import { ObjectExistsError } from "../../errors/object-exists-error.ts";
+import { checkGiven } from "../../errors/options.ts";
 import { PagemarkError } from "../../errors/pagemark-error.ts";
 import { bytesOf } from "../../streams/streams.ts";
 import { KEYS, unguarded } from "../guarded.ts";
@@ -103,7 +104,8 @@ export async function addKey(
   added: { recipients?: readonly string[]; passphrases?: readonly string[] },
 ): Promise<string[]> {
   const { sealFor } = await age();
-  const { recipients = [], passphrases = [] } = added;
+  const { recipients = [], passphrases = [] } = checkGiven(added, "{ recipients, passphrases }");
+  checkGiven(keys, "{ identities } or { passphrase }");
   const vault = await unlock(store, keys);
   if (vault === undefined)
     throw new PagemarkError(

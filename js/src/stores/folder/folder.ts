@@ -2,7 +2,7 @@ import { constants } from "node:fs";
 import { open, realpath, stat, unlink } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { ObjectMissingError } from "../../errors/object-missing-error.ts";
-import { checkText } from "../../errors/options.ts";
+import { checkOptions, checkText } from "../../errors/options.ts";
 import { StoreError } from "../../errors/store-error.ts";
 import { type Body, consume } from "../../streams/body.ts";
 import { byteRange, checkKey, checkRange, checkTime, isSegment, pageLimit } from "../checks.ts";
@@ -56,7 +56,7 @@ class FolderStore implements Store {
   }
 
   async put(key: string, body: Body, options: PutOptions = {}) {
-    await consume(body, options.signal, async (chunks) => {
+    await consume(body, checkOptions(options).signal, async (chunks) => {
       checkKey(key);
       checkTime(options);
       this.#swept ??= sweep(this.#folders).catch(() => {}); // if its failure matters, the put fails, too
@@ -91,8 +91,8 @@ class FolderStore implements Store {
   }
 
   async list(prefix: string, options: ListOptions = {}): Promise<ListPage> {
+    const limit = pageLimit(prefix, options);
     const { cursor, signal } = options;
-    const limit = pageLimit(options);
     signal?.throwIfAborted();
     const folders = prefix.split("/").slice(0, -1); // what is left of the prefix begins a name
     if (!folders.every(isSegment)) return { objects: [] };

@@ -1,5 +1,6 @@
 import { ObjectExistsError } from "../../errors/object-exists-error.ts";
 import { ObjectMissingError } from "../../errors/object-missing-error.ts";
+import { checkGiven, checkOptions, checkText } from "../../errors/options.ts";
 import { PagemarkError } from "../../errors/pagemark-error.ts";
 import { StoreError } from "../../errors/store-error.ts";
 import { type Body, consume } from "../../streams/body.ts";
@@ -40,7 +41,9 @@ const PATIENCE: Patience = { attempts: 5, delay: 200, timeout: 60_000 };
  *
  * @throws PagemarkError `USAGE` when the URL is none of a store
  */
-export function http(url: string, { token, patience }: HttpOptions): Store {
+export function http(url: string, options: HttpOptions): Store {
+  checkText(url, "url");
+  const { token, patience } = checkGiven(options, "{ token }");
   return guarded(new HttpStore(baseOf(url), token, { ...PATIENCE, ...patience }));
 }
 
@@ -63,7 +66,7 @@ class HttpStore implements Store {
   }
 
   async put(key: string, body: Body, options: PutOptions = {}) {
-    const { signal } = options;
+    const { signal } = checkOptions(options);
     await consume(body, signal, async (chunks) => {
       checkKey(key);
       checkTime(options);
@@ -128,7 +131,7 @@ class HttpStore implements Store {
   }
 
   async list(prefix: string, options: ListOptions = {}): Promise<ListPage> {
-    const limit = pageLimit(options);
+    const limit = pageLimit(prefix, options);
     const { cursor, signal } = options;
     signal?.throwIfAborted();
     if (!beginsKey(prefix)) return { objects: [] };

@@ -1,5 +1,5 @@
 import type { Core } from "../../core/index.ts";
-import { PagemarkError } from "../../errors/index.ts";
+import { checkOptions, PagemarkError } from "../../errors/index.ts";
 import type { Store, StoredObject } from "../store.ts";
 import { everyObject } from "../store-list.ts";
 import { accountsIn, findLost, localityOf } from "./check.ts";
@@ -55,7 +55,8 @@ export interface Audit {
  *
  * @throws PagemarkError `USAGE` for a store that is not made of several; `LOCALITY_…`
  */
-export async function audit(store: Store, { forbid = [], signal }: AuditOptions = {}): Promise<Audit> {
+export async function audit(store: Store, options: AuditOptions = {}): Promise<Audit> {
+  const { forbid = [], signal } = checkOptions(options);
   if (!(store instanceof LocalitiesStore)) {
     const message = "an audit takes stores with localities: give each its ?PAGEMARK_LOCALITY=";
     throw new PagemarkError("USAGE", message);

@@ -1,6 +1,7 @@
 import { DamageError } from "../../errors/damage-error.ts";
 import { ObjectExistsError } from "../../errors/object-exists-error.ts";
 import { ObjectMissingError } from "../../errors/object-missing-error.ts";
+import { checkHas, checkList, checkOptions } from "../../errors/options.ts";
 import { PagemarkError } from "../../errors/pagemark-error.ts";
 import type { Body } from "../../streams/body.ts";
 import { bytesOf } from "../../streams/streams.ts";
@@ -36,6 +37,10 @@ export interface LocalStore {
  * before they do anything.
  */
 export function localities(stores: readonly LocalStore[], options: LocalitiesOptions = {}): Store {
+  checkList(stores, "the stores");
+  for (const each of stores)
+    checkHas("list", each?.store, "each store", '{ store: folder("./backups"), locality }');
+  checkOptions(options);
   const names = stores.map(({ locality }) => locality);
   return new LocalitiesStore(
     stores.map(({ store }) => store),

@@ -1,5 +1,6 @@
 import { ObjectExistsError } from "../../errors/object-exists-error.ts";
 import { ObjectMissingError } from "../../errors/object-missing-error.ts";
+import { checkOptions } from "../../errors/options.ts";
 import { type Body, consume } from "../../streams/body.ts";
 import { byteRange, checkKey, checkRange, checkTime, compareKeys, pageLimit } from "../checks.ts";
 import type { GetOptions, ListOptions, ListPage, PutOptions, Store, StoredObject } from "../store.ts";
@@ -20,7 +21,7 @@ class MemoryStore implements Store {
   readonly uploads = new MemoryUploads(this.#entries);
 
   async put(key: string, body: Body, options: PutOptions = {}) {
-    await consume(body, options.signal, async (chunks) => {
+    await consume(body, checkOptions(options).signal, async (chunks) => {
       checkKey(key);
       checkTime(options);
       this.#mustLack(key);
@@ -47,7 +48,7 @@ class MemoryStore implements Store {
   }
 
   async list(prefix: string, options: ListOptions = {}): Promise<ListPage> {
-    const limit = pageLimit(options);
+    const limit = pageLimit(prefix, options);
     options.signal?.throwIfAborted();
     const { cursor } = options;
     const found = [...this.#entries.keys()]

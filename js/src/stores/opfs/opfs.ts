@@ -1,3 +1,4 @@
+import { checkHas, checkOptions } from "../../errors/options.ts";
 import { StoreError } from "../../errors/store-error.ts";
 import { isAbsent } from "../../opfs/faults.ts";
 import { writeAll } from "../../opfs/file-bytes.ts";
@@ -25,7 +26,8 @@ const EMPTY = [".pagemark", "empty"] as const;
  * put. Tabs may put and delete at the same time. The browser may remove all of them when it needs room, unless it has granted
  * `navigator.storage.persist()`, for which the first put asks.
  */
-export function opfsStore(path = "backups", { persist = true }: OpfsStoreOptions = {}): Store {
+export function opfsStore(path = "backups", options: OpfsStoreOptions = {}): Store {
+  const { persist = true } = checkOptions(options);
   const segments = segmentsOf(path);
   const root = async () => (await folderAt(await privateFiles(), segments, { create: true })) as Folder;
   return storeIn(root, `${segments.join("/")} in this browser's private files`, persist);
@@ -36,6 +38,7 @@ export function opfsStore(path = "backups", { persist = true }: OpfsStoreOptions
  * are the system's matter. While an object is put, there is an empty file in its place.
  */
 export function pickedFolder(folder: FileSystemDirectoryHandle): Store {
+  checkHas("getFileHandle", folder, "the folder", "a FileSystemDirectoryHandle");
   return storeIn(async () => folder, `the folder ${JSON.stringify(folder.name)}`, false);
 }
 

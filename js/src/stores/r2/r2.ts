@@ -1,6 +1,6 @@
 import { ObjectExistsError } from "../../errors/object-exists-error.ts";
 import { ObjectMissingError } from "../../errors/object-missing-error.ts";
-import { checkHas } from "../../errors/options.ts";
+import { checkHas, checkOptions } from "../../errors/options.ts";
 import { StoreError } from "../../errors/store-error.ts";
 import { type Body, consume } from "../../streams/body.ts";
 import { emptyStream } from "../../streams/streams.ts";
@@ -52,7 +52,7 @@ class R2Store implements Store {
   }
 
   async put(key: string, body: Body, options: PutOptions = {}) {
-    await consume(body, options.signal, async (chunks) => {
+    await consume(body, checkOptions(options).signal, async (chunks) => {
       checkKey(key);
       checkTime(options);
       if (body instanceof Uint8Array) return this.#putBytes(key, body, options);
@@ -107,7 +107,7 @@ class R2Store implements Store {
 
   async list(prefix: string, options: ListOptions = {}): Promise<ListPage> {
     const { signal } = options;
-    const limit = pageLimit(options);
+    const limit = pageLimit(prefix, options);
     signal?.throwIfAborted();
     if (!beginsKey(prefix)) return { objects: [] };
     const objects: StoredObject[] = [];

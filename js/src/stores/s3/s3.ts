@@ -1,6 +1,6 @@
 import { ObjectExistsError } from "../../errors/object-exists-error.ts";
 import { ObjectMissingError } from "../../errors/object-missing-error.ts";
-import { checkText } from "../../errors/options.ts";
+import { checkOptions, checkText } from "../../errors/options.ts";
 import { StoreError } from "../../errors/store-error.ts";
 import { type Body, consume } from "../../streams/body.ts";
 import { emptyStream } from "../../streams/streams.ts";
@@ -58,7 +58,7 @@ class S3Store implements Store {
   }
 
   async put(key: string, body: Body, options: PutOptions = {}) {
-    const { signal } = options;
+    const { signal } = checkOptions(options);
     await consume(body, signal, async (chunks) => {
       checkKey(key);
       checkTime(options);
@@ -116,7 +116,7 @@ class S3Store implements Store {
 
   async list(prefix: string, options: ListOptions = {}): Promise<ListPage> {
     const { signal } = options;
-    const limit = pageLimit(options);
+    const limit = pageLimit(prefix, options);
     signal?.throwIfAborted();
     if (!beginsKey(prefix)) return { objects: [] };
     const objects: StoredObject[] = [];

@@ -1,4 +1,5 @@
 // A connection that is made when it is needed, and what ssh2 calls back as promises.
+import { checkGiven, checkText } from "../../errors/options.ts";
 import { PagemarkError } from "../../errors/pagemark-error.ts";
 import { StoreError } from "../../errors/store-error.ts";
 
@@ -72,7 +73,8 @@ export class SftpConnection {
   #busy = 0;
 
   constructor(options: SftpOptions) {
-    const { host, port = 22, username, path } = options;
+    const { host, port = 22, username, path } = checkGiven(options, "{ host, username, path, isHostKey }");
+    for (const [name, value] of Object.entries({ host, username, path })) checkText(value, name);
     this.#options = options;
     this.description = `sftp://${username}@${host}${port === 22 ? "" : `:${port}`}/${path.replace(/^\//, "")}`;
   }
