@@ -1,90 +1,114 @@
-// What backing a large local D1 database up to R2 takes, and what each backup after 100 changed rows: calls of D1 and R2
-// (subrequests at Cloudflare), rows that D1 looked at, the processor's time and the memory of workerd, in which D1 and the bucket are, too.
+// What backing a large local D1 database up to R2 takes: in steps, at once, after 100 changed rows by tracking and without,
+// beside `wrangler d1 export --local` of the same database. Counts calls of D1 and R2 (subrequests at Cloudflare), rows that
+// D1 looked at, the processor's time of workerd, in which D1 and the bucket are, too, and what the Worker's isolate holds.
 // `node scripts/bench-d1-large.mjs [MB]`; 100 unless given.
-import { readdirSync, readFileSync } from "node:fs";
-import { createRequire } from "node:module";
+import { mkdtempSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { ask, exporting, startOn, treeOf, usageOf } from "./lib/local-d1.mjs";
 import { root } from "./lib/run.mjs";
+import { freePort, Heap } from "./lib/worker.mjs";
 
 await import(join(root, "js/dist/entry/node.js"));
-const { modulesOf } = await import(join(root, "tests/support/worker-modules.ts"));
-const { convertV4MiniflareOptions, Log, LogLevel, Miniflare } = createRequire(import.meta.url)("miniflare");
+const { Wrangler } = await import(join(root, "tests/peers/d1/wrangler.ts"));
 
 const megabytes = Number(process.argv[2] ?? 100);
-/** Ticks of the processor's clock a second, in /proc. */
-const TICKS = 100;
+const folder = mkdtempSync(join(tmpdir(), "pagemark-bench-d1-"));
+const CHANGE = (which) =>
+  `UPDATE orders SET note = hex(randomblob(75)) WHERE id % (SELECT max(id) / 100 FROM orders) = ${which}`;
 
-const miniflare = new Miniflare(
-  convertV4MiniflareOptions({
-    modules: await modulesOf(join(root, "scripts/lib/bench-d1-worker.mjs")),
-    compatibilityDate: "2026-10-01",
-    log: new Log(LogLevel.NONE),
-    d1Databases: { DB: "app" },
-    r2Buckets: ["BACKUPS"],
-  }),
-);
 try {
-  await miniflare.ready;
-  const workerd = workerdOf(process.pid);
-  await ask(
-    "/sql",
-    "CREATE TABLE orders (id INTEGER PRIMARY KEY, customer INTEGER, total REAL, note TEXT, at TEXT)",
+  const project = new Wrangler(folder);
+  project.execute(
+    "CREATE TABLE orders (id INTEGER PRIMARY KEY, customer INTEGER, total REAL, note TEXT, at TEXT); CREATE INDEX by_customer ON orders (customer)",
   );
-  await ask("/sql", "CREATE INDEX by_customer ON orders (customer)");
-  for (let done = 0; done < megabytes; done += 5) await ask(`/fill?mb=${Math.min(5, megabytes - done)}`);
-  console.log(
-    "| backup | kind, taken | seconds | of the processor | D1 calls | rows looked at | R2 calls | stored | workerd's memory beyond before |",
-  );
-  console.log("| --- | --- | --- | --- | --- | --- | --- | --- | --- |");
-  await measured("the first, tracking", "/counted?tracking=1");
-  await ask(
-    "/sql",
-    "UPDATE orders SET note = hex(randomblob(75)) WHERE id % (SELECT max(id) / 100 FROM orders) = 7",
-  );
-  await measured("100 rows changed, tracking", "/counted?tracking=1");
-  await ask(
-    "/sql",
-    "UPDATE orders SET note = hex(randomblob(75)) WHERE id % (SELECT max(id) / 100 FROM orders) = 9",
-  );
-  await measured("100 rows changed, without", "/counted");
-
-  async function measured(name, path) {
-    const [began, before] = [performance.now(), usage(workerd)];
-    let peak = before.memory;
-    const watch = setInterval(() => (peak = Math.max(peak, usage(workerd).memory)), 200);
-    const told = JSON.parse(await ask(path));
-    clearInterval(watch);
-    const seconds = ((performance.now() - began) / 1000).toFixed(1);
-    const processor = `${(usage(workerd).seconds - before.seconds).toFixed(1)} s`;
-    const { made, calls } = told;
-    const stored = `${(made.storedSize / 1e6).toFixed(2)} MB of ${(made.size / 1e6).toFixed(0)}`;
-    console.log(
-      `| ${name} | ${made.kind}, ${made.taken} | ${seconds} | ${processor} | ${calls.d1} | ${calls.rows} | ${calls.r2} | ${stored} | ${((peak - before.memory) / 1e6).toFixed(0)} MB |`,
-    );
+  const inspectorPort = Number(await freePort());
+  const miniflare = await startOn(folder, ["DB"], { inspectorPort, name: "pagemark" });
+  try {
+    await measure(miniflare, project, inspectorPort);
+  } finally {
+    await miniflare.dispose();
   }
 } finally {
-  await miniflare.dispose();
+  rmSync(folder, { recursive: true, force: true });
 }
 
-async function ask(path, body) {
-  const answer = await miniflare.dispatchFetch(`http://worker${path}`, body ? { method: "POST", body } : {});
-  const text = await answer.text();
-  if (!answer.ok) throw new Error(text);
-  return text;
-}
+async function measure(miniflare, project, inspectorPort) {
+  const heap = await Heap.of([inspectorPort]);
+  const workerd = treeOf(process.pid, "workerd");
+  for (let size = 0; size < megabytes * 1e6; ) size = Number(await ask(miniflare, "/fill?mb=5"));
+  console.log(
+    "| | kind, taken | seconds | of the processor | D1 calls | rows looked at | R2 calls | stored | the isolate held, of which no garbage |",
+  );
+  console.log("| --- | --- | --- | --- | --- | --- | --- | --- | --- |");
+  const most = { seconds: 0, calls: 0 };
+  let steps = 0;
+  await measured("the first, tracking, in steps", async () => {
+    const all = { calls: { d1: 0, rows: 0, r2: 0 } };
+    while (!all.made) {
+      const before = usageOf(workerd).seconds;
+      const { made, calls } = JSON.parse(await ask(miniflare, "/step"));
+      most.seconds = Math.max(most.seconds, usageOf(workerd).seconds - before);
+      most.calls = Math.max(most.calls, calls.d1 + calls.r2);
+      for (const kind in calls) all.calls[kind] += calls[kind];
+      all.made = made;
+      steps++;
+    }
+    return all;
+  });
+  console.log(
+    `| its longest of ${steps} steps | | | ${most.seconds.toFixed(1)} s | ${most.calls} with R2's | | | | |`,
+  );
+  await ask(miniflare, "/sql", CHANGE(7));
+  await measured("100 rows changed, tracking", () => counted("/counted?tracking=1"));
+  await ask(miniflare, "/sql", CHANGE(9));
+  await measured("100 rows changed, without", () => counted("/counted"));
+  await measured("a full one at once, without", () => counted("/counted?full=1"));
+  heap.close();
+  await beside(project);
 
-/** The workerd that a process has started. */
-function workerdOf(parent) {
-  for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
-    try {
-      const [, name, of] = /\((.*)\) \S (\d+)/.exec(readFileSync(`/proc/${pid}/stat`, "utf8")) ?? [];
-      if (name === "workerd" && Number(of) === parent) return pid;
-    } catch {}
+  async function counted(path) {
+    return JSON.parse(await ask(miniflare, path));
   }
-  throw new Error("workerd does not run");
+
+  async function measured(name, action) {
+    const [began, before] = [performance.now(), usageOf(workerd).seconds];
+    const { made, calls } = await heap.during(action, { collectEveryMs: 2000 });
+    const seconds = ((performance.now() - began) / 1000).toFixed(1);
+    const processor = `${(usageOf(workerd).seconds - before).toFixed(1)} s`;
+    const stored = `${(made.storedSize / 1e6).toFixed(2)} MB of ${(made.size / 1e6).toFixed(0)}`;
+    const held = `${mebibytes(heap.peak)}, ${mebibytes(heap.live)}`;
+    console.log(
+      `| ${name} | ${made.kind}, ${made.taken} | ${seconds} | ${processor} | ${calls.d1} | ${calls.rows} | ${calls.r2} | ${stored} | ${held} |`,
+    );
+  }
 }
 
-function usage(pid) {
-  const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1].split(" ");
-  return { seconds: (Number(fields[11]) + Number(fields[12])) / TICKS, memory: Number(fields[21]) * 4096 };
+/** Their export of the same database; its processes have no isolate that could be asked. */
+async function beside(project) {
+  const began = performance.now();
+  const { ended, pid } = exporting(project);
+  const most = { seconds: 0, memory: 0 };
+  const watch = setInterval(() => {
+    const usage = usageOf(treeOf(pid));
+    for (const kind in most) most[kind] = Math.max(most[kind], usage[kind]);
+  }, 100);
+  const failure = await ended.catch((error) => error);
+  clearInterval(watch);
+  const seconds = ((performance.now() - began) / 1000).toFixed(1);
+  const came = failure
+    ? `fails: ${failure.message
+        .trim()
+        .split("\n")
+        .find((line) => line.includes("rror"))
+        ?.slice(0, 80)}`
+    : `${(statSync(join(project.folder, "large.sql")).size / 1e6).toFixed(0)} MB of SQL`;
+  const resident = `${mebibytes(most.memory)} resident`;
+  console.log(
+    `| \`wrangler d1 export --local\` | | ${seconds} | ${most.seconds.toFixed(1)} s | | | | ${came} | ${resident} |`,
+  );
+}
+
+function mebibytes(bytes) {
+  return `${(bytes / 2 ** 20).toFixed(0)} MiB`;
 }

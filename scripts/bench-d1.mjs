@@ -1,19 +1,15 @@
 // What a backup of local D1 keeps and costs, beside `wrangler d1 export --local` of the same data: prints the table of
 // docs/d1.md. `node scripts/bench-d1.mjs [MB]`; 100 MB unless given.
-import { spawn } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
+import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { ask, exporting, startOn, treeOf, usageOf } from "./lib/local-d1.mjs";
 import { root } from "./lib/run.mjs";
-import { QUIET, wranglerMain } from "./lib/workers.mjs";
 
 const { contents, differences, fileAt } = await import(join(root, "tests/peers/d1/place.ts"));
 await import(join(root, "js/dist/entry/node.js"));
 const { dumpCore } = await import(join(root, "js/dist/core/index.js"));
 const { Wrangler } = await import(join(root, "tests/peers/d1/wrangler.ts"));
-const { modulesOf } = await import(join(root, "tests/support/worker-modules.ts"));
-const { convertV4MiniflareOptions, Log, LogLevel, Miniflare } = createRequire(import.meta.url)("miniflare");
 
 const megabytes = Number(process.argv[2] ?? 100);
 const folder = mkdtempSync(join(tmpdir(), "pagemark-bench-d1-"));
@@ -71,7 +67,7 @@ try {
 async function compared() {
   const names = Object.keys(CASES);
   const databases = names.flatMap((_, at) => [`C${at}`, `AGAIN${at}`]);
-  const miniflare = await start(folder, databases);
+  const miniflare = await startOn(folder, databases);
   try {
     const lines = [];
     for (const [at, name] of names.entries()) {
@@ -129,15 +125,15 @@ async function measured() {
   project.execute(
     "CREATE TABLE orders (id INTEGER PRIMARY KEY, customer INTEGER, total REAL, note TEXT, at TEXT)",
   );
-  const miniflare = await start(project.folder);
+  const miniflare = await startOn(project.folder);
   const rows = [];
   try {
     for (let done = 0; done < megabytes; done += 10)
       await ask(miniflare, `/fill?mb=${Math.min(10, megabytes - done)}`);
     const size = (statSync(project.database).size + sizeOf(`${project.database}-wal`)) / 1e6;
     const idle = await latencies(miniflare, () => new Promise((resolve) => setTimeout(resolve, 5000)));
-    const theirs = await latencies(miniflare, () => timed(() => exported(project)));
-    const workerd = await treeOf(process.pid, "workerd");
+    const theirs = await latencies(miniflare, () => timed(() => exporting(project)));
+    const workerd = treeOf(process.pid, "workerd");
     const ours = await latencies(miniflare, () => timed(() => ask(miniflare, "/backup"), workerd));
     const seconds = ({ result }) => `${(result.ms / 1000).toFixed(1)} s`;
     const memory = ({ result }) => `${Math.round(result.peak / 1e6)} MB`;
@@ -156,36 +152,15 @@ function sizeOf(path) {
   return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
 }
 
-function exported(project) {
-  const args = [wranglerMain, "d1", "export", "app", "--local", "--output", "large.sql"];
-  const env = {
-    ...process.env,
-    ...QUIET,
-    XDG_CONFIG_HOME: project.folder,
-    WRANGLER_LOG_PATH: join(project.folder, "logs"),
-  };
-  const child = spawn(process.execPath, args, {
-    cwd: project.folder,
-    env,
-    stdio: ["ignore", "ignore", "pipe"],
-  });
-  let said = "";
-  child.stderr.on("data", (text) => (said += text));
-  const ended = new Promise((resolve, reject) =>
-    child.on("close", (code) => (code === 0 ? resolve() : reject(new Error(said)))),
-  );
-  return { ended, pid: child.pid };
-}
-
 /** Time and most memory of some work: of the processes it started, or of those that were there. */
 async function timed(work, pids) {
   const start = performance.now();
-  const began = pids ? memoryOf(pids) : 0;
+  const began = pids ? usageOf(pids).memory : 0;
   let peak = 0;
   const started = work();
-  const watch = setInterval(async () => {
-    const these = pids ?? (await treeOf(started.pid));
-    peak = Math.max(peak, memoryOf(these) - began);
+  const watch = setInterval(() => {
+    const these = pids ?? treeOf(started.pid);
+    peak = Math.max(peak, usageOf(these).memory - began);
   }, 50);
   try {
     await (started.ended ?? started);
@@ -217,51 +192,4 @@ async function latencies(miniflare, work) {
 function shown({ all }) {
   const at = (share) => `${Math.round(all[Math.min(all.length - 1, Math.floor(all.length * share))])} ms`;
   return `${at(0.5)}, ${at(0.99)}, ${at(1)}`;
-}
-
-async function ask(miniflare, path) {
-  const answer = await miniflare.dispatchFetch(`http://worker${path}`);
-  const text = await answer.text();
-  if (!answer.ok) throw new Error(text);
-  return text;
-}
-
-async function start(project, databases = ["DB"]) {
-  const miniflare = new Miniflare(
-    convertV4MiniflareOptions({
-      modules: await modulesOf(join(root, "scripts/lib/bench-d1-worker.mjs")),
-      compatibilityDate: "2026-10-01",
-      log: new Log(LogLevel.NONE),
-      resourcePersistencePath: join(project, ".wrangler/state/v3"),
-      d1Databases: Object.fromEntries(databases.map((name) => [name, name === "DB" ? "app" : name])),
-      r2Buckets: ["BACKUPS"],
-    }),
-  );
-  await miniflare.ready;
-  return miniflare;
-}
-
-/** A process and those that it started, and so on; only those of a name. */
-async function treeOf(pid, named = "") {
-  const all = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
-  const parents = new Map();
-  for (const each of all) {
-    try {
-      const [, name, parent] = /\((.*)\) \S (\d+)/.exec(readFileSync(`/proc/${each}/stat`, "utf8")) ?? [];
-      parents.set(Number(each), { parent: Number(parent), name });
-    } catch {}
-  }
-  const isBelow = (each) => each === pid || (parents.has(each) && isBelow(parents.get(each).parent));
-  return [...parents.keys()].filter((each) => isBelow(each) && parents.get(each).name.includes(named));
-}
-
-function memoryOf(pids) {
-  let bytes = 0;
-  for (const pid of pids) {
-    try {
-      const [, kilobytes = "0"] = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8")) ?? [];
-      bytes += Number(kilobytes) * 1024;
-    } catch {}
-  }
-  return bytes;
 }

@@ -1,5 +1,5 @@
 // The Worker of scripts/bench-d1.mjs and bench-d1-large.mjs: fills a D1 database, and backs it up.
-import { d1, pagemark, r2 } from "pagemark";
+import { backupSteps, d1, pagemark, r2, stateFromBytes, stateToBytes } from "pagemark";
 
 /** A row of about 200 bytes. */
 const FILL = `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
@@ -13,15 +13,18 @@ export default {
     const db = pagemark(d1(env[name]), { name, store: r2(env.BACKUPS) });
     if (pathname === "/fill") {
       const rows = (Number(searchParams.get("mb")) * 1e6) / 200;
-      await env.DB.prepare(FILL).bind(Math.round(rows)).run();
+      const { meta } = await env.DB.prepare(FILL).bind(Math.round(rows)).run();
+      return new Response(`${meta.size_after}`);
     } else if (pathname === "/sql") {
       await env.DB.prepare(await request.text()).run();
     } else if (pathname === "/counted") {
       const calls = { d1: 0, rows: 0, r2: 0 };
       const source = d1(counted(env.DB, calls), { tracking: searchParams.has("tracking") });
       const store = r2(countedBucket(env.BACKUPS, calls));
-      const made = await pagemark(source, { name, store }).backup();
+      const made = await pagemark(source, { name, store }).backup({ full: searchParams.has("full") });
       return Response.json({ made, calls });
+    } else if (pathname === "/step") {
+      return Response.json(await step(env, name));
     } else if (pathname === "/backup") {
       return Response.json(await db.backup({ full: true }));
     } else {
@@ -31,6 +34,20 @@ export default {
     return new Response("done");
   },
 };
+
+/** One step of a backup with tracking, as an invocation makes it: what it called, and the backup once it is made. */
+async function step(env, name) {
+  const calls = { d1: 0, rows: 0, r2: 0 };
+  const bucket = countedBucket(env.BACKUPS, calls);
+  const steps = backupSteps(d1(counted(env.DB, calls), { tracking: true }), { name, store: r2(bucket) });
+  const key = `${name}/scratch/state`;
+  const kept = await bucket.get(key);
+  const state = kept ? stateFromBytes(new Uint8Array(await kept.arrayBuffer())) : await steps.start();
+  const made = await steps.step(state, { maxMs: 10_000, maxBytes: 64 << 20 });
+  if (made.done) await bucket.delete(key);
+  else await bucket.put(key, stateToBytes(made.state));
+  return { made: made.done, calls };
+}
 
 function counted(db, calls) {
   const batch = async (statements) => {

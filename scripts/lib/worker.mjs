@@ -61,7 +61,8 @@ export async function startWorker({ persist, vars = {} }) {
   };
 }
 
-function freePort() {
+/** A port of loopback on which nobody listens, as text. */
+export function freePort() {
   return new Promise((resolve) => {
     const server = createServer().listen(0, "127.0.0.1", () => {
       const { port } = server.address();
@@ -106,14 +107,15 @@ function socketsOf(pid) {
   }
 }
 
-/** What the isolate is accounted for: JavaScript's heap, and what buffers and wasm memories hold. In bytes. */
-class Heap {
+/** What the isolate of a Worker called `pagemark` is accounted for: JavaScript's heap, and what buffers and wasm memories hold. In bytes. */
+export class Heap {
   #socket;
   #waiting = new Map();
   #context;
   #next = 1;
-  /** The most that was held. */
+  /** The most that was held, with garbage; and what was left of it whenever garbage was collected. */
   peak = 0;
+  live = 0;
   /** The most that buffers and wasm memories held, with buffers that are garbage. */
   peakBuffers = 0;
 
@@ -186,15 +188,23 @@ class Heap {
     return result.value;
   }
 
-  /** The most that it is seen to hold while `action` runs. */
-  async during(action) {
+  /** The most that it is seen to hold while `action` runs; `collectEveryMs` also says how much of that was no garbage. */
+  async during(action, { collectEveryMs = Number.POSITIVE_INFINITY } = {}) {
     this.peak = 0;
+    this.live = 0;
     this.peakBuffers = 0;
     let isRunning = true;
     const watching = (async () => {
-      while (isRunning) {
+      for (let collected = performance.now(); isRunning; ) {
+        const isCollected = performance.now() - collected > collectEveryMs;
+        if (isCollected) {
+          await this.wasm();
+          collected = performance.now();
+        }
         const { usedSize, backingStorageSize = 0, embedderHeapUsedSize = 0 } = await this.usage();
-        this.peak = Math.max(this.peak, usedSize + backingStorageSize + embedderHeapUsedSize);
+        const held = usedSize + backingStorageSize + embedderHeapUsedSize;
+        this.peak = Math.max(this.peak, held);
+        if (isCollected) this.live = Math.max(this.live, held);
         this.peakBuffers = Math.max(this.peakBuffers, backingStorageSize);
         await new Promise((resolve) => setTimeout(resolve, 20));
       }
@@ -206,6 +216,7 @@ class Heap {
       await watching;
       const wasm = await this.wasm();
       this.peak += wasm;
+      this.live += wasm;
       this.peakBuffers += wasm;
     }
   }

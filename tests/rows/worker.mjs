@@ -59,7 +59,7 @@ const actions = {
     return Response.json([]);
   },
   async rows(place, { argument }) {
-    return Response.json(await place.rows(argument));
+    return Response.json(await Promise.all(argument.map((sql) => place.rows(sql))));
   },
   /** What the queries give, bytes and odd numbers as text. */
   async ask(place, { argument }) {

@@ -6,6 +6,8 @@ export interface Place {
   /** Runs statements in one transaction. */
   run(statements: string[]): Promise<void>;
   rows(sql: string): Promise<unknown[][]>;
+  /** The rows of several queries in one call, where a place takes them together. */
+  all?(queries: string[]): Promise<unknown[][][]>;
 }
 
 /** A database file, read by Node's SQLite. */
@@ -35,19 +37,28 @@ const WIDTH = 50;
 /** All that is in a place, but for Cloudflare's own tables, what tracks changes, and what virtual tables keep. */
 export async function contents(place: Place): Promise<Contents> {
   const all: Contents = {};
-  const listed = await place.rows("SELECT name, type, wr FROM pragma_table_list WHERE schema = 'main'");
+  const [listed = [], objects = []] = await ask(place, [
+    "SELECT name, type, wr FROM pragma_table_list WHERE schema = 'main'",
+    "SELECT type, name, tbl_name, sql FROM sqlite_schema",
+  ]);
   const kinds = new Map(listed.map(([name, type, wr]) => [name, { type, hasRowid: wr === 0 }]));
-  const objects = await place.rows("SELECT type, name, tbl_name, sql FROM sqlite_schema");
+  const tables: Listed[] = [];
   for (const [type, name, table, sql] of objects) {
     const of = kinds.get(table);
     if (/^(_cf_|pagemark_changes$)/i.test(String(table)) || String(name).startsWith("pagemark_tracks_"))
       continue;
     if (of?.type === "shadow" || name === "sqlite_stat4") continue;
     all[`${type} ${name} on ${table}`] = [sql];
-    if (type === "table") all[`rows of ${name}`] = await rows(place, String(name), of?.hasRowid ?? false);
-    if (type === "view") all[`rows of ${name}`] = await rows(place, String(name), false);
+    if (type === "table") tables.push({ name: String(name), hasRowid: of?.hasRowid ?? false });
+    if (type === "view") tables.push({ name: String(name), hasRowid: false });
   }
+  const rows = await rowsOf(place, tables);
+  for (const [at, { name }] of tables.entries()) all[`rows of ${name}`] = rows[at] ?? [];
   return all;
+}
+
+function ask(place: Place, queries: string[]): Promise<unknown[][][]> {
+  return place.all?.(queries) ?? Promise.all(queries.map((sql) => place.rows(sql)));
 }
 
 /** What is only in one of the two, a few lines of each part; to compare with nothing, as a test's own diff of all takes minutes. */
@@ -67,29 +78,63 @@ export function differences(found: Contents, expected: Contents): string[] {
   });
 }
 
-async function rows(place: Place, table: string, hasRowid: boolean): Promise<string[]> {
-  const info = await place.rows(`SELECT name FROM pragma_table_xinfo(${literal(table)}) WHERE hidden <> 1`);
-  const names = info.map(([name]) => String(name));
-  const taken = new Set(names.map((name) => name.toLowerCase()));
-  // Those of SQLite's own tables mean nothing.
-  const isNumbered = hasRowid && !table.startsWith("sqlite_");
-  const rowid = ["rowid", "_rowid_", "oid"].find((name) => isNumbered && !taken.has(name));
-  const columns = [...(rowid === undefined ? [] : [rowid]), ...names.map(identifier)];
-  const lines: string[][] = [];
-  for (let from = 0; from < columns.length; from += WIDTH) {
-    const some = columns.slice(from, from + WIDTH);
-    const [longest = 0] = (await place.rows(`SELECT ${longestOf(some)} FROM ${identifier(table)}`))[0] ?? [];
-    for (let at = 0; at === 0 || at < Number(longest); at += CHUNK) {
-      const found = await place.rows(`SELECT ${some.map((c) => cell(c, at))} FROM ${identifier(table)}`);
-      for (const [index, row] of found.entries()) {
-        lines[index] ??= [];
-        lines[index].push(
-          ...row.map((value) => (typeof value === "number" ? `real ${value}` : String(value))),
-        );
+/** A table or view whose rows are read. */
+interface Listed {
+  name: string;
+  hasRowid: boolean;
+}
+
+/** Some columns of a table. */
+interface Part {
+  /** Of the table, among all. */
+  at: number;
+  name: string;
+  columns: string[];
+}
+
+/** Of each table, its rows as text, sorted. */
+async function rowsOf(place: Place, tables: Listed[]): Promise<string[][]> {
+  const infos = await ask(
+    place,
+    tables.map(({ name }) => `SELECT name FROM pragma_table_xinfo(${literal(name)}) WHERE hidden <> 1`),
+  );
+  const parts = tables.flatMap((table, at) => partsOf(table, at, infos[at] ?? []));
+  const sizes = await ask(
+    place,
+    parts.map(({ name, columns }) => `SELECT ${longestOf(columns)} FROM ${identifier(name)}`),
+  );
+  const longest = parts.map((_, part) => Number(sizes[part]?.[0]?.[0] ?? 0));
+  const lines = tables.map((): string[][] => []);
+  for (let from = 0; from === 0 || longest.some((size) => from < size); from += CHUNK) {
+    const some = parts.filter((_, part) => from === 0 || from < (longest[part] ?? 0));
+    const found = await ask(
+      place,
+      some.map(({ name, columns }) => `SELECT ${columns.map((c) => cell(c, from))} FROM ${identifier(name)}`),
+    );
+    for (const [part, { at }] of some.entries()) {
+      for (const [index, row] of (found[part] ?? []).entries()) {
+        const line = (lines[at] as string[][])[index] ?? [];
+        line.push(...row.map((value) => (typeof value === "number" ? `real ${value}` : String(value))));
+        (lines[at] as string[][])[index] = line;
       }
     }
   }
-  return lines.map((line) => line.join(", ")).sort((a, b) => (a < b ? -1 : 1));
+  return lines.map((rows) => rows.map((line) => line.join(", ")).sort((a, b) => (a < b ? -1 : 1)));
+}
+
+function partsOf({ name, hasRowid }: Listed, at: number, info: unknown[][]): Part[] {
+  const names = info.map(([column]) => String(column));
+  const taken = new Set(names.map((column) => column.toLowerCase()));
+  // Those of SQLite's own tables mean nothing.
+  const isNumbered = hasRowid && !name.startsWith("sqlite_");
+  const rowid = ["rowid", "_rowid_", "oid"].find((column) => isNumbered && !taken.has(column));
+  const columns = [...(rowid === undefined ? [] : [rowid]), ...names.map(identifier)];
+  const count = Math.ceil(columns.length / WIDTH);
+  return Array.from({ length: count }, (_, part) => ({
+    at,
+    name,
+    columns: columns.slice(part * WIDTH, (part + 1) * WIDTH),
+  }));
 }
 
 function longestOf(columns: string[]): string {
