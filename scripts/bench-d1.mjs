@@ -1,5 +1,5 @@
 // What a backup of local D1 keeps and costs, beside `wrangler d1 export --local` of the same data: prints the table of
-// docs/d1.md. `node scripts/bench-d1.mjs [MB]`; 100 MB unless given.
+// docs/d1.md. `node scripts/bench-d1.mjs [MB]`; 100 MB unless given, and 0 leaves out what takes time.
 import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -53,11 +53,34 @@ const CASES = {
   ],
 };
 
+const COUNTED = [
+  "CREATE TABLE t (id INTEGER PRIMARY KEY AUTOINCREMENT, a)",
+  "CREATE TABLE other (a)",
+  "INSERT INTO t (a) VALUES ('x'), ('y')",
+  "DELETE FROM t WHERE id = 2",
+  "CREATE INDEX i ON t (a)",
+  "CREATE TRIGGER r AFTER INSERT ON t BEGIN DELETE FROM other; END",
+];
+
+/** Parts of a database: what is asked of the export, of `db.dump()`, and what has to be there when it is loaded. */
+const PARTS = {
+  "one table (`--table t`, `tables`): its index, trigger, counter": {
+    theirs: [0, 0, "t"],
+    ours: { tables: ["t"] },
+    before: ["CREATE TABLE other (a)"],
+  },
+  "rows alone (`--no-schema`, `noSchema`), into the same tables": {
+    theirs: [1, 0],
+    ours: { noSchema: true },
+    before: COUNTED.filter((sql) => sql.startsWith("CREATE")),
+  },
+};
+
 try {
   const lines = ["| | `wrangler d1 export --local` | `db.backup()` |", "| --- | --- | --- |"];
   lines.push(...(await compared()));
   process.stderr.write(`${lines.join("\n")}\n`);
-  lines.push(...(await measured()));
+  if (megabytes > 0) lines.push(...(await measured()));
   console.log(lines.join("\n"));
 } finally {
   rmSync(folder, { recursive: true, force: true });
@@ -65,21 +88,37 @@ try {
 
 /** What becomes of each case by their way out and in again, and by ours. */
 async function compared() {
-  const names = Object.keys(CASES);
-  const databases = names.flatMap((_, at) => [`C${at}`, `AGAIN${at}`]);
+  const [whole, parts] = [Object.keys(CASES), Object.keys(PARTS)];
+  const databases = [...whole, ...parts].flatMap((_, at) => [`C${at}`, `AGAIN${at}`, `OURS${at}`]);
   const miniflare = await startOn(folder, databases);
+  const place = async (name) => placeOf(await miniflare.getD1Database(name));
   try {
     const lines = [];
-    for (const [at, name] of names.entries()) {
-      const from = placeOf(await miniflare.getD1Database(`C${at}`));
+    for (const [at, name] of whole.entries()) {
+      const from = await place(`C${at}`);
       await from.run(CASES[name]);
       const wanted = await contents(from);
-      const theirs = await theirWay(from, placeOf(await miniflare.getD1Database(`AGAIN${at}`)), wanted);
+      const theirs = await loaded(await exported(from, [0, 0]), await place(`AGAIN${at}`), wanted);
       const path = join(folder, `${at}.sqlite3`);
       const answer = await miniflare.dispatchFetch(`http://worker/download?db=C${at}`);
       writeFileSync(path, new Uint8Array(await answer.arrayBuffer()));
       const ours = verdict(differences(await contents(fileAt(path)), wanted));
       lines.push(`| ${name} | ${theirs} | ${ours} |`);
+    }
+    for (const [index, name] of parts.entries()) {
+      const at = whole.length + index;
+      const { theirs, ours, before } = PARTS[name];
+      const from = await place(`C${at}`);
+      await from.run(COUNTED);
+      const wanted = await contents(from);
+      const dump = await ask(miniflare, `/dump?db=C${at}`, JSON.stringify(ours));
+      const [again, own] = [await place(`AGAIN${at}`), await place(`OURS${at}`)];
+      for (const to of [again, own]) await to.run(before);
+      const came = [
+        await loaded(await exported(from, theirs), again, wanted),
+        await loaded(dump, own, wanted),
+      ];
+      lines.push(`| ${name} | ${came.join(" | ")} |`);
     }
     return lines;
   } finally {
@@ -87,13 +126,19 @@ async function compared() {
   }
 }
 
-/** What the command asks local D1 for, and the file loaded as `wrangler d1 execute --file` does it. */
-async function theirWay(from, to, wanted) {
+/** What the command asks local D1 for; an error where it gives nothing. */
+async function exported(from, options) {
+  const lines = await from.rows("PRAGMA miniflare_d1_export(?,?,?);", ...options).catch((error) => error);
+  return lines instanceof Error ? lines : `${lines.flat().join("\n")}\n`;
+}
+
+/** What is there when SQL is loaded as `wrangler d1 execute --file` does it. */
+async function loaded(sql, to, wanted) {
   const core = await dumpCore();
   try {
-    const lines = await from.rows("PRAGMA miniflare_d1_export(?,?,?);", 0, 0);
+    if (sql instanceof Error) throw sql;
     const statements = new core.Statements();
-    statements.push(new TextEncoder().encode(`${lines.flat().join("\n")}\n`));
+    statements.push(new TextEncoder().encode(sql));
     const all = [];
     for (let next = statements.nextWhole(); next !== undefined; next = statements.nextWhole()) all.push(next);
     await to.run(all);
@@ -116,7 +161,14 @@ function placeOf(db) {
 }
 
 function verdict(found) {
-  return found.length === 0 ? "kept" : "**other values, silently**";
+  if (found.length === 0) return "kept";
+  const lost = found.flatMap((line) => /^(\w+ \S+) on \S+: missing$/.exec(line)?.[1] ?? []);
+  const isOther = found.some((line) => /^rows of .*: [-+\d]/.test(line));
+  const says = [
+    ...(lost.length > 0 ? [`loses ${lost.join(", ")}`] : []),
+    ...(isOther ? ["other values"] : []),
+  ];
+  return `**${says.join(", ")}, silently**`;
 }
 
 /** Time, memory, and what others notice of it. */

@@ -25,6 +25,8 @@ export default {
       return Response.json({ made, calls });
     } else if (pathname === "/step") {
       return Response.json(await step(env, name));
+    } else if (pathname === "/dump") {
+      return new Response(await db.dump({ dialect: "d1", ...(await request.json()) }));
     } else if (pathname === "/backup") {
       return Response.json(await db.backup({ full: true }));
     } else {

@@ -28,6 +28,10 @@ export interface BackedUpPlace extends Place {
   backupFaulty(
     fault: Fault & { sliceBytes?: number; tracking?: boolean },
   ): Promise<{ taken: string; calls: number }>;
+  /** A backup in steps, which goes on where the last one ended, while the call of number `at` goes wrong. */
+  stepsFaulty(
+    fault: Fault & { sliceBytes: number; maxBytes: number; tracking?: boolean },
+  ): Promise<{ taken: string; calls: number }>;
   untrack(): Promise<void>;
   download(at?: string): Promise<Uint8Array>;
   dump(options?: DumpOptions): Promise<string>;
@@ -42,6 +46,11 @@ export interface BackedUpPlace extends Place {
   restoreFaulty(from: BackedUpPlace, options: RestoreOptions & { fault: Fault }): Promise<FaultyRestore>;
   /** Imports a database file; from the write `failAt` on, none works. */
   import(file: Uint8Array, options?: { replace?: boolean; failAt?: number }): Promise<Imported>;
+  /** As `import`, while the database's call of number `at` goes wrong, or the object is evicted at it. */
+  importFaulty(
+    file: Uint8Array,
+    options: { replace?: boolean; fault: Fault },
+  ): Promise<{ verified?: LoadedTable[]; calls: number }>;
   /** What its backups are stored as. */
   database: string;
   /** The keys of what is stored of it. */
@@ -72,7 +81,7 @@ export interface BackedUpPlace extends Place {
 
 export interface Fault {
   at: number;
-  /** Of D1: what becomes of the call; of a Durable Object: whether it is evicted before the call or after it. */
+  /** Of D1: what becomes of the call; of a Durable Object: whether it is evicted before the call or after it, which may be the bucket's. */
   how: "refuses" | "fails" | "answer is lost" | "silent" | "late" | "later" | "writes" | "before" | "after";
 }
 
@@ -144,12 +153,15 @@ export class Cloudflare {
       restoreFaulty: (from, options) => json("restoreFaulty", { from: from.database, ...options }),
       import: (file, options) => json("import", { file: Buffer.from(file).toString("base64"), ...options }),
       run: (statements) => json("run", statements),
+      importFaulty: (file, options) =>
+        json("importFaulty", { file: Buffer.from(file).toString("base64"), ...options }),
       rows: async (sql) => (await json<unknown[][][]>("rows", [sql]))[0] ?? [],
       all: (queries) => json("rows", queries),
       ask: (queries) => json("ask", queries),
       backup: (options) => json("backup", options),
       backupTracked: (options) => json("backupTracked", options),
       backupFaulty: (fault) => json("backupFaulty", fault),
+      stepsFaulty: (fault) => json("stepsFaulty", fault),
       untrack: () => json("untrack"),
       download: async (at) => new Uint8Array(await (await send("download", at)).arrayBuffer()),
       stored: () => json("stored"),

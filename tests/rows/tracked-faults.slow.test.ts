@@ -53,26 +53,3 @@ test.each(FAULTS)("by tracking, %s: call after call %s", async (name, how) => {
     await expectExact(place, `after call ${at} ${how}`);
   }
 });
-
-test.each(FAULTS)("in slices, %s: call after call %s", async (name, how) => {
-  const place = name === "D1" ? cloudflare.d1() : cloudflare.durableObject();
-  await place.run([
-    "CREATE TABLE t (id INTEGER PRIMARY KEY, v UNIQUE)",
-    "CREATE TABLE s (a PRIMARY KEY, b) WITHOUT ROWID",
-    "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300) INSERT INTO t SELECT i, 'value ' || i FROM n",
-    "INSERT INTO s SELECT v, id FROM t",
-  ]);
-  for (let at = 1, calls = 1; at <= calls; at += APART) {
-    await place.run([`UPDATE t SET v = 'other ${at}' WHERE id = ${at}`]);
-    const made = await place.backupFaulty({ at, how, sliceBytes: 3000 }).catch((error: Error) => error);
-    if (!(made instanceof Error)) {
-      calls = Math.max(calls, made.calls);
-      await expectExact(place, `though call ${at} ${how}`);
-      continue;
-    }
-    calls = Math.max(calls, at + 1);
-    if (name === "D1") expect(made).toMatchObject({ code: expect.stringMatching(/^SOURCE_/) });
-    await place.backup();
-    await expectExact(place, `after call ${at} ${how}`);
-  }
-});

@@ -22,6 +22,7 @@ export class Holder extends DurableObject {
       source: (options) =>
         durableObject(options?.reads ? countedStorage(storage, options.reads) : storage, options),
       faulty: (fault) => evicted(durableObject(storage), fault, this.ctx),
+      bucket: (bucket, fault) => evictedBucket(bucket, fault, this.ctx),
       /** Statement by statement in one transaction: each has the limit on its length for itself. */
       run: async (statements) =>
         storage.transactionSync(() => {
@@ -37,6 +38,8 @@ function d1Place(db) {
   return {
     source: (options) => d1(options?.reads ? countedDatabase(db, options.reads) : db, options),
     faulty: (fault) => d1(faulty(db, fault), { timeoutMs: 100 }),
+    /** What goes wrong with a bucket is tested with stores. */
+    bucket: (bucket) => bucket,
     /** As `wrangler d1 execute --local --file` does it: a batch is one transaction. */
     run: (statements) => db.batch(statements.map((sql) => db.prepare(sql))),
     rows: (sql) => db.prepare(sql).raw(),
@@ -82,8 +85,27 @@ const actions = {
   async backupFaulty(place, { name, env, argument: { sliceBytes, tracking, ...fault } }) {
     const faulty = { ...place.faulty(fault), tracking };
     const source = sliceBytes ? slicedSource(faulty, sliceBytes) : fromRows(faulty);
-    const { taken } = await pagemark(source, { name, store: r2(env.BACKUPS) }).backup();
+    const store = r2(place.bucket(env.BACKUPS, fault));
+    const { taken } = await pagemark(source, { name, store }).backup();
     return Response.json({ taken, calls: fault.calls });
+  },
+  /** A backup in steps, which goes on from the state that the bucket keeps, while the call of number `at` goes wrong. */
+  async stepsFaulty(place, { name, env, argument: { sliceBytes, maxBytes, tracking, ...fault } }) {
+    const source = slicedSource({ ...place.faulty(fault), tracking }, sliceBytes);
+    const steps = backupSteps(source, { name, store: r2(place.bucket(env.BACKUPS, fault)) });
+    const key = `${name}/scratch/state`;
+    const kept = await env.BACKUPS.get(key);
+    let state = kept ? stateFromBytes(new Uint8Array(await kept.arrayBuffer())) : await steps.start();
+    for (;;) {
+      const step = await steps.step(state, { maxBytes, maxMs: 600_000 });
+      state = step.state;
+      if (!step.done) {
+        await env.BACKUPS.put(key, stateToBytes(state));
+        continue;
+      }
+      await env.BACKUPS.delete(key);
+      return Response.json({ taken: step.done.taken, calls: fault.calls });
+    }
   },
   /** A backup in steps, each from a copy of what the one before has left; after so many of them somebody writes. */
   async steps(
@@ -142,7 +164,8 @@ const actions = {
   },
   /** Restores what was backed up under `from`, while the call of number `at` goes wrong in a way. */
   async restoreFaulty(place, { env, argument: { from, fault, ...options } }) {
-    const db = pagemark(place.faulty(fault), { name: from, store: r2(env.BACKUPS) });
+    const source = place.faulty(fault);
+    const db = pagemark(source, { name: from, store: r2(place.bucket(env.BACKUPS, fault)) });
     const { undo, verified } = await db.restore(options);
     return Response.json({ undo, verified, calls: fault.calls });
   },
@@ -159,6 +182,12 @@ const actions = {
     const from = memory(Uint8Array.fromBase64(file));
     const { verified } = await importInto({ ...source, write }, from, { ...options, onWarning });
     return Response.json({ warnings, writes, verified });
+  },
+  /** Imports a database file, in base64, while the call of number `at` goes wrong in a way. */
+  async importFaulty(place, { argument: { file, fault, ...options } }) {
+    const from = memory(Uint8Array.fromBase64(file));
+    const { verified } = await importInto(place.faulty(fault), from, options);
+    return Response.json({ verified, calls: fault.calls });
   },
   /** The keys of what is stored. */
   async stored(_, { name, env }) {
@@ -244,18 +273,37 @@ function faulty(db, fault) {
   return { prepare: (sql) => db.prepare(sql), batch };
 }
 
-/** A Durable Object that is evicted when the database is asked for the time of number `at`. */
+/** A Durable Object that is evicted at the call of number `at`, of the database or of the bucket; it counts them. */
 function evicted(source, fault, ctx) {
   fault.calls = 0;
-  const counted =
-    (action) =>
-    async (...args) => {
-      if (++fault.calls !== fault.at) return action(...args);
-      if (fault.how === "after") await action(...args);
-      ctx.abort("evicted");
-      return new Promise(() => {});
-    };
-  return fromRows({ ...source, ask: counted(source.ask), write: counted(source.write) });
+  return fromRows({
+    ...source,
+    ask: evicting(source.ask, fault, ctx),
+    write: evicting(source.write, fault, ctx),
+  });
+}
+
+function evictedBucket(target, fault, ctx) {
+  return new Proxy(target, {
+    get(_, key) {
+      const value = Reflect.get(target, key, target);
+      if (typeof value !== "function") return value;
+      if (key === "resumeMultipartUpload")
+        return (...args) => evictedBucket(target[key](...args), fault, ctx);
+      const call = evicting((...args) => value.apply(target, args), fault, ctx);
+      if (key !== "createMultipartUpload") return call;
+      return async (...args) => evictedBucket(await call(...args), fault, ctx);
+    },
+  });
+}
+
+function evicting(action, fault, ctx) {
+  return async (...args) => {
+    if (++fault.calls !== fault.at) return action(...args);
+    if (fault.how === "after") await action(...args);
+    ctx.abort("evicted");
+    return new Promise(() => {});
+  };
 }
 
 /** What is too large to be read at once, or says so. */
