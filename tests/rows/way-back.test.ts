@@ -18,6 +18,8 @@ const SHOP = [
   "CREATE VIEW totals AS SELECT customer, sum(total) AS total FROM orders GROUP BY customer",
   "CREATE TRIGGER paid AFTER INSERT ON orders BEGIN UPDATE customers SET name = name || '!' WHERE id = new.customer; END",
   "CREATE VIRTUAL TABLE words USING fts5(text)",
+  `CREATE TABLE "it's" (k, v, PRIMARY KEY (k, v)) WITHOUT ROWID`,
+  `INSERT INTO "it's" VALUES ('a', 1), ('b', 2), ('c', 3)`,
   "INSERT INTO customers (name) VALUES ('Ada'), ('Grace')",
   "INSERT INTO orders VALUES (1, 1, 2.0, x'00ff'), (9007199254740993, 2, 9e999, NULL)",
   "INSERT INTO words VALUES ('lovely spam')",
@@ -41,7 +43,9 @@ test("A11 A14 B2 a backup of one is restored into the other, and the other way",
     await from.run(SHOP);
     await from.backup();
     for (const to of cloudflare.both()) {
-      expect(await to.restore(from)).not.toHaveProperty("undo");
+      const restored = await to.restore(from);
+      expect(restored).not.toHaveProperty("undo");
+      expect(restored.verified).toContainEqual(expect.objectContaining({ name: "it's", rows: 3 }));
       await expectSame(from, to);
     }
   }

@@ -18,6 +18,7 @@ const START = `
   CREATE TABLE keyed (k TEXT PRIMARY KEY, v) WITHOUT ROWID;
   CREATE TABLE gone (a);
   CREATE TABLE log (line);
+  CREATE TABLE "it's (" (id INTEGER PRIMARY KEY, note);
   CREATE INDEX plain_a ON plain (a);
   CREATE VIEW v AS SELECT note FROM orders;
   CREATE TRIGGER t AFTER INSERT ON orders BEGIN INSERT INTO log VALUES (new.id); END;
@@ -26,7 +27,8 @@ const START = `
   WITH n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500)
     INSERT INTO orders (note, code) SELECT 'a, (b) ''' || i || char(10) || '(', 'code ' || i FROM n;
   INSERT INTO plain SELECT id, note FROM orders;
-  INSERT INTO keyed SELECT code, id FROM orders;`;
+  INSERT INTO keyed SELECT code, id FROM orders;
+  INSERT INTO "it's (" SELECT id, note FROM orders;`;
 
 beforeEach(async () => {
   path = join(folder, `app-${count++}.db`);
@@ -79,6 +81,10 @@ const CHANGES: [string, string][] = [
     "UPDATE orders SET code = 'c' WHERE id = 1; UPDATE orders SET code = 'code 1' WHERE id = 2; UPDATE orders SET code = 'code 2' WHERE id = 1",
   ],
   ["a table is emptied", "DELETE FROM plain"],
+  [
+    "rows of an oddly named table change",
+    `UPDATE "it's (" SET id = 1000 WHERE id = 9; DELETE FROM "it's (" WHERE id = 11`,
+  ],
   ["rows of a table without rowids change", "UPDATE keyed SET v = 0 WHERE v = 3"],
   [
     "tables come, go and are defined otherwise",

@@ -8,8 +8,6 @@ interface Env {
 export default {
   async scheduled(_, env) {
     const backup = await pagemark(d1(env.DB), { name: "shop", store: r2(env.BACKUPS) }).backup();
-    console.log(
-      `${backup.kind} backup ${backup.id}: ${backup.tables} tables, ${backup.storedSize} bytes stored`,
-    );
+    console.log(`${backup.kind} backup ${backup.id}: ${backup.storedSize} bytes stored`);
   },
 } satisfies ExportedHandler<Env>;

@@ -28,6 +28,7 @@ const NAME = String.raw`("(?:[^"]|"")*"|'(?:[^']|'')*'|\x60[^\x60]*\x60|\[[^\]]*
 const CREATE = new RegExp(`^CREATE (?:UNIQUE )?(VIRTUAL )?(TABLE|INDEX|VIEW|TRIGGER)\\s+${NAME}`, "i");
 const SETTING = /^PRAGMA (?:user_version|application_id)=/;
 const INSERT = /^INSERT INTO ("(?:[^"]|"")*")(\((?:"(?:[^"]|"")*",?)+\)) VALUES/;
+const INTO = /^INSERT INTO "(?:[^"]|"")*"(.*)$/s;
 /** Names of rowids, where a dump gives them before the columns. */
 const ROWID = /^(?:rowid|_rowid_|oid)$/;
 /** What SQLite keeps of all tables in one. */
@@ -241,7 +242,8 @@ function integerAt(values: string, index: number): bigint | undefined {
 }
 
 function keyName(into: string, key: number): string {
-  return [...into.slice(into.indexOf("(")).matchAll(/"(?:[^"]|"")*"/g)][key]?.[0] ?? "rowid";
+  const [, columns = ""] = INTO.exec(into) ?? [];
+  return [...columns.matchAll(/"(?:[^"]|"")*"/g)][key]?.[0] ?? "rowid";
 }
 
 /** The moment, which a dump does not release. */

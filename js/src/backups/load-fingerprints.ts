@@ -20,8 +20,8 @@ const REFERENCES_VIEW = /^CREATE VIEW "later\d+"\(c0(?:,c\d+)*\) AS SELECT NULL(
 const COUNTER = /^CREATE TABLE sequence\d+\(a INTEGER PRIMARY KEY AUTOINCREMENT\)/;
 const CHANGES_ROWS = /^(?:INSERT INTO|UPDATE) "((?:[^"]|"")*)"/;
 const DEFINES = /^(?:--[^\n]*\n|\s)*CREATE /;
-/** In text, brackets and line ends mean nothing. */
-const TEXT_OR_ROW = /'(?:[^']|'')*'|\n\(/g;
+/** In text and in names, brackets and line ends mean nothing. */
+const TEXT_OR_ROW = /'(?:[^']|'')*'|"(?:[^"]|"")*"|\n\(/g;
 const VIRTUAL =
   /^CREATE\s+VIRTUAL\s+TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?("(?:[^"]|"")*"|'(?:[^']|'')*'|`(?:[^`]|``)*`|\[[^\]]*\]|[^\s(]+)/i;
 const encoder = new TextEncoder();
