@@ -47,7 +47,7 @@ pub(super) async fn put_together(
     let total = files.iter().map(|file| file.size).fold(0, u64::saturating_add);
     let step = (READ_AHEAD / files.len().max(1) as u32).clamp(LEAST_STEP, TRANSFER);
     let mut readers: Vec<_> = files.into_iter().map(|file| ObjectReader::new(lender, file, step)).collect();
-    let mut restore = Restore::new(readers.len());
+    let mut restore = Restore::new(readers.len(), bookmark.is_some() && phase == Phase::Restore);
     let (mut current, mut done) = (0, 0);
     loop {
         let event = restore.poll().map_err(|error| Fault::of(error, readers.get(current).map(ObjectReader::key)))?;

@@ -19,6 +19,8 @@ pub struct Decoder {
     crc: Crc64,
     /// Over the index as the frames say it must be.
     index: Crc64,
+    /// Whether a page was left as it is, so that the file's checksum is not known.
+    skipped: bool,
 }
 
 /// What comes next in the file.
@@ -46,7 +48,7 @@ enum State {
 impl Default for Decoder {
     fn default() -> Self {
         let (crc, index) = (Crc64::default(), Crc64::default());
-        Self { input: Input::default(), state: State::Header, unpacker: None, crc, index }
+        Self { input: Input::default(), state: State::Header, unpacker: None, crc, index, skipped: false }
     }
 }
 
@@ -95,6 +97,29 @@ impl Decoder {
             return Err(ErrorKind::Usage.into());
         };
         let crc = unpacker.unpack(self.input.bytes(), span, page, &mut self.crc)?;
+        self.pass(span);
+        Ok(crc)
+    }
+
+    /// Goes past the page that [`Decoder::poll`] announced, as it is stored. The file's checksum is not proved any more.
+    ///
+    /// # Errors
+    /// `Usage` when no page was announced.
+    pub fn skip(&mut self) -> Result<()> {
+        let State::Frames { pending: Some(span), .. } = self.state else {
+            return Err(ErrorKind::Usage.into());
+        };
+        self.skipped = true;
+        self.pass(span);
+        Ok(())
+    }
+
+    /// Whether a page was skipped.
+    pub fn has_skipped(&self) -> bool {
+        self.skipped
+    }
+
+    fn pass(&mut self, span: FrameSpan) {
         let mut triple = Vec::with_capacity(24);
         write_triple(&mut triple, span.pgno.value(), self.input.offset, span.len as u32);
         self.index.update(&triple);
@@ -103,7 +128,6 @@ impl Decoder {
             (*pending, *last) = (None, Some(span.pgno));
             *pages += 1;
         }
-        Ok(crc)
     }
 
     fn poll_header(&mut self) -> Result<Option<Event>> {
@@ -190,7 +214,8 @@ impl Decoder {
         let post = reader.u64()?;
         self.crc.update(&post.to_be_bytes());
         let file = reader.u64()?;
-        let expected = Checksum::new(file).filter(|file| file.value() == self.crc.value() | 1 << 63);
+        let is_right = |file: &Checksum| self.skipped || file.value() == self.crc.value() | 1 << 63;
+        let expected = Checksum::new(file).filter(is_right);
         let file = expected.ok_or(self.input.error(ErrorKind::LtxChecksum))?;
         let post_apply = match (header.tracked, post) {
             (true, post) => Some(Checksum::new(post).ok_or(self.input.error(ErrorKind::LtxHeader))?),

@@ -8,9 +8,14 @@ use crate::page::{Checksum, Crc64, Pgno};
 /// Merges the files of a chain, oldest first. Holds one decoder's buffer a file.
 ///
 /// Every page of every file is decompressed, also those that a later file replaces, because each file's
-/// checksum covers all of them.
+/// checksum covers all of them: unless [`Merge::skip_replaced`] says that the outcome is proved.
 pub struct Merge {
     inputs: Vec<Input>,
+    /// Of each input, all together as all are looked at for each page: the number of its next page, [`UNKNOWN`] or [`ENDED`].
+    heads: Vec<u32>,
+    /// One that may be unknown; those before it are known.
+    unknown: usize,
+    skips_replaced: bool,
     scratch: Vec<u8>,
     output: Option<Header>,
     last: Option<Pgno>,
@@ -19,19 +24,16 @@ pub struct Merge {
 struct Input {
     decoder: Decoder,
     header: Option<Header>,
-    head: Head,
     /// Pages past this were cut off by this file or a later one.
     limit: u32,
     /// Database checksum of a snapshot that carries one, as it builds up.
     rolling: Checksum,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Head {
-    Unknown,
-    Page(Pgno),
-    End,
-}
+/// No page has this number.
+const UNKNOWN: u32 = 0;
+/// No database has so many pages.
+const ENDED: u32 = u32::MAX;
 
 /// What the merge needs or gives next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,19 +51,22 @@ pub enum MergeEvent {
 impl Merge {
     /// A merge of `inputs` files, oldest first.
     pub fn new(inputs: usize) -> Self {
-        let input = || Input {
-            decoder: Decoder::default(),
-            header: None,
-            head: Head::Unknown,
-            limit: u32::MAX,
-            rolling: Checksum::EMPTY,
-        };
+        let input = || Input { decoder: Decoder::default(), header: None, limit: u32::MAX, rolling: Checksum::EMPTY };
         Self {
             inputs: core::iter::repeat_with(input).take(inputs).collect(),
+            heads: vec![UNKNOWN; inputs],
+            unknown: 0,
+            skips_replaced: false,
             scratch: Vec::new(),
             output: None,
             last: None,
         }
+    }
+
+    /// Decompresses no page that a later file replaces, and leaves the checksums of their files alone: for those who prove what comes
+    /// out of the merge.
+    pub fn skip_replaced(&mut self) {
+        self.skips_replaced = true;
     }
 
     /// Appends the next bytes of file `input`; empty `bytes` mean that it ends.
@@ -85,15 +90,18 @@ impl Merge {
     #[inline(never)] // Once, and not wherever it is called: it is large.
     pub fn poll(&mut self, page: &mut [u8]) -> Result<MergeEvent> {
         loop {
-            for (number, input) in self.inputs.iter_mut().enumerate() {
-                if input.head == Head::Unknown && !input.advance()? {
-                    return Ok(MergeEvent::NeedInput(number));
+            while let (Some(head), Some(input)) = (self.heads.get_mut(self.unknown), self.inputs.get_mut(self.unknown))
+            {
+                if *head == UNKNOWN {
+                    let Some(next) = input.advance()? else { return Ok(MergeEvent::NeedInput(self.unknown)) };
+                    *head = next;
                 }
+                self.unknown += 1;
             }
             let Some(output) = self.output else {
                 return self.plan().map(MergeEvent::Header);
             };
-            let Some(pgno) = self.inputs.iter().filter_map(Input::head_page).min() else {
+            let Some(pgno) = self.heads.iter().copied().min().filter(|&next| next != ENDED).and_then(Pgno::new) else {
                 self.prove_complete(output, output.commit.saturating_add(1))?;
                 return Ok(MergeEvent::End);
             };
@@ -109,17 +117,23 @@ impl Merge {
     /// Takes page `pgno` from every file that has it; the newest one's content goes to `page`.
     fn take(&mut self, pgno: Pgno, page: &mut [u8]) -> Result<Option<Crc64>> {
         let mut newest = None;
-        // Oldest first, so that the newest file's page is what stays in `page`.
-        for input in self.inputs.iter_mut().filter(|input| input.head == Head::Page(pgno)) {
-            let kept = pgno.value() <= input.limit;
-            let target: &mut [u8] = if kept { page } else { &mut self.scratch };
+        // Newest first: what comes after it is of no use.
+        for (number, head) in self.heads.iter_mut().enumerate().rev().filter(|(_, head)| **head == pgno.value()) {
+            let Some(input) = self.inputs.get_mut(number) else { continue };
+            *head = UNKNOWN;
+            self.unknown = number;
+            let is_newest = newest.is_none() && pgno.value() <= input.limit;
+            if self.skips_replaced && !is_newest {
+                input.decoder.skip()?;
+                continue;
+            }
+            let target: &mut [u8] = if is_newest { page } else { &mut self.scratch };
             let crc = input.decoder.page(target)?;
             // A file that does not state the checksum needs none computed: that would take a third of the time.
             if input.header.is_some_and(|header| header.tracked) {
                 input.rolling.toggle(Checksum::of_page(pgno, crc));
             }
-            input.head = Head::Unknown;
-            if kept {
+            if is_newest {
                 newest = Some(crc);
             }
         }
@@ -168,30 +182,24 @@ impl Merge {
 }
 
 impl Input {
-    fn head_page(&self) -> Option<Pgno> {
-        match self.head {
-            Head::Page(pgno) => Some(pgno),
-            Head::Unknown | Head::End => None,
-        }
-    }
-
-    /// Moves to the next page or the end. `false`: more bytes are needed.
-    fn advance(&mut self) -> Result<bool> {
+    /// Moves to the next page or the end: its number or [`ENDED`]. `None`: more bytes are needed.
+    fn advance(&mut self) -> Result<Option<u32>> {
         loop {
             match self.decoder.poll()? {
-                Event::NeedInput => return Ok(false),
+                Event::NeedInput => return Ok(None),
                 Event::Header(header) => self.header = Some(header),
-                Event::Page(pgno) => self.head = Head::Page(pgno),
+                Event::Page(pgno) if pgno.value() == ENDED => {
+                    return Err(Error::at_page(ErrorKind::LtxPageOrder, ENDED));
+                }
+                Event::Page(pgno) => return Ok(Some(pgno.value())),
                 Event::End(trailer) => {
-                    let snapshot = self.header.is_some_and(|header| header.is_snapshot());
-                    if snapshot && trailer.post_apply.is_some_and(|post| post != self.rolling) {
+                    let is_whole =
+                        self.header.is_some_and(|header| header.is_snapshot()) && !self.decoder.has_skipped();
+                    if is_whole && trailer.post_apply.is_some_and(|post| post != self.rolling) {
                         return Err(ErrorKind::ChainChecksum.into());
                     }
-                    self.head = Head::End;
+                    return Ok(Some(ENDED));
                 }
-            }
-            if self.head != Head::Unknown {
-                return Ok(true);
             }
         }
     }

@@ -40,10 +40,15 @@ pub enum RestoreEvent {
 }
 
 impl Restore {
-    /// From `files` LTX files, oldest first; the first must be a snapshot.
-    pub fn new(files: usize) -> Self {
+    /// From `files` LTX files, oldest first; the first must be a snapshot. With `is_proved` the caller knows what checksum must come
+    /// out of it, and pages that later files replace are not looked at.
+    pub fn new(files: usize, is_proved: bool) -> Self {
+        let mut merge = Merge::new(files);
+        if is_proved {
+            merge.skip_replaced();
+        }
         Self {
-            merge: Merge::new(files),
+            merge,
             shape: None,
             after: None,
             crc: None,

@@ -71,7 +71,7 @@ fn back_up_with(
 }
 
 fn restore(files: &[&[u8]], step: usize) -> Result<(Vec<u8>, Checksum)> {
-    let mut restore = Restore::new(files.len());
+    let mut restore = Restore::new(files.len(), true);
     let mut chunks: Vec<_> = files.iter().map(|file| file.chunks(step)).collect();
     let mut database = Vec::new();
     loop {

@@ -171,10 +171,10 @@ pub enum RestoreStep {
 
 #[wasm_bindgen]
 impl Restore {
-    /// From that many LTX files, oldest first.
+    /// From that many LTX files, oldest first; `is_proved` says that the caller proves the checksum.
     #[wasm_bindgen(constructor)]
-    pub fn new(files: usize) -> Restore {
-        Self { restore: snapshot::Restore::new(files), file: 0, checksum: None }
+    pub fn new(files: usize, is_proved: bool) -> Restore {
+        Self { restore: snapshot::Restore::new(files, is_proved), file: 0, checksum: None }
     }
 
     /// Appends the next bytes of a file; empty ones mean that it ends.

@@ -8,7 +8,7 @@ const INTERNAL = { code: "INTERNAL", message: expect.stringContaining("please re
 
 test("a trap has a code, and so has what fails because of it", async () => {
   const { Restore, Sha256 } = await core();
-  const restore = new Restore(1);
+  const restore = new Restore(1, false);
   const sound = new Sha256();
   // Far outside of the module's memory.
   const broken = Object.assign(Object.create(Restore.prototype), {

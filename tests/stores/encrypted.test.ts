@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { generateX25519Identity, identityToRecipient } from "age-encryption";
 import {
   addKey,
+  copy,
   encrypted,
   file,
   folder,
@@ -15,6 +16,7 @@ import {
   type Store,
 } from "pagemark";
 import { describe, expect, test } from "vitest";
+import { unguarded } from "../../js/dist/stores/guarded.js";
 import { storeContract } from "../contracts/store.ts";
 import { bytes, listed, readAll } from "../contracts/store-cases/bytes.ts";
 import { runSql, tempFolder } from "../support/temp.ts";
@@ -47,7 +49,7 @@ describe("an encrypted store", () => {
   });
 
   test("F10 a wrong key is an error of its own, for every call, and nothing is changed", async () => {
-    const under = memoryStore();
+    const under = unguarded(memoryStore());
     await encrypted(under, keys).put("a", bytes(10));
     const before = await listed(under);
     for (const wrong of [
@@ -69,8 +71,40 @@ describe("an encrypted store", () => {
     expect(await listed(under)).toEqual(before);
   });
 
+  test("F10 a store that is encrypted refuses whoever has no key: uploads, backups and copies, too", async () => {
+    const [bytesOfIt, plain] = [memoryStore(), memoryStore()];
+    await encrypted(bytesOfIt, keys).put("a", bytes(10));
+    const own = unguarded(bytesOfIt);
+    // As somebody writes who has a class of their own.
+    const handMade: Store = Object.freeze({
+      layout: "folder",
+      description: "mine",
+      put: own.put.bind(own),
+      get: own.get.bind(own),
+      head: own.head.bind(own),
+      list: own.list.bind(own),
+      delete: own.delete.bind(own),
+    });
+    const path = join(tempFolder(), "app.db");
+    runSql(path, "CREATE TABLE t (a)");
+    await pagemark(file(path), { name: "app", store: plain }).backup();
+    for (const call of [
+      () => bytesOfIt.put("b", bytes(1)),
+      () => bytesOfIt.list(""),
+      async () => bytesOfIt.uploads?.start("b"),
+      ...[bytesOfIt, handMade].flatMap((store) => [
+        () => pagemark(file(path), { name: "app", store }).backup(),
+        () => pagemark(file(path), { name: "app", store }).show(),
+        () => copy(plain, store),
+        () => copy(store, plain),
+      ]),
+    ])
+      await expect(call()).rejects.toMatchObject({ code: "KEY_WRONG" });
+    expect(await listed(own)).toEqual(["%keys/first.age", "a"]);
+  });
+
   test("F10 a store with plain objects is not taken for one", async () => {
-    const under = memoryStore();
+    const under = unguarded(memoryStore());
     await under.put("a", bytes(10));
     await expect(encrypted(under, keys).list("")).rejects.toMatchObject({ code: "STORE_NOT_ENCRYPTED" });
     await expect(encrypted(under, keys).put("b", bytes(1))).rejects.toMatchObject({
@@ -79,7 +113,7 @@ describe("an encrypted store", () => {
   });
 
   test("keys are added without writing anything anew, and removed, but not the last", async () => {
-    const under = memoryStore();
+    const under = unguarded(memoryStore());
     const second = await generateX25519Identity();
     await encrypted(under, keys).put("a", bytes(1000));
     const sealed = await readAll(await under.get("a"));
@@ -107,7 +141,7 @@ describe("an encrypted store", () => {
   }, 30_000);
 
   test("F6 of processes that begin it at once each reads what the others wrote", async () => {
-    const under = memoryStore();
+    const under = unguarded(memoryStore());
     await Promise.all(
       Array.from({ length: 8 }, (_, n) => encrypted(under, keys).put(`o${n}`, bytes(100, n))),
     );
@@ -117,7 +151,7 @@ describe("an encrypted store", () => {
   });
 
   test("F2 F10 each byte flipped, cut off or added is noticed", async () => {
-    const under = memoryStore();
+    const under = unguarded(memoryStore());
     await encrypted(under, keys).put("a", bytes(10));
     const sealed = await readAll(await under.get("a"));
     const readWith = async (changed: Uint8Array) => {
@@ -139,7 +173,7 @@ describe("an encrypted store", () => {
   }, 60_000);
 
   test("F2 F10 chunks that are cut off, swapped, or another's are noticed in any range", async () => {
-    const under = memoryStore();
+    const under = unguarded(memoryStore());
     const object = bytes(3 * KiB64 + 10);
     await encrypted(under, keys).put("a", object);
     const sealed = await readAll(await under.get("a"));

@@ -1,10 +1,13 @@
 // Every answer of a bucket that fails, given by a proxy in front of a real server: done all the same, or a typed error; nothing
 // is lost, and nobody waits for ever.
-import { type S3Options, s3 } from "pagemark";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { file, pagemark, type S3Options, s3 } from "pagemark";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { bodyOf, bytes, cut, listed, readAll } from "../contracts/store-cases/bytes.ts";
 import { type Fault, type FaultProxy, proxyTo, type Seen } from "../support/s3-proxy.ts";
 import { moto, type S3Server } from "../support/s3-server.ts";
+import { runSql, tempFolder } from "../support/temp.ts";
 
 const MiB = 1024 * 1024;
 const long = bytes(11 * MiB + 5);
@@ -275,3 +278,47 @@ test("a service that does not know the condition is found out, and puts are kept
   expect(await listed(one)).toEqual(["race"]);
   expect(await listed(failing)).toEqual(await listed(sound));
 }, 30_000);
+
+test("F10 what a policy does not allow is said by the name of its permission", async () => {
+  const policy = (...allowed: string[]) => {
+    proxy.fault = ({ kind }) =>
+      allowed.includes(kind) ? undefined : { status: 403, body: error("AccessDenied") };
+  };
+  const path = join(tempFolder(), "app.db");
+  runSql(path, "CREATE TABLE t (a)");
+  const denied = (permission: string) => ({
+    code: "STORE_DENIED",
+    message: expect.stringMatching(new RegExp(`needs ${permission}[ ,(]`)),
+  });
+  const { failing } = stores();
+  const db = pagemark(file(path), { name: "app", store: failing });
+  // Only writes: what the store has cannot be told, nor whether it is encrypted.
+  policy("PUT");
+  await expect(failing.put("a", bytes(1))).rejects.toMatchObject(denied("s3:ListBucket"));
+  await expect(db.backup()).rejects.toMatchObject(denied("s3:ListBucket"));
+  // Never removes anything, as keys on a machine that may fall into other hands.
+  policy("PUT", "HEAD", "GET", "list");
+  await db.backup();
+  runSql(path, "INSERT INTO t VALUES (1)");
+  const { id, kind } = await db.backup();
+  expect(kind).toBe("incremental");
+  await expect(db.delete(id)).rejects.toMatchObject(denied("s3:DeleteObject"));
+  // Only reads.
+  policy("HEAD", "GET", "list");
+  expect(await readAll(await db.download())).toEqual(new Uint8Array(readFileSync(path)));
+  runSql(path, "INSERT INTO t VALUES (2)");
+  await expect(db.backup()).rejects.toMatchObject(denied("s3:PutObject"));
+  // Only lists.
+  policy("list");
+  await expect(db.download()).rejects.toMatchObject(denied("s3:GetObject"));
+});
+
+test("F5 a connection that the server closes before its answer was read ends nothing", async () => {
+  // moto closes each. Some 64 KiB are read ahead: what is longer waits.
+  const { sound } = stores();
+  const object = bytes(MiB);
+  await sound.put("a", object);
+  const bodies = await Promise.all([object.length, 100_000].map((length) => sound.get("a", { length })));
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  expect(await Promise.all(bodies.map(readAll))).toEqual([object, object.slice(0, 100_000)]);
+});

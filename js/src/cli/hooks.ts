@@ -57,7 +57,8 @@ export async function runHook(
 /** Tells whoever waits for it that a backup was made. What goes wrong is a warning: the backup is there. */
 export async function beat(name: string, url: string): Promise<void> {
   try {
-    const { ok, status } = await fetch(url, { signal: AbortSignal.timeout(HEARTBEAT_MS) });
+    const { ok, status, body } = await fetch(url, { signal: AbortSignal.timeout(HEARTBEAT_MS) });
+    body?.cancel().catch(() => {});
     if (!ok) throw new Error(`it answered ${status}`);
   } catch (error) {
     // Its path is a secret, mostly.

@@ -48,6 +48,7 @@ export {
   type DumpHelper,
   type DumpRequest,
   type Hasher,
+  httpFetch,
   type PackPool,
   type PackRequest,
   type PackResult,

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { PagemarkError } from "../errors/index.ts";
 import { dumpHelper } from "./dump-helper.node.ts";
+import { fetchByNode } from "./fetch.node.ts";
 import { WorkerPool } from "./packing.node.ts";
 import type { Platform, WasmName } from "./platform.ts";
 import { WorkerRestorer } from "./restoring.node.ts";
@@ -46,11 +47,13 @@ export const nodePlatform: Platform = {
   buildWasm: async () => compiled("build"),
   subsetWasm: async () => compiled("subset"),
   localityWasm: async () => compiled("locality"),
+  // Those of Deno and Bun are sound.
+  fetch: "Deno" in globalThis || "Bun" in globalThis ? undefined : fetchByNode,
   sha256() {
     const hash = createHash("sha256");
     return { update: (bytes) => void hash.update(bytes), digest: () => hash.digest("hex") };
   },
   packPool: (pageSize, hurry) => new WorkerPool(pageSize, compiled("core"), hurry),
-  restorer: (files) => WorkerRestorer.start(files, compiled("core")),
+  restorer: (files, isProved) => WorkerRestorer.start(files, isProved, compiled("core")),
   dumpHelper: (request) => dumpHelper(request, compiled("dump")),
 };

@@ -13,6 +13,17 @@ export type Wasm =
   | ArrayBuffer
   | WebAssembly.Module;
 
+/** What {@link httpFetch} is asked for. */
+export interface HttpRequest {
+  method?: string;
+  headers?: Headers | Record<string, string>;
+  body?: Uint8Array | string;
+  signal?: AbortSignal | undefined;
+}
+
+/** As {@link httpFetch}. */
+export type Fetch = (url: string | URL, request?: HttpRequest) => Promise<Response>;
+
 /** What a runtime has of its own. Set once, by its file in `entry/`. */
 export interface Platform {
   /** Finds the wasm. */
@@ -24,12 +35,14 @@ export interface Platform {
   /** Finds the wasm that chooses among stores. */
   subsetWasm(): Promise<Wasm>;
   localityWasm(): Promise<Wasm>;
+  /** Makes requests where the runtime's own `fetch` is not to be trusted with large bodies. */
+  fetch?: Fetch | undefined;
   /** A SHA-256 faster than the core's, which works in steps. */
   sha256?(): Hasher;
   /** Packs pages on several threads, of low priority unless in a hurry. */
   packPool?(pageSize: number, hurry: boolean): PackPool;
-  /** Decodes a chain of so many files on another thread; nothing where there is none to be had. */
-  restorer?(files: number): Promise<Restorer | undefined>;
+  /** Decodes a chain of so many files on another thread; nothing where there is none to be had. `isProved`: see {@link restorer}. */
+  restorer?(files: number, isProved: boolean): Promise<Restorer | undefined>;
   /** Writes parts of a dump on another thread, if there is a core for it. */
   dumpHelper?(request: DumpRequest): DumpHelper | undefined;
 }
@@ -44,6 +57,22 @@ export function usePlatform(runtime: Platform): void {
 export function currentPlatform(): Platform {
   if (!platform) throw new Error("pagemark was imported past its entry points: import it as 'pagemark'");
   return platform;
+}
+
+/**
+ * Makes one request, by the runtime's best means. No redirect is followed: what is signed or has a token is for one host. The body
+ * of the answer is read as it is asked for; cancel it when it is not wanted.
+ */
+export async function httpFetch(url: string | URL, request: HttpRequest = {}): Promise<Response> {
+  const own = currentPlatform().fetch;
+  if (own) return own(url, request);
+  const { body, signal, ...rest } = request;
+  return fetch(url, {
+    ...rest,
+    redirect: "manual",
+    ...(signal && { signal }),
+    ...(body !== undefined && { body: body as Uint8Array<ArrayBuffer> | string }),
+  });
 }
 
 /** A random UUID, on pages without https, too, where the runtime's own function is missing. */

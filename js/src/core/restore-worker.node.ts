@@ -4,9 +4,13 @@ import { initSync, Restore } from "../pkg/core/pagemark.js";
 import { failureOf } from "./errors.ts";
 import { MOST_OUTPUTS, type RestoreAnswer, type RestoreRequest } from "./restoring.node.ts";
 
-const { files, wasm } = workerData as { files: number; wasm: WebAssembly.Module };
+const { files, isProved, wasm } = workerData as {
+  files: number;
+  isProved: boolean;
+  wasm: WebAssembly.Module;
+};
 initSync({ module: wasm });
-const restore = new Restore(files);
+const restore = new Restore(files, isProved);
 const waiting: Uint8Array<ArrayBuffer>[][] = Array.from({ length: files }, () => []);
 /** How many outputs may still be given before one is taken. */
 let room = MOST_OUTPUTS;

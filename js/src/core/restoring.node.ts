@@ -30,11 +30,15 @@ export class WorkerRestorer implements Restorer {
   #wake = () => {};
 
   /** For a chain of so many files. Nothing where there is no processor or no thread for it. */
-  static async start(files: number, wasm: WebAssembly.Module): Promise<WorkerRestorer | undefined> {
+  static async start(
+    files: number,
+    isProved: boolean,
+    wasm: WebAssembly.Module,
+  ): Promise<WorkerRestorer | undefined> {
     if (availableParallelism() < 2) return undefined;
     // The chunks under way are all that lives on its heap.
     const limits = { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 32 };
-    const thread = startThread("restore", { files, wasm }, limits);
+    const thread = startThread("restore", { files, isProved, wasm }, limits);
     return thread && (await thread.ready) ? new WorkerRestorer(files, thread.worker) : undefined;
   }
 

@@ -6,11 +6,11 @@ const WORTH_A_THREAD = 8 << 20;
 
 /**
  * A decoder for a chain of `files` LTX files, oldest first, which have `bytes` bytes in all: on another thread where there
- * is one and it pays.
+ * is one and it pays. With `isProved` whoever calls it proves the checksum of what comes out: pages that later files replace are not decoded.
  */
-export async function restorer(files: number, bytes: number): Promise<Restorer> {
-  const elsewhere = bytes >= WORTH_A_THREAD ? await currentPlatform().restorer?.(files) : undefined;
-  return elsewhere ?? new LocalRestorer(new (await core()).Restore(files));
+export async function restorer(files: number, bytes: number, isProved: boolean): Promise<Restorer> {
+  const elsewhere = bytes >= WORTH_A_THREAD ? await currentPlatform().restorer?.(files, isProved) : undefined;
+  return elsewhere ?? new LocalRestorer(new (await core()).Restore(files, isProved));
 }
 
 /** Decodes on the thread that asks. */

@@ -1,6 +1,7 @@
 import type { Machine } from "../core/index.ts";
 import { PagemarkError } from "../errors/index.ts";
 import { ObjectReader } from "../objects/object-reader.ts";
+import { guarded } from "../stores/guarded.ts";
 import type { Store } from "../stores/store.ts";
 import { collect } from "../streams/streams.ts";
 import { Canceled, drive, type Outcome, type Reply, type Request } from "./drive.ts";
@@ -21,7 +22,7 @@ export class StoreHost {
   readonly #readers = new Map<string, ObjectReader>();
 
   constructor(store: Store, signal: AbortSignal | undefined) {
-    this.#store = store;
+    this.#store = guarded(store);
     this.#signal = signal;
   }
 

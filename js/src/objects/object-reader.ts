@@ -77,6 +77,12 @@ export class ObjectReader {
     this.#hash = hash;
   }
 
+  /** Begins to read, before anyone asks for it by {@link next}; which also tells what went wrong. */
+  async begin(): Promise<void> {
+    this.#ahead = this.#nextChunk();
+    await this.#ahead.catch(() => {});
+  }
+
   /**
    * The next bytes, which stay as they are until the next call; an empty array at the end. `spare` is memory that was
    * given out before and taken away ({@link isOurs}), to be read into again.

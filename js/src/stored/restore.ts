@@ -16,9 +16,11 @@ export interface RestoreFiles {
 const FEW_FILES = 6;
 /** Of more, the largest so many are. Most bytes are in them, and each range of the others takes a call of the store. */
 const LARGEST = 3;
-/** Memory for reading the ranges of the others side by side, in bytes. */
-const READ_AHEAD = 6 << 20;
+/** Memory for reading the ranges of the others side by side, in bytes: each has its share of it, so that all are through at once. */
+const READ_AHEAD = 12 << 20;
 const LEAST_STEP = 16 << 10;
+/** Files whose first bytes are asked for at a time. */
+const LANES = 8;
 /** So many files may be open, where an open one takes no memory. */
 const MOST_OPEN = 256;
 
@@ -41,18 +43,27 @@ async function* restoreChunks(
 ): AsyncGenerator<Uint8Array, void, void> {
   const { proveBookmark } = await core();
   const total = files.reduce((sum, file) => sum + file.size, 0);
-  const restore = await restorer(files.length, total);
+  const restore = await restorer(files.length, total, backup !== undefined);
   const bySize = files.toSorted((one, other) => other.size - one.size);
   const streamed = new Set(files.length <= FEW_FILES ? files : bySize.slice(0, LARGEST));
-  const share = Math.max(LEAST_STEP, Math.floor(READ_AHEAD / files.length / (1 + restore.ahead)));
+  const others = files.reduce((sum, file) => sum + (streamed.has(file) ? 0 : file.size), 0);
+  const share = READ_AHEAD / (1 + restore.ahead) / others;
   const isOpen = store.fillsBuffers === true && files.length <= MOST_OPEN;
   const opening = files.map((file) => {
-    const step = streamed.has(file) ? Number.POSITIVE_INFINITY : share;
+    const step = streamed.has(file)
+      ? Number.POSITIVE_INFINITY
+      : Math.max(LEAST_STEP, Math.ceil(share * file.size));
     return ObjectReader.open(store, file, step, signal, isOpen);
   });
   let done = 0;
   try {
     const readers = await Promise.all(opening);
+    const unread = readers.values();
+    await Promise.all(
+      Array.from({ length: LANES }, async () => {
+        for (const reader of unread) await reader.begin();
+      }),
+    );
     for (;;) {
       const step = await restore.next();
       signal?.throwIfAborted();

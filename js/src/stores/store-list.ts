@@ -1,6 +1,7 @@
 // Lists of stores: all of what one has, and a page of what several have.
 import { PagemarkError } from "../errors/pagemark-error.ts";
 import { compareKeys, pageLimit } from "./checks.ts";
+import { guarded } from "./guarded.ts";
 import type { ListOptions, ListPage, Store, StoredObject } from "./store.ts";
 
 /** Where a list of several stores goes on: after a key, and from which cursor of each store; `null` where that has ended. */
@@ -56,9 +57,10 @@ export async function everyObject(
   options: { signal?: AbortSignal | undefined } = {},
 ): Promise<StoredObject[]> {
   const all: StoredObject[] = [];
+  const listed = guarded(store);
   let cursor: string | undefined;
   do {
-    const page: ListPage = await store.list(prefix, { ...options, cursor });
+    const page: ListPage = await listed.list(prefix, { ...options, cursor });
     all.push(...page.objects);
     ({ cursor } = page);
   } while (cursor !== undefined);

@@ -1,7 +1,7 @@
 //! Weeks of backups and removals by hosts that die anywhere and whose clocks jump, two of them at once now and then. After
 //! each step every backup that was reported done and that retention keeps is there and restores to what it was made of.
 //!
-//! `SIMULATION_SEEDS=100000 cargo nextest run -p pagemark simulation --release` tries many.
+//! `SIMULATION_SEEDS=100000 cargo nextest run -p pagemark simulation --release` tries many, from `SIMULATION_FROM` on where that is given.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -198,8 +198,9 @@ impl Simulation {
 
 #[test]
 fn f1_f6_f7_what_was_reported_done_and_is_kept_restores_whatever_hosts_and_clocks_do() {
-    let seeds = std::env::var("SIMULATION_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(12);
-    for seed in 1..=seeds {
+    let given = |name| std::env::var(name).ok().and_then(|text| text.parse().ok());
+    let first = given("SIMULATION_FROM").unwrap_or(1);
+    for seed in first..first + given("SIMULATION_SEEDS").unwrap_or(12) {
         let failed = std::panic::catch_unwind(|| {
             let mut simulation = Simulation::new(seed);
             (0..28).for_each(|_| simulation.step());

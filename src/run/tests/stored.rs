@@ -69,7 +69,7 @@ impl World {
             assert_eq!(proof_of(&self.objects[&link.ltx].0), link.record.ltx);
             assert_eq!(proof_of(&self.objects[&link.fingerprints].0), link.record.fingerprints);
         }
-        let mut restore = Restore::new(files.len());
+        let mut restore = Restore::new(files.len(), true);
         let mut fed = vec![false; files.len()];
         let mut database = Vec::new();
         loop {

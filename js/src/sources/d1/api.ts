@@ -1,4 +1,5 @@
 // Cloudflare's HTTP API, as far as D1 needs it; Pagemark's own Worker speaks it, too.
+import { httpFetch } from "../../core/index.ts";
 import { checkGiven, checkText, SourceError } from "../../errors/index.ts";
 import { type Failed, failureOf, retried } from "./calls.ts";
 
@@ -65,7 +66,7 @@ export class D1Api {
   /** Gets a file for which no token is needed. */
   async download(url: string, signal: AbortSignal | undefined): Promise<ReadableStream<Uint8Array>> {
     try {
-      const answer = await fetch(url, { ...(signal && { signal }) });
+      const answer = await httpFetch(url, { signal });
       if (answer.ok && answer.body) return answer.body;
       await answer.body?.cancel();
       throw new Error(`the download was answered with status ${answer.status}`);
@@ -109,7 +110,7 @@ export class D1Api {
     let answer: Response;
     let text: string;
     try {
-      answer = await fetch(url, {
+      answer = await httpFetch(url, {
         headers,
         signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
         ...(body !== undefined && { method: "POST", body }),

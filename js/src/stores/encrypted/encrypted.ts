@@ -7,7 +7,7 @@ import { StoreError } from "../../errors/store-error.ts";
 import { type Body, consume } from "../../streams/body.ts";
 import { bytesOf, chunksOf, emptyStream, streamOf } from "../../streams/streams.ts";
 import { checkKey, checkRange, checkTime, pageLimit } from "../checks.ts";
-import { KEYS, unguarded } from "../guarded.ts";
+import { guardsItself, KEYS, unguarded } from "../guarded.ts";
 import type { GetOptions, ListOptions, ListPage, PutOptions, Store, StoredObject } from "../store.ts";
 import type { Payload, VaultKey } from "./age.ts";
 import { type EncryptionKeys, found, unlock } from "./keys.ts";
@@ -34,7 +34,7 @@ export function encrypted(store: Store, keys: EncryptionKeys): Store {
       "keys of one store must not lie in another: encrypt each of the stores that localities() is given";
     throw new PagemarkError("USAGE", message);
   }
-  return new EncryptedStore(unguarded(store), keys);
+  return guardsItself(new EncryptedStore(unguarded(store), keys));
 }
 
 class EncryptedStore implements Store {

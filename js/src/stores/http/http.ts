@@ -1,3 +1,4 @@
+import { httpFetch } from "../../core/index.ts";
 import { ObjectExistsError } from "../../errors/object-exists-error.ts";
 import { ObjectMissingError } from "../../errors/object-missing-error.ts";
 import { checkGiven, checkOptions, checkText } from "../../errors/options.ts";
@@ -112,7 +113,10 @@ class HttpStore implements Store {
     }
     const { response, found } = answer;
     const { start, end } = byteRange(found.size, { offset, length });
-    if (start === end || response.body === null) return emptyStream();
+    if (start === end || response.body === null) {
+      response.body?.cancel().catch(() => {});
+      return emptyStream();
+    }
     const tag = response.headers.get("etag") ?? "";
     const reopen = (at: number) => this.#reopen(key, tag, at, end);
     return streamObject(this.#calls, response.body, { key, start, end, signal, reopen });
@@ -145,7 +149,7 @@ class HttpStore implements Store {
   async delete(key: string, options: { signal?: AbortSignal | undefined } = {}) {
     checkKey(key);
     await this.#call("delete", key, options.signal, (remote, signal) =>
-      send(remote, "DELETE", key, { signal }),
+      done(remote, "DELETE", key, { signal }),
     );
   }
 
@@ -159,16 +163,15 @@ class HttpStore implements Store {
   }
 
   async #reopen(key: string, tag: string, at: number, end: number) {
+    const stop = new AbortController();
     try {
       const headers = { range: `bytes=${at}-${end - 1}`, "if-match": tag };
-      const response = await send(this.#calls.bucket, "GET", key, {
-        headers,
-        signal: new AbortController().signal,
-      });
+      const response = await send(this.#calls.bucket, "GET", key, { headers, signal: stop.signal });
       foundIn(key, response, at);
       if (response.body === null) throw new BrokenAnswer("the answer has no body");
       return response.body;
     } catch (error) {
+      stop.abort(error);
       if (!isStatus(error, 412) && !isMissing(error)) throw error;
       const message = `${JSON.stringify(key)} was deleted or replaced while it was read; verify the backups`;
       throw new StoreError("STORE_IO", message, { name: key, offset: at }, { cause: error });
@@ -240,7 +243,7 @@ async function finish(calls: Calls<Remote>, state: UploadState, rest: Uint8Array
   const body = bodyOf(state as State, rest);
   // The Worker moves all of it once more.
   await calls.run({ doing: "write", key, size: size + rest.length }, (remote, signal) =>
-    send(remote, "POST", key, { query: { step: "finish" }, body, signal }),
+    done(remote, "POST", key, { query: { step: "finish" }, body, signal }),
   );
 }
 
@@ -248,7 +251,7 @@ async function abort(calls: Calls<Remote>, state: UploadState): Promise<void> {
   const { key } = state;
   const body = bodyOf(state as State, new Uint8Array());
   await calls.run({ doing: "delete", key }, (remote, signal) =>
-    send(remote, "POST", key, { query: { step: "abort" }, body, signal }),
+    done(remote, "POST", key, { query: { step: "abort" }, body, signal }),
   );
 }
 
@@ -288,18 +291,21 @@ interface Sent {
   signal: AbortSignal;
 }
 
-/** @throws HttpRefusal */
+/** Makes a request whose answer does not matter. @throws HttpRefusal */
+async function done(remote: Remote, method: string, key: string, sent: Sent): Promise<void> {
+  await (await send(remote, method, key, sent)).arrayBuffer();
+}
+
+/** The answer, whose body must be read or canceled. @throws HttpRefusal */
 async function send({ base, token }: Remote, method: string, key: string, sent: Sent): Promise<Response> {
   const { query = {}, headers = {}, body, signal } = sent;
   const path = key === "" ? "" : `/${key.split("/").map(encodeURIComponent).join("/")}`;
   const search = new URLSearchParams(query).toString();
-  const response = await fetch(`${base}${path}${search === "" ? "" : `?${search}`}`, {
+  const response = await httpFetch(`${base}${path}${search === "" ? "" : `?${search}`}`, {
     method,
     headers: { ...headers, authorization: `Bearer ${token}`, "accept-encoding": "identity" },
-    // A redirect would give the token to somebody else.
-    redirect: "manual",
     signal,
-    ...(body !== undefined && { body: body as Uint8Array<ArrayBuffer> }),
+    ...(body && { body }),
   });
   if (response.ok) return response;
   response.body?.cancel().catch(() => {});

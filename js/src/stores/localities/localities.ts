@@ -6,6 +6,7 @@ import { PagemarkError } from "../../errors/pagemark-error.ts";
 import type { Body } from "../../streams/body.ts";
 import { bytesOf } from "../../streams/streams.ts";
 import { checkKey, checkRange } from "../checks.ts";
+import { guarded, guardsItself } from "../guarded.ts";
 import type {
   GetOptions,
   ListOptions,
@@ -67,7 +68,8 @@ export class LocalitiesStore implements Store, Parts {
   /** @param names the stores' localities */
   constructor(stores: readonly Store[], names: () => Promise<readonly string[]>, options: LocalitiesOptions) {
     if (stores.length === 0) throw new PagemarkError("USAGE", "there is no store: give at least the default");
-    this.stores = stores;
+    guardsItself(this); // each of them does
+    this.stores = stores.map(guarded);
     this.#names = names;
     this.#options = options;
     this.layout = stores[0]?.layout ?? "folder";

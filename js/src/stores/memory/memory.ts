@@ -3,6 +3,7 @@ import { ObjectMissingError } from "../../errors/object-missing-error.ts";
 import { checkOptions } from "../../errors/options.ts";
 import { type Body, consume } from "../../streams/body.ts";
 import { byteRange, checkKey, checkRange, checkTime, compareKeys, pageLimit } from "../checks.ts";
+import { guarded } from "../guarded.ts";
 import type { GetOptions, ListOptions, ListPage, PutOptions, Store, StoredObject } from "../store.ts";
 import { type Entry, MemoryUploads } from "./uploads.ts";
 
@@ -11,7 +12,7 @@ const CHUNK = 256 * 1024;
 
 /** A store in memory, which ends with the program: for tests, demonstrations and small things. */
 export function memoryStore(): Store {
-  return new MemoryStore();
+  return guarded(new MemoryStore());
 }
 
 class MemoryStore implements Store {

@@ -5,6 +5,7 @@ import { StoreError } from "../../errors/store-error.ts";
 import { type Body, consume } from "../../streams/body.ts";
 import { emptyStream } from "../../streams/streams.ts";
 import { beginsKey, byteRange, checkKey, checkRange, checkTime, isKey, pageLimit } from "../checks.ts";
+import { guarded } from "../guarded.ts";
 import type { Patience } from "../object-calls.ts";
 import { Parts } from "../object-parts.ts";
 import { streamObject } from "../object-read.ts";
@@ -35,7 +36,7 @@ const PATIENCE: Patience = { attempts: 5, delay: 200, timeout: 30_000 };
  */
 export function r2(bucket: R2Binding, patience: Partial<Patience> = {}): Store {
   checkHas("put", bucket, "the bucket", "the binding of an R2 bucket");
-  return new R2Store(r2Calls(bucket, { ...PATIENCE, ...patience }));
+  return guarded(new R2Store(r2Calls(bucket, { ...PATIENCE, ...patience })));
 }
 
 class R2Store implements Store {

@@ -1,4 +1,5 @@
 import { AwsV4Signer } from "aws4fetch";
+import { httpFetch } from "../../core/index.ts";
 import { BrokenAnswer } from "../object-calls.ts";
 import { hasCode, S3Refusal } from "./errors.ts";
 import type { S3Credentials, S3Options, S3Place } from "./options.ts";
@@ -104,14 +105,7 @@ export class S3Bucket {
     }).sign();
     // Not signed, as some services change it on the way: the length of an answer must be the object's.
     signed.set("accept-encoding", "identity");
-    const response = await fetch(url, {
-      method,
-      headers: signed,
-      // A signature is for one host: what redirects must be signed anew.
-      redirect: "manual",
-      signal,
-      ...(body !== undefined && { body: body as Uint8Array<ArrayBuffer> }),
-    });
+    const response = await httpFetch(url, { method, headers: signed, signal, ...(body && { body }) });
     if (response.ok) return response;
     const text = method === "HEAD" ? "" : await textOfBody(response).catch(() => "");
     throw new S3Refusal(response.status, response.headers, text);

@@ -1,6 +1,6 @@
 import { PagemarkError } from "../../errors/pagemark-error.ts";
 import { StoreError } from "../../errors/store-error.ts";
-import { BrokenAnswer, type Failures } from "../object-calls.ts";
+import { BrokenAnswer, type Doing, type Failures } from "../object-calls.ts";
 import { textOf } from "./xml.ts";
 
 /** The service answered that it does not do it. */
@@ -78,6 +78,13 @@ const DENIED: Meaning = [
   "STORE_DENIED",
   "the service does not permit it to these keys; check what their policy and the bucket's allow",
 ];
+/** What policies must allow: before anything is read or written, a store is asked what it has. */
+const PERMISSIONS: Readonly<Record<Doing, string>> = {
+  list: "s3:ListBucket",
+  read: "s3:GetObject and s3:ListBucket",
+  write: "s3:PutObject, s3:GetObject and s3:ListBucket",
+  delete: "s3:DeleteObject",
+};
 const KEYS: Meaning = [
   "STORE_DENIED",
   "the service does not accept these keys; check them, and that they are of this service",
@@ -129,7 +136,7 @@ export function s3Failures(description: string): Failures {
     pauseOf: (error) => (error instanceof S3Refusal ? error.pause : undefined),
     meaningOf(error, doing, key, attempts) {
       if (error instanceof PagemarkError) return error;
-      const [code, meaning] = meaningOf(error, attempts);
+      const [code, meaning] = meaningOf(error, doing, attempts);
       const what = key === "" ? "objects" : JSON.stringify(key);
       const message = `cannot ${doing} ${what} in ${description}: ${meaning}`;
       return new StoreError(code, message, { name: key }, { cause: error });
@@ -137,12 +144,13 @@ export function s3Failures(description: string): Failures {
   };
 }
 
-function meaningOf(error: unknown, attempts: number): Meaning {
+function meaningOf(error: unknown, doing: Doing, attempts: number): Meaning {
   if (!isTransient(error) || (error instanceof S3Refusal && error.code === "RequestTimeTooSkewed")) {
     const refusal = error as S3Refusal;
     const known =
       MEANINGS[refusal.code] ?? (refusal.status === 401 || refusal.status === 403 ? DENIED : undefined);
-    if (known) return [known[0], `${known[1]} (${refusal.code})`];
+    const needs = known === DENIED ? `: it needs ${PERMISSIONS[doing]}` : "";
+    if (known) return [known[0], `${known[1]}${needs} (${refusal.code})`];
     return ["STORE_REFUSED", `the service answers ${refusal.message}`];
   }
   const full = error instanceof S3Refusal ? MEANINGS[error.code] : undefined;

@@ -186,12 +186,14 @@ class S3Store implements Store {
 
   /** What is read after a failure must be the same object. */
   async #reopen({ key, etag }: S3Found, at: number, end: number) {
+    const stop = new AbortController();
     try {
       const headers = { range: `bytes=${at}-${end - 1}`, "if-match": etag };
-      const response = await this.#calls.bucket.send({ key, headers, signal: new AbortController().signal });
+      const response = await this.#calls.bucket.send({ key, headers, signal: stop.signal });
       if (response.body === null) throw new BrokenAnswer("the answer has no body");
       return reading(key, response, at).isWhole ? part(response.body, at, end) : response.body;
     } catch (error) {
+      stop.abort(error);
       if (!isTaken(error) && !isMissing(error)) throw error;
       const message = `${JSON.stringify(key)} in ${this.description} was deleted or replaced while it was read; verify the backups`;
       throw new StoreError("STORE_IO", message, { name: key, offset: at }, { cause: error });
