@@ -1,7 +1,7 @@
 //! What lies in a database's folder of a store: its objects, and the history that its records tell.
 
 use super::history::{History, Next};
-use super::names::{self, LEVEL_INCREMENTAL, LEVEL_SNAPSHOT, Layout, LtxName};
+use super::names::{self, LEVEL_INCREMENTAL, LEVEL_SNAPSHOT, Layout, LtxName, Name};
 use super::record::{Object, Record};
 use crate::error::Result;
 use crate::page::Txid;
@@ -36,6 +36,8 @@ pub struct Folder {
     objects: Vec<(String, Listed)>,
     /// Keys of the records that were not read yet, by age.
     unread: Vec<String>,
+    /// See [`Folder::other_name`].
+    other_name: Option<String>,
 }
 
 impl Folder {
@@ -47,7 +49,14 @@ impl Folder {
             history: History::default(),
             objects: Vec::new(),
             unread: Vec::new(),
+            other_name: None,
         }
+    }
+
+    /// The name of another database, where all records that were read are of that one: the folder was renamed, or swapped with
+    /// that database's.
+    pub fn other_name(&self) -> Option<&str> {
+        self.other_name.as_deref()
     }
 
     /// What all its keys begin with.
@@ -93,6 +102,12 @@ impl Folder {
         below.into_iter().for_each(|first| self.history.add(first, text));
     }
 
+    /// Tells the records that were read from those of other databases; see [`History::settle`].
+    pub fn settle(&mut self) {
+        let segment = self.prefix.trim_end_matches('/');
+        self.other_name = self.history.settle(|name| Name::parse(name).is_ok_and(|name| name.segment() == segment));
+    }
+
     /// Takes in a backup that was made since: its record with the digest of that, and its objects.
     pub fn add(&mut self, record: Record, digest: String, objects: impl IntoIterator<Item = (String, Listed)>) {
         for (key, object) in objects {
@@ -100,6 +115,7 @@ impl Folder {
         }
         self.unread.clear();
         self.history.add_sound(record, digest);
+        self.settle();
     }
 
     /// Forgets the files between backups, but not how far they reach.

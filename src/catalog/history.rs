@@ -71,6 +71,29 @@ impl History {
         self.entries.insert(record.first, Ok(Entry { record, digest }));
     }
 
+    /// Tells records of the database that `is_named` knows by its name from those of others, which were copied here: those
+    /// become damaged entries. The database's are those that bear its name, and all of their lineages: it may have had another
+    /// name before. Where there is none, all are another's: the name in the newest record.
+    pub fn settle(&mut self, is_named: impl Fn(&str) -> bool) -> Option<String> {
+        let sound = || self.entries.values().flatten().map(|entry| &entry.record);
+        let own: Vec<Lineage> =
+            sound().filter(|record| is_named(&record.name)).map(|record| record.lineage()).collect();
+        if own.is_empty() {
+            return sound().last().map(|record| record.name.clone());
+        }
+        for (first, entry) in &mut self.entries {
+            if entry.as_ref().is_ok_and(|Entry { record, .. }| !own.contains(&record.lineage())) {
+                *entry = Err(Error::at_txid(ErrorKind::ChainLineage, first.0));
+            }
+        }
+        None
+    }
+
+    /// The lineage of the newest sound record.
+    pub fn lineage(&self) -> Option<Lineage> {
+        self.entries.values().rev().flatten().next().map(|entry| entry.record.lineage())
+    }
+
     /// Takes note of a file in the store, of a backup or of a run that died, that covers TXIDs up to `max`.
     pub fn add_file(&mut self, max: Txid) {
         self.highest = self.highest.max(max.0);
@@ -225,7 +248,7 @@ impl History {
 
     /// What the next backup will be.
     pub fn next(&self) -> Next {
-        let lineage = self.entries.values().rev().find_map(|entry| entry.as_ref().ok()).map(|e| e.record.lineage());
+        let lineage = self.lineage();
         let Some(Ok(head)) = self.entries.values().next_back() else {
             let txid = Txid(self.highest + 1);
             // What a damaged record belongs to is stepped over whole, in case the record comes back.

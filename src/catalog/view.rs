@@ -11,6 +11,10 @@ use super::when::Target;
 use crate::error::{At, Error, ErrorKind, Result};
 use crate::page::Txid;
 
+/// What is said of a backup that has the name of the newest one, but another lineage.
+const FOREIGN: &str = "this backup is not of the same database as the newest one (its lineage differs): it was copied here, or that one was \
+    made while the records were damaged";
+
 /// A backup, as users see it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -234,7 +238,9 @@ impl Folder {
             checksum: record.checksum().to_string(),
         };
         let after = followed.map(|state| After { txid: state.txid.to_string(), created_ms: state.created_ms });
-        Ok(Plan { files, backup: Some(backup), after, note: None })
+        let is_foreign = self.history.lineage().is_some_and(|newest| newest != record.lineage());
+        let note = is_foreign.then(|| FOREIGN.to_owned());
+        Ok(Plan { files, backup: Some(backup), after, note })
     }
 
     /// Checks that a file is there and as long as it must be.

@@ -84,7 +84,7 @@ impl From<Made> for jobs::Made {
 
 impl From<StoredDatabase> for jobs::StoredDatabase {
     fn from(stored: StoredDatabase) -> Self {
-        let StoredDatabase { name, backups, newest, stored_size } = stored;
+        let StoredDatabase { name, backups, newest, stored_size, .. } = stored;
         Self { name, backups, newest: newest.map(jobs::Backup::from), stored_size }
     }
 }

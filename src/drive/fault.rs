@@ -117,6 +117,13 @@ impl Fault {
                 );
                 about(Class::Caller, "OTHER_DATABASE", message)
             }
+            Failure::OtherName { name: other, folder } => {
+                let message = format!(
+                    "{folder}: the backups in this folder are of {other:?}: it was renamed, or swapped with that database's. Give it \
+                     back its name; where {other:?} is called {name:?} now, back it up once and say that it is the same"
+                );
+                about(Class::Caller, "OTHER_NAME", message)
+            }
             Failure::OtherState { given, wanted } => {
                 let message = format!("{name} is at {given}, but this backup is of {wanted}");
                 about(Class::Busy, "SOURCE_OTHER_STATE", message)

@@ -77,11 +77,23 @@ pub(super) struct Loaded {
 /// Lists the database's folder and reads its records.
 ///
 /// # Errors
-/// What the host fails with.
+/// What the host fails with; [`Failure::OtherName`].
 pub async fn load(host: &Host, place: &Place, which: Which) -> Outcome<Folder> {
     let folder = Folder::new(&place.segment, place.layout);
     let objects = list(host, folder.prefix()).await?;
-    read(host, folder, objects, which).await
+    let folder = read(host, folder, objects, which).await?;
+    refuse_other_name(&folder)?;
+    Ok(folder)
+}
+
+/// Refuses a folder whose backups are of a database with another name.
+///
+/// # Errors
+/// [`Failure::OtherName`].
+pub(super) fn refuse_other_name(folder: &Folder) -> Outcome<()> {
+    let Some(name) = folder.other_name() else { return Ok(()) };
+    let folder = folder.prefix().trim_end_matches('/').to_owned();
+    Err(Failure::OtherName { name: name.to_owned(), folder })
 }
 
 /// As [`load`] for the next backup, unless what was known is all that there is.
@@ -205,6 +217,7 @@ pub(super) async fn read_records(host: &Host, mut folder: Folder, which: Which) 
                 Err(failure) => return Err(failure),
             }
         }
+        folder.settle();
         if which.is_met(&folder) {
             return Ok(folder);
         }

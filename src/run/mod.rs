@@ -57,6 +57,13 @@ pub enum Failure {
     Host(HostFailure),
     /// The chain's backups are of another database.
     OtherDatabase(Sign),
+    /// All backups in the folder were made under another name.
+    OtherName {
+        /// That name.
+        name: String,
+        /// The folder.
+        folder: String,
+    },
     /// Another backup was quicker.
     Conflict,
     /// The schema points behind the database's stated end; the page where it does.

@@ -9,7 +9,7 @@
 
 use super::ask::{abort, append, pin};
 use super::draft::{About, Draft};
-use super::load::load_known;
+use super::load::{load_known, refuse_other_name};
 use super::notes::{BackupOptions, Made, Shared};
 use super::pages::Position;
 use super::request::{FailureKind, File, Pinned, Request};
@@ -49,6 +49,9 @@ impl Story {
         let known = self.notes.borrow_mut().known.take();
         let loaded = load_known(&self.host, &options.place, known).await?;
         let folder = loaded.known.folder();
+        if !options.same_database {
+            refuse_other_name(folder)?;
+        }
         let mut next = folder.next();
         if folder.history.is_followed() && !options.watching {
             // Whoever watches the database may store more states until it hears of this backup.

@@ -20,6 +20,9 @@ pub struct StoredDatabase {
     /// The newest one; `None` where there is none, or its record is damaged.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub newest: Option<BackupView>,
+    /// Another database, which its newest backup is of: the folder was renamed, or swapped with that database's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub other_name: Option<String>,
     /// Of all its objects, in bytes.
     pub stored_size: u64,
 }
@@ -75,5 +78,6 @@ async fn close(host: &Host, listing: Option<Listing>) -> Outcome<Option<StoredDa
     }
     let folder = read_records(host, folder, Which::Head).await?;
     let newest = folder.history.entries().last().and_then(|(_, record)| record.ok()).map(BackupView::from);
-    Ok(Some(StoredDatabase { name: name.to_string(), backups, newest, stored_size }))
+    let other_name = folder.other_name().map(str::to_owned);
+    Ok(Some(StoredDatabase { name: name.to_string(), backups, newest, other_name, stored_size }))
 }

@@ -104,6 +104,10 @@ impl From<&Failure> for FailureJson {
         match failure {
             Failure::Host(failure) => Self { kind: "host", token: Some(failure.token), ..Self::default() },
             Failure::OtherDatabase(sign) => Self { kind: "otherDatabase", sign: Some(sign.name()), ..Self::default() },
+            Failure::OtherName { name, folder } => {
+                let (id, key) = (Some(name.clone()), Some(folder.clone()));
+                Self { kind: "otherName", id, key, ..Self::default() }
+            }
             Failure::OtherState { given, wanted } => {
                 let (id, by) = (Some(given.clone()), Some(wanted.clone()));
                 Self { kind: "otherState", id, by, ..Self::default() }

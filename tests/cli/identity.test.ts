@@ -103,6 +103,95 @@ describe("a database stays itself", () => {
   });
 });
 
+describe("A2 backups that lie under another database's name are refused by name, wherever they are read", () => {
+  beforeEach(() => {
+    sql("b/other.db", "CREATE TABLE other (a); INSERT INTO other VALUES (1)");
+    for (let round = 0; round < 2; round++) {
+      cli.json("backup", "a/app.db", "--to", "store", ...(round === 1 ? ["--full"] : []));
+      cli.json("backup", "b/other.db", "--to", "store", ...(round === 1 ? ["--full"] : []));
+      sql("a/app.db", "INSERT INTO users (name) VALUES ('bob')");
+      sql("b/other.db", "INSERT INTO other VALUES (2)");
+    }
+  });
+
+  test("folders that were swapped, until they are swapped back", () => {
+    const swap = () => {
+      move("store/app", "store/kept");
+      move("store/other", "store/app");
+      move("store/kept", "store/other");
+    };
+    swap();
+    const commands = [
+      ["restore", "app", "--from", "store", "-o", "back.db"],
+      ["restore", "app", "--from", "store", "-o", "back.db", "--dry-run"],
+      ["verify", "app", "--from", "store"],
+      ["list", "app", "--from", "store"],
+      ["show", "app", "--from", "store"],
+      ["download", "app", "--from", "store", "-o", "back.db"],
+      ["prune", "app", "--from", "store", "--keep-last", "1"],
+      ["copy", "app", "--from", "store", "--to", "second"],
+      ["backup", "a/app.db", "--to", "store"],
+    ];
+    for (const command of commands) {
+      const { status, stderr } = cli.run(...command, "--json");
+      const { code, message } = JSON.parse(stderr).error;
+      expect([command[0], status, code]).toEqual([command[0], 1, "OTHER_NAME"]);
+      expect(message).toMatch(/app: .* of "other".*swapped/);
+    }
+    const all = cli.run("list", "--from", "store");
+    expect(all).toMatchObject({
+      status: 3,
+      stderr: expect.stringContaining('app: its backups are of "other"'),
+    });
+    swap();
+    cli.json("restore", "app", "--from", "store", "-o", "back.db");
+    expect(cli.run("list", "--from", "store")).toMatchObject({ status: 0, stderr: "" });
+  });
+
+  test("a folder that its user renamed goes on under the new name once that is said", () => {
+    move("store/app", "store/shop");
+    const backup = ["backup", "a/app.db", "--to", "store", "--name", "shop"];
+    expect(cli.run(...backup).stderr).toMatch(/OTHER_NAME/);
+    cli.json(...backup, "--same-database");
+    cli.json(...backup);
+    cli.json("restore", "shop", "--from", "store", "--at", idsOf("shop").at(-1) as string, "-o", "back.db");
+    expect(cli.run("verify", "shop", "--from", "store")).toMatchObject({ status: 0, stderr: "" });
+  });
+
+  test("one backup of another database in the chain, also the newest, is damage; the others are restored", () => {
+    for (const name of ["0000000000000002", "0000000000000001"]) {
+      cpSync(join(cli.folder, "store"), join(cli.folder, name), { recursive: true });
+      const own = [name, "app"].join("/");
+      const other = [name, "other"].join("/");
+      for (const file of filesIn(other)) {
+        if (file.includes(`-${name}.`) || file.endsWith(`${name}.json`))
+          copy(`${other}/${file}`, `${own}/${file}`);
+      }
+      expect(cli.run("verify", "app", "--from", name).status).toBe(1);
+      const told = cli.run("list", "app", "--from", name);
+      expect(told).toMatchObject({ status: 3, stdout: expect.stringContaining("CHAIN_LINEAGE") });
+      const isNewest = name.endsWith("2");
+      const at = isNewest ? ["--at", "0000000000000001"] : [];
+      cli.json("restore", "app", "--from", name, "-o", `${name}.db`, ...at);
+      const wrong = cli.run(
+        "restore",
+        "app",
+        "--from",
+        name,
+        "-o",
+        "wrong.db",
+        "--at",
+        isNewest ? "latest" : name,
+      );
+      expect(wrong.status).toBe(1);
+    }
+  });
+});
+
+function idsOf(name: string): string[] {
+  return cli.json<{ id: string }[]>("list", name, "--from", "store").map(({ id }) => id);
+}
+
 test("no path can be read in a record", () => {
   cli.json("backup", "a/app.db", "--to", "store");
   const record = cli.run("show", "app", "--from", "store", "--json").stdout;

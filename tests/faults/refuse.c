@@ -1,10 +1,11 @@
-// Stands between a process and the C library (LD_PRELOAD), and lets reads and opens of certain files fail.
+// Stands between a process and the C library (LD_PRELOAD), and lets calls on certain files fail.
 //   REFUSE_BELOW  paths that begin with this are meant
-//   REFUSE_CALL   "read" or "open"
+//   REFUSE_CALL   "read", "write", "sync", "open", "rename" (also links), "list" or "delete"
 //   REFUSE_FROM   which of these calls fails, counted from 1
 //   REFUSE_COUNT  how many of them do, from that one on
 //   REFUSE_ERRNO  with what
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -28,43 +29,61 @@ static int refused(const char *call, const char *path) {
   return 1;
 }
 
-static int read_refused(int fd) {
+static int fd_refused(const char *call, int fd) {
   char link[64], path[PATH_MAX];
   snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
   ssize_t length = readlink(link, path, sizeof path - 1);
   if (length < 0) return 0;
   path[length] = 0;
-  return refused("read", path);
+  return refused(call, path);
 }
 
 /** Relative paths count from the folder that the process was started in. */
-static int open_refused(int folder, const char *path) {
+static int path_refused(const char *call, int folder, const char *path) {
   char whole[2 * PATH_MAX], cwd[PATH_MAX];
-  if (path[0] == '/') return refused("open", path);
+  if (path[0] == '/') return refused(call, path);
   if (folder != AT_FDCWD || !getcwd(cwd, sizeof cwd)) return 0;
   snprintf(whole, sizeof whole, "%s/%s", cwd, path);
-  return refused("open", whole);
+  return refused(call, whole);
 }
 
 #define NEXT(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 
-ssize_t read(int fd, void *into, size_t count) {
-  return read_refused(fd) ? -1 : NEXT(read)(fd, into, count);
-}
-ssize_t pread(int fd, void *into, size_t count, off_t at) {
-  return read_refused(fd) ? -1 : NEXT(pread)(fd, into, count, at);
-}
-ssize_t pread64(int fd, void *into, size_t count, off64_t at) {
-  return read_refused(fd) ? -1 : NEXT(pread64)(fd, into, count, at);
-}
-ssize_t readv(int fd, const struct iovec *into, int count) {
-  return read_refused(fd) ? -1 : NEXT(readv)(fd, into, count);
-}
-ssize_t preadv(int fd, const struct iovec *into, int count, off_t at) {
-  return read_refused(fd) ? -1 : NEXT(preadv)(fd, into, count, at);
-}
-ssize_t preadv64(int fd, const struct iovec *into, int count, off64_t at) {
-  return read_refused(fd) ? -1 : NEXT(preadv64)(fd, into, count, at);
+#define ON_FD(call, type, name, parameters, ...) \
+  type name parameters { return fd_refused(call, fd) ? -1 : NEXT(name)(__VA_ARGS__); }
+#define ON_PATH(call, type, name, parameters, folder, path, ...) \
+  type name parameters { return path_refused(call, folder, path) ? -1 : NEXT(name)(__VA_ARGS__); }
+
+ON_FD("read", ssize_t, read, (int fd, void *into, size_t count), fd, into, count)
+ON_FD("read", ssize_t, pread, (int fd, void *into, size_t count, off_t at), fd, into, count, at)
+ON_FD("read", ssize_t, pread64, (int fd, void *into, size_t count, off64_t at), fd, into, count, at)
+ON_FD("read", ssize_t, readv, (int fd, const struct iovec *into, int count), fd, into, count)
+ON_FD("read", ssize_t, preadv, (int fd, const struct iovec *into, int count, off_t at), fd, into, count, at)
+ON_FD("read", ssize_t, preadv64, (int fd, const struct iovec *into, int count, off64_t at), fd, into, count, at)
+ON_FD("write", ssize_t, write, (int fd, const void *from, size_t count), fd, from, count)
+ON_FD("write", ssize_t, pwrite, (int fd, const void *from, size_t count, off_t at), fd, from, count, at)
+ON_FD("write", ssize_t, pwrite64, (int fd, const void *from, size_t count, off64_t at), fd, from, count, at)
+ON_FD("write", ssize_t, writev, (int fd, const struct iovec *from, int count), fd, from, count)
+ON_FD("write", ssize_t, pwritev, (int fd, const struct iovec *from, int count, off_t at), fd, from, count, at)
+ON_FD("write", ssize_t, pwritev64, (int fd, const struct iovec *from, int count, off64_t at), fd, from, count, at)
+ON_FD("write", int, ftruncate, (int fd, off_t length), fd, length)
+ON_FD("write", int, ftruncate64, (int fd, off64_t length), fd, length)
+ON_FD("sync", int, fsync, (int fd), fd)
+ON_FD("sync", int, fdatasync, (int fd), fd)
+ON_PATH("rename", int, rename, (const char *from, const char *to), AT_FDCWD, to, from, to)
+ON_PATH("rename", int, link, (const char *from, const char *to), AT_FDCWD, to, from, to)
+ON_PATH("delete", int, unlink, (const char *path), AT_FDCWD, path, path)
+ON_PATH("delete", int, rmdir, (const char *path), AT_FDCWD, path, path)
+ON_PATH("list", int, scandir,
+        (const char *path, struct dirent ***names, int (*fits)(const struct dirent *),
+         int (*order)(const struct dirent **, const struct dirent **)),
+        AT_FDCWD, path, path, names, fits, order)
+ON_PATH("list", int, scandir64,
+        (const char *path, struct dirent64 ***names, int (*fits)(const struct dirent64 *),
+         int (*order)(const struct dirent64 **, const struct dirent64 **)),
+        AT_FDCWD, path, path, names, fits, order)
+DIR *opendir(const char *path) {
+  return path_refused("list", AT_FDCWD, path) ? NULL : NEXT(opendir)(path);
 }
 
 #define OPEN(name)                                          \
@@ -73,7 +92,7 @@ ssize_t preadv64(int fd, const struct iovec *into, int count, off64_t at) {
     va_start(more, flags);                                  \
     mode_t mode = va_arg(more, mode_t);                     \
     va_end(more);                                           \
-    return open_refused(AT_FDCWD, path) ? -1 : NEXT(name)(path, flags, mode); \
+    return path_refused("open", AT_FDCWD, path) ? -1 : NEXT(name)(path, flags, mode); \
   }
 #define OPENAT(name)                                        \
   int name(int folder, const char *path, int flags, ...) {  \
@@ -81,7 +100,7 @@ ssize_t preadv64(int fd, const struct iovec *into, int count, off64_t at) {
     va_start(more, flags);                                  \
     mode_t mode = va_arg(more, mode_t);                     \
     va_end(more);                                           \
-    return open_refused(folder, path) ? -1 : NEXT(name)(folder, path, flags, mode); \
+    return path_refused("open", folder, path) ? -1 : NEXT(name)(folder, path, flags, mode); \
   }
 OPEN(open)
 OPEN(open64)

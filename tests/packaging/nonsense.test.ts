@@ -34,7 +34,7 @@ async function given(): Promise<Record<string, object>> {
     Backups: await node.Backups.open("app", store),
     LiveDatabase: live,
     Statement: live.prepare("SELECT 1"),
-    Vault: vault.openVault({ databases: new Map(), store }),
+    Vault: vault.openVault({ databases: {}, store }),
   };
 }
 

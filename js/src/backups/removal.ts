@@ -40,7 +40,7 @@ export function finishRemovals(place: Place, signal: AbortSignal | undefined): P
 function problemOf(outcome: Outcome<null>): unknown {
   const { failure } = outcome;
   const error = hostFailure(outcome);
-  if (failure?.kind === "host") return error;
+  if (failure?.kind === "host" || failure?.kind === "otherName") return error;
   if (failure?.kind !== "undeleted") return refusal(failure as Parameters<typeof refusal>[0]);
   if (!(error instanceof StoreError)) return error;
   const message =

@@ -266,6 +266,8 @@ export interface StoredDatabase {
   backups: number;
   /** The newest one; missing where there is none, or its record is damaged. */
   newest?: Backup;
+  /** Another database, which its newest backup is of: the folder was renamed, or swapped with that database's. */
+  otherName?: string;
   /** Size of all its objects, in bytes. */
   storedSize: number;
 }

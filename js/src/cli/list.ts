@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import type { Backups } from "../backups/backups.ts";
 import type { VerifiedAt } from "../backups/verified.ts";
 import { type Backup, databasesIn, type StoredDatabase } from "../catalog/folder.ts";
-import { backupJson, bytes, counted, EXIT, print, table, verifiedJson } from "./output.ts";
+import { backupJson, bytes, counted, EXIT, print, table, verifiedJson, warn } from "./output.ts";
 import { noBackup, openBackups, openStore, redacted, refuseMissing } from "./places.ts";
 import { layOutText } from "./table.ts";
 import { timeText } from "./values.ts";
@@ -103,9 +103,17 @@ function backupTable(backups: Backup[], utc?: boolean): string {
 async function listDatabases({ from, utc, json = false }: Options, signal: AbortSignal): Promise<void> {
   await refuseMissing(from);
   const databases = await databasesIn(openStore(from), { signal });
-  const value = databases.map(({ name, backups, newest, storedSize }) => {
-    return { name, backups, stored_size: storedSize, ...(newest && { newest: backupJson(newest) }) };
+  const value = databases.map(({ name, backups, newest, otherName, storedSize }) => {
+    const of = otherName !== undefined && { backups_of: otherName };
+    return { name, backups, stored_size: storedSize, ...of, ...(newest && { newest: backupJson(newest) }) };
   });
+  for (const { name, otherName } of databases) {
+    if (otherName === undefined) continue;
+    warn(
+      `${name}: its backups are of ${JSON.stringify(otherName)}: \`pagemark list ${name}\` says what to do`,
+    );
+    process.exitCode = EXIT.warnings;
+  }
   print(json, value, () =>
     databases.length === 0 ? `${redacted(from)} has no backups` : databaseTable(databases, utc),
   );

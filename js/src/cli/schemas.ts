@@ -105,6 +105,10 @@ export const OUTPUTS: Readonly<Record<string, Output>> = {
         name: z.string(),
         backups: count("0 for a folder that Litestream wrote"),
         stored_size: size("all that is stored"),
+        backups_of: z
+          .string()
+          .optional()
+          .describe("another database, which they are of: the folder was renamed or swapped"),
         newest: backup.optional(),
       }),
     ),

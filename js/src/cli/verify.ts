@@ -172,7 +172,9 @@ function asText({ check, differing, answers }: Restored): string {
     (differing.length === 0
       ? "every table has the fingerprints that were recorded when it was backed up"
       : `these differ from what was backed up: ${differing.join(", ")}`);
-  return [`restored: ${checkText(check)}`, ...(fingerprints ? [fingerprints] : []), ...tables].join("\n");
+  const checked = checkText(check);
+  const restored = `restored:${checked.includes("\n") ? "\n" : " "}${checked}`;
+  return [restored, ...(fingerprints ? [fingerprints] : []), ...tables].join("\n");
 }
 
 function cell(value: SqlValue): string {

@@ -61,6 +61,7 @@ export interface Failure {
   kind:
     | "host"
     | "otherDatabase"
+    | "otherName"
     | "otherState"
     | "conflict"
     | "cutOff"
@@ -119,10 +120,18 @@ function answer(machine: Machine, id: number, reply: Reply): void {
   else reply(machine, id);
 }
 
-/** The failure of the host that ended a job, as it was thrown. */
+/** The failure of the host that ended a job, as it was thrown, or that its folder is another database's. */
 export function hostFailure({ failure, failures }: Outcome<unknown>): unknown {
+  if (failure?.kind === "otherName") return otherName(String(failure.key), String(failure.id));
   const error = failures[failure?.token as number];
   return error instanceof Canceled ? error.reason : error;
+}
+
+function otherName(folder: string, name: string): PagemarkError {
+  const message =
+    `${folder}: the backups in this folder are of ${JSON.stringify(name)}: it was renamed, or swapped with that database's. ` +
+    "Give it back its name; where that database has a new name, back it up once under it with `sameDatabase`";
+  return new PagemarkError("OTHER_NAME", message, { name: folder });
 }
 
 /** What the core must know of an error. */

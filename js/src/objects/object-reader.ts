@@ -72,7 +72,8 @@ export class ObjectReader {
     this.#store = store;
     this.#file = file;
     this.#range = isOpen ? Number.POSITIVE_INFINITY : step;
-    this.#buffers = new Buffers(Math.min(step, CHUNK));
+    // Most objects of a long chain are small.
+    this.#buffers = new Buffers(Math.max(1, Math.min(step, CHUNK, file.size)));
     this.#signal = signal;
     this.#hash = hash;
   }

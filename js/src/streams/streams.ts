@@ -81,25 +81,31 @@ export async function bytesOf(stream: ReadableStream<Uint8Array>): Promise<Uint8
   return new Uint8Array(await new Response(stream as ReadableStream<Uint8Array<ArrayBuffer>>).arrayBuffer());
 }
 
-/** All of a short stream, at most `length` bytes of it. */
+/** All of a short stream, at most `length` bytes of it, however much longer that is than most are. */
 export async function collect(stream: ReadableStream<Uint8Array>, length: number): Promise<Uint8Array> {
   const reader = stream.getReader();
-  let first: Uint8Array | undefined;
+  /** The only chunk, as long as there is no other. */
   let all: Uint8Array | undefined;
   let filled = 0;
-  for (;;) {
+  while (filled < length) {
     const { done, value } = await reader.read();
-    if (done) break;
-    if (first === undefined && value.length === length) first = value;
-    all ??= first === undefined ? new Uint8Array(length) : undefined;
-    all?.set(value.subarray(0, length - filled), filled);
-    filled = Math.min(filled + value.length, length);
-    if (filled === length) {
-      await reader.cancel();
-      break;
+    if (done) return all?.subarray(0, filled) ?? new Uint8Array();
+    const fits = value.subarray(0, length - filled);
+    if (all === undefined) all = fits;
+    else {
+      if (all.length < length) all = extended(all, length);
+      all.set(fits, filled);
     }
+    filled += fits.length;
   }
-  return first ?? all?.subarray(0, filled) ?? new Uint8Array();
+  await reader.cancel();
+  return all ?? new Uint8Array();
+}
+
+function extended(bytes: Uint8Array, length: number): Uint8Array {
+  const longer = new Uint8Array(length);
+  longer.set(bytes);
+  return longer;
 }
 
 type Pipe = { readable: ReadableStream<Uint8Array>; writable: WritableStream<Uint8Array> };

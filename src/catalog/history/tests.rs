@@ -1,4 +1,5 @@
 use super::*;
+use crate::bookmark::Bookmark;
 use crate::catalog::record::Encoded;
 use crate::catalog::record::tests::record;
 
@@ -39,6 +40,24 @@ fn b4_a_missing_swapped_or_foreign_link_is_found_before_anything_is_read() {
     assert_eq!(kind_of(rebuilt(&[(1, text(1)), (2, text(3)), (3, text(2)), (4, text(4))])), ErrorKind::RecordChain);
     let other = record(2, 2, Kind::Incremental, Some((1, &"1".repeat(64)))).encode().unwrap().text;
     assert_eq!(kind_of(rebuilt(&[(1, text(1)), (2, &other)])), ErrorKind::RecordChain);
+}
+
+#[test]
+fn a2_records_of_another_database_are_told_from_those_of_one_that_had_another_name() {
+    let settled = |names: &[(&str, u64)]| {
+        let mut history = History::default();
+        for (txid, &(name, lineage)) in (1..).zip(names) {
+            let record = record(txid, txid, Kind::Full, None);
+            let bookmark = Bookmark { lineage: Lineage(lineage), ..record.bookmark };
+            history.add(Txid(txid), &Record { name: name.into(), bookmark, ..record }.encode().unwrap().text);
+        }
+        let other = history.settle(|name| name == "app");
+        (other, history.checked().filter_map(|(first, entry)| entry.err().map(|_| first.0)).collect::<Vec<_>>())
+    };
+    assert_eq!(settled(&[("shop", 1), ("shop", 1), ("app", 1), ("app", 2)]), (None, vec![]));
+    assert_eq!(settled(&[("app", 1), ("shop", 2), ("app", 1), ("shop", 2)]), (None, vec![2, 4]));
+    assert_eq!(settled(&[("shop", 1), ("other", 1)]), (Some("other".into()), vec![]));
+    assert_eq!(settled(&[]), (None, vec![]));
 }
 
 #[test]
