@@ -51,7 +51,7 @@ beforeAll(() => {
   runSql(join(work, "app.db"), "UPDATE orders SET note = 'changed' WHERE id % 40 = 0");
   cli.json("backup", "app.db", "--to", "store");
   cli.json("dump", "app.db", "-o", "in.sql");
-});
+}, 60_000);
 
 function refused(args: string[], call: string, from: number, count: number, error: (typeof ERRORS)[number]) {
   const env = {
