@@ -1,10 +1,12 @@
-// Rows become pages in wasm, beside SQLite that loads the same rows, sorted, in one transaction: processor seconds.
+// Rows become pages in wasm, beside SQLite, native and in wasm, that loads the same rows, sorted, in one transaction:
+// processor seconds.
 // `node scripts/bench-build.mjs [rows] [runs]`, after a build.
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import sqlite3InitModule from "@sqlite.org/sqlite-wasm";
 import "../js/dist/entry/node.js";
 import { pageBuilder, RowBatch } from "../js/dist/core/index.js";
 
@@ -97,7 +99,20 @@ function inSqlite(withIndex) {
   db.close();
 }
 
+/** SQLite's own wasm, which keeps the file in memory, as the builder does its pages. */
+function inWasm(sqlite3, withIndex) {
+  const db = new sqlite3.oo1.DB(":memory:");
+  db.exec(`PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; ${TABLE}; BEGIN`);
+  const insert = db.prepare("INSERT INTO orders VALUES (?, ?, ?, ?, ?)");
+  for (const row of data) insert.bind(row).stepReset();
+  insert.finalize();
+  if (withIndex) db.exec(INDEX);
+  db.exec("COMMIT");
+  db.close();
+}
+
 try {
+  const sqlite3 = await sqlite3InitModule();
   console.log(`${rows} rows, the best of ${runs} runs`);
   const quote = (value) => (typeof value === "string" ? `'${value}'` : value);
   const values = data.map((row) => `INSERT INTO orders VALUES (${row.map(quote).join(",")});`).join("\n");
@@ -106,6 +121,7 @@ try {
     const what = withIndex ? "with an index" : "a table";
     await measure(`the builder, ${what}`, () => build(withIndex));
     await measure(`node:sqlite, prepared inserts, ${what}`, () => inSqlite(withIndex));
+    await measure(`sqlite-wasm, prepared inserts, ${what}`, () => inWasm(sqlite3, withIndex));
     await measure(`sqlite3 < rows.sql, ${what}`, () => {
       rmSync(join(folder, "shell.db"), { force: true });
       return shell("shell.db", `${sql}${withIndex ? `${INDEX};` : ""}COMMIT;`);

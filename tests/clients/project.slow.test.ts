@@ -151,7 +151,10 @@ test("a project's local databases are backed up by name, and go back to where wr
   ]);
 });
 
-test("a configuration that cannot be read is named with its place", () => {
+test("a configuration that cannot be read is named with its place, and so is a folder without one", () => {
+  const none = new CommandLine(join(root, "none"));
+  mkdirSync(none.folder);
+  expect(none.failure("backup", ".", "--to", "x")).toEqual([1, "SOURCE_NOT_A_FILE"]);
   const broken = project("broken", ["wrangler.jsonc", '{ "name": "app",\n  "d1_databases": [ }']);
   mkdirSync(join(broken.folder, ".wrangler"));
   expect(broken.failure("backup", ".", "--to", "x")).toEqual([1, "PROJECT_INVALID"]);

@@ -76,8 +76,11 @@ export function addBackup(program: Command, signal: AbortSignal): void {
       }
       if (viaExport && tracking)
         throw new PagemarkError("USAGE", "--via-export reads all there is: leave it or --tracking out");
-      if (isFolder(path) && (await import("./project.ts")).isProject(path))
+      if (isFolder(path)) {
+        const { checkProject } = await import("./project.ts");
+        checkProject(path);
         return backUpProject(path, options, signal);
+      }
       const backup = await withHooks(options, { name, path }, async () => {
         const source = viaExport
           ? (await import("./hosted.ts")).exportedSource(path, signal)

@@ -90,8 +90,12 @@ async function migrate(place: string, words: string[], options: Options, signal:
 
 function lossOf({ before, after }: Counts): string {
   return after === null
-    ? `and its ${counted(before ?? 0)} rows are gone`
-    : `has ${counted((before ?? 0) - after)} rows fewer`;
+    ? `and its rows (${counted(before ?? 0)}) are gone`
+    : `has ${rows((before ?? 0) - after)} fewer`;
+}
+
+function rows(count: number): string {
+  return `${counted(count)} ${count === 1 ? "row" : "rows"}`;
 }
 
 function shown(count: number | null): string {

@@ -1,12 +1,12 @@
 // Databases in the local state of a project that wrangler runs: its D1 databases and its Durable Objects, by the names
 // that the project gives them.
 import { createHash, createHmac } from "node:crypto";
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { type ParseError, parse as parseJsonc, printParseErrorCode } from "jsonc-parser";
 import { parse as parseToml } from "smol-toml";
 import { dumpChunks } from "../dump/dump.ts";
-import { PagemarkError } from "../errors/index.ts";
+import { PagemarkError, SourceError } from "../errors/index.ts";
 import { file } from "../sources/file/file.ts";
 
 export interface LocalDatabase {
@@ -40,12 +40,16 @@ const NAMED = "__miniflare_do_name";
 /** Digits of an id that stand for an object without a name. */
 const DIGITS = 16;
 
-/** Whether this is the folder of a project that wrangler runs, or the one in which it keeps its local state. */
-export function isProject(path: string): boolean {
-  if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) return false;
-  return (
-    [STATE, ...CONFIGS].some((name) => existsSync(join(path, name))) || basename(resolve(path)) === STATE
-  );
+/**
+ * Checks that a folder is that of a project which wrangler runs, or the one in which it keeps its local state.
+ *
+ * @throws SourceError `SOURCE_NOT_A_FILE`
+ */
+export function checkProject(folder: string): void {
+  const isState = basename(resolve(folder)) === STATE;
+  if (isState || [STATE, ...CONFIGS].some((name) => existsSync(join(folder, name)))) return;
+  const message = `${folder}: a folder without ${CONFIGS.join(", ")} and ${STATE}; give a database file, or the folder of a project that wrangler runs`;
+  throw new SourceError("SOURCE_NOT_A_FILE", message, { name: folder });
 }
 
 /** Every database in a project's local state. @throws PagemarkError `PROJECT_INVALID`, `PROJECT_EMPTY` */
