@@ -5,7 +5,7 @@ const RUNTIMES = ["tests/runtimes/workerd/**", "tests/runtimes/browser/**"];
 /** Tests of Node that take more than ten seconds, and those of Node and Chromium that measure time or memory: scripts/test.mjs runs them apart. */
 const APART = { slow: ["tests/**/*.slow.test.ts"], alone: ["tests/**/*.alone.test.ts"] };
 const BROWSER = "tests/runtimes/browser/**/*";
-const { PACE = "all" } = process.env;
+const { PACE = "all", HOSTILE_STEPS = "" } = process.env;
 
 // Tests import the built package by its name, so `npm run build` comes first.
 export default defineConfig({
@@ -38,6 +38,7 @@ export default defineConfig({
                 PAGEMARK_TOKEN: "all",
                 PAGEMARK_READ_TOKEN: "look",
                 PAGEMARK_QUERY_STEPS: "20000000",
+                HOSTILE_STEPS,
               },
               // wrangler's rule for user code; without it Vite would instantiate the wasm itself.
               modulesRules: [{ type: "CompiledWasm", include: ["**/*.wasm"] }],

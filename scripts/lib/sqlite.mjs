@@ -1,9 +1,11 @@
 // SQLite's source with two counters more: how many rows of tables and indexes a statement looked at, and how many it
 // wrote, as D1 counts them. SQLite itself counts only some of the steps. See `rows_read` in engine/src/sqlite/statement.rs.
+// And with the places of sqlite-interrupts.mjs, at which it can be interrupted.
 import { execFileSync } from "node:child_process";
 import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { root } from "./run.mjs";
+import { INTERRUPTS } from "./sqlite-interrupts.mjs";
 
 const READ = "p->aCounter[9]";
 const WRITTEN = "p->aCounter[10]";
@@ -77,7 +79,7 @@ export function countingSqlite() {
 
 function edited(source) {
   let text = source;
-  for (const { at, instead, before = "", add = "" } of EDITS) {
+  for (const { at, instead, before = "", add = "" } of [...EDITS, ...INTERRUPTS]) {
     if (text.split(at).length !== 2) {
       throw new Error(`scripts/lib/sqlite.mjs: SQLite's source does not have this once:\n${at}`);
     }

@@ -10,6 +10,8 @@
 use std::arch::wasm32::v128;
 use std::ptr;
 
+use crate::sqlite::count_moved;
+
 /// From here on the runtime is faster, in bytes.
 const LARGE: usize = 256;
 
@@ -31,6 +33,7 @@ unsafe extern "C" fn memcpy(to: *mut u8, from: *const u8, len: usize) -> *mut u8
             }
             store(to, last, end);
         } else {
+            count_moved(len);
             ptr::copy_nonoverlapping(from, to, len);
         }
     }
@@ -46,6 +49,7 @@ unsafe extern "C" fn memmove(to: *mut u8, from: *const u8, len: usize) -> *mut u
         if len <= 32 {
             copy_short(to, from, len);
         } else {
+            count_moved(len);
             ptr::copy(from, to, len);
         }
     }
@@ -97,6 +101,7 @@ unsafe extern "C" fn memset(to: *mut u8, byte: i32, len: usize) -> *mut u8 {
     // SAFETY: as the caller promises.
     unsafe {
         if len >= LARGE {
+            count_moved(len);
             ptr::write_bytes(to, byte, len);
         } else if len >= 8 {
             let eight = u64::from(byte) * 0x0101_0101_0101_0101;
@@ -120,25 +125,26 @@ unsafe extern "C" fn memset(to: *mut u8, byte: i32, len: usize) -> *mut u8 {
 /// Both must have `len` bytes to read.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn memcmp(left: *const u8, right: *const u8, len: usize) -> i32 {
-    let mut at = 0;
+    let (mut at, mut differs) = (0, 0);
     // SAFETY: as the caller promises; `at` stays at most at `len`.
     unsafe {
-        while len - at >= 8 {
+        while len - at >= 8 && differs == 0 {
             let (one, other) = (load::<u64>(left, at), load::<u64>(right, at));
             if one != other {
-                return if one.swap_bytes() < other.swap_bytes() { -1 } else { 1 };
+                differs = if one.swap_bytes() < other.swap_bytes() { -1 } else { 1 };
             }
             at += 8;
         }
-        while at < len {
+        while at < len && differs == 0 {
             let (one, other) = (load::<u8>(left, at), load::<u8>(right, at));
-            if one != other {
-                return i32::from(one) - i32::from(other);
-            }
+            differs = i32::from(one) - i32::from(other);
             at += 1;
         }
     }
-    0
+    if at >= LARGE {
+        count_moved(at);
+    }
+    differs
 }
 
 /// # Safety

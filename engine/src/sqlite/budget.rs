@@ -13,9 +13,19 @@ const WORK_A_STEP: u64 = 14;
 static ALLOCATED: AtomicUsize = AtomicUsize::new(0);
 
 /// Takes note of memory that SQLite allocated in a large piece: it takes time to fill, which no instruction counts.
-#[cfg_attr(not(target_arch = "wasm32"), expect(dead_code, reason = "only the wasm's allocator knows"))]
 pub(crate) fn count_allocated(bytes: usize) {
     ALLOCATED.store(ALLOCATED.load(Ordering::Relaxed).wrapping_add(bytes), Ordering::Relaxed);
+}
+
+/// Takes note of memory that SQLite copied, filled or compared in a large piece: a step's time for some 128 bytes.
+#[cfg_attr(not(target_arch = "wasm32"), expect(dead_code, reason = "only the wasm's own memory functions know"))]
+pub(crate) fn count_moved(bytes: usize) {
+    count_allocated(bytes / 32);
+}
+
+/// Takes note of what SQLite read of the database: a page comes from the store, and is checked.
+pub(super) fn count_read(bytes: usize) {
+    count_allocated(bytes / 2);
 }
 
 /// What SQLite's C has done by now, in units of about a nanosecond; see scripts/build-wasm/src/work.rs.
@@ -59,7 +69,8 @@ pub(super) struct Budget {
 }
 
 impl Budget {
-    /// Runs a step of a statement, which takes what it allocates off this. What is allocated between steps is not its.
+    /// Compiles a statement, or runs a step of one, which takes what it allocates off this. What is allocated in between is
+    /// not its.
     pub(super) fn charging(&self, step: impl FnOnce() -> c_int) -> c_int {
         self.allocated.set(ALLOCATED.load(Ordering::Relaxed));
         self.worked.set(work_done());

@@ -13,6 +13,7 @@ use std::cell::RefCell;
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ptr;
 
+use super::budget::count_read;
 use super::ffi;
 use super::files::{Opened, close_database, forget_journal};
 use crate::journal::Journal;
@@ -155,7 +156,10 @@ unsafe extern "C" fn read(file: *mut ffi::sqlite3_file, buffer: *mut c_void, len
     };
     let code = |whole| if whole { ffi::SQLITE_OK } else { ffi::SQLITE_IOERR_SHORT_READ };
     match opened {
-        Opened::Database(volume) => with_volume(volume, |volume| Ok(code(volume.read(offset, buffer)?))),
+        Opened::Database(volume) => {
+            count_read(len);
+            with_volume(volume, |volume| Ok(code(volume.read(offset, buffer)?)))
+        }
         Opened::Journal(journal, volume) => {
             with_journal(journal, volume, |journal, volume| Ok(code(journal.read(volume, offset, buffer)?)))
         }

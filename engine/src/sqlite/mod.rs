@@ -19,6 +19,6 @@ mod statement;
 mod vfs;
 
 #[cfg(target_arch = "wasm32")]
-pub(crate) use budget::count_allocated;
+pub(crate) use budget::{count_allocated, count_moved};
 pub(crate) use connection::{AUTH, CANTOPEN, CONSTRAINT_FOREIGN_KEY, Compacted, Connection, ERROR, set_heap_limit};
 pub(crate) use statement::{Statement, Step};

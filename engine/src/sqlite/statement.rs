@@ -60,7 +60,9 @@ impl Connection {
             let (mut statement, mut tail) = (ptr::null_mut(), start);
             // SAFETY: SQLite reads `len` bytes, no NUL needed, and `tail` then points into or behind them.
             let (code, used) = unsafe {
-                let code = ffi::sqlite3_prepare_v3(self.db(), start, len, flags, &raw mut statement, &raw mut tail);
+                let code = self.budget().charging(|| {
+                    ffi::sqlite3_prepare_v3(self.db(), start, len, flags, &raw mut statement, &raw mut tail)
+                });
                 (code, if tail.is_null() { 0 } else { tail.offset_from(start) })
             };
             if code != ffi::SQLITE_OK {

@@ -73,6 +73,35 @@ export function pragmas(name: string): string[] {
   ];
 }
 
+const long = (length: number, letter = "x") => `printf('%.*c', ${length}, '${letter}')`;
+const many = (count: number, text: string) => `replace(${long(count)}, 'x', '${text}')`;
+const terms = (depth: number, at: number): string =>
+  depth === 0 ? `a > b + ${at}` : `(${terms(depth - 1, 2 * at)} AND ${terms(depth - 1, 2 * at + 1)})`;
+
+/** What takes seconds within one call, one instruction, or before there is one. `t` has some MB. */
+export const SINGLE: Readonly<Record<string, string>> = {
+  unhex: `SELECT unhex(${long(200_000, "z")}, ${long(200_000, "y")} || 'z')`,
+  LIKE: `SELECT ${long(4_000_000, "a")} LIKE '%a${"_".repeat(240)}b'`,
+  GLOB: `SELECT ${long(4_000_000, "a")} GLOB '*[${"b".repeat(240)}]'`,
+  json_patch: `SELECT json_patch('{' || ${many(30_000, '"a":1,')} || '"a":1}', '{' || ${many(30_000, '"b":1,')} || '"b":1}')`,
+  json_extract: `WITH l (x) AS MATERIALIZED (SELECT '{' || ${many(300_000, '"a":1,')} || '"b":1}')
+    SELECT json_extract(x${", '$.c'".repeat(999)}) FROM l`,
+  json_remove: `WITH l (x) AS MATERIALIZED (SELECT '{' || ${many(300_000, '"a":1,')} || '"b":1}')
+    SELECT json_remove(x${", '$.c'".repeat(999)}) FROM l`,
+  json_replace: `WITH l (x) AS MATERIALIZED (SELECT '{' || ${many(300_000, '"a":1,')} || '"b":1}')
+    SELECT json_replace(x${", '$.c', 1".repeat(499)}) FROM l`,
+  printf: `WITH l (x) AS MATERIALIZED (SELECT ${long(3_000_000, "a")})
+    SELECT printf('${"%!.16000000s".repeat(998)}'${", x".repeat(998)}) FROM l`,
+  "a full-text query": `SELECT count(*) FROM f WHERE f MATCH 'word' || ${many(40_000, " OR word")}`,
+  "comparing long texts": `WITH l (x) AS MATERIALIZED (SELECT ${long(2_000_000, "a")}) ${Array.from(
+    { length: 20 },
+    () => `SELECT max(x${", x".repeat(998)}) FROM l`,
+  ).join(" UNION ALL ")}`,
+  integrity_check: "PRAGMA integrity_check;".repeat(60),
+  dbstat: "SELECT count(*) FROM dbstat;".repeat(200),
+  "compiling many terms": `SELECT * FROM t WHERE ${terms(14, 1)}`,
+};
+
 /** What else takes long, or writes. */
 export const OTHERS: readonly string[] = [
   `WITH ${ROWS} SELECT i FROM n ORDER BY i`,

@@ -37,6 +37,8 @@ declare global {
     interface Env extends PagemarkEnv {
       OBJECT: DurableObjectNamespace<EmptyObject>;
       D1: D1Database;
+      /** Steps of what a hostile client sends, of the environment; see worker-read-token.test.ts. */
+      HOSTILE_STEPS: string;
     }
   }
 }
