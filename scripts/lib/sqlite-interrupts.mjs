@@ -18,23 +18,27 @@ export const INTERRUPTS = [
     at: "  for(; (c=(*fmt))!=0; ++fmt){\n    if( c!='%' ){\n",
     instead: "  for(; (c=(*fmt))!=0 && !pAccum->accError; ++fmt){\n    if( c!='%' ){\n",
   },
-  // LIKE and GLOB try the rest of the pattern at each place of the text.
+  // LIKE and GLOB try the rest of the pattern at each place of the text: asked once in 1,000 bytes of patterns.
   {
     at: "static int patternCompare(\n",
-    before: "static struct { sqlite3 *db; u32 nTry; u8 isOver; } like;\n",
+    before: "static struct { sqlite3 *db; u32 nPat, nTried; u8 isOver; } like;\n",
   },
   {
     at: "  const u8 *zEscaped = 0;          /* One past the last escaped input char */\n",
     add: `
-  if( like.db && (like.isOver || ((++like.nTry & 0x3fff)==0 && sqlite3WorkIsOver(like.db))) ){
-    like.isOver = 1;
-    return SQLITE_NOWILDCARDMATCH;
+  if( like.db ){
+    if( (like.nTried += like.nPat)>=1000 ){
+      like.nTried = 0;
+      like.isOver |= sqlite3WorkIsOver(like.db);
+    }
+    if( like.isOver ) return SQLITE_NOWILDCARDMATCH;
   }\n`,
   },
   {
     at: "    sqlite3_result_int(context,\n                      patternCompare(zB, zA, pInfo, escape)==SQLITE_MATCH);\n",
     instead: `    int matches;
     like.db = db;
+    like.nPat = (u32)nPat;
     like.isOver = 0;
     matches = patternCompare(zB, zA, pInfo, escape)==SQLITE_MATCH;
     like.db = 0;

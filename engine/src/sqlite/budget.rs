@@ -25,7 +25,7 @@ pub(crate) fn count_moved(bytes: usize) {
 
 /// Takes note of what SQLite read of the database: a page comes from the store, and is checked.
 pub(super) fn count_read(bytes: usize) {
-    count_allocated(bytes / 2);
+    count_allocated(bytes);
 }
 
 /// What SQLite's C has done by now, in units of about a nanosecond; see scripts/build-wasm/src/work.rs.
