@@ -25,6 +25,7 @@ interface Options {
   keepAll?: boolean;
   listen?: Address;
   exec?: string;
+  metaDir?: string;
   json?: boolean;
 }
 
@@ -58,6 +59,7 @@ export function addWatch(program: Command): void {
       address,
     )
     .option("--exec <command>", "run a command, and watch for as long as it runs")
+    .option("--meta-dir <folder>", "not needed, and not written to: nothing is kept on this machine")
     .action(async (paths: string[], _options, command: Command) => {
       const options = command.optsWithGlobals<Options>();
       const { to, name, json = false } = options;
@@ -67,6 +69,8 @@ export function addWatch(program: Command): void {
       const open = (path: string) => pagemark(openSource(path), { store, name: name ?? nameOf(path) });
       const files = await databaseFiles(paths);
       checkNames(files);
+      if (options.metaDir !== undefined)
+        note("--meta-dir is not needed: what was stored, and where to go on, is in the store");
       if (files.length === 0) note(`no file fits ${paths.join(" ")} yet`);
       const stopping = new AbortController();
       stopOnSignals(() => stopping.abort());
