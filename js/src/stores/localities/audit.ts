@@ -66,8 +66,8 @@ export async function audit(store: Store, options: AuditOptions = {}): Promise<A
   const listed = await Promise.all(store.stores.map((each) => everyObject(each, "", { signal })));
   const auditor = new Auditor(store, decided);
   const stores = listed.map((objects, at) => auditor.lookAt(objects, at, forbidden.has(at)));
-  const folders = new Set(listed.flat().map(({ key }) => folderOf(key)));
-  for (const folder of folders) if (auditor.isDatabase(folder)) await auditor.account(folder, listed, signal);
+  for (const [folder, own] of byFolder(listed))
+    if (auditor.isDatabase(folder)) await auditor.account(folder, own, signal);
   auditor.refuseUnknown(listed[decided.home] ?? []);
   return { stores, problems: auditor.problems };
 }
@@ -114,7 +114,7 @@ class Auditor {
     };
   }
 
-  /** Holds a database's accounts against what is there. */
+  /** Holds a database's accounts against what is there of it in each store. */
   async account(folder: string, listed: StoredObject[][], signal: AbortSignal | undefined): Promise<void> {
     const accounts = (await accountsIn(this.#of, folder, { signal })) ?? [];
     for (const each of accounts) this.#known.add(each);
@@ -128,8 +128,7 @@ class Auditor {
       accounts.map((each) => [this.#decided.rules.parseAccount(each)?.[1], localityOf(this.#decided, each)]),
     );
     for (const [at, objects] of listed.entries()) {
-      const own = objects.filter(({ key }) => folderOf(key) === folder).map(keyOf);
-      const records = own.filter((key) => this.#decided.rules.recordFirst(key) !== undefined);
+      const records = objects.map(keyOf).filter((key) => this.#decided.rules.recordFirst(key) !== undefined);
       const writtenTo = (key: string) => written.get(this.#decided.rules.recordFirst(key));
       this.#add(
         "unaccounted",
@@ -160,6 +159,20 @@ class Auditor {
   #put(kind: AuditProblem["kind"], locality: string, keys: string[]): void {
     if (keys.length > 0) this.problems.push({ kind, locality, keys });
   }
+}
+
+/** What the stores have, by the folder of its database: one of thousands must not be looked for in all there is. */
+function byFolder(listed: readonly StoredObject[][]): Map<string, StoredObject[][]> {
+  const folders = new Map<string, StoredObject[][]>();
+  for (const [at, objects] of listed.entries()) {
+    for (const object of objects) {
+      const folder = folderOf(object.key);
+      const own = folders.get(folder) ?? listed.map(() => []);
+      own[at]?.push(object);
+      folders.set(folder, own);
+    }
+  }
+  return folders;
 }
 
 function keyOf({ key }: StoredObject): string {
