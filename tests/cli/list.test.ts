@@ -55,6 +55,26 @@ test("without a name the databases of a store are listed", () => {
   expect(cli.run("list", "--from", "empty")).toMatchObject({ status: 0, stdout: "empty has no backups\n" });
 });
 
+test("E3 partial backups are listed with the whole ones, and say what they hold", () => {
+  const other = ["--to", "partly", "--name", "app"];
+  for (const args of [[], ["--table", "orders"]]) cli.run("backup", "app.db", ...other, ...args);
+  const { stdout } = cli.run("list", "app", "--from", "partly");
+  expect(stdout.split("\n").map((row) => row.split(/ {2,}/)[2])).toEqual(
+    expect.arrayContaining(["partial", "full"]),
+  );
+  expect(stdout).toContain(
+    "partial: only orders, kept as app.orders; no database can be restored from these",
+  );
+  expect(cli.json("list", "app", "--from", "partly")).toMatchObject([
+    { partial: ["orders"] },
+    { kind: "full" },
+  ]);
+  expect(cli.run("list", "--from", "partly").stdout).toMatch(/app\.orders +1 partial/);
+  // A database of such a name is another one.
+  cli.run("backup", "app.db", "--to", "partly", "--name", "app.db");
+  expect(cli.json("list", "app", "--from", "partly")).toHaveLength(2);
+});
+
 test("a wrong name or folder is an error that says what there is", () => {
   const commands = [["list"], ["show"], ["verify"], ["download"], ["restore"], ["dump"]];
   for (const [command = ""] of commands) {

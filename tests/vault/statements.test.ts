@@ -126,6 +126,28 @@ test("B1 B2 B3 B4 a full backup and what is incremental from it in other places 
   expect(await refusal(vault, "BACKUP DATABASE app TO 'x' INCREMENTAL FROM 'nothing'")).toBe("BACKUP_NONE");
 });
 
+test("B2 B4 what a restore replaces is backed up beside the chain it comes from, which stays whole", async () => {
+  for (const usual of [true, false]) {
+    const { at, path, sql, rows } = fresh();
+    const store = usual ? folder(join(at, "usual")) : undefined;
+    const openStore = (urls: readonly string[]) => folder(join(at, urls.join(" ")));
+    const vault = openVault({ databases: { app: file(path("app")) }, store, openStore });
+    await vault.sql("BACKUP DATABASE app TO 'full'");
+    sql("app", "INSERT INTO orders VALUES (2, 'b')");
+    await vault.sql("BACKUP DATABASE app TO 'inc' INCREMENTAL FROM 'full'");
+    const { rows: done, notices } = await vault.sql("RESTORE DATABASE app FROM 'full'");
+    expect(rows("app")).toBe(1);
+    await vault.sql("RESTORE DATABASE app FROM 'full', 'inc'");
+    expect(rows("app")).toBe(2);
+    if (usual) await vault.sql(`RESTORE DATABASE app AS OF SYSTEM TIME '${done[0]?.undo}'`);
+    else
+      expect(notices).toEqual([
+        expect.stringMatching(/^app: what was there is backed up as app\.replaced in /),
+      ]);
+    expect(rows("app")).toBe(2);
+  }
+});
+
 test("B2 of several databases, one that cannot be restored keeps no other from it", async () => {
   const { vault, sql, rows } = fresh();
   await vault.sql("BACKUP DATABASE app, shop");
@@ -211,6 +233,18 @@ test("E2 E3 one table is backed up alone, and no database is restored from that"
     "BACKUP_PARTIAL",
   );
   expect(await refusal(vault, "BACKUP TABLE app.missing")).toBe("TABLE_UNKNOWN");
+  await vault.sql("BACKUP DATABASE app");
+  await vault.sql("BACKUP TABLE app.orders, app.people");
+  for (const show of ["SHOW BACKUPS", "SHOW BACKUPS FROM app"]) {
+    const listed = (await vault.sql(show)).rows.map(({ database, partial }) => [database, partial]);
+    expect([listed[0], listed.at(-1)], show).toEqual([
+      ["app", "orders, people"],
+      ["app", undefined],
+    ]);
+  }
+  expect((await vault.sql("SHOW BACKUPS IN 'tables'")).rows).toMatchObject([
+    { database: "app", partial: "orders" },
+  ]);
 });
 
 test("E8 between CREATE and RELEASE the files can be copied while writes go on", async () => {

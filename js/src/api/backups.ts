@@ -1,5 +1,6 @@
 import { createRoute, OpenAPIHono, z } from "@hono/zod-openapi";
 import type { Backup } from "../catalog/folder.ts";
+import { newestFirst } from "../run/partial.ts";
 import { SqlDialect } from "../service/arguments.ts";
 import { parseRange } from "../service/byte-range.ts";
 import type { KeptBackup } from "../vault/kept-backups.ts";
@@ -48,6 +49,10 @@ export const BackupInfo = z
       .int()
       .optional()
       .openapi({ description: "periods of the schedule before it that had no backup" }),
+    partial: z
+      .array(z.string())
+      .optional()
+      .openapi({ description: "the only tables that it holds: no database can be restored from it" }),
   })
   .openapi("Backup");
 
@@ -77,7 +82,8 @@ backups.openapi(
   }),
   async (c) => {
     const { uuid } = await foundBackedUp(c.env, c.req.valid("param").database_id);
-    const all = await c.env.databases.open(uuid).backups();
+    const database = c.env.databases.open(uuid);
+    const all = newestFirst([...(await database.backups()), ...(await database.partialBackups())]);
     return success(
       c,
       all.filter(({ state }) => state === "done").map((each) => shownBackup(each, uuid)),
@@ -161,7 +167,7 @@ backups.openapi(
 
 /** As the API shows it. */
 export function shownBackup(backup: Backup & Partial<KeptBackup>, uuid: string) {
-  const { id, createdAt, state, tables, size, kind, bookmark, storedSize, origin, missed } = backup;
+  const { id, createdAt, state, tables, size, kind, bookmark, storedSize, origin, missed, partial } = backup;
   return {
     id,
     database_id: uuid,
@@ -173,5 +179,6 @@ export function shownBackup(backup: Backup & Partial<KeptBackup>, uuid: string) 
     bookmark,
     stored_size: storedSize,
     ...(origin !== undefined && { origin, missed }),
+    ...(partial && { partial }),
   };
 }

@@ -11,7 +11,7 @@ import { readTables, type Table } from "../moments/tables.ts";
 import { momentOfTables } from "../moments/tables-moment.ts";
 import { backUp, type WatchingOptions } from "../run/backup.ts";
 import type { NewBackup } from "../run/made.ts";
-import { inOrder, partialName } from "../run/partial.ts";
+import { inOrder, type PartialBackup, partialBackups, partialName } from "../run/partial.ts";
 import { BackupMemory } from "../run/subject.ts";
 import type { Moment, PageSource, Scratch } from "../sources/source.ts";
 import { type Compared, findDifferences } from "../stored/page-proof.ts";
@@ -92,6 +92,11 @@ export class Backups {
     });
   }
 
+  /** Every backup of some of its tables alone, newest first: see {@link partialBackups}. */
+  partial(options?: { signal?: AbortSignal }): Promise<PartialBackup[]> {
+    return partialBackups(this.name, this.store, options);
+  }
+
   /** The backup that `at` means, the newest unless given. */
   find(at?: At, options?: { signal?: AbortSignal | undefined }): Promise<Backup> {
     return naming(this.name, async () => {
@@ -140,6 +145,17 @@ export class Backups {
       // There is none, or none may have that name.
       if (error instanceof PagemarkError && !signal?.aborted) return this;
       throw error;
+    }
+  }
+
+  /** Where the backup of an id is: among these, or those of some tables alone. @throws PagemarkError `BACKUP_UNKNOWN` */
+  async having(id: string): Promise<{ backups: Backups; backup: Backup }> {
+    try {
+      return { backups: this, backup: await this.find(id) };
+    } catch (error) {
+      const backup = (await this.partial()).find((each) => each.id.startsWith(id));
+      if (!backup) throw error;
+      return { backups: await Backups.open(partialName(this.name, backup.partial), this.store), backup };
     }
   }
 

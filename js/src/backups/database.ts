@@ -67,12 +67,15 @@ export class Database {
   readonly source: PageSource;
   readonly name: string;
   readonly store: Store;
+  /** Where what a restore replaces is backed up; among the other backups unless given. */
+  readonly #replaced: Backups | undefined;
   #opened: Backups | undefined;
 
-  constructor(source: PageSource, name: string, store: Store) {
+  constructor(source: PageSource, name: string, store: Store, replaced?: Backups) {
     this.source = source;
     this.name = name;
     this.store = store;
+    this.#replaced = replaced;
   }
 
   /** Makes a backup: incremental when it can be. */
@@ -224,9 +227,9 @@ export class Database {
       const message = `${this.source.name} can only be read; download the backup instead`;
       throw new PagemarkError("SOURCE_READ_ONLY", message);
     }
-    const backups = await this.#backups();
-    const wanted = await backups.download(at, rest);
+    const wanted = await (await this.#backups()).download(at, rest);
     await refusing(wanted, this.name);
+    const backups = this.#replaced ?? (await this.#backups());
     let before: NewBackup | undefined;
     // As late as can be: what the database holds then, and only if all that replaces it was written.
     const body = endingWith(wanted.body, async () => {
@@ -252,7 +255,7 @@ export class Database {
     const from = await (await this.#backups()).holding(at, options);
     const found = await from.state(at, { signal });
     // A whole database is not backed up among partial backups.
-    const backups = await Backups.open(wholeName(this.name, found), this.store);
+    const backups = this.#replaced ?? (await Backups.open(wholeName(this.name, found), this.store));
     const safetyBackup = async () => (safety ? this.#safetyBackup(backups, signal) : undefined);
     return restoreTables(source, { from, backups, safetyBackup }, options);
   }
@@ -268,7 +271,8 @@ export class Database {
       const { backup } = moment;
       if (!tables) refusePartial(backup, this.name);
       const { isEmpty, halfLoaded } = await targetState(target, signal);
-      const before = safety && !isEmpty ? await this.#safetyBackup(backups, signal) : undefined;
+      const replaced = this.#replaced ?? backups;
+      const before = safety && !isEmpty ? await this.#safetyBackup(replaced, signal) : undefined;
       const undo = before?.bookmark ?? halfLoaded?.undo;
       const load = backup && [backup.bookmark, ...(rest.tables ?? []).map((name) => JSON.stringify(name))];
       const pin = { scratch: backups.scratch(), previous: () => from.pages(at, { signal }) };

@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import type { Backups } from "../backups/backups.ts";
 import type { VerifiedAt } from "../backups/verified.ts";
 import { type Backup, databasesIn, type StoredDatabase } from "../catalog/folder.ts";
+import { newestFirst, partialName, wholeName } from "../run/partial.ts";
 import { backupJson, bytes, counted, EXIT, print, table, verifiedJson, warn } from "./output.ts";
 import { noBackup, openBackups, openStore, redacted, refuseMissing } from "./places.ts";
 import { layOutText } from "./table.ts";
@@ -25,16 +26,18 @@ export function addList(program: Command, signal: AbortSignal): void {
       if (name === undefined) return listDatabases(options, signal);
       const { from, utc, json = false } = options;
       const stored = await openBackups(name, from);
-      const backups = await stored.list({ signal });
-      if (backups.length === 0) throw await noBackup(name, from);
-      const after = json ? [] : await statesAfter(stored, backups, utc);
+      const own = await stored.list({ signal });
+      const partial = await stored.partial({ signal });
+      if (own.length + partial.length === 0) throw await noBackup(name, from);
+      const backups = newestFirst([...own, ...partial]);
+      const after = json ? [] : await statesAfter(stored, own, utc);
       const verified = await stored.verified();
-      if (!json) after.push(...verifiedText(backups, verified, utc));
+      if (!json) after.push(...verifiedText(own, verified, utc));
       const value = backups.map((backup) => ({
         ...backupJson(backup),
         ...verifiedJson(verified.get(backup.id)),
       }));
-      print(json, value, () => [backupTable(backups, utc), ...after].join("\n"));
+      print(json, value, () => [backupTable(stored.name, backups, utc), ...after].join("\n"));
       if (backups.some(({ state }) => state !== "done")) process.exitCode = EXIT.warnings;
     });
 }
@@ -66,14 +69,14 @@ function verifiedText(backups: Backup[], verified: Map<string, VerifiedAt>, utc?
   return told.length === 0 ? [] : [layOutText(`verified: ${told.join("; ")}`)];
 }
 
-function backupTable(backups: Backup[], utc?: boolean): string {
+function backupTable(name: string, backups: Backup[], utc?: boolean): string {
   const rows = backups.map((backup) => {
-    const { createdAt, id, tables, size, state, kind, safety, storedSize, txid, error } = backup;
+    const { createdAt, id, tables, size, state, kind, safety, partial, storedSize, txid, error } = backup;
     if (state !== "done") return ["damaged", `record ${txid}: ${error?.code}`, "-", "-", "-", "-"];
     return [
       timeText(createdAt, utc),
       id.slice(0, 8),
-      safety ? "safety" : kind,
+      partial ? "partial" : safety ? "safety" : kind,
       String(tables),
       bytes(size),
       bytes(storedSize),
@@ -91,13 +94,22 @@ function backupTable(backups: Backup[], utc?: boolean): string {
   ];
   if (backups.some(({ safety }) => safety))
     lines.push(layOutText("safety: made by a restore, of the database that it replaced"));
-  const { partial } = backups.find(({ state }) => state === "done") ?? {};
-  if (partial)
-    lines.push(layOutText(`partial: only ${partial.join(", ")}; no database can be restored from these`));
-  const free = backups.find(({ state }) => state === "done")?.freePages ?? 0;
+  lines.push(...partialText(name, backups));
+  const free = backups.find(({ state, partial }) => state === "done" && !partial)?.freePages ?? 0;
   // A further column would not fit into 80 characters.
   if (free > 0) lines.push(layOutText(`free: ${counted(free)} pages of the newest hold nothing`));
   return lines.join("\n");
+}
+
+/** A line on each set of tables that has partial backups, with the name that these are kept under. */
+function partialText(name: string, backups: Backup[]): string[] {
+  const sets = backups.flatMap((backup) => {
+    const { partial } = backup;
+    if (!partial) return [];
+    const keptAs = partialName(wholeName(name, backup), partial);
+    return [`partial: only ${partial.join(", ")}, kept as ${keptAs}; no database can be restored from these`];
+  });
+  return [...new Set(sets)].map((set) => layOutText(set));
 }
 
 async function listDatabases({ from, utc, json = false }: Options, signal: AbortSignal): Promise<void> {
@@ -122,7 +134,7 @@ async function listDatabases({ from, utc, json = false }: Options, signal: Abort
 function databaseTable(databases: StoredDatabase[], utc?: boolean): string {
   const rows = databases.map(({ name, backups, newest, storedSize }) => [
     name,
-    backups > 0 ? String(backups) : "Litestream's",
+    newest?.partial ? `${backups} partial` : backups > 0 ? String(backups) : "Litestream's",
     newest ? timeText(newest.createdAt, utc) : "-",
     newest ? bytes(newest.size) : "-",
     bytes(storedSize),

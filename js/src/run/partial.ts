@@ -1,7 +1,10 @@
-import type { Backup } from "../catalog/folder.ts";
+import { type Backup, Folder } from "../catalog/folder.ts";
+import { core } from "../core/index.ts";
 import { PagemarkError } from "../errors/index.ts";
 import { momentOfTables } from "../moments/tables-moment.ts";
 import type { PageSource } from "../sources/source.ts";
+import type { Store } from "../stores/store.ts";
+import { everyObject } from "../stores/store-list.ts";
 
 /** The names of tables in the one order that they have in names and records. */
 export function inOrder(tables: readonly string[]): string[] {
@@ -38,4 +41,35 @@ export function refusePartial(backup: Backup | undefined, name: string): void {
   const tables = partial.map((table) => JSON.stringify(table)).join(", ");
   const message = `${name}: this is a partial backup, of ${tables} only: a database cannot be restored from it; restore the tables into one by their names, or download it`;
   throw new PagemarkError("BACKUP_PARTIAL", message, { name });
+}
+
+/** A backup of some tables. */
+export interface PartialBackup extends Backup {
+  /** The tables and views that it holds. */
+  partial: string[];
+}
+
+/** Every partial backup of the database of that name, newest first. */
+export async function partialBackups(
+  name: string,
+  store: Store,
+  options: { signal?: AbortSignal | undefined } = {},
+): Promise<PartialBackup[]> {
+  const { nameToSegment } = await core();
+  const objects = await everyObject(store, `${nameToSegment(name)}.`, options);
+  const segments = new Set(objects.map(({ key }) => key.slice(0, key.indexOf("/"))));
+  const found: PartialBackup[] = [];
+  for (const segment of segments) {
+    // A database may have such a name, too: what has it then is whole.
+    const isOne = (backup: Backup): backup is PartialBackup =>
+      backup.partial !== undefined && nameToSegment(partialName(name, backup.partial)) === segment;
+    const folder = await Folder.load(store, segment, undefined, options.signal);
+    found.push(...folder.use(() => folder.list()).filter(isOne));
+  }
+  return newestFirst(found);
+}
+
+/** The backups in the order of lists. */
+export function newestFirst<T extends Backup>(backups: readonly T[]): T[] {
+  return [...backups].sort((one, other) => (one.createdAt < other.createdAt ? 1 : -1));
 }

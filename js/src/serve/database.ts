@@ -4,6 +4,7 @@ import { pagemark } from "../backups/database.ts";
 import type { Backup } from "../catalog/folder.ts";
 import { dumpSource } from "../dump/dump.ts";
 import { DamageError, PagemarkError } from "../errors/index.ts";
+import type { PartialBackup } from "../run/partial.ts";
 import * as args from "../service/arguments.ts";
 import { Downloads } from "../service/downloads.ts";
 import { Gate } from "../service/gate.ts";
@@ -147,6 +148,10 @@ export class ServedFile implements ServedDatabase {
 
   async backups(): Promise<KeptBackup[]> {
     return (await (await this.#backups()).list()).map(toKept);
+  }
+
+  async partialBackups(): Promise<PartialBackup[]> {
+    return (await this.#backups()).partial();
   }
 
   async deleteBackup(id: string): Promise<Deletion> {

@@ -73,7 +73,8 @@ export async function serve(options: ServeOptions): Promise<Serving> {
   const databases = new FileDatabases({ folder, store, files, secret: secrets.url, timeoutMs, log });
   const requests = new Requests();
   const schedules = fileSchedules(folder);
-  const statements = statementsOn({ databases }, databases, store, options.allowStores, {
+  const allowed = { stores: options.allowStores, locality: options.locality };
+  const statements = statementsOn({ databases }, databases, store, allowed, {
     ...schedules,
     async save(all, before) {
       const added = all.filter((each) => !before.includes(each));

@@ -5,6 +5,7 @@ import { resolve, sep } from "node:path";
 import type { Shown } from "../backups/backups.ts";
 import type { Backup } from "../catalog/folder.ts";
 import { PagemarkError } from "../errors/index.ts";
+import { cutLocality, placesIn } from "../places/locality-url.ts";
 import { openStore } from "../places/open-store.node.ts";
 import { redacted } from "../places/secrets.ts";
 import type { Service } from "../service/service.ts";
@@ -25,12 +26,19 @@ import type {
 import type { ServedFile } from "./database.ts";
 import type { FileDatabases } from "./files.ts";
 
-/** @param allowed what stores in statements must begin with; none may be named where it is empty */
+/** Which stores statements may name. */
+export interface AllowedStores {
+  /** What these must begin with; none may be named where there are none. */
+  stores: readonly string[];
+  /** Where the server runs, for stores of several localities. */
+  locality?: string | undefined;
+}
+
 export function statementsOn(
   service: Pick<Service, "databases">,
   databases: FileDatabases,
   store: Store,
-  allowed: readonly string[],
+  allowed: AllowedStores,
   schedules: Schedules,
 ): StatementHost {
   const own = hostOf(service);
@@ -51,7 +59,7 @@ export function statementsOn(
       const path = databases.newPath(name);
       return new SourceDatabase(name, file(path), store);
     },
-    ...(allowed.length > 0 && { openStore: (urls: readonly string[]) => allowedStore(urls, allowed) }),
+    ...(allowed.stores.length > 0 && { openStore: (urls: readonly string[]) => allowedStore(urls, allowed) }),
   };
 }
 
@@ -92,6 +100,10 @@ class FileStatements implements StatementDatabase {
     return this.#file.backups(store);
   }
 
+  partialBackups(): Promise<readonly Backup[]> {
+    return this.#file.partialBackups();
+  }
+
   show(at: string | undefined, store?: Store): Promise<Shown> {
     return this.#file.show(at, store);
   }
@@ -113,17 +125,14 @@ class FileStatements implements StatementDatabase {
   }
 }
 
-/** @throws PagemarkError `STORE_DENIED` for a store that is not below one of `allowed` */
-function allowedStore(urls: readonly string[], allowed: readonly string[]): Store {
-  const [url = ""] = urls;
-  if (urls.length !== 1) {
-    throw new PagemarkError(
-      "STATEMENT_UNSUPPORTED",
-      "stores of several localities are not served: give one URL",
-    );
-  }
-  if (allowed.some((each) => isBelow(url, each))) return openStore(url);
-  const message = `${redacted(url)}: statements may not name this store; start the server with --allow-store for it`;
+/** @throws PagemarkError `STORE_DENIED` for a store, or one of several, that is not below one of `allowed` */
+function allowedStore(urls: readonly string[], { stores, locality }: AllowedStores): Store {
+  // Just as they will be opened: a text may name several, and a locality at its end may hide where it leads.
+  const places = placesIn(urls);
+  const isAllowed = (place: string) => stores.some((each) => isBelow(cutLocality(place).place, each));
+  const denied = places.find((place) => !isAllowed(place));
+  if (denied === undefined) return openStore(places, { locality });
+  const message = `${redacted(denied)}: statements may not name this store; start the server with --allow-store for it`;
   throw new PagemarkError("STORE_DENIED", message);
 }
 

@@ -1,7 +1,9 @@
+import type { Backups } from "../backups/backups.ts";
 import type { Backup } from "../catalog/folder.ts";
 import type { DumpOptions as SqlOptions } from "../dump/options.ts";
 import { PagemarkError } from "../errors/index.ts";
 import { momentStream } from "../moments/moment-stream.ts";
+import { partialName } from "../run/partial.ts";
 import type { Moment } from "../sources/source.ts";
 import type { KeptBackups } from "../vault/kept-backups.ts";
 import { BOOKMARK, ID } from "./arguments.ts";
@@ -33,13 +35,13 @@ export class Downloads {
   /** A backup, or a state that history has, as a database file; without `at` the newest state. Ranges of a backup are proved page by page. */
   async file(at: string | Date | undefined, { range }: DownloadOptions = {}): Promise<Download> {
     const { name } = this.#home.identity;
-    const backup = at === undefined ? undefined : await this.#find(at);
-    if (!backup) {
+    const found = at === undefined ? undefined : await this.#find(at);
+    if (!found) {
       const database = await this.#home.database();
       const moment = await database.pin({ at });
       return { filename: `${name}.sqlite3`, ...fileOrRange(moment, range) };
     }
-    const stored = await this.#backups.stored();
+    const { backups: stored, backup } = found;
     const filename = fileOf(name, backup, "sqlite3");
     if (range) return { filename, ...fileOrRange(await stored.pages(backup.id), range) };
     // HTTP has no place for what is known only at the end; the log has.
@@ -52,8 +54,7 @@ export class Downloads {
 
   /** A backup as one LTX file: a snapshot of its state. */
   async ltx(at: string, { range }: DownloadOptions = {}): Promise<Download> {
-    const stored = await this.#backups.stored();
-    const backup = await stored.find(at);
+    const { backups: stored, backup } = await (await this.#backups.stored()).having(at);
     const filename = fileOf(this.#home.identity.name, backup, "ltx");
     const make = () => stored.snapshot(backup.id);
     return { filename, ...(range ? await remade(make, range) : { body: await make() }) };
@@ -62,8 +63,8 @@ export class Downloads {
   /** A state as SQL. */
   async sql({ at, range, ...options }: DumpOptions): Promise<Download> {
     const { name } = this.#home.identity;
-    const backup = at === undefined ? undefined : await this.#find(at);
-    if (!backup) {
+    const found = at === undefined ? undefined : await this.#find(at);
+    if (!found) {
       if (range)
         throw new PagemarkError("USAGE", "SQL comes in ranges only of a backup: give its id as `at`");
       const database = await this.#home.database();
@@ -72,25 +73,25 @@ export class Downloads {
         body: await database.dump(at === undefined ? options : { ...options, at }),
       };
     }
-    const stored = await this.#backups.stored();
+    const { backups: stored, backup } = found;
     const filename = fileOf(name, backup, "sql");
     const make = () => stored.dump(backup.id, options);
     return { filename, ...(range ? await remade(make, range) : { body: await make() }) };
   }
 
   /** The backup that `at` means. Anything else means a state that history has: a time is not that of a backup. */
-  async #find(at: string | Date): Promise<Backup | undefined> {
+  async #find(at: string | Date): Promise<{ backups: Backups; backup: Backup } | undefined> {
     if (typeof at !== "string" || !(ID.test(at) || BOOKMARK.test(at))) return undefined;
     const stored = await this.#backups.stored();
-    return stored.find(at).catch((error) => {
+    return stored.having(at).catch((error) => {
       if (ID.test(at)) throw error;
       return undefined;
     });
   }
 }
 
-function fileOf(name: string, { id }: Backup, ending: string): string {
-  return `${name}.${id.slice(0, 8)}.${ending}`;
+function fileOf(name: string, { id, partial }: Backup, ending: string): string {
+  return `${partial ? partialName(name, partial) : name}.${id.slice(0, 8)}.${ending}`;
 }
 
 /** The file that the moment's pages are, or a range of it. The moment is released at the end. */

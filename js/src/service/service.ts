@@ -3,6 +3,7 @@
 import type { Preview, TableChange } from "../backups/preview.ts";
 import type { Meta } from "../client/wire.ts";
 import type { SqlValue } from "../engine/index.ts";
+import type { PartialBackup } from "../run/partial.ts";
 import type { ReplacedTable } from "../sources/source.ts";
 import type { Store, StoreUploads } from "../stores/store.ts";
 import type { Deletion, KeptBackup } from "../vault/kept-backups.ts";
@@ -128,6 +129,8 @@ export interface ServedDatabase {
   backup(options?: CreateOptions): Promise<KeptBackup>;
   /** Newest first. */
   backups(): Promise<KeptBackup[]>;
+  /** Backups of some of its tables alone, which are kept apart. Newest first. */
+  partialBackups(): Promise<PartialBackup[]>;
   deleteBackup(id: string): Promise<Deletion>;
   restore(options?: RestoreOptions): Promise<Restored>;
   /** Puts tables of a backup into the database, whose others stay. Missing where statements do that in their own way. */

@@ -73,6 +73,10 @@ class OfService implements StatementDatabase {
     return this.#database.backups();
   }
 
+  partialBackups() {
+    return this.#database.partialBackups();
+  }
+
   async restore({ at, from, tables, safety }: RestoreRequest): Promise<RestoreDone> {
     if (tables) return this.#restoreTables({ at, from, tables: [...tables], safety });
     const { undo, warnings = [], instead } = await this.#database.restore({ at, safety });

@@ -13,10 +13,10 @@ export interface BlockSource<T> {
   parse: (bytes: Uint8Array, block: Block) => Pages<T> | Promise<Pages<T>>;
 }
 
-/** Blocks that are kept at most, some 10 KB each. */
+/** Blocks that are kept at most, 3 to 10 KB each. */
 const MOST = 2048;
 /** Blocks that are read ahead at most while blocks are read in a row. */
-const MOST_AHEAD = 64;
+const MOST_AHEAD = 256;
 
 interface Request<T> {
   source: BlockSource<T>;

@@ -18,7 +18,7 @@ export interface Span {
   length: number;
 }
 
-/** Up to 128 pages, and where it is said what they are like and where they lie. */
+/** Some pages, up to 128, and where it is said what they are like and where they lie. */
 export interface Block {
   /** The number of the first page. */
   first: number;

@@ -39,7 +39,7 @@ export class SparseChain implements FramePlaces {
     return fingerprints.length > 0 && [...files, ...fingerprints].every(({ directory }) => directory);
   }
 
-  /** Reads the directories, 28 bytes for 128 pages. */
+  /** Reads the directories: 28 bytes for 32 pages, in large databases for 128. */
   static async open(store: Store, { files, backup }: SparsePlan, signal?: AbortSignal): Promise<SparseChain> {
     const read = new Map<string, Promise<PageDirectory>>();
     const directed = async (file: StoredFile) => {

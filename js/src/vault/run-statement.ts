@@ -4,6 +4,7 @@ import { type Backup, databasesIn } from "../catalog/folder.ts";
 import { parseStatement, type Statement, type TableName, type Targets } from "../core/index.ts";
 import { checkOptions, PagemarkError } from "../errors/index.ts";
 import { layers } from "../objects/layers.ts";
+import { newestFirst, wholeName } from "../run/partial.ts";
 import type { Store } from "../stores/store.ts";
 import type { JobOptions } from "../streams/progress.ts";
 import { runScheduleStatement } from "./run-schedules.ts";
@@ -211,16 +212,24 @@ async function restoreOne(
 
 async function showBackups({ database, place }: Of<"show-backups">, context: Context): Promise<Row[]> {
   const rows = (name: string, backups: readonly Backup[]): Row[] =>
-    backups.map(({ id, createdAt, kind, size, state }) => {
-      return { database: name, id, createdAt, kind, size, state };
+    newestFirst(backups).map((backup) => {
+      const { id, createdAt, kind, size, state, partial } = backup;
+      const database = wholeName(name, backup);
+      return { database, id, createdAt, kind, size, state, ...(partial && { partial: partial.join(", ") }) };
     });
   if (place !== null) {
     const store = storeIn(place, context.host);
     const names = database === null ? await storedNames(store) : [database];
-    return gather(names, async (name) => rows(name, await (await Backups.open(name, store)).list()));
+    return gather(names, async (name) => {
+      const backups = await Backups.open(name, store);
+      // All names that a store has are those of partial backups, too.
+      return rows(name, [...(await backups.list()), ...(database === null ? [] : await backups.partial())]);
+    });
   }
   const databases = await several(database, context);
-  return gather(databases, async (each) => rows(each.name, await each.backups()));
+  return gather(databases, async (each) =>
+    rows(each.name, [...(await each.backups()), ...(await each.partialBackups())]),
+  );
 }
 
 async function showBackup({ at, database, place }: Of<"show-backup">, context: Context): Promise<Row[]> {

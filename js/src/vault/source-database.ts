@@ -66,13 +66,19 @@ export class SourceDatabase implements StatementDatabase {
     return (await Backups.open(this.name, this.#storeOf(store))).list();
   }
 
+  async partialBackups(): Promise<readonly Backup[]> {
+    return (await Backups.open(this.name, this.#storeOf(undefined))).partial();
+  }
+
   async show(at: string | undefined, store?: Store): Promise<Shown> {
     return (await Backups.open(this.name, this.#storeOf(store))).show(at);
   }
 
   async restore(request: RestoreRequest, options: JobOptions): Promise<RestoreDone> {
     const { from = this.name, at, tables, safety } = request;
-    const database = new Database(this.#source, from, this.#storeOf(request.store));
+    const store = this.#storeOf(request.store);
+    const replaced = request.store && (await this.#replacedIn(request.store));
+    const database = new Database(this.#source, from, store, replaced);
     const notices: string[] = [];
     const restored = await database.restore({
       ...options,
@@ -81,8 +87,14 @@ export class SourceDatabase implements StatementDatabase {
       ...(at !== undefined && { at }),
       ...(tables && { tables: [...tables] }),
     });
-    const { backup, undo, note } = restored;
+    const { backup, note } = restored;
+    let { undo } = restored;
     if (note !== undefined) notices.push(note);
+    if (undo !== undefined && replaced && replaced.name !== this.name) {
+      notices.push(`${this.name}: what was there is backed up as ${replaced.name} in ${store.description}`);
+      // Among the database's own backups nothing has that bookmark.
+      undo = undefined;
+    }
     return { backup, undo, tables: restored.tables ?? (await this.#tables()), notices };
   }
 
@@ -96,6 +108,14 @@ export class SourceDatabase implements StatementDatabase {
 
   checkpoint(): Promise<CheckpointFacts | undefined> {
     return this.#checkpoints.status(this.name, this.#source);
+  }
+
+  /**
+   * Where the database is backed up before a backup of another store replaces it. Among the backups there a further one would
+   * stand in the way of those that are incremental from them elsewhere.
+   */
+  #replacedIn(store: Store): Promise<Backups> {
+    return this.#store ? Backups.open(this.name, this.#store) : Backups.open(`${this.name}.replaced`, store);
   }
 
   #storeOf(store: Store | undefined): Store {

@@ -43,6 +43,8 @@ export interface StatementDatabase {
   backup(request: BackupRequest, options: JobOptions): Promise<BackupMade>;
   /** Newest first. */
   backups(store?: Store): Promise<readonly Backup[]>;
+  /** Those of some tables alone, newest first. */
+  partialBackups(): Promise<readonly Backup[]>;
   /** What is in a backup, the newest unless `at` is given. Missing where only its record can be told. */
   show?(at: string | undefined, store?: Store): Promise<Shown>;
   restore(request: RestoreRequest, options: JobOptions): Promise<RestoreDone>;

@@ -1,6 +1,7 @@
 import { DurableObject } from "cloudflare:workers";
 import type { WireRequest, WireResult } from "../../client/wire.ts";
 import type { Verification } from "../../entry/workerd.ts";
+import type { PartialBackup } from "../../run/partial.ts";
 import * as args from "../../service/arguments.ts";
 import { Downloads } from "../../service/downloads.ts";
 import { type Identity, unknownDatabase } from "../../service/identity.ts";
@@ -173,6 +174,11 @@ export class Database extends DurableObject<ObjectEnv> {
   /** Every backup that is kept, newest first. */
   backups(): Promise<KeptBackup[]> {
     return this.#kept.backups.list();
+  }
+
+  /** Backups of some of its tables alone, newest first. */
+  async partialBackups(): Promise<PartialBackup[]> {
+    return (await this.#kept.backups.stored()).partial();
   }
 
   /** The backup that an id means, or its first eight digits; the newest unless given. @throws PagemarkError `BACKUP_UNKNOWN` */

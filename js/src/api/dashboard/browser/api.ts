@@ -23,6 +23,8 @@ export interface Backup {
   kind: string;
   bookmark: string;
   origin?: Origin;
+  /** The only tables that it holds. */
+  partial?: string[];
 }
 
 /** Of a database that was deleted. */

@@ -28,7 +28,7 @@ export function backupTable(backups: readonly Backup[], actions: BackupActions):
 }
 
 function row(backup: Backup, actions: BackupActions): HTMLElement {
-  const { id, created_at, num_tables, file_size, stored_size, kind, state, origin } = backup;
+  const { id, created_at, num_tables, file_size, stored_size, kind, state, origin, partial } = backup;
   const short = id.slice(0, 8);
   const cell = (name: string, ...content: (Node | string)[]) =>
     h("td", { role: "cell", "data-label": name }, ...content);
@@ -51,7 +51,7 @@ function row(backup: Backup, actions: BackupActions): HTMLElement {
     cell("Tables", number(num_tables)),
     cell("Size", bytes(file_size)),
     cell("Stored", bytes(stored_size)),
-    cell("Kind", kind),
+    cell("Kind", partial ? `partial: ${partial.join(", ")}` : kind),
     cell("Made", h("span", { class: `origin ${origin ?? ""}` }, madeBy(origin))),
     ...(actions.remove ? [] : [cell("State", h("span", { class: `state ${state}` }, state))]),
     h(
@@ -61,7 +61,7 @@ function row(backup: Backup, actions: BackupActions): HTMLElement {
         "div",
         { class: "buttons" },
         button("Download", state !== "done", actions.download),
-        button("Restore", state !== "done" || !actions.mayWrite, actions.restore),
+        button("Restore", state !== "done" || !actions.mayWrite || partial !== undefined, actions.restore),
         ...(actions.remove ? [button("Delete", !actions.mayWrite, actions.remove)] : []),
       ),
     ),
