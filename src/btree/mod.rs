@@ -23,7 +23,7 @@ pub use entries::{Budget, Entries, Next, Row};
 pub use inventory::{Inventory, InventoryStep, TableInfo};
 pub use layout::{Kind, Layout};
 pub use page::{BtreePage, Cell};
-pub use pages::{PageRange, Pages};
+pub use pages::{CAPACITY, PageRange, Pages};
 pub use parts::Part;
 pub use payload::{Overflow, Payload};
 pub use record::{Encoding, Record, Slot, Storage, Value};

@@ -23,6 +23,15 @@ impl PageSet {
             *word |= 1 << (pgno % 64);
         }
     }
+
+    /// Whether it was there.
+    pub(super) fn remove(&mut self, pgno: u32) -> bool {
+        let was_there = self.has(pgno);
+        if let Some(word) = self.0.get_mut(pgno as usize / 64) {
+            *word &= !(1 << (pgno % 64));
+        }
+        was_there
+    }
 }
 
 /// How a page begins: its kind, and how many cells it has. A page of 64 KiB has 10,921 at most, so 14 bits hold them.

@@ -3,7 +3,8 @@
 //! [`Comparison::digest`] takes the pages of the database as it is now together with what is known of the backup's;
 //! which pages differ comes of that. Then [`Comparison::poll`] asks for pages of either side, [`Comparison::feed`]
 //! takes them, until there is nothing left to ask. Only pages above leaves are read, and of the leaves those that
-//! differ: two trees that have a leaf of the same number and content have the same rows on it.
+//! differ: two trees that have a leaf of the same number and content have the same rows on it. Where the numbers of the
+//! pages that differ were [told](Comparison::tell), these are read first, and of tables only what leads to them.
 //!
 //! Memory: some three bytes a page of the database as it is now, eight for each leaf of the table at hand, and what
 //! [`Pages`](crate::btree::Pages) keeps.
@@ -12,6 +13,7 @@ mod change;
 mod heads;
 mod objects;
 mod rows;
+mod seek;
 mod tree;
 mod view;
 
@@ -45,6 +47,8 @@ pub struct Comparison {
 
 enum Phase {
     Schema(Side, SchemaReader),
+    /// Finds out where the pages lie that differ.
+    Seek,
     /// Goes through the trees of table `at`, now's first; `chains` when it is for long values.
     Trees {
         at: usize,
@@ -178,16 +182,20 @@ impl Comparison {
                     Side::Then => {
                         let [now, then] = &self.objects;
                         (self.tables, self.results) = pair(now, then);
-                        self.trees(0, false)
+                        Phase::Seek
                     }
                 };
+            }
+            Phase::Seek => {
+                self.view.seek()?;
+                self.phase = self.trees(0, false);
             }
             Phase::Trees { at, now, then, chains } => {
                 now.go(&mut self.view)?;
                 let (at, chains) = (*at, *chains);
                 if then.is_none() {
                     let root = self.tables.get(at).and_then(|[_, then]| self.objects[1].get((*then)?)?.root);
-                    *then = Some(Tree::new(&self.view, Side::Then, root));
+                    *then = Some(now.beside(&self.view, root));
                 }
                 if let Some(tree) = then {
                     tree.go(&mut self.view)?;
@@ -196,7 +204,13 @@ impl Comparison {
                 else {
                     return Ok(false);
                 };
-                self.phase = if chains { self.begin_chains(at, now, then) } else { self.begin_rows(at, now, then) };
+                self.phase = if !now.matches(&then) {
+                    Phase::Trees { at, now: Tree::new(&self.view, Side::Now, now.root()), then: None, chains }
+                } else if chains {
+                    self.begin_chains(at, now, then)
+                } else {
+                    self.begin_rows(at, now, then)
+                };
             }
             Phase::Rows { at, diff } => {
                 let at = *at;
@@ -244,6 +258,12 @@ impl Comparison {
                 let next = self.view.claim_trunk(*trunk, *left)?;
                 self.phase = match next {
                     Some((trunk, left)) => Phase::Freelist { trunk, left },
+                    // A page that differs was not where it should be, or is an overflow page: now all of every tree.
+                    None if self.view.has_unclaimed() && self.view.stop_seeking() => {
+                        let [now, then] = &self.objects;
+                        (self.tables, self.results) = pair(now, then);
+                        self.trees(0, false)
+                    }
                     None if self.view.has_unclaimed() => self.trees(0, true),
                     None => Phase::Done,
                 };
@@ -276,9 +296,12 @@ impl Comparison {
     /// Begins with table `at`, or with what comes after the tables.
     fn trees(&self, at: usize, chains: bool) -> Phase {
         match self.tables.get(at) {
-            Some([now, _]) => {
+            Some([now, then]) => {
                 let root = now.and_then(|at| self.objects[0].get(at)?.root);
-                Phase::Trees { at, now: Tree::new(&self.view, Side::Now, root), then: None, chains }
+                let is_sought = !chains && now.is_some() && then.is_some();
+                let tree =
+                    if is_sought { Tree::sought(&self.view, root) } else { Tree::new(&self.view, Side::Now, root) };
+                Phase::Trees { at, now: tree, then: None, chains }
             }
             None if chains => Phase::Done,
             // The schema's own tree first: its page 1 differs after every commit.

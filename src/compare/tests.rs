@@ -166,6 +166,24 @@ fn of_pages_that_are_only_told_hardly_more_is_read_than_differ() {
 }
 
 #[test]
+fn of_a_tree_only_what_leads_to_told_pages_is_read() {
+    let many = "WITH n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 9000)";
+    let then = Sample::of(
+        512,
+        &format!("CREATE TABLE t (id INTEGER PRIMARY KEY, x); {many} INSERT INTO t SELECT i, hex(zeroblob(20)) FROM n"),
+    );
+    for (sql, most, expected) in [
+        ("UPDATE t SET x = 'new' WHERE id = 4500", 8, [0, 0, 1]),
+        ("DELETE FROM t WHERE id BETWEEN 4000 AND 4100", 40, [101, 0, 0]),
+        ("INSERT INTO t SELECT id + 9000, x FROM t WHERE id < 500", 140, [0, 499, 0]),
+    ] {
+        let (found, asked) = compare_told(&after(&then, sql), &then);
+        assert_eq!(short(&found)[0].4, Some(expected), "{sql}");
+        assert!(asked <= most, "{asked} pages of {} for {sql}", then.page_count());
+    }
+}
+
+#[test]
 fn a_table_that_was_defined_anew_is_changed_though_its_rows_are_the_same() {
     let then = tables();
     let now = after(&then, "ALTER TABLE k ADD COLUMN z");
@@ -248,6 +266,10 @@ fn random_changes_are_counted_as_sqlite_counts_them() {
         }
         let now = after(&then, &sql);
         let (found, _) = compare(&now, &then, BUDGET);
+        let (told, _) = compare_told(&now, &then);
+        let what =
+            |tables: &[TableChange]| tables.iter().map(|t| (t.name.clone(), t.change, t.rows)).collect::<Vec<_>>();
+        assert_eq!(what(&told), what(&found), "told, in round {round}: {sql}");
         now.db.execute("ATTACH ? AS old", [then.path().to_str().unwrap()]).unwrap();
         let count = |sql: &str| now.db.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap() as u64;
         for table in &found {

@@ -1,8 +1,10 @@
 //! The pages of one b-tree that have rows, in the order of their keys.
 
-use super::heads::Head;
+use core::ops::RangeInclusive;
+
+use super::heads::{Head, PageSet};
 use super::view::{Side, Stop, View};
-use crate::btree::{BtreePage, Kind};
+use crate::btree::{BtreePage, Cell, Kind};
 use crate::page::Pgno;
 use crate::page::order::ascending;
 
@@ -19,29 +21,70 @@ pub(super) struct Leaf {
     pub(super) cells: Option<u16>,
 }
 
+/// A page to visit.
+struct Visit {
+    pgno: Pgno,
+    depth: u8,
+    /// Those that it may have, where it is a table's.
+    rowids: RangeInclusive<i64>,
+}
+
+/// Subtrees of a table that are the same on both sides, and are not gone through.
+struct LeftOut {
+    /// Their first pages. The tree of [`Side::Now`] puts them in, that of [`Side::Then`] takes them out.
+    pages: PageSet,
+    count: u32,
+}
+
 /// Goes through a tree. Leaves are not read: all of them lie equally deep, and those that are the same are known.
 pub(super) struct Tree {
     side: Side,
     root: Option<Pgno>,
-    /// Pages to visit with their depth, the next one last.
-    pending: Vec<(Pgno, u8)>,
+    /// The next one last.
+    pending: Vec<Visit>,
     leaf_depth: Option<u8>,
     is_table: Option<bool>,
     is_damaged: bool,
     /// How many may still be visited: one that leads in circles ends.
     budget: u32,
     leaves: Vec<Leaf>,
+    /// Nothing where all is gone through.
+    left_out: Option<LeftOut>,
 }
 
 impl Tree {
+    /// All of a tree.
     pub(super) fn new(view: &View, side: Side, root: Option<Pgno>) -> Self {
-        let (pending, budget) = (root.map(|root| (root, 1)).into_iter().collect(), view.layout(side).page_count());
-        Self { side, root, pending, leaf_depth: None, is_table: None, is_damaged: false, budget, leaves: Vec::new() }
+        let first = root.map(|pgno| Visit { pgno, depth: 1, rowids: i64::MIN..=i64::MAX });
+        let (pending, budget) = (first.into_iter().collect(), view.layout(side).page_count());
+        let (is_damaged, leaves) = (false, Vec::new());
+        Self { side, root, pending, leaf_depth: None, is_table: None, is_damaged, budget, leaves, left_out: None }
+    }
+
+    /// A tree as it is now, without the subtrees that cannot have a page that differs, where that is known.
+    pub(super) fn sought(view: &View, root: Option<Pgno>) -> Self {
+        let pages = || PageSet::none(view.layout(Side::Now).page_count());
+        let left_out = view.sought().map(|_| LeftOut { pages: pages(), count: 0 });
+        Self { left_out, ..Self::new(view, Side::Now, root) }
+    }
+
+    /// The same tree as it was then, without the subtrees that this one has left out.
+    pub(super) fn beside(&mut self, view: &View, root: Option<Pgno>) -> Self {
+        let left_out =
+            self.left_out.as_mut().map(|of_now| LeftOut { pages: core::mem::take(&mut of_now.pages), count: 0 });
+        Self { left_out, ..Self::new(view, Side::Then, root) }
+    }
+
+    /// Whether both have left the same out.
+    pub(super) fn matches(&self, then: &Self) -> bool {
+        let count = |tree: &Self| tree.left_out.as_ref().map(|left_out| left_out.count);
+        count(self) == count(then)
     }
 
     /// Goes to the end. What is damaged is taken for a leaf without rows that can be counted.
     pub(super) fn go(&mut self, view: &mut View) -> Result<(), Stop> {
-        while let Some(&(pgno, depth)) = self.pending.last() {
+        while let Some(&Visit { pgno, depth, ref rowids }) = self.pending.last() {
+            let rowids = rowids.clone();
             let layout = view.layout(self.side);
             if self.budget == 0 || depth > MAX_DEPTH || layout.pointer(pgno.value(), pgno).is_err() {
                 self.is_damaged = true;
@@ -56,7 +99,7 @@ impl Tree {
             } else {
                 let Some(page) = view.page(self.side, pgno) else {
                     let others = self.pending.iter().rev().skip(1).take(AHEAD);
-                    let wanted = others.filter(|&&(other, depth)| self.is_above(view, other, depth)).map(|&(p, _)| p);
+                    let wanted = others.filter(|visit| self.is_above(view, visit)).map(|visit| visit.pgno);
                     return Err(view.need(self.side, pgno, wanted.collect::<Vec<_>>()));
                 };
                 self.pending.pop();
@@ -65,7 +108,7 @@ impl Tree {
                         let (head, _) = Head::of(view.page(self.side, pgno).unwrap_or_default(), pgno, layout);
                         self.leaf(pgno, depth, Some(head));
                     }
-                    Ok(page) => self.enter(&page, depth),
+                    Ok(page) => self.enter(view, &page, depth, &rowids),
                     Err(_) => self.leaf(pgno, depth, Some(Head::OTHER)),
                 }
             }
@@ -78,10 +121,10 @@ impl Tree {
     }
 
     /// Whether a page is known to have to be read on the way: one above the leaves.
-    fn is_above(&self, view: &View, pgno: Pgno, depth: u8) -> bool {
-        match view.head(self.side, pgno) {
+    fn is_above(&self, view: &View, visit: &Visit) -> bool {
+        match view.head(self.side, visit.pgno) {
             Some(head) => !head.is_leaf() && !head.is_other(),
-            None => self.leaf_depth.is_some_and(|leaves| leaves != depth),
+            None => self.leaf_depth.is_some_and(|leaves| leaves != visit.depth),
         }
     }
 
@@ -97,21 +140,53 @@ impl Tree {
         self.leaves.push(Leaf { pgno, cells: head.filter(|head| !head.is_other()).map(Head::cells) });
     }
 
-    fn enter(&mut self, page: &BtreePage<'_>, depth: u8) {
+    fn enter(&mut self, view: &View, page: &BtreePage<'_>, depth: u8, rowids: &RangeInclusive<i64>) {
         self.check_kind(page.kind().is_table());
         if page.kind() == Kind::IndexInterior {
             self.leaves.push(Leaf { pgno: page.pgno(), cells: Some(page.cell_count() as u16) });
         }
-        for child in page.children().rev() {
+        let (begun, mut first) = (self.pending.len(), *rowids.start());
+        for (at, child) in page.children().enumerate() {
+            let last = match page.cell(at) {
+                Ok(Cell::TableInterior { key, .. }) => key,
+                _ => *rowids.end(),
+            };
+            let rowids = first..=last;
+            first = last.saturating_add(1);
             match child {
-                Ok(child) => self.pending.push((child, depth + 1)),
+                Ok(pgno) if page.kind().is_table() && self.leaves_out(view, pgno, &rowids) => {}
+                Ok(pgno) => self.pending.push(Visit { pgno, depth: depth + 1, rowids }),
                 Err(_) => self.is_damaged = true,
             }
         }
+        self.pending[begun..].reverse();
+    }
+
+    /// Whether a subtree is the same on both sides, by all that is known. If it is not, a page that differs stays unclaimed.
+    fn leaves_out(&mut self, view: &View, first: Pgno, rowids: &RangeInclusive<i64>) -> bool {
+        let (Some(left_out), pgno) = (&mut self.left_out, first.value()) else { return false };
+        let is_left_out = match self.side {
+            Side::Now => {
+                let differs = || view.sought().is_none_or(|sought| sought.is_among(rowids));
+                view.is_same(pgno) && !left_out.pages.has(pgno) && !differs()
+            }
+            Side::Then => left_out.pages.remove(pgno),
+        };
+        if is_left_out {
+            left_out.count += 1;
+            if self.side == Side::Now {
+                left_out.pages.add(pgno);
+            }
+        }
+        is_left_out
     }
 
     fn check_kind(&mut self, is_table: bool) {
         self.is_damaged |= *self.is_table.get_or_insert(is_table) != is_table;
+    }
+
+    pub(super) fn root(&self) -> Option<Pgno> {
+        self.root
     }
 
     pub(super) fn has_root(&self) -> bool {
@@ -129,7 +204,8 @@ impl Tree {
 
     /// How many rows there are, if that is known of every page.
     pub(super) fn rows(&self) -> Option<u64> {
-        (self.has_root() && !self.is_damaged).then(|| sum(&self.leaves)).flatten()
+        let is_whole = self.has_root() && !self.is_damaged && self.left_out.as_ref().is_none_or(|out| out.count == 0);
+        is_whole.then(|| sum(&self.leaves)).flatten()
     }
 
     /// The pages with rows.

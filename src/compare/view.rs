@@ -1,11 +1,14 @@
 //! Pages of both sides: those that are the same are read from the database as it is now.
 
 use super::heads::{Head, PageSet};
+use super::seek::Sought;
 use crate::btree::{BtreePage, Layout, PageRange, Pages};
 use crate::error::{Error, ErrorKind, Result};
 use crate::page::order::ascending;
 use crate::page::{AutoVacuum, DatabaseHeader, Pgno};
 
+/// How many of the pages that differ are asked for at once.
+const AHEAD: usize = 64;
 /// Offset in page 1 of the number of the freelist's first page; the count of free pages follows it.
 const FREELIST: usize = 32;
 
@@ -42,6 +45,9 @@ pub(super) struct View {
     long: PageSet,
     /// Pages as they are now that are known to be no overflow page of a row on a leaf that is the same.
     claimed: PageSet,
+    /// Of the pages as they are now, those that differ, where they were told and are few.
+    differing: Vec<u32>,
+    sought: Option<Sought>,
 }
 
 impl View {
@@ -56,6 +62,8 @@ impl View {
             heads: vec![Head::OTHER; now.1 as usize],
             long: PageSet::none(now.1),
             claimed: PageSet::none(now.1),
+            differing: Vec::new(),
+            sought: None,
         }
     }
 
@@ -96,6 +104,11 @@ impl View {
             return;
         }
         let [now, then] = self.layouts;
+        let of_now = differing.partition_point(|&pgno| pgno <= now.page_count());
+        if Sought::is_for(of_now, now.page_size()) {
+            self.differing.extend(differing.iter().take(of_now));
+            self.sought = Some(Sought::default());
+        }
         let mut differing = differing.iter().copied().peekable();
         for pgno in 1..=now.page_count().min(then.page_count()) {
             match differing.peek() {
@@ -103,6 +116,36 @@ impl View {
                 _ => self.same.add(pgno),
             }
         }
+    }
+
+    /// Finds out where the pages that differ lie, if they were told and are few.
+    pub(super) fn seek(&mut self) -> Result<(), Stop> {
+        let Some(sought) = &mut self.sought else { return Ok(()) };
+        let layout = self.layouts[Side::Now as usize];
+        let mut numbers = self.differing.iter().filter_map(|&number| Pgno::new(number));
+        if let Some(missing) = numbers.find(|&pgno| self.pages[Side::Now as usize].page(pgno).is_none()) {
+            let others: Vec<_> = numbers.take(AHEAD).collect();
+            return Err(self.need(Side::Now, missing, others));
+        }
+        for pgno in self.differing.iter().filter_map(|&number| Pgno::new(number)) {
+            let page = self.pages[Side::Now as usize].page(pgno).unwrap_or_default();
+            if sought.add(page, pgno, layout) {
+                self.claimed.add(pgno.value());
+            }
+        }
+        sought.sort();
+        Ok(())
+    }
+
+    /// Forgets it, and what is claimed; whether there was anything to forget.
+    pub(super) fn stop_seeking(&mut self) -> bool {
+        self.claimed = PageSet::none(self.layout(Side::Now).page_count());
+        self.sought.take().is_some()
+    }
+
+    /// Where the pages that differ lie; nothing where every tree must be gone through.
+    pub(super) fn sought(&self) -> Option<&Sought> {
+        self.sought.as_ref()
     }
 
     pub(super) fn add(&mut self, side: Side, first: Pgno, pages: Vec<u8>) {

@@ -8,7 +8,7 @@
 //! | 8 | where the page index begins in the LTX file, in bytes |
 //! | … | blocks |
 //!
-//! A block is at most 128 pages whose runs lie one after the other in the fingerprint file, the first block's behind the
+//! A block is at most 32 pages, beyond the 8,192nd block at most 128, whose runs lie one after the other in the fingerprint file, the first block's behind the
 //! header, and whose entries lie one after the other in the page index:
 //!
 //! | bytes | field |
@@ -29,13 +29,16 @@ use crate::ltx::{END_OF_PAGES, HEADER_SIZE, IndexBuilder, triple_len};
 
 const MAGIC: &[u8; 4] = b"PMPD";
 const VERSION: u32 = 1;
-/// Pages of a block.
-const BLOCK: usize = 128;
+/// Pages of a block: whoever wants one page reads the block's, and whoever wants any reads the directory.
+const SMALL: usize = 32;
+/// The same behind this many blocks, where the directory is large (1 GiB in pages of 4 KiB).
+const LARGE: usize = 128;
+const MOST_SMALL: usize = 8192;
 const DIGEST: usize = 16;
 /// Of a block that is whole, as it is kept until the page index is known: first page, length of its runs, digest.
 const CLOSED: usize = 8 + DIGEST;
 
-/// Writes the runs of a fingerprint file, and then their directory. It keeps 24 bytes for 128 pages.
+/// Writes the runs of a fingerprint file, and then their directory. It keeps 24 bytes for each block.
 #[derive(Clone, Debug, Default)]
 pub struct DirectoryBuilder {
     closed: Vec<u8>,
@@ -54,7 +57,7 @@ impl DirectoryBuilder {
         // Where the run that can go on begins in the block, and the page that comes next in it.
         let mut run: Option<(usize, u32)> = None;
         for (&pgno, state) in pages.iter().zip(states.chunks_exact(STATE_SIZE)) {
-            if self.pages == BLOCK {
+            if self.pages >= self.most() {
                 out.extend_from_slice(self.open.get(given..).unwrap_or_default());
                 self.close();
                 (given, run) = (0, None);
@@ -124,8 +127,13 @@ impl DirectoryBuilder {
             reader.take(count.saturating_mul(STATE_SIZE))?;
             pages += count;
         }
-        let is_sound = pages <= BLOCK && closed.len().is_multiple_of(CLOSED);
+        let is_sound = pages <= LARGE && closed.len().is_multiple_of(CLOSED);
         if is_sound { Ok(Self { closed, open, pages }) } else { Err(Error::from(ErrorKind::SavedState)) }
+    }
+
+    /// How many pages the last block may have.
+    fn most(&self) -> usize {
+        if self.closed.len() < MOST_SMALL * CLOSED { SMALL } else { LARGE }
     }
 
     fn close(&mut self) {

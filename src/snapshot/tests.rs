@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use super::directory::DirectoryBuilder;
 use super::fingerprint::STATE_SIZE;
 use super::*;
 use crate::bytes::Reader;
@@ -229,7 +230,7 @@ fn pages_by_directory(backup: &Backup, directory: &[u8]) -> Result<Vec<(u32, u32
             pages.extend(first..first + count);
             bytes.take(count as usize * STATE_SIZE)?;
         }
-        assert!(pages.len() <= 128 && pages[0] == first);
+        assert!(pages.len() <= 32 && pages[0] == first);
         let mut index = Reader::new(&backup.ltx[entries_at..entries_at + entries], 0, ErrorKind::LtxIndex);
         let mut indexed = Vec::new();
         while index.remaining() > 0 {
@@ -247,9 +248,21 @@ fn pages_by_directory(backup: &Backup, directory: &[u8]) -> Result<Vec<(u32, u32
 }
 
 #[test]
+fn blocks_are_larger_behind_the_first_gibibyte() {
+    let mut builder = DirectoryBuilder::default();
+    for first in (1..=8200 * 32).step_by(1000) {
+        let pages: Vec<u32> = (first..first + 1000).collect();
+        builder.append(&pages, &[0; 1000 * STATE_SIZE]);
+    }
+    let blocks: Vec<_> = builder.closed().chunks(24).map(|block| &block[..4]).collect();
+    let first = |at: usize| u32::from_be_bytes(blocks[at].try_into().unwrap());
+    assert_eq!([0, 1, 8191, 8192, 8193].map(first), [1, 33, 8191 * 32 + 1, 8192 * 32 + 1, 8192 * 32 + 129]);
+}
+
+#[test]
 fn the_directory_leads_to_every_page_and_no_other() {
     for (before, after, batch) in
-        [(300, 300, 64), (300, 10, 7), (1, 700, 1000), (129, 129, 128), (128, 256, 3), (500, 500, 1)]
+        [(300, 300, 64), (300, 10, 7), (1, 700, 1000), (33, 33, 32), (32, 64, 3), (500, 500, 1)]
     {
         let states: [Pages; 2] = [vec![1; before], (0..after).map(|page| u8::from(page % 3 == 0) + 1).collect()];
         let full = back_up(&states[0], 1, None, batch).unwrap();
