@@ -171,15 +171,17 @@ fn of_database(input: &mut Input<'_>) -> Parsed<Option<String>> {
     opt(alt((preceded(keyword("FROM"), database), database))).parse_next(input)
 }
 
-/// `['moment'] [FROM app] [IN 'url']`; `'url'` alone, as it says by its slash.
+/// `['moment'] [FROM app] [IN 'url']`, `FROM LATEST IN 'url'`; `'url'` alone, as it says by its slash.
 fn show_backup(input: &mut Input<'_>) -> Parsed<Statement> {
     let alone = text("a URL or a folder in single quotes").verify(|text: &String| text.contains(['/', '\\']));
     if let Some(url) = opt(alone).parse_next(input)? {
         let database = opt(preceded(keyword("FROM"), database)).parse_next(input)?;
         return Ok(Statement::ShowBackup { at: None, database, place: Some(vec![url]) });
     }
-    let at = opt(alt((keyword("LATEST").value(None), moment.map(Some)))).parse_next(input)?.flatten();
-    let database = opt(preceded(keyword("FROM"), database)).parse_next(input)?;
+    let at = opt(alt((keyword("LATEST").value(None), moment.map(Some)))).parse_next(input)?;
+    let is_latest = at.is_none() && opt((keyword("FROM"), keyword("LATEST"))).parse_next(input)?.is_some();
+    let database = if is_latest { None } else { opt(preceded(keyword("FROM"), database)).parse_next(input)? };
+    let at = at.flatten();
     let place = opt(preceded(keyword("IN"), place)).parse_next(input)?;
     Ok(Statement::ShowBackup { at, database, place })
 }

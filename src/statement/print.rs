@@ -111,7 +111,8 @@ impl Display for Name<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let Self(name) = self;
         let is_word = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-        if is_word && !name.is_empty() && !is_reserved(name) && !name.eq_ignore_ascii_case("if") {
+        let is_keyword = is_reserved(name) || ["if", "latest"].iter().any(|word| name.eq_ignore_ascii_case(word));
+        if is_word && !name.is_empty() && !is_keyword {
             return f.write_str(name);
         }
         write!(f, "\"{}\"", name.replace('"', "\"\""))

@@ -1,7 +1,7 @@
 //! Names of databases and tables, and where backups are.
 
 use winnow::Parser;
-use winnow::combinator::{alt, delimited, opt, preceded, separated};
+use winnow::combinator::{alt, delimited, opt, peek, preceded, separated};
 use winnow::error::EmptyError;
 use winnow::token::any;
 
@@ -9,10 +9,16 @@ use super::syntax::{Place, TableName, Targets};
 use super::token::{Kind, Token};
 use super::words::{Input, Parsed, is_reserved, keyword, sign, take_or, text};
 
-/// `DATABASE [a, b]`, `TABLE a, b.c, d.*`.
+/// `DATABASE [a, b]`, `TABLE a, b.c, d.*`; `b.c, d.*`, as CockroachDB takes tables, too.
 pub(super) fn targets(input: &mut Input<'_>) -> Parsed<Targets> {
-    let tables = preceded(keyword("TABLE"), list(table)).map(|names| Targets::Tables { names });
+    let tables = preceded(alt((keyword("TABLE"), dotted_name)), list(table)).map(|names| Targets::Tables { names });
     alt((databases, tables)).parse_next(input)
+}
+
+/// Nothing, before a name with a dot: another word would rather be a keyword that is spelled wrong.
+fn dotted_name(input: &mut Input<'_>) -> Parsed<()> {
+    let begins = any.verify(|token| of_name(token, true).is_some());
+    peek((begins, any.verify(is_joined_dot))).void().parse_next(input)
 }
 
 /// `DATABASE [a, b]`.

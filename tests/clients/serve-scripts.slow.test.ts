@@ -3,9 +3,12 @@ import { spawnSync } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { setTimeout as sleep } from "node:timers/promises";
 import { folder, memory, pagemark } from "pagemark";
 import { describe, expect, test } from "vitest";
 import { main } from "../support/cli.ts";
+import { BANK, documentedStatements, expectEffect } from "../support/documented-statements.ts";
+import { runSql } from "../support/temp.ts";
 import { TOKEN } from "./api.ts";
 import { TestServer } from "./served.ts";
 
@@ -108,6 +111,30 @@ test("E12 cron's line backs up all databases, and fails when the server does not
   expect(backups).toHaveLength(1);
   expect(at("http://127.0.0.1:9").status).not.toBe(0);
 });
+
+test("B1 B2 B3 B4 B6 B11 B12 B13 E1 E2 E3 E7 E8 each documented statement comes to what it says by GET /exec, and goes nowhere else", async () => {
+  const path = join(server.data, "bank.db");
+  runSql(path, BANK);
+  // The statements say that it has not changed for a second.
+  await sleep(1100);
+  const exec = async (query: string) => {
+    const url = `${server.url}/exec?${new URLSearchParams({ query })}`;
+    const answer = await fetch(url, { headers: { authorization: `Bearer ${TOKEN}` } });
+    const { error, columns, dataset } = (await answer.json()) as Answer;
+    expect(answer.ok, query).toBe(error === undefined);
+    if (error !== undefined) return error.slice(error.lastIndexOf(" ") + 1);
+    return dataset.map((row) => Object.fromEntries(columns.map(({ name }, at) => [name, row[at]])));
+  };
+  for (const each of documentedStatements(server.folder)) expectEffect(each, await exec(each.statement));
+  for (const place of ["../x", "..?PAGEMARK_LOCALITY=default", "a?PAGEMARK_LOCALITY=default /etc"])
+    expect(await exec(`BACKUP DATABASE bank TO '${join(server.folder, place)}'`), place).toBe("STORE_DENIED");
+});
+
+interface Answer {
+  error?: string;
+  columns: { name: string }[];
+  dataset: unknown[][];
+}
 
 async function uuidOf(name: string): Promise<string> {
   const answer = await fetch(`${server.api}/accounts/a/d1/database/${name}`, {

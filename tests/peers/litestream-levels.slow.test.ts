@@ -40,7 +40,7 @@ dbs:
   db.close();
 }, 60_000);
 
-test("B17 levels 0 to 9, after compaction, at the latest state and at every TXID", async () => {
+test("levels 0 to 9, after compaction, at the latest state and at every TXID", async () => {
   const levels = readdirSync(join(replica, "ltx"));
   expect(levels.sort((a, b) => (a < b ? -1 : 1))).toEqual(["0", "1", "2", "3", "9"]);
   const files = levels.flatMap((level) => readdirSync(join(replica, "ltx", level)));

@@ -28,7 +28,7 @@ describe("B17 what litestream replicated is restored at every TXID, from a datab
   });
 });
 
-test("B17 what litestream 0.5.14 replicated, each page in an LZ4 frame, is restored at every TXID", async () => {
+test("what litestream 0.5.14 replicated, each page in an LZ4 frame, is restored at every TXID", async () => {
   const fixture = join(import.meta.dirname, "../fixtures/litestream-0.5.14/app");
   const replica = join(folder, "replicas/frames");
   cpSync(fixture, replica, { recursive: true });
@@ -39,7 +39,7 @@ test("B17 what litestream 0.5.14 replicated, each page in an LZ4 frame, is resto
   await proveAll(replica);
 });
 
-test("B17 a TXID that litestream cannot restore is refused by Pagemark too", async () => {
+test("a TXID that litestream cannot restore is refused by Pagemark too", async () => {
   const path = join(folder, "few.db");
   const replica = join(folder, "replicas/few");
   runSql(path, "PRAGMA journal_mode = WAL; CREATE TABLE t (a)");

@@ -4,7 +4,10 @@ use crate::statement::{Statement, parse};
 const FORMS: &[(&str, &[&str])] = &[
     ("BACKUP DATABASE", &["BACKUP database;", "backup\tDatabase ; -- nightly", "/* all */ BACKUP DATABASE"]),
     ("BACKUP TABLE my_table", &["BACKUP table my_table;", "BACKUP TABLE 'my_table'"]),
-    ("BACKUP TABLE app.orders, \"app-2\".*, t", &["BACKUP TABLE app.public.orders, app-2.*, t"]),
+    (
+        "BACKUP TABLE app.orders, \"app-2\".*, t",
+        &["BACKUP TABLE app.public.orders, app-2.*, t", "BACKUP app.orders, app-2.*, t"],
+    ),
     ("BACKUP DATABASE TO 's3://b/full'", &["BACKUP TO 's3://b/full'", "BACKUP INTO 's3://b/full';"]),
     ("BACKUP DATABASE INTO LATEST IN './b'", &["BACKUP INTO LATEST IN './b'"]),
     ("BACKUP DATABASE bank TO 's3://b/full'", &["BACKUP DATABASE bank TO 's3://b/full'"]),
@@ -44,7 +47,10 @@ const FORMS: &[(&str, &[&str])] = &[
     ),
     (
         "RESTORE TABLE bank.customers AS OF SYSTEM TIME '-90s' WITH into_db = 'other'",
-        &["RESTORE TABLE bank.customers WITH into_db='other' AS OF SYSTEM TIME '-90s'"],
+        &[
+            "RESTORE TABLE bank.customers WITH into_db='other' AS OF SYSTEM TIME '-90s'",
+            "RESTORE bank.customers AS OF SYSTEM TIME '-90s' WITH into_db = 'other'",
+        ],
     ),
     ("SHOW DATABASES", &["show databases"]),
     ("SHOW ORPHANED BACKUPS", &["SHOW ORPHANED BACKUPS;"]),
@@ -53,7 +59,15 @@ const FORMS: &[(&str, &[&str])] = &[
     ("SHOW BACKUPS IN './b'", &["SHOW BACKUPS IN './b'"]),
     ("SHOW BACKUPS FROM app IN './b'", &["SHOW BACKUPS FROM app IN './b'"]),
     ("SHOW BACKUP", &["SHOW BACKUP LATEST", "SHOW BACKUP"]),
-    ("SHOW BACKUP IN 's3://b/full'", &["SHOW BACKUP 's3://b/full'", "SHOW BACKUP LATEST IN 's3://b/full'"]),
+    (
+        "SHOW BACKUP IN 's3://b/full'",
+        &[
+            "SHOW BACKUP 's3://b/full'",
+            "SHOW BACKUP LATEST IN 's3://b/full'",
+            "SHOW BACKUP FROM LATEST IN 's3://b/full'",
+        ],
+    ),
+    ("SHOW BACKUP FROM \"latest\"", &["SHOW BACKUP FROM 'latest'"]),
     ("SHOW BACKUP '0123abcd' FROM app IN 'b'", &["SHOW BACKUP 0123abcd FROM app IN 'b'"]),
     (
         "CREATE SCHEDULE nightly FOR BACKUP DATABASE bank INTO './b' WITH revision_history RECURRING '@daily' FULL BACKUP '@weekly' WITH SCHEDULE OPTIONS timezone = 'Europe/Berlin'",

@@ -1,5 +1,6 @@
 import { SELF } from "cloudflare:test";
 import { beforeAll, expect, test, vi } from "vitest";
+import { BANK, documentedStatements, expectEffect } from "../../support/documented-statements.ts";
 import { call, create, DATABASES, rows } from "./worker-api.ts";
 
 let uuid: string;
@@ -25,6 +26,18 @@ test("E7 BACKUP DATABASE backs up one database, or all, and answers when it is d
   expect((await exec('backup database "main one"')).body.count).toBe(1);
   expect((await exec("SHOW BACKUPS FROM 'main one'")).body.count).toBe(2);
   expect((await exec("SHOW DATABASES", "look")).body.count).toBe(2);
+});
+
+test("E1 E2 E3 E7 each documented statement comes to what it says, or says that backups have one place here", async () => {
+  const bank = await create("bank");
+  await rows(bank, BANK.replace(/PRAGMA[^;]*;/, ""));
+  for (const { name, statement, inOnePlace } of documentedStatements("s3://bucket")) {
+    const { body } = await exec(statement);
+    const dataset = body.dataset?.map((row: unknown[]) =>
+      Object.fromEntries(row.map((value, at) => [body.columns[at].name, value])),
+    );
+    expectEffect({ name, effect: inOnePlace }, dataset ?? body.error.slice(body.error.lastIndexOf(" ") + 1));
+  }
 });
 
 test("E7 takes commands only, and only from who may give them", async () => {
