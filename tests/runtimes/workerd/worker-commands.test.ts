@@ -28,7 +28,7 @@ test("E7 BACKUP DATABASE backs up one database, or all, and answers when it is d
   expect((await exec("SHOW DATABASES", "look")).body.count).toBe(2);
 });
 
-test("E1 E2 E3 E7 each documented statement comes to what it says, or says that backups have one place here", async () => {
+test("E1 E2 E3 E7 E8 each documented statement comes to what it says, or says that backups have one place here", async () => {
   const bank = await create("bank");
   await rows(bank, BANK.replace(/PRAGMA[^;]*;/, ""));
   for (const { name, statement, inOnePlace } of documentedStatements("s3://bucket")) {
