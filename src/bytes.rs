@@ -9,6 +9,24 @@ use core::mem;
 
 use crate::error::{Error, ErrorKind, Result};
 
+/// What compressed files and archives begin with.
+const PACKED: [(&[u8], &str); 7] = [
+    (b"\x1f\x8b", "gzip"),
+    (b"PK\x03\x04", "zip"),
+    (b"\x28\xb5\x2f\xfd", "zstd"),
+    (b"\xfd7zXZ\0", "xz"),
+    (b"BZh", "bzip2"),
+    (b"7z\xbc\xaf\x27\x1c", "7z"),
+    (b"\x04\x22\x4d\x18", "lz4"),
+];
+
+/// By which program a file was compressed or packed that begins with `head`; `None` if by none.
+pub fn packed_by(head: &[u8]) -> Option<&'static str> {
+    let is_tar = head.get(257..262) == Some(b"ustar");
+    let packed = PACKED.iter().find(|(signature, _)| head.starts_with(signature)).map(|&(_, name)| name);
+    packed.or(is_tar.then_some("tar"))
+}
+
 /// Reads from the front of a slice. Running out raises `short` with the offset in the file.
 #[derive(Clone, Debug)]
 pub struct Reader<'a> {

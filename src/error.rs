@@ -141,6 +141,8 @@ error_kinds! {
     DatabaseEmpty = Input "DATABASE_EMPTY": "the file is empty: SQLite has not written a database into it yet; write a table first",
     /// The first 16 bytes are not SQLite's.
     DatabaseNotSqlite = Input "DATABASE_NOT_SQLITE": "the file is not a SQLite database; check the path",
+    /// The first bytes are those of a compressed file or an archive.
+    DatabasePacked = Input "DATABASE_PACKED": "the file is compressed or an archive (gzip, zip, zstd, xz, bzip2, 7z, lz4 or tar), not a database; unpack it first",
     /// The first page is not SQLite's and looks random.
     DatabaseEncrypted = Input "DATABASE_ENCRYPTED": "the file is not a plain SQLite database and looks encrypted; decrypt it first, Pagemark reads plain pages only",
     /// A header field has a value that SQLite never writes.

@@ -108,7 +108,7 @@ impl Inventory {
         let layout = Layout::new(header, page_count);
         let mut inventory = Self {
             layout,
-            encoding: Encoding::Utf8,
+            encoding: Encoding::new(header.encoding),
             count_rows,
             state: State::Done,
             phase: Phase::Schema,
@@ -118,12 +118,8 @@ impl Inventory {
             leaf: Vec::new(),
             row: Vec::new(),
         };
-        match Encoding::new(header.encoding) {
-            Some(encoding) => inventory.encoding = encoding,
-            None => inventory.state = State::Failed(Error::at_offset(ErrorKind::DatabaseHeader, 56)),
-        }
         // An empty file is an empty database.
-        if page_count > 0 && !matches!(inventory.state, State::Failed(_)) {
+        if page_count > 0 {
             inventory.walk.start(Pgno::FIRST);
             inventory.go_on(Ok(()));
         }
@@ -133,7 +129,7 @@ impl Inventory {
     /// What must be done next. It stays the same until [`Inventory::feed`] is called.
     ///
     /// # Errors
-    /// `DatabaseHeader` when the header names no encoding; or the error that `feed` ended with.
+    /// The error that `feed` ended with.
     pub fn poll(&mut self) -> Result<InventoryStep> {
         match self.state {
             State::Need(pgno) => Ok(InventoryStep::NeedPage(pgno)),

@@ -272,14 +272,12 @@ pub enum Encoding {
 }
 
 impl Encoding {
-    /// Reads the header's field; `None` for a number that has no meaning. 0, in a database that never had a table,
-    /// is UTF-8.
-    pub fn new(encoding: u32) -> Option<Self> {
-        match encoding {
-            0 | 1 => Some(Self::Utf8),
-            2 => Some(Self::Utf16Le),
-            3 => Some(Self::Utf16Be),
-            _ => None,
+    /// Reads the header's field. SQLite looks at its two lowest bits; 0, in a database that never had a table, is UTF-8.
+    pub fn new(encoding: u32) -> Self {
+        match encoding & 3 {
+            2 => Self::Utf16Le,
+            3 => Self::Utf16Be,
+            _ => Self::Utf8,
         }
     }
 

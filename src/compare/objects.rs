@@ -48,7 +48,7 @@ pub(super) struct SchemaReader {
     side: Side,
     entries: Option<Entries>,
     budget: Budget,
-    encoding: Option<Encoding>,
+    encoding: Encoding,
     objects: Vec<Object>,
     names: usize,
 }
@@ -62,10 +62,10 @@ impl SchemaReader {
     }
 
     /// # Errors
-    /// `DatabaseHeader`, `BtreePage`, `BtreeDepth`.
+    /// `BtreePage`, `BtreeDepth`.
     pub(super) fn read(&mut self, view: &mut View) -> Result<Vec<Object>, Stop> {
         let Some(entries) = &mut self.entries else { return Ok(Vec::new()) };
-        let encoding = self.encoding.ok_or(Error::at_offset(ErrorKind::DatabaseHeader, 56))?;
+        let encoding = self.encoding;
         loop {
             match entries.next(view.pages(self.side), &mut self.budget)? {
                 Next::Need(ranges) => return Err(Stop::Need(self.side, ranges)),

@@ -55,7 +55,7 @@ impl Subject {
         let about = |error: Error| Fault::of(error, Some(&self.name));
         let total = pages.page_count();
         let header = DatabaseHeader::parse(&pages.read(1, 1).await?).map_err(about)?;
-        let mut dump = Dump::new(header, total, options).map_err(about)?;
+        let mut dump = Dump::new(header, total, options);
         loop {
             match dump.poll().map_err(|error| self.unknown_tables(error, &dump))? {
                 DumpStep::NeedPages(ranges) => {

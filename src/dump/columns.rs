@@ -14,7 +14,7 @@ use super::constant::Constant;
 use super::default::{self, Reader};
 use super::foreign_keys::ForeignKey;
 use super::guard::Insists;
-use super::identifier::unquote;
+use super::identifier::{tokens, unquote};
 use super::statement;
 use crate::error::{ErrorKind, Result};
 
@@ -42,9 +42,11 @@ pub(super) struct TableShape {
     pub(super) foreign_keys: Vec<ForeignKey>,
     /// Also where that is the rowid. Indexes into `columns`.
     pub(super) primary_key: Vec<usize>,
-    /// What PRIMARY KEY and UNIQUE say of it, but for a key that is the rowid. A column that does not exist stands for what
-    /// cannot be read.
+    /// What PRIMARY KEY and UNIQUE say of it, but for a key that is the rowid, in the order in which SQLite numbers their
+    /// indexes. A column that does not exist stands for what cannot be read.
     pub(super) keys: Vec<Key>,
+    /// Which of them is the PRIMARY KEY.
+    pub(super) key: Option<usize>,
     /// Of each column.
     pub(super) collations: Vec<String>,
 }
@@ -57,6 +59,16 @@ impl TableShape {
         }
         let position = |name: &String| self.columns.iter().position(|column| column.name.eq_ignore_ascii_case(name));
         key.to.iter().map(position).collect::<Option<_>>().unwrap_or_default()
+    }
+
+    /// The collations of the PRIMARY KEY as a record WITHOUT ROWID begins with it.
+    pub(super) fn key_record(&self) -> impl Iterator<Item = String> {
+        let key = self.key.and_then(|at| self.keys.get(at)).map_or(&[][..], Vec::as_slice);
+        let same =
+            |one: &(usize, String), other: &(usize, String)| one.0 == other.0 && one.1.eq_ignore_ascii_case(&other.1);
+        let is_first =
+            move |&(at, part): &(usize, &(usize, String))| !key.iter().take(at).any(|other| same(part, other));
+        key.iter().enumerate().filter(is_first).map(|(_, (_, collation))| collation.clone())
     }
 
     /// A name of the rowid; `None` where columns have all of them, or there is no rowid.
@@ -75,8 +87,8 @@ pub(super) type Key = Vec<(usize, String)>;
 /// What a CREATE UNIQUE INDEX says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct UniqueIndex {
-    /// Names and collations, where those are said; `None` when one of them is an expression.
-    pub(super) columns: Option<Vec<(String, Option<String>)>>,
+    /// Names and collations, where those are said; `None` for an expression.
+    pub(super) columns: Vec<Option<(String, Option<String>)>>,
     /// Whether it has only some of the rows.
     pub(super) is_partial: bool,
 }
@@ -128,6 +140,18 @@ pub(super) fn parse(sql: &str, reader: Reader) -> Result<Shape> {
         })),
         _ => Err(ErrorKind::SchemaSql.into()),
     })
+}
+
+/// The name of what `sql` makes, whether it parses or not.
+pub(super) fn stated_name(sql: &str) -> Option<String> {
+    let is_kind = |kind: TokenType| {
+        matches!(kind, TokenType::TK_TABLE | TokenType::TK_INDEX | TokenType::TK_VIEW | TokenType::TK_TRIGGER)
+    };
+    let mut tokens = tokens(sql).skip_while(|&(_, kind)| !is_kind(kind)).skip(1).peekable();
+    if tokens.next_if(|&(_, kind)| kind == TokenType::TK_IF).is_some() {
+        tokens.nth(1);
+    }
+    tokens.next().map(|(token, _)| unquote(token))
 }
 
 /// The name of what `sql` makes.
@@ -219,6 +243,8 @@ fn table(
     let (mut key, mut unique) = (Vec::new(), Vec::new());
     let mut foreign_keys = Vec::new();
     let (mut autoincrement, mut rowid) = (false, None);
+    // How many UNIQUEs are before the PRIMARY KEY.
+    let mut before_key = 0;
     for (index, definition) in definitions.iter().enumerate() {
         let affinity = Affinity::of(definition.col_type.as_ref().map(|declared| declared.name), is_strict(flags));
         let is_integer = definition
@@ -250,6 +276,7 @@ fn table(
                         rowid = Some(index);
                     }
                     key.push((index, None));
+                    before_key = unique.len();
                 }
                 ColumnConstraint::Unique(_) => unique.push(vec![(index, None)]),
                 ColumnConstraint::Default(expression) => {
@@ -274,6 +301,7 @@ fn table(
             TableConstraint::PrimaryKey { columns: terms, auto_increment, .. } => {
                 autoincrement |= auto_increment;
                 key.append(&mut key_of(terms, &columns)?);
+                before_key = unique.len();
                 if let &[(only, _)] = key.as_slice()
                     && definitions.get(only).and_then(|definition| definition.col_type.as_ref()).is_some_and(
                         |declared| declared.size.is_none() && unquote(declared.name).eq_ignore_ascii_case("INTEGER"),
@@ -309,14 +337,28 @@ fn table(
         (0..columns.len()).filter(is_stored).collect()
     };
     let primary_key = key.iter().map(|&(index, _)| index).collect();
+    let mut place = None;
     if !key.is_empty() && (without_rowid || rowid.is_none()) {
-        unique.push(key);
+        // Where it could be the rowid but there is none, it is made last.
+        let at = if rowid.is_none() { before_key } else { unique.len() };
+        unique.insert(at, key);
+        place = Some(at);
     }
     let collated = |(index, collation): (usize, Option<String>)| {
         (index, collation.or_else(|| collations.get(index).cloned()).unwrap_or_default())
     };
     let keys = unique.into_iter().map(|key| key.into_iter().map(collated).collect()).collect();
-    Ok(TableShape { columns, stored, without_rowid, autoincrement, foreign_keys, primary_key, keys, collations })
+    Ok(TableShape {
+        columns,
+        stored,
+        without_rowid,
+        autoincrement,
+        foreign_keys,
+        primary_key,
+        keys,
+        key: place,
+        collations,
+    })
 }
 
 /// The columns that the terms of a PRIMARY KEY or UNIQUE name.

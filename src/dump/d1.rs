@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use super::columns::Shape;
 use super::foreign_keys::{ForeignKey, parents_first};
 use super::literal::BEGIN;
-use super::plan::{CHECKS_AGAIN, Item, Planner, is_internal, is_unique_index, is_virtual, sql_of};
+use super::plan::{CHECKS_AGAIN, Item, Planner, is_internal, is_unique_index, is_virtual, sql_of, write_statement};
 use super::schema::{Kind, Object};
 use crate::error::Result;
 
@@ -81,7 +81,10 @@ impl<'a> Planner<'a> {
             // Not word for word: this goes into the SQL, too.
             self.notes.say(format!("{name}: its SQL says BEGIN and TRANSACTION, which wrangler takes out, or refuses"));
         }
-        match self.unique_index_item(object) {
+        let mut text = Vec::new();
+        write_statement(&mut text, sql);
+        let item = self.unique_index(object, text, false);
+        match item {
             Some(index) => self.items.push(index),
             None => self.statement(sql),
         }

@@ -59,9 +59,12 @@ impl<'a> Planner<'a> {
         let indexes = self.schema.of(Kind::Index).filter(|index| index.table.eq_ignore_ascii_case(&table.name));
         let mut unique: Vec<usize> = shape.keys.iter().flatten().map(|&(column, _)| column).collect();
         for index in indexes.filter(|index| is_unique_index(index)) {
-            let columns = columns::unique_index(sql_of(index)).ok().flatten().and_then(|index| index.columns);
+            let index = columns::unique_index(sql_of(index)).ok().flatten();
             let is_in = |of: &Column| {
-                columns.as_ref().is_none_or(|named| named.iter().any(|(name, _)| name.eq_ignore_ascii_case(&of.name)))
+                let names = |column: &Option<(String, _)>| {
+                    column.as_ref().is_none_or(|(name, _)| name.eq_ignore_ascii_case(&of.name))
+                };
+                index.as_ref().is_none_or(|index| index.columns.iter().any(names))
             };
             unique.extend(shape.columns.iter().enumerate().filter(|(_, of)| is_in(of)).map(|(at, _)| at));
         }

@@ -4,6 +4,7 @@ mod given;
 mod part_writer;
 pub(super) mod refill;
 mod refused;
+mod repeats;
 mod row_output;
 mod salvaged;
 
@@ -16,8 +17,9 @@ use super::long_row::LongRow;
 use super::notes::{Notes, short};
 use super::options::{Dialect, Options};
 use super::pieces::Pieces;
-use super::plan::{self, Item, Planner};
+use super::plan::{self, Item, Planner, UniqueIndex};
 use super::repack::Repacking;
+use super::repeats::KeyedTable;
 use super::rowids::Rowids;
 use super::rows::RowWriter;
 use super::salvage::Salvage;
@@ -51,6 +53,10 @@ pub struct Dump {
     entries: Option<Entries>,
     /// Whether a row of the last rows was seen.
     opened: bool,
+    /// How many of them were.
+    rows: u64,
+    /// Tables whose keys must still be looked at, the next one last.
+    keyed: Vec<KeyedTable>,
     /// How much text of theirs was written here, in bytes, and from how many leaves.
     weight: (u64, u64),
     /// Items that were given away whole, in order, all of them still to come.
@@ -76,6 +82,8 @@ pub struct Dump {
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Phase {
     Schema,
+    /// Keys are looked at, and nothing written.
+    Keys,
     /// Everything is read for what is damaged, and nothing written.
     Scan,
     Write,
@@ -98,14 +106,11 @@ pub enum DumpStep {
 
 impl Dump {
     /// A dump of the database of `page_count` pages with this header.
-    ///
-    /// # Errors
-    /// `DatabaseHeader` when the header names no encoding.
-    pub fn new(header: DatabaseHeader, page_count: u32, options: Options) -> Result<Self> {
+    pub fn new(header: DatabaseHeader, page_count: u32, options: Options) -> Self {
         let layout = Layout::new(&header, page_count);
-        let encoding = Encoding::new(header.encoding).ok_or(Error::at_offset(ErrorKind::DatabaseHeader, 56))?;
+        let encoding = Encoding::new(header.encoding);
         let same_encoding = options.dialect == Dialect::Sqlite && !options.no_schema;
-        Ok(Self {
+        Self {
             layout,
             header,
             encoding,
@@ -117,6 +122,8 @@ impl Dump {
             current: 0,
             entries: (page_count > 0).then(|| Entries::new(Pgno::FIRST, layout)),
             opened: false,
+            rows: 0,
+            keyed: Vec::new(),
             weight: (0, 0),
             given: VecDeque::new(),
             repacking: Repacking::default(),
@@ -130,7 +137,7 @@ impl Dump {
             phase: Phase::Schema,
             salvage: options.salvage.then(|| Box::new(Salvage::new(layout, encoding, &options))),
             options,
-        })
+        }
     }
 
     /// What must be done next.
@@ -143,6 +150,7 @@ impl Dump {
             let stepped = match self.phase {
                 Phase::Schema if self.salvage.is_some() => self.salvage_schema(),
                 Phase::Schema => self.read_schema(),
+                Phase::Keys => self.look_for_repeats(),
                 Phase::Scan | Phase::Write => self.write(),
                 Phase::Done if self.out.is_empty() => return Ok(DumpStep::Done),
                 Phase::Done => return Ok(DumpStep::Output),
@@ -186,7 +194,7 @@ impl Dump {
         plan::unknown_tables(&self.schema, &self.options)
     }
 
-    /// Pages visited so far, in all three passes of a salvage.
+    /// Pages visited so far, in all passes: indexes of UNIQUE keys are gone through twice at most, a salvage has three.
     pub fn visited(&self) -> u64 {
         let salvaged = self.salvage.as_ref().map_or(0, |salvage| salvage.visited());
         self.scanned + self.budget.spent(self.layout) + salvaged
@@ -223,11 +231,13 @@ impl Dump {
             return Err(ErrorKind::TableUnknown.into());
         }
         self.plan()?;
-        self.phase = if self.options.salvage { Phase::Scan } else { Phase::Write };
-        if self.phase == Phase::Write {
-            self.notes.write_header(&mut self.out, self.options.dialect);
-        }
+        self.phase = if self.options.salvage { Phase::Scan } else { Phase::Keys };
         Ok(None)
+    }
+
+    fn begin_writing(&mut self) {
+        self.phase = Phase::Write;
+        self.notes.write_header(&mut self.out, self.options.dialect);
     }
 
     // Apart, as V8 would optimise all of it together with the loop over the rows: that takes a tenth of a second and 20 MB.
@@ -237,7 +247,7 @@ impl Dump {
         if self.options.salvage {
             schema_check::salvage(&mut self.schema, &mut self.notes);
         } else {
-            schema_check::check(&self.schema)?;
+            schema_check::check(&mut self.schema, self.options.dialect, &mut self.notes)?;
         }
         let planner = Planner {
             schema: &self.schema,
@@ -250,7 +260,11 @@ impl Dump {
             shapes: RefCell::default(),
         };
         let owners = if self.options.salvage { planner.owners() } else { Vec::new() };
+        let is_exact = !matches!(self.options.dialect, Dialect::Shell(_));
+        let has_keys = !self.options.salvage && !self.options.no_data;
+        let keyed = if has_keys { planner.keyed_tables(is_exact) } else { Vec::new() };
         self.items = planner.plan()?;
+        self.watch_keys(keyed);
         if let Some(salvage) = &mut self.salvage {
             salvage.set_schema(owners, &self.schema, &mut self.items, &mut self.notes);
         }
@@ -266,7 +280,7 @@ impl Dump {
         }
         let Some(item) = self.items.get(self.current) else { return self.end() };
         match item {
-            Item::Text(text) | Item::UniqueIndex(_, text) => {
+            Item::Text(text) | Item::UniqueIndex(UniqueIndex { text, .. }) => {
                 self.out.extend_from_slice(text);
                 self.current += 1;
             }
@@ -314,7 +328,7 @@ impl Dump {
                 return Ok(Some(DumpStep::Given));
             }
             let entries = self.entries.get_or_insert_with(|| {
-                self.opened = false;
+                (self.opened, self.rows) = (false, 0);
                 Entries::new(plan.root, self.layout)
             });
             let (out, writer, notes) = (&mut self.out, &mut self.writer, &mut self.notes);
@@ -331,15 +345,16 @@ impl Dump {
                 Next::Need(pages) => return Ok(Some(DumpStep::NeedPages(pages))),
                 Next::Given => return Ok(Some(DumpStep::Given)),
                 Next::End => {
-                    rows.end(plan, &mut self.rowids);
+                    rows.end(plan, self.rows, &mut self.rowids);
                     self.entries = None;
                     self.current += 1;
                     return Ok(None);
                 }
                 Next::Row(row) => {
                     if !mem::replace(&mut self.opened, true) {
-                        rows.out.extend_from_slice(&plan.opening);
+                        rows.begin(plan);
                     }
+                    self.rows += 1;
                     self.long = rows.write(plan, row, self.layout, false)?;
                 }
             }
@@ -359,8 +374,7 @@ impl Dump {
             self.scanned = self.budget.spent(self.layout);
             self.budget = Budget::new(self.layout);
             self.current = 0;
-            self.phase = Phase::Write;
-            self.notes.write_header(&mut self.out, self.options.dialect);
+            self.begin_writing();
         } else {
             self.phase = Phase::Done;
         }

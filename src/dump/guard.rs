@@ -38,11 +38,30 @@ pub(super) enum Remedy {
     LeaveOut,
 }
 
+/// What is done with rows that repeat a key.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum ForRepeats {
+    /// There are none.
+    #[default]
+    Nothing,
+    /// The schema says nothing of keys while the rows of the table go in.
+    Relax,
+    /// Each row of the table has a statement of its own.
+    Alone,
+    /// The target passes over them.
+    PassOver,
+}
+
 /// What a table insists on, and what is done with rows that break that.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Guard {
     rules: Vec<Rule>,
     pub(super) remedy: Remedy,
+    pub(super) repeats: ForRepeats,
+    /// How many rows an index of the table has, where that was not compared with the table.
+    pub(super) expected: Option<u64>,
+    /// Places in the record of a key that is never NULL, whatever the schema says.
+    key: Vec<usize>,
     /// Whether the schema can be written where the rows are.
     pub(super) is_writable: bool,
 }
@@ -58,8 +77,16 @@ struct Rule {
 
 /// Whether the SQL of a table has a CHECK. What that says of a row only SQLite can tell.
 pub(super) fn has_check(sql: &str) -> bool {
-    let may_have = sql.as_bytes().windows(5).any(|word| word.eq_ignore_ascii_case(b"CHECK"));
-    may_have && tokens(sql).any(|(_, kind)| kind == TokenType::TK_CHECK)
+    may_say(sql, "CHECK") && tokens(sql).any(|(_, kind)| kind == TokenType::TK_CHECK)
+}
+
+/// Whether the SQL of a table may have a PRIMARY KEY or UNIQUE.
+pub(super) fn may_have_key(sql: &str) -> bool {
+    may_say(sql, "UNIQUE") || may_say(sql, "PRIMARY")
+}
+
+fn may_say(sql: &str, word: &str) -> bool {
+    sql.as_bytes().windows(word.len()).any(|part| part.eq_ignore_ascii_case(word.as_bytes()))
 }
 
 impl Guard {
@@ -71,6 +98,20 @@ impl Guard {
         if insists != Insists::default() {
             self.rules.push(Rule { slot, default: default.clone(), insists });
         }
+    }
+
+    /// Takes note of the value at `slot` of a key WITHOUT ROWID.
+    pub(super) fn add_key(&mut self, slot: usize, default: &Constant) {
+        match self.remedy {
+            Remedy::Alone => self.add(Insists { not_null: true, kind: None }, slot, default),
+            Remedy::Relax | Remedy::LeaveOut => self.key.push(slot),
+        }
+    }
+
+    /// Whether no table WITHOUT ROWID has a row, as its key is NULL.
+    #[inline]
+    pub(super) fn lacks_key(&self, slots: &[Slot]) -> bool {
+        self.key.iter().any(|&slot| slots.get(slot).is_none_or(|slot| slot.storage() == Storage::Null))
     }
 
     /// Whether a row does not go in as it is. Of a value that is not in `record`, as that is only the start of one, the

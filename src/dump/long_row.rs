@@ -119,6 +119,12 @@ impl LongRow {
                         return Ok(LongStep::Need(pages));
                     }
                     let (writer, held) = (context.writer, self.record.held());
+                    if context.plan.guard.lacks_key(&self.slots) {
+                        context.notes.count(&context.plan.table, Loss::NullKey);
+                        if !matches!(context.plan.style, Style::Shell(_)) {
+                            return Ok(LongStep::Done);
+                        }
+                    }
                     if writer.watch == Watch::All
                         && context.plan.guard.stops(&self.slots, held, self.pgno, writer.encoding)
                     {

@@ -8,7 +8,7 @@
 //! | `d1`, `d1_limits`, `d1_left_out`, `references` | the same for D1, without what it does not take |
 //! | `virtual_table`, `rtree`, `rowids` | full-text and R-Tree tables, from what they store |
 //! | `row_plan`, `rows`, `limits`, `repack` | rows as INSERT statements |
-//! | `guard`, `relaxed` | rows that their own table refuses |
+//! | `guard`, `relaxed`; `keys`, `repeats` | rows that their own table refuses; those that repeat a key |
 //! | `long_row`, `long_record`, `pieces` | rows too long for one statement, or for memory |
 //! | `literal`, `real`; `shell`, `cli_real` | values as we write them; as the sqlite3 shell does |
 //! | `salvage` | the rows of a damaged database |
@@ -31,6 +31,7 @@ mod foreign_keys;
 mod guard;
 mod identifier;
 mod internal;
+mod keys;
 mod limits;
 mod literal;
 mod long_record;
@@ -43,6 +44,7 @@ mod real;
 mod references;
 mod relaxed;
 mod repack;
+mod repeats;
 mod row_plan;
 mod rowids;
 mod rows;

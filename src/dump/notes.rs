@@ -41,6 +41,8 @@ pub(super) enum Loss {
     Alone,
     /// Rows that are left out, as their table refuses them.
     LeftOut,
+    /// Rows WITHOUT ROWID that no SQLite takes.
+    NullKey,
 }
 
 impl Loss {
@@ -52,6 +54,7 @@ impl Loss {
             Self::Default => "a row is older than a column whose default cannot be read, and gets NULL for it",
             Self::Long => "a row is longer than the 2,000,000 bytes that D1 takes",
             Self::Alone => "a row breaks NOT NULL or STRICT, and only goes into a table without that",
+            Self::NullKey => "a row has NULL in a PRIMARY KEY WITHOUT ROWID, which SQLite refuses; it is lost",
             Self::LeftOut => "a row breaks NOT NULL or STRICT, so that D1 would refuse everything; it is left out",
         }
     }
@@ -97,7 +100,7 @@ impl Notes {
 
     /// Counts what another counted of `table`, one of [`Notes::losses`].
     pub(super) fn add(&mut self, table: &str, (number, count): (u32, u64)) {
-        let losses = [Loss::AfterNul, Loss::Text, Loss::Type, Loss::Default, Loss::Long];
+        let losses = [Loss::AfterNul, Loss::Text, Loss::Type, Loss::Default, Loss::Long, Loss::NullKey];
         if let Some(loss) = losses.into_iter().find(|&loss| loss as u32 == number) {
             self.count_many(table, loss, count);
         }

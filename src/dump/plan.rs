@@ -3,11 +3,13 @@
 use core::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 
+use sqlite3_parser::lexer::sql::TokenType;
+
 use super::columns::{self, Shape, TableShape};
 use super::default::Reader;
 use super::dumper::refill::Refill;
 use super::guard::{Guard, Remedy, has_check};
-use super::identifier::{write_doubling, write_quoted};
+use super::identifier::{tokens, write_doubling, write_quoted};
 use super::notes::Notes;
 use super::options::{Dialect, Options, Shell};
 use super::row_plan::{Filter, RowPlan, Source, Style};
@@ -37,12 +39,24 @@ pub(super) enum Item {
     Closing(Vec<u8>),
     /// The rows of a full-text table that has its texts elsewhere.
     Refill(Refill),
-    /// An index that refuses rows, in a salvage, of the table with this root.
-    UniqueIndex(Pgno, Vec<u8>),
+    UniqueIndex(UniqueIndex),
     /// Rows of pages that nothing points to, in a salvage.
     Orphans,
     /// The end of the table of pieces, if there was need of one.
     DropPieces,
+}
+
+/// An index that refuses rows.
+#[derive(Clone, Debug)]
+pub(super) struct UniqueIndex {
+    /// Root of its table.
+    pub(super) table: Pgno,
+    pub(super) name: String,
+    pub(super) sql: String,
+    /// What makes it.
+    pub(super) text: Vec<u8>,
+    /// Whether the schema can be written where it is made.
+    pub(super) is_writable: bool,
 }
 
 /// A plan being made.
@@ -270,18 +284,11 @@ impl<'a> Planner<'a> {
         self.items.push(Item::Text(out));
     }
 
-    /// What makes an index, if it refuses rows: a salvage may have to make it before them.
-    pub(super) fn unique_index_item(&self, object: &Object) -> Option<Item> {
-        let root = self.root_of_unique_index(object)?;
-        let mut out = Vec::new();
-        write_statement(&mut out, sql_of(object));
-        Some(Item::UniqueIndex(root, out))
-    }
-
-    /// The table of such an index, in a salvage.
-    pub(super) fn root_of_unique_index(&self, object: &Object) -> Option<Pgno> {
-        let is_one = self.options.salvage && is_unique_index(object);
-        self.schema.table(&object.table).filter(|_| is_one)?.root
+    /// An index that refuses rows: it may have to be made before them, or in another way.
+    pub(super) fn unique_index(&self, object: &Object, text: Vec<u8>, is_writable: bool) -> Option<Item> {
+        let table = self.schema.table(&object.table).filter(|_| is_unique_index(object))?.root?;
+        let (name, sql) = (object.name.clone(), sql_of(object).to_owned());
+        Some(Item::UniqueIndex(UniqueIndex { table, name, sql, text, is_writable }))
     }
 }
 
@@ -328,6 +335,9 @@ fn row_plan(
         if let (Some(slot), Style::Many { .. }) = (slot, style) {
             guard.add(column.insists, slot, &column.default);
         }
+        if let Some(slot) = slot.filter(|_| shape.without_rowid && shape.primary_key.contains(&index)) {
+            guard.add_key(slot, &column.default);
+        }
         Source { slot, affinity: column.affinity, default: column.default.clone() }
     });
     let sources = with_rowid.then(Source::rowid).into_iter().chain(columns).collect();
@@ -339,8 +349,7 @@ pub(super) fn sql_of(object: &Object) -> &str {
 }
 
 pub(super) fn is_unique_index(object: &Object) -> bool {
-    let mut words = sql_of(object).split_ascii_whitespace().skip(1);
-    object.kind == Kind::Index && words.next().is_some_and(|word| word.eq_ignore_ascii_case("UNIQUE"))
+    object.kind == Kind::Index && tokens(sql_of(object)).nth(1).is_some_and(|(_, kind)| kind == TokenType::TK_UNIQUE)
 }
 
 pub(super) fn is_virtual(object: &Object) -> bool {

@@ -82,6 +82,13 @@ impl RowPlan {
         }
     }
 
+    /// Lets the target pass over rows whose key is there already.
+    pub(super) fn pass_over_repeats(&mut self) {
+        if let Some(rest) = self.prefix.strip_prefix(b"INSERT INTO ") {
+            self.prefix = [b"INSERT OR IGNORE INTO ", rest].concat();
+        }
+    }
+
     /// What goes before value `index`.
     pub(super) fn label(&self, index: usize) -> &[u8] {
         match self.labels.get(index) {

@@ -94,6 +94,12 @@ impl RowWriter {
         if !self.passes(row, &plan.filter)? {
             return Ok(Written::Whole);
         }
+        if plan.guard.lacks_key(&self.slots) {
+            notes.count(&plan.table, Loss::NullKey);
+            if !matches!(plan.style, Style::Shell(_)) {
+                return Ok(Written::Whole);
+            }
+        }
         if self.watch == Watch::All && plan.guard.stops(&self.slots, row.record, row.pgno, self.encoding) {
             return Ok(Written::Refused);
         }

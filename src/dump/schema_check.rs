@@ -4,38 +4,52 @@ use std::collections::HashSet;
 
 use super::columns;
 use super::notes::Notes;
+use super::options::Dialect;
 use super::plan::is_virtual;
 use super::schema::{Kind, Object, Schema};
 use super::statement;
 use crate::error::{ErrorKind, Result};
 
+/// Leaves out what the SQL would stop at, and says so. No SQLite reads such a schema, but while it may be written.
+///
 /// # Errors
 /// `SchemaSql` for SQL that is not one statement. Where it matters whether a statement parses, that is found later.
-pub(super) fn check(schema: &Schema) -> Result<()> {
+pub(super) fn check(schema: &mut Schema, dialect: Dialect, notes: &mut Notes) -> Result<()> {
     let is_sound = |object: &Object| match &object.sql {
         // It goes into the SQL as a value, or is parsed.
         Some(_) if is_virtual(object) => true,
         Some(sql) => statement::end_of(sql).is_some(),
         None => object.kind == Kind::Index,
     };
-    if schema.objects.iter().all(is_sound) { Ok(()) } else { Err(ErrorKind::SchemaSql.into()) }
+    if !schema.objects.iter().all(is_sound) {
+        return Err(ErrorKind::SchemaSql.into());
+    }
+    // The sqlite3 shell prints it, and leaves it out when it loads that.
+    let mut printed = matches!(dialect, Dialect::Shell(_)).then(|| schema.clone());
+    let schema = printed.as_mut().unwrap_or(schema);
+    leave_out(schema, notes, "its SQL makes something else, so that it is left out", columns::stated_name);
+    Ok(())
 }
 
-/// Leaves out what the SQL would stop at, and says so.
+/// The same of a damaged database, whose SQL may be none.
 pub(super) fn salvage(schema: &mut Schema, notes: &mut Notes) {
+    leave_out(schema, notes, "its SQL does not parse, so that it is left out", |sql| columns::name_of(sql).ok());
+}
+
+fn leave_out(schema: &mut Schema, notes: &mut Notes, other: &str, name_in: impl Fn(&str) -> Option<String>) {
     let lower = |name: &str| name.to_ascii_lowercase();
-    // Tables and views first, as the others are on them. Triggers have names of their own.
+    // Tables first, which have rows, then views, as the others are on them. Triggers have names of their own.
     let (mut tables, mut names, mut triggers) = (HashSet::new(), HashSet::new(), HashSet::new());
-    for are_tables in [true, false] {
+    for kinds in [&[Kind::Table][..], &[Kind::View], &[Kind::Index, Kind::Trigger]] {
         schema.retain(|object| {
             let is_table = matches!(object.kind, Kind::Table | Kind::View);
-            if is_table != are_tables || object.kind == Kind::Index && object.sql.is_none() {
+            if !kinds.contains(&object.kind) || object.kind == Kind::Index && object.sql.is_none() {
                 return true;
             }
             let taken = if object.kind == Kind::Trigger { &mut triggers } else { &mut names };
             let sql = object.sql.as_deref().unwrap_or_default();
-            let obstacle = if !columns::name_of(sql).is_ok_and(|name| name.eq_ignore_ascii_case(&object.name)) {
-                "its SQL does not parse, so that it is left out"
+            let obstacle = if !name_in(sql).is_some_and(|name| name.eq_ignore_ascii_case(&object.name)) {
+                other
             } else if !is_table && !tables.contains(&lower(&object.table)) {
                 "what it is on is not there, so that it is left out"
             } else if !taken.insert(lower(&object.name)) {

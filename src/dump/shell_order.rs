@@ -53,9 +53,15 @@ impl Planner<'_> {
                 self.items.push(Item::Text(out));
             }
             if !is_virtual(table) {
-                self.rows(table, |prefix, _, _| {
+                self.rows(table, |prefix, _, notes| {
                     match shell {
-                        Shell::V3_54 if table.name.is_empty() => prefix.extend_from_slice(b"tab"),
+                        Shell::V3_54 if table.name.is_empty() => {
+                            notes.say(
+                                "\"\": the sqlite3 shell calls such a table tab in front of its rows, which are lost"
+                                    .into(),
+                            );
+                            prefix.extend_from_slice(b"tab");
+                        }
                         _ => shell::write_name(prefix, &table.name),
                     }
                     Style::Shell(shell)
@@ -75,8 +81,8 @@ impl Planner<'_> {
             for object in others {
                 let mut sql = Vec::new();
                 shell::write_other(&mut sql, sql_of(object), shell);
-                match self.root_of_unique_index(object) {
-                    Some(root) => self.items.extend([Item::Text(mem::take(&mut out)), Item::UniqueIndex(root, sql)]),
+                match self.unique_index(object, sql.clone(), false).filter(|_| self.options.salvage) {
+                    Some(index) => self.items.extend([Item::Text(mem::take(&mut out)), index]),
                     None => out.append(&mut sql),
                 }
             }

@@ -78,11 +78,15 @@ impl Planner<'_> {
                 }
                 if is_reserved(&object.name) {
                     open_schema(&mut out, &mut writable);
-                } else if let Some(index) = self.unique_index_item(object) {
-                    self.items.extend([Item::Text(mem::take(&mut out)), index]);
-                    continue;
                 }
-                write_statement(&mut out, sql_of(object));
+                let mut text = Vec::new();
+                write_statement(&mut text, sql_of(object));
+                match self.unique_index(object, text, writable) {
+                    Some(index) if !is_reserved(&object.name) => {
+                        self.items.extend([Item::Text(mem::take(&mut out)), index]);
+                    }
+                    _ => write_statement(&mut out, sql_of(object)),
+                }
             }
         }
         if writable {

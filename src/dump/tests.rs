@@ -9,6 +9,7 @@ mod drops;
 mod odd_names;
 mod parts;
 mod refused;
+mod repeats;
 mod round_trip;
 
 use std::path::Path;
@@ -23,7 +24,7 @@ use crate::page::DatabaseHeader;
 fn dump(file: &[u8], options: &Options) -> Result<(Vec<u8>, Vec<String>)> {
     let header = DatabaseHeader::parse(file)?;
     let size = header.page_size.bytes();
-    let mut dump = Dump::new(header, (file.len() / size) as u32, options.clone())?;
+    let mut dump = Dump::new(header, (file.len() / size) as u32, options.clone());
     let mut sql = Vec::new();
     loop {
         match dump.poll()? {

@@ -1,7 +1,7 @@
 //! The database header: the first 100 bytes of page 1 (file format, section 1.3).
 
 use super::PageSize;
-use crate::bytes::Reader;
+use crate::bytes::{Reader, packed_by};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Length of the header, in bytes.
@@ -28,7 +28,7 @@ pub struct DatabaseHeader {
     pub schema_cookie: u32,
     /// `PRAGMA auto_vacuum`.
     pub auto_vacuum: AutoVacuum,
-    /// Whether text is UTF-8 (1), UTF-16le (2) or UTF-16be (3); 0 in a database without a table.
+    /// Whether text is UTF-8 (1), UTF-16le (2) or UTF-16be (3), in the two lowest bits; 0 in a database without a table.
     pub encoding: u32,
     /// `PRAGMA user_version`.
     pub user_version: u32,
@@ -51,14 +51,18 @@ impl DatabaseHeader {
     /// Reads the header from the first bytes of page 1, at least [`HEADER_SIZE`] of them.
     ///
     /// # Errors
-    /// `DatabaseEmpty`, `DatabaseNotSqlite`, `DatabaseEncrypted`, `DatabaseHeader`, `DatabaseTruncated`.
+    /// `DatabaseEmpty`, `DatabaseNotSqlite`, `DatabasePacked`, `DatabaseEncrypted`, `DatabaseHeader`, `DatabaseTruncated`.
     pub fn parse(bytes: &[u8]) -> Result<Self> {
         if bytes.is_empty() {
             return Err(ErrorKind::DatabaseEmpty.into());
         }
         let mut reader = Reader::new(bytes, 0, ErrorKind::DatabaseTruncated);
         if !bytes.starts_with(MAGIC) {
-            let kind = if looks_random(bytes) { ErrorKind::DatabaseEncrypted } else { ErrorKind::DatabaseNotSqlite };
+            let kind = match packed_by(bytes) {
+                Some(_) => ErrorKind::DatabasePacked,
+                None if looks_random(bytes) => ErrorKind::DatabaseEncrypted,
+                None => ErrorKind::DatabaseNotSqlite,
+            };
             return Err(kind.into());
         }
         reader.clone().take(HEADER_SIZE)?;
@@ -167,6 +171,10 @@ mod tests {
         let kind = |bytes: &[u8]| DatabaseHeader::parse(bytes).unwrap_err().kind;
         assert_eq!(kind(b""), ErrorKind::DatabaseEmpty);
         assert_eq!(kind(b"hello, this is text"), ErrorKind::DatabaseNotSqlite);
+        let tar = [&[b'a'; 257][..], b"ustar\0"].concat();
+        for packed in [&b"\x1f\x8b\x08\0"[..], b"PK\x03\x04", b"\x28\xb5\x2f\xfd", &tar] {
+            assert_eq!(kind(packed), ErrorKind::DatabasePacked);
+        }
         assert_eq!(kind(b"SQLite format 3\0short"), ErrorKind::DatabaseTruncated);
         let random: Vec<u8> =
             (0..512u32).flat_map(|i| blake3::hash(&i.to_be_bytes()).as_bytes()[..1].to_vec()).collect();

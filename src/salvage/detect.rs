@@ -3,9 +3,8 @@
 use super::cell::types;
 use super::page::LoosePage;
 use super::shift::Shift;
-use crate::btree::Kind;
-use crate::btree::{Layout, Record, Value};
-use crate::bytes::Reader;
+use crate::btree::{Encoding, Kind, Layout, Record, Value};
+use crate::bytes::{Reader, packed_by};
 use crate::error::{ErrorKind, Result};
 use crate::page::header::HEADER_SIZE;
 use crate::page::{DatabaseHeader, PageSize, Pgno};
@@ -114,17 +113,22 @@ impl Detect {
             Some(evidence.page_size) == stated.map(|header| header.page_size) && is_likely
         });
         let is_known = self.sizes.len() == 1;
-        let chosen = of_header.or((best.pages > 0 || is_known).then_some(best)).ok_or(ErrorKind::DatabaseNotSqlite)?;
+        let nothing = match packed_by(&self.header) {
+            Some(_) => ErrorKind::DatabasePacked,
+            None => ErrorKind::DatabaseNotSqlite,
+        };
+        let chosen = of_header.or((best.pages > 0 || is_known).then_some(best)).ok_or(nothing)?;
         let page_size = chosen.page_size;
         let page_count = self.size.div_ceil(page_size.bytes() as u64);
         let page_count = u32::try_from(page_count).map_err(|_| ErrorKind::DatabaseHeader)?;
         let fields = if is_plausible(&self.header) { self.header.clone() } else { Vec::new() };
         let reserved = chosen.reserved(fields.get(20).copied());
-        let encoding = chosen.encoding(field(&fields, 56));
+        let encoding = chosen.encoding(field(&fields, 56) & 3);
         let header = write_header(fields, page_size, reserved, encoding, page_count);
         let repaired = DatabaseHeader::parse(&header)?;
         let is_repaired = stated.is_none_or(|stated| {
-            (stated.page_size, stated.reserved, stated.encoding.max(1)) != (page_size, reserved, repaired.encoding)
+            let are_alike = (stated.page_size, stated.reserved) == (page_size, reserved);
+            !are_alike || Encoding::new(stated.encoding) != Encoding::new(repaired.encoding)
         });
         let missing = if self.has_start { 0 } else { chosen.shift.pages(page_count) };
         Ok(Detected { page_size, page_count, header, is_repaired, missing })

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use crate::bytes::packed_by;
+
 /// How much is looked at before it is taken for SQL, in bytes.
 const HEAD: usize = 512;
 
@@ -17,18 +19,6 @@ pub enum Foreign {
     /// UTF-16 that is not whole.
     BrokenUtf16,
 }
-
-/// What files begin with that are no SQL.
-const SIGNATURES: [(&[u8], Foreign); 8] = [
-    (b"SQLite format 3\0", Foreign::Database),
-    (b"\x1f\x8b", Foreign::Packed("gzip")),
-    (b"PK\x03\x04", Foreign::Packed("zip")),
-    (b"\x28\xb5\x2f\xfd", Foreign::Packed("zstd")),
-    (b"\xfd7zXZ\0", Foreign::Packed("xz")),
-    (b"BZh", Foreign::Packed("bzip2")),
-    (b"7z\xbc\xaf\x27\x1c", Foreign::Packed("7z")),
-    (b"\x04\x22\x4d\x18", Foreign::Packed("lz4")),
-];
 
 /// Makes UTF-8 of what comes in, piece by piece.
 #[derive(Clone, Debug)]
@@ -89,8 +79,11 @@ impl Input {
     /// Tells what it is by its beginning.
     fn begin(&mut self) -> Result<Vec<u8>, Foreign> {
         let State::Unknown(head) = core::mem::replace(&mut self.0, State::Plain) else { return Ok(Vec::new()) };
-        if let Some(&(_, foreign)) = SIGNATURES.iter().find(|(signature, _)| head.starts_with(signature)) {
-            return Err(foreign);
+        if head.starts_with(b"SQLite format 3\0") {
+            return Err(Foreign::Database);
+        }
+        if let Some(how) = packed_by(&head) {
+            return Err(Foreign::Packed(how));
         }
         if let Some(is_little) = utf16(&head) {
             let mut utf16 = Utf16 { is_little, odd: None, high: None };

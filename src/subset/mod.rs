@@ -90,7 +90,7 @@ impl Subset {
             header,
             schema_format: first.get(SCHEMA_FORMAT).unwrap_or_default().to_vec(),
             layout,
-            encoding: Encoding::new(header.encoding).ok_or(Error::at_offset(ErrorKind::DatabaseHeader, 56))?,
+            encoding: Encoding::new(header.encoding),
             pages: Pages::new(header.page_size),
             budget: Budget::new(layout),
             schema: Schema::new(tables),

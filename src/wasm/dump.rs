@@ -72,7 +72,7 @@ impl Dump {
     /// A dump of the database of `page_count` pages that begins with `header`.
     #[wasm_bindgen(constructor)]
     pub fn new(header: &[u8], page_count: u32, options: DumpOptions) -> JsResult<Dump> {
-        let dump = dump::Dump::new(DatabaseHeader::parse(header)?, page_count, options.0)?;
+        let dump = dump::Dump::new(DatabaseHeader::parse(header)?, page_count, options.0);
         Ok(Self { dump, needed: Vec::new() })
     }
 

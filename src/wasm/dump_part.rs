@@ -41,7 +41,7 @@ impl PartWriter {
         no_schema: bool,
     ) -> JsResult<PartWriter> {
         let options = options(dialect, tables, no_data, no_schema)?;
-        let writer = dump::PartWriter::new(DatabaseHeader::parse(header)?, page_count, options)?;
+        let writer = dump::PartWriter::new(DatabaseHeader::parse(header)?, page_count, options);
         Ok(Self { writer, needed: Vec::new() })
     }
 

@@ -3,7 +3,7 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { gunzipSync } from "node:zlib";
+import { gunzipSync, gzipSync } from "node:zlib";
 import { beforeAll, describe, expect, test } from "vitest";
 import { runSql, tableSql, tempFolder } from "../support/temp.ts";
 
@@ -155,6 +155,9 @@ describe("clear errors", () => {
     ["a text file", ["backup", "text.db", "--to", "store"], 1, "DATABASE_NOT_SQLITE"],
     ["a directory", ["backup", "folder.db", "--to", "store"], 1, "SOURCE_NOT_A_FILE"],
     ["an encrypted database", ["backup", "encrypted.db", "--to", "store"], 1, "DATABASE_ENCRYPTED"],
+    ["a gzipped database", ["backup", "app.db.gz", "--to", "store"], 1, "DATABASE_PACKED"],
+    ["a gzipped database to check", ["check", "app.db.gz"], 1, "DATABASE_PACKED"],
+    ["a gzipped database to salvage", ["dump", "app.db.gz", "--salvage"], 1, "DATABASE_PACKED"],
     ["a store that is a file", ["backup", "app.db", "--to", "text.db"], 1, "STORE_NOT_A_FOLDER"],
     ["a store of an unknown kind", ["backup", "app.db", "--to", "ftp://host/x"], 2, "PLACE_UNKNOWN"],
     [
@@ -183,6 +186,7 @@ describe("clear errors", () => {
     writeFileSync(join(folder, "empty.db"), "");
     writeFileSync(join(folder, "text.db"), "just text, and no database\n");
     writeFileSync(join(folder, "encrypted.db"), crypto.getRandomValues(new Uint8Array(8192)));
+    writeFileSync(join(folder, "app.db.gz"), gzipSync(crypto.getRandomValues(new Uint8Array(8192))));
     mkdirSync(join(folder, "folder.db"));
   });
 

@@ -125,6 +125,46 @@ describe("dump", () => {
     expect(d1.stderr).toContain("a row breaks NOT NULL or STRICT, so that D1 would refuse everything");
   });
 
+  test("rows that repeat a key are loaded with all others", () => {
+    runSql(
+      join(folder, "repeats.db"),
+      "CREATE TABLE t (a, b); CREATE INDEX i ON t (a); CREATE TABLE u (a, b, PRIMARY KEY (a, b)) WITHOUT ROWID; CREATE TABLE k (a); INSERT INTO k VALUES (1), (1), (2); INSERT INTO t VALUES (1, 1), (1, 2), (2, 3); INSERT INTO u VALUES (1, 1), (1, 2), (3, 3); PRAGMA writable_schema = 1; UPDATE sqlite_schema SET sql = replace(replace(replace(sql, 'E INDEX', 'E UNIQUE INDEX'), 'KEY (a, b)', 'KEY (a)'), 'k (a)', 'k (a UNIQUE)')",
+    );
+    const { status, stdout, stderr } = cli.run("dump", "repeats.db");
+    expect([status, stderr]).toEqual([
+      3,
+      "warning: u: 1 rows have the PRIMARY KEY or a UNIQUE value of another; rows that repeat a key are left out, as others would be refused with them\n",
+    ]);
+    const query =
+      "SELECT group_concat(b, ' ') FROM t; SELECT group_concat(b, ' ') FROM u; SELECT count(*) FROM k NOT INDEXED";
+    expect(loaded(stdout, query)).toBe("1 2 3\n1 3\n3");
+    writeFileSync(join(folder, "repeats.sql"), stdout);
+    expect(cli.run("import", "repeats.sql", "-o", "repeats-2.db").status).toBe(0);
+    const again = cli.run("dump", "repeats-2.db");
+    expect(again.status).toBe(0);
+    expect(loaded(again.stdout, query)).toBe("1 2 3\n1 3\n3");
+    const d1 = cli.run("dump", "repeats.db", "--dialect", "d1");
+    expect(d1.stderr.match(/^warning: [a-z]+: /gm)?.toSorted()).toEqual([
+      "warning: i: ",
+      "warning: k: ",
+      "warning: u: ",
+    ]);
+    expect(loaded(d1.stdout, query)).toBe("1 2 3\n1 3\n2");
+  });
+
+  test("of two objects of one name the second is left out", () => {
+    runSql(
+      join(folder, "twice.db"),
+      "CREATE VIEW v AS SELECT 1 AS a; CREATE TABLE t (a); INSERT INTO t VALUES (7); PRAGMA writable_schema = 1; UPDATE sqlite_schema SET name = 'T', sql = 'CREATE VIEW T AS SELECT 1 AS a' WHERE name = 'v'",
+    );
+    const { status, stdout, stderr } = cli.run("dump", "twice.db");
+    expect([status, stderr]).toEqual([
+      3,
+      "warning: T: there are two of that name, of which the second is left out\n",
+    ]);
+    expect(loaded(stdout, "SELECT a FROM t")).toBe("7");
+  });
+
   test("with --drop it is loaded over what is there, again and again", () => {
     for (const dialect of ["sqlite", "d1", "sqlite3-cli-3.40"]) {
       const { stdout } = cli.run("dump", "app.db", "--drop", "--dialect", dialect);

@@ -69,7 +69,7 @@ fn dump_here(what: &str) {
     let page_count = file.metadata().unwrap().len() as usize / size;
     let before = peak();
     let options = Options { dialect, salvage: true, ..Options::default() };
-    let mut dump = Dump::new(header, page_count as u32, options).unwrap();
+    let mut dump = Dump::new(header, page_count as u32, options);
     let mut written = 0;
     let ended = loop {
         match dump.poll() {

@@ -49,7 +49,7 @@ fn sample(page_size: u32, reserved: u8, encoding: &str) -> Sample {
 }
 
 fn check_values(sample: &Sample) {
-    let encoding = Encoding::new(sample.header.encoding).unwrap();
+    let encoding = Encoding::new(sample.header.encoding);
     for (table, columns) in [("rows", 3), ("keys", 4)] {
         let root = sample
             .db
@@ -174,5 +174,14 @@ fn what_is_not_text_is_told_and_replaced() {
         assert_eq!(encoding.decode(&bytes[..3]), None);
         assert_eq!(encoding.decode_lossy(bytes), "a\u{fffd}b\u{fffd}");
     }
-    assert_eq!(Encoding::new(4), None);
+}
+
+#[test]
+fn an_encoding_is_what_sqlite_takes_it_for() {
+    let of = |encoding: u32| Encoding::new(encoding);
+    assert_eq!([0, 1, 4, 9].map(of), [Encoding::Utf8; 4]);
+    assert_eq!(
+        [2, 6, 3, u32::MAX].map(of),
+        [Encoding::Utf16Le, Encoding::Utf16Le, Encoding::Utf16Be, Encoding::Utf16Be]
+    );
 }

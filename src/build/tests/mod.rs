@@ -88,7 +88,7 @@ fn rebuild_after(previous: Option<&[u8]>, file: &[u8], page_size: u32, rows: usi
     let layout = Layout::new(&header, (file.len() / header.page_size.bytes()) as u32);
     let mut pages = Pages::with_capacity(header.page_size, usize::MAX);
     pages.add(Pgno::FIRST, file.to_vec());
-    let encoding = Encoding::new(header.encoding).unwrap();
+    let encoding = Encoding::new(header.encoding);
     let options = Options {
         encoding,
         schema_cookie: header.schema_cookie,

@@ -3,6 +3,7 @@
 use super::{Dump, Phase};
 use crate::btree::Part;
 use crate::btree::entries::Entries;
+use crate::dump::guard::ForRepeats;
 use crate::dump::plan::Item;
 use crate::dump::repack::{self, Before, PackedRow, Repacking};
 use crate::dump::row_plan::{Filter, Style};
@@ -18,6 +19,8 @@ pub(super) struct Outcome {
     pub(super) done: Option<usize>,
     /// Pages visited.
     pub(super) spent: u64,
+    /// How many rows it has.
+    pub(super) count: u64,
     /// What it does not carry.
     pub(super) losses: Vec<(u32, u64)>,
     /// The rows, if they are in statements of several.
@@ -34,19 +37,21 @@ const ALL: u32 = u32::MAX;
 impl Outcome {
     pub(super) fn to_numbers(&self) -> Vec<u32> {
         let done = self.done.map_or(ALL, |done| done as u32);
-        let mut numbers = vec![self.length as u32, done, self.spent as u32, self.losses.len() as u32];
+        let mut numbers =
+            vec![self.length as u32, done, self.spent as u32, self.count as u32, self.losses.len() as u32];
         numbers.extend(self.losses.iter().flat_map(|&(loss, count)| [loss, count as u32]));
         numbers.extend(self.rows.iter().map(|row| row.number()));
         numbers
     }
 
     fn from_numbers(numbers: &[u32]) -> Option<Self> {
-        let (&[length, done, spent, losses], rest) = numbers.split_first_chunk()?;
+        let (&[length, done, spent, count, losses], rest) = numbers.split_first_chunk()?;
         let (losses, rows) = rest.split_at_checked(losses as usize * 2)?;
         Some(Self {
             length: length as usize,
             done: (done != ALL).then_some(done as usize),
             spent: spent.into(),
+            count: count.into(),
             losses: losses.as_chunks().0.iter().map(|&[loss, count]| (loss, count.into())).collect(),
             rows: rows.iter().copied().map(PackedRow::from_number).collect(),
         })
@@ -57,7 +62,7 @@ impl Outcome {
 fn is_simple(item: &Item) -> bool {
     let Item::Rows(plan) = item else { return false };
     let is_plain = matches!(plan.style, Style::Shell(_) | Style::Many { .. }) && plan.filter == Filter::All;
-    is_plain && !plan.keeps_rowids
+    is_plain && !plan.keeps_rowids && plan.guard.repeats == ForRepeats::Nothing
 }
 
 impl Dump {
@@ -130,6 +135,7 @@ impl Dump {
                 if is_useful {
                     self.entries.insert(Entries::new(plan.root, self.layout)).skip(outcome.done);
                     self.opened = outcome.length > 0;
+                    self.rows = 0;
                     self.out.extend_from_slice(if self.opened { &plan.opening } else { &[] });
                 }
             }
@@ -137,6 +143,7 @@ impl Dump {
         if !is_useful {
             return Ok(false);
         }
+        self.rows += outcome.count;
         for &loss in &outcome.losses {
             self.notes.add(&plan.table, loss);
         }

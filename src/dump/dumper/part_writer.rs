@@ -37,6 +37,8 @@ pub struct PartWriter {
     waiting: bool,
     /// Before the last entry that was asked for.
     before: Progress,
+    /// Rows written.
+    count: u64,
     mark: Mark,
     /// How much of the text was taken, in bytes.
     taken: usize,
@@ -59,6 +61,8 @@ struct Progress {
     done: usize,
     /// Pages visited.
     spent: u64,
+    /// Rows written.
+    count: u64,
 }
 
 /// The last place where it can stop: between two leaves.
@@ -72,14 +76,11 @@ struct Mark {
 
 impl PartWriter {
     /// A writer for the dump with the same arguments.
-    ///
-    /// # Errors
-    /// As [`Dump::new`].
-    pub fn new(header: DatabaseHeader, page_count: u32, options: Options) -> Result<Self> {
-        let mut dump = Dump::new(header, page_count, options)?;
+    pub fn new(header: DatabaseHeader, page_count: u32, options: Options) -> Self {
+        let mut dump = Dump::new(header, page_count, options);
         dump.pages = Pages::with_capacity(header.page_size, PAGES);
         let (before, mark) = (Progress::default(), Mark::default());
-        Ok(Self { dump, item: 0, part: None, leaf: None, waiting: false, before, mark, taken: 0 })
+        Self { dump, item: 0, part: None, leaf: None, waiting: false, before, count: 0, mark, taken: 0 }
     }
 
     /// Begins a part.
@@ -98,7 +99,7 @@ impl PartWriter {
         dump.writer.statement = None;
         dump.writer.log = Some(Vec::new());
         (self.leaf, self.waiting, self.mark, self.part) = (None, false, Mark::default(), Some(part));
-        self.taken = 0;
+        (self.taken, self.count) = (0, 0);
         Ok(())
     }
 
@@ -144,6 +145,7 @@ impl PartWriter {
             length: self.taken,
             done: (!is_whole).then_some(self.mark.progress.done),
             spent: self.mark.progress.spent,
+            count: self.mark.progress.count,
             losses: self.mark.notes.losses(),
             rows,
         }
@@ -169,7 +171,7 @@ impl PartWriter {
                 let begun = entries.begun().saturating_sub(part.before());
                 // The giver has visited the page above the leaves, or does so when it goes on below it.
                 let spent = dump.budget.spent(dump.layout).saturating_sub(1);
-                self.before = Progress { done: begun, spent };
+                self.before = Progress { done: begun, spent, count: self.count };
             }
             let here = |progress| Mark {
                 progress,
@@ -190,6 +192,7 @@ impl PartWriter {
                         }
                     }
                     let written = dump.writer.write(&mut dump.out, plan, row, &mut dump.notes);
+                    self.count += 1;
                     if written != Ok(Written::Whole) || self.taken + dump.out.len() > MOST {
                         break;
                     }
@@ -197,7 +200,7 @@ impl PartWriter {
                 Ok(Next::End) => {
                     let spent = dump.budget.spent(dump.layout);
                     let spent = if part.is_all() { spent } else { spent.saturating_sub(1) };
-                    self.mark = here(Progress { done: usize::MAX, spent });
+                    self.mark = here(Progress { done: usize::MAX, spent, count: self.count });
                     break;
                 }
                 Ok(Next::Given) | Err(_) => break,

@@ -2,10 +2,10 @@
 
 use crate::dump::columns::{self, Shape};
 use crate::dump::default::Reader;
-use crate::dump::guard::{Remedy, Watch};
+use crate::dump::guard::{ForRepeats, Remedy, Watch};
 use crate::dump::notes::{Loss, Notes};
 use crate::dump::plan::sql_of;
-use crate::dump::relaxed;
+use crate::dump::relaxed::{self, KeyIndexes};
 use crate::dump::row_plan::RowPlan;
 use crate::dump::rows::RowWriter;
 use crate::dump::schema::Schema;
@@ -20,26 +20,34 @@ pub(super) fn admit(
     schema: &Schema,
     notes: &mut Notes,
 ) -> bool {
-    let relaxed = schema.table(&plan.table).and_then(|table| {
-        let Ok(Shape::Table(shape)) = columns::parse(sql_of(table), Reader::Current) else { return None };
-        Some((relaxed::relaxed(sql_of(table), &shape), relaxed::keeps_types(&shape)))
-    });
-    match (plan.guard.remedy, relaxed) {
-        (Remedy::LeaveOut, _) => {
+    match plan.guard.remedy {
+        Remedy::LeaveOut => {
             notes.count(&plan.table, Loss::LeftOut);
             return false;
         }
-        (Remedy::Relax, Some((sql, keeps_types))) => {
-            writer.end_statement(out);
-            relaxed::write_schema(out, &plan.table, &sql, plan.guard.is_writable);
-            writer.watch = if keeps_types { Watch::Types } else { Watch::Nothing };
-        }
-        _ => {
+        Remedy::Relax if relax(out, writer, plan, schema) => {}
+        Remedy::Relax | Remedy::Alone => {
             writer.end_statement(out);
             writer.watch = Watch::Types;
             notes.count(&plan.table, Loss::Alone);
         }
     }
+    true
+}
+
+/// Lets all rows of a table go in from here on; `false` if nobody knows how.
+#[inline(never)]
+pub(super) fn relax(out: &mut Vec<u8>, writer: &mut RowWriter, plan: &RowPlan, schema: &Schema) -> bool {
+    let Some(sql) = schema.table(&plan.table).map(sql_of) else { return false };
+    let Ok(Shape::Table(shape)) = columns::parse(sql, Reader::Current) else { return false };
+    let (with_keys, indexes) = match plan.guard.repeats {
+        ForRepeats::Relax => (false, KeyIndexes::Plain),
+        _ => (true, KeyIndexes::AsTheyAre),
+    };
+    let relaxed = relaxed::relaxed(sql, &shape, with_keys);
+    writer.end_statement(out);
+    relaxed::write_schema(out, &plan.table, &relaxed, indexes, plan.guard.is_writable);
+    writer.watch = if relaxed::keeps_types(&shape) { Watch::Types } else { Watch::Nothing };
     true
 }
 
@@ -58,6 +66,8 @@ pub(super) fn end(out: &mut Vec<u8>, writer: &mut RowWriter, plan: &RowPlan, sch
     if plan.guard.remedy == Remedy::Relax
         && let Some(table) = schema.table(&plan.table)
     {
-        relaxed::write_schema(out, &plan.table, sql_of(table), plan.guard.is_writable);
+        let is_plain = plan.guard.repeats == ForRepeats::Relax;
+        let indexes = if is_plain { KeyIndexes::Unique } else { KeyIndexes::AsTheyAre };
+        relaxed::write_schema(out, &plan.table, sql_of(table), indexes, plan.guard.is_writable);
     }
 }

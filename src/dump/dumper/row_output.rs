@@ -5,9 +5,9 @@ use core::mem;
 use super::refused;
 use crate::btree::entries::{Budget, Row};
 use crate::btree::{Layout, PageRange, Pages};
-use crate::dump::guard::Watch;
+use crate::dump::guard::{ForRepeats, Watch};
 use crate::dump::long_row::{Context, LongRow, LongStep};
-use crate::dump::notes::Notes;
+use crate::dump::notes::{Notes, short};
 use crate::dump::pieces::Pieces;
 use crate::dump::row_plan::RowPlan;
 use crate::dump::rowids::Rowids;
@@ -54,6 +54,9 @@ impl RowOutput<'_> {
         if written == Ok(Written::Refused) {
             written = self.write_refused(plan, row);
         }
+        if plan.guard.repeats == ForRepeats::Alone {
+            self.writer.end_statement(self.out);
+        }
         written.map(|written| (written == Written::TooLong).then(|| LongRow::new(row, layout, check)))
     }
 
@@ -72,9 +75,24 @@ impl RowOutput<'_> {
         written
     }
 
-    /// Ends the rows of a table.
-    pub(super) fn end(&mut self, plan: &RowPlan, rowids: &mut Vec<(Pgno, Rowids)>) {
+    /// Begins the rows of a table.
+    pub(super) fn begin(&mut self, plan: &RowPlan) {
+        self.out.extend_from_slice(&plan.opening);
+        if plan.guard.repeats == ForRepeats::Relax {
+            refused::relax(self.out, self.writer, plan, self.schema);
+        }
+    }
+
+    /// Ends the rows of a table, of which there were so many.
+    pub(super) fn end(&mut self, plan: &RowPlan, rows: u64, rowids: &mut Vec<(Pgno, Rowids)>) {
         self.writer.end(self.out, plan);
+        if let Some(expected) = plan.guard.expected.filter(|&expected| expected != rows) {
+            self.notes.say(format!(
+                "{}: an index of it has {expected} entries for {rows} rows; if rows repeat a PRIMARY KEY or UNIQUE value, \
+                 their statements fail when they are loaded: REINDEX says so, and --salvage takes them",
+                short(&plan.table)
+            ));
+        }
         if self.writer.watch != Watch::All {
             refused::end(self.out, self.writer, plan, self.schema);
         }

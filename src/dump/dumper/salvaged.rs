@@ -63,7 +63,7 @@ impl Dump {
                 Step::Need(pages) => return Ok(Some(DumpStep::NeedPages(pages))),
                 Step::End => {
                     match item {
-                        Item::Rows(plan) => rows.end(plan, &mut self.rowids),
+                        Item::Rows(plan) => rows.end(plan, self.rows, &mut self.rowids),
                         _ => {
                             rows.writer.end_statement(rows.out);
                             rows.writer.watch = Watch::All;

@@ -2,10 +2,10 @@
 
 use std::collections::HashSet;
 
-use super::keys::{Keys, Repeated};
 use crate::btree::Kind;
 use crate::dump::affinity::Affinity;
 use crate::dump::columns::{self, Shape, TableShape, UniqueIndex};
+use crate::dump::keys::{Keys, Repeated};
 use crate::dump::plan::{Planner, is_unique_index, sql_of};
 use crate::dump::schema::{Kind as ObjectKind, Object};
 use crate::salvage::{LoosePage, types};

@@ -5,7 +5,6 @@
 
 mod form;
 mod keeper;
-mod keys;
 mod lost_and_found;
 mod orphans;
 mod place;
@@ -30,10 +29,10 @@ use crate::salvage::orphans::Orphans;
 use crate::salvage::tree::Context;
 use crate::salvage::{Rowids, Survey, Surveyed, Tree, TreeStep};
 
+use crate::dump::keys::{Repeated, Seen};
 use form::Form;
 pub(super) use form::Owner;
 use keeper::Keepers;
-use keys::{Repeated, Seen};
 use lost_and_found::LostAndFound;
 use place::{Gaps, Place};
 use report::Report;

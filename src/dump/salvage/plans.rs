@@ -45,7 +45,9 @@ impl Salvage {
             Place::Table(root) => {
                 let mut plans = items.iter().filter_map(plan_of);
                 let plan = plans.find(|plan| plan.root.value() == root && plan.opening.is_empty())?;
-                let plan = or_ignore(plan.clone());
+                let mut plan = plan.clone();
+                // A row that was found may be there already, in the shell's dialect, too.
+                plan.pass_over_repeats();
                 if self.is_first_pass || !Keepers::takes(&plan, self.dialect) {
                     return Some(plan);
                 }
@@ -71,9 +73,9 @@ impl Salvage {
         items.retain_mut(|item| {
             passed.extend(root_of(item));
             match item {
-                Item::UniqueIndex(root, sql) if passed.contains(&root.value()) => {
-                    let late: &mut Vec<u8> = late.entry(root.value()).or_default();
-                    late.append(sql);
+                Item::UniqueIndex(index) if passed.contains(&index.table.value()) => {
+                    let late: &mut Vec<u8> = late.entry(index.table.value()).or_default();
+                    late.append(&mut index.text);
                     false
                 }
                 _ => true,
@@ -97,12 +99,4 @@ impl Salvage {
     pub(in crate::dump) fn plan(&self) -> Option<&RowPlan> {
         self.plan.as_ref().map(|(_, plan)| plan)
     }
-}
-
-/// A row that was found may be there already, in the shell's dialect, too.
-fn or_ignore(mut plan: RowPlan) -> RowPlan {
-    if let Some(rest) = plan.prefix.strip_prefix(b"INSERT INTO ") {
-        plan.prefix = [b"INSERT OR IGNORE INTO ", rest].concat();
-    }
-    plan
 }

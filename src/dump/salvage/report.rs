@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::form::Owner;
-use super::keys::Repeated;
 use super::lost_and_found::LostAndFound;
 use super::place::Gaps;
+use crate::dump::keys::Repeated;
 use crate::dump::notes::{Notes, short};
 
 /// More pages than this are counted, not named.

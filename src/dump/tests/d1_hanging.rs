@@ -117,7 +117,7 @@ fn names_that_were_asked_for_are_told_apart() {
     );
     assert_eq!(d1_dump(&sample, &of(&["ft_data", "FT"], Dialect::D1)).1, [""; 0]);
     let header = DatabaseHeader::parse(&sample.bytes).unwrap();
-    let mut dump = Dump::new(header, sample.page_count(), of(&["I", "r", "no\"ne"], Dialect::D1)).unwrap();
+    let mut dump = Dump::new(header, sample.page_count(), of(&["I", "r", "no\"ne"], Dialect::D1));
     while let Ok(DumpStep::NeedPages(ranges)) = dump.poll() {
         for range in ranges {
             let start = (range.first.value() as usize - 1) * 4096;

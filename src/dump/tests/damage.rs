@@ -33,7 +33,7 @@ fn run(file: &[u8], options: &Options) -> Result<Ran> {
     let header = DatabaseHeader::parse(file)?;
     let size = header.page_size.bytes();
     let page_count = file.len() / size;
-    let mut dump = Dump::new(header, page_count as u32, options.clone())?;
+    let mut dump = Dump::new(header, page_count as u32, options.clone());
     let (sql, warnings) = (Vec::new(), Vec::new());
     let mut ran = Ran { sql, warnings, ended: Ok(()), polls: 0, fed: 0, held: 0 };
     loop {

@@ -46,8 +46,8 @@ fn dump_in_parts(file: &[u8], options: &Options, random: &mut Random) -> InParts
     let header = DatabaseHeader::parse(file).unwrap();
     let size = header.page_size.bytes();
     let count = (file.len() / size) as u32;
-    let mut dump = Dump::new(header, count, options.clone()).unwrap();
-    let mut writer = PartWriter::new(header, count, options.clone()).unwrap();
+    let mut dump = Dump::new(header, count, options.clone());
+    let mut writer = PartWriter::new(header, count, options.clone());
     // To learn the schema, as a thread of its own does when it starts.
     while let Ok(PartStep::NeedPages(ranges)) = writer.poll() {
         for range in ranges {

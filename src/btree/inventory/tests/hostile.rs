@@ -1,7 +1,6 @@
 //! Damage of a known kind, and the error that names it.
 
 use super::*;
-use crate::error::At;
 use crate::page::header::HEADER_SIZE;
 
 /// The error of counting the rows of the file after a change to it.
@@ -105,12 +104,6 @@ fn a_schema_row_that_is_none_names_its_page() {
         let sql = format!("CREATE TABLE t (x); PRAGMA writable_schema = ON; UPDATE sqlite_schema SET {change}");
         assert_eq!(error_after(&Sample::of(512, &sql), |_| ()), at(ErrorKind::BtreePage, 1), "{change}");
     }
-}
-
-#[test]
-fn an_encoding_that_does_not_exist_is_an_error_of_the_header() {
-    let error = error_after(&one_table(), |bytes| bytes[59] = 4);
-    assert_eq!((error.kind, error.at), (ErrorKind::DatabaseHeader, At::Offset(56)));
 }
 
 /// Page 1 of a database of 512-byte pages, with this cell only.

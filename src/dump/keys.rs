@@ -1,6 +1,7 @@
 //! Whether a table has rows of which UNIQUE or a PRIMARY KEY takes one only.
 //!
-//! Each key is remembered by a hash while the rows pass by: SQLite's own indexes may be what is damaged.
+//! [`Seen`] remembers each key by a hash while the rows pass by: SQLite's own indexes may be what is damaged. [`Neighbours`]
+//! reads such an index, in which rows of the same key are side by side.
 
 use std::collections::BinaryHeap;
 
@@ -54,7 +55,7 @@ enum Collation {
 
 /// What the rows of a table came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Repeated {
+pub(in crate::dump) enum Repeated {
     None,
     /// So many rows at least have the key of another.
     Rows(u64),
@@ -66,7 +67,7 @@ pub(super) enum Repeated {
 
 /// The keys of the rows that passed by.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Seen {
+pub(in crate::dump) struct Seen {
     /// By key; `None` once it cannot be told any more.
     hashes: Vec<Option<Vec<u64>>>,
     count: usize,
@@ -75,10 +76,10 @@ pub(super) struct Seen {
 
 impl Keys {
     /// Those of a table, and of its indexes.
-    pub(super) fn of(shape: &TableShape, indexes: &[UniqueIndex]) -> Self {
+    pub(in crate::dump) fn of(shape: &TableShape, indexes: &[UniqueIndex]) -> Self {
         let of_table = shape.keys.iter().map(|key| UniqueKey { parts: parts(shape, key), owner: KeyOwner::Table });
         let of_indexes = indexes.iter().map(|index| {
-            let key = index.columns.as_ref().and_then(|columns| key_of(shape, columns));
+            let key = key_of(shape, &index.columns);
             let owner = if index.is_partial { KeyOwner::PartialIndex } else { KeyOwner::Index };
             UniqueKey { parts: key.and_then(|key| parts(shape, &key)), owner }
         });
@@ -86,9 +87,53 @@ impl Keys {
     }
 }
 
+/// The entries of an index, one after the other.
+#[derive(Clone, Debug)]
+pub(super) struct Neighbours {
+    parts: Vec<Part>,
+    /// Hash of the key, and last value, of the entry before.
+    before: Option<(u64, Option<i64>)>,
+    slots: Vec<Slot>,
+    pub(super) entries: u64,
+    /// How many of them have the key of the one before.
+    pub(super) repeated: u64,
+}
+
+impl Neighbours {
+    /// Of keys with these collations.
+    pub(super) fn new(collations: impl Iterator<Item = Option<String>>) -> Self {
+        let part = |(place, collation): (usize, Option<String>)| Part {
+            slot: Some(place),
+            affinity: Affinity::Blob,
+            default: Constant::Null,
+            collation: collation.and_then(|name| Collation::new(&name)).unwrap_or(Collation::Binary),
+        };
+        let parts = collations.enumerate().map(part).collect();
+        Self { parts, before: None, slots: Vec::new(), entries: 0, repeated: 0 }
+    }
+
+    /// Takes note of an entry; `false` if it is none of such an index.
+    pub(super) fn add(&mut self, row: Row<'_>, encoding: Encoding) -> bool {
+        if row.rest.is_some() || Slot::read_all(row.record, row.pgno, &mut self.slots).is_err() {
+            return false;
+        }
+        let Some(hashed) = hash(&self.parts, row, &self.slots, encoding, true) else { return false };
+        self.entries += 1;
+        let last = self.slots.last().and_then(|slot| slot.value(row.record, row.pgno).ok());
+        let rowid = if let Some(Value::Integer(rowid)) = last { Some(rowid) } else { None };
+        let entry = if let Hashed::Key(key) = hashed { Some((key, rowid)) } else { None };
+        // The same row twice is a fault of the index alone.
+        let is_repeated = matches!((self.before, entry), (Some(before), Some(entry))
+            if before.0 == entry.0 && (before.1 != entry.1 || entry.1.is_none()));
+        self.repeated += u64::from(is_repeated);
+        self.before = entry;
+        true
+    }
+}
+
 impl Seen {
     /// Takes note of a row. With `is_exact` its values are written as they are.
-    pub(super) fn add(&mut self, Keys(keys): &Keys, row: Row<'_>, encoding: Encoding, is_exact: bool) {
+    pub(in crate::dump) fn add(&mut self, Keys(keys): &Keys, row: Row<'_>, encoding: Encoding, is_exact: bool) {
         if keys.is_empty() || Slot::read_all(row.record, row.pgno, &mut self.slots).is_err() {
             return;
         }
@@ -109,14 +154,26 @@ impl Seen {
         }
     }
 
-    /// All rows passed by.
-    pub(super) fn end(self, Keys(keys): &Keys) -> Repeated {
+    /// All rows passed by. How many have the key of another, for each of the keys; `None` where that cannot be told.
+    pub(super) fn counts(self, Keys(keys): &Keys) -> Vec<Option<u64>> {
+        let mut hashes = self.hashes;
+        hashes.resize(keys.len(), Some(Vec::new()));
+        let count =
+            |(key, seen): (&UniqueKey, Option<Vec<u64>>)| match seen.filter(|_| key.parts.is_some()).map(repeated) {
+                // It may have none of those rows.
+                Some(1..) if key.owner == KeyOwner::PartialIndex => None,
+                count => count,
+            };
+        keys.iter().zip(hashes).map(count).collect()
+    }
+
+    /// The same of all keys together.
+    pub(in crate::dump) fn end(self, keys: &Keys) -> Repeated {
         let mut found = Repeated::None;
-        for (key, seen) in keys.iter().zip(self.hashes) {
-            let repeated = seen.filter(|_| key.parts.is_some()).map(repeated);
-            let of_key = match (repeated, key.owner) {
+        for (key, count) in keys.0.iter().zip(self.counts(keys)) {
+            let of_key = match (count, key.owner) {
                 (Some(0), _) => Repeated::None,
-                (Some(count), KeyOwner::Table | KeyOwner::Index) => Repeated::Rows(count),
+                (Some(count), _) => Repeated::Rows(count),
                 (None, KeyOwner::Table) => Repeated::Unknown,
                 _ => Repeated::ForIndex,
             };
@@ -225,8 +282,9 @@ impl Collation {
 }
 
 /// The columns that an index names.
-fn key_of(shape: &TableShape, columns: &[(String, Option<String>)]) -> Option<Key> {
-    let of = |(name, collation): &(String, Option<String>)| {
+fn key_of(shape: &TableShape, columns: &[Option<(String, Option<String>)>]) -> Option<Key> {
+    let of = |column: &Option<(String, Option<String>)>| {
+        let (name, collation) = column.as_ref()?;
         let index = shape.columns.iter().position(|column| column.name.eq_ignore_ascii_case(name))?;
         let collation = collation.as_ref().or(shape.collations.get(index));
         Some((index, collation.cloned().unwrap_or_default()))

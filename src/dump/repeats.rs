@@ -1,0 +1,209 @@
+//! Rows that repeat a key which the schema says is UNIQUE: files that others wrote have them, and damage makes some.
+//!
+//! They are looked for before anything is written, in the indexes of such keys, where they are side by side. What an
+//! index lacks or has too much of shows in the rows themselves; those of a large table are only looked at where an index
+//! of it is damaged or missing.
+
+use std::collections::HashMap;
+
+use super::columns::{self, Key, Shape, TableShape};
+use super::guard::may_have_key;
+use super::keys::{Keys, Neighbours, Seen};
+use super::plan::{Planner, is_unique_index, is_virtual, sql_of};
+use super::schema::{Kind, Object};
+use crate::btree::Encoding;
+use crate::btree::entries::Row;
+use crate::page::Pgno;
+
+/// The rows themselves are looked at where an index has no more entries than this,
+const FEW_ROWS: u64 = 2_000;
+/// and they are on no more pages.
+const FEW_PAGES: u64 = 256;
+
+/// A table, and where the rows of each of its keys are in order.
+#[derive(Clone, Debug)]
+pub(super) struct KeyedTable {
+    pub(super) name: String,
+    pub(super) root: Pgno,
+    pub(super) without_rowid: bool,
+    pub(super) trees: Vec<KeyTree>,
+    keys: Keys,
+    is_exact: bool,
+    seen: Seen,
+    rows: u64,
+    /// How many pages were visited before the rows.
+    before: Option<u64>,
+    /// What the rows came to, for each tree: once all of them passed by.
+    counts: Option<Vec<Option<u64>>>,
+    /// Which tree passes by; after all of them the rows.
+    current: usize,
+}
+
+/// The b-tree of a key.
+#[derive(Clone, Debug)]
+pub(super) struct KeyTree {
+    /// Name of an index that CREATE UNIQUE INDEX made; `None` for what the table says.
+    pub(super) index: Option<String>,
+    root: Option<Pgno>,
+    is_partial: bool,
+    neighbours: Neighbours,
+    /// Whether all entries passed by.
+    is_read: bool,
+}
+
+/// Whether rows repeat a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Repeats {
+    No,
+    /// So many rows have the key of another.
+    Rows(u64),
+    /// Damage keeps that from being told.
+    Unknown,
+}
+
+impl Planner<'_> {
+    /// The tables that were asked for, with keys.
+    pub(super) fn keyed_tables(&self, is_exact: bool) -> Vec<KeyedTable> {
+        let mut indexes: HashMap<String, Vec<&Object>> = HashMap::new();
+        for index in self.schema.of(Kind::Index).filter(|index| index.sql.is_none() || is_unique_index(index)) {
+            indexes.entry(index.table.to_ascii_lowercase()).or_default().push(index);
+        }
+        let keyed = |table: &Object| {
+            let indexes = indexes.get(&table.name.to_ascii_lowercase()).map_or(&[][..], Vec::as_slice);
+            if is_virtual(table) || indexes.is_empty() && !may_have_key(sql_of(table)) {
+                return None;
+            }
+            let Ok(Shape::Table(shape)) = self.parse(table) else { return None };
+            Some(KeyedTable::new(table, table.root?, &shape, indexes, is_exact)).filter(|table| !table.trees.is_empty())
+        };
+        self.tables_sequence_last().into_iter().filter_map(keyed).collect()
+    }
+}
+
+impl KeyedTable {
+    fn new(table: &Object, root: Pgno, shape: &TableShape, indexes: &[&Object], is_exact: bool) -> Self {
+        let collations = |key: &Key| key.clone().into_iter().map(|(_, collation)| Some(collation));
+        let mut numbered: Vec<String> = Vec::new();
+        let of_table = shape.keys.iter().enumerate().map(|(at, key)| {
+            // Two that are alike have one index.
+            let text = format!("{key:?}").to_ascii_lowercase();
+            let number = numbered.iter().position(|other| *other == text).unwrap_or_else(|| {
+                numbered.push(text);
+                numbered.len() - 1
+            });
+            let name = format!("sqlite_autoindex_{}_{}", table.name, number + 1);
+            let index = indexes.iter().find(|index| index.sql.is_none() && index.name.eq_ignore_ascii_case(&name));
+            let is_own = shape.without_rowid && shape.key == Some(at);
+            let (root, neighbours) = if is_own {
+                (Some(root), Neighbours::new(shape.key_record().map(Some)))
+            } else {
+                (index.and_then(|index| index.root), Neighbours::new(collations(key)))
+            };
+            KeyTree { index: None, root, is_partial: false, neighbours, is_read: false }
+        });
+        let mut trees: Vec<KeyTree> = of_table.collect();
+        let mut unique = Vec::new();
+        for index in indexes {
+            let Ok(Some(of)) = columns::unique_index(sql_of(index)) else { continue };
+            let collation = |column: &Option<(String, Option<String>)>| {
+                let (name, collation) = column.as_ref()?;
+                let place = shape.columns.iter().position(|column| column.name.eq_ignore_ascii_case(name));
+                collation.clone().or_else(|| shape.collations.get(place?).cloned())
+            };
+            let neighbours = Neighbours::new(of.columns.iter().map(collation));
+            trees.push(KeyTree {
+                index: Some(index.name.clone()),
+                root: index.root,
+                is_partial: of.is_partial,
+                neighbours,
+                is_read: false,
+            });
+            unique.push(of);
+        }
+        Self {
+            name: table.name.clone(),
+            root,
+            without_rowid: shape.without_rowid,
+            trees,
+            keys: Keys::of(shape, &unique),
+            is_exact,
+            seen: Seen::default(),
+            rows: 0,
+            before: None,
+            counts: None,
+            current: 0,
+        }
+    }
+
+    /// The b-tree whose entries must pass by next; `None` when all did.
+    pub(super) fn next_root(&mut self) -> Option<Pgno> {
+        while let Some(tree) = self.trees.get(self.current) {
+            if tree.root.is_some() {
+                return tree.root;
+            }
+            self.current += 1;
+        }
+        (self.current == self.trees.len() && self.wants_rows()).then_some(self.root)
+    }
+
+    fn wants_rows(&self) -> bool {
+        let is_small = |tree: &KeyTree| tree.neighbours.entries <= FEW_ROWS && !tree.is_partial;
+        self.is_unsure() || self.trees.iter().any(is_small)
+    }
+
+    fn is_unsure(&self) -> bool {
+        self.trees.iter().any(|tree| !tree.is_read)
+    }
+
+    /// Takes note of an entry, before which so many pages were visited; `false` when it needs to see no more of them.
+    pub(super) fn add(&mut self, row: Row<'_>, encoding: Encoding, visited: u64) -> bool {
+        if let Some(tree) = self.trees.get_mut(self.current) {
+            return tree.neighbours.add(row, encoding);
+        }
+        self.rows += 1;
+        self.seen.add(&self.keys, row, encoding, self.is_exact);
+        let before = *self.before.get_or_insert(visited);
+        visited - before <= FEW_PAGES || self.is_unsure()
+    }
+
+    /// All entries of the tree passed by, or no more of them will.
+    pub(super) fn end(&mut self, is_whole: bool) {
+        match self.trees.get_mut(self.current) {
+            Some(tree) => tree.is_read = is_whole,
+            None if is_whole => self.counts = Some(core::mem::take(&mut self.seen).counts(&self.keys)),
+            None => self.seen = Seen::default(),
+        }
+        self.current += 1;
+    }
+
+    /// What became of the key of a tree.
+    pub(super) fn repeats(&self, at: usize) -> Repeats {
+        let of_rows = self.counts.as_ref().and_then(|counts| counts.get(at).copied().flatten());
+        let of = |count| if count == 0 { Repeats::No } else { Repeats::Rows(count) };
+        match (of_rows, self.trees.get(at)) {
+            (Some(count), _) => of(count),
+            (None, Some(KeyTree { is_read: true, is_partial, neighbours, .. })) => {
+                let lacks_some = self.counts.is_some() && !is_partial && neighbours.entries != self.rows;
+                if lacks_some { Repeats::Unknown } else { of(neighbours.repeated) }
+            }
+            _ => Repeats::Unknown,
+        }
+    }
+
+    /// How many rows an index says that there are, where they were not counted.
+    pub(super) fn expected(&self) -> Option<u64> {
+        let mut whole = self.trees.iter().filter(|tree| tree.is_read && !tree.is_partial);
+        whole.next().filter(|_| self.counts.is_none()).map(|tree| tree.neighbours.entries)
+    }
+}
+
+impl Repeats {
+    pub(super) fn or(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Rows(one), Self::Rows(other)) => Self::Rows(one.max(other)),
+            (Self::No, other) => other,
+            (found, Self::No | Self::Unknown) => found,
+            (Self::Unknown, other) => other,
+        }
+    }
+}
