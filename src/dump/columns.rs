@@ -62,13 +62,15 @@ impl TableShape {
     }
 
     /// The collations of the PRIMARY KEY as a record WITHOUT ROWID begins with it.
-    pub(super) fn key_record(&self) -> impl Iterator<Item = String> {
+    pub(super) fn key_record(&self) -> Vec<Option<String>> {
         let key = self.key.and_then(|at| self.keys.get(at)).map_or(&[][..], Vec::as_slice);
-        let same =
-            |one: &(usize, String), other: &(usize, String)| one.0 == other.0 && one.1.eq_ignore_ascii_case(&other.1);
-        let is_first =
-            move |&(at, part): &(usize, &(usize, String))| !key.iter().take(at).any(|other| same(part, other));
-        key.iter().enumerate().filter(is_first).map(|(_, (_, collation))| collation.clone())
+        let mut parts: Vec<&(usize, String)> = Vec::new();
+        for part in key {
+            if !parts.iter().any(|other| other.0 == part.0 && other.1.eq_ignore_ascii_case(&part.1)) {
+                parts.push(part);
+            }
+        }
+        parts.into_iter().map(|(_, collation)| Some(collation.clone())).collect()
     }
 
     /// A name of the rowid; `None` where columns have all of them, or there is no rowid.

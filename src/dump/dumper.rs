@@ -260,11 +260,10 @@ impl Dump {
             shapes: RefCell::default(),
         };
         let owners = if self.options.salvage { planner.owners() } else { Vec::new() };
-        let is_exact = !matches!(self.options.dialect, Dialect::Shell(_));
-        let has_keys = !self.options.salvage && !self.options.no_data;
-        let keyed = if has_keys { planner.keyed_tables(is_exact) } else { Vec::new() };
+        if !self.options.salvage && !self.options.no_data {
+            self.keyed = planner.keyed_tables();
+        }
         self.items = planner.plan()?;
-        self.watch_keys(keyed);
         if let Some(salvage) = &mut self.salvage {
             salvage.set_schema(owners, &self.schema, &mut self.items, &mut self.notes);
         }

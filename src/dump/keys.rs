@@ -101,14 +101,14 @@ pub(super) struct Neighbours {
 
 impl Neighbours {
     /// Of keys with these collations.
-    pub(super) fn new(collations: impl Iterator<Item = Option<String>>) -> Self {
+    pub(super) fn new(collations: Vec<Option<String>>) -> Self {
         let part = |(place, collation): (usize, Option<String>)| Part {
             slot: Some(place),
             affinity: Affinity::Blob,
             default: Constant::Null,
             collation: collation.and_then(|name| Collation::new(&name)).unwrap_or(Collation::Binary),
         };
-        let parts = collations.enumerate().map(part).collect();
+        let parts = collations.into_iter().enumerate().map(part).collect();
         Self { parts, before: None, slots: Vec::new(), entries: 0, repeated: 0 }
     }
 

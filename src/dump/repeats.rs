@@ -4,11 +4,10 @@
 //! index lacks or has too much of shows in the rows themselves; those of a large table are only looked at where an index
 //! of it is damaged or missing.
 
-use std::collections::HashMap;
-
 use super::columns::{self, Key, Shape, TableShape};
 use super::guard::may_have_key;
 use super::keys::{Keys, Neighbours, Seen};
+use super::options::Dialect;
 use super::plan::{Planner, is_unique_index, is_virtual, sql_of};
 use super::schema::{Kind, Object};
 use crate::btree::Encoding;
@@ -62,46 +61,47 @@ pub(super) enum Repeats {
 }
 
 impl Planner<'_> {
-    /// The tables that were asked for, with keys.
-    pub(super) fn keyed_tables(&self, is_exact: bool) -> Vec<KeyedTable> {
-        let mut indexes: HashMap<String, Vec<&Object>> = HashMap::new();
+    /// The tables of which rows are written, with keys; in the order of the schema from its end.
+    pub(super) fn keyed_tables(&self) -> Vec<KeyedTable> {
+        let mut indexes = vec![Vec::new(); self.schema.objects.len()];
         for index in self.schema.of(Kind::Index).filter(|index| index.sql.is_none() || is_unique_index(index)) {
-            indexes.entry(index.table.to_ascii_lowercase()).or_default().push(index);
+            let of_table = self.schema.table_at(&index.table).and_then(|table| indexes.get_mut(table));
+            of_table.into_iter().for_each(|indexes| indexes.push(index));
         }
-        let keyed = |table: &Object| {
-            let indexes = indexes.get(&table.name.to_ascii_lowercase()).map_or(&[][..], Vec::as_slice);
-            if is_virtual(table) || indexes.is_empty() && !may_have_key(sql_of(table)) {
-                return None;
+        let is_d1 = self.options.dialect == Dialect::D1;
+        let is_exact = !matches!(self.options.dialect, Dialect::Shell(_));
+        let mut keyed = Vec::new();
+        for (table, indexes) in self.schema.objects.iter().zip(indexes).rev() {
+            let has_key = !indexes.is_empty() || may_have_key(sql_of(table));
+            let is_written = table.kind == Kind::Table && self.is_wanted(&table.name) && !is_virtual(table);
+            let (Some(root), true, true) = (table.root, has_key, is_written) else { continue };
+            let is_filled_by_d1 = is_d1 && self.is_shadow(&table.name);
+            if let (Ok(Shape::Table(shape)), false) = (self.parse(table), is_filled_by_d1) {
+                keyed.push(KeyedTable::new(table, root, &shape, &indexes, is_exact));
             }
-            let Ok(Shape::Table(shape)) = self.parse(table) else { return None };
-            Some(KeyedTable::new(table, table.root?, &shape, indexes, is_exact)).filter(|table| !table.trees.is_empty())
-        };
-        self.tables_sequence_last().into_iter().filter_map(keyed).collect()
+        }
+        keyed
     }
 }
 
 impl KeyedTable {
     fn new(table: &Object, root: Pgno, shape: &TableShape, indexes: &[&Object], is_exact: bool) -> Self {
-        let collations = |key: &Key| key.clone().into_iter().map(|(_, collation)| Some(collation));
-        let mut numbered: Vec<String> = Vec::new();
-        let of_table = shape.keys.iter().enumerate().map(|(at, key)| {
+        let mut trees = Vec::with_capacity(shape.keys.len());
+        let mut numbers: Vec<usize> = Vec::new();
+        for (at, key) in shape.keys.iter().enumerate() {
             // Two that are alike have one index.
-            let text = format!("{key:?}").to_ascii_lowercase();
-            let number = numbered.iter().position(|other| *other == text).unwrap_or_else(|| {
-                numbered.push(text);
-                numbered.len() - 1
-            });
-            let name = format!("sqlite_autoindex_{}_{}", table.name, number + 1);
+            let alike = shape.keys.iter().take(at).position(|other| are_alike(key, other));
+            let next = numbers.iter().max().map_or(1, |last| last + 1);
+            let number = alike.and_then(|at| numbers.get(at).copied()).unwrap_or(next);
+            numbers.push(number);
+            let name = format!("sqlite_autoindex_{}_{number}", table.name);
             let index = indexes.iter().find(|index| index.sql.is_none() && index.name.eq_ignore_ascii_case(&name));
             let is_own = shape.without_rowid && shape.key == Some(at);
-            let (root, neighbours) = if is_own {
-                (Some(root), Neighbours::new(shape.key_record().map(Some)))
-            } else {
-                (index.and_then(|index| index.root), Neighbours::new(collations(key)))
-            };
-            KeyTree { index: None, root, is_partial: false, neighbours, is_read: false }
-        });
-        let mut trees: Vec<KeyTree> = of_table.collect();
+            let root = if is_own { Some(root) } else { index.and_then(|index| index.root) };
+            let collations =
+                if is_own { shape.key_record() } else { key.iter().map(|(_, name)| Some(name.clone())).collect() };
+            trees.push(KeyTree::new(None, root, false, collations));
+        }
         let mut unique = Vec::new();
         for index in indexes {
             let Ok(Some(of)) = columns::unique_index(sql_of(index)) else { continue };
@@ -110,14 +110,8 @@ impl KeyedTable {
                 let place = shape.columns.iter().position(|column| column.name.eq_ignore_ascii_case(name));
                 collation.clone().or_else(|| shape.collations.get(place?).cloned())
             };
-            let neighbours = Neighbours::new(of.columns.iter().map(collation));
-            trees.push(KeyTree {
-                index: Some(index.name.clone()),
-                root: index.root,
-                is_partial: of.is_partial,
-                neighbours,
-                is_read: false,
-            });
+            let collations = of.columns.iter().map(collation).collect();
+            trees.push(KeyTree::new(Some(index.name.clone()), index.root, of.is_partial, collations));
             unique.push(of);
         }
         Self {
@@ -195,6 +189,19 @@ impl KeyedTable {
         let mut whole = self.trees.iter().filter(|tree| tree.is_read && !tree.is_partial);
         whole.next().filter(|_| self.counts.is_none()).map(|tree| tree.neighbours.entries)
     }
+}
+
+impl KeyTree {
+    fn new(index: Option<String>, root: Option<Pgno>, is_partial: bool, collations: Vec<Option<String>>) -> Self {
+        Self { index, root, is_partial, neighbours: Neighbours::new(collations), is_read: false }
+    }
+}
+
+/// Whether SQLite has one index for both.
+fn are_alike(one: &Key, other: &Key) -> bool {
+    let same =
+        |(one, other): (&(usize, String), &(usize, String))| one.0 == other.0 && one.1.eq_ignore_ascii_case(&other.1);
+    one.len() == other.len() && one.iter().zip(other).all(same)
 }
 
 impl Repeats {

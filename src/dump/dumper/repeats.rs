@@ -1,7 +1,5 @@
 //! Rows that repeat a key: looked for before anything is written, and what is done about them.
 
-use std::collections::HashSet;
-
 use super::{Dump, DumpStep};
 use crate::btree::entries::{Budget, Entries, Next};
 use crate::dump::guard::{ForRepeats, Remedy};
@@ -14,15 +12,6 @@ use crate::dump::row_plan::{Filter, RowPlan, Style};
 use crate::error::Result;
 
 impl Dump {
-    /// Leaves out tables of which no rows are written.
-    #[inline(never)]
-    pub(super) fn watch_keys(&mut self, mut keyed: Vec<KeyedTable>) {
-        let written: HashSet<_> = self.items.iter().filter_map(plan_of).map(|plan| plan.root).collect();
-        keyed.retain(|table| written.contains(&table.root));
-        keyed.reverse();
-        self.keyed = keyed;
-    }
-
     /// Goes through the keys of all tables.
     #[inline(never)]
     pub(super) fn look_for_repeats(&mut self) -> Result<Option<DumpStep>> {
