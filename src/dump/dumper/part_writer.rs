@@ -95,6 +95,8 @@ impl PartWriter {
         dump.entries = Some(Entries::of_part(&part, dump.layout));
         dump.budget = Budget::new(dump.layout);
         dump.notes = Notes::default();
+        // Whoever gives the part has looked at the keys.
+        dump.keyed.clear();
         dump.out.clear();
         dump.writer.statement = None;
         dump.writer.log = Some(Vec::new());
