@@ -139,7 +139,7 @@ fn the_shells_dump_says_what_its_loading_refuses() {
         assert!(warnings.iter().any(|warning| warning.starts_with(&format!("{table}: "))), "{table}: {warnings:?}");
     }
     let (sql, warnings) = dump(&sample.bytes, &Options { no_schema: true, ..Options::default() }).unwrap();
-    assert!(String::from_utf8(sql).unwrap().contains("('X',1);\n"));
+    assert!(String::from_utf8(sql).unwrap().contains("'X',1);\nINSERT INTO \"keys\""));
     assert_eq!(warnings.len(), 3, "{warnings:?}");
 }
 
