@@ -6,6 +6,7 @@ declare global {
   interface Blob {}
   interface FileSystemDirectoryHandle {}
   interface FileSystemFileHandle {}
+  interface Headers {}
   // biome-ignore lint/suspicious/noExplicitAny: as the DOM's own declaration says it
   interface ReadableStream<R = any> {}
   interface Response {}
