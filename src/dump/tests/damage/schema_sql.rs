@@ -1,6 +1,6 @@
 //! SQL in the schema that SQLite would not have written.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::*;
 use crate::btree::sample::Sample;
@@ -145,10 +145,10 @@ fn no_nesting_and_no_length_of_sql_takes_the_stack_or_the_day() {
                 format!("CREATE TABLE t (a, b, PRIMARY KEY ({})) WITHOUT ROWID", vec!["a"; count].join(",")),
             ];
             for sql in tables.chain(lists) {
-                let started = Instant::now();
+                let started = Work::now();
                 let _ = columns::parse(&sql, Reader::Current);
                 let _ = columns::name_of(&sql);
-                assert!(started.elapsed() < Duration::from_secs(2), "{:?}: {}", started.elapsed(), &sql[..60]);
+                assert!(started.done_since() < Duration::from_secs(2), "{:?}: {}", started.done_since(), &sql[..60]);
             }
             let sample = with_sql("t", &format!("CREATE TABLE t (a DEFAULT {}, b)", expressions[0]));
             for dialect in DIALECTS {
@@ -223,7 +223,7 @@ fn mutate(sql: &str, random: &mut Random) -> String {
 fn no_change_of_a_few_tokens_does_harm() {
     on_a_small_stack(|| {
         let random = &mut Random(0x5c4e);
-        let started = Instant::now();
+        let started = Work::now();
         let cases = if cfg!(debug_assertions) { 20_000 } else { 200_000 };
         let mut parsed = 0;
         for case in 0..cases {
@@ -239,7 +239,7 @@ fn no_change_of_a_few_tokens_does_harm() {
             }
         }
         assert!(parsed > cases / 20 && parsed < cases * 9 / 10, "{parsed}");
-        eprintln!("{cases} texts in {:?}, of which {parsed} are a table's", started.elapsed());
+        eprintln!("{cases} texts in {:?}, of which {parsed} are a table's", started.done_since());
     });
 }
 
