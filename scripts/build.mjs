@@ -51,7 +51,7 @@ const wantedComponents = components.filter(({ name }) => names.length === 0 || n
 const waiting = [...wantedComponents, ...wanted].toReversed();
 await Promise.all([compileWaiting(), compileWaiting()]);
 for (const component of wantedComponents) {
-  linkComponent(component, join(targetOf(component), TARGET, "release/pagemark.wasm"), FEATURES);
+  linkComponent(component, join(targetOf(component), TARGET, "release", `${stem(component)}.wasm`), FEATURES);
 }
 if ([...report(wanted), ...reportComponents(wantedComponents)].length > 0) process.exit(1);
 if (names.length === 0 || names.includes("package")) await buildPackage();

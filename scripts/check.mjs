@@ -24,7 +24,9 @@ const checks = {
     clippy(["--package", "pagemark", ...WASM, "--features", "component,dump"]),
   "Rust lints, the component without the dump": () =>
     clippy(["--package", "pagemark", ...WASM, "--features", "component"]),
-  "Rust lints, engine.wasm": () => clippy(["--package", "pagemark-engine", ...WASM]),
+  "Rust lints, engine.wasm": () => clippy(["--package", "pagemark-engine", ...WASM, "--features", "bind"]),
+  "Rust lints, the engine's component": () =>
+    clippy(["--package", "pagemark-engine", ...WASM, "--features", "component"]),
   "types of the tests": () => tryRun("tsc", ["--project", "tests"]),
   "types of worker-example": () => tryRun("tsc", ["--project", "worker-example"]),
   "types of examples/d1": () => tryRun("tsc", ["--project", "examples/d1"]),

@@ -55,5 +55,5 @@ pub mod subset;
 
 #[cfg(all(target_arch = "wasm32", feature = "component"))]
 mod component;
-#[cfg(all(target_arch = "wasm32", not(feature = "component")))]
+#[cfg(all(target_arch = "wasm32", feature = "bind"))]
 mod wasm;

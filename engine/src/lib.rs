@@ -16,11 +16,11 @@
 //! | 2 | `volume`: the database file as SQLite sees it, and the commit; `scratch`: the temporary files beside it |
 //! | 3 | `journal`: the rollback journal of the database, which refers to the volume's pages |
 //! | 4 | `sqlite`: SQLite's C interface, and the VFS over the volume |
-//! | 5 | [`database`] |
-//! | 6 | `bind` (on wasm32) |
+//! | 5 | [`database`]; `memory` (on wasm32) |
+//! | 6 | `bind`, `component` (on wasm32): JavaScript, or a host of components |
 //!
-//! Unsafe code is in `sqlite`, and in wasm's allocators (`bind/reserve.rs`, `bind/recycle.rs`) and copies
-//! (`bind/copy.rs`), nowhere else.
+//! Unsafe code is in `sqlite`, and in `memory`, which gives out and copies wasm's; nowhere else but where wit-bindgen declares
+//! the component's exports.
 
 pub mod database;
 pub mod error;
@@ -34,7 +34,12 @@ mod sqlite;
 mod volume;
 
 #[cfg(target_arch = "wasm32")]
+mod memory;
+
+#[cfg(all(target_arch = "wasm32", feature = "bind"))]
 mod bind;
+#[cfg(all(target_arch = "wasm32", feature = "component"))]
+mod component;
 
 #[cfg(test)]
 mod tests;

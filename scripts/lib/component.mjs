@@ -1,33 +1,58 @@
-// The WebAssembly component, with the dump and without it: how each is built from the crate, and what it may import and weigh.
+// The WebAssembly components: how each is built from which crate, and what it may import and weigh.
 import { createHash } from "node:crypto";
 import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { root, run } from "./run.mjs";
 
 const folder = join(root, "pkg/component");
+const CORE = {
+  crate: "pagemark",
+  wit: "wit/pagemark.wit",
+  package: "pagemark:core",
+  about: "Page-level backups of SQLite databases: LTX files, bookmarks, restore. It imports nothing of WASI.",
+};
+const ENGINE = {
+  crate: "pagemark-engine",
+  wit: "engine/wit/engine.wit",
+  package: "pagemark:engine",
+  about: "SQLite on a store of page versions: bookmarks, and going back in time. It imports nothing of WASI.",
+};
 /**
- * Both builds: what cargo compiles, as the modules of wasm.mjs, and the file it becomes. THE BUDGETS are of the gzipped files, in bytes;
- * raising one needs a reason in the commit message. The dump is half of what has it: in the npm package, which loads the two apart, they
- * have 530 kB.
+ * What cargo compiles, as the modules of wasm.mjs, the file it becomes, its interface, and the hosts that carry it with them. THE BUDGETS
+ * are of the gzipped files, in bytes; raising one needs a reason in the commit message. The dump is half of what has it: in the npm
+ * package, which loads the two apart, they have 530 kB.
  */
 export const components = [
-  { name: "component", crate: "pagemark", feature: "component,dump", file: "pagemark.wasm", budget: 487_500 },
-  { name: "backups", crate: "pagemark", feature: "component", file: "backups.wasm", budget: 287_000 },
+  {
+    ...CORE,
+    name: "component",
+    feature: "component,dump",
+    file: "pagemark.wasm",
+    budget: 487_500,
+    carried: ["hosts/python/src/pagemark/pagemark.wasm", "hosts/rust/component/pagemark.wasm"],
+  },
+  { ...CORE, name: "backups", feature: "component", file: "backups.wasm", budget: 287_000, carried: [] },
+  {
+    ...ENGINE,
+    name: "engine-component",
+    feature: "component",
+    file: "engine.wasm",
+    budget: 540_000,
+    carried: ["hosts/python/src/pagemark/engine.wasm"],
+  },
 ].map((component) => ({ ...component, path: join(folder, component.file) }));
-/** Hosts that carry the component with them. */
-const CARRIED = ["hosts/python/src/pagemark/pagemark.wasm", "hosts/rust/component/pagemark.wasm"];
-const WIT = "wit/pagemark.wit";
 
 /** From what Rust compiled to pkg/component, unless it is up to date. */
-export function linkComponent({ name, file, path }, compiled, features) {
+export function linkComponent(component, compiled, features) {
+  const { name, file, path, wit, package: interfaces, about, carried } = component;
   const hash = createHash("sha256");
   const inputs = [
     "Cargo.lock",
     "package-lock.json",
     "scripts/lib/component.mjs",
     "scripts/build-wasm/src/component.rs",
-    WIT,
+    wit,
   ];
   for (const input of [compiled, ...inputs.map((input) => join(root, input))])
     hash.update(readFileSync(input));
@@ -39,7 +64,8 @@ export function linkComponent({ name, file, path }, compiled, features) {
     rmSync(stamp, { force: true });
     // As small as with -O3, and in a third of the time.
     run("wasm-opt", ["-O1", ...features.map((name) => `--enable-${name}`), compiled, "-o", optimised]);
-    const [, version] = /^package pagemark:core@(.+);$/m.exec(readFileSync(join(root, WIT), "utf8"));
+    const text = readFileSync(join(root, wit), "utf8");
+    const [, version] = new RegExp(`^package ${interfaces}@(.+);$`, "m").exec(text);
     run("cargo", [
       "run",
       "--quiet",
@@ -50,13 +76,13 @@ export function linkComponent({ name, file, path }, compiled, features) {
       optimised,
       folder,
       version,
+      about,
     ]);
-    copyFileSync(join(root, WIT), join(folder, "pagemark.wit"));
+    copyFileSync(join(root, wit), join(folder, basename(wit)));
     writeFileSync(stamp, wanted);
   }
-  if (name !== "component") return;
-  for (const copy of CARRIED) carry(path, join(root, copy));
-  carry(join(root, WIT), join(root, "hosts/rust/component/pagemark.wit"));
+  for (const copy of carried) carry(path, join(root, copy));
+  if (name === "component") carry(join(root, wit), join(root, "hosts/rust/component/pagemark.wit"));
 }
 
 function carry(file, copy) {
@@ -97,13 +123,13 @@ export function componentImports(bytes) {
 
 /** Prints sizes, with `isFull` the imports too; returns what is wrong. */
 export function reportComponents(wanted = components, isFull = false) {
-  const problems = wanted.flatMap(({ file, path, budget }) => {
+  const problems = wanted.flatMap(({ file, path, budget, package: interfaces }) => {
     const bytes = readFileSync(path);
     const gzip = gzipSync(bytes, { level: 9 }).length;
     console.log(`component ${file}: ${kB(bytes.length)} raw, ${kB(gzip)} gzipped (budget ${kB(budget)})`);
     const imports = componentImports(bytes);
     if (isFull) console.log(`component ${file} imports (${imports.length}): ${imports.join(", ")}`);
-    const foreign = imports.filter((name) => !name.startsWith("pagemark:core/"));
+    const foreign = imports.filter((name) => !name.startsWith(`${interfaces}/`));
     return [
       ...foreign.map((name) => `${file} imports ${name}: its host lends its own interfaces only`),
       ...(gzip > budget ? [`${file} is ${kB(gzip)} gzipped, over its budget of ${kB(budget)}`] : []),

@@ -1,7 +1,7 @@
 // The types of scripts/lib/component.mjs.
 declare module "*/scripts/lib/component.mjs" {
   /** The built components: names and paths of their files. */
-  export const components: readonly { file: string; path: string }[];
+  export const components: readonly { name: string; file: string; path: string }[];
   /** What a component imports: names of interfaces. */
   export function componentImports(bytes: Uint8Array): string[];
 }

@@ -3,9 +3,9 @@
 import sys
 from pathlib import Path
 
-from pagemark import Backups, FileDatabase, FolderStore, component
+from pagemark import Backups, FileDatabase, FolderStore, instance
 
-component.component_path = lambda: Path(sys.argv[1])
+instance.component_path = lambda file: Path(sys.argv[1])
 backups = Backups("proj", FolderStore("backups"))
 made = backups.create(FileDatabase(sys.argv[2]))
 backups.restore("restored.db")

@@ -16,10 +16,19 @@ vi.setConfig({ testTimeout: 180_000 });
 
 const proj = join(import.meta.dirname, "../../.cache/proj.db");
 
-test.each(components)("$file imports what its host lends, and nothing of WASI", ({ path }) => {
+test.each(components)("$file imports what its host lends, and nothing of WASI", ({ file, path }) => {
   const imports = componentImports(readFileSync(path)).sort();
-  const names = ["clock", "database", "output", "progress", "random", "store", "types"];
-  expect(imports).toEqual(names.map((name) => `pagemark:core/${name}@0.1.1`));
+  const core = ["clock", "database", "output", "progress", "random", "store", "types"];
+  const expected =
+    file === "engine.wasm"
+      ? ["clock", "random", "store", "types"].map((name) => `pagemark:engine/${name}@0.1.0`)
+      : core.map((name) => `pagemark:core/${name}@0.1.1`);
+  expect(imports).toEqual(expected);
+});
+
+test("the engine's component runs SQL, goes back in time, and gives and takes files, over stores in Python", () => {
+  const ran = python(tempFolder(), join(import.meta.dirname, "engine.py"), proj);
+  expect(ran).toEqual({ status: 0, stdout: "all of it\n", stderr: "" });
 });
 
 test("the build without the dump backs up, and says what it leaves out", () => {

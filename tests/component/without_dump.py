@@ -4,9 +4,9 @@ import sqlite3
 import sys
 from pathlib import Path
 
-from pagemark import Backups, FileDatabase, FolderStore, PagemarkError, component
+from pagemark import Backups, FileDatabase, FolderStore, PagemarkError, instance
 
-component.component_path = lambda: Path(sys.argv[1])
+instance.component_path = lambda file: Path(sys.argv[1])
 database = sqlite3.connect("app.db")
 database.executescript("CREATE TABLE t (a); INSERT INTO t VALUES (1);")
 database.close()

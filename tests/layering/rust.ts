@@ -37,7 +37,9 @@ export const ENGINE_LAYERS: Readonly<Record<string, number>> = {
   journal: 4,
   sqlite: 5,
   database: 6,
+  memory: 6,
   bind: 7,
+  component: 7,
   tests: 8,
 };
 

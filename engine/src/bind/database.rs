@@ -6,12 +6,12 @@ use js_sys::Array;
 use pagemark::page::PageSize;
 use wasm_bindgen::prelude::*;
 
-use super::reserve::put_aside;
 use super::store::{HostStore, JsStore};
 use super::{JsResult, lineage};
 use crate::database::{Fetched, StatementId};
 use crate::error::{Error, ErrorKind};
 use crate::history::Window;
+use crate::memory::put_aside;
 use crate::store::{MemoryStore, PageStore};
 use crate::{Database as Engine, Options};
 

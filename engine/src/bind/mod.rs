@@ -6,10 +6,7 @@
 
 #![allow(unreachable_pub, reason = "JavaScript reaches what no Rust module does")]
 
-mod copy;
 mod database;
-mod recycle;
-mod reserve;
 mod scratch;
 mod states;
 mod store;

@@ -5,10 +5,10 @@ use pagemark::page::Pgno;
 use wasm_bindgen::prelude::*;
 
 use super::database::Database;
-use super::reserve::put_aside;
 use super::{JsResult, object, txid};
 use crate::error::ErrorKind;
 use crate::history::PinId;
+use crate::memory::put_aside;
 use crate::store::CommitRecord;
 
 #[wasm_bindgen(typescript_custom_section)]
@@ -79,7 +79,7 @@ impl Database {
         let pin = object([
             ("id", id.into()),
             ("txid", record.txid.to_string().into()),
-            ("bookmark", self.bookmark_of(&record).into()),
+            ("bookmark", self.0.bookmark_of(&record).to_string().into()),
             ("pageSize", record.page_size.value().into()),
             ("pageCount", record.page_count.into()),
             ("checksum", record.checksum.to_string().into()),
@@ -164,16 +164,11 @@ impl Database {
         self.0.stored() as f64
     }
 
-    fn bookmark_of(&self, record: &CommitRecord) -> String {
-        let &CommitRecord { txid, time_ms, checksum, .. } = record;
-        pagemark::bookmark::Bookmark::new(txid, time_ms, checksum, self.0.lineage()).to_string()
-    }
-
     fn state_object(&self, record: &CommitRecord) -> Object {
         let CommitRecord { txid, time_ms, page_size, page_count, checksum } = *record;
         object([
             ("txid", txid.to_string().into()),
-            ("bookmark", self.bookmark_of(record).into()),
+            ("bookmark", self.0.bookmark_of(record).to_string().into()),
             ("timeMs", (time_ms as f64).into()),
             ("pageSize", page_size.value().into()),
             ("pageCount", page_count.into()),

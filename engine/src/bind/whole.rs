@@ -4,10 +4,10 @@ use js_sys::{Array, Object};
 use wasm_bindgen::prelude::*;
 
 use super::database::Database;
-use super::reserve::put_aside;
 use super::{JsResult, object};
 use crate::database;
 use crate::error::ErrorKind;
+use crate::memory::put_aside;
 
 #[wasm_bindgen(typescript_custom_section)]
 const TYPES: &str = r#"

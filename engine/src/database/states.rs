@@ -23,7 +23,7 @@ impl Database {
     }
 
     /// The bookmark of a state that can be read: `at` is a bookmark, a TXID of 16 hex digits, a time (RFC 3339 or
-    /// seconds since 1970), an age such as `-1m`, or `latest`. What was thinned away (see [`crate::Window`]) is the
+    /// seconds since 1970), an age such as `-1m`, or `latest`. What was thinned away (see [`crate::history::Window`]) is the
     /// state before it, which has another bookmark.
     ///
     /// # Errors
@@ -31,6 +31,11 @@ impl Database {
     /// `TimeAfterLast`, `DatabaseEmpty`.
     pub fn bookmark_at(&self, at: &str, now_ms: i64) -> Result<Bookmark> {
         self.volume(|volume| Ok(volume.history.bookmark(&volume.history.resolve(at, false, now_ms)?)))
+    }
+
+    /// The bookmark of a state of this database.
+    pub fn bookmark_of(&self, record: &CommitRecord) -> Bookmark {
+        Bookmark::new(record.txid, record.time_ms, record.checksum, self.lineage())
     }
 
     /// The states that can be read, ascending.

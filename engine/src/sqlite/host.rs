@@ -1,7 +1,7 @@
 //! What SQLite asks of its surroundings in wasm (the symbols that sqlite-wasm-rs leaves to be defined).
 //!
 //! The clock is not among it: the VFS of the connection answers with the time of the call. The local time zone comes from
-//! a function that JavaScript hands in once; without it local time is UTC.
+//! a function that is handed in once; without it local time is UTC. So do a component's random bytes; elsewhere they are the runtime's.
 
 use std::cell::RefCell;
 use std::ffi::c_int;
@@ -11,13 +11,39 @@ use sqlite_wasm_rs::host::{Error, LocalTime, OK};
 /// Local time minus UTC, in seconds, at a time in seconds since 1970.
 pub(crate) type UtcOffset = Box<dyn Fn(i64) -> Option<i32>>;
 
+/// So many random bytes that nobody can guess.
+#[cfg(feature = "component")]
+pub(crate) type Random = fn(u32) -> Vec<u8>;
+
 thread_local! {
     static UTC_OFFSET: RefCell<Option<UtcOffset>> = const { RefCell::new(None) };
+    #[cfg(feature = "component")]
+    static RANDOM: std::cell::Cell<Option<Random>> = const { std::cell::Cell::new(None) };
 }
 
 /// Sets where the time zone comes from.
 pub(crate) fn set_utc_offset(utc_offset: UtcOffset) {
     UTC_OFFSET.set(Some(utc_offset));
+}
+
+/// Sets where random bytes come from.
+#[cfg(feature = "component")]
+pub(crate) fn set_random(random: Random) {
+    RANDOM.set(Some(random));
+}
+
+/// Fills `room` with random bytes; whether there were enough.
+#[cfg(feature = "component")]
+fn fill(room: &mut [u8]) -> bool {
+    let bytes = RANDOM.get().map(|random| random(u32::try_from(room.len()).unwrap_or(0)));
+    let Some(bytes) = bytes.filter(|bytes| bytes.len() == room.len()) else { return false };
+    room.copy_from_slice(&bytes);
+    true
+}
+
+#[cfg(not(feature = "component"))]
+fn fill(room: &mut [u8]) -> bool {
+    getrandom::fill(room).is_ok()
 }
 
 /// # Safety
@@ -42,14 +68,14 @@ extern "C" fn rust_sqlite_wasm_host_sleep(_seconds: u64, _nanoseconds: u32) {}
 #[unsafe(no_mangle)]
 unsafe extern "C" fn rust_sqlite_wasm_host_random(start: *mut u8, len: usize) -> usize {
     // SAFETY: SQLite passes room for `len` bytes.
-    getrandom::fill(unsafe { bytes(start, len) }).map_or(0, |()| len)
+    if fill(unsafe { bytes(start, len) }) { len } else { 0 }
 }
 
 // SAFETY: as above.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn rust_sqlite_wasm_host_fill_entropy(start: *mut u8, len: usize) -> c_int {
     // SAFETY: the caller passes room for `len` bytes.
-    getrandom::fill(unsafe { bytes(start, len) }).map_or(Error::Unavailable as c_int, |()| OK)
+    if fill(unsafe { bytes(start, len) }) { OK } else { Error::Unavailable as c_int }
 }
 
 /// Only the default VFS asks for it, which no connection uses.

@@ -1,6 +1,6 @@
 //! Turns the compiled core into the glue and the wasm that JavaScript loads.
 //!
-//! `build-wasm <input.wasm> <output folder>`, or `build-wasm component <input.wasm> <output folder> <version>`
+//! `build-wasm <input.wasm> <output folder>`, or `build-wasm component <input.wasm> <output folder> <version> <description>`
 //!
 //! It calls wasm-bindgen as a library, so that its version is one line of `Cargo.lock` and nobody has to
 //! install a matching command-line tool.
@@ -14,13 +14,13 @@ use wasm_bindgen_cli_support::Bindgen;
 
 fn main() -> ExitCode {
     let args: Vec<String> = env::args().skip(1).collect();
-    let made = match args.iter().map(Path::new).collect::<Vec<_>>().as_slice() {
-        [input, output] => generate(input, output),
-        [what, input, output, version] if what.as_os_str() == "component" => {
-            component::encode(input, output, &version.to_string_lossy())
+    let made = match args.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        &[input, output] => generate(Path::new(input), Path::new(output)),
+        &["component", input, output, version, description] => {
+            component::encode(Path::new(input), Path::new(output), version, description)
         }
         _ => {
-            eprintln!("usage: build-wasm [component] <input.wasm> <output folder> [<version>]");
+            eprintln!("usage: build-wasm [component] <input.wasm> <output folder> [<version> <description>]");
             return ExitCode::from(2);
         }
     };

@@ -1,4 +1,4 @@
-"""Page-level backups of SQLite databases, by Pagemark's WebAssembly component."""
+"""Page-level backups of SQLite databases, by Pagemark's WebAssembly component; SQLite with time travel is in `pagemark.engine`."""
 
 from .backups import Backups, databases
 from .errors import (
@@ -9,6 +9,7 @@ from .errors import (
     DefectError,
     InputError,
     PagemarkError,
+    SqlError,
     StoreError,
 )
 from .file import FileDatabase
@@ -36,6 +37,7 @@ __all__ = [
     "PagemarkError",
     "Restored",
     "S3Store",
+    "SqlError",
     "Store",
     "StoreError",
     "StoredDatabase",

@@ -1,4 +1,4 @@
-"""The component model's canonical ABI, for the types of `pagemark.wit`.
+"""The component model's canonical ABI, for the types of `pagemark.wit` and `engine.wit`.
 
 wasmtime's own interface for Python converts lists element by element: 32 bytes and some 100 ns for each byte of a database.
 So this host runs the core module that the component wraps, and reads and writes its memory as the canonical ABI says
@@ -94,6 +94,19 @@ class Integer(Type):
 
     def lower(self, memory: Memory, value: Any) -> list[int]:
         return [int(value)]
+
+
+class Real(Type):
+    """`f64`, in memory only: nothing here takes one as a parameter."""
+
+    size = align = 8
+    flat: Sequence[str] = ()
+
+    def load(self, memory: Memory, at: int) -> Any:
+        return struct.unpack("<d", memory.read(at, 8))[0]
+
+    def store(self, memory: Memory, at: int, value: Any) -> None:
+        memory.write(at, struct.pack("<d", value))
 
 
 class Bool(Integer):
@@ -206,6 +219,9 @@ class Record(Type):
     def store(self, memory: Memory, at: int, value: Any) -> None:
         for name, of, offset in self._fields:
             of.store(memory, at + offset, value[name])
+
+    def lift(self, memory: Memory, flat: Iterator[int]) -> Any:
+        return {name: of.lift(memory, flat) for name, of, _ in self._fields}
 
     def lower(self, memory: Memory, value: Any) -> list[int]:
         return [each for name, of, _ in self._fields for each in of.lower(memory, value[name])]

@@ -2,9 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Optional
+from dataclasses import dataclass
+from typing import Any, Optional
 
 from .results import Fault
+
+
+@dataclass(frozen=True)
+class EngineFault(Fault):
+    """What went wrong in a database of the engine's."""
+
+    #: SQLite's extended result code, such as 2067 for a UNIQUE constraint.
+    sqlite: Optional[int] = None
+    #: Where in the SQL, in bytes from its start.
+    offset: Optional[int] = None
+    #: The line of an import where the statement that failed begins, counted from 1.
+    line: Optional[int] = None
+
+    @classmethod
+    def of(cls, record: dict[str, Any]) -> EngineFault:
+        return cls(place="whole", number=None, name=None, **record)
 
 
 class PagemarkError(Exception):
@@ -25,6 +42,10 @@ class PagemarkError(Exception):
 
 class CallerError(PagemarkError):
     """The caller's matter: what was asked for is not there, or cannot be."""
+
+
+class SqlError(PagemarkError):
+    """SQLite refused or failed what was to be run; `fault` is an `EngineFault`."""
 
 
 class InputError(PagemarkError):
@@ -53,6 +74,7 @@ class Canceled(PagemarkError):
 
 BY_CASE: dict[str, type[PagemarkError]] = {
     "caller": CallerError,
+    "sql": SqlError,
     "input": InputError,
     "damage": DamageError,
     "busy": BusyError,

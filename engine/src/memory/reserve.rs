@@ -100,7 +100,7 @@ unsafe impl GlobalAlloc for WithReserve {
 }
 
 /// Begins a call that may need memory.
-pub(super) fn put_aside() -> Result<()> {
+pub(crate) fn put_aside() -> Result<()> {
     if HELD.load(Ordering::Relaxed).is_null() {
         // SAFETY: the layout is not of size 0.
         let block = unsafe { Recycling.alloc(RESERVE) };
