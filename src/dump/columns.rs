@@ -14,7 +14,7 @@ use super::constant::Constant;
 use super::default::{self, Reader};
 use super::foreign_keys::ForeignKey;
 use super::guard::Insists;
-use super::identifier::{tokens, unquote};
+use super::identifier::unquote;
 use super::statement;
 use crate::error::{ErrorKind, Result};
 
@@ -59,18 +59,6 @@ impl TableShape {
         }
         let position = |name: &String| self.columns.iter().position(|column| column.name.eq_ignore_ascii_case(name));
         key.to.iter().map(position).collect::<Option<_>>().unwrap_or_default()
-    }
-
-    /// The collations of the PRIMARY KEY as a record WITHOUT ROWID begins with it.
-    pub(super) fn key_record(&self) -> Vec<Option<String>> {
-        let key = self.key.and_then(|at| self.keys.get(at)).map_or(&[][..], Vec::as_slice);
-        let mut parts: Vec<&(usize, String)> = Vec::new();
-        for part in key {
-            if !parts.iter().any(|other| other.0 == part.0 && other.1.eq_ignore_ascii_case(&part.1)) {
-                parts.push(part);
-            }
-        }
-        parts.into_iter().map(|(_, collation)| Some(collation.clone())).collect()
     }
 
     /// A name of the rowid; `None` where columns have all of them, or there is no rowid.
@@ -142,18 +130,6 @@ pub(super) fn parse(sql: &str, reader: Reader) -> Result<Shape> {
         })),
         _ => Err(ErrorKind::SchemaSql.into()),
     })
-}
-
-/// The name of what `sql` makes, whether it parses or not.
-pub(super) fn stated_name(sql: &str) -> Option<String> {
-    let is_kind = |kind: TokenType| {
-        matches!(kind, TokenType::TK_TABLE | TokenType::TK_INDEX | TokenType::TK_VIEW | TokenType::TK_TRIGGER)
-    };
-    let mut tokens = tokens(sql).skip_while(|&(_, kind)| !is_kind(kind)).skip(1).peekable();
-    if tokens.next_if(|&(_, kind)| kind == TokenType::TK_IF).is_some() {
-        tokens.nth(1);
-    }
-    tokens.next().map(|(token, _)| unquote(token))
 }
 
 /// The name of what `sql` makes.

@@ -99,7 +99,7 @@ impl KeyedTable {
             let is_own = shape.without_rowid && shape.key == Some(at);
             let root = if is_own { Some(root) } else { index.and_then(|index| index.root) };
             let collations =
-                if is_own { shape.key_record() } else { key.iter().map(|(_, name)| Some(name.clone())).collect() };
+                if is_own { key_record(shape) } else { key.iter().map(|(_, name)| Some(name.clone())).collect() };
             trees.push(KeyTree::new(None, root, false, collations));
         }
         let mut unique = Vec::new();
@@ -195,6 +195,18 @@ impl KeyTree {
     fn new(index: Option<String>, root: Option<Pgno>, is_partial: bool, collations: Vec<Option<String>>) -> Self {
         Self { index, root, is_partial, neighbours: Neighbours::new(collations), is_read: false }
     }
+}
+
+/// The collations of the PRIMARY KEY as a record WITHOUT ROWID begins with it.
+fn key_record(shape: &TableShape) -> Vec<Option<String>> {
+    let key = shape.key.and_then(|at| shape.keys.get(at)).map_or(&[][..], Vec::as_slice);
+    let mut parts: Vec<&(usize, String)> = Vec::new();
+    for part in key {
+        if !parts.iter().any(|other| other.0 == part.0 && other.1.eq_ignore_ascii_case(&part.1)) {
+            parts.push(part);
+        }
+    }
+    parts.into_iter().map(|(_, collation)| Some(collation.clone())).collect()
 }
 
 /// Whether SQLite has one index for both.

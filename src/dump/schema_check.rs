@@ -2,7 +2,10 @@
 
 use std::collections::HashSet;
 
+use sqlite3_parser::lexer::sql::TokenType;
+
 use super::columns;
+use super::identifier::{tokens, unquote};
 use super::notes::Notes;
 use super::options::Dialect;
 use super::plan::is_virtual;
@@ -27,7 +30,7 @@ pub(super) fn check(schema: &mut Schema, dialect: Dialect, notes: &mut Notes) ->
     // The sqlite3 shell prints it, and leaves it out when it loads that.
     let mut printed = matches!(dialect, Dialect::Shell(_)).then(|| schema.clone());
     let schema = printed.as_mut().unwrap_or(schema);
-    leave_out(schema, notes, "its SQL makes something else, so that it is left out", columns::stated_name);
+    leave_out(schema, notes, "its SQL makes something else, so that it is left out", stated_name);
     Ok(())
 }
 
@@ -64,4 +67,16 @@ fn leave_out(schema: &mut Schema, notes: &mut Notes, other: &str, name_in: impl 
             false
         });
     }
+}
+
+/// The name of what `sql` makes, whether it parses or not.
+fn stated_name(sql: &str) -> Option<String> {
+    let is_kind = |kind: TokenType| {
+        matches!(kind, TokenType::TK_TABLE | TokenType::TK_INDEX | TokenType::TK_VIEW | TokenType::TK_TRIGGER)
+    };
+    let mut tokens = tokens(sql).skip_while(|&(_, kind)| !is_kind(kind)).skip(1).peekable();
+    if tokens.next_if(|&(_, kind)| kind == TokenType::TK_IF).is_some() {
+        tokens.nth(1);
+    }
+    tokens.next().map(|(token, _)| unquote(token))
 }
