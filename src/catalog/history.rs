@@ -79,7 +79,7 @@ impl History {
         let own: Vec<Lineage> =
             sound().filter(|record| is_named(&record.name)).map(|record| record.lineage()).collect();
         if own.is_empty() {
-            return sound().last().map(|record| record.name.clone());
+            return sound().next_back().map(|record| record.name.clone());
         }
         for (first, entry) in &mut self.entries {
             if entry.as_ref().is_ok_and(|Entry { record, .. }| !own.contains(&record.lineage())) {

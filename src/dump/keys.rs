@@ -91,8 +91,8 @@ impl Keys {
 #[derive(Clone, Debug)]
 pub(super) struct Neighbours {
     parts: Vec<Part>,
-    /// Hash of the key, and last value, of the entry before.
-    before: Option<(u64, Option<i64>)>,
+    /// The record of the entry before, where it was whole in memory.
+    before: Option<Vec<u8>>,
     slots: Vec<Slot>,
     pub(super) entries: u64,
     /// How many of them have the key of the one before.
@@ -120,21 +120,74 @@ impl Neighbours {
             self.before = None;
             return true;
         }
-        if Slot::read_all(row.record, row.pgno, &mut self.slots).is_err() {
-            return false;
+        let mut kept = self.before.take().unwrap_or_default();
+        let collation = self.parts.first().map(|part| part.collation);
+        if !collation.is_some_and(|collation| differ_at_once(&kept, row.record, collation, encoding)) {
+            let Some(entry) = self.entry(row, encoding) else { return false };
+            let before = self.entry(Row { record: &kept, ..row }, encoding).flatten();
+            // The same row twice is a fault of the index alone.
+            let is_repeated = matches!((before, entry), (Some(before), Some(entry))
+                if before.0 == entry.0 && (before.1 != entry.1 || entry.1.is_none()));
+            self.repeated += u64::from(is_repeated);
         }
-        let Some(hashed) = hash(&self.parts, row, &self.slots, encoding, true) else { return false };
         self.entries += 1;
-        let last = self.slots.last().and_then(|slot| slot.value(row.record, row.pgno).ok());
-        let rowid = if let Some(Value::Integer(rowid)) = last { Some(rowid) } else { None };
-        let entry = if let Hashed::Key(key) = hashed { Some((key, rowid)) } else { None };
-        // The same row twice is a fault of the index alone.
-        let is_repeated = matches!((self.before, entry), (Some(before), Some(entry))
-            if before.0 == entry.0 && (before.1 != entry.1 || entry.1.is_none()));
-        self.repeated += u64::from(is_repeated);
-        self.before = entry;
+        kept.clear();
+        kept.extend_from_slice(row.record);
+        self.before = Some(kept);
         true
     }
+
+    /// Hash of the key, and last value, of an entry; no key where a value is NULL. `None` if it is none of such an index.
+    fn entry(&mut self, row: Row<'_>, encoding: Encoding) -> Option<Option<(u64, Option<i64>)>> {
+        Slot::read_all(row.record, row.pgno, &mut self.slots).ok()?;
+        let Hashed::Key(key) = hash(&self.parts, row, &self.slots, encoding, true)? else { return Some(None) };
+        let last = self.slots.last().and_then(|slot| slot.value(row.record, row.pgno).ok());
+        Some(Some((key, if let Some(Value::Integer(rowid)) = last { Some(rowid) } else { None })))
+    }
+}
+
+/// Whether the first values of two records are short of being equal at a look; in an index they mostly are.
+fn differ_at_once(one: &[u8], other: &[u8], collation: Collation, encoding: Encoding) -> bool {
+    let (Some((one_type, one)), Some((other_type, other))) = (first_value(one), first_value(other)) else {
+        return false;
+    };
+    let is_text = |serial_type: u32| serial_type >= 12 && serial_type % 2 == 1;
+    match (one_type, other_type) {
+        // NULL is like no other.
+        (0, _) | (_, 0) => true,
+        _ if is_text(one_type) && is_text(other_type) && encoding != Encoding::Utf8 => false,
+        _ if is_text(one_type) && is_text(other_type) => match collation {
+            Collation::Binary => one != other,
+            Collation::NoCase | Collation::RightTrim => {
+                let first = |text: &[u8]| text.first().map(u8::to_ascii_lowercase);
+                matches!((first(one), first(other)), (Some(one), Some(other)) if one != other)
+            }
+        },
+        // Integers of one size: others may have written one in more bytes than it takes.
+        (1..=6 | 12.., _) => one_type == other_type && one != other,
+        _ => false,
+    }
+}
+
+/// The serial type of a record's first value, and its bytes; `None` where the header is long.
+fn first_value(record: &[u8]) -> Option<(u32, &[u8])> {
+    let &[header, first, second, ..] = record else { return None };
+    let serial_type = match (first, second) {
+        (..0x80, _) => u32::from(first),
+        (_, ..0x80) => u32::from(first & 0x7f) << 7 | u32::from(second),
+        _ => return None,
+    };
+    let size = match serial_type {
+        0 | 8 | 9 => 0,
+        1..=4 => serial_type,
+        5 => 6,
+        6 | 7 => 8,
+        12.. => (serial_type - 12) / 2,
+        _ => return None,
+    };
+    let start = usize::from(header);
+    let value = record.get(start..start + usize::try_from(size).ok()?)?;
+    (header < 0x80).then_some((serial_type, value))
 }
 
 impl Seen {

@@ -2,7 +2,8 @@
 //!
 //! They are looked for before anything is written, in the indexes of such keys, where they are side by side. What an
 //! index lacks or has too much of shows in the rows themselves; those of a large table are only looked at where an index
-//! of it is damaged or missing.
+//! of it is damaged or missing. To read all of large indexes would take as long as the dump: of these the first pages are looked at,
+//! and `pagemark check` tells the rest.
 
 use super::columns::{self, Key, Shape, TableShape};
 use super::guard::may_have_key;
@@ -14,10 +15,17 @@ use crate::btree::Encoding;
 use crate::btree::entries::Row;
 use crate::page::Pgno;
 
-/// The rows themselves are looked at where an index has no more entries than this,
+/// The rows themselves are looked at where an index has no more entries than this.
 const FEW_ROWS: u64 = 2_000;
-/// and they are on no more pages.
+/// Pages of an index, or of rows, that are looked at; of rows whose index is damaged or missing all are.
 const FEW_PAGES: u64 = 256;
+/// Pages of all indexes together, where the database is small.
+const MOST_PAGES: u64 = 256;
+
+/// How many pages are looked at in all, of a database of so many.
+pub(super) fn most_pages(page_count: u32) -> u64 {
+    MOST_PAGES.max(u64::from(page_count) / 16)
+}
 
 /// A table, and where the rows of each of its keys are in order.
 #[derive(Clone, Debug)]
@@ -30,7 +38,7 @@ pub(super) struct KeyedTable {
     is_exact: bool,
     seen: Seen,
     rows: u64,
-    /// How many pages were visited before the rows.
+    /// How many pages were visited before what passes by.
     before: Option<u64>,
     /// What the rows came to, for each tree: once all of them passed by.
     counts: Option<Vec<Option<u64>>>,
@@ -46,8 +54,27 @@ pub(super) struct KeyTree {
     root: Option<Pgno>,
     is_partial: bool,
     neighbours: Neighbours,
-    /// Whether all entries passed by.
-    is_read: bool,
+    read: Read,
+}
+
+/// How much of a b-tree passed by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Read {
+    /// Nothing, or it is damaged.
+    No,
+    /// The first entries, at most.
+    Start,
+    Whole,
+}
+
+/// What comes after an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum After {
+    Next,
+    /// Enough passed by.
+    Enough,
+    /// It is none of such a b-tree.
+    Damage,
 }
 
 /// Whether rows repeat a key.
@@ -129,44 +156,56 @@ impl KeyedTable {
         }
     }
 
-    /// The b-tree whose entries must pass by next; `None` when all did.
-    pub(super) fn next_root(&mut self) -> Option<Pgno> {
-        while let Some(tree) = self.trees.get(self.current) {
-            if tree.root.is_some() {
+    /// The b-tree whose entries must pass by next; `None` when all did. With `is_enough` only what must be looked at in any case.
+    pub(super) fn next_root(&mut self, is_enough: bool) -> Option<Pgno> {
+        while let Some(tree) = self.trees.get_mut(self.current) {
+            if tree.root.is_some() && !is_enough {
                 return tree.root;
+            }
+            if tree.root.is_some() {
+                tree.read = Read::Start;
             }
             self.current += 1;
         }
-        (self.current == self.trees.len() && self.wants_rows()).then_some(self.root)
-    }
-
-    fn wants_rows(&self) -> bool {
-        let is_small = |tree: &KeyTree| tree.neighbours.entries <= FEW_ROWS && !tree.is_partial;
-        self.is_unsure() || self.trees.iter().any(is_small)
+        let wants_rows = self.is_unsure() || !is_enough && self.trees.iter().any(KeyTree::is_small);
+        (self.current == self.trees.len() && wants_rows).then_some(self.root)
     }
 
     fn is_unsure(&self) -> bool {
-        self.trees.iter().any(|tree| !tree.is_read)
+        self.trees.iter().any(|tree| tree.read == Read::No)
     }
 
-    /// Takes note of an entry, before which so many pages were visited; `false` when it needs to see no more of them.
-    pub(super) fn add(&mut self, row: Row<'_>, encoding: Encoding, visited: u64) -> bool {
+    /// Takes note of an entry, before which so many pages were visited.
+    pub(super) fn add(&mut self, row: Row<'_>, encoding: Encoding, visited: u64) -> After {
+        let is_few = visited - *self.before.get_or_insert(visited) <= FEW_PAGES;
         if let Some(tree) = self.trees.get_mut(self.current) {
-            return tree.neighbours.add(row, encoding);
+            let is_entry = tree.neighbours.add(row, encoding);
+            return if !is_entry {
+                After::Damage
+            } else if is_few {
+                After::Next
+            } else {
+                After::Enough
+            };
         }
         self.rows += 1;
         self.seen.add(&self.keys, row, encoding, self.is_exact);
-        let before = *self.before.get_or_insert(visited);
-        visited - before <= FEW_PAGES || self.is_unsure()
+        if is_few || self.is_unsure() { After::Next } else { After::Enough }
     }
 
-    /// All entries of the tree passed by, or no more of them will.
-    pub(super) fn end(&mut self, is_whole: bool) {
+    /// No more entries of the tree will pass by: all did, or enough, or there is damage.
+    pub(super) fn end(&mut self, why: Option<After>) {
+        let read = match why {
+            None => Read::Whole,
+            Some(After::Damage) => Read::No,
+            Some(After::Enough | After::Next) => Read::Start,
+        };
         match self.trees.get_mut(self.current) {
-            Some(tree) => tree.is_read = is_whole,
-            None if is_whole => self.counts = Some(core::mem::take(&mut self.seen).counts(&self.keys)),
+            Some(tree) => tree.read = read,
+            None if read == Read::Whole => self.counts = Some(core::mem::take(&mut self.seen).counts(&self.keys)),
             None => self.seen = Seen::default(),
         }
+        self.before = None;
         self.current += 1;
     }
 
@@ -176,9 +215,9 @@ impl KeyedTable {
         let of = |count| if count == 0 { Repeats::No } else { Repeats::Rows(count) };
         match (of_rows, self.trees.get(at)) {
             (Some(count), _) => of(count),
-            (None, Some(KeyTree { is_read: true, is_partial, neighbours, .. })) => {
-                let lacks_some = self.counts.is_some() && !is_partial && neighbours.entries != self.rows;
-                if lacks_some { Repeats::Unknown } else { of(neighbours.repeated) }
+            (None, Some(tree)) if tree.read != Read::No => {
+                let lacks_some = self.counts.is_some() && tree.has_every_row() && tree.neighbours.entries != self.rows;
+                if lacks_some { Repeats::Unknown } else { of(tree.neighbours.repeated) }
             }
             _ => Repeats::Unknown,
         }
@@ -186,14 +225,23 @@ impl KeyedTable {
 
     /// How many rows an index says that there are, where they were not counted.
     pub(super) fn expected(&self) -> Option<u64> {
-        let mut whole = self.trees.iter().filter(|tree| tree.is_read && !tree.is_partial);
+        let mut whole = self.trees.iter().filter(|tree| tree.has_every_row());
         whole.next().filter(|_| self.counts.is_none()).map(|tree| tree.neighbours.entries)
     }
 }
 
 impl KeyTree {
     fn new(index: Option<String>, root: Option<Pgno>, is_partial: bool, collations: Vec<Option<String>>) -> Self {
-        Self { index, root, is_partial, neighbours: Neighbours::new(collations), is_read: false }
+        Self { index, root, is_partial, neighbours: Neighbours::new(collations), read: Read::No }
+    }
+
+    /// Whether it was read whole, and has an entry for each row.
+    fn has_every_row(&self) -> bool {
+        self.read == Read::Whole && !self.is_partial
+    }
+
+    fn is_small(&self) -> bool {
+        self.has_every_row() && self.neighbours.entries <= FEW_ROWS
     }
 }
 

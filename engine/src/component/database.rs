@@ -21,7 +21,7 @@ use crate::{Database as Engine, Options};
 
 type Told<T> = Result<T, types::Error>;
 
-/// Rows are handed over in pieces of so many bytes, roughly, and put together by the host's bindings.
+/// Rows are encoded, and then decoded, in pieces of so many bytes, roughly.
 const PIECE: usize = 64 * 1024;
 
 impl Guest for Component {

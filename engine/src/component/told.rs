@@ -79,11 +79,11 @@ pub(super) fn encoded(values: &[types::Value]) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Rows of so many columns.
+/// Rows of so many columns; without columns there are none.
 pub(super) fn decoded(bytes: &[u8], columns: usize) -> Result<Vec<Vec<types::Value>>> {
     let mut values = Values::new(bytes);
     let mut rows = Vec::new();
-    while !values.is_empty() {
+    while columns > 0 && !values.is_empty() {
         let row = (0..columns).map(|_| values.read().map(value).ok_or(ErrorKind::Values));
         let row = row.collect::<Result<_, _>>()?;
         rows.try_reserve(1)?;

@@ -15,8 +15,8 @@ use wasm_bindgen_cli_support::Bindgen;
 fn main() -> ExitCode {
     let args: Vec<String> = env::args().skip(1).collect();
     let made = match args.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-        &[input, output] => generate(Path::new(input), Path::new(output)),
-        &["component", input, output, version, description] => {
+        [input, output] => generate(Path::new(input), Path::new(output)),
+        ["component", input, output, version, description] => {
             component::encode(Path::new(input), Path::new(output), version, description)
         }
         _ => {

@@ -7,7 +7,7 @@ use crate::dump::notes::{Notes, short};
 use crate::dump::options::Dialect;
 use crate::dump::plan::{Item, UniqueIndex};
 use crate::dump::relaxed;
-use crate::dump::repeats::{KeyedTable, Repeats};
+use crate::dump::repeats::{After, KeyedTable, Repeats, most_pages};
 use crate::dump::row_plan::{Filter, RowPlan, Style};
 use crate::error::Result;
 
@@ -15,28 +15,27 @@ impl Dump {
     /// Goes through the keys of all tables.
     #[inline(never)]
     pub(super) fn look_for_repeats(&mut self) -> Result<Option<DumpStep>> {
+        let most = most_pages(self.layout.page_count());
         while let Some(table) = self.keyed.last_mut() {
-            let Some(root) = table.next_root() else {
+            let spent = self.budget.spent(self.layout);
+            let Some(root) = table.next_root(spent >= most && self.entries.is_none()) else {
                 if let Some(table) = self.keyed.pop() {
                     self.note_repeats(&table);
                 }
                 continue;
             };
-            let spent = self.budget.spent(self.layout);
             let entries = self.entries.get_or_insert_with(|| Entries::new(root, self.layout));
-            let is_whole = match entries.next(&self.pages, &mut self.budget) {
+            let ended = match entries.next(&self.pages, &mut self.budget) {
                 Ok(Next::Need(pages)) => return Ok(Some(DumpStep::NeedPages(pages))),
-                Ok(Next::Row(row)) => {
-                    if table.add(row, self.encoding, spent) {
-                        continue;
-                    }
-                    false
-                }
-                Ok(Next::End | Next::Given) => true,
+                Ok(Next::Row(row)) => match table.add(row, self.encoding, spent) {
+                    After::Next => continue,
+                    other => Some(other),
+                },
+                Ok(Next::End | Next::Given) => None,
                 // Where it is of rows, that ends the dump when they are written.
-                Err(_) => false,
+                Err(_) => Some(After::Damage),
             };
-            table.end(is_whole);
+            table.end(ended);
             self.entries = None;
         }
         self.scanned = self.budget.spent(self.layout);
