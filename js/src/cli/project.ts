@@ -48,7 +48,7 @@ const DIGITS = 16;
 export function checkProject(folder: string): void {
   const isState = basename(resolve(folder)) === STATE;
   if (isState || [STATE, ...CONFIGS].some((name) => existsSync(join(folder, name)))) return;
-  const message = `${folder}: a folder without ${CONFIGS.join(", ")} and ${STATE}; give a database file, or the folder of a project that wrangler runs`;
+  const message = `${folder}: a folder without ${CONFIGS.join(", ")} and ${STATE}; give the database file, or the folder of a project that wrangler runs`;
   throw new SourceError("SOURCE_NOT_A_FILE", message, { name: folder });
 }
 
