@@ -25,7 +25,7 @@ export class Cloudflare {
 
   constructor() {
     // A second is more than enough, but not where other tests run at the same time.
-    vi.setConfig({ testTimeout: 60_000 });
+    vi.setConfig({ testTimeout: 120_000 });
     beforeAll(async () => {
       const names = Array.from({ length: MOST }, (_, index) => `DB${index}`);
       this.#miniflare = new Miniflare(
