@@ -157,7 +157,12 @@ describe("clear errors", () => {
     ["an encrypted database", ["backup", "encrypted.db", "--to", "store"], 1, "DATABASE_ENCRYPTED"],
     ["a gzipped database", ["backup", "app.db.gz", "--to", "store"], 1, "DATABASE_PACKED"],
     ["a gzipped database to check", ["check", "app.db.gz"], 1, "DATABASE_PACKED"],
-    ["a gzipped database to salvage", ["dump", "app.db.gz", "--salvage", "-o", "x.sql"], 1, "DATABASE_PACKED"],
+    [
+      "a gzipped database to salvage",
+      ["dump", "app.db.gz", "--salvage", "-o", "x.sql"],
+      1,
+      "DATABASE_PACKED",
+    ],
     ["a store that is a file", ["backup", "app.db", "--to", "text.db"], 1, "STORE_NOT_A_FOLDER"],
     ["a store of an unknown kind", ["backup", "app.db", "--to", "ftp://host/x"], 2, "PLACE_UNKNOWN"],
     [
