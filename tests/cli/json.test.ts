@@ -93,4 +93,4 @@ test("what --json prints is what the published schemas say, of every command", a
   await Promise.all(lasting);
   for (const each of ["key-remove", "delete", "error", ...LASTING.map(([schema]) => schema)]) seen.add(each);
   expect(seen).toEqual(new Set(Object.keys(OUTPUTS)));
-});
+}, 90_000);
