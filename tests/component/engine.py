@@ -34,6 +34,7 @@ with Database(history_commits=100) as database:
     assert refused(CallerError, lambda: database.query("SELECT ?")).code == "ENGINE_PARAMETERS"
     assert len(database.query("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 30000) SELECT i FROM n").rows) == 30000
     refused(TypeError, lambda: database.run("SELECT ?", object()))
+    refused(OverflowError, lambda: database.run("SELECT ?", 2**63))
     assert database.query("SELECT length(randomblob(40)), abs(unixepoch() - ?) < 5", __import__("time").time()).rows == [(40, 1)]
 
     # Going back, and undoing that.
@@ -71,6 +72,10 @@ with Database(history_commits=100) as database:
     assert refused(Exception, lambda: database.load([b"no database"])).code == "DATABASE_NOT_SQLITE"
     assert b"".join(database.file()) == loaded
 
+for what in (lambda: database.execute("SELECT 1"), database.states, database.bookmark, lambda: next(database.file())):
+    assert refused(CallerError, what).code == "ENGINE_CLOSED"
+database.close()
+
 # A store in a file: what was committed is there again, and so is history.
 store = FilePages("app.pages")
 with Database(store, history_seconds=3600, page_size=1024) as database:
@@ -102,9 +107,27 @@ with Database(store) as database:
 
         store.commit = commit
         error = refused(Exception, lambda: database.execute("INSERT INTO t VALUES (1)"))
-        assert error is failure or error.code == "ENGINE_FULL", error
+        assert error is failure if isinstance(failure, ConnectionError) else error.code == "ENGINE_FULL", error
         del store.commit
         assert database.query("SELECT count(*) FROM t").rows == [(1,)]
     database.execute("INSERT INTO t VALUES (2)")
     assert database.query("SELECT count(*) FROM t").rows == [(2,)]
+
+    # What a state that is held shows stays, and goes with it; so do pages that a VACUUM gives up.
+    held = database.file()
+    first = next(held)
+    shown = database.query("SELECT max(length(a)), count(*) FROM t").rows
+    database.execute("DELETE FROM t")
+    database.execute("VACUUM")
+    database.execute("CREATE TABLE other (a)")
+    Path("held.db").write_bytes(first + b"".join(held))
+    assert sqlite3.connect("held.db").execute("SELECT max(length(a)), count(*) FROM t").fetchall() == shown
+    database.execute("INSERT INTO other VALUES (1)")
+    now = b"".join(database.file())
+    assert store._file.execute("SELECT count(*) FROM pages").fetchone()[0] <= len(now) // 4096 + 3
+    assert store._file.execute("SELECT count(*) FROM replaced").fetchone()[0] <= 3
+damaged = sqlite3.connect("small.pages")
+damaged.execute("UPDATE kept SET lineage = 'no number'")
+damaged.commit()
+assert refused(Exception, lambda: Database(FilePages("small.pages"))).code == "ENGINE_DAMAGED"
 print("all of it")

@@ -20,6 +20,7 @@ _VERSION = "@0.1."
 
 OnProgress = Callable[[str, int, int], Optional[bool]]
 
+
 class Job:
     """What one call of the component works with."""
 

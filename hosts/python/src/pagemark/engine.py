@@ -10,9 +10,10 @@ from typing import Any, Optional, Union
 
 from .canonical import Case, result
 from .engine_interface import ERROR, IMPORTS, SQLITE, SURE
-from .errors import BY_CASE, EngineFault
+from .errors import BY_CASE, CallerError, EngineFault
 from .instance import Instance
 from .page_store import Commit, CommitRecord, Keep, PageStore, StoreDamaged, StoreFull
+from .results import Fault
 
 Value = Union[None, int, float, str, bytes]
 
@@ -45,18 +46,10 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class State:
-    """A committed state."""
+class State(CommitRecord):
+    """A committed state, with its name."""
 
     bookmark: str
-    txid: int
-    #: In milliseconds since 1970.
-    time_ms: int
-    #: In bytes.
-    page_size: int
-    page_count: int
-    #: Over all pages, as LTX files have it.
-    checksum: int
 
 
 @dataclass(frozen=True)
@@ -102,11 +95,11 @@ class Database:
 
     def execute(self, sql: str) -> None:
         """Runs any number of statements, whose rows nobody looks at."""
-        self._call("[method]database.execute", self._handle, sql)
+        self._call("[method]database.execute", self._open, sql)
 
     def query(self, sql: str, *parameters: Value) -> Rows:
         """Runs one statement and gives all of its rows."""
-        told = self._call("[method]database.query", self._handle, sql, _cases(parameters))
+        told = self._call("[method]database.query", self._open, sql, _cases(parameters))
         return Rows(told["columns"], [tuple(value.value for value in row) for row in told["rows"]])
 
     def run(self, sql: str, *parameters: Value) -> Outcome:
@@ -116,7 +109,7 @@ class Database:
     def run_many(self, sql: str, rows: Iterable[Sequence[Value]]) -> Outcome:
         """Runs one statement for each row of parameters; `transaction` around that makes it one commit."""
         changes = rowid = 0
-        statement = self._call("[method]database.prepare", self._handle, sql)
+        statement = self._call("[method]database.prepare", self._open, sql)
         try:
             for parameters in rows:
                 told = self._call("[method]statement.run", statement, _cases(parameters))
@@ -127,25 +120,25 @@ class Database:
 
     @property
     def in_transaction(self) -> bool:
-        return self._sure("[method]database.in-transaction", self._handle)
+        return self._sure("[method]database.in-transaction", self._open)
 
     def bookmark(self, at: str = "latest") -> str:
         """Names a state: `at` is a bookmark, a TXID, a time (RFC 3339), an age such as `-1m`, or `latest`."""
         if at == "latest":
-            return self._call("[method]database.bookmark", self._handle)
-        return self._call("[method]database.bookmark-at", self._handle, at)
+            return self._call("[method]database.bookmark", self._open)
+        return self._call("[method]database.bookmark-at", self._open, at)
 
     def states(self) -> list[State]:
         """The states that can be read, the oldest first."""
-        return [State(**state) for state in self._sure("[method]database.states", self._handle)]
+        return [State(**state) for state in self._sure("[method]database.states", self._open)]
 
     def restore(self, at: str, undo_seconds: float = _DAY) -> str:
         """Goes back to a state, in a new commit. Gives the bookmark that undoes it, which is kept for so long."""
-        return self._call("[method]database.restore", self._handle, at, round(undo_seconds * 1000))
+        return self._call("[method]database.restore", self._open, at, round(undo_seconds * 1000))
 
     def file(self, at: str = "latest") -> Iterator[bytes]:
         """A state as a database file, piece by piece; others may write meanwhile."""
-        moment = self._call("[method]database.hold", self._handle, at, _LEASE_MS)
+        moment = self._call("[method]database.hold", self._open, at, _LEASE_MS)
         try:
             pages = self._sure("[method]moment.held", moment)["page_count"]
             for first in range(1, pages + 1, _PAGES):
@@ -156,15 +149,15 @@ class Database:
 
     def load(self, pieces: Iterable[bytes]) -> None:
         """Makes the content that of a database file, as one commit."""
-        self._feed("loading", self._sure("[method]database.load", self._handle), pieces)
+        self._feed("loading", self._sure("[method]database.load", self._open), pieces)
 
     def import_sql(self, pieces: Iterable[bytes]) -> Outcome:
         """Runs SQL, a dump for one, as one commit: all of it or nothing takes effect."""
-        return Outcome(**self._feed("script", self._sure("[method]database.import", self._handle), pieces))
+        return Outcome(**self._feed("script", self._sure("[method]database.import", self._open), pieces))
 
     def check(self, table: Optional[str] = None) -> Report:
         """Whether it, or one table of it, is whole, and its foreign keys refer to rows."""
-        return Report(**self._call("[method]database.check", self._handle, table))
+        return Report(**self._call("[method]database.check", self._open, table))
 
     def close(self) -> None:
         """What is not committed is rolled back."""
@@ -186,6 +179,13 @@ class Database:
             return self._call(f"[method]{resource}.finish", handle)
         finally:
             self._drop(resource, handle)
+
+    @property
+    def _open(self) -> int:
+        """The component's number of the database."""
+        if self._handle == 0:
+            raise CallerError(Fault("ENGINE_CLOSED", "the database is closed; open it again", "whole", None, None))
+        return self._handle
 
     def _call(self, name: str, *args: Any) -> Any:
         params, ok = SQLITE[name]
@@ -210,7 +210,7 @@ class Database:
         return {
             "store": {
                 "[method]page-store.open": guarded(lambda: _plain(store.open())),
-                "[method]page-store.read": guarded(lambda page, txid: store.read(page, txid)),
+                "[method]page-store.read": guarded(lambda page, txid: bytes(store.read(page, txid))),
                 "[method]page-store.commit": guarded(lambda commit: store.commit(_commit(commit))),
                 "[method]page-store.retain": guarded(lambda keep: store.retain(Keep(**keep))),
                 "[method]page-store.changed": guarded(lambda after, upto: store.changed(after, upto)),
@@ -245,6 +245,8 @@ def _case(value: Value) -> Case:
     if value is None:
         return Case("null")
     if isinstance(value, int):
+        if not -(2**63) <= value < 2**63:
+            raise OverflowError("SQLite's integers have 64 bits; bind a larger one as text")
         return Case("integer", int(value))
     if isinstance(value, float):
         return Case("real", value)

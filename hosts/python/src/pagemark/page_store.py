@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from os import PathLike
 from typing import Optional, Protocol, Union
@@ -27,9 +29,6 @@ class Keep:
 
     first: int
     pins: list[int]
-
-    def holds(self, txid: int) -> bool:
-        return txid >= self.first or txid in self.pins
 
 
 @dataclass(frozen=True)
@@ -91,6 +90,9 @@ class FilePages:
             PRAGMA journal_mode = WAL;
             PRAGMA synchronous = FULL;
             CREATE TABLE IF NOT EXISTS pages (page INTEGER, txid INTEGER, bytes BLOB, PRIMARY KEY (page, txid)) WITHOUT ROWID;
+            CREATE INDEX IF NOT EXISTS written ON pages (txid);
+            -- Versions that the commit `until` replaced or shrank away: only these can ever be dropped.
+            CREATE TABLE IF NOT EXISTS replaced (until INTEGER, page INTEGER, txid INTEGER, PRIMARY KEY (until, page)) WITHOUT ROWID;
             CREATE TABLE IF NOT EXISTS commits (txid INTEGER PRIMARY KEY, time_ms, page_size, page_count, checksum TEXT);
             CREATE TABLE IF NOT EXISTS kept (lineage TEXT, first INTEGER, pins TEXT);
             """
@@ -104,8 +106,11 @@ class FilePages:
         if kept is None:
             return None
         rows = self._file.execute("SELECT txid, time_ms, page_size, page_count, checksum FROM commits ORDER BY txid")
-        commits = [CommitRecord(*row[:4], int(row[4], 16)) for row in rows]
-        return StoreState(int(kept[0], 16), commits, Keep(kept[1], [int(pin) for pin in kept[2].split()]))
+        try:
+            commits = [CommitRecord(*row[:4], int(row[4], 16)) for row in rows]
+            return StoreState(int(kept[0], 16), commits, Keep(kept[1], [int(pin) for pin in kept[2].split()]))
+        except (AttributeError, TypeError, ValueError) as error:
+            raise StoreDamaged(f"what it says of its commits cannot be read: {error}") from error
 
     def read(self, page: int, txid: int) -> bytes:
         newest = "SELECT bytes FROM pages WHERE page = ? AND txid <= ? ORDER BY txid DESC LIMIT 1"
@@ -116,46 +121,60 @@ class FilePages:
 
     def commit(self, commit: Commit) -> None:
         record = commit.record
-        try:
-            self._file.execute("BEGIN IMMEDIATE")
+        with self._transaction():
+            self._note_replaced(commit)
             versions = ((page, record.txid, data) for page, data in commit.pages.items())
             self._file.executemany("INSERT OR REPLACE INTO pages VALUES (?, ?, ?)", versions)
             row = (record.txid, record.time_ms, record.page_size, record.page_count, f"{record.checksum:016x}")
             self._file.execute("INSERT OR REPLACE INTO commits VALUES (?, ?, ?, ?, ?)", row)
-            self._keep(commit.keep, commit.lineage)
+            self._file.execute("DELETE FROM kept")
+            self._file.execute("INSERT INTO kept VALUES (?, ?, ?)", (f"{commit.lineage:016x}", *_columns(commit.keep)))
+            self._drop(commit.keep)
+
+    def retain(self, keep: Keep) -> None:
+        with self._transaction():
+            self._file.execute("UPDATE kept SET first = ?, pins = ?", _columns(keep))
+            self._drop(keep)
+
+    def changed(self, after: int, upto: int) -> list[int]:
+        # A page has been written since then if its newest version is of then.
+        written = "SELECT DISTINCT page FROM pages WHERE txid > ? AND txid <= ? ORDER BY page"
+        return [page for (page,) in self._file.execute(written, (after, upto))]
+
+    def _note_replaced(self, commit: Commit) -> None:
+        note = "INSERT OR IGNORE INTO replaced SELECT ?1, page, max(txid) FROM pages WHERE page = ?2 HAVING count(*)"
+        txid, count = commit.record.txid, commit.record.page_count
+        self._file.executemany(note, ((txid, page) for page in commit.pages))
+        last = self._file.execute("SELECT page_count FROM commits ORDER BY txid DESC LIMIT 1").fetchone()
+        if last is not None and last[0] > count:
+            gone = "INSERT OR IGNORE INTO replaced SELECT ?, page, max(txid) FROM pages WHERE page > ? GROUP BY page"
+            self._file.execute(gone, (txid, count))
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        try:
+            self._file.execute("BEGIN IMMEDIATE")
+            yield
             self._file.execute("COMMIT")
-        except sqlite3.Error as error:
+        except BaseException as error:
             if self._file.in_transaction:
                 self._file.execute("ROLLBACK")
             if getattr(error, "sqlite_errorname", "") == "SQLITE_FULL":
                 raise StoreFull(str(error)) from error
             raise
 
-    def retain(self, keep: Keep) -> None:
-        self._file.execute("UPDATE kept SET first = ?, pins = ?", (keep.first, _pins(keep)))
-        self._drop(keep)
-
-    def changed(self, after: int, upto: int) -> list[int]:
-        newest = "SELECT page FROM pages WHERE txid <= ? GROUP BY page HAVING max(txid) > ? ORDER BY page"
-        return [page for (page,) in self._file.execute(newest, (upto, after))]
-
-    def _keep(self, keep: Keep, lineage: int) -> None:
-        self._file.execute("DELETE FROM kept")
-        self._file.execute("INSERT INTO kept VALUES (?, ?, ?)", (f"{lineage:016x}", keep.first, _pins(keep)))
-        self._drop(keep)
-
     def _drop(self, keep: Keep) -> None:
-        """What no state shows that has to stay: a version ends where the page's next one begins."""
-        states = [*keep.pins, keep.first]
-        for begin, end in zip([0, *states], states):
-            # States after `begin` and before `end` are not kept: of versions up to `end` the newest is enough.
-            replaced = """DELETE FROM pages WHERE txid > ?1 AND txid < ?2 AND EXISTS
-                (SELECT 1 FROM pages newer WHERE newer.page = pages.page AND newer.txid > pages.txid AND newer.txid <= ?2)"""
-            self._file.execute(replaced, (begin, end))
+        """Versions that no state shows any more that has to stay: each is shown from its TXID until it was replaced."""
+        pins = ", ".join(f"({pin})" for pin in keep.pins) or "(0)"
+        unneeded = f"""WITH pins (pin) AS (VALUES {pins}) SELECT until, page, txid FROM replaced
+            WHERE until <= ? AND NOT EXISTS (SELECT 1 FROM pins WHERE pin >= txid AND pin < until)"""
+        for until, page, txid in self._file.execute(unneeded, (keep.first,)).fetchall():
+            self._file.execute("DELETE FROM pages WHERE page = ? AND txid = ?", (page, txid))
+            self._file.execute("DELETE FROM replaced WHERE until = ? AND page = ?", (until, page))
         # The commit after one that is kept says until when that one lasted.
         kept = ", ".join(str(txid) for state in keep.pins for txid in (state, state + 1)) or "0"
         self._file.execute(f"DELETE FROM commits WHERE txid < ? AND txid NOT IN ({kept})", (keep.first,))
 
 
-def _pins(keep: Keep) -> str:
-    return " ".join(str(pin) for pin in keep.pins)
+def _columns(keep: Keep) -> tuple[int, str]:
+    return keep.first, " ".join(str(pin) for pin in keep.pins)
