@@ -194,7 +194,7 @@ impl Dump {
         plan::unknown_tables(&self.schema, &self.options)
     }
 
-    /// Pages visited so far, in all passes: indexes of UNIQUE keys are gone through twice at most, a salvage has three.
+    /// Pages visited so far, in all passes: the look at UNIQUE keys is one, and a salvage has three.
     pub fn visited(&self) -> u64 {
         let salvaged = self.salvage.as_ref().map_or(0, |salvage| salvage.visited());
         self.scanned + self.budget.spent(self.layout) + salvaged

@@ -178,8 +178,8 @@ export class LiveDatabase implements PageSource, Disposable {
   /**
    * Runs `action`, in which statements are a stranger's. To compile and to run them may take about so many steps: an
    * instruction of SQLite (some 50 to 100 million a second), four bytes of memory filled or read of the database, 128
-   * copied or compared, or 14 ns of work in a function. When the steps are used up, the running statement fails. Where clocks stand still while a program computes, as in Workers, nothing
-   * else can stop it. A value may have 16 MiB, a pattern of LIKE or GLOB 250 bytes, and SQLite 64 MiB more memory than it
+   * copied or compared, or 14 ns of work in a function. When the steps are used up, the running statement fails. Where
+   * clocks stand still while a program computes, as in Workers, nothing else can stop it. A value may have 16 MiB, a pattern of LIKE or GLOB 250 bytes, and SQLite 64 MiB more memory than it
    * had. There are no temporary tables, and nothing reaches past SQL into the database file, as `PRAGMA writable_schema`
    * would. With `readonly`, only statements that are known to change nothing are authorized. `asD1` allows no more than
    * D1 does, such as statements of 100,000 bytes and tables of 100 columns.
