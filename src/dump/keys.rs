@@ -6,7 +6,7 @@
 use std::collections::BinaryHeap;
 
 use crate::btree::entries::Row;
-use crate::btree::{Encoding, Slot, Value};
+use crate::btree::{Encoding, Record, Slot, Value};
 use crate::dump::affinity::Affinity;
 use crate::dump::columns::{Key, TableShape, UniqueIndex};
 use crate::dump::constant::{Constant, as_integer};
@@ -121,10 +121,11 @@ impl Neighbours {
             return true;
         }
         let mut kept = self.before.take().unwrap_or_default();
+        let before = Row { record: &kept, ..row };
         let collation = self.parts.first().map(|part| part.collation);
-        if !collation.is_some_and(|collation| differ_at_once(&kept, row.record, collation, encoding)) {
+        if !collation.is_some_and(|collation| differ_at_once(before, row, collation, encoding)) {
             let Some(entry) = self.entry(row, encoding) else { return false };
-            let before = self.entry(Row { record: &kept, ..row }, encoding).flatten();
+            let before = self.entry(before, encoding).flatten();
             // The same row twice is a fault of the index alone.
             let is_repeated = matches!((before, entry), (Some(before), Some(entry))
                 if before.0 == entry.0 && (before.1 != entry.1 || entry.1.is_none()));
@@ -147,47 +148,25 @@ impl Neighbours {
 }
 
 /// Whether the first values of two records are short of being equal at a look; in an index they mostly are.
-fn differ_at_once(one: &[u8], other: &[u8], collation: Collation, encoding: Encoding) -> bool {
-    let (Some((one_type, one)), Some((other_type, other))) = (first_value(one), first_value(other)) else {
-        return false;
-    };
-    let is_text = |serial_type: u32| serial_type >= 12 && serial_type % 2 == 1;
-    match (one_type, other_type) {
+fn differ_at_once(one: Row<'_>, other: Row<'_>, collation: Collation, encoding: Encoding) -> bool {
+    match (first_value(one), first_value(other)) {
         // NULL is like no other.
-        (0, _) | (_, 0) => true,
-        _ if is_text(one_type) && is_text(other_type) && encoding != Encoding::Utf8 => false,
-        _ if is_text(one_type) && is_text(other_type) => match collation {
+        (Some(Value::Null), _) | (_, Some(Value::Null)) => true,
+        (Some(Value::Integer(one)), Some(Value::Integer(other))) => one != other,
+        (Some(Value::Blob(one)), Some(Value::Blob(other))) => one != other,
+        (Some(Value::Text(one)), Some(Value::Text(other))) if encoding == Encoding::Utf8 => match collation {
             Collation::Binary => one != other,
             Collation::NoCase | Collation::RightTrim => {
                 let first = |text: &[u8]| text.first().map(u8::to_ascii_lowercase);
                 matches!((first(one), first(other)), (Some(one), Some(other)) if one != other)
             }
         },
-        // Integers of one size: others may have written one in more bytes than it takes.
-        (1..=6 | 12.., _) => one_type == other_type && one != other,
         _ => false,
     }
 }
 
-/// The serial type of a record's first value, and its bytes; `None` where the header is long.
-fn first_value(record: &[u8]) -> Option<(u32, &[u8])> {
-    let &[header, first, second, ..] = record else { return None };
-    let serial_type = match (first, second) {
-        (..0x80, _) => u32::from(first),
-        (_, ..0x80) => u32::from(first & 0x7f) << 7 | u32::from(second),
-        _ => return None,
-    };
-    let size = match serial_type {
-        0 | 8 | 9 => 0,
-        1..=4 => serial_type,
-        5 => 6,
-        6 | 7 => 8,
-        12.. => (serial_type - 12) / 2,
-        _ => return None,
-    };
-    let start = usize::from(header);
-    let value = record.get(start..start + usize::try_from(size).ok()?)?;
-    (header < 0x80).then_some((serial_type, value))
+fn first_value(row: Row<'_>) -> Option<Value<'_>> {
+    Record::parse(row.record, row.pgno).ok()?.values().next()?.ok()
 }
 
 impl Seen {
