@@ -1,6 +1,6 @@
 // A warm copy beside a live watch, while another process writes.
 import { type ChildProcess, spawn } from "node:child_process";
-import { copyFileSync, existsSync, renameSync } from "node:fs";
+import { copyFileSync, existsSync, renameSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterAll, expect, test } from "vitest";
@@ -100,4 +100,28 @@ test("a copy follows what a watch stores, goes on after kill -9 and through a st
   renameSync(at("other.db"), at("warm.db"));
   expect(cli.failure(...args)).toEqual([1, "TARGET_EXISTS"]);
   db.close();
+}, 60_000);
+
+test("a copy is known after kill -9 at the moment it gets its name, and what others wrote there is not", async () => {
+  const db = new DatabaseSync(at("killed.db"));
+  db.exec("CREATE TABLE t (id INTEGER PRIMARY KEY, v)");
+  const args = ["restore", "app", "--from", "kills", "-o", "known.db", "--follow", "--every", "50ms"];
+  const inode = () => statSync(at("known.db"), { throwIfNoEntry: false })?.ino;
+  for (let n = 1; n <= 4; n++) {
+    db.exec("INSERT INTO t (v) VALUES (randomblob(5000))");
+    expect(cli.run("backup", "killed.db", "--to", "kills", "--name", "app").status).toBe(0);
+    const before = inode();
+    const one = start(...args);
+    while (inode() === before) {
+      expect(one.stderr()).toBe("");
+      await new Promise(setImmediate);
+    }
+    await one.end("SIGKILL");
+    expect(rows("known.db")).toBe(n);
+  }
+  db.close();
+  const copy = new DatabaseSync(at("known.db"));
+  copy.exec("INSERT INTO t (v) VALUES ('somebody else')");
+  copy.close();
+  expect(cli.failure(...args)).toEqual([1, "TARGET_EXISTS"]);
 }, 60_000);

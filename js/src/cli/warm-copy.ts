@@ -1,9 +1,11 @@
 // A warm copy: a file that is made as new as what is stored, again and again.
-import { readFile, stat, writeFile } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import type { Backups } from "../backups/backups.ts";
 import { pagemark } from "../backups/database.ts";
 import type { Backup } from "../catalog/folder.ts";
 import { PagemarkError } from "../errors/index.ts";
+import { replaceFile } from "../sources/file/replace.ts";
+import type { PageSource } from "../sources/source.ts";
 import { pause } from "../streams/progress.ts";
 import { stopOnSignals } from "./interrupt.ts";
 import { bytes, note, printError, say } from "./output.ts";
@@ -42,9 +44,9 @@ export async function follow(name: string, output: string, options: FollowOption
       if (state.bookmark !== reached) {
         // The copy that it replaces is of the same backups: only what somebody said may go is kept.
         const safety = options.force === true && reached === undefined;
-        const database = pagemark(openSource(output), { store: openStore(from), name });
+        const source = remembering(output, name, { bookmark: state.bookmark, replaces: reached });
+        const database = pagemark(source, { store: openStore(from), name });
         await database.restore({ at: state.txid, safety, signal });
-        await remember(output, name, state.bookmark);
         reached = state.bookmark;
         tell(name, output, state, json);
       }
@@ -70,27 +72,52 @@ async function stateOf(backups: Backups, signal: AbortSignal): Promise<Backup> {
 /** Where it says which state a copy is of, and that nobody else has put the file there. */
 const SIDECAR = "-pagemark";
 
-async function remember(output: string, name: string, bookmark: string): Promise<void> {
-  await writeFile(
-    output + SIDECAR,
-    `${JSON.stringify({ name, bookmark, file: await identityOf(output) })}\n`,
-  );
+interface Remembered {
+  name: string;
+  /** The new copy, and the one it replaces: whichever of both a kill leaves is known. */
+  copies: { bookmark: string; file: string }[];
+}
+
+/** The file at `output`, which is remembered as a copy of `name` before it has that name. */
+function remembering(
+  output: string,
+  name: string,
+  { bookmark, replaces }: { bookmark: string; replaces: string | undefined },
+): PageSource {
+  const source = openSource(output);
+  const remember = async (written: string) => {
+    const copies = [{ bookmark, file: await identityOf(written) }];
+    if (replaces !== undefined) copies.push({ bookmark: replaces, file: await identityOf(output) });
+    const remembered: Remembered = { name, copies };
+    await replaceFile(output + SIDECAR, new Blob([`${JSON.stringify(remembered)}\n`]).stream(), {
+      isDatabase: false,
+    });
+  };
+  return {
+    name: source.name,
+    pin: (options) => source.pin(options),
+    replace: async (body, options) => {
+      await replaceFile(output, body, { ...options, onWritten: remember });
+    },
+  };
 }
 
 /** The bookmark of the state that a copy is of which an earlier run made; nothing where somebody else made the file. */
 async function reachedBy(output: string, name: string): Promise<string | undefined> {
   try {
-    const said = JSON.parse(await readFile(output + SIDECAR, "utf8"));
-    const isOurs = said.name === name && said.file === (await identityOf(output));
-    return isOurs && typeof said.bookmark === "string" ? said.bookmark : undefined;
+    const remembered: Remembered = JSON.parse(await readFile(output + SIDECAR, "utf8"));
+    const file = await identityOf(output);
+    const copy = remembered.copies.find((copy) => copy.file === file);
+    return remembered.name === name && typeof copy?.bookmark === "string" ? copy.bookmark : undefined;
   } catch {
     return undefined;
   }
 }
 
+/** With its time, since a system gives the number of a deleted file to the next one. */
 async function identityOf(path: string): Promise<string> {
-  const { dev, ino } = await stat(path, { bigint: true });
-  return `${dev}:${ino}`;
+  const { dev, ino, mtimeNs } = await stat(path, { bigint: true });
+  return `${dev}:${ino}:${mtimeNs}`;
 }
 
 function tell(name: string, output: string, state: Backup, json: boolean): void {

@@ -17,6 +17,8 @@ const MARK = ".pagemark-";
 export interface ReplaceFileOptions extends ReplaceOptions {
   /** Whether `body` must be a database; `true` unless given. */
   isDatabase?: boolean;
+  /** Called with the path of the new file once all of it is on the disk, before it has its own name. */
+  onWritten?: (path: string) => Promise<void>;
 }
 
 /**
@@ -27,7 +29,7 @@ export interface ReplaceFileOptions extends ReplaceOptions {
 export async function replaceFile(
   path: string,
   body: ReadableStream<Uint8Array> | AsyncGenerator<Uint8Array, void, void>,
-  { signal, ownsChunks = false, isDatabase = true }: ReplaceFileOptions = {},
+  { signal, ownsChunks = false, isDatabase = true, onWritten }: ReplaceFileOptions = {},
 ): Promise<number> {
   let file: NewFile | undefined;
   try {
@@ -47,6 +49,7 @@ export async function replaceFile(
     if (isDatabase) await checkHeader(file.handle, path);
     if (old) await takeAfter(file, old);
     await file.finish();
+    await onWritten?.(file.path);
     signal?.throwIfAborted();
     await nameIt(file, target, signal);
     return file.size;
