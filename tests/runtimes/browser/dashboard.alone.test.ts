@@ -358,11 +358,17 @@ describe("the page", () => {
       await page.getByRole("dialog").getByRole("button", { name: "Restore" }).click();
       await page.getByRole("heading", { name: `found-${width}` }).waitFor();
       await page.goBack();
-      await page.getByRole("button", { name: "Delete backup" }).last().click();
-      await page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
+      const backups = page.getByRole("button", { name: "Delete backup" });
+      await backups.first().waitFor();
+      // A server of files makes one more before it removes a file, and the older ones are part of the newer.
+      const count = await backups.count();
+      for (let left = count; left > (width === 390 ? count - 1 : 0); left--) {
+        await backups.first().click();
+        await page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
+        await backups.nth(left - 1).waitFor({ state: "detached" });
+      }
       // With the last one the database is forgotten.
-      if (width === 390) await page.getByRole("row").nth(2).waitFor({ state: "detached" });
-      else await page.getByRole("heading", { name: "Databases" }).waitFor();
+      if (width === 1280) await page.getByRole("heading", { name: "Databases" }).waitFor();
       await close(page, `${name}-end`);
     }
     expect(await worker.call("GET", "/found-1280")).toMatchObject({ num_tables: 1 });
