@@ -103,6 +103,17 @@ describe("where backups go", () => {
     expect(await restored(joined(stores))).toBeGreaterThan(0);
   });
 
+  test("B23 what else has rows of a database goes where that is: backups of tables, and what a restore replaces", async () => {
+    const stores = three();
+    await backUp(joined(stores, "region=eu"));
+    const database = (name: string) => pagemark(file(app), { store: joined(stores), name });
+    await database("app").backup({ tables: ["orders"] });
+    await database("app.v1.replaced").backup();
+    expect(await listed(stores.default, "app")).toEqual([]);
+    await database("apple.orders").backup();
+    expect(await listed(stores["region=eu"], "apple")).toEqual([]);
+  });
+
   test("B14 stores without a default, with two, or with two of one locality are refused before anything is done", async () => {
     const [one, two] = [memoryStore(), memoryStore()];
     const code = (...tags: string[]) =>

@@ -198,10 +198,15 @@ export class LocalitiesStore implements Store, Parts {
     const folder = folderOf(key);
     const known = this.#targets.get(folder);
     if (known !== undefined) return known;
-    const [newest] = await this.newest(folder);
-    const place = newest?.at ?? (await this.#anyOf(folder)) ?? home;
-    this.#targets.set(folder, place);
-    return place;
+    for (const each of [folder, ...wholesOf(folder)]) {
+      const [newest] = await this.newest(each);
+      const place = newest?.at ?? (await this.#anyOf(each));
+      if (place === undefined) continue;
+      this.#targets.set(folder, place);
+      return place;
+    }
+    this.#targets.set(folder, home);
+    return home;
   }
 
   /** A store that has something of a database. */
@@ -281,6 +286,12 @@ export class LocalitiesStore implements Store, Parts {
 
 function folderOf(key: string): string {
   return key.slice(0, Math.max(0, key.indexOf("/")));
+}
+
+/** The folders of the databases that one may have rows of: `app.orders` has tables of `app`, `app.replaced` what a restore put away. */
+function wholesOf(folder: string): string[] {
+  const dots = [...folder.matchAll(/(?<=.)\./g)].map(({ index }) => index);
+  return dots.reverse().map((index) => folder.slice(0, index));
 }
 
 function attempt<T>(work: () => T): T | undefined {
