@@ -107,8 +107,17 @@ test("a restore writes a new file, and another only by the token of a preview of
   expect([rows(path), undo]).toEqual([4, expect.stringMatching(/^[0-9a-f-]+$/)]);
 });
 
+test("of several restores to one new file at once, one is done", async () => {
+  const answers = await Promise.all([0, 1, 2].map(() => call("restore", { name: "app", file: "same.db" })));
+  expect(answers.filter(({ error }) => error === undefined)).toHaveLength(1);
+  expect(answers.filter(({ error }) => error?.endsWith("[TARGET_EXISTS]"))).toHaveLength(2);
+  expect((await call("restore", { name: "app", file: "same.db/below.db" })).error).toMatch(
+    /a file is where a folder must be.*\[SOURCE_MISSING\]$/,
+  );
+});
+
 test("links do not lead out of the folder, and no name hides what it is", async () => {
-  for (const file of ["x\u202edb.app", "two\nlines.db", "new\0.db"])
+  for (const file of ["x\u202edb.app", "two\nlines.db", "new\0.db", "half\ud800.db"])
     expect((await call("restore", { name: "app", file })).error).toMatch(/\[USAGE\]$/);
   symlinkSync("/tmp", join(folder, "files/out"));
   expect((await call("restore", { name: "app", file: "out/x.db" })).error).toMatch(/\[USAGE\]$/);

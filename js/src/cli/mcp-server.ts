@@ -18,8 +18,8 @@ export interface Tool {
   /** Whether it changes nothing. */
   readOnly: boolean;
   fields: Readonly<Record<string, Field>>;
-  /** Gives a value for JSON. What it throws is told to the model. */
-  run(args: Readonly<Record<string, unknown>>): Promise<unknown>;
+  /** Gives a value for JSON. What it throws is told to the model. The signal is given when the client takes its call back. */
+  run(args: Readonly<Record<string, unknown>>, signal: AbortSignal): Promise<unknown>;
 }
 
 export interface Served {
@@ -41,9 +41,10 @@ export async function serve(tools: readonly Tool[], served: Served): Promise<voi
       Object.fromEntries(Object.entries(fields).map(([key, field]) => [key, typeOf(field)])),
     );
     const annotations = { readOnlyHint: readOnly, destructiveHint: !readOnly, openWorldHint: false };
-    server.registerTool(name, { title, description, inputSchema, annotations }, async (args) => {
+    server.registerTool(name, { title, description, inputSchema, annotations }, async (args, call) => {
       try {
-        return { content: [{ type: "text", text: JSON.stringify(await run(args)) }] };
+        const result = await run(args, AbortSignal.any([signal, call.signal]));
+        return { content: [{ type: "text", text: JSON.stringify(result) }] };
       } catch (error) {
         return { isError: true, content: [{ type: "text", text: wordsOf(error) }] };
       }

@@ -16,7 +16,6 @@ interface Place {
   from: string;
   /** Files are written below it only. */
   root: string;
-  signal: AbortSignal;
 }
 
 type Args = Readonly<Record<string, unknown>>;
@@ -44,8 +43,10 @@ interface Previewed {
 }
 
 export function toolsOf(place: Place): Tool[] {
-  const { from, signal } = place;
+  const { from } = place;
   const previews = new Map<string, Previewed>();
+  /** Ends when the last restore has: two at once could both find that a file is not there. */
+  let restored: Promise<unknown> = Promise.resolve();
   const database = (name: string, path: string) =>
     pagemark(openSource(path), { store: openStore(from), name });
   const looking = (
@@ -63,7 +64,7 @@ export function toolsOf(place: Place): Tool[] {
       "List backups",
       "Lists the backups of a database, newest first; without a name, the databases of the store.",
       { name: { ...NAME, optional: true } },
-      async (args) => {
+      async (args, signal) => {
         if (args.name !== undefined) {
           const name = text(args, "name");
           const backups = await openBackups(name, from);
@@ -81,7 +82,7 @@ export function toolsOf(place: Place): Tool[] {
       "Show a backup",
       "Shows what is in a backup, and what it is made of.",
       { name: NAME, at: AT },
-      async (args) => {
+      async (args, signal) => {
         const shown = await ofName(from, args, async (name) =>
           (await openBackups(name, from)).show(moment(args), { signal }),
         );
@@ -94,7 +95,7 @@ export function toolsOf(place: Place): Tool[] {
       "Verify backups",
       "Reads every object of every backup against its digest, and puts one backup together. Takes long for large ones.",
       { name: NAME, at: AT },
-      async (args) => {
+      async (args, signal) => {
         const at = moment(args);
         const result = await ofName(from, args, async (name) =>
           (await openBackups(name, from)).verify({ signal, ...(at !== undefined && { at }) }),
@@ -108,7 +109,7 @@ export function toolsOf(place: Place): Tool[] {
       "Compare two backups",
       "Tells what happened between two backups: tables, and rows added, removed and changed.",
       { name: NAME, since: { type: "text", description: `the earlier one: ${MOMENT}` }, until: AT },
-      async (args) => {
+      async (args, signal) => {
         const until = optional(args, "until");
         const found = await ofName(from, args, async (name) =>
           (await openBackups(name, from)).diff(momentText(text(args, "since")), until && momentText(until), {
@@ -129,7 +130,7 @@ export function toolsOf(place: Place): Tool[] {
         no_data: { type: "flag", description: "without rows", optional: true },
         no_schema: { type: "flag", description: "without definitions", optional: true },
       },
-      async (args) => {
+      async (args, signal) => {
         const tables = args.tables as string[] | undefined;
         const options = { noData: args.no_data === true, noSchema: args.no_schema === true, signal };
         const sql = await ofName(from, args, async (name) =>
@@ -143,7 +144,7 @@ export function toolsOf(place: Place): Tool[] {
       "Preview a restore",
       "Tells what a restore would change in an existing file, and gives a token with which `restore` may replace it.",
       { name: NAME, at: AT, file: FILE },
-      async (args) => {
+      async (args, signal) => {
         const path = await fileIn(place, text(args, "file"));
         const at = moment(args);
         const state = await stateOf(path);
@@ -179,28 +180,35 @@ export function toolsOf(place: Place): Tool[] {
           optional: true,
         },
       },
-      run: async (args) => {
-        const path = await fileIn(place, text(args, "file"));
-        const name = text(args, "name");
-        const isThere = await exists(path);
-        const wanted = moment(args);
-        const at = isThere ? await permitted(previews, optional(args, "token"), name, path) : wanted;
-        if (isThere && wanted !== undefined && (await database(name, path).bookmark(wanted)) !== at)
-          throw unpermitted(path, "the token is of another backup");
-        await mkdir(dirname(path), { recursive: true });
-        await checkTarget(path, { force: isThere, json: true, from });
-        const { backup, undo, note } = await withBackups(name, from, () =>
-          database(name, path).restore({ signal, ...(at !== undefined && { at }) }),
-        );
-        return {
-          file: path,
-          ...(backup && { backup: backupJson(backup) }),
-          ...(undo && { undo }),
-          ...(note && { note }),
-        };
+      run: (args, signal) => {
+        const result = restored.then(() => restore(args, signal));
+        restored = result.catch(() => undefined);
+        return result;
       },
     },
   ];
+
+  async function restore(args: Args, signal: AbortSignal): Promise<unknown> {
+    const path = await fileIn(place, text(args, "file"));
+    const name = text(args, "name");
+    signal.throwIfAborted();
+    const isThere = await exists(path);
+    const wanted = moment(args);
+    const at = isThere ? await permitted(previews, optional(args, "token"), name, path) : wanted;
+    if (isThere && wanted !== undefined && (await database(name, path).bookmark(wanted)) !== at)
+      throw unpermitted(path, "the token is of another backup");
+    await mkdir(dirname(path), { recursive: true });
+    await checkTarget(path, { force: isThere, json: true, from });
+    const { backup, undo, note } = await withBackups(name, from, () =>
+      database(name, path).restore({ signal, ...(at !== undefined && { at }) }),
+    );
+    return {
+      file: path,
+      ...(backup && { backup: backupJson(backup) }),
+      ...(undo && { undo }),
+      ...(note && { note }),
+    };
+  }
 }
 
 /** The bookmark that a token permits to restore over a file; a token is good once. */
@@ -226,8 +234,8 @@ function unpermitted(path: string, why: string): PagemarkError {
   return new PagemarkError("TARGET_EXISTS", message, { name: path });
 }
 
-/** Would hide what a file is called, or turn it round, where somebody reads it. */
-const HIDING = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
+/** Would hide what a file is called, or turn it round, where somebody reads it; half a character is stored as another one. */
+const HIDING = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u;
 
 /** What tells whether a file, or its WAL, was written meanwhile. */
 async function stateOf(path: string): Promise<string> {

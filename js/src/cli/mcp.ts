@@ -4,6 +4,7 @@ import type { Command } from "commander";
 import { PagemarkError } from "../errors/index.ts";
 import { withoutSecrets } from "../places/secrets.ts";
 import { toolsOf } from "./mcp-tools.ts";
+import { knownError } from "./output.ts";
 
 interface Options {
   from: string;
@@ -28,13 +29,14 @@ export function addMcp(program: Command, signal: AbortSignal): void {
       const { from, root, readOnly = false } = command.optsWithGlobals<Options>();
       const { serve } = await import("./mcp-server.ts");
       const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
-      const tools = toolsOf({ from, root: resolve(root), signal });
+      const tools = toolsOf({ from, root: resolve(root) });
       const served = { version, instructions: INSTRUCTIONS, wordsOf, signal };
       await serve(readOnly ? tools.filter((tool) => tool.readOnly) : tools, served);
     });
 }
 
-function wordsOf(error: unknown): string {
+function wordsOf(cause: unknown): string {
+  const error = knownError(cause);
   const code = error instanceof PagemarkError ? ` [${error.code}]` : "";
   return withoutSecrets(`${error instanceof Error ? error.message : error}${code}`);
 }

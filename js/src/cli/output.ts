@@ -109,14 +109,14 @@ export function printError(cause: unknown, json: boolean): void {
 }
 
 /** What the system refused to somebody who did not expect it still has a code, and its path. */
-function knownError(error: unknown): unknown {
+export function knownError(error: unknown): unknown {
   const { path, syscall } = (error ?? {}) as { path?: unknown; syscall?: unknown };
   if (error instanceof RangeError && /memory/i.test(error.message)) {
     const message = "the system gives this process too little memory; raise its limit (ulimit -v)";
     return new PagemarkError("ENGINE_MEMORY", message, {}, { cause: error });
   }
   const subject = syscall === "uv_cwd" ? "the working folder" : "a file";
-  return fileError(error, typeof path === "string" ? path : subject);
+  return fileError(error, typeof path === "string" ? path : subject, syscall === "mkdir" ? "write" : "read");
 }
 
 /** Rows under a head, right-aligned where `align` says so; as wide as the terminal at most. */

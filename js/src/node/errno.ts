@@ -26,6 +26,7 @@ const WRITING: Readonly<Record<string, readonly [Kind, string]>> = {
   ENOENT: ["missing", "there is no such file; check the path"],
   ENXIO: ["missing", "there is no such file; check the path"],
   ENOTDIR: ["no folder", "a file is where a folder must be; move it away, or use another path"],
+  EEXIST: ["no folder", "a file is where a folder must be; move it away, or use another path"],
   ELOOP: ["missing", "its links lead in a circle; make them lead to a file"],
   EISDIR: ["folder", "is a folder; give a file"],
   ENAMETOOLONG: ["too long", "the name is longer than the file system takes; shorten it"],

@@ -9,7 +9,7 @@ export function fileError(error: unknown, path: string, doing: Doing = "read"): 
   // A NUL would cut the message off, in some places.
   const shown = path.includes("\0") ? JSON.stringify(path) : path;
   const name = kind === "too long" ? `${shown.slice(0, 80)}…` : shown;
-  const text = kind === "no folder" ? "there is no such file; check the path" : meaning;
+  const text = kind === "no folder" && doing === "read" ? "there is no such file; check the path" : meaning;
   return new SourceError(CODES[kind], `${name}: ${text}`, { name: path }, { cause: error });
 }
 
