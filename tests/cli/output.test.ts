@@ -195,3 +195,30 @@ test("help fits 80 columns, also what is below a command's options", () => {
     expect(stdout).not.toContain("default: []");
   }
 });
+
+test("an empty variable is none, and a switch is on or off", () => {
+  const restore = ["restore", "app", "--from", "store", "-o", "app.db"];
+  for (const off of ["", "0", "false", "No"]) {
+    const env = { PAGEMARK_FORCE: off, PAGEMARK_LOCALITY: "", PAGEMARK_AT: "", PAGEMARK_MAX_RATE: "" };
+    expect(cli.runWith(env, ...restore), off).toMatchObject({
+      status: 1,
+      stderr: expect.stringMatching(/\[TARGET_EXISTS\]/),
+    });
+  }
+  const unclear = cli.runWith({ PAGEMARK_FORCE: "never", PAGEMARK_JSON: "yes" }, ...restore);
+  expect([unclear.status, JSON.parse(unclear.stderr).error.message]).toEqual([
+    2,
+    expect.stringContaining("PAGEMARK_FORCE must be 1 or 0"),
+  ]);
+});
+
+test("a command that a hook runs does not take the hook's database for its own name", () => {
+  const hook = `${process.execPath} ${main} --quiet backup app.db --to inner`;
+  expect(cli.run("backup", "app.db", "--to", "outer", "--name", "shop", "--exec-before", hook)).toMatchObject(
+    { status: 0 },
+  );
+  expect([readdirSync(join(folder, "outer")), readdirSync(join(folder, "inner"))]).toEqual([
+    expect.arrayContaining(["shop"]),
+    expect.arrayContaining(["app"]),
+  ]);
+});

@@ -184,7 +184,7 @@ class Reader {
 
   settings(place: string, own: Table, folder: string): Omit<Planned, "name" | "path"> {
     const text = (key: string) => this.text(place, own, key);
-    const store = text("store") ?? process.env.PAGEMARK_TO;
+    const store = text("store") ?? (process.env.PAGEMARK_TO || undefined);
     if (store === undefined) throw this.wrong(`${place}.store`, "is missing: where backups go");
     const maxAge = text("max-age");
     return {

@@ -1,9 +1,10 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { setFlagsFromString } from "node:v8";
-import { Command, CommanderError, Help, InvalidArgumentError, type Option } from "commander";
+import { CommanderError, Help, type Option } from "commander";
 import { PagemarkError } from "../errors/index.ts";
 import { withoutSecrets } from "../places/secrets.ts";
+import { CommandLine, isOn, refuseUnclear } from "./environment.ts";
 import { heedSignals, interrupt, leaveIfAsked } from "./interrupt.ts";
 import { EXIT, exitOf, printError, setQuiet } from "./output.ts";
 import { outputFailed } from "./standard-output.ts";
@@ -32,33 +33,6 @@ process.on("uncaughtException", (error) => {
 
 const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
 
-/** A command whose options can be given by the environment, too: `PAGEMARK_TO` is `--to`, and what is read from unless said. */
-class CommandLine extends Command {
-  override createCommand(name?: string): Command {
-    return new CommandLine(name);
-  }
-
-  override addOption(option: Option): this {
-    const { long = "", mandatory } = option;
-    // A database in a store is named, and one in a file has a path: a variable must not turn one into the other.
-    const isNever = long.startsWith("--no-") || long === "--version" || (long === "--from" && !mandatory);
-    const isRead = long === "--from" && process.env.PAGEMARK_FROM === undefined;
-    if (long === "--to" || long === "--from") option.argParser(severalStores);
-    const name = isRead ? "TO" : long.slice(2).replaceAll("-", "_").toUpperCase();
-    return super.addOption(isNever ? option : option.env(`PAGEMARK_${name}`));
-  }
-}
-
-/** A store, or one more that has a locality as the one before has: together they are one text. */
-function severalStores(text: string, before: unknown): string {
-  if (typeof before !== "string") return text;
-  if ([before, text].some((place) => !/[?&](PAGEMARK|COCKROACH)_LOCALITY=/i.test(place)))
-    throw new InvalidArgumentError(
-      "each of several stores needs a locality, such as ?PAGEMARK_LOCALITY=default",
-    );
-  return `${before}\n${text}`;
-}
-
 const program = new CommandLine("pagemark")
   .version(isVersionAsked() ? `${version} (core.wasm ${coreDigest()})` : version)
   .description(
@@ -73,6 +47,7 @@ const program = new CommandLine("pagemark")
   .option("--from-locality <name>", "read backups from this one of several stores only")
   .hook("preAction", async (_program, command) => {
     const { useLocalities } = await import("./places.ts");
+    refuseUnclear();
     useLocalities(command.optsWithGlobals());
     setQuiet(command.optsWithGlobals().quiet === true);
   })
@@ -162,7 +137,7 @@ function fail(why: () => never): void {
 }
 
 function wantsJson(): boolean {
-  return process.argv.includes("--json");
+  return process.argv.includes("--json") || isOn("PAGEMARK_JSON");
 }
 
 function printUsageError(text: string): void {

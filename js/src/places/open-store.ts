@@ -72,7 +72,8 @@ async function namesOf(
 }
 
 function openOne(place: string, options: OpenStoreOptions, places: Places): Store {
-  const { env = environment(), plain = false } = options;
+  const { plain = false } = options;
+  const env = filled(options.env ?? environment());
   const store = plainStore(place, env, places);
   const keys = plain ? undefined : encryptionKeys(env, places);
   return keys === undefined ? store : encrypted(store, keys);
@@ -118,6 +119,11 @@ export function encryptionKeys(env: Environment, places: Pick<Places, "read">): 
   for (const secret of [...identities, ...passphrases]) keepSecret(secret);
   if (identities.length + passphrases.length + recipients.length === 0) return undefined;
   return { identities, passphrases, recipients };
+}
+
+/** An empty variable is none. */
+function filled(env: Environment): Environment {
+  return Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ""));
 }
 
 function environment(): Environment {
