@@ -21,6 +21,8 @@ pub(super) struct Limits {
     pub(super) statement: usize,
     /// A row that takes more in the database is worth a warning.
     pub(super) row: usize,
+    /// A row of more values has a statement of its own.
+    pub(super) values: usize,
 }
 
 impl Limits {
@@ -28,17 +30,18 @@ impl Limits {
         match dialect {
             // D1 also bounds the instructions that a statement becomes, by 25,000: one a value and one a row, each of
             // which takes two bytes or more.
-            Dialect::D1 => Self { several: 32 << 10, statement: 100_000, row: 2_000_000 },
+            // Of a statement of several rows it takes 100 values each, of which the rowid is one.
+            Dialect::D1 => Self { several: 32 << 10, statement: 100_000, row: 2_000_000, values: 100 },
             // Several rows load faster than one; but the time that the sqlite3 shell takes for a statement (3.54 at
             // least) grows with its length times its lines. Of one statement, SQLite takes ten times as much.
-            _ => Self { several: 1 << 10, statement: 100 << 20, row: usize::MAX },
+            _ => Self { several: 1 << 10, statement: 100 << 20, row: usize::MAX, values: usize::MAX },
         }
     }
 
-    /// Whether a statement of `length` bytes probably has room for another row.
-    pub(super) fn expect_room(self, length: u64, last_row: usize) -> bool {
+    /// Whether a statement of `length` bytes probably has room for another row of so many `values`.
+    pub(super) fn expect_room(self, values: usize, length: u64, last_row: usize) -> bool {
         // Rows of a table are much alike.
-        length + (last_row + END) as u64 <= self.several as u64
+        values <= self.values && length + (last_row + END) as u64 <= self.several as u64
     }
 
     /// Whether a statement may be of several rows and of `length` bytes.

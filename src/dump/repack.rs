@@ -82,7 +82,7 @@ impl Repacking {
         let mut same = None;
         for (index, (&row, (start, _))) in rows.iter().zip(places(plan, &rows)).enumerate() {
             let goes_on = statement
-                .filter(|&length| limits.expect_room(length, last_row))
+                .filter(|&length| limits.expect_room(plan.sources.len(), length, last_row))
                 .map(|length| length + (JOIN.len() + row.length()) as u64)
                 .filter(|&length| limits.have_room(length));
             if goes_on.is_none() && row.begins() {

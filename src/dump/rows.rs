@@ -178,8 +178,9 @@ impl RowWriter {
         plan: &RowPlan,
         write_values: impl FnOnce(&Self, &mut Vec<u8>) -> Result<()>,
     ) -> Result<Written> {
-        let goes_on =
-            self.statement.is_some_and(|start| self.limits.expect_room(self.position(out) - start, self.last_row));
+        let goes_on = self.statement.is_some_and(|start| {
+            self.limits.expect_room(plan.sources.len(), self.position(out) - start, self.last_row)
+        });
         if !goes_on {
             self.end_statement(out);
         }

@@ -85,6 +85,26 @@ test("A15 a file is imported into an empty database, and over another only if th
   }
 });
 
+test("A15 rows of 100 columns besides their rowid, and a spatial index with nothing else, are given back", async () => {
+  const values = Array.from({ length: 100 }, (_, at) => ["1.0", "'t'", "x'00'", "NULL"][at % 4]);
+  const wide = [
+    `CREATE TABLE wide (${values.map((_, at) => `c${at}`)})`,
+    `INSERT INTO wide VALUES (${values}), (${values.toReversed()})`,
+  ];
+  const boxes = [
+    "CREATE VIRTUAL TABLE boxes USING rtree(id, x0, x1)",
+    "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300) INSERT INTO boxes SELECT i * 7 % 307, i / 3, i FROM n",
+  ];
+  for (const statements of [wide, boxes]) {
+    const file = fileOf(...statements);
+    const expected = await contents(fileAt(join(folder, `${files - 1}.db`)));
+    for (const place of cloudflare.both()) {
+      await place.import(file);
+      expect(differences(await contents(place), expected), place.name).toEqual([]);
+    }
+  }
+});
+
 test("an import that ends early says so, refuses backups, and goes on where it was", async () => {
   const file = fileOf(
     "CREATE TABLE t (id INTEGER PRIMARY KEY, x)",

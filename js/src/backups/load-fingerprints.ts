@@ -19,7 +19,8 @@ const REFERENCES_VIEW = /^CREATE VIEW "later\d+"\(c0(?:,c\d+)*\) AS SELECT NULL(
 /** Where no table counts any more, that is how the table of counters is made. */
 const COUNTER = /^CREATE TABLE sequence\d+\(a INTEGER PRIMARY KEY AUTOINCREMENT\)/;
 const CHANGES_ROWS = /^(?:INSERT INTO|UPDATE) "((?:[^"]|"")*)"/;
-const DEFINES = /^(?:--[^\n]*\n|\s)*CREATE /;
+/** The head of a dump comes with its first statement. */
+const COMMENTS = /^(?:--[^\n]*\n|\s)*/;
 /** In text and in names, brackets and line ends mean nothing. */
 const TEXT_OR_ROW = /'(?:[^']|'')*'|"(?:[^"]|"")*"|\n\(/g;
 const VIRTUAL =
@@ -71,13 +72,15 @@ export class Fingerprints {
     return [definitions, ...tables];
   }
 
-  #define(statement: string): void {
+  #define(commented: string): void {
+    const statement = commented.replace(COMMENTS, "");
     const pieces = PIECES.exec(statement);
     const [, view, table] = REFERENCES.exec(statement) ?? [];
     if (pieces) this.#pieces = pieces[1] ?? "";
     else if (view && table !== undefined) this.#references.set(view, table.replaceAll('""', '"'));
     else if (REFERENCES_VIEW.test(statement)) return;
-    else if (DEFINES.test(statement) && !COUNTER.test(statement)) this.#objects.push(statement.trim());
+    else if (statement.startsWith("CREATE ") && !COUNTER.test(statement))
+      this.#objects.push(statement.trim());
     const [, name = ""] = VIRTUAL.exec(statement) ?? [];
     if (name === "") return;
     const quote = name[0] === "[" ? "]" : (name[0] ?? "");
