@@ -184,14 +184,32 @@ test("numbers as people write them, and what there is none of", () => {
     expect(cli.run("backup", "app.db", "--to", "rates", `--max-rate=${rate}`).status).toBe(2);
   const { status, stderr } = cli.run("backup", "app.db", "--to", "rates", "--pages", "100000");
   expect([status, stderr]).toEqual([0, expect.stringMatching(/^note: --pages 100000: .* 64 pages/)]);
-  const help = cli.run("help", "nosuch");
-  expect([help.status, help.stdout, help.stderr]).toEqual([2, "", "error: unknown command 'nosuch'\n"]);
 });
 
-test("help fits 80 columns, also what is below a command's options", () => {
-  for (const args of [["--help"], ["d1", "--help"], ["serve", "--help"], ["restore", "--help"]]) {
-    const { stdout } = cli.runWith({ COLUMNS: "80" }, ...args);
-    expect(stdout.split("\n").filter((line) => line.length > 80)).toEqual([]);
+test("help on what is not there says so, wherever the word stands", () => {
+  for (const line of ["help nosuch", "nosuch --help", "-h nosuch", "help key nosuch", "key help nosuch"]) {
+    const { status, stdout, stderr } = cli.run(...line.split(" "));
+    expect([status, stdout, stderr]).toEqual([2, "", "error: unknown command 'nosuch'\n"]);
+  }
+  const usages = {
+    "help help": "[options] [command]",
+    "-h list": "list [options] [name]",
+    "--locality a=1 list --help": "list [options] [name]",
+    "help key list": "key list [options]",
+    "key help list": "key list [options]",
+  };
+  for (const [line, usage] of Object.entries(usages)) {
+    const { status, stdout } = cli.run(...line.split(" "));
+    expect([status, stdout.split("\n")[0]]).toEqual([0, `Usage: pagemark ${usage}`]);
+  }
+});
+
+test.each([40, 80])("help fits %i columns, also what is below a command's options", (columns) => {
+  for (const args of [["--help"], ["d1", "--help"], ["serve", "--help"], ["download", "--help"]]) {
+    const { stdout } = cli.runWith({ COLUMNS: String(columns) }, ...args);
+    // What can be typed stays in one piece.
+    const isText = (line: string) => !/^Usage|^ {2}\w+ \[options\]|^ *\S+$/.test(line);
+    expect(stdout.split("\n").filter((line) => isText(line) && line.length > columns)).toEqual([]);
     expect(stdout).not.toContain("default: []");
   }
 });

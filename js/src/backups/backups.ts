@@ -369,8 +369,8 @@ export class Backups {
   }
 
   /** When backups were verified, by id. */
-  verified(): Promise<Map<string, VerifiedAt>> {
-    return verifiedIn(this.store, this.folder);
+  verified(options?: { signal?: AbortSignal }): Promise<Map<string, VerifiedAt>> {
+    return verifiedIn(this.store, this.folder, options?.signal);
   }
 
   /** Proves what is stored; see {@link Verification}. */

@@ -44,27 +44,36 @@ export async function noteVerified(
 }
 
 /** When each backup was verified, by id; those that never were are missing. */
-export async function verifiedIn(store: Store, folder: string): Promise<Map<string, VerifiedAt>> {
-  return newest(store, await notesIn(store, folder));
+export async function verifiedIn(
+  store: Store,
+  folder: string,
+  signal?: AbortSignal,
+): Promise<Map<string, VerifiedAt>> {
+  return newest(store, await notesIn(store, folder, signal), signal);
 }
 
 function prefixOf(folder: string): string {
   return `${folder}/pagemark/verified-`;
 }
 
-async function notesIn(store: Store, folder: string): Promise<string[]> {
-  const { objects } = await store.list(prefixOf(folder));
+async function notesIn(store: Store, folder: string, signal?: AbortSignal): Promise<string[]> {
+  const { objects } = await store.list(prefixOf(folder), { signal });
   return objects.map(({ key }) => key);
 }
 
 /** What the newest note says that can be read: no backup rests on it. */
-async function newest(store: Store, notes: readonly string[]): Promise<Map<string, VerifiedAt>> {
+async function newest(
+  store: Store,
+  notes: readonly string[],
+  signal?: AbortSignal,
+): Promise<Map<string, VerifiedAt>> {
   for (const key of notes.toReversed()) {
     try {
-      const said = JSON.parse(new TextDecoder().decode(await collect(await store.get(key), MOST_BYTES)));
+      const said = JSON.parse(new TextDecoder().decode(await collect(await store.get(key, { signal }), MOST_BYTES)));
       if (said.version === 1) return new Map(Object.entries(said.backups as Record<string, VerifiedAt>));
     } catch {
       // Damaged, or replaced meanwhile.
+      signal?.throwIfAborted();
     }
   }
   return new Map();

@@ -30,8 +30,8 @@ export function addList(program: Command, signal: AbortSignal): void {
       const partial = await stored.partial({ signal });
       if (own.length + partial.length === 0) throw await noBackup(name, from);
       const backups = newestFirst([...own, ...partial]);
-      const after = json ? [] : await statesAfter(stored, own, utc);
-      const verified = await stored.verified();
+      const after = json ? [] : await statesAfter(stored, own, signal, utc);
+      const verified = await stored.verified({ signal });
       if (!json) after.push(...verifiedText(own, verified, utc));
       const value = backups.map((backup) => ({
         ...backupJson(backup),
@@ -43,9 +43,15 @@ export function addList(program: Command, signal: AbortSignal): void {
 }
 
 /** A line on what `watch` has stored after the newest backup. */
-async function statesAfter(stored: Backups, [newest]: Backup[], utc?: boolean): Promise<string[]> {
+async function statesAfter(
+  stored: Backups,
+  [newest]: Backup[],
+  signal: AbortSignal,
+  utc?: boolean,
+): Promise<string[]> {
   if (newest?.state !== "done") return [];
-  const last = await stored.state("latest").catch(() => undefined);
+  const last = await stored.state("latest", { signal }).catch(() => undefined);
+  signal.throwIfAborted();
   if (last === undefined || last.txid === newest.txid) return [];
   return [
     layOutText(

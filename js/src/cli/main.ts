@@ -1,10 +1,11 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { setFlagsFromString } from "node:v8";
-import { CommanderError, Help, type Option } from "commander";
+import { CommanderError } from "commander";
 import { PagemarkError } from "../errors/index.ts";
 import { withoutSecrets } from "../places/secrets.ts";
 import { CommandLine, isOn, refuseUnclear } from "./environment.ts";
+import { helpAsked, helpLayout, operands } from "./help.ts";
 import { heedSignals, interrupt, leaveIfAsked } from "./interrupt.ts";
 import { EXIT, exitOf, printError, setQuiet } from "./output.ts";
 import { outputFailed } from "./standard-output.ts";
@@ -51,7 +52,7 @@ const program = new CommandLine("pagemark")
     useLocalities(command.optsWithGlobals());
     setQuiet(command.optsWithGlobals().quiet === true);
   })
-  .configureHelp({ showGlobalOptions: true, optionDescription, minWidthToWrap: 20 })
+  .configureHelp(helpLayout)
   .addHelpText(
     "after",
     helpNote(
@@ -93,19 +94,16 @@ const commands = {
   completion: async () => (await import("./shell.ts")).addCompletion,
   man: async () => (await import("./shell.ts")).addMan,
 };
-const [first = "", second] = process.argv.slice(2).filter((arg) => !arg.startsWith("-"));
+const args = process.argv.slice(2);
+const [first = ""] = operands(program, args);
 for (const [name, load] of Object.entries(commands)) {
   // For help, and to say which commands there are, it takes all.
   if (first === name || !Object.hasOwn(commands, first) || first === "completion" || first === "man")
     (await load())(program, interrupt);
 }
 
-// Help on what is not there would be the help on everything.
-const isNothing =
-  first === "help" && second !== undefined && ![...Object.keys(commands), "help"].includes(second);
-
 try {
-  await (isNothing ? program.parseAsync([second], { from: "user" }) : program.parseAsync());
+  await program.parseAsync(helpAsked(program, args) ?? args, { from: "user" });
 } catch (error) {
   // Whatever else went wrong when it was asked to stop.
   process.exitCode = exitCode(interrupt.aborted ? interrupt.reason : error);
@@ -120,11 +118,6 @@ function isVersionAsked(): boolean {
 function coreDigest(): string {
   const bytes = readFileSync(new URL("../core.wasm", import.meta.url));
   return createHash("sha256").update(bytes).digest("hex").slice(0, 16);
-}
-
-/** Describes an option without its variable, which a line at the end tells of all. */
-function optionDescription(option: Option): string {
-  return new Help().optionDescription(Object.create(option, { envVar: { value: undefined } }));
 }
 
 /** Where nobody waits for what comes of it: prints the error, and ends. */

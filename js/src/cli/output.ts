@@ -9,7 +9,7 @@ import { withoutKnown, withoutSecrets } from "../places/secrets.ts";
 import { fileError } from "../sources/file/errors.ts";
 import type { Progress } from "../streams/progress.ts";
 import { writeText } from "./standard-output.ts";
-import { type Align, layOut } from "./table.ts";
+import { type Align, layOut, terminalWidth } from "./table.ts";
 import { isTime, spokenTime, timeText } from "./values.ts";
 
 export const EXIT = { done: 0, failed: 1, usage: 2, warnings: 3, wrongKey: 12 } as const;
@@ -226,7 +226,10 @@ export async function withBar<T>(
   if (json || isQuiet || !process.stderr.isTTY) return work(undefined);
   const { Presets, SingleBar } = (await import("cli-progress")).default;
   const format = `${label} {bar} {percentage}% | {read} | {duration_formatted}`;
-  const bar = new SingleBar({ format, clearOnComplete: true, hideCursor: true }, Presets.shades_classic);
+  // The numbers take some 30 columns, and they matter more.
+  const barsize = Math.max(4, Math.min(40, terminalWidth() - label.length - 30));
+  const options = { format, barsize, clearOnComplete: true, hideCursor: true };
+  const bar = new SingleBar(options, Presets.shades_classic);
   let phase: string | undefined;
   try {
     return await work((progress) => {

@@ -52,7 +52,7 @@ async function statusOf(planned: Planned, signal: AbortSignal): Promise<Status> 
     const newest = await backups.state("latest", { signal });
     if (!newest) return { planned, nextMs: now, state: "none" };
     const isLate = now - Date.parse(newest.createdAt) > agenda.maxAgeMs;
-    const verified = lastOf([...(await backups.verified()).values()]);
+    const verified = lastOf([...(await backups.verified({ signal })).values()]);
     return { planned, newest, verified, nextMs: agenda.due(newest, now).atMs, state: isLate ? "late" : "ok" };
   } catch (error) {
     const { code = "INTERNAL", message = String(error) } = error as { code?: string; message?: string };
