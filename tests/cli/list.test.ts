@@ -1,5 +1,6 @@
 // Lists for people: what is there, and that it fits the terminal.
-import { copyFileSync, mkdirSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { copyFileSync, cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
 import { CommandLine } from "../support/cli.ts";
@@ -92,4 +93,21 @@ test("a wrong name or folder is an error that says what there is", () => {
     ]);
   }
   expect(cli.run("list", "app", "--from", "empty").stderr).toContain("it has no backups at all");
+});
+
+test("a backup whose record has something else for a time is listed and shown", () => {
+  const [record = ""] = readdirSync(join(folder, "store/app/pagemark")).filter((name) =>
+    /^\d+\.json$/.test(name),
+  );
+  cpSync(join(folder, "store"), join(folder, "timeless"), { recursive: true });
+  const path = join(folder, "timeless/app/pagemark", record);
+  const { backup } = JSON.parse(readFileSync(path, "utf8"));
+  const text = JSON.stringify({ ...backup, createdAt: "soon" });
+  const sha256 = createHash("sha256").update(text).digest("hex");
+  writeFileSync(path, `{"backup":${text},"sha256":"${sha256}"}\n`);
+  for (const args of [["list", "app"], ["list"], ["show", "app", backup.id]]) {
+    const { stdout, stderr } = cli.run(...args, "--from", "timeless");
+    expect(stdout + stderr).not.toContain("INTERNAL");
+    if (args.length !== 1) expect(stdout).toContain("no time");
+  }
 });

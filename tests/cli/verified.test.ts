@@ -63,6 +63,13 @@ test("when a backup was verified is listed, what is newer is not, and a damaged 
   expect(cli.run("list", ...args).stdout).toMatch(/^verified: 3 of 4 last \d{4}-/m);
   const notes = readdirSync(at("store/app/pagemark")).filter((name) => name.startsWith("verified-"));
   expect(notes).toHaveLength(1);
-  writeFileSync(at("store/app/pagemark", notes[0] ?? ""), "{");
-  expect(cli.json<Listed[]>("list", ...args).every(({ verified_at }) => verified_at === null)).toBe(true);
+  for (const damaged of ["{", note("next week"), note({ a: 1 }), note(null)]) {
+    writeFileSync(at("store/app/pagemark", notes[0] ?? ""), damaged);
+    expect(cli.json<Listed[]>("list", ...args).every(({ verified_at }) => verified_at === null)).toBe(true);
+    expect(cli.run("list", ...args)).toMatchObject({ status: 0, stderr: "" });
+  }
+
+  function note(verified: unknown): string {
+    return JSON.stringify({ version: 1, backups: { [newest?.id ?? ""]: { verified } } });
+  }
 });

@@ -69,12 +69,21 @@ async function newest(
 ): Promise<Map<string, VerifiedAt>> {
   for (const key of notes.toReversed()) {
     try {
-      const said = JSON.parse(new TextDecoder().decode(await collect(await store.get(key, { signal }), MOST_BYTES)));
-      if (said.version === 1) return new Map(Object.entries(said.backups as Record<string, VerifiedAt>));
+      const said = JSON.parse(
+        new TextDecoder().decode(await collect(await store.get(key, { signal }), MOST_BYTES)),
+      );
+      if (said.version === 1)
+        return new Map(Object.entries(said.backups).map(([id, at]) => [id, timesIn(at)]));
     } catch {
       // Damaged, or replaced meanwhile.
       signal?.throwIfAborted();
     }
   }
   return new Map();
+}
+
+/** What of a note's entry is a time. */
+function timesIn(entry: unknown): VerifiedAt {
+  const times = Object.entries(entry ?? {}).filter(([, time]) => !Number.isNaN(Date.parse(String(time))));
+  return Object.fromEntries(times.map(([how, time]) => [how, new Date(time).toISOString()]));
 }

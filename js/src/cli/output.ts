@@ -185,6 +185,7 @@ export function counted(count: number): string {
 /** "1 hour ago". */
 export function ago(createdAt: string, now = Date.now()): string {
   const seconds = Math.round((now - Date.parse(createdAt)) / 1000);
+  if (Number.isNaN(seconds)) return "nobody knows when";
   const units = [
     ["year", 31_536_000],
     ["month", 2_592_000],

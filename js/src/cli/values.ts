@@ -87,6 +87,8 @@ export function isTime(at: string): boolean {
 /** Writes a time: 2026-11-20 11:00:00 +01:00, or with `utc` 2026-11-20 10:00:00 UTC. */
 export function timeText(time: string | number | Date, utc = false): string {
   const date = new Date(time);
+  // A record's time is what its writer put there.
+  if (Number.isNaN(date.getTime())) return "no time";
   const minutes = utc ? 0 : -date.getTimezoneOffset();
   const shifted = new Date(date.getTime() + minutes * 60_000).toISOString();
   return `${shifted.slice(0, 10)} ${shifted.slice(11, 19)} ${offsetText(minutes)}`;
