@@ -101,10 +101,23 @@ describe("what a kill leaves goes at the next run", () => {
     const names = [`.out.db.pagemark-${tag}`, `.other.sql.pagemark-${tag}`];
     for (const name of names) writeFileSync(join(folder, name), "half a database");
     writeFileSync(join(temporary, `pagemark-${tag}`), "a copy");
+    // As an archive is unpacked into.
+    mkdirSync(join(temporary, `pagemark-${tag.replace(/.$/, "f")}`, "app/ltx"), { recursive: true });
     cli.json("restore", "app", "--from", "store", "-o", "out.db");
     expect(readdirSync(folder).filter((name) => name.includes("pagemark-"))).toEqual([]);
     const check = start("check", "app.db");
     expect(await once(check, "close")).toEqual([0, null]);
+    expect(readdirSync(temporary)).toEqual([]);
+  });
+
+  test("of an archive, which is unpacked and packed in folders", async () => {
+    const copy = start("copy", "--from", "store", "--to", "app.tar.gz");
+    await expect.poll(() => readdirSync(temporary).length, { timeout: 20_000 }).toBeGreaterThan(0);
+    expect(await ended(copy, "SIGKILL")).toEqual([null, "SIGKILL"]);
+    const [left = ""] = readdirSync(temporary);
+    expect(left).toMatch(/^pagemark-/);
+    expect(await once(start("copy", "--from", "store", "--to", "app.tar.gz"), "close")).toEqual([0, null]);
+    expect(await once(start("list", "--from", "app.tar.gz"), "close")).toEqual([0, null]);
     expect(readdirSync(temporary)).toEqual([]);
   });
 

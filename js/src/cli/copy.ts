@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { type Copied, copy } from "../backups/copy.ts";
-import { isArchive, packed, temporaryFolder } from "../places/archive.node.ts";
+import { removeTemporaryFolder, temporaryFolder } from "../node/temporary-file.ts";
+import { isArchive, packed } from "../places/archive.node.ts";
 import { bytes, counted, report, table, withBar } from "./output.ts";
 import { folderPath, openStore, redacted, refuseMissing, withBackups } from "./places.ts";
 import { checkTarget, writeTarget } from "./target.ts";
@@ -32,10 +33,18 @@ export function addCopy(program: Command, signal: AbortSignal): void {
         withBar(`copying ${name ?? "backups"}`, json, async (onProgress) => {
           const options = { name, signal, onProgress };
           if (!isFile) return copy(openStore(from), openStore(to, { fromLocality: undefined }), options);
-          const folder = temporaryFolder();
-          const copied = await copy(openStore(from), openStore(folder, { fromLocality: undefined }), options);
-          if (copied.length > 0) await writeTarget(file, await packed(folder), signal, false);
-          return copied;
+          const folder = await temporaryFolder();
+          try {
+            const copied = await copy(
+              openStore(from),
+              openStore(folder, { fromLocality: undefined }),
+              options,
+            );
+            if (copied.length > 0) await writeTarget(file, await packed(folder), signal, false);
+            return copied;
+          } finally {
+            await removeTemporaryFolder(folder);
+          }
         });
       const copied = name === undefined ? await run() : await withBackups(name, from, run);
       report(json, copied, () => text(copied, from, to));

@@ -1,6 +1,6 @@
-// Temporary files: removing those of this process, and those that killed processes left.
-import { unlinkSync } from "node:fs";
-import { opendir, stat, unlink } from "node:fs/promises";
+// Temporary files and folders: removing those of this process, and those that killed processes left.
+import { type Dirent, rmSync } from "node:fs";
+import { lstat, opendir, rm, stat, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { systemCode } from "./errno.ts";
 import { isAbandoned } from "./process-tag.ts";
@@ -8,11 +8,11 @@ import { isAbandoned } from "./process-tag.ts";
 /** Files not touched for so long are abandoned. For processes of other machines only the age tells. */
 const DAY_MS = 86_400_000;
 
-/** Temporary files of this process that are there now. */
+/** Temporary files and folders of this process that are there now. */
 const present = new Set<string>();
 let isWatching = false;
 
-/** Registers a temporary file for removal when the process exits. */
+/** Registers a temporary file or folder for removal when the process exits. */
 export function willRemove(path: string): void {
   present.add(path);
   if (isWatching) return;
@@ -20,18 +20,18 @@ export function willRemove(path: string): void {
   process.on("exit", removeAllNow);
 }
 
-/** Removes every temporary file of this process, which is about to end. */
+/** Removes every temporary file and folder of this process, which is about to end. */
 export function removeAllNow(): void {
   for (const path of present) {
     try {
-      unlinkSync(path);
+      rmSync(path, { recursive: true, force: true });
     } catch {
-      // It is gone, or the next run sweeps it.
+      // The next run sweeps it.
     }
   }
 }
 
-/** Forgets a temporary file that was renamed or removed. */
+/** Forgets what was renamed or removed. */
 export function isGone(path: string): void {
   present.delete(path);
 }
@@ -55,18 +55,26 @@ export interface Swept {
   touched?: "ctimeMs";
 }
 
-/** Removes temporary files that processes which have ended left in `folder`. Files that cannot be removed now stay. */
+/** Removes what processes which have ended left in `folder`. What cannot be removed now stays. */
 export async function sweepFolder(folder: string, { tagOf, touched }: Swept): Promise<void> {
   try {
-    for await (const { name } of await opendir(folder)) {
-      const tag = tagOf(name);
+    for await (const entry of await opendir(folder)) {
+      const tag = tagOf(entry.name);
       if (tag === undefined) continue;
-      const path = join(folder, name);
-      if (isAbandoned(tag) || (await isOld(path, touched ?? "mtimeMs"))) await unlink(path).catch(() => {});
+      const path = join(folder, entry.name);
+      if (isAbandoned(tag) || (await isOld(path, touched ?? "mtimeMs")))
+        await removeLeft(path, entry).catch(() => {});
     }
   } catch {
     // If it matters, it comes up when something is written there.
   }
+}
+
+/** Of folders, this user's alone: in somebody else's, a link could take the place of what is about to be removed. */
+async function removeLeft(path: string, entry: Dirent): Promise<void> {
+  if (!entry.isDirectory()) return unlink(path);
+  const { uid } = await lstat(path);
+  if (uid === process.getuid?.()) await rm(path, { recursive: true, force: true });
 }
 
 async function isOld(path: string, touched: "mtimeMs" | "ctimeMs"): Promise<boolean> {

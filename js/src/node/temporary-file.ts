@@ -1,4 +1,4 @@
-import { type FileHandle, open } from "node:fs/promises";
+import { type FileHandle, mkdir, open, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { SourceError } from "../errors/source-error.ts";
@@ -7,7 +7,7 @@ import { readFully, writeFully } from "./fully.ts";
 import { isTag, processTag } from "./process-tag.ts";
 import { isGone, removeTemporary, sweepFolder, willRemove } from "./sweep.ts";
 
-/** Beginning of the names of all files that Pagemark puts into the folder for temporary files. */
+/** Beginning of the names of all files and folders that Pagemark puts into the folder for temporary files. */
 const PREFIX = "pagemark-";
 
 let swept: Promise<void> | undefined;
@@ -22,10 +22,7 @@ export class TemporaryFile {
 
   /** @throws SourceError `SOURCE_TEMP_FULL` and others */
   static async create(): Promise<TemporaryFile> {
-    const folder = tmpdir();
-    swept ??= sweepFolder(folder, { tagOf });
-    await swept;
-    const path = join(folder, PREFIX + processTag());
+    const path = await temporaryPath();
     willRemove(path);
     try {
       const file = new TemporaryFile(await open(path, "wx+", 0o600), path);
@@ -33,7 +30,7 @@ export class TemporaryFile {
       return file;
     } catch (error) {
       isGone(path);
-      throw temporaryError(error, folder);
+      throw temporaryError(error, tmpdir());
     }
   }
 
@@ -63,6 +60,37 @@ export class TemporaryFile {
     await this.#handle.close();
     await removeTemporary(this.#path);
   }
+}
+
+/**
+ * Makes a folder in the folder for temporary files, which only its owner may read. It is removed when the process ends; if
+ * that is killed, by the next run.
+ *
+ * @throws SourceError `SOURCE_TEMP_FULL` and others
+ */
+export async function temporaryFolder(): Promise<string> {
+  const path = await temporaryPath();
+  willRemove(path);
+  try {
+    await mkdir(path, { mode: 0o700 });
+    return path;
+  } catch (error) {
+    isGone(path);
+    throw temporaryError(error, tmpdir());
+  }
+}
+
+/** Removes what {@link temporaryFolder} made. */
+export async function removeTemporaryFolder(path: string): Promise<void> {
+  await rm(path, { recursive: true, force: true });
+  isGone(path);
+}
+
+async function temporaryPath(): Promise<string> {
+  const folder = tmpdir();
+  swept ??= sweepFolder(folder, { tagOf });
+  await swept;
+  return join(folder, PREFIX + processTag());
 }
 
 function tagOf(name: string): string | undefined {

@@ -1,11 +1,11 @@
 // Backups in one file: a `.tar.gz` of a folder of backups, as `tar` makes and unpacks it.
-import { createReadStream, mkdtempSync, rmSync } from "node:fs";
+import { createReadStream } from "node:fs";
 import { mkdir, open, readdir, stat } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { pipeline, Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
 import { DamageError, PagemarkError, StoreError } from "../errors/index.ts";
+import { temporaryFolder } from "../node/temporary-file.ts";
 import { fileError } from "../sources/file/errors.ts";
 import { folder } from "../stores/folder/folder.ts";
 import { guarded, unguarded } from "../stores/guarded.ts";
@@ -61,7 +61,7 @@ async function unpack(path: string): Promise<string> {
   const { size } = await stat(path).catch((error) => {
     throw fileError(error, path);
   });
-  const target = temporaryFolder();
+  const target = await temporaryFolder();
   const input = new Unpacked(path, size);
   // Errors come out of what is read at the end.
   const gunzip = pipeline(createReadStream(path), createGunzip(), () => {});
@@ -166,13 +166,6 @@ async function write(
   } finally {
     await file.close();
   }
-}
-
-/** A folder that is gone when the process ends. */
-export function temporaryFolder(): string {
-  const path = mkdtempSync(join(tmpdir(), "pagemark-"));
-  process.once("exit", () => rmSync(path, { recursive: true, force: true }));
-  return path;
 }
 
 /** The objects in a folder as an archive. Equal folders give equal ones. */

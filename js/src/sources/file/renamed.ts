@@ -1,10 +1,8 @@
 // A table under another name: SQLite renames it in a database of its own, in the folder for temporary files.
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import { PagemarkError, SourceError } from "../../errors/index.ts";
-import { temporaryError } from "../../node/temporary-file.ts";
+import { removeTemporaryFolder, temporaryError, temporaryFolder } from "../../node/temporary-file.ts";
 import { replaceFile } from "./replace.ts";
 import { resultCode, sqlite } from "./sqlite.ts";
 
@@ -20,8 +18,8 @@ export async function renamedTable(
     const message = "to rename a table takes node:sqlite, which this runtime lacks; use Node, or the command";
     throw new PagemarkError("RUNTIME_UNSUPPORTED", message);
   }
-  const folder = await mkdtemp(join(tmpdir(), "pagemark-"));
-  const end = () => rm(folder, { recursive: true, force: true });
+  const folder = await temporaryFolder();
+  const end = () => removeTemporaryFolder(folder);
   try {
     const path = join(folder, "table.db");
     await replaceFile(path, body, { ownsChunks: true });
