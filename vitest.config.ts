@@ -6,6 +6,8 @@ const RUNTIMES = ["tests/runtimes/workerd/**", "tests/runtimes/browser/**"];
 const APART = { slow: ["tests/**/*.slow.test.ts"], alone: ["tests/**/*.alone.test.ts"] };
 const BROWSER = "tests/runtimes/browser/**/*";
 const { PACE = "all", HOSTILE_STEPS = "" } = process.env;
+/** What comes by itself, but takes longer than vitest's one second where two cores have much else to do. */
+const expectation = { poll: { timeout: 10_000 } };
 
 // Tests import the built package by its name, so `npm run build` comes first.
 export default defineConfig({
@@ -16,6 +18,7 @@ export default defineConfig({
           name: "node",
           // Two cores may have much else to do.
           testTimeout: 30_000,
+          expect: expectation,
           include: APART[PACE as keyof typeof APART] ?? ["tests/**/*.test.ts", "examples/**/*.test.ts"],
           exclude: [...RUNTIMES, ...(PACE === "quick" ? Object.values(APART).flat() : [])],
         },
@@ -48,6 +51,7 @@ export default defineConfig({
         test: {
           name: "workerd",
           testTimeout: 30_000,
+          expect: expectation,
           include: ["tests/runtimes/workerd/**/*.test.ts"],
         },
       },
@@ -58,6 +62,7 @@ export default defineConfig({
           include: [PACE === "alone" ? `${BROWSER}.alone.test.ts` : `${BROWSER}.test.ts`],
           exclude: PACE === "slow" ? APART.alone : [],
           testTimeout: 30_000,
+          expect: expectation,
           hookTimeout: 60_000,
         },
       },

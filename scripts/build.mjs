@@ -3,6 +3,7 @@
 import { createHash } from "node:crypto";
 import {
   copyFileSync,
+  cpSync,
   existsSync,
   mkdirSync,
   readdirSync,
@@ -11,7 +12,7 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { gzipSync } from "node:zlib";
 import { bundleCommand } from "./lib/command.mjs";
 import { components, linkComponent, reportComponents } from "./lib/component.mjs";
@@ -49,6 +50,8 @@ const wanted = names.length > 0 ? modules.filter(({ name }) => names.includes(na
 const wantedComponents = components.filter(({ name }) => names.length === 0 || names.includes(name));
 // A crate is compiled in one piece, which keeps one processor busy. The last one takes longest.
 const waiting = [...wantedComponents, ...wanted].toReversed();
+/** The folders of those that were compiled. */
+const compiled = [];
 await Promise.all([compileWaiting(), compileWaiting()]);
 for (const component of wantedComponents) {
   linkComponent(component, join(targetOf(component), TARGET, "release", `${stem(component)}.wasm`), FEATURES);
@@ -68,6 +71,7 @@ async function compile(module) {
   const { RUSTFLAGS: _, CARGO_ENCODED_RUSTFLAGS: __, ...env } = process.env;
   // A folder each: in one, cargo would compile each of them anew after the other.
   const target = targetOf(module);
+  if (!existsSync(target)) for (const other of compiled) copyDependencies(other, target);
   const what = ["--package", module.crate, "--lib", "--release", "--target", TARGET, "--target-dir", target];
   if (module.feature) what.push("--no-default-features", "--features", module.feature);
   if (module.level) what.push("--config", `profile.release.opt-level=${JSON.stringify(module.level)}`);
@@ -77,6 +81,13 @@ async function compile(module) {
     what.push("--config", `target.${TARGET}.rustflags=["-Cllvm-args=-inline-threshold=${module.inlining}"]`);
   }
   await runBeside("cargo", ["build", "--quiet", ...what], { env });
+  compiled.push(target);
+}
+
+/** What modules have in common is compiled once: cargo knows it again by its hash, and is content with a copy. */
+function copyDependencies(from, to) {
+  const isShared = (path) => !/^(lib)?pagemark/.test(basename(path));
+  cpSync(from, to, { recursive: true, preserveTimestamps: true, force: false, filter: isShared });
 }
 
 /** From what Rust compiled to the module with its glue, unless it is up to date. */

@@ -110,7 +110,7 @@ describe.runIf(process.platform === "linux").each(["wal", "delete"] as const)(
       // Killing process 0 would kill this one.
       expect(holder).toBeGreaterThan(1);
       process.kill(holder, "SIGKILL");
-      await vi.waitFor(() => expect(children()).toEqual([]));
+      await expect.poll(children).toEqual([]);
       await expect(moment.release()).rejects.toMatchObject({ code: "SOURCE_CHANGED" });
       db.close();
     });
