@@ -270,6 +270,15 @@ test("E8 between CREATE and RELEASE the files can be copied while writes go on",
   ]);
   await vault.sql("CHECKPOINT RELEASE app");
   expect(await refusal(vault, "SNAPSHOT COMPLETE app")).toBe("CHECKPOINT_NONE");
+  // All databases are held or none, and what is held is released whatever the others are.
+  sql("shop", "PRAGMA journal_mode = DELETE");
+  expect(await refusal(vault, "SNAPSHOT PREPARE")).toBe("USAGE");
+  await vault.sql("CHECKPOINT CREATE app");
+  expect(await refusal(vault, "SNAPSHOT COMPLETE")).toBe("CHECKPOINT_NONE");
+  expect((await vault.sql("SHOW CHECKPOINTS")).rows).toMatchObject([
+    { in_progress: false },
+    { in_progress: false },
+  ]);
   using copied = new DatabaseSync(copy);
   expect(copied.prepare("PRAGMA integrity_check").get()).toEqual({ integrity_check: "ok" });
   expect(copied.prepare("SELECT count(*) AS n FROM orders").get()).toEqual({ n: 52 });

@@ -57,7 +57,9 @@ export function folderPath(tagged: string): string | undefined {
   if (scheme === undefined) return place;
   if (scheme !== "file") return undefined;
   try {
-    return fileURLToPath(place);
+    const url = new URL(place);
+    if (url.search !== "" || url.hash !== "") throw new TypeError("it has parameters");
+    return fileURLToPath(url);
   } catch (cause) {
     const shown = redacted(place);
     const message = `${shown}: a folder's URL is file:///path, without a host and parameters`;

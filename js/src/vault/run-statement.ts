@@ -112,7 +112,7 @@ async function backUp(statement: Of<"backup">, timeMs: number | undefined, conte
 /** Rows of each database, one after the other. One that fails keeps no other from its turn; at the end all that failed are told. */
 async function each<T extends { name: string }>(
   all: readonly T[],
-  what: "backed up" | "restored",
+  what: "backed up" | "restored" | "released",
   { options }: Context,
   work: (one: T) => Promise<Row[]>,
 ): Promise<Row[]> {
@@ -258,19 +258,37 @@ async function checkpoints(
   { kind, database }: Of<"create-checkpoint" | "release-checkpoint" | "show-checkpoints">,
   context: Context,
 ): Promise<Row[]> {
-  return gather(await several(database, context), async (each) => {
-    const { createCheckpoint, releaseCheckpoint, checkpoint } = each;
-    if (!createCheckpoint || !releaseCheckpoint || !checkpoint) {
-      throw unsupported(`${each.name}: this database cannot be held still; back it up instead`);
-    }
-    let facts: CheckpointFacts | undefined;
-    if (kind === "create-checkpoint") facts = await createCheckpoint.call(each);
-    else if (kind === "release-checkpoint") facts = await releaseCheckpoint.call(each);
-    else facts = await checkpoint.call(each);
-    return [
-      { database: each.name, in_progress: facts !== undefined && kind !== "release-checkpoint", ...facts },
-    ];
-  });
+  const databases = await several(database, context);
+  const row = ({ name }: StatementDatabase, isHeld: boolean, facts?: CheckpointFacts): Row[] => [
+    { database: name, in_progress: isHeld, ...facts },
+  ];
+  for (const one of databases) {
+    if (!one.createCheckpoint || !one.releaseCheckpoint)
+      throw unsupported(`${one.name}: this database cannot be held still; back it up instead`);
+  }
+  if (kind === "show-checkpoints") {
+    return gather(databases, async (one) => {
+      const facts = await one.checkpoint?.();
+      return row(one, facts !== undefined, facts);
+    });
+  }
+  if (kind === "release-checkpoint") {
+    return each(databases, "released", context, async (one) =>
+      row(one, false, await one.releaseCheckpoint?.()),
+    );
+  }
+  const held: StatementDatabase[] = [];
+  try {
+    return await gather(databases, async (one) => {
+      const rows = row(one, true, await one.createCheckpoint?.());
+      held.push(one);
+      return rows;
+    });
+  } catch (error) {
+    // All of them are held, or none: nobody would release what an answer that failed says nothing of.
+    for (const one of held) await one.releaseCheckpoint?.().catch(() => {});
+    throw error;
+  }
 }
 
 /** Databases that are meant, with the tables that are. */
