@@ -141,6 +141,21 @@ describe("E2 one table of a backup", () => {
     });
   }
 
+  test("is refused where it is part of a virtual table, which stays whole", async () => {
+    const part = await db.backup({ tables: ["words_content"] });
+    expect(part.partial).toEqual(["words_content"]);
+    for (const tables of [["words_content"], ["words", "WORDS_idx"]]) {
+      await expect(db.restore({ tables })).rejects.toMatchObject({
+        code: "SOURCE_REFUSED",
+        message: expect.stringContaining("part of a virtual table"),
+      });
+    }
+    runSql(path, "DROP TABLE words");
+    await expect(db.restore({ tables: ["words_data"] })).rejects.toMatchObject({ code: "SOURCE_REFUSED" });
+    await db.restore({ tables: ["words"] });
+    expect(ask("SELECT * FROM words WHERE words MATCH 'hello'")).toEqual([["hello world"]]);
+  });
+
   test("takes over what was wrong before", async () => {
     runSql(
       path,

@@ -46,8 +46,15 @@ export class TableLook {
     return { objects, orphans: this.#orphans(), broken: this.#broken(objects) };
   }
 
-  /** What takes away the tables that are there. */
+  /**
+   * What takes away the tables that are there.
+   *
+   * @throws SourceError `SOURCE_REFUSED` where one of them is part of a virtual table, which would be left in pieces
+   */
   drops({ objects }: Seen): string[] {
+    const shadows = "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'shadow'";
+    for (const { name } of this.#all<{ name: string }>(shadows))
+      if (this.#isMeant(name)) throw this.#part(name);
     return this.#meant(objects).map(({ type, name }) => `DROP ${type} IF EXISTS ${quoted(name)};`);
   }
 
@@ -58,6 +65,10 @@ export class TableLook {
    */
   replaced(before: Seen, after: Seen): ReplacedTable[] {
     this.#refuseNew(before, after);
+    const lost = this.#tables.find(
+      (table) => !this.#meant(after.objects).some(({ name }) => same(name, table)),
+    );
+    if (lost !== undefined) throw this.#part(lost);
     const old = this.#meant(before.objects);
     return this.#meant(after.objects).map(({ type, name }) => {
       const replaced = old.some((each) => same(each.name, name));
@@ -65,6 +76,11 @@ export class TableLook {
       const [count] = this.#all<{ rows: number }>(`SELECT count(*) AS rows FROM ${quoted(name)}`);
       return { name, rows: Number(count?.rows), replaced };
     });
+  }
+
+  #part(name: string): SourceError {
+    const why = `${JSON.stringify(name)} is part of a virtual table, and is restored with that one; give its name`;
+    return refusedTables(this.#name, why);
   }
 
   #all<Row>(sql: string, ...bound: string[]): Row[] {
