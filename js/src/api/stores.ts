@@ -1,5 +1,6 @@
 // Stores for programs elsewhere: what `http(url, { token })` calls. Each call may come again.
 import { type Context, Hono } from "hono";
+import { cors } from "hono/cors";
 import { PagemarkError } from "../errors/index.ts";
 import { parseRange, spanOf } from "../service/byte-range.ts";
 import type { StoredObject, UploadState } from "../stores/store.ts";
@@ -14,7 +15,18 @@ const NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;
 /** Most bytes of a request beside its part: the state of an upload of 1,023 parts has some 50,000. */
 const MOST_STATE = 256 * 1024;
 
-stores.use("/store/*", authenticate);
+// Pages of any origin may call: what they may do is in the token that they send, and a browser adds none by itself.
+stores.use(
+  "/store/*",
+  cors({
+    origin: "*",
+    allowMethods: ["GET", "HEAD", "POST", "DELETE"],
+    allowHeaders: ["authorization", "if-match", "range"],
+    exposeHeaders: ["content-range", "etag", "retry-after", "x-pagemark-code", "x-pagemark-modified"],
+    maxAge: 86_400,
+  }),
+  authenticate,
+);
 
 stores.get("/store/:name", async (c) => {
   const { store, prefix } = placeOf(c);

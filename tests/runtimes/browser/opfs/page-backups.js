@@ -331,3 +331,36 @@ export async function denials(path) {
   }
   return { codes, inPrivate: [...new Set(inPrivate)] };
 }
+
+/** Backs up twice into a Worker's store, restores from there beside, and is refused with a wrong token: what was stored, and by which codes. */
+export async function throughWorker(url, token) {
+  const sqlite3 = await (await import("/npm/@sqlite.org/sqlite-wasm/dist/index.mjs")).default();
+  const connection = new sqlite3.oo1.DB();
+  connection.exec(
+    "CREATE TABLE t (id INTEGER PRIMARY KEY, x); INSERT INTO t VALUES (1, randomblob(5500000))",
+  );
+  const store = pagemark.http(url, { token });
+  const db = pagemark.pagemark(pagemark.sqliteWasm(connection, sqlite3), { store, name: "app" });
+  const kinds = [(await db.backup()).kind];
+  connection.exec("INSERT INTO t VALUES (2, 'more')");
+  kinds.push((await db.backup()).kind);
+  const { problems } = await db.verify();
+  await pagemark.pagemark(pagemark.opfs("from-worker.db"), { store, name: "app" }).restore();
+  const folder = await navigator.storage.getDirectory();
+  const back = await (await folder.getFileHandle("from-worker.db")).getFile();
+  const stored = new Uint8Array(await new Response(await db.download()).arrayBuffer());
+  const found = new Uint8Array(await back.arrayBuffer());
+  connection.close();
+  const isSame = found.length === stored.length && found.every((byte, at) => byte === stored[at]);
+  const wrong = pagemark.http(url, { token: "a guess" });
+  const put = () => store.put("other/key", new Uint8Array(1));
+  const codes = [];
+  for (const call of [() => wrong.list(""), () => store.get("none"), put, put])
+    codes.push(
+      await call().then(
+        () => "done",
+        ({ code }) => code,
+      ),
+    );
+  return { kinds, problems, isSame, codes };
+}

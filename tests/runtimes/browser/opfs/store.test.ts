@@ -1,6 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { TOKEN } from "../../../clients/api.ts";
+import { TestWorker } from "../../../clients/worker.ts";
 import { startTabs, type Tabs } from "./tabs.ts";
 
+const worker = new TestWorker();
 let tabs: Tabs;
 
 beforeAll(async () => {
@@ -27,4 +30,15 @@ describe("is a store", () => {
     },
     120_000,
   );
+});
+
+test("A3 B17 backups of a page go to a Worker of another origin, are verified there, and come back", async () => {
+  const tab = await tabs.open();
+  expect(await tab.call("backups.throughWorker", `${worker.url}/store/laptop`, TOKEN)).toEqual({
+    kinds: ["full", "incremental"],
+    problems: [],
+    isSame: true,
+    codes: ["STORE_DENIED", "OBJECT_MISSING", "done", "OBJECT_EXISTS"],
+  });
+  await tab.close();
 });
