@@ -97,6 +97,9 @@ test("what is no schedule, no zone and no setting is refused by its name", async
   await expect(config(`${database}[databases.keep]\ndaily = "7"`)).rejects.toThrow(
     /keep\.daily must be a whole number/,
   );
+  // What holds for all stands at the top, and is wrong there.
+  await expect(config(`full = "x"\n${database}`)).rejects.toThrow(/p\.toml: full must be/);
+  await expect(config(`keep.daily = -1\n${database}`)).rejects.toThrow(/p\.toml: keep\.daily must be/);
   await expect(config("store = ")).rejects.toThrow(/line 1/);
   await expect(config('store = "s"')).rejects.toThrow(/at least one database/);
   const json = JSON.stringify({ store: "s", keep: { daily: 7 }, databases: [{ file: "a.db" }] });
@@ -104,6 +107,20 @@ test("what is no schedule, no zone and no setting is refused by its name", async
     { name: "a", store: join(folder, "s"), schedule: "@hourly", keep: { keepDaily: 7, keepManual: true } },
   ]);
   expect(configSchema()).toMatchObject({ required: ["databases"] });
+});
+
+test("names are what keeps databases of one store apart, not the names of their files", async () => {
+  const read = (text: string) => {
+    writeFileSync(join(folder, "names.toml"), `store = "s"\n${text}`);
+    return readConfig(join(folder, "names.toml"));
+  };
+  const entry = (file: string, more = "") => `[[databases]]\nfile = "${file}"\n${more}\n`;
+  await expect(read(entry("x/app.db") + entry("y/app.db"))).rejects.toThrow(
+    /one name in the store, app: give each/,
+  );
+  await expect(read(entry("a.db", 'name = "b"') + entry("b.db"))).rejects.toThrow(/one name in the store, b/);
+  expect(await read(entry("x/app.db") + entry("y/app.db", 'name = "other"'))).toHaveLength(2);
+  expect(await read(entry("a.db") + entry("a.db", 'store = "s3://offsite"'))).toHaveLength(2);
 });
 
 test("the page about it shows a configuration that is read as it says", async () => {

@@ -102,15 +102,18 @@ export async function readConfig(path: string): Promise<Planned[]> {
     const place = `databases[${at}]`;
     reader.check(place, database, { ...SETTINGS, ...DATABASE }, ["keep"]);
     const own = { ...config, ...(database as Table) };
-    const pattern = reader.text(place, own, "file");
+    /** Where a setting stands: what holds for all is wrong there. */
+    const placeOf = (key: string) =>
+      key in (database as Table) || !(key in config) ? `${place}.${key}` : key;
+    const pattern = reader.text(own, "file");
     if (pattern === undefined) throw reader.wrong(`${place}.file`, "is missing: the database's path");
     const files = await databaseFiles([resolve(folder, pattern)]);
-    const name = reader.text(place, own, "name");
+    const name = reader.text(own, "name");
     if (name !== undefined && files.length > 1) throw reader.wrong(`${place}.name`, "is for a single file");
     for (const file of files)
-      planned.push({ ...reader.settings(place, own, folder), path: file, name: name ?? nameOf(file) });
+      planned.push({ ...reader.settings(placeOf, own, folder), path: file, name: name ?? nameOf(file) });
   }
-  checkNames(planned.map((each) => each.path));
+  checkNames(planned, "give each a name of its own, or another store");
   return planned;
 }
 
@@ -177,15 +180,15 @@ class Reader {
     }
   }
 
-  text(_place: string, table: Table, key: string): string | undefined {
+  text(table: Table, key: string): string | undefined {
     const value = table[key];
     return typeof value === "string" && value !== "" ? value : undefined;
   }
 
-  settings(place: string, own: Table, folder: string): Omit<Planned, "name" | "path"> {
-    const text = (key: string) => this.text(place, own, key);
+  settings(placeOf: (key: string) => string, own: Table, folder: string): Omit<Planned, "name" | "path"> {
+    const text = (key: string) => this.text(own, key);
     const store = text("store") ?? (process.env.PAGEMARK_TO || undefined);
-    if (store === undefined) throw this.wrong(`${place}.store`, "is missing: where backups go");
+    if (store === undefined) throw this.wrong(placeOf("store"), "is missing: where backups go");
     const maxAge = text("max-age");
     return {
       store: placesIn(store)
@@ -193,9 +196,9 @@ class Reader {
         .join("\n"),
       schedule: text("schedule") ?? "@hourly",
       timezone: text("timezone"),
-      full: this.#full(place, text("full") ?? "auto"),
-      maxAgeMs: maxAge === undefined ? undefined : this.#age(`${place}.max-age`, maxAge),
-      keep: this.#keep(place, own.keep),
+      full: this.#full(placeOf("full"), text("full") ?? "auto"),
+      maxAgeMs: maxAge === undefined ? undefined : this.#age(placeOf("max-age"), maxAge),
+      keep: this.#keep(placeOf("keep"), own.keep),
       execBefore: text("exec-before"),
       execAfter: text("exec-after"),
       heartbeat: text("heartbeat"),
@@ -207,21 +210,18 @@ class Reader {
     if (word === "auto" || word === "always") return word;
     const day = weekdayOf(text);
     if (day !== undefined) return day;
-    throw this.wrong(
-      `${place}.full`,
-      `must be auto, always or a weekday in English, not ${JSON.stringify(text)}`,
-    );
+    throw this.wrong(place, `must be auto, always or a weekday in English, not ${JSON.stringify(text)}`);
   }
 
   #keep(place: string, keep: unknown): PruneOptions | undefined {
     if (keep === undefined) return undefined;
-    this.check(`${place}.keep`, keep, KEEP, []);
+    this.check(place, keep, KEEP, []);
     const { within, ...counts } = keep as Record<string, number> & { within?: string };
     const named = Object.entries(counts).map(([key, value]) => [
       `keep${key.charAt(0).toUpperCase()}${key.slice(1)}`,
       value,
     ]);
-    const age = within !== undefined && { keepWithinMs: this.#age(`${place}.keep.within`, within) };
+    const age = within !== undefined && { keepWithinMs: this.#age(`${place}.within`, within) };
     return { keepManual: true, ...Object.fromEntries(named), ...age };
   }
 

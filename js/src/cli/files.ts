@@ -33,15 +33,19 @@ async function fitting(folder: string, pattern: string): Promise<string[]> {
     .sort();
 }
 
-/** Refuses files that would have one name in the store. */
-export function checkNames(files: string[]): void {
+/** Refuses files that would have one name in one store. `advice` is what to do about it. */
+export function checkNames(
+  files: readonly { path: string; name?: string; store?: string }[],
+  advice: string,
+): void {
   const paths = new Map<string, string>();
-  for (const path of files) {
-    const other = paths.get(nameOf(path));
+  for (const { path, name = nameOf(path), store } of files) {
+    const place = JSON.stringify([name, store]);
+    const other = paths.get(place);
     if (other !== undefined) {
-      const message = `${path} and ${other} would have one name in the store: watch them with commands of their own`;
+      const message = `${path} and ${other} would have one name in the store, ${name}: ${advice}`;
       throw new PagemarkError("USAGE", message);
     }
-    paths.set(nameOf(path), path);
+    paths.set(place, path);
   }
 }

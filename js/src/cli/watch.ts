@@ -68,7 +68,10 @@ export function addWatch(program: Command): void {
       const store = openStore(to);
       const open = (path: string) => pagemark(openSource(path), { store, name: name ?? nameOf(path) });
       const files = await databaseFiles(paths);
-      checkNames(files);
+      checkNames(
+        files.map((path) => ({ path })),
+        "watch them with commands of their own",
+      );
       if (options.metaDir !== undefined)
         note("--meta-dir is not needed: what was stored, and where to go on, is in the store");
       if (files.length === 0) note(`no file fits ${paths.join(" ")} yet`);
