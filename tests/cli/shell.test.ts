@@ -44,6 +44,15 @@ test("zsh, fish and the manual know every command and option that the help knows
     expect(fish).toContain(`__fish_seen_subcommand_from restore' -l ${option.slice(2)} `);
     expect(manual).toContain(option.replaceAll("-", "\\-"));
   }
+  // The shells that are here read them. Bash reads the quotes of zsh as zsh does.
+  for (const [shell, text] of [
+    ["bash", zsh],
+    ["zsh", zsh],
+    ["fish", fish],
+  ] as const) {
+    const { error, stderr } = spawnSync(shell, ["-n"], { input: text, encoding: "utf8" });
+    if (error === undefined || shell === "bash") expect(stderr).toBe("");
+  }
   // Nothing that roff would take for something else.
   expect(manual).toMatch(/^[\x20-\x7e\n]*$/);
   expect([...manual.matchAll(/^\.\S+/gm)].every(([macro]) => /^\.(TH|SH|SS|TP|B|I)$/.test(macro))).toBe(true);

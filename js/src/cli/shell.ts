@@ -91,9 +91,11 @@ complete -o filenames -F _pagemark pagemark`;
 }
 
 function zsh(program: Command): string {
-  const text = (words: string) => words.replace(/'/g, "'\\''").replace(/[[\]:\\]/g, "\\$&");
+  // The quotes last: what stands for one has a backslash, which is the shell's own.
+  const text = (words: string, special = /[[\]:\\]/g) =>
+    words.replace(special, "\\$&").replaceAll("'", "'\\''");
   const told = (command: Command) =>
-    command.commands.map((each) => `'${each.name()}:${text(each.description())}'`).join(" ");
+    command.commands.map((each) => `'${each.name()}:${text(each.description(), /[:\\]/g)}'`).join(" ");
   const switches = (command: Command) =>
     optionsOf(command).map((option) => {
       const value = takesValue(option) ? ":value:_files" : "";
