@@ -14,6 +14,13 @@ beforeAll(() => {
     ids.push(cli.json<BackupJson>("backup", "app.db", "--to", "store", ...options).id);
 });
 
+test("tags and notes are listed and shown", () => {
+  const [tagged = "", , newest = ""] = ids;
+  const { stdout } = cli.run("list", "app", "--from", "store");
+  expect(stdout).toContain(`${newest.slice(0, 8)}: before the move\n${tagged.slice(0, 8)}: tag v1\n`);
+  expect(cli.run("show", "app", tagged, "--from", "store").stdout).toMatch(/^tag +v1$/m);
+});
+
 test("what would go is said first, and then it goes", () => {
   const rules = ["--from", "store", "--keep-last", "1"];
   const [tagged, second, newest] = ids;

@@ -80,7 +80,8 @@ function rulesOf(options: PruneOptions): Rules {
   }
   rules.withinMs = count("keepWithinMs", options.keepWithinMs);
   if (Object.values(rules).some((rule) => Number(rule ?? 0) > 0)) return rules;
-  const message = "no rule keeps anything but the newest backup: give at least one, such as keepDaily: 7";
+  const message =
+    "no rule keeps anything but the newest backup: give at least one, such as keepDaily: 7 (--keep-daily 7)";
   throw new PagemarkError("USAGE", message);
 }
 

@@ -3,7 +3,7 @@ import type { Backups } from "../backups/backups.ts";
 import type { VerifiedAt } from "../backups/verified.ts";
 import { type Backup, databasesIn, type StoredDatabase } from "../catalog/folder.ts";
 import { newestFirst, partialName, wholeName } from "../run/partial.ts";
-import { backupJson, bytes, counted, EXIT, print, table, verifiedJson, warn } from "./output.ts";
+import { backupJson, bytes, counted, EXIT, print, printable, table, verifiedJson, warn } from "./output.ts";
 import { noBackup, openBackups, openStore, redacted, refuseMissing } from "./places.ts";
 import { layOutText } from "./table.ts";
 import { timeText } from "./values.ts";
@@ -100,7 +100,7 @@ function backupTable(name: string, backups: Backup[], utc?: boolean): string {
   ];
   if (backups.some(({ safety }) => safety))
     lines.push(layOutText("safety: made by a restore, of the database that it replaced"));
-  lines.push(...partialText(name, backups));
+  lines.push(...partialText(name, backups), ...labels(backups));
   const free = backups.find(({ state, partial }) => state === "done" && !partial)?.freePages ?? 0;
   // A further column would not fit into 80 characters.
   if (free > 0) lines.push(layOutText(`free: ${counted(free)} pages of the newest hold nothing`));
@@ -116,6 +116,18 @@ function partialText(name: string, backups: Backup[]): string[] {
     return [`partial: only ${partial.join(", ")}, kept as ${keptAs}; no database can be restored from these`];
   });
   return [...new Set(sets)].map((set) => layOutText(set));
+}
+
+/** What was written on backups when they were made, a line each. */
+function labels(backups: Backup[]): string[] {
+  return backups
+    .filter(({ tag, note }) => tag !== undefined || note !== undefined)
+    .map(({ id, tag, note }) => [
+      id.slice(0, 8),
+      ...(tag === undefined ? [] : [`tag ${tag}`]),
+      ...(note === undefined ? [] : [note]),
+    ])
+    .map(([id, ...texts]) => layOutText(printable(`${id}: ${texts.join(", ")}`.replaceAll("\n", " "))));
 }
 
 async function listDatabases({ from, utc, json = false }: Options, signal: AbortSignal): Promise<void> {

@@ -44,6 +44,7 @@ export function addShow(program: Command, signal: AbortSignal): void {
                 `${bytes(backup.size)}: ${counted(backup.pageCount)} pages of ${backup.pageSize}${freeText(backup)}`,
               ],
               ...partialFact(backup),
+              ...labelFacts(backup),
               ["tables", printable(tables.map(({ name }) => name).join(", ")) || "none"],
             ]),
             "made of",
@@ -65,6 +66,14 @@ export function addShow(program: Command, signal: AbortSignal): void {
 
 function partialFact({ partial }: Backup): [name: string, value: string][] {
   return partial ? [["partial", "only these tables of a database, which cannot be restored from them"]] : [];
+}
+
+/** What was written on it when it was made. */
+function labelFacts({ tag, note }: Backup): [name: string, value: string][] {
+  const facts = Object.entries({ tag, note });
+  return facts.flatMap(([name, value]) =>
+    value === undefined ? [] : [[name, printable(value.replaceAll("\n", " "))]],
+  );
 }
 
 /** With tracking, the last step of a run is its moment. */
