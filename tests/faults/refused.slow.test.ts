@@ -27,6 +27,10 @@ const COMMANDS: Record<string, string[]> = {
   show: ["show", "app", "--from", "store"],
   import: ["import", "in.sql", "-o", "imported.db", "--force"],
   copy: ["copy", "app", "--from", "store", "--to", "second"],
+  diff: ["diff", "app", "app.db", "--from", "store", "--since", "0000000000000001"],
+  list: ["list", "app", "--from", "store"],
+  salvage: ["dump", "app.db", "-o", "app.sql", "--force", "--salvage"],
+  open: ["open", "app", "SELECT count(*) FROM orders", "--from", "store"],
 };
 const CALLS = ["read", "open", "write", "sync", "rename", "list", "delete"];
 const ERRORS = ["EIO", "EMFILE", "ESTALE", "EACCES", "EDQUOT", "ENOSPC"] as const;

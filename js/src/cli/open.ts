@@ -46,7 +46,8 @@ export function addOpen(program: Command, signal: AbortSignal): void {
 }
 
 /** Runs every statement of a text, and prints the rows of each. */
-function answer({ database, failure }: Opened, sql: string, json: boolean): void {
+function answer(opened: Opened, sql: string, json: boolean): void {
+  const { database } = opened;
   try {
     for (let rest = sql; ; ) {
       const next = database.prepareNext(rest);
@@ -67,7 +68,7 @@ function answer({ database, failure }: Opened, sql: string, json: boolean): void
       rest = next.rest;
     }
   } catch (error) {
-    throw failure ?? error;
+    throw opened.failure ?? error;
   }
 }
 

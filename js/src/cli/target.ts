@@ -147,14 +147,19 @@ async function tablesOf(path: string, heads: PageHeads): Promise<Table[]> {
   }
 }
 
-/** Further notes on a database that was written, a line each; `note` says where it came from. */
+/** Further notes on a database that was written, a line each; `note` says where it came from. The file is in place: nothing fails it. */
 export async function notesOn(path: string, note: string | undefined): Promise<string[]> {
+  const wal = "it is in WAL mode: SQLite needs to write -wal and -shm files beside it";
+  const isWal = await isInWalMode(path).catch(() => false);
+  return [...(note ? [note] : []), ...(isWal ? [wal] : [])];
+}
+
+async function isInWalMode(path: string): Promise<boolean> {
   const handle = await open(path);
   try {
     // The read and write versions of the file format: 2 is WAL mode.
     const { buffer } = await handle.read(Buffer.alloc(2), 0, 2, 18);
-    const wal = "it is in WAL mode: SQLite needs to write -wal and -shm files beside it";
-    return [...(note ? [note] : []), ...(buffer.includes(2) ? [wal] : [])];
+    return buffer.includes(2);
   } finally {
     await handle.close();
   }

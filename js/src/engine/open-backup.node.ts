@@ -75,15 +75,16 @@ export async function openBackup(
   checkText(name, "name");
   const pages = await BackupPages.open({ from, name, at, fromLocality });
   let scratch: TemporaryFile | undefined;
+  let store: ReadOnlyPages | undefined;
   try {
     scratch = await TemporaryFile.create();
-    const store = readOnlyPages(pages, new FileScratch(scratch.fd));
+    store = readOnlyPages(pages, new FileScratch(scratch.fd));
     const database = await LiveDatabase.open({ store, name: `${name}@${pages.backup?.txid ?? "backup"}` });
     database.exec("PRAGMA query_only = 1");
     return new OpenedBackup(database, pages, store, scratch);
   } catch (error) {
     pages[Symbol.dispose]();
     await scratch?.close();
-    throw error;
+    throw store?.failure?.error ?? error;
   }
 }

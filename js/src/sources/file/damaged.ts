@@ -47,7 +47,7 @@ export function damagedStream(
     async pin({ signal } = {}) {
       const { copy, size } = await spool(open(), signal);
       try {
-        const pages = await pagesOf(copy, size, options.pageSize, signal);
+        const pages = await pagesOf(name, copy, size, options.pageSize, signal);
         return new DamagedMoment({ path: name, main: copy, size, ...pages, close: () => copy.close() });
       } catch (error) {
         await copy.close();
@@ -73,7 +73,7 @@ async function pinFile(
     const wal = hasBytes(`${real}-wal`) ? await openSide(`${real}-wal`) : undefined;
     if (wal) close.push(wal.close);
     const given = options.pageSize ?? (wal && (await pageSizeOfWal(wal)));
-    const { pageSize, missing } = await pagesOf(main, size, given, signal);
+    const { pageSize, missing } = await pagesOf(path, main, size, given, signal);
     const sound = await pinSound(path, pageSize, size, signal);
     if (sound) {
       await closeAll();
@@ -119,16 +119,24 @@ async function pinSound(
 
 /** Their size, and how many are missing before the first. */
 async function pagesOf(
+  path: string,
   main: Bytes,
   size: number,
   given: number | undefined,
   signal?: AbortSignal,
 ): Promise<Pick<Parts, "pageSize" | "missing">> {
-  const { pageSize, missing } = await detect(size, given, (into, offset) => {
+  let fault: unknown;
+  try {
+    const { pageSize, missing } = await detect(size, given, async (into, offset) => {
+      signal?.throwIfAborted();
+      fault = (await readWhatCan(path, main, into, offset)).fault ?? fault;
+    });
+    return { pageSize, missing };
+  } catch (error) {
     signal?.throwIfAborted();
-    return readWhatCan(main, into, offset);
-  });
-  return { pageSize, missing };
+    // The zeros that stand for what cannot be read do not tell that this is no database.
+    throw fault ?? error;
+  }
 }
 
 async function pageSizeOfWal(wal: Bytes): Promise<number | undefined> {
@@ -199,11 +207,11 @@ class DamagedMoment implements Moment {
 
   async read(first: number, into: Uint8Array, signal?: AbortSignal): Promise<void> {
     signal?.throwIfAborted();
-    const { main, pageSize, side, missing } = this.#parts;
+    const { path, main, pageSize, side, missing } = this.#parts;
     const at = (first - 1 - missing) * pageSize;
     const before = Math.min(into.length, Math.max(0, -at));
     into.fill(0, 0, before);
-    const failed = await readWhatCan(main, into.subarray(before), at + before, pageSize);
+    const { failed } = await readWhatCan(path, main, into.subarray(before), at + before, pageSize);
     for (const index of failed) this.#unreadable.add(first + before / pageSize + index);
     const frames = side?.overlay.range(first, into.length / pageSize) ?? [];
     for (let index = 0; index < frames.length; index += 2) {
@@ -220,18 +228,21 @@ class DamagedMoment implements Moment {
   }
 }
 
-/** Fills `into`, with zeros where the file ends or cannot be read. Returns the pieces that could not be read. */
+/** Fills `into`, with zeros where the file ends or cannot be read. Returns the pieces that could not be read, and why. */
 async function readWhatCan(
+  path: string,
   main: Bytes,
   into: Uint8Array,
   offset: number,
   piece = into.length,
-): Promise<number[]> {
+): Promise<{ failed: number[]; fault?: unknown }> {
+  let fault: unknown;
   try {
     into.fill(0, await main.read(into, offset));
-    return [];
+    return { failed: [] };
   } catch (error) {
-    if (faultOf(error, "read")?.kind !== "io") throw fileError(error, "the file");
+    fault = fileError(error, path);
+    if (faultOf(error, "read")?.kind !== "io") throw fault;
   }
   const failed: number[] = [];
   for (let start = 0; start < into.length; start += piece) {
@@ -243,7 +254,7 @@ async function readWhatCan(
       failed.push(start / piece);
     }
   }
-  return failed;
+  return { failed, fault };
 }
 
 function hasBytes(path: string): boolean {
