@@ -1,9 +1,13 @@
 // What runs in the worker that a page starts.
 import { pagemark } from "../backups/database.ts";
-import { PagemarkError } from "../errors/index.ts";
+import { DamageError, PagemarkError } from "../errors/index.ts";
 import { type Thrown, thrownOf } from "../errors/thrown.ts";
+import { PageHeads, withHeads } from "../moments/page-heads.ts";
+import { readerOf } from "../moments/page-runs.ts";
+import { readTables } from "../moments/tables.ts";
 import type { BackupOptions } from "../run/backup.ts";
 import { indexedDb } from "../sources/indexed-db.ts";
+import { memory } from "../sources/memory.ts";
 import { type OpfsOptions, opfs } from "../sources/opfs/opfs.ts";
 import { opfsStore } from "../stores/opfs/opfs.ts";
 import type { JobOptions, Progress } from "../streams/progress.ts";
@@ -131,11 +135,31 @@ async function perform(
     }
     case "replace": {
       const { file, safety } = options as unknown as Work["replace"];
+      if (source.replace) await refuseDamaged(file, signal);
       if (safety && source.replace) await db.backup({ ...options, note: "before a file took its place" });
       if (source.replace) return source.replace(file.stream(), { signal });
       const message = `${database} is in IndexedDB and can only be read; let its library import the file`;
       throw new PagemarkError("SOURCE_READ_ONLY", message);
     }
+  }
+}
+
+/** Goes through the tables of what is to take a database's place. @throws DamageError where one cannot be read */
+async function refuseDamaged(file: Blob, signal: AbortSignal): Promise<void> {
+  const name = file instanceof File ? file.name : "the file";
+  const moment = await memory(file, { name }).pin({ signal });
+  try {
+    const heads = new PageHeads();
+    await heads.watch(file.stream()).pipeTo(new WritableStream(), { signal });
+    const { pageCount } = moment;
+    const read = await withHeads(readerOf(moment, signal), heads, pageCount);
+    for (const { name: table, damagedPage: page } of await readTables(read, pageCount, true)) {
+      if (page === undefined) continue;
+      const message = `${name}: table ${JSON.stringify(table)} has a damaged page (page ${page}); the database was left alone`;
+      throw new DamageError("BTREE_PAGE", message, { name, page });
+    }
+  } finally {
+    await moment.release();
   }
 }
 

@@ -67,8 +67,12 @@ export class BlobImage implements OpenImage {
     try {
       return new Uint8Array(await this.#blob.slice(offset, offset + length).arrayBuffer());
     } catch (error) {
-      if (faultOf(error)?.kind === "changed") throw changed(this.#name, error);
-      throw error;
+      const fault = faultOf(error);
+      if (fault?.kind === "changed") throw changed(this.#name, error);
+      if (!fault) throw error;
+      const code = fault.kind === "missing" ? "SOURCE_MISSING" : "SOURCE_UNREADABLE";
+      const message = `${this.#name}: ${fault.meaning}`;
+      throw new SourceError(code, message, { name: this.#name }, { cause: error });
     }
   }
 }

@@ -11,8 +11,12 @@ const CODES: Readonly<Record<Kind, `SOURCE_${string}`>> = {
   io: "SOURCE_UNREADABLE",
 };
 
-/** Makes a SourceError, which says what to do, of an error of the browser's file system. Other errors pass. */
-export function opfsError(error: unknown, path: string): unknown {
+/**
+ * Makes a SourceError, which says what to do, of an error of the browser's file system. Other errors pass; where the
+ * caller has ended the work by `signal`, its reason.
+ */
+export function opfsError(error: unknown, path: string, signal?: AbortSignal): unknown {
+  if (signal?.aborted) return signal.reason;
   const fault = faultOf(error);
   if (!fault) return error;
   return new SourceError(CODES[fault.kind], `${path}: ${fault.meaning}`, { name: path }, { cause: error });

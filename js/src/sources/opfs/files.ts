@@ -106,7 +106,11 @@ async function inPools(path: string, only?: string): Promise<InFolder[]> {
     folder === undefined || pool.path === folder || pool.path === `${folder}/.opaque`;
   const found: InFolder[] = [];
   for (const pool of (await poolsIn(await privateFiles())).filter(isWanted)) {
-    const slots = pool.slots.filter((slot) => slot.path !== undefined && names.includes(slot.path.slice(1)));
+    // One whose header was wiped goes by where it lies.
+    const nameOf = ({ path, handle }: Slot) => path?.slice(1) ?? `${pool.path}/${handle.name}`;
+    const slots = pool.slots.filter(
+      (slot) => (slot.path !== undefined || slot.isDatabase) && names.includes(nameOf(slot)),
+    );
     const newest = await newestOf(slots);
     if (newest) found.push(inSlot(pool, newest));
   }

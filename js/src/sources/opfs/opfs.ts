@@ -50,7 +50,7 @@ export function opfs(path: string, options: OpfsOptions = {}): PageSource {
       try {
         await replaceDatabase(path, options.pool, body, more);
       } catch (error) {
-        throw opfsError(error, path);
+        throw opfsError(error, path, more.signal);
       }
     },
   });
@@ -106,7 +106,7 @@ export class Pinning {
         await sleep(Math.random() * Math.min(LONGEST_PAUSE_MS, 2 * attempt), signal);
       }
     } catch (error) {
-      throw opfsError(error, this.#path);
+      throw opfsError(error, this.#path, signal);
     } finally {
       held?.release();
     }

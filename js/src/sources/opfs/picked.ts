@@ -32,7 +32,11 @@ export function picked(handle: FileSystemFileHandle, options: { busyTimeoutMs?: 
     beside: async () => undefined,
   };
   const nobody = async () => ({ release() {} });
-  const pinning = new Pinning(path, async () => found, nobody, busyTimeoutMs);
+  const find = async () => {
+    await handle.getFile(); // unless it is gone
+    return found;
+  };
+  const pinning = new Pinning(path, find, nobody, busyTimeoutMs);
   return sourceFrom({
     name: nameIn(path),
     open: (signal) => pinning.open(signal),
@@ -47,7 +51,7 @@ export function picked(handle: FileSystemFileHandle, options: { busyTimeoutMs?: 
           await writable.close();
         } catch (error) {
           await writable?.abort().catch(() => {}); // what went wrong first says more
-          throw opfsError(error, path);
+          throw opfsError(error, path, signal);
         }
       });
     },

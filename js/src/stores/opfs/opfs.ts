@@ -139,6 +139,7 @@ function storeIn(rootOf: () => Promise<Folder>, description: string, persist: bo
         return true;
       });
     } catch (error) {
+      signal?.throwIfAborted();
       if (isFull(error)) throw await fullError(key, error);
       return failed("write", key)(error);
     } finally {
@@ -255,6 +256,7 @@ async function namesIn(folder: Folder, path: string, { prefix, after, signal }: 
       if (mayHold && isAfter) names.push([name, entry]);
     }
   } catch (error) {
+    signal?.throwIfAborted();
     // Removed since its name was read.
     if (!isAbsent(error)) failed("list", path)(error);
   }

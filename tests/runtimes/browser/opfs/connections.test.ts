@@ -80,6 +80,11 @@ test("picked(handle) reads a file and puts another in its place, or leaves it", 
   );
   expect(refused.result).toMatch(/^DATABASE_/);
   expect(refused.after).toBe(base64(next));
+  expect(await tab.call("backups.endings", "my file.db")).toEqual([
+    "AbortError",
+    "SOURCE_MISSING",
+    "SOURCE_MISSING",
+  ]);
 });
 
 describe("a pool", () => {
@@ -120,6 +125,7 @@ describe("a pool", () => {
     ]);
     const name = await tab.call<string>("backups.scribble", pool, 0, Array(524).fill(0));
     expect(await tab.call("backups.bytesOf", `${pool}/${name}`)).toBe(whole);
+    expect(await tab.call("backups.bytesOf", `${pool}/${name}`, { pool })).toBe(whole);
     expect(await tab.call("backups.databases")).toMatchObject([
       { path: `${pool}/${name}`, problem: expect.stringContaining("wiped") },
     ]);

@@ -93,6 +93,9 @@ export async function files(path) {
   const { id } = await db.backup();
   const blob = await db.asBlob({ at: id });
   const refused = await db.replace(new Blob([plain.subarray(0, 5000)])).catch(({ code }) => code);
+  const sqlite3 = await (await import("/npm/@sqlite.org/sqlite-wasm/dist/index.mjs")).default();
+  const broken = sqlite3.capi.sqlite3_js_db_export(new sqlite3.oo1.DB().exec("CREATE TABLE t (x)"));
+  const damaged = await db.replace(new Blob([broken.fill(7, broken.length / 2)])).catch(({ code }) => code);
   const kept = await sha256(await read((await (await handleOf(path)).getFile()).stream()));
   await db.replace(blob);
   const digests = await Promise.all(
@@ -101,5 +104,5 @@ export async function files(path) {
   const text = new TextDecoder().decode(await read(unzipped(sql)));
   const notes = (await db.backups()).map(({ note }) => note);
   db.close();
-  return { digests: new Set([...digests, kept]).size, sql: text.slice(0, 26), refused, notes };
+  return { digests: new Set([...digests, kept]).size, sql: text.slice(0, 26), refused, damaged, notes };
 }

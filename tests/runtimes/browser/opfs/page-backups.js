@@ -245,6 +245,27 @@ export async function pickedFile(path, base64) {
   return { name: source.name, before, result, after: await imageOf(source) };
 }
 
+/** How backups end that are aborted while they read, and those of a file that is gone. */
+export async function endings(path) {
+  const folder = await navigator.storage.getDirectory();
+  const handle = await folder.getFileHandle(path);
+  const file = await handle.getFile();
+  const ending = (source, options) =>
+    pagemark
+      .pagemark(source, { store: memoryStore() })
+      .backup(options)
+      .then(
+        () => "none",
+        ({ code, name }) => (typeof code === "string" ? code : name),
+      );
+  const stop = new AbortController();
+  const aborted = ending(pagemark.opfs(path), { signal: stop.signal });
+  setTimeout(() => stop.abort());
+  const endings = [await aborted];
+  await folder.removeEntry(path);
+  return [...endings, await ending(pagemark.picked(handle)), await ending(pagemark.memory(file))];
+}
+
 async function imageOf(source) {
   const moment = await source.pin();
   const bytes = new Uint8Array(moment.pageCount * moment.pageSize);
