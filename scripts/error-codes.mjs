@@ -15,8 +15,8 @@ const sources = readdirSync(join(root, "js/src"), { recursive: true, encoding: "
   .map((path) => readFileSync(join(root, "js/src", path), "utf8"))
   .join("\n");
 const known = new Set([...core, ...engine].map(([code]) => code));
-/** What looks like a code and is somebody else's: Node's, and D1's, which its clients know. */
-const FOREIGN = /^(ERR_|D1_|MODULE_NOT_FOUND$)/;
+/** What looks like a code and is somebody else's: Node's, and D1's, which its clients know; or a variable of the environment. */
+const FOREIGN = /^(ERR_|D1_|PAGEMARK_|MODULE_NOT_FOUND$)/;
 // Codes stand in tables, too; those of one word only where an error is made.
 const quoted = [...sources.matchAll(/"([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)"/g)];
 const made = [...sources.matchAll(/\b\w*Error\(\s*"([A-Z][A-Z0-9_]*)"/g)];
