@@ -91,4 +91,10 @@ test("a store that is named one folder too high or too low is said to be", () =>
       expect.stringMatching(/not as backups lie; --from is the folder.*\[BACKUP_NONE\]/),
     ]);
   }
+  // As a run that was killed leaves it.
+  mkdirSync(path("store/half/ltx/9"), { recursive: true });
+  writeFileSync(path("store/half/ltx/9/0000000000000001-0000000000000001.ltx"), "x");
+  expect(cli.run("list", "half", "--from", "store").stderr).toMatch(
+    /did not end; make it again \[BACKUP_NONE\]/,
+  );
 });

@@ -134,7 +134,12 @@ export async function noBackup(name: string, place: string): Promise<PagemarkErr
   await store.checkComplete?.(folder);
   const names = (await databasesIn(store)).map((each) => each.name);
   if (names.includes(name)) {
-    const message = `${name}: there are LTX files below that name in ${redacted(place)}, but not as backups lie; --from is the folder in which the folders of databases are`;
+    const { objects } = await store.list(`${folder}/ltx/`, { limit: 1 });
+    const why =
+      objects.length > 0
+        ? "the first backup or copy to it did not end; make it again"
+        : "there are LTX files below that name, but not as backups lie; --from is the folder in which the folders of databases are";
+    const message = `${name}: there is no whole backup in ${redacted(place)}: ${why}`;
     return new PagemarkError("BACKUP_NONE", message, { name });
   }
   const shown = names.slice(0, MOST_NAMES).map((each) => JSON.stringify(each));
