@@ -48,6 +48,11 @@ impl Bookmark {
         Self { txid, day, checksum, lineage }
     }
 
+    /// Whether it names the same pages of the same database as `other`.
+    pub fn has_pages_of(&self, other: &Self) -> bool {
+        (self.checksum, self.lineage) == (other.checksum, other.lineage)
+    }
+
     /// Checks that restored pages are those the bookmark names.
     ///
     /// # Errors

@@ -4,9 +4,13 @@ use super::folder::{Folder, Listed};
 use super::names::{LEVEL_INCREMENTAL, LEVEL_SNAPSHOT, LtxName};
 use super::record::Record;
 use super::stored::StoredFile;
-use super::when::Target;
+use super::view::Plan;
+use super::when::{Target, format_rfc3339};
+use crate::bookmark::Bookmark;
 use crate::error::{Error, ErrorKind, Result};
+use crate::ltx::Header;
 use crate::page::Txid;
+use crate::snapshot::tail::bookmark_of;
 
 /// What a backup's TXID is beyond the states that somebody watches: so many may come until they hear of it.
 pub const APART: u64 = 1 << 20;
@@ -26,6 +30,31 @@ impl LtxName {
     /// Whether no backup has a file of that level.
     pub fn is_between(&self) -> bool {
         self.level > LEVEL_INCREMENTAL && self.level < LEVEL_SNAPSHOT
+    }
+}
+
+impl Plan {
+    /// Makes its backup the state after it that `target` means, of which only the last of its files tells: by its first 100 bytes.
+    ///
+    /// # Errors
+    /// As [`Header::decode`]; `ChainLineage` for a file of another database, `BookmarkUnknown` where no state has that bookmark.
+    pub fn complete(&mut self, start: &[u8], target: &Target) -> Result<()> {
+        let (Some(after), Some(backup)) = (&self.after, &mut self.backup) else { return Ok(()) };
+        let header = Header::decode(start)?;
+        let before: Bookmark = backup.view.bookmark.parse()?;
+        let ours = bookmark_of(&header).filter(|found| found.lineage == before.lineage);
+        let bookmark = ours.ok_or(ErrorKind::ChainLineage)?;
+        if matches!(target, Target::Bookmark(wanted) if !wanted.has_pages_of(&bookmark)) {
+            return Err(ErrorKind::BookmarkUnknown.into());
+        }
+        let view = &mut backup.view;
+        backup.checksum = bookmark.checksum.to_string();
+        view.bookmark = bookmark.to_string();
+        view.txid.clone_from(&after.txid);
+        view.created_at = format_rfc3339(after.created_ms);
+        view.page_count = header.commit;
+        view.size = u64::from(header.commit) * u64::from(view.page_size);
+        Ok(())
     }
 }
 

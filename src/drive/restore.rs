@@ -6,10 +6,9 @@ use super::fault::{Done, Fault};
 use super::lend::Phase;
 use super::object::{ObjectReader, get_all};
 use crate::bookmark::Bookmark;
-use crate::catalog::{BackupView, Plan, StoredFile, Target, when};
+use crate::catalog::{BackupView, Plan, StoredFile, Target};
 use crate::error::{Error, ErrorKind};
-use crate::ltx::{HEADER_SIZE, Header};
-use crate::snapshot::tail::bookmark_of;
+use crate::ltx::HEADER_SIZE;
 use crate::snapshot::{Restore, RestoreEvent};
 
 /// Memory for reading files side by side, in bytes.
@@ -86,26 +85,12 @@ pub(super) async fn put_together(
 
 /// A plan whose backup is the state that it leads to: of a state between backups only the last of its files tells.
 pub(super) async fn complete(lender: &Lender, mut plan: Plan, target: &Target) -> Done<Plan> {
-    let (Some(after), Some(backup), Some(last)) = (&plan.after, &mut plan.backup, plan.files.last()) else {
-        return Ok(plan);
-    };
-    let about = |error: Error| Fault::of(error, Some(&last.key));
-    let bytes = get_all(lender, &last.key, 0, last.size.min(HEADER_SIZE as u64)).await?;
-    let header = Header::decode(&bytes).map_err(about)?;
-    let found = bookmark_of(&bytes).map_err(about)?;
-    let before: Bookmark = backup.view.bookmark.parse().map_err(about)?;
-    let ours = found.filter(|found| found.lineage == before.lineage);
-    let bookmark = ours.ok_or_else(|| about(ErrorKind::ChainLineage.into()))?;
-    if let Target::Bookmark(wanted) = target
-        && (wanted.checksum, wanted.lineage) != (bookmark.checksum, bookmark.lineage)
-    {
-        return Err(Fault::of(ErrorKind::BookmarkUnknown.into(), None));
-    }
-    backup.checksum = bookmark.checksum.to_string();
-    backup.view.bookmark = bookmark.to_string();
-    backup.view.txid.clone_from(&after.txid);
-    backup.view.created_at = when::format_rfc3339(after.created_ms);
-    backup.view.page_count = header.commit;
-    backup.view.size = u64::from(header.commit) * u64::from(backup.view.page_size);
+    let (Some(_), Some(last)) = (&plan.after, plan.files.last()) else { return Ok(plan) };
+    let (key, size) = (last.key.clone(), last.size);
+    let start = get_all(lender, &key, 0, size.min(HEADER_SIZE as u64)).await?;
+    plan.complete(&start, target).map_err(|error| {
+        let about = Some(key.as_str()).filter(|_| error.kind != ErrorKind::BookmarkUnknown);
+        Fault::of(error, about)
+    })?;
     Ok(plan)
 }

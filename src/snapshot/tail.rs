@@ -146,13 +146,9 @@ impl Tail {
     }
 }
 
-/// The bookmark of the state that a file of [`Tail`] leads to, by its first 100 bytes; `None` for other files.
-///
-/// # Errors
-/// As [`Header::decode`].
-pub fn bookmark_of(header: &[u8]) -> Result<Option<Bookmark>> {
-    let Header { max, timestamp_ms, node_id, after, .. } = Header::decode(header)?;
-    Ok(after.map(|after| Bookmark::new(max, timestamp_ms, after, Lineage(node_id))))
+/// The bookmark of the state that a file of [`Tail`] leads to; `None` for other files.
+pub fn bookmark_of(&Header { max, timestamp_ms, node_id, after, .. }: &Header) -> Option<Bookmark> {
+    after.map(|after| Bookmark::new(max, timestamp_ms, after, Lineage(node_id)))
 }
 
 #[cfg(test)]

@@ -21,6 +21,12 @@ pub fn prove_bookmark(bookmark: &str, checksum: &str) -> JsResult<()> {
     Ok(bookmark.prove(bookmark.lineage, parse_checksum(checksum)?)?)
 }
 
+/// Whether two bookmarks name the same pages of the same database.
+#[wasm_bindgen(js_name = namesSamePages)]
+pub fn names_same_pages(bookmark: &str, other: &str) -> JsResult<bool> {
+    Ok(bookmark.parse::<Bookmark>()?.has_pages_of(&other.parse()?))
+}
+
 /// Of a record its lineage, first and last TXID, and `full` or `incremental`, with spaces between them.
 #[wasm_bindgen(js_name = recordIds)]
 pub fn record_ids(record: &str) -> JsResult<String> {

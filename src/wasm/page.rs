@@ -39,18 +39,6 @@ impl DatabaseHeader {
         self.0.change_counter
     }
 
-    /// Rises with every change of the schema.
-    #[wasm_bindgen(getter, js_name = schemaCookie)]
-    pub fn schema_cookie(&self) -> u32 {
-        self.0.schema_cookie
-    }
-
-    /// Pages that hold nothing.
-    #[wasm_bindgen(getter, js_name = freePages)]
-    pub fn free_pages(&self) -> u32 {
-        self.0.free_pages
-    }
-
     /// Pages in a main file of `file_size` bytes.
     #[wasm_bindgen(js_name = pagesIn)]
     pub fn pages_in(&self, file_size: f64) -> JsResult<u32> {
@@ -245,11 +233,6 @@ impl TableInventory {
     /// Takes the page.
     pub fn feed(&mut self, page: &[u8]) -> JsResult<()> {
         Ok(self.0.feed(page)?)
-    }
-
-    /// The tables' names.
-    pub fn names(&self) -> Vec<String> {
-        self.0.tables().iter().map(|table| table.name.clone()).collect()
     }
 
     /// The tables: `{ name, rows, damagedPage }`, the last two where they are known.

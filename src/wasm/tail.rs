@@ -59,12 +59,6 @@ impl Tail {
         }))
     }
 
-    /// The database checksum of the state taken last, 16 hex digits.
-    #[wasm_bindgen(getter)]
-    pub fn checksum(&self) -> String {
-        self.tail.checksum().to_string()
-    }
-
     /// Key of the record of the backup that comes after the state `txid`.
     #[wasm_bindgen(js_name = recordKey)]
     pub fn record_key(&self, txid: &str) -> JsResult<String> {
@@ -77,12 +71,6 @@ impl Tail {
 pub fn wal_start(page_size: u32, header: &[u8]) -> JsResult<Option<String>> {
     let page_size = PageSize::new(page_size).ok_or(ErrorKind::Usage)?;
     Ok(WalReader::start(page_size, header)?.map(WalMark::format))
-}
-
-/// The bookmark of the state that a file between backups leads to, by its first 100 bytes.
-#[wasm_bindgen(js_name = followedBookmark)]
-pub fn followed_bookmark(header: &[u8]) -> JsResult<Option<String>> {
-    Ok(tail::bookmark_of(header)?.map(|bookmark| bookmark.to_string()))
 }
 
 /// Makes one LTX file of several; see the core's `ltx::Compaction`.

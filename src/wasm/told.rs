@@ -166,9 +166,14 @@ impl Folder {
         structure(&BackupView::from(self.0.history.find(&Target::parse(at, now_ms as i64)?)?))
     }
 
-    /// What a restore to `at` reads: `{ result }` or `{ failure }`.
-    pub fn plan(&self, at: &str, now_ms: f64) -> JsResult<JsValue> {
-        let plan = self.0.plan(&Target::parse(at, now_ms as i64)?);
+    /// What a restore to `at` reads: `{ result }` or `{ failure }`. Of a state after its backup, `start` tells: the first bytes
+    /// of its last file.
+    pub fn plan(&self, at: &str, now_ms: f64, start: Option<Vec<u8>>) -> JsResult<JsValue> {
+        let target = Target::parse(at, now_ms as i64)?;
+        let mut plan = self.0.plan(&target);
+        if let (Ok(plan), Some(start)) = (&mut plan, start) {
+            plan.complete(&start, &target)?;
+        }
         told(Some(plan.map_err(Failure::Plan)), |plan| plan).map(JsValue::from)
     }
 

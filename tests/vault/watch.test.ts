@@ -270,6 +270,28 @@ test("what lies in a state's place is compared whole: a part of it is not the st
   await stop();
 });
 
+test("what happened between two states that were stored, or since one, is told as between backups", async () => {
+  const { path, db } = place();
+  const app = inWalMode(path);
+  const { watcher, stop } = watching([db]);
+  const txids: string[] = [];
+  for (let i = 0; i < 4; i++) {
+    app.exec(`${insert}; UPDATE t SET v = 'changed' WHERE id < ${i}`);
+    txids.push((await watcher.sync()).app?.txid ?? "");
+  }
+  await stop();
+  const [first = "", second = "", third = "", last = ""] = txids;
+  const rows = async (from: string, to?: string) => {
+    const difference = await db.diff(from, to);
+    expect([difference.from.txid, difference.to.txid]).toEqual([from, to ?? last]);
+    return difference.tables.map(({ rows }) => rows);
+  };
+  expect(await rows(first, second)).toEqual([{ added: 1, removed: 0, updated: 0 }]);
+  expect(await rows(second, third)).toEqual([{ added: 1, removed: 0, updated: 1 }]);
+  expect(await rows(first)).toEqual([{ added: 3, removed: 0, updated: 1 }]);
+  expect(await rows(third, first)).toEqual([{ added: 0, removed: 2, updated: 1 }]);
+});
+
 test("a verification counts what it reads of states, too", async () => {
   const { path, stored, db } = place();
   const app = inWalMode(path);

@@ -316,8 +316,10 @@ export class Backups {
     return naming(this.name, async () => {
       const { signal } = checkOptions(options);
       const folder = await Folder.load(this.store, this.folder, undefined, signal);
-      const plans = folder.use(() => [folder.plan(formatAt(from)), folder.plan(formatAt(to))] as const);
-      return differenceOf(this.store, ...plans, options);
+      const [earlier, later] = await folder.use(() =>
+        Promise.all([folder.plan(formatAt(from)), folder.plan(formatAt(to))]),
+      );
+      return differenceOf(this.store, earlier, later, options);
     });
   }
 

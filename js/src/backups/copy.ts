@@ -136,11 +136,11 @@ async function proofsOf(
   signal: AbortSignal | undefined,
 ): Promise<Map<string, StoredFile>> {
   const folder = await Folder.load(store, segment, undefined, signal);
-  return folder.use(() => {
+  return folder.use(async () => {
     const proofs = new Map<string, StoredFile>();
     for (const { id, state } of folder.list()) {
       if (state !== "done") continue;
-      const { files, backup } = folder.plan(id);
+      const { files, backup } = await folder.plan(id);
       for (const file of [...files, ...(backup?.fingerprints ?? [])]) proofs.set(file.key, file);
     }
     return proofs;

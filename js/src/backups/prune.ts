@@ -50,7 +50,7 @@ export async function prune(place: Place, options: PruneOptions): Promise<Pruned
   const { keepManual = false, keepTagged = true, dryRun = false, signal } = options;
   if (!dryRun) await finishRemovals(place, signal);
   const folder = await Folder.load(place.store, place.folder, undefined, signal);
-  const all = folder.use(() => folder.list());
+  const all = await folder.use(() => folder.list());
   const backups = all.filter(({ state }) => state === "done");
   const candidates = backups.map(({ kind, createdAt, tag, automatic }) => ({
     kind,

@@ -1,4 +1,4 @@
-import { type CoreFolder, core } from "../core/index.ts";
+import { type CoreFolder, core, named } from "../core/index.ts";
 import { checkHas, checkOptions, DamageError, ObjectMissingError, PagemarkError } from "../errors/index.ts";
 import { type Failure, hostFailure, type Outcome } from "../host/drive.ts";
 import { driveOnStore } from "../host/store-host.ts";
@@ -83,9 +83,14 @@ export interface Restorable {
   checksum: string;
 }
 
+/** What an LTX file says of itself at its start, in bytes. */
+const LTX_HEADER = 100;
+
 /** What lies in a database's folder of a store. The core knows what it means (`src/catalog`). */
 export class Folder {
   readonly #folder: CoreFolder;
+  readonly #store: Store;
+  readonly #signal: AbortSignal | undefined;
 
   /**
    * Lists the folder of the database and reads its records: as many as finding the backup takes that `at` means, all of
@@ -99,12 +104,14 @@ export class Folder {
     return driveOnStore<null, Folder>(loading, store, signal, (outcome, machine) => {
       const folder = machine.takeFolder();
       if (!folder) throw hostFailure(outcome);
-      return new Folder(folder);
+      return new Folder(folder, store, signal);
     });
   }
 
-  private constructor(folder: CoreFolder) {
+  private constructor(folder: CoreFolder, store: Store, signal: AbortSignal | undefined) {
     this.#folder = folder;
+    this.#store = store;
+    this.#signal = signal;
   }
 
   /** Every backup, oldest first; one whose record is damaged is listed as such. */
@@ -118,8 +125,21 @@ export class Folder {
   }
 
   /** What a restore to `at` reads; all of it is there. */
-  plan(at: string): RestorePlan {
-    return this.#namingOldest(() => this.#result<RestorePlan>(this.#folder.plan(at, Date.now())));
+  async plan(at: string): Promise<RestorePlan> {
+    const nowMs = Date.now();
+    const plan = (start?: Uint8Array) =>
+      this.#namingOldest(() => this.#result<RestorePlan>(this.#folder.plan(at, nowMs, start)));
+    const found = plan();
+    const last = found.files.at(-1);
+    if (!found.after || !last) return found;
+    // Of a state after its backup, only the last of its files tells.
+    const body = await this.#store.get(last.key, { length: LTX_HEADER, signal: this.#signal });
+    const start = await collect(body, LTX_HEADER);
+    try {
+      return plan(start);
+    } catch (error) {
+      throw error instanceof DamageError ? named(error, last.key) : error;
+    }
   }
 
   /**
@@ -143,9 +163,9 @@ export class Folder {
   }
 
   /** Frees what is known once `look` has looked at it. */
-  use<T>(look: () => T): T {
+  async use<T>(look: () => T | Promise<T>): Promise<T> {
     try {
-      return look();
+      return await look();
     } finally {
       this.#folder.free();
     }
@@ -177,46 +197,10 @@ export async function planRestore(
   signal?: AbortSignal,
 ): Promise<RestorePlan> {
   const folder = await Folder.load(store, segment, at, signal);
-  const plan = folder.use(() => folder.plan(at));
-  if (!plan.backup) {
-    await refuseWithoutRecords(store, segment, signal);
-    return { note: noRecords(segment), ...plan };
-  }
-  return plan.after ? followed(store, plan, at, signal) : plan;
-}
-
-/** What a file between backups says of itself at its start, in bytes. */
-const LTX_HEADER = 100;
-/** Where in a bookmark these begin. */
-const CHECKSUM = 27;
-const LINEAGE = 43;
-
-/** A plan for a state after its backup, which only the last of its files tells of. */
-async function followed(
-  store: Store,
-  plan: RestorePlan,
-  at: string,
-  signal: AbortSignal | undefined,
-): Promise<RestorePlan> {
-  const { after, backup, files } = plan;
-  const key = files.at(-1)?.key ?? "";
-  if (!after || !backup) return plan;
-  const header = await collect(await store.get(key, { length: LTX_HEADER, signal }), LTX_HEADER);
-  const bookmark = (await core()).followedBookmark(header);
-  if (bookmark === undefined || bookmark.slice(LINEAGE) !== backup.view.bookmark.slice(LINEAGE)) {
-    throw new DamageError("CHAIN_LINEAGE", `${key}: is not of this database; it was copied here`, {
-      name: key,
-    });
-  }
-  const isNamed = /^(?:[0-9a-f]{8}-){3}[0-9a-f]{32}$/.test(at);
-  if (isNamed && at.slice(CHECKSUM) !== bookmark.slice(CHECKSUM)) {
-    throw new PagemarkError("BOOKMARK_UNKNOWN", "no state has that bookmark");
-  }
-  const pageCount = new DataView(header.buffer, header.byteOffset).getUint32(12);
-  const createdAt = new Date(after.createdMs).toISOString().replace("Z", "000Z");
-  const size = pageCount * backup.view.pageSize;
-  const view = { ...backup.view, bookmark, txid: after.txid, createdAt, pageCount, size };
-  return { ...plan, backup: { ...backup, view, checksum: bookmark.slice(CHECKSUM, LINEAGE) } };
+  const plan = await folder.use(() => folder.plan(at));
+  if (plan.backup) return plan;
+  await refuseWithoutRecords(store, segment, signal);
+  return { note: noRecords(segment), ...plan };
 }
 
 /** What the history does not allow, or lacks. */

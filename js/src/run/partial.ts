@@ -64,7 +64,8 @@ export async function partialBackups(
     const isOne = (backup: Backup): backup is PartialBackup =>
       backup.partial !== undefined && nameToSegment(partialName(name, backup.partial)) === segment;
     const folder = await Folder.load(store, segment, undefined, options.signal);
-    found.push(...folder.use(() => folder.list()).filter(isOne));
+    const backups = await folder.use(() => folder.list());
+    found.push(...backups.filter(isOne));
   }
   return newestFirst(found);
 }

@@ -2,6 +2,7 @@
 import { Backups } from "../backups/backups.ts";
 import { pagemark } from "../backups/database.ts";
 import type { Backup } from "../catalog/folder.ts";
+import { core } from "../core/index.ts";
 import { dumpSource } from "../dump/dump.ts";
 import { DamageError, PagemarkError } from "../errors/index.ts";
 import type { PartialBackup } from "../run/partial.ts";
@@ -54,8 +55,6 @@ export interface Place extends JobsPlace {
 const OPTIONS = "the options";
 /** The tag of backups that were made before a migration, which their notes name. */
 const MIGRATION = "migration";
-/** From there on a bookmark is the checksum of all pages, and the lineage. */
-const PROOF = 27;
 
 /** What a backup is for. */
 interface BackupRequest {
@@ -317,7 +316,8 @@ export class ServedFile implements ServedDatabase {
 
   /** Whether the backup before it has the same pages: a checkpoint moves them, and changes none. Then it is taken back. */
   async #isKnown(backup: Backup): Promise<boolean> {
-    if (backup.bookmark.slice(PROOF) !== this.#backedUp?.bookmark.slice(PROOF)) return false;
+    const { namesSamePages } = await core();
+    if (!this.#backedUp || !namesSamePages(backup.bookmark, this.#backedUp.bookmark)) return false;
     await (await this.#backups()).takeBack(backup);
     return true;
   }

@@ -320,7 +320,7 @@ export class WatchedDatabase {
     if (keep) await this.#backups.prune({ keepManual: true, ...keep, ...(signal && { signal }) });
     else await finishRemovals(place, signal);
     const folder = await Folder.load(this.#store, this.#folder, undefined, signal);
-    const [merges, outdated] = folder.use(() => [folder.merges(), folder.outdated(now - keepStatesMs)]);
+    const [merges, outdated] = await folder.use(() => [folder.merges(), folder.outdated(now - keepStatesMs)]);
     const keys = outdated.values();
     const lane = async () => {
       for (const key of keys) await this.#store.delete(key, { signal });
