@@ -1,10 +1,11 @@
 // A backup as a database that can be read, without restoring it.
+import { spawnSync } from "node:child_process";
 import { cpSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { file, folder, openStore, pagemark } from "pagemark";
 import { openBackup } from "pagemark/engine";
 import { beforeAll, expect, test } from "vitest";
-import { CommandLine } from "../support/cli.ts";
+import { CommandLine, main } from "../support/cli.ts";
 import { runSql, tempFolder } from "../support/temp.ts";
 
 const home = tempFolder();
@@ -94,4 +95,23 @@ test("E9 the command prints rows as a table or as JSON, of SQL that it is given 
     status: 1,
     stderr: expect.stringContaining("readonly database"),
   });
+});
+
+test("E9 a word that the prompt does not know is said to be that, and a signal ends a query that does not end", () => {
+  const open = (input: string, timeout?: number) =>
+    spawnSync(process.execPath, [main, "open", "app", "--from", "store"], {
+      ...{ cwd: home, encoding: "utf8", input },
+      ...(timeout !== undefined && { timeout, killSignal: "SIGINT" as const }),
+    });
+  expect(open("SELECT 1;\n.exit\n")).toMatchObject({ status: 0, stderr: "" });
+  expect(open(".help\nSELECT 1;\n")).toMatchObject({
+    status: 2,
+    stderr: expect.stringContaining(".help is not"),
+  });
+  const { status, signal } = open(
+    "WITH n (i) AS (SELECT 1 UNION ALL SELECT i FROM n) SELECT max(i) FROM n;\n",
+    1500,
+  );
+  // The second on a machine so busy that the query has not begun.
+  expect(signal === "SIGINT" || status === 130).toBe(true);
 });

@@ -3,7 +3,9 @@ import type { Command } from "commander";
 import { openBackup } from "../engine/open-backup.node.ts";
 import type { Row } from "../engine/statement.ts";
 import type { SqlValue } from "../engine/values.ts";
+import { PagemarkError } from "../errors/index.ts";
 import "./engine.ts";
+import { blocking } from "./interrupt.ts";
 import { describeBackup, note, print, printError, table } from "./output.ts";
 import { withBackups } from "./places.ts";
 import { layOutText } from "./table.ts";
@@ -45,8 +47,19 @@ export function addOpen(program: Command, signal: AbortSignal): void {
     });
 }
 
-/** Runs every statement of a text, and prints the rows of each. */
+/** Runs every statement of a text, and prints the rows of each. A signal ends the process meanwhile: nothing is written. */
 function answer(opened: Opened, sql: string, json: boolean): void {
+  // Else the terminal would hand Ctrl-C over as a character, which nobody reads while SQL runs.
+  const { isRaw } = process.stdin;
+  if (isRaw) process.stdin.setRawMode(false);
+  try {
+    blocking(() => runAll(opened, sql, json));
+  } finally {
+    if (isRaw) process.stdin.setRawMode(true);
+  }
+}
+
+function runAll(opened: Opened, sql: string, json: boolean): void {
   const { database } = opened;
   try {
     for (let rest = sql; ; ) {
@@ -93,7 +106,15 @@ async function converse(
   ask();
   for await (const line of prompt) {
     const word = line.trim();
-    if (word === ".quit") break;
+    if (word === ".quit" || word === ".exit") break;
+    if (statement === "" && word.startsWith(".") && SHORT[word] === undefined) {
+      const known = [...Object.keys(SHORT), ".quit"].join(", ");
+      const error = new PagemarkError("USAGE", `${word} is not known here; there are ${known}, and SQL`);
+      if (!isTerminal) throw error;
+      printError(error, false);
+      ask();
+      continue;
+    }
     statement += `${SHORT[word] ?? line}\n`;
     // A statement ends with a semicolon, and may have several lines.
     if (word.endsWith(";") || SHORT[word] !== undefined) {
