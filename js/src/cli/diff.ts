@@ -3,6 +3,7 @@ import { pagemark } from "../backups/database.ts";
 import type { TableDifference } from "../backups/diff.ts";
 import { PagemarkError } from "../errors/index.ts";
 import type { PageSource } from "../sources/source.ts";
+import { shown } from "./input.ts";
 import { backupJson, counted, describeBackup, print, table } from "./output.ts";
 import { openDatabase, openStore, withBackups } from "./places.ts";
 import { writeToStandardOutput } from "./standard-output.ts";
@@ -61,14 +62,14 @@ export function addDiff(program: Command, signal: AbortSignal): void {
       }
       const difference = await withBackups(name, from, () => database.diff(earlier, later, { signal }));
       const { tables } = difference;
-      const shown = tables.filter(({ change }) => all || change !== "unchanged");
+      const listed = tables.filter(({ change }) => all || change !== "unchanged");
       const { to } = difference;
       const value = { from: backupJson(difference.from), to: to ? backupJson(to) : "now", tables };
       print(json, value, () =>
         [
           layOutText(`from ${describeBackup(difference.from, since)}`),
-          layOutText(`to ${to ? describeBackup(to, until) : `${path} as it is now`}`),
-          shown.length === 0 ? "no table differs" : tableOf(shown),
+          layOutText(`to ${to ? describeBackup(to, until) : `${shown(path ?? "")} as it is now`}`),
+          listed.length === 0 ? "no table differs" : tableOf(listed),
         ].join("\n"),
       );
     });

@@ -54,7 +54,8 @@ async function* startingWith(first: Uint8Array, rest: AsyncIterable<Uint8Array>)
   yield* rest;
 }
 
-function shown(path: string): string {
+/** What to call what a command reads. */
+export function shown(path: string): string {
   return path === STANDARD ? "standard input" : path;
 }
 

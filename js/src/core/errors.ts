@@ -106,7 +106,8 @@ export function named(error: unknown, name: string | undefined): unknown {
   // What `at` may be is about what was asked for.
   if (code === "AT_SYNTAX") return error;
   // A text longer than any database's name would bury what is said about it.
-  const shown = code === "NAME_INVALID" && name.length > 128 ? `${name.slice(0, 40)}…` : name;
+  const short = code === "NAME_INVALID" && name.length > 128 ? `${name.slice(0, 40)}…` : name;
+  const shown = short === "" ? '""' : short;
   return make(error instanceof DamageError, code, `${shown}: ${message}`, { ...at, name: shown });
 }
 
