@@ -1,6 +1,14 @@
 // Backups in one file, `.tar.gz`: what stock tar makes and unpacks, and what is refused.
 import { execFileSync } from "node:child_process";
-import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { packTar, type TarEntry } from "modern-tar";
@@ -11,6 +19,8 @@ import { runSql, tableSql, tempFolder } from "../support/temp.ts";
 const folder = tempFolder();
 const cli = new CommandLine(folder);
 const path = (name: string) => join(folder, name);
+/** An object of the store. */
+const NEWEST = "app/ltx/0/0000000000000002-0000000000000002.ltx";
 
 beforeAll(() => {
   runSql(path("app.db"), tableSql("orders", 200));
@@ -31,6 +41,22 @@ describe("E13 an archive", () => {
     expect([again.status, again.stderr]).toEqual([1, expect.stringMatching(/TARGET_EXISTS/)]);
     const backup = cli.run("backup", "app.db", "--to", "app.tar.gz");
     expect([backup.status, backup.stderr]).toEqual([1, expect.stringMatching(/STORE_READ_ONLY/)]);
+  });
+
+  test("keeps when what is in it was stored, to the millisecond; of tar's own, to the second", () => {
+    const times = (store: string, unit: number) => {
+      const files = readdirSync(path(store), { recursive: true, encoding: "utf8" }).filter((name) =>
+        /\.(ltx|json)$/.test(name),
+      );
+      return files.sort().map((name) => Math.floor(statSync(join(path(store), name)).mtimeMs / unit));
+    };
+    utimesSync(path(`store/${NEWEST}`), 1_700_000_000.631, 1_700_000_000.631);
+    expect(cli.run("copy", "app", "--from", "store", "--to", "times.tar.gz").status).toBe(0);
+    expect(cli.run("copy", "app", "--from", "times.tar.gz", "--to", "times").status).toBe(0);
+    expect(times("times", 1)).toEqual(times("store", 1));
+    execFileSync("tar", ["-zcf", path("second.tgz"), "-C", path("store"), "app"]);
+    expect(cli.run("copy", "app", "--from", "second.tgz", "--to", "seconds").status).toBe(0);
+    expect(times("seconds", 1000)).toEqual(times("store", 1000));
   });
 
   test("that tar made, from wherever the folder was, is read", () => {

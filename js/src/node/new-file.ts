@@ -88,7 +88,7 @@ export class NewFile {
 }
 
 /** Sets a file's time, with half a microsecond more: seconds in floating point end up to a microsecond short. */
-async function setTime(file: FileHandle, time: Date): Promise<void> {
+export async function setTime(file: FileHandle, time: Date): Promise<void> {
   const seconds = (time.getTime() + 0.0005) / 1000;
   await file.utimes(seconds, seconds);
 }

@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import { pipeline, Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
 import { DamageError, PagemarkError, StoreError } from "../errors/index.ts";
+import { setTime } from "../node/new-file.ts";
 import { temporaryFolder } from "../node/temporary-file.ts";
 import { fileError } from "../sources/file/errors.ts";
 import { folder } from "../stores/folder/folder.ts";
@@ -18,6 +19,8 @@ const ROOM = 16 << 20;
 const MOST_ENTRIES = 500_000;
 /** As in a store's keys. */
 const LONGEST_NAME = 1024;
+/** In the year 2242; a time beyond it is no file's. */
+const LATEST_MS = 2 ** 33 * 1000;
 /** Where a database's folder is in the path of an object. */
 const OBJECT = /^((?:.*\/)?)[^/]+\/(?:ltx|pagemark)\/./;
 
@@ -74,7 +77,10 @@ async function unpack(path: string): Promise<string> {
         await body.cancel();
         continue;
       }
-      await write(join(target, place), body, (count) => input.count(count));
+      await write(join(target, place), body, {
+        modified: header.mtime,
+        count: (bytes) => input.count(bytes),
+      });
     }
   } catch (error) {
     throw input.told(error);
@@ -154,7 +160,7 @@ class Unpacked {
 async function write(
   path: string,
   body: ReadableStream<Uint8Array>,
-  count: (bytes: number) => void,
+  { modified, count }: { modified: Date | undefined; count: (bytes: number) => void },
 ): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
   const file = await open(path, "wx", 0o600);
@@ -163,6 +169,9 @@ async function write(
       count(chunk.length);
       await file.writeFile(chunk);
     }
+    // Of a state between two backups, and of Litestream's files, it is all that tells when they were made.
+    const ms = modified?.getTime() ?? Number.NaN;
+    if (ms > 0 && ms < LATEST_MS) await setTime(file, new Date(ms));
   } finally {
     await file.close();
   }
@@ -180,7 +189,9 @@ export async function packed(path: string): Promise<ReadableStream<Uint8Array>> 
       // What stores keep for themselves.
       if (name.startsWith(".")) continue;
       const { size, mtime } = await stat(file);
-      const entry = controller.add({ name, size, mtime, mode: 0o600 });
+      // Readers cut off what is below a millisecond.
+      const pax = { mtime: ((mtime.getTime() + 0.001) / 1000).toFixed(6) };
+      const entry = controller.add({ name, size, mtime, mode: 0o600, pax });
       await (Readable.toWeb(createReadStream(file)) as unknown as ReadableStream<Uint8Array>).pipeTo(entry);
     }
     controller.finalize();
