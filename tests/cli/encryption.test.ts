@@ -80,6 +80,7 @@ test("F10 a folder is encrypted by the key of a file, and opened by that and its
   expect(run(byPhrase, "verify", "app", "--from", "vault").status).toBe(0);
   const last = run({}, "--json", "key", "remove", "--store", "vault", listed()[0].name);
   expect([last.status, JSON.parse(last.stderr).error.code]).toEqual([1, "KEY_NEEDED"]);
+  expect(cli.failure("key", "list", "--store", "nowhere")).toEqual([1, "STORE_MISSING"]);
   for (const secret of ["five random words", own, second, other, "hunter-two"])
     expect(outputs.join("\n")).not.toContain(secret);
 }, 60_000);

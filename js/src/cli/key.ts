@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { PagemarkError } from "../errors/index.ts";
 import { addKey, listKeys, removeKey } from "../stores/encrypted/keys.ts";
 import { print, report, table } from "./output.ts";
-import { keysOfEnvironment, openStore } from "./places.ts";
+import { keysOfEnvironment, openStore, refuseMissing } from "./places.ts";
 import { timeText } from "./values.ts";
 
 interface Options {
@@ -25,6 +25,7 @@ export function addKeyCommands(program: Command): void {
     .option("--utc", "show times in UTC instead of this machine's zone")
     .action(async (_options, command: Command) => {
       const { store, utc, json = false } = command.optsWithGlobals<Options>();
+      await refuseMissing(store);
       const keys = await listKeys(openStore(store, { plain: true }));
       const value = keys.map(({ name, kind, created }) => ({
         name,

@@ -107,7 +107,7 @@ async function converse(
   for await (const line of prompt) {
     const word = line.trim();
     if (word === ".quit" || word === ".exit") break;
-    if (statement === "" && word.startsWith(".") && SHORT[word] === undefined) {
+    if (statement.trim() === "" && word.startsWith(".") && SHORT[word] === undefined) {
       const known = [...Object.keys(SHORT), ".quit"].join(", ");
       const error = new PagemarkError("USAGE", `${word} is not known here; there are ${known}, and SQL`);
       if (!isTerminal) throw error;
