@@ -4,6 +4,7 @@ import { uuid } from "../core/index.ts";
 import { PagemarkError, SourceError } from "../errors/index.ts";
 import { HALF_LOADED, type RowTarget } from "../sources/source.ts";
 import { dropsFor, type TargetState, targetState } from "./load-target.ts";
+import { StandIns } from "./stand-ins.ts";
 
 export interface LoadingOptions {
   /** Names what is loaded. */
@@ -38,6 +39,9 @@ export class Loading {
   #done: number;
   /** What has to come first. */
   readonly #before: string[];
+  readonly #standIns = new StandIns();
+  /** Names of tables that stay, in lower case. */
+  readonly #there: ReadonlySet<string>;
   /** Whether rows go in that break a CHECK. */
   #passesChecks = false;
 
@@ -51,6 +55,8 @@ export class Loading {
     const isSame = halfLoaded !== undefined && halfLoaded.load === this.#load;
     this.#done = isSame ? halfLoaded.done : 0;
     this.#before = isSame || isEmpty ? [] : dropsFor(target.name, state, tables);
+    const stay = tables.length > 0 ? state.objects : [];
+    this.#there = new Set(stay.map(({ name }) => name.toLowerCase()));
     const isAbsent = tables.length > 0 && !halfLoaded && this.#before.length === 0;
     // Of a database that is in pieces, one table cannot be replaced.
     if (isSame || isEmpty || isAbsent || (replace && !(halfLoaded && tables.length > 0))) return;
@@ -81,6 +87,7 @@ export class Loading {
     let batch: string[] = [];
     for await (const statement of statements) {
       count++;
+      this.#standIns.note(statement);
       const pragma = PRAGMA.exec(statement);
       if (pragma?.[1]) this.#passesChecks = true;
       if (count <= this.#done) continue;
@@ -105,7 +112,9 @@ export class Loading {
     const { signal } = this.#options;
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.#target.write(this.#transaction([...this.#before, ...batch]), signal);
+        const { make, remove } = this.#standIns.statements(this.#there);
+        const all = [...this.#before, ...make, ...batch, ...remove];
+        return await this.#target.write(this.#transaction(all), signal);
       } catch (error) {
         // What is dropped first can be written again. Else an answer that was lost has left what is refused now.
         if (this.#before.length === 0 && attempt > 1 && isCode(error, "SOURCE_REFUSED")) {
@@ -119,7 +128,12 @@ export class Loading {
   /** Writes some statements, of which the last is the one of number `count`. */
   async #write(batch: readonly string[], count: number, isLast: boolean): Promise<void> {
     const { signal } = this.#options;
-    const all = this.#transaction([...this.#mark(count, isLast), ...batch]);
+    // Of some tables alone it could not be told later which stand in, and which were there.
+    const { tables = [] } = this.#options;
+    const { make, remove } =
+      tables.length > 0 ? { make: [], remove: [] } : this.#standIns.statements(this.#there);
+    const [first, last] = [this.#done === 0 ? make : [], isLast ? remove : []];
+    const all = this.#transaction([...this.#mark(count, isLast), ...first, ...batch, ...last]);
     for (let attempt = 1; ; attempt++) {
       try {
         await this.#target.write(all, signal);

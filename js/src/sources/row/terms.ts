@@ -1,4 +1,5 @@
 // What a CREATE INDEX says of its terms and its condition: PRAGMAs tell neither expressions nor WHERE.
+import { sqlTokens } from "../../core/index.ts";
 
 export interface IndexTerms {
   /** Each term as an expression, without its direction. */
@@ -7,13 +8,9 @@ export interface IndexTerms {
   where?: string;
 }
 
-/** Space, a comment, something quoted, a word, or one character. */
-const TOKEN =
-  /\s+|--[^\n]*|\/\*[\s\S]*?(?:\*\/|$)|'(?:[^']|'')*'|"(?:[^"]|"")*"|`(?:[^`]|``)*`|\[[^\]]*\]|[\w$\u0080-\uffff]+|[\s\S]/g;
-
 /** Reads `sql`, which is a CREATE INDEX that SQLite has taken. */
 export function indexTerms(sql: string): IndexTerms {
-  const tokens = (sql.match(TOKEN) ?? []).map((token) => (/^(--|\/\*)/.test(token) ? " " : token));
+  const tokens = sqlTokens(sql);
   let at = tokens.indexOf("(") + 1;
   const terms = [""];
   for (let depth = 1; at < tokens.length; at++) {
