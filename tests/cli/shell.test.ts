@@ -45,13 +45,15 @@ test("zsh, fish and the manual know every command and option that the help knows
     expect(manual).toContain(option.replaceAll("-", "\\-"));
   }
   // The shells that are here read them. Bash reads the quotes of zsh as zsh does.
-  for (const [shell, text] of [
-    ["bash", zsh],
-    ["zsh", zsh],
-    ["fish", fish],
+  writeFileSync(join(folder, "zsh"), zsh ?? "");
+  writeFileSync(join(folder, "fish"), fish ?? "");
+  for (const [shell, name] of [
+    ["bash", "zsh"],
+    ["zsh", "zsh"],
+    ["fish", "fish"],
   ] as const) {
-    const { error, stderr } = spawnSync(shell, ["-n"], { input: text, encoding: "utf8" });
-    if (error === undefined || shell === "bash") expect(stderr).toBe("");
+    const { error, stderr } = spawnSync(shell, ["-n", join(folder, name)], { encoding: "utf8" });
+    if (error === undefined || shell === "bash") expect(stderr, shell).toBe("");
   }
   // Nothing that roff would take for something else.
   expect(manual).toMatch(/^[\x20-\x7e\n]*$/);
