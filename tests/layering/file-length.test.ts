@@ -13,7 +13,6 @@ const REASONS: ReadonlyMap<string, string> = new Map([
   ["js/src/core/globals.ts", "declares what is declared elsewhere, too"],
   ["js/src/core/node-version.node.ts", "read by versions of Node that read nothing else"],
   ["js/src/core/require-runtime.node.ts", "imported first, for what it does"],
-  ["js/src/core/sql-tokens.ts", "for what reads an index, and what loads tables: neither knows the other"],
   ["js/src/sources/row/terms.ts", "takes SQL apart, which nothing beside it does"],
 ]);
 

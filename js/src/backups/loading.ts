@@ -2,9 +2,8 @@
 // the answer.
 import { uuid } from "../core/index.ts";
 import { PagemarkError, SourceError } from "../errors/index.ts";
-import { HALF_LOADED, type RowTarget } from "../sources/source.ts";
+import { HALF_LOADED, type RowTarget, type StandIns } from "../sources/source.ts";
 import { dropsFor, type TargetState, targetState } from "./load-target.ts";
-import { StandIns } from "./stand-ins.ts";
 
 export interface LoadingOptions {
   /** Names what is loaded. */
@@ -30,6 +29,7 @@ const CHECK_AGAIN = "PRAGMA ignore_check_constraints=OFF";
 const PRAGMA = /^(?:\s*--[^\n]*\n)*\s*PRAGMA (?:defer_foreign_keys|(ignore_check_constraints))=\w+;?$/;
 /** A write of which nothing is known is tried again so often. */
 const ATTEMPTS = 5;
+const NONE: ReturnType<StandIns["statements"]> = { make: [], remove: [] };
 
 export class Loading {
   readonly #target: RowTarget;
@@ -39,7 +39,7 @@ export class Loading {
   #done: number;
   /** What has to come first. */
   readonly #before: string[];
-  readonly #standIns = new StandIns();
+  readonly #standIns: StandIns | undefined;
   /** Names of tables that stay, in lower case. */
   readonly #there: ReadonlySet<string>;
   /** Whether rows go in that break a CHECK. */
@@ -50,6 +50,7 @@ export class Loading {
     this.#target = target;
     this.#load = options.load ?? uuid();
     this.#options = options;
+    this.#standIns = target.standIns?.();
     const { halfLoaded, isEmpty } = state;
     const { tables = [], replace = false } = options;
     const isSame = halfLoaded !== undefined && halfLoaded.load === this.#load;
@@ -87,7 +88,7 @@ export class Loading {
     let batch: string[] = [];
     for await (const statement of statements) {
       count++;
-      this.#standIns.note(statement);
+      this.#standIns?.note(statement);
       const pragma = PRAGMA.exec(statement);
       if (pragma?.[1]) this.#passesChecks = true;
       if (count <= this.#done) continue;
@@ -112,7 +113,7 @@ export class Loading {
     const { signal } = this.#options;
     for (let attempt = 1; ; attempt++) {
       try {
-        const { make, remove } = this.#standIns.statements(this.#there);
+        const { make, remove } = this.#standIns?.statements(this.#there) ?? NONE;
         const all = [...this.#before, ...make, ...batch, ...remove];
         return await this.#target.write(this.#transaction(all), signal);
       } catch (error) {
@@ -130,8 +131,7 @@ export class Loading {
     const { signal } = this.#options;
     // Of some tables alone it could not be told later which stand in, and which were there.
     const { tables = [] } = this.#options;
-    const { make, remove } =
-      tables.length > 0 ? { make: [], remove: [] } : this.#standIns.statements(this.#there);
+    const { make, remove } = (tables.length === 0 && this.#standIns?.statements(this.#there)) || NONE;
     const [first, last] = [this.#done === 0 ? make : [], isLast ? remove : []];
     const all = this.#transaction([...this.#mark(count, isLast), ...first, ...batch, ...last]);
     for (let attempt = 1; ; attempt++) {

@@ -63,7 +63,6 @@ export {
   type WrittenPart,
 } from "./platform.ts";
 export { restorer } from "./restoring.ts";
-export { sqlTokens } from "./sql-tokens.ts";
 export {
   type Base,
   type Full,

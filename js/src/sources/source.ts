@@ -305,7 +305,18 @@ export interface RowSource {
 }
 
 /** A database that takes SQL, too. */
-export type RowTarget = RowSource & Required<Pick<RowSource, "write">>;
+export interface RowTarget extends RowSource {
+  write: NonNullable<RowSource["write"]>;
+  /** For tables that are referred to and are not there: of what {@link PageSource}s that read rows have. */
+  standIns?(): StandIns;
+}
+
+/** Finds parent tables that are missing, by the statements that make the others. */
+export interface StandIns {
+  note(statement: string): void;
+  /** Statements that make them, empty, and that remove them. @param there names of tables that are there, in lower case */
+  statements(there: ReadonlySet<string>): { make: string[]; remove: string[] };
+}
 
 /** What {@link checkRead} must know of a moment. */
 export interface Readable extends Pick<Moment, "pageSize" | "pageCount"> {

@@ -8,6 +8,7 @@ import { bytesOf, RowChanges, TooManyChanges } from "./changes.ts";
 import { Laying, LostTree } from "./laying.ts";
 import { changedMeanwhile, readMoment, sizeOfDatabase, type Way } from "./moment.ts";
 import { RowScratch } from "./scratch.ts";
+import { ParentTables } from "./stand-ins.ts";
 import { type Base, TooMuchTold, Tracker, Untold } from "./tracked.ts";
 import { installedIn, OURS, untracking } from "./triggers.ts";
 
@@ -19,10 +20,12 @@ const SMALL = 1 << 20;
 const NOT_LARGE = 4 << 20;
 
 /** A database whose pages are made of its rows whenever it is pinned. */
-export function fromRows<Source extends RowSource>(source: Source): PageSource & Source {
+export function fromRows<Source extends RowSource>(
+  source: Source,
+): PageSource & Source & Pick<RowTarget, "standIns"> {
   checkHas("ask", source, "the source", "a RowSource, with ask()");
   checkText(source.name, "the source's name");
-  return { ...source, pin: (options) => pinRows(source, options) };
+  return { ...source, pin: (options) => pinRows(source, options), standIns: () => new ParentTables() };
 }
 
 /** @throws SourceError `SOURCE_CHANGED` when writers came in between in every way of reading */

@@ -1,11 +1,19 @@
 // What a CREATE INDEX says of its terms and its condition: PRAGMAs tell neither expressions nor WHERE.
-import { sqlTokens } from "../../core/index.ts";
 
 export interface IndexTerms {
   /** Each term as an expression, without its direction. */
   terms: string[];
   /** The condition of a partial index. */
   where?: string;
+}
+
+/** Space, a comment, something quoted, a word, or one character. */
+const TOKEN =
+  /\s+|--[^\n]*|\/\*[\s\S]*?(?:\*\/|$)|'(?:[^']|'')*'|"(?:[^"]|"")*"|`(?:[^`]|``)*`|\[[^\]]*\]|[\w$\u0080-\uffff]+|[\s\S]/g;
+
+/** The tokens of SQL that SQLite has taken; a space for a comment. */
+export function sqlTokens(sql: string): string[] {
+  return (sql.match(TOKEN) ?? []).map((token) => (/^(--|\/\*)/.test(token) ? " " : token));
 }
 
 /** Reads `sql`, which is a CREATE INDEX that SQLite has taken. */

@@ -1,6 +1,7 @@
 // Tables that are not there, but that others refer to: SQLite takes no row of a table whose parent table is missing, not
 // even one that refers to nothing. While rows go in, empty tables stand in for them.
-import { sqlTokens } from "../core/index.ts";
+import type { StandIns } from "../source.ts";
+import { sqlTokens } from "./terms.ts";
 
 interface Reference {
   table: string;
@@ -13,7 +14,7 @@ interface Reference {
 const CREATE_TABLE = /^(?:--[^\n]*\n|\s)*CREATE TABLE /;
 
 /** What the statements of a dump say of tables and their parents. */
-export class StandIns {
+export class ParentTables implements StandIns {
   readonly #made = new Set<string>();
   readonly #references: Reference[] = [];
   /** Whether rows have begun, before which all tables are made. */
@@ -37,7 +38,6 @@ export class StandIns {
     }
   }
 
-  /** Statements that make and that remove them. @param there names of tables that are there, in lower case */
   statements(there: ReadonlySet<string>): { make: string[]; remove: string[] } {
     const isMissing = ({ table }: Reference) => !this.#made.has(table) && !there.has(table);
     const missing = Map.groupBy(this.#hasAll ? this.#references.filter(isMissing) : [], ({ table }) => table);
