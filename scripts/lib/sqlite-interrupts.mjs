@@ -11,7 +11,23 @@ export const INTERRUPTS = [
     at: "/*\n** Check for interrupts and invoke progress callback.\n*/\n",
     before: `static int sqlite3WorkIsOver(sqlite3 *db){
   return AtomicLoad(&db->u1.isInterrupted) || (db->xProgress && db->xProgress(db->pProgressArg));
+}
+static int stopsCompiling(Parse *pParse){
+  if( !sqlite3WorkIsOver(pParse->db) ) return 0;
+  pParse->nErr++;
+  pParse->rc = SQLITE_INTERRUPT;
+  return 1;
 }\n\n`,
+  },
+  // Compiling: a statement may have many others in it, and of window functions each is looked for among all others, in
+  // statements in each other.
+  {
+    at: "  v = sqlite3GetVdbe(pParse);\n  if( p==0 || pParse->nErr ){\n    return 1;\n  }\n  assert( db->mallocFailed==0 );\n  if( sqlite3AuthCheck(pParse, SQLITE_SELECT, 0, 0, 0) ) return 1;\n",
+    before: "  if( stopsCompiling(pParse) ) return 1;\n",
+  },
+  {
+    at: "      int iCol = -1;\n      if( pParse->db->mallocFailed ) return WRC_Abort;\n",
+    add: "      if( stopsCompiling(pParse) ) return WRC_Abort;\n",
   },
   // printf ends with the argument that makes the result too long.
   {

@@ -8,6 +8,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 const BYTES_A_STEP: usize = 4;
 /// What SQLite's C does in about the time of an instruction; see [`work_done`].
 const WORK_A_STEP: u64 = 14;
+/// How many times as much work counts when a statement of a stranger who may only read is compiled: most of that is in short
+/// calls and small pieces of memory, which take longer than they count. Others may have more to compile.
+const COMPILING: u64 = 4;
 
 /// Bytes in large pieces that SQLite allocated, for whatever it was.
 static ALLOCATED: AtomicUsize = AtomicUsize::new(0);
@@ -60,6 +63,8 @@ pub(super) struct Budget {
     pub(super) steps: Cell<u64>,
     allocated: Cell<usize>,
     worked: Cell<u64>,
+    /// Whether a statement is being compiled.
+    compiling: Cell<bool>,
     /// The limit of SQLite's memory that there was before.
     pub(super) heap: Cell<Option<i64>>,
     /// Whether the connection is that of an import.
@@ -79,6 +84,14 @@ impl Budget {
         code
     }
 
+    /// As [`Self::charging`], of what compiles a statement.
+    pub(super) fn charging_compilation(&self, compile: impl FnOnce() -> c_int) -> c_int {
+        self.compiling.set(true);
+        let code = self.charging(compile);
+        self.compiling.set(false);
+        code
+    }
+
     /// Takes so many units of work (see [`work_done`]) off it; whether anything is left.
     pub(super) fn has_left_after(&self, work: u64) -> bool {
         if self.limited.get() {
@@ -92,7 +105,8 @@ impl Budget {
         let allocated = ALLOCATED.load(Ordering::Relaxed);
         let bytes = (allocated.wrapping_sub(self.allocated.replace(allocated)) / BYTES_A_STEP) as u64;
         let done = work_done();
-        let work = done.wrapping_sub(self.worked.replace(done)) / WORK_A_STEP;
+        let times = if self.compiling.get() && self.read_only.get() { COMPILING } else { 1 };
+        let work = times * (done.wrapping_sub(self.worked.replace(done)) / WORK_A_STEP);
         let left = self.steps.get().saturating_sub(u64::from(steps)).saturating_sub(bytes).saturating_sub(work);
         self.steps.set(left);
         left > 0

@@ -15,6 +15,9 @@ use crate::error::Result;
 /// Bytes that are searched in a unit of work; see [`Budget::has_left_after`].
 const SEARCHED_A_UNIT: usize = 4;
 
+/// What is found takes as long as to search so many bytes.
+const FOUND: usize = 14 * SEARCHED_A_UNIT;
+
 type Function = unsafe extern "C" fn(*mut Context, c_int, *mut *mut Value);
 
 impl Connection {
@@ -125,7 +128,7 @@ unsafe extern "C" fn replace(context: *mut Context, count: c_int, values: *mut *
     let Some(by) = text(by) else { return };
     let finder = memmem::Finder::new(pattern);
     let found = finder.find_iter(hay).count();
-    if !call.has_left_after(2 * hay.len()) {
+    if !call.has_left_after(2 * hay.len() + FOUND * found) {
         return;
     }
     let size = (hay.len() - found * pattern.len()) as u64 + found as u64 * by.len() as u64;

@@ -15,6 +15,8 @@ const TURN: u32 = 100;
 const LONGEST: c_int = 16 << 20;
 /// Longest pattern of LIKE or GLOB, in bytes: a pattern is tried at every place of the text.
 const LONGEST_PATTERN: c_int = 250;
+/// Longest statement of strangers who may only read, in bytes, as in D1: what compiling takes grows with its square.
+const LONGEST_READ: usize = 100_000;
 /// Memory that SQLite may take beyond what was in use before, in bytes.
 const MEMORY: i64 = 64 << 20;
 
@@ -178,6 +180,12 @@ impl Connection {
         let mut error = Error::with_detail(ErrorKind::Sql, "interrupted");
         error.sqlite = Some(ffi::SQLITE_INTERRUPT as c_int);
         Err(error)
+    }
+
+    /// In bytes.
+    pub(super) fn longest_statement(&self) -> usize {
+        let budget = self.budget();
+        if budget.limited.get() && budget.read_only.get() { LONGEST_READ } else { usize::MAX }
     }
 
     /// From now on nothing is larger than D1 allows, and the functions that it refuses are refused, or no longer so. Only

@@ -3,6 +3,8 @@
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ptr;
 
+use pagemark::sql::Scanner;
+
 use super::connection::Connection;
 use super::ffi;
 use crate::error::{Error, ErrorKind, Result};
@@ -54,23 +56,34 @@ impl Connection {
     pub(crate) fn prepare(&self, sql: &mut &[u8], lasting: bool) -> Result<Option<Statement>> {
         self.trust();
         loop {
-            let len = c_int::try_from(sql.len()).map_err(|_| self.error(ffi::SQLITE_TOOBIG))?;
+            let longest = self.longest_statement();
+            let piece = sql.get(..longest).unwrap_or(sql);
+            let len = c_int::try_from(piece.len()).map_err(|_| self.error(ffi::SQLITE_TOOBIG))?;
             let flags = if lasting { ffi::SQLITE_PREPARE_PERSISTENT } else { 0 };
             let start: *const c_char = sql.as_ptr().cast();
             let (mut statement, mut tail) = (ptr::null_mut(), start);
             // SAFETY: SQLite reads `len` bytes, no NUL needed, and `tail` then points into or behind them.
             let (code, used) = unsafe {
-                let code = self.budget().charging(|| {
+                let code = self.budget().charging_compilation(|| {
                     ffi::sqlite3_prepare_v3(self.db(), start, len, flags, &raw mut statement, &raw mut tail)
                 });
                 (code, if tail.is_null() { 0 } else { tail.offset_from(start) })
             };
+            let used = usize::try_from(used).unwrap_or(0);
+            let statement = (!statement.is_null()).then(|| Statement::new(self.clone(), statement));
+            // What was compiled, or failed, may be a part of a statement.
+            if piece.len() < sql.len() && (code != ffi::SQLITE_OK || used == piece.len()) && !is_whole(piece) {
+                let mut error = Error::with_detail(
+                    ErrorKind::Sql,
+                    format!("the statement is longer than the {longest} bytes that one may have here which only reads"),
+                );
+                error.sqlite = Some(ffi::SQLITE_TOOBIG);
+                return Err(error);
+            }
             if code != ffi::SQLITE_OK {
                 return Err(self.error(code));
             }
-            let used = usize::try_from(used).unwrap_or(0);
             *sql = sql.get(used..).unwrap_or_default();
-            let statement = (!statement.is_null()).then(|| Statement::new(self.clone(), statement));
             // SQLite takes a NUL for the end, and what follows it would be passed over in silence.
             if sql.starts_with(&[0]) {
                 return Err(Error::with_detail(ErrorKind::Sql, "there is a NUL character in the SQL"));
@@ -87,6 +100,16 @@ impl Connection {
         let Some(mut statement) = self.prepare(&mut sql, false)? else { return Ok(false) };
         Ok(statement.step()? == Step::Row && statement.column(0)? == Value::Integer(1))
     }
+}
+
+/// Whether the first statement of a text is whole, or there is not even the beginning of one.
+fn is_whole(sql: &[u8]) -> bool {
+    let mut scanner = Scanner::of_scripts();
+    let ends = |&byte: &u8| {
+        let has_begun = scanner.has_begun();
+        scanner.scan(byte) && has_begun
+    };
+    sql.iter().any(ends) || sql.iter().all(|byte| b"; \t\r\n".contains(byte))
 }
 
 impl Error {

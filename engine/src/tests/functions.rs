@@ -140,3 +140,34 @@ fn what_was_compiled_before_a_limit_is_looked_at_again() {
     db.exec("PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = sql; PRAGMA writable_schema = OFF", T0)
         .unwrap();
 }
+
+#[test]
+fn who_may_only_read_has_statements_of_100_000_bytes_in_texts_of_any_length() {
+    let mut db = open(options());
+    let spaces = |count: usize| " ".repeat(count);
+    // A part of each of these is a statement, too.
+    let long = [
+        format!("SELECT 1{}+ 1", spaces(100_000)),
+        format!(";SELECT 1 /*{}*/ + 1", spaces(99_988)),
+        format!("SELECT 1 --{}\n + 1;", "x".repeat(100_000)),
+        format!("--{}\nSELECT 1", ";SELECT 2".repeat(20_000)),
+        format!("SELECT '{}'", "ü".repeat(50_000)),
+    ];
+    let short = [
+        format!("SELECT 1{}+ 1", spaces(99_989)),
+        format!("SELECT 1{}+ 1; SELECT 3", spaces(99_988)),
+        format!("{}SELECT 1", ";".repeat(300_000)),
+        format!("{}SELECT 1", spaces(300_000)),
+        "SELECT ';' /* ; */ + 1;\n".repeat(10_000),
+    ];
+    for read_only in [true, false] {
+        db.limit_steps(1_000_000_000, read_only).unwrap();
+        for sql in &short {
+            db.exec(sql, T0).unwrap();
+        }
+        for sql in &long {
+            let error = db.exec(sql, T0).err();
+            assert_eq!(error.and_then(|error| error.sqlite), read_only.then_some(18), "{}", &sql[..20]);
+        }
+    }
+}

@@ -99,7 +99,12 @@ export const SINGLE: Readonly<Record<string, string>> = {
   ).join(" UNION ALL ")}`,
   integrity_check: "PRAGMA integrity_check;".repeat(60),
   dbstat: "SELECT count(*) FROM dbstat;".repeat(200),
-  "compiling many terms": `SELECT * FROM t WHERE ${terms(14, 1)}`,
+  "compiling many terms": `SELECT * FROM t WHERE ${terms(11, 1)};`.repeat(40),
+  "a statement of over 100 kB": `SELECT * FROM t WHERE ${terms(15, 1)}`,
+  "compiling window functions": `SELECT ${Array.from({ length: 1900 }, (_, at) => `sum(${at}) OVER (ORDER BY b + ${at})`)} FROM t`,
+  "replacing each letter": `WITH l (x) AS MATERIALIZED (SELECT ${long(4_000_000, "a")})
+    SELECT ${Array.from({ length: 50 }, () => "replace(x, 'a', '')").join(" || ")} FROM l`,
+  "opening cursors": `SELECT count(*) FROM t WHERE ${Array.from({ length: 500 }, (_, at) => `NOT EXISTS (SELECT 1 FROM t AS u WHERE u.a = t.a AND u.b = ${at})`).join(" AND ")}`,
 };
 
 /** What else takes long, or writes. */

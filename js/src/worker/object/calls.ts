@@ -27,6 +27,19 @@ export function nameErrors<T extends object>(
   }
 }
 
+/** What the engine says of times and states, of the one database that it knows. */
+const OF_HISTORY: ReadonlySet<string> = new Set([
+  "AT_SYNTAX",
+  "BOOKMARK_LINEAGE",
+  "BOOKMARK_SYNTAX",
+  "BOOKMARK_UNKNOWN",
+  "DATABASE_EMPTY",
+  "HISTORY_GONE",
+  "HISTORY_UNKNOWN",
+  "TIME_AFTER_LAST",
+  "TIME_BEFORE_FIRST",
+]);
+
 function named(error: unknown, { name, uuid }: Identity): unknown {
   if (!(error instanceof PagemarkError)) return error;
   // There is one store, and one name in it: nothing else is to be looked at.
@@ -34,6 +47,9 @@ function named(error: unknown, { name, uuid }: Identity): unknown {
   for (const inner of [`${name}-${uuid.slice(0, 8)}`, uuid]) {
     if (error.message.startsWith(`${inner}: `)) error.message = `${name}${error.message.slice(inner.length)}`;
     if (error.at.name === inner) error.at.name = name;
+  }
+  if (OF_HISTORY.has(error.code) && !error.message.includes(name)) {
+    error.message = `${name}: ${error.message}`;
   }
   error.message = short(error.message);
   return error;
