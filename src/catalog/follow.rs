@@ -51,7 +51,7 @@ impl Plan {
         backup.checksum = bookmark.checksum.to_string();
         view.bookmark = bookmark.to_string();
         view.txid.clone_from(&after.txid);
-        view.created_at = format_rfc3339(after.created_ms);
+        view.created_at = format_rfc3339(header.timestamp_ms);
         view.page_count = header.commit;
         view.size = u64::from(header.commit) * u64::from(view.page_size);
         Ok(())
@@ -71,9 +71,7 @@ impl Folder {
             Target::Txid(txid) => (txid.0, i64::MAX),
             Target::Bookmark(bookmark) => (bookmark.txid.0, i64::MAX),
         };
-        let after = |other: &&Record| other.first > record.first;
-        let next = self.history.entries().filter_map(|(_, entry)| entry.ok()).find(after);
-        let most = most.min(next.map_or(u64::MAX, |next| next.txid().0 - 1));
+        let most = most.min(self.after(record).map_or(u64::MAX, |next| next.txid().0 - 1));
         let files: Vec<_> = self.files_between().filter(|(name, _)| name.max.0 <= most).collect();
         let mut found = Followed { files: Vec::new(), txid: record.txid(), created_ms: 0 };
         loop {
@@ -94,6 +92,33 @@ impl Folder {
             Target::Txid(txid) if found.txid != *txid => Err(Error::at_txid(ErrorKind::BackupUnknown, txid.0)),
             Target::Bookmark(of) if found.txid != of.txid => Err(ErrorKind::BookmarkUnknown.into()),
             _ => Ok(Some(found).filter(|found| !found.files.is_empty())),
+        }
+    }
+
+    /// The backup that was made after `record`.
+    fn after(&self, record: &Record) -> Option<&Record> {
+        self.history.entries().filter_map(|(_, entry)| entry.ok()).find(|other| other.first > record.first)
+    }
+
+    /// Keys of the files with states that a time may mean: those after the backup it means; in Litestream's folder all.
+    pub fn undated(&self, target: &Target) -> Vec<String> {
+        let keys = |index: usize| self.objects().get(index).map(|(key, _)| key.clone());
+        if self.history.entries().next().is_none() {
+            return (0..self.objects().len()).filter_map(keys).filter(|key| key.ends_with(".ltx")).collect();
+        }
+        let Ok(record) = self.history.find(target) else { return Vec::new() };
+        let between = record.txid().0 + 1..self.after(record).map_or(u64::MAX, |next| next.first.0);
+        self.files_between()
+            .filter(|(name, _)| between.contains(&name.max.0))
+            .filter_map(|(_, index)| keys(index))
+            .collect()
+    }
+
+    /// Takes from a file's first 100 bytes when its state was taken. What is no such file keeps the store's time.
+    pub fn date(&mut self, key: &str, start: &[u8]) {
+        let (Ok(Header { timestamp_ms, .. }), Some(listed)) = (Header::decode(start), self.object(key)) else { return };
+        if timestamp_ms > 0 {
+            self.see(key, Listed { modified_ms: timestamp_ms, ..listed });
         }
     }
 

@@ -9,7 +9,7 @@ use super::object::{ObjectReader, get_all};
 use super::upload::Uploaded;
 use crate::catalog::{Folder, StoredFile};
 use crate::error::ErrorKind;
-use crate::run::{Answer, Id, Listing, Machine, Place, Request, Which};
+use crate::run::{Answer, Id, Listing, Machine, Place, Request};
 
 /// Where an encrypted store has the keys of its users.
 const KEYS: &str = "%keys/";
@@ -118,10 +118,10 @@ impl<M> Performer<M> for StoreHost {
     }
 }
 
-/// Lists a database's folder and reads its records.
-pub(super) async fn load(lender: &Lender, place: &Place, which: Which, name: &str) -> Done<Folder> {
-    let place = place.clone();
-    let mut machine = Machine::new(|asked| async move { crate::run::load(&asked, &place, which).await });
+/// Lists a database's folder and reads its records, as many as finding what `ats` mean takes; all without.
+pub(super) async fn load(lender: &Lender, place: &Place, ats: Vec<String>, name: &str) -> Done<Folder> {
+    let (place, now_ms) = (place.clone(), lender.now_ms());
+    let mut machine = Machine::new(|asked| async move { crate::run::load_for(&asked, &place, &ats, now_ms).await });
     let (outcome, mut faults) = machine::run(&mut machine, &mut StoreHost::new(lender)).await;
     outcome.map_err(|failure| Fault::told(failure, name, &mut faults))
 }

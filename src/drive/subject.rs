@@ -7,7 +7,7 @@ use super::machine;
 use super::restore::{self, Restored};
 use super::verify::{self, Verified};
 use crate::catalog::{BackupView, Folder, Layout, Name, Plan, StoredFile, Target};
-use crate::run::{self, Machine, Place, StoredDatabase, Which};
+use crate::run::{self, Machine, Place, StoredDatabase};
 
 /// A database's folder in a store.
 #[derive(Clone)]
@@ -19,19 +19,19 @@ pub(super) struct Subject {
 
 impl Subject {
     pub(super) async fn list(&self) -> Done<Vec<BackupView>> {
-        let mut backups = self.load(Which::All).await?.list().map_err(|error| Fault::of(error, Some(&self.name)))?;
+        let mut backups = self.load(None).await?.list().map_err(|error| Fault::of(error, Some(&self.name)))?;
         backups.reverse();
         Ok(backups)
     }
 
     pub(super) async fn find(&self, at: &str) -> Done<BackupView> {
-        let (target, folder) = (self.target(at)?, self.load(Which::of(at)).await?);
+        let (target, folder) = (self.target(at)?, self.load(Some(at)).await?);
         folder.history.find(&target).map(BackupView::from).map_err(|error| Fault::of(error, Some(&self.name)))
     }
 
     /// What a restore to `at` reads; all of it is there.
     pub(super) async fn plan(&self, at: &str) -> Done<Plan> {
-        let (target, folder) = (self.target(at)?, self.load(Which::of(at)).await?);
+        let (target, folder) = (self.target(at)?, self.load(Some(at)).await?);
         let plan = folder.plan(&target);
         let plan = plan.map_err(|error| Fault::told(run::Failure::Plan(error), &self.name, &mut Vec::new()))?;
         restore::complete(&self.lender, plan, &target).await
@@ -59,8 +59,8 @@ impl Subject {
         self.plan(at).await.map(|plan| plan.files)
     }
 
-    async fn load(&self, which: Which) -> Done<Folder> {
-        load(&self.lender, &self.place, which, &self.name).await
+    async fn load(&self, at: Option<&str>) -> Done<Folder> {
+        load(&self.lender, &self.place, at.map(str::to_owned).into_iter().collect(), &self.name).await
     }
 
     fn target(&self, at: &str) -> Done<Target> {

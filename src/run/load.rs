@@ -3,8 +3,9 @@
 use super::request::{Answer, FailureKind, Listing, Request};
 use super::{Failure, Host, Outcome};
 use crate::catalog::folder::Listed;
-use crate::catalog::{Folder, Layout, Record, record};
+use crate::catalog::{Folder, Layout, Record, Target, record};
 use crate::error::ErrorKind;
+use crate::ltx::HEADER_SIZE;
 use crate::page::Txid;
 
 /// Records fetched at a time.
@@ -83,6 +84,22 @@ pub async fn load(host: &Host, place: &Place, which: Which) -> Outcome<Folder> {
     let objects = list(host, folder.prefix()).await?;
     let folder = read(host, folder, objects, which).await?;
     refuse_other_name(&folder)?;
+    Ok(folder)
+}
+
+/// As [`load`], as many records as finding takes what a user named by `ats`; for times, also when each state was taken.
+///
+/// # Errors
+/// As [`load`].
+pub async fn load_for(host: &Host, place: &Place, ats: &[String], now_ms: i64) -> Outcome<Folder> {
+    let which = if let [at] = ats { Which::of(at) } else { Which::All };
+    let mut folder = load(host, place, which).await?;
+    let times = ats.iter().filter_map(|at| Target::parse(at, now_ms).ok()).filter(|at| matches!(at, Target::Time(_)));
+    let undated: Vec<String> = times.flat_map(|time| folder.undated(&time)).collect();
+    // A store's own time of an object is that of its upload, and often that of a copy.
+    for keys in undated.chunks(CONCURRENCY) {
+        get_each(host, keys, HEADER_SIZE as u32, |key, start| folder.date(key, start)).await?;
+    }
     Ok(folder)
 }
 
@@ -205,21 +222,26 @@ pub(super) async fn read_records(host: &Host, mut folder: Folder, which: Which) 
         if keys.is_empty() {
             return Ok(folder);
         }
-        let get = |key: &String| host.call(Request::Get { key: key.clone(), most: MOST_RECORD_BYTES });
-        let calls: Vec<_> = keys.iter().map(get).collect();
-        for (key, call) in keys.iter().zip(calls) {
-            match call.await {
-                // What is no UTF-8 shows in the record's digest.
-                Ok(Answer::Bytes(bytes)) => folder.read(key, &String::from_utf8_lossy(&bytes)),
-                Ok(_) => return Err(ErrorKind::Usage.into()),
-                // Deleted since it was listed.
-                Err(Failure::Host(failure)) if failure.kind == FailureKind::Missing => {}
-                Err(failure) => return Err(failure),
-            }
-        }
+        // What is no UTF-8 shows in the record's digest.
+        let take = |key: &str, bytes: &[u8]| folder.read(key, &String::from_utf8_lossy(bytes));
+        get_each(host, &keys, MOST_RECORD_BYTES, take).await?;
         folder.settle();
         if which.is_met(&folder) {
             return Ok(folder);
         }
     }
+}
+
+/// Gets the first `most` bytes of objects side by side; those that were deleted since they were listed are passed over.
+async fn get_each(host: &Host, keys: &[String], most: u32, mut take: impl FnMut(&str, &[u8])) -> Outcome<()> {
+    let calls: Vec<_> = keys.iter().map(|key| host.call(Request::Get { key: key.clone(), most })).collect();
+    for (key, call) in keys.iter().zip(calls) {
+        match call.await {
+            Ok(Answer::Bytes(bytes)) => take(key, &bytes),
+            Ok(_) => return Err(ErrorKind::Usage.into()),
+            Err(Failure::Host(failure)) if failure.kind == FailureKind::Missing => {}
+            Err(failure) => return Err(failure),
+        }
+    }
+    Ok(())
 }

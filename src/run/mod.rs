@@ -36,7 +36,7 @@ mod verify;
 
 pub use backup::Backup;
 pub use host::{Call, Host, Machine, Outcome, Reply, Telling};
-pub use load::{Known, Place, Which, load};
+pub use load::{Known, Place, load, load_for};
 pub use notes::{BackupOptions, Made};
 pub use remove::remove;
 pub use request::{Answer, FailureKind, File, HostFailure, Id, ListedObject, Listing, Packers, Pinned, Request};

@@ -11,7 +11,7 @@ use crate::catalog::{self, Label, Layout, Target};
 use crate::error::ErrorKind;
 use crate::run::{
     self, Answer, FailureKind, HostFailure, Id, Known, ListedObject, Listing, Machine, Packers, Pinned, Place,
-    StoredDatabase, Verification, Which,
+    StoredDatabase, Verification,
 };
 
 /// A job under way.
@@ -76,11 +76,10 @@ impl JobMachine {
         Ok(Self::of(run::Backup::abandon(saved, log)?))
     }
 
-    /// Lists a database's folder and reads its records, as many as finding the backup takes that `at` means; all without.
-    pub fn load(segment: String, layout: &str, at: Option<String>) -> JsResult<JobMachine> {
+    /// Lists a database's folder and reads its records, as many as finding the states takes that `ats` mean; all without.
+    pub fn load(segment: String, layout: &str, ats: Vec<String>, now_ms: f64) -> JsResult<JobMachine> {
         let place = Place { segment, layout: parse_layout(layout)? };
-        let which = at.map_or(Which::All, |at| Which::of(&at));
-        let story = move |host| async move { run::load(&host, &place, which).await };
+        let story = move |host| async move { run::load_for(&host, &place, &ats, now_ms as i64).await };
         Ok(Self(Job::Load(Machine::new(story), None)))
     }
 

@@ -1,6 +1,6 @@
 // Continuous backup: what is committed is in the store within the interval, whatever happens to the database.
 import { createHash } from "node:crypto";
-import { readdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { readdirSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -290,6 +290,33 @@ test("what happened between two states that were stored, or since one, is told a
   expect(await rows(second, third)).toEqual([{ added: 1, removed: 0, updated: 1 }]);
   expect(await rows(first)).toEqual([{ added: 3, removed: 0, updated: 1 }]);
   expect(await rows(third, first)).toEqual([{ added: 0, removed: 2, updated: 1 }]);
+});
+
+test("a time finds the state of then in a copy of the folder that lost the files' times", async () => {
+  const { path, stored, db } = place();
+  const app = inWalMode(path);
+  const { watcher, stop } = watching([db]);
+  const times: string[] = [];
+  for (let rows = 1; rows <= 3; rows++) {
+    app.exec(insert);
+    await watcher.sync();
+    times.push(new Date().toISOString());
+    await sleep(20);
+  }
+  await stop();
+  const now = new Date();
+  for (const name of readdirSync(stored, { recursive: true, encoding: "utf8" }))
+    utimesSync(join(stored, name), now, now);
+  for (const [at, time] of times.entries()) {
+    const bytes = await bytesOf(db, time);
+    const image = join(folder, `at-${++count}.db`);
+    writeFileSync(image, bytes);
+    const then = new DatabaseSync(image);
+    expect(then.prepare("SELECT count(*) AS n FROM t").get()).toEqual({ n: at + 1 });
+    then.close();
+  }
+  const [first = "", , third = ""] = times;
+  expect((await db.diff(first, third)).tables).toMatchObject([{ rows: { added: 2, removed: 0, updated: 0 } }]);
 });
 
 test("a verification counts what it reads of states, too", async () => {

@@ -315,10 +315,10 @@ export class Backups {
     if (from === undefined) throw wrongType("text or a valid Date", from, "from");
     return naming(this.name, async () => {
       const { signal } = checkOptions(options);
-      const folder = await Folder.load(this.store, this.folder, undefined, signal);
-      const [earlier, later] = await folder.use(() =>
-        Promise.all([folder.plan(formatAt(from)), folder.plan(formatAt(to))]),
-      );
+      const ends = [formatAt(from), formatAt(to)];
+      const folder = await Folder.load(this.store, this.folder, ends, signal);
+      const plans = await folder.use(() => Promise.all(ends.map((at) => folder.plan(at))));
+      const [earlier, later] = plans as [RestorePlan, RestorePlan];
       return differenceOf(this.store, earlier, later, options);
     });
   }

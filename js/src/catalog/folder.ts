@@ -91,27 +91,36 @@ export class Folder {
   readonly #folder: CoreFolder;
   readonly #store: Store;
   readonly #signal: AbortSignal | undefined;
+  /** What ages such as -1h are counted from. */
+  readonly #nowMs: number;
 
   /**
-   * Lists the folder of the database and reads its records: as many as finding the backup takes that `at` means, all of
+   * Lists the folder of the database and reads its records: as many as finding the states takes that `at` means, all of
    * them without it.
    *
    * @throws PagemarkError `NAME_INVALID`; what the store fails with
    */
-  static async load(store: Store, segment: string, at?: string, signal?: AbortSignal): Promise<Folder> {
+  static async load(
+    store: Store,
+    segment: string,
+    at?: string | string[],
+    signal?: AbortSignal,
+  ): Promise<Folder> {
     const { Machine } = await core();
-    const loading = Machine.load(segment, store.layout, at);
+    const nowMs = Date.now();
+    const loading = Machine.load(segment, store.layout, at === undefined ? [] : [at].flat(), nowMs);
     return driveOnStore<null, Folder>(loading, store, signal, (outcome, machine) => {
       const folder = machine.takeFolder();
       if (!folder) throw hostFailure(outcome);
-      return new Folder(folder, store, signal);
+      return new Folder(folder, store, signal, nowMs);
     });
   }
 
-  private constructor(folder: CoreFolder, store: Store, signal: AbortSignal | undefined) {
+  private constructor(folder: CoreFolder, store: Store, signal: AbortSignal | undefined, nowMs: number) {
     this.#folder = folder;
     this.#store = store;
     this.#signal = signal;
+    this.#nowMs = nowMs;
   }
 
   /** Every backup, oldest first; one whose record is damaged is listed as such. */
@@ -121,14 +130,13 @@ export class Folder {
 
   /** The backup that `at` means: see the core's `catalog::Target`. */
   find(at: string): Backup {
-    return this.#namingOldest(() => this.#folder.find(at, Date.now()));
+    return this.#namingOldest(() => this.#folder.find(at, this.#nowMs));
   }
 
   /** What a restore to `at` reads; all of it is there. */
   async plan(at: string): Promise<RestorePlan> {
-    const nowMs = Date.now();
     const plan = (start?: Uint8Array) =>
-      this.#namingOldest(() => this.#result<RestorePlan>(this.#folder.plan(at, nowMs, start)));
+      this.#namingOldest(() => this.#result<RestorePlan>(this.#folder.plan(at, this.#nowMs, start)));
     const found = plan();
     const last = found.files.at(-1);
     if (!found.after || !last) return found;
