@@ -316,7 +316,9 @@ test("a time finds the state of then in a copy of the folder that lost the files
     then.close();
   }
   const [first = "", , third = ""] = times;
-  expect((await db.diff(first, third)).tables).toMatchObject([{ rows: { added: 2, removed: 0, updated: 0 } }]);
+  expect((await db.diff(first, third)).tables).toMatchObject([
+    { rows: { added: 2, removed: 0, updated: 0 } },
+  ]);
 });
 
 test("a verification counts what it reads of states, too", async () => {
