@@ -42,6 +42,8 @@ export class Loading {
   readonly #standIns: StandIns | undefined;
   /** Names of tables that stay, in lower case. */
   readonly #there: ReadonlySet<string>;
+  /** Number of the first statement that writes rows. */
+  #firstRows = Number.POSITIVE_INFINITY;
   /** Whether rows go in that break a CHECK. */
   #passesChecks = false;
 
@@ -88,7 +90,7 @@ export class Loading {
     let batch: string[] = [];
     for await (const statement of statements) {
       count++;
-      this.#standIns?.note(statement);
+      if (this.#standIns?.note(statement)) this.#firstRows = count;
       const pragma = PRAGMA.exec(statement);
       if (pragma?.[1]) this.#passesChecks = true;
       if (count <= this.#done) continue;
@@ -132,7 +134,8 @@ export class Loading {
     // Of some tables alone it could not be told later which stand in, and which were there.
     const { tables = [] } = this.#options;
     const { make, remove } = (tables.length === 0 && this.#standIns?.statements(this.#there)) || NONE;
-    const [first, last] = [this.#done === 0 ? make : [], isLast ? remove : []];
+    const doRowsBegin = this.#done < this.#firstRows && this.#firstRows <= count;
+    const [first, last] = [doRowsBegin ? make : [], isLast ? remove : []];
     const all = this.#transaction([...this.#mark(count, isLast), ...first, ...batch, ...last]);
     for (let attempt = 1; ; attempt++) {
       try {

@@ -313,7 +313,8 @@ export interface RowTarget extends RowSource {
 
 /** Finds parent tables that are missing, by the statements that make the others. */
 export interface StandIns {
-  note(statement: string): void;
+  /** Whether rows begin with the statement, before which all tables are made. */
+  note(statement: string): boolean;
   /** Statements that make them, empty, and that remove them. @param there names of tables that are there, in lower case */
   statements(there: ReadonlySet<string>): { make: string[]; remove: string[] };
 }

@@ -20,10 +20,14 @@ export class ParentTables implements StandIns {
   /** Whether rows have begun, before which all tables are made. */
   #hasAll = false;
 
-  note(statement: string): void {
-    if (this.#hasAll) return;
+  note(statement: string): boolean {
+    if (this.#hasAll) return false;
     if (statement.startsWith("INSERT ")) this.#hasAll = true;
-    if (!CREATE_TABLE.test(statement)) return;
+    if (CREATE_TABLE.test(statement)) this.#noteTable(statement);
+    return this.#hasAll;
+  }
+
+  #noteTable(statement: string): void {
     const tokens = sqlTokens(statement).filter((token) => !/^\s*$/.test(token));
     const name = tokens.find((_, at) => at > 1 && !/^(if|not|exists)$/i.test(tokens[at] ?? ""));
     this.#made.add(nameIn(name));
