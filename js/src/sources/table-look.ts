@@ -21,6 +21,8 @@ interface SchemaRow {
 /** What there is before, or after, and what the rest of the database demands of the tables and does not get. */
 export interface Seen {
   objects: readonly SchemaRow[];
+  /** Tables that are parts of virtual ones. */
+  parts: readonly string[];
   /** Rows that refer to none, by what names them. */
   orphans: Map<string, string>;
   /** What SQLite says of views and triggers that it cannot compile. */
@@ -43,7 +45,10 @@ export class TableLook {
   /** How the database is now. */
   see(): Seen {
     const objects = this.#all<SchemaRow>('SELECT type, name, tbl_name AS "table" FROM sqlite_schema');
-    return { objects, orphans: this.#orphans(), broken: this.#broken(objects) };
+    const parts = this.#all<{ name: string }>(
+      "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'shadow'",
+    ).map(({ name }) => name);
+    return { objects, parts, orphans: this.#orphans(), broken: this.#broken(objects) };
   }
 
   /**
@@ -51,10 +56,9 @@ export class TableLook {
    *
    * @throws SourceError `SOURCE_REFUSED` where one of them is part of a virtual table, which would be left in pieces
    */
-  drops({ objects }: Seen): string[] {
-    const shadows = "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'shadow'";
-    for (const { name } of this.#all<{ name: string }>(shadows))
-      if (this.#isMeant(name)) throw this.#part(name);
+  drops({ objects, parts }: Seen): string[] {
+    const part = parts.find((name) => this.#isMeant(name));
+    if (part !== undefined) throw this.#part(part);
     return this.#meant(objects).map(({ type, name }) => `DROP ${type} IF EXISTS ${quoted(name)};`);
   }
 
