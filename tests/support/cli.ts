@@ -44,6 +44,8 @@ export class CommandLine {
       cwd: this.folder,
       encoding: "utf8",
       env: { ...process.env, ...env },
+      // By default it is 1 MiB, and what is more is cut off somewhere.
+      maxBuffer: Number.POSITIVE_INFINITY,
     });
     return { status, stdout, stderr };
   }
