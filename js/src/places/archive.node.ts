@@ -169,7 +169,7 @@ async function write(
       count(chunk.length);
       await file.writeFile(chunk);
     }
-    // Of a state between two backups, and of Litestream's files, it is all that tells when they were made.
+    // Lists and retention go by it, where nothing but a file between two backups, or of Litestream's, tells of a state.
     const ms = modified?.getTime() ?? Number.NaN;
     if (ms > 0 && ms < LATEST_MS) await setTime(file, new Date(ms));
   } finally {
