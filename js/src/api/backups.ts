@@ -128,10 +128,11 @@ backups.openapi(
     const { uuid } = await foundBackedUp(c.env, database_id);
     const object = c.env.databases.open(uuid);
     const range = parseRange(c.req.header("range"));
+    const asking = { readonly: c.get("scope") !== "admin" };
     const download = {
-      sql: () => object.dump({ at: backup_id, dialect, range }),
-      ltx: () => object.ltx(backup_id, { range }),
-      sqlite: () => object.download(backup_id, { range }),
+      sql: () => object.dump({ at: backup_id, dialect, range }, asking),
+      ltx: () => object.ltx(backup_id, { range }, asking),
+      sqlite: () => object.download(backup_id, { range }, asking),
     }[format];
     const answer = fileAnswer(c, await download());
     answer.headers.set("accept-ranges", "bytes");

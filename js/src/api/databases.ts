@@ -129,7 +129,7 @@ databases.openapi(
     request: {
       params: DatabasePath,
       query: z.object({
-        at: z.string().max(64).optional(),
+        at: z.string().min(1, "at is a bookmark, a backup's id, or a time").max(64).optional(),
         format: z.enum(["sqlite", "sql"]).default("sqlite"),
         dialect: SqlDialect.default("sqlite"),
       }),
@@ -140,9 +140,10 @@ databases.openapi(
     const { uuid } = await found(c.env, c.req.valid("param").database_id);
     const { at, format, dialect } = c.req.valid("query");
     const object = c.env.databases.open(uuid);
-    if (format === "sql") return fileAnswer(c, await object.dump({ at, dialect }));
+    const asking = { readonly: c.get("scope") !== "admin" };
+    if (format === "sql") return fileAnswer(c, await object.dump({ at, dialect }, asking));
     const range = parseRange(c.req.header("range"));
-    return fileAnswer(c, await object.download(at, { range }));
+    return fileAnswer(c, await object.download(at, { range }, asking));
   },
 );
 

@@ -115,6 +115,12 @@ export interface Databases {
   secret(): Promise<Uint8Array>;
 }
 
+/** Who asks for a file. */
+export interface Asking {
+  /** Who may only read has less room. */
+  readonly?: boolean | undefined;
+}
+
 /** A database, and what can be done with it and its backups. */
 export interface ServedDatabase {
   info(): Promise<DatabaseInfo>;
@@ -138,11 +144,11 @@ export interface ServedDatabase {
   /** What the restore of a backup would change. */
   preview(at: string): Promise<RestorePreview>;
   /** A backup as a database file; without `at` the database as it is now. */
-  download(at?: string, options?: DownloadOptions): Promise<Download>;
+  download(at?: string, options?: DownloadOptions, asking?: Asking): Promise<Download>;
   /** A state as SQL. */
-  dump(options?: DumpOptions): Promise<Download>;
+  dump(options?: DumpOptions, asking?: Asking): Promise<Download>;
   /** A backup as one LTX file. */
-  ltx(at: string, options?: DownloadOptions): Promise<Download>;
+  ltx(at: string, options?: DownloadOptions, asking?: Asking): Promise<Download>;
   /** Begins an export for a client that polls, or is its poll. */
   export(request: ExportRequest): Promise<Reply>;
   /** A step of an import. */

@@ -97,6 +97,31 @@ describe("a read token", () => {
   }, 60_000);
 });
 
+test("of downloads that nobody reads there are few; a read token leaves room for others, and who is gone holds none", async () => {
+  const id = await create("downloaded");
+  await rows(id, "CREATE TABLE t (a); INSERT INTO t VALUES (zeroblob(8000000))");
+  const open = (token: string, how: string) =>
+    SELF.fetch(`${DATABASES}/${id}/download${how}`, { headers: { authorization: `Bearer ${token}` } });
+  const begun: Response[] = [];
+  const filling = async (token: string, how: string) => {
+    for (let count = 0; ; count++) {
+      const answer = await open(token, how);
+      if (answer.status !== 200)
+        return [count, answer.status, answer.headers.get("retry-after"), await answer.text()];
+      begun.push(answer);
+    }
+  };
+  expect(await filling("look", "")).toEqual([8, 429, "1", expect.stringContaining("8 downloads")]);
+  expect(await filling("all", "?format=sql")).toEqual([8, 429, "1", expect.stringContaining("16 downloads")]);
+  for (const answer of begun) await answer.body?.cancel();
+  await expect
+    .poll(async () => {
+      const answer = await open("look", "");
+      return [answer.status, (await answer.arrayBuffer()).byteLength > 8_000_000];
+    })
+    .toEqual([200, true]);
+});
+
 test("BACKUP and SHOW DATABASES know no thousand", async () => {
   const registry = env.REGISTRY.get(env.REGISTRY.idFromName("registry"));
   const count = () =>

@@ -1,5 +1,4 @@
-// Calls of an object: how their errors name it, how they end when its database does, and how files leave it.
-import { free } from "../../core/free.ts";
+// Calls of an object: how their errors name it, and how they end when its database does.
 import { PagemarkError } from "../../entry/workerd.ts";
 import { short } from "../../service/arguments.ts";
 import type { Identity } from "../../service/identity.ts";
@@ -71,39 +70,5 @@ export class Callers {
   end(error: unknown): void {
     for (const refuse of this.#refusals) refuse(error);
     this.#refusals.clear();
-  }
-}
-
-/** After so much others have a turn: where who reads is quick, nothing else would wait, and nobody else would have one. */
-const TURN_BYTES = 1 << 19;
-
-/**
- * A stream of workerd's own, which alone goes from one object to another. Chunks are freed when they are on their way:
- * nobody else may look at them.
- */
-export function streamed(body: ReadableStream<Uint8Array>): ReadableStream<Uint8Array> {
-  const { readable, writable } = new IdentityTransformStream();
-  pump(body, writable as WritableStream<Uint8Array>).catch(() => {}); // who reads it hears of an error there
-  return readable as ReadableStream<Uint8Array>;
-}
-
-async function pump(body: ReadableStream<Uint8Array>, to: WritableStream<Uint8Array>): Promise<void> {
-  const reader = body.getReader();
-  const writer = to.getWriter();
-  let sent = 0;
-  try {
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (done) return await writer.close();
-      await writer.write(value);
-      sent += value.length;
-      free(value);
-      if (sent < TURN_BYTES) continue;
-      await new Promise((resolve) => setTimeout(resolve));
-      sent = 0;
-    }
-  } catch (error) {
-    await writer.abort(error).catch(() => {});
-    await reader.cancel(error).catch(() => {});
   }
 }

@@ -19,6 +19,7 @@ import type {
 } from "../../service/options.ts";
 import { previewRestore } from "../../service/preview.ts";
 import type {
+  Asking,
   CheckpointStatus,
   DatabaseInfo,
   Download,
@@ -34,7 +35,7 @@ import type { SavedSchedule } from "../../vault/statement-host.ts";
 import { registry } from "../registry.ts";
 import type { ObjectEnv } from "../settings.ts";
 import { DatabaseBackups } from "./backups.ts";
-import { Callers, nameErrors, streamed } from "./calls.ts";
+import { Callers, nameErrors } from "./calls.ts";
 import { Checkpoint } from "./checkpoint.ts";
 import { DeletedDatabase } from "./deleted.ts";
 import { Home } from "./home.ts";
@@ -42,6 +43,7 @@ import { Migrations } from "./migrations.ts";
 import { PolledJobs } from "./polled.ts";
 import { runRequest } from "./queries.ts";
 import { Restores } from "./restores.ts";
+import { Sending } from "./sending.ts";
 import { checkReached, lastOf } from "./sessions.ts";
 import { measure, Reports } from "./size.ts";
 
@@ -62,6 +64,7 @@ export class Database extends DurableObject<ObjectEnv> {
   #parts: Parts | undefined;
   #deleted: DeletedDatabase | undefined;
   readonly #callers = new Callers();
+  readonly #sending = new Sending();
 
   static {
     nameErrors(
@@ -222,26 +225,29 @@ export class Database extends DurableObject<ObjectEnv> {
   }
 
   /** A backup as a database file; without `at` the database as it is now. */
-  async download(at?: string, options: DownloadOptions = {}): Promise<Download> {
+  async download(at?: string, options: DownloadOptions = {}, asking?: Asking): Promise<Download> {
     const id = args.checked(args.OptionalText, at, "the id");
-    return sent(await this.#kept.downloads.file(id, args.checked(args.Download, options, OPTIONS)));
+    const { range } = args.checked(args.Download, options, OPTIONS);
+    return this.#sending.send(() => this.#kept.downloads.file(id, { range }), asking);
   }
 
   /** A state as SQL. */
-  async dump(options: DumpOptions = {}): Promise<Download> {
-    return sent(await this.#kept.downloads.sql(args.checked(args.Dump, options, OPTIONS)));
+  async dump(options: DumpOptions = {}, asking?: Asking): Promise<Download> {
+    const checked = args.checked(args.Dump, options, OPTIONS);
+    return this.#sending.send(() => this.#kept.downloads.sql(checked), asking);
   }
 
   /** A backup as one LTX file that `litestream restore` takes. */
-  async ltx(at: string, options: DownloadOptions = {}): Promise<Download> {
-    return sent(await this.#kept.downloads.ltx(at, args.checked(args.Download, options, OPTIONS)));
+  async ltx(at: string, options: DownloadOptions = {}, asking?: Asking): Promise<Download> {
+    const checked = args.checked(args.Download, options, OPTIONS);
+    return this.#sending.send(() => this.#kept.downloads.ltx(at, checked), asking);
   }
 
   /** A copy without free space, as a database file. */
   async compact(): Promise<Download> {
     const { home } = this.#known;
-    const body = (await home.database()).compact();
-    return sent({ filename: `${home.identity.name}.sqlite3`, body });
+    const filename = `${home.identity.name}.sqlite3`;
+    return this.#sending.send(async () => ({ filename, body: (await home.database()).compact() }));
   }
 
   /** Proves what is stored, of one backup or of all. */
@@ -363,8 +369,4 @@ class Parts {
     await runner.stop(error);
     await live.close();
   }
-}
-
-function sent(download: Download): Download {
-  return { ...download, body: streamed(download.body) };
 }
