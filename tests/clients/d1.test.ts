@@ -14,7 +14,7 @@ const worker = new TestWorker({}, async () => [
 
 async function calls(path: string): Promise<Outcomes> {
   const answer = await fetch(`${worker.callerUrl("caller")}${path}`);
-  expect(answer.status, path).toBe(200);
+  expect(answer.status, answer.ok ? path : await answer.text()).toBe(200);
   return (await answer.json()) as Outcomes;
 }
 
@@ -64,7 +64,14 @@ describe("calls on D1 and on the wrapper", () => {
     expect(outcome("refused: a PRAGMA of the file")).toMatch(
       /^D1_ERROR: not authorized: PRAGMA journal_mode .*: SQLITE_AUTH$/,
     );
-    expect(outcome("a batch of a text")).toMatch(/^D1_ERROR: a batch is an array of statements/);
+    for (const what of ["a text", "a generator", "an array with a hole", "a promise", "what is no array"]) {
+      expect(outcome(`a batch of ${what}`)).toMatch(/^D1_ERROR: a batch is an array of statements/);
+    }
+    for (const what of ["what is no bookmark", "a bookmark of zeros"]) {
+      expect(outcome(`a session of ${what}`)).toMatch(/^D1_ERROR: .*a session begins with first-primary/);
+    }
+    expect(outcome("first of a name that every object has")).toMatch(/^D1_COLUMN_NOTFOUND: /);
+    expect(outcome("bind an array with a hole")).toMatch(/^D1_TYPE_ERROR: Type 'object' not supported/);
     expect(outcome("dump")).toBe(true);
     expect(outcome("all of integers beyond 2^53")).toMatchObject({ meta: { rounded_integers: 2 } });
     expect(outcome("run of DROP TABLE of one that others refer to")).toMatchObject({

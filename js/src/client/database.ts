@@ -1,6 +1,6 @@
 import { d1Error, ours, textOf } from "./errors.ts";
 import { isEmpty, Session } from "./session.ts";
-import { asObjects, D1PreparedStatement, type D1Result, queryOf } from "./statement.ts";
+import { asObjects, D1PreparedStatement, type D1Result, noStatement, queryOf } from "./statement.ts";
 import type { D1Options } from "./values.ts";
 import type { PagemarkBinding } from "./wire.ts";
 
@@ -74,7 +74,7 @@ export class D1Database {
       const [result] = "results" in whole ? whole.results : [];
       if (result) return { count: result.statements, duration: result.meta.duration };
     }
-    const { sql, number } = wanted[failure.query ?? 0] ?? { sql: "", number: 1 };
+    const { sql, number } = wanted[failure.query ?? 0] ?? lines[0] ?? { sql: "", number: 1 };
     throw d1Error("D1_EXEC_ERROR", `Error in line ${number}: ${sql}: ${textOf(failure)}`, ours(failure));
   }
 
@@ -97,5 +97,7 @@ export class D1Database {
 }
 
 async function batch<T>(session: Session, statements: D1PreparedStatement[]): Promise<D1Result<T>[]> {
-  return (await session.run(statements.map(queryOf))).map((rows) => asObjects<T>(rows));
+  if (!Array.isArray(statements)) throw noStatement();
+  // `map` would pass over what an array has no value for, and one statement less would be run.
+  return (await session.run(Array.from(statements, queryOf))).map((rows) => asObjects<T>(rows));
 }

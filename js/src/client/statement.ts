@@ -64,11 +64,14 @@ export class D1PreparedStatement {
 }
 
 /** A statement, of whichever database it is, for the Worker. */
-export function queryOf({ statement, params }: Pick<D1PreparedStatement, "statement" | "params">): WireQuery {
-  if (!Array.isArray(params)) {
-    throw d1Error("D1_ERROR", "a batch is an array of statements that prepare() made", { code: "USAGE" });
-  }
+export function queryOf(prepared: Pick<D1PreparedStatement, "statement" | "params"> | undefined): WireQuery {
+  const { statement, params } = prepared ?? {};
+  if (statement === undefined || !Array.isArray(params)) throw noStatement();
   return { sql: statement, params: params.map(sent) };
+}
+
+export function noStatement(): Error {
+  return d1Error("D1_ERROR", "a batch is an array of statements that prepare() made", { code: "USAGE" });
 }
 
 /** Makes an object of a row; of columns with the same name the last one counts. */

@@ -21,7 +21,7 @@ export function bound(value: unknown): Param {
   if (typeof value === "number" || typeof value === "string" || typeof value === "bigint") return value;
   if (typeof value === "boolean") return value ? 1 : 0;
   if (value === null) return null;
-  if (Array.isArray(value) && value.every(isByte)) return value;
+  if (Array.isArray(value) && Array.from(value).every(isByte)) return value;
   if (value instanceof ArrayBuffer) return Array.from(new Uint8Array(value));
   if (ArrayBuffer.isView(value)) {
     return Array.from(new Uint8Array(value.buffer, value.byteOffset, value.byteLength));
@@ -36,7 +36,7 @@ export function sent(param: Param): WireValue {
   return Array.isArray(param) ? Uint8Array.from(param) : (param as WireValue);
 }
 
-/** Whether D1 takes a value of an array for a byte; it drops the fraction. */
+/** Whether D1 takes a value of an array for a byte; it drops the fraction. What an array has no value for is none. */
 function isByte(value: unknown): boolean {
   return typeof value === "number" && value >= 0 && value < 256;
 }

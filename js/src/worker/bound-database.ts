@@ -54,7 +54,7 @@ export class BoundDatabase extends RpcTarget {
 
   /** A session that begins with any state, or not before that of a bookmark. */
   withSession(constraintOrBookmark?: string): BoundSession {
-    const wanted = constraintOrBookmark?.trim();
+    const wanted = checked(OptionalText, constraintOrBookmark, "what a session begins with")?.trim();
     const bookmark = !wanted || /^first-(primary|unconstrained)$/.test(wanted) ? undefined : wanted;
     return new BoundSession((request) => this.#d1(request), bookmark);
   }

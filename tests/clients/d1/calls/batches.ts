@@ -26,6 +26,19 @@ export const batches: Calls = {
     (await db.batch([db.prepare("SELECT 1 AS a, 2 AS a")]))[0]?.results,
   "a batch of what is no array": (db) => db.batch(undefined as never),
   "a batch of a text": (db) => db.batch(["SELECT 1"] as never),
+  "a batch of a generator": (db) =>
+    db.batch(
+      (function* () {
+        yield db.prepare("SELECT 1 AS a");
+      })() as never,
+    ),
+  "a batch of an array with a hole": (db) => {
+    const statements = [db.prepare("SELECT 1 AS a")];
+    statements[2] = db.prepare("SELECT 3 AS a");
+    return db.batch(statements);
+  },
+  "a batch of nothing and a statement": (db) => db.batch([undefined as never, db.prepare("SELECT 1")]),
+  "a batch of a promise": (db) => db.batch([Promise.resolve(db.prepare("SELECT 1")) as never]),
   "a batch of an empty statement": (db) => db.batch([db.prepare("SELECT 1 AS a"), db.prepare("")]),
   "a batch with a statement of a session": (db) => db.batch([db.withSession().prepare("SELECT 1 AS a")]),
   "a batch that makes a table and fills it": (db) =>
@@ -51,6 +64,7 @@ export const batches: Calls = {
   "exec with a line that is a comment": (db) => db.exec("SELECT 1;\n-- a comment\nSELECT 2;"),
   'exec("")': (db) => db.exec(""),
   "exec of spaces": (db) => db.exec("  \n "),
+  "exec of a comment": (db) => db.exec("-- a comment\n-- another"),
   "exec of what is wrong": (db) => db.exec("SELEC 1"),
   "exec of what is wrong on the second line": (db) => db.exec("SELECT 1;\nSELEC 2;"),
   "exec that fails leaves nothing": async (db) => {
@@ -88,6 +102,17 @@ export const batches: Calls = {
     const session = db.withSession();
     return session.batch([session.prepare("SELECT 1 AS a"), session.prepare("SELECT 2 AS a")]);
   },
+  "a session of what is no bookmark": (db) => db.withSession("garbage").prepare("SELECT 1 AS a").first("a"),
+  "a session of a bookmark of zeros": (db) =>
+    db
+      .withSession(`00000000-00000000-00000000-${"0".repeat(32)}`)
+      .prepare("SELECT 1 AS a")
+      .first("a"),
+  "a session of a number": (db) =>
+    db
+      .withSession(5 as never)
+      .prepare("SELECT 1 AS a")
+      .first("a"),
   "a session of an empty bookmark": (db) => db.withSession("").prepare("SELECT 1 AS a").first("a"),
   "what a session has": (db) =>
     ["prepare", "batch", "getBookmark", "exec"].map((name) => name in db.withSession()),

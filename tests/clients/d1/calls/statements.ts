@@ -29,6 +29,13 @@ export const statements: Calls = {
   "run of DROP TABLE of one that others refer to": (db) => db.prepare("DROP TABLE users").run(),
   "all of integers beyond 2^53": (db) =>
     db.prepare("SELECT 9007199254740993 AS a, 9007199254740995 AS b, 7 AS c").all(),
+  "run of ALTER TABLE that renames": async (db) =>
+    (await db.prepare("ALTER TABLE posts RENAME TO made").run()).meta.changed_db,
+  "run of CREATE VIEW": async (db) => {
+    const { changed_db } = (await db.prepare("CREATE VIEW made_view AS SELECT 1").run()).meta;
+    await db.prepare("DROP VIEW made_view").run();
+    return changed_db;
+  },
   "run of ALTER TABLE": (db) => db.prepare("ALTER TABLE posts ADD COLUMN extra TEXT DEFAULT 'x'").run(),
   "a statement through an index": (db) => db.prepare("SELECT name FROM users WHERE age = 22").all(),
   "a statement by key": (db) => db.prepare("SELECT name FROM users WHERE id = 2").all(),
@@ -59,6 +66,8 @@ export const statements: Calls = {
   "first of a column that is not there": (db) => db.prepare(USERS).first("nope"),
   "first of a column without rows that is not there": (db) =>
     db.prepare("SELECT * FROM users WHERE id = 99").first("nope"),
+  "first of a name that every object has": async (db) =>
+    typeof (await db.prepare(USERS).first("constructor")),
   "first(undefined)": (db) => db.prepare(USERS).first(undefined as never),
   raw: (db) => db.prepare(USERS).raw(),
   "raw with names": (db) => db.prepare(USERS).raw({ columnNames: true }),
@@ -113,6 +122,8 @@ export const statements: Calls = {
     db.prepare("INSERT INTO plain VALUES (1, 1); INSERT INTO plain VALUES (2, 2);").run(),
   "a text with several statements, the last with parameters": (db) =>
     db.prepare("SELECT 1 AS a; SELECT ? AS b").bind(7).all(),
+  "first of a text with several statements": (db) => db.prepare("SELECT 1 AS a; SELECT 2 AS b").first(),
+  "a comment after the semicolon": (db) => db.prepare("SELECT 1 AS a; -- last").all(),
   "a text with a comment": (db) => db.prepare("-- first\nSELECT /* in */ 1 AS a -- last").all(),
   "a semicolon at the end": (db) => db.prepare("SELECT 1 AS a;").all(),
   "an allowed PRAGMA": (db) => db.prepare("PRAGMA table_info(posts)").all(),

@@ -37,6 +37,7 @@ const BOUND: Readonly<Record<string, () => unknown>> = {
   "an empty array": () => [],
   "an array of what is no byte": () => [1, 256],
   "an array of texts": () => ["a"],
+  "an array with a hole": () => Object.assign([1], { 2: 2 }),
   "a Uint8Array": () => new Uint8Array([0, 1, 255]),
   "an empty Uint8Array": () => new Uint8Array(),
   "an ArrayBuffer": () => new Uint8Array([7, 8]).buffer,
