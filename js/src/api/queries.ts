@@ -10,23 +10,29 @@ import { answers, DatabasePath, jsonBody, Meta } from "./schemas.ts";
 export const queries = new OpenAPIHono<ApiContext>();
 
 const MOST_BITS = "an INTEGER has at most 64 bits; send it as a string";
-const Parameter = z.union([
-  z.null(),
-  z.boolean(),
-  z.number(),
-  z
-    .bigint()
-    .min(-(2n ** 63n), MOST_BITS)
-    .max(2n ** 63n - 1n, MOST_BITS)
-    .openapi({ type: "integer", format: "int64" }),
-  z.string(),
-  z.array(z.number().int().min(0).max(255)).openapi({ description: "bytes" }),
-]);
+const Parameter = z.union(
+  [
+    z.null(),
+    z.boolean(),
+    z.number(),
+    z
+      .bigint()
+      .min(-(2n ** 63n), MOST_BITS)
+      .max(2n ** 63n - 1n, MOST_BITS)
+      .openapi({ type: "integer", format: "int64" }),
+    z.string(),
+    z.array(z.number().int().min(0).max(255)).openapi({ description: "bytes" }),
+  ],
+  "a parameter is null, true or false, a finite number, a text, or bytes as an array of numbers",
+);
 const Statement = statement(z.array(Parameter));
-const Body = z.union([
-  Statement,
-  z.object({ batch: z.array(Statement).min(1).max(1000, "at most 1,000 statements") }),
-]);
+const Batch = z.array(Statement).min(1, "at least one statement").max(1000, "at most 1,000 statements");
+/** One of the two would not be run, and nobody would hear of it. */
+const NotBoth = z.null("give sql or batch, not both").optional();
+const Body = z.union(
+  [Statement.extend({ batch: NotBoth }), z.object({ batch: Batch, sql: NotBoth })],
+  'give {"sql": …, "params": […]}, or {"batch": [ … ]} of such statements',
+);
 
 const Value = z.union([z.null(), z.number(), z.string(), z.array(z.number())]);
 const Rows = z.object({
@@ -82,7 +88,7 @@ async function run(
   body: z.infer<typeof Body>,
   scope: Scope,
 ): Promise<QueryResult[]> {
-  const statements = "batch" in body ? body.batch : [body];
+  const statements = body.batch ?? [body];
   const queries: Query[] = statements.map(({ sql, params }) => ({ sql, params: params?.map(bytesOrValue) }));
   const uuid = async () => (await found(service, id)).uuid;
   return service.databases.on(id, uuid, (database) =>

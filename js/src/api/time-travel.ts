@@ -81,11 +81,11 @@ for (const name of ["time_travel", "time-travel"]) {
     async (c) => {
       const { uuid } = await found(c.env, c.req.valid("param").database_id);
       const { bookmark, timestamp } = c.req.valid("query");
-      if ((bookmark === undefined) === (timestamp === undefined)) {
+      if (!bookmark === !timestamp) {
         throw new ApiError(400, 7400, "Invalid request: give a bookmark or a timestamp");
       }
-      const restored = await c.env.databases.open(uuid).restore({ at: bookmark ?? timestamp });
-      const state = restored.instead ?? bookmark ?? restored.bookmark;
+      const restored = await c.env.databases.open(uuid).restore({ at: bookmark || timestamp });
+      const state = restored.instead ?? (bookmark || restored.bookmark);
       const why =
         "history keeps every commit for an hour, then one a minute: this is the state before the bookmark that was asked for";
       const message = `Restored database to bookmark: ${state}${restored.instead ? ` (${why})` : ""}`;

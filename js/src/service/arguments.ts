@@ -57,8 +57,9 @@ export const OptionalText = optional(Text);
 /** What each of the parameters may be the engine says when it binds them. */
 const Parameters = z.custom<readonly SqlParameter[]>(Array.isArray, "params must be an array");
 const Queries = z.array(statement(Parameters));
+const MOMENT = "a moment is a bookmark, a backup's id, or a time";
 /** A moment: text or a date. */
-export const At = z.union([z.string().min(1), z.date()], "a moment is a bookmark, a backup's id, or a time");
+export const At = z.union([z.string().min(1, MOMENT), z.date()], MOMENT);
 const Flag = z.boolean().optional();
 const Count = z.number().int().min(0);
 const Range = z.union(
