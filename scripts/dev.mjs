@@ -8,7 +8,8 @@ import { parseArgs } from "node:util";
 import { root } from "./lib/run.mjs";
 import { startWorkers } from "./lib/workers.mjs";
 
-const ACCOUNT = "dev";
+/** Where the Worker takes one account only, this is it. */
+const ACCOUNT = process.env.PAGEMARK_ACCOUNT_ID || "dev";
 const DEMO = "demo";
 
 const { port, state } = wanted();

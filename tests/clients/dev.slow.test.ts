@@ -93,9 +93,18 @@ test("starts with a demo, whose lines to try work; ends clean, and has the same 
   expect(await first.end("SIGINT")).toBe(0);
   expect(await answers(`http://127.0.0.1:${port}/healthz`)).toBe(false);
 
-  const second = dev(port, { PAGEMARK_TOKEN: "mine" });
+  const second = dev(port, {
+    PAGEMARK_TOKEN: "mine",
+    PAGEMARK_READ_TOKEN: "looking",
+    PAGEMARK_ACCOUNT_ID: "acme",
+  });
   await second.ready();
   expect(second.printed()).not.toContain(token);
+  expect(second.printed()).toContain("CLOUDFLARE_ACCOUNT_ID=acme");
+  const looking = await fetch(`http://127.0.0.1:${port}/client/v4/user/tokens/verify`, {
+    headers: { authorization: "Bearer looking" },
+  });
+  expect(await looking.json()).toMatchObject({ result: { scope: "read" } });
   const demo = (printed: string) => /database\/([0-9a-f-]{36})/.exec(printed)?.[1];
   expect(demo(second.printed())).toBe(demo(first.printed()));
   expect(await second.end("SIGTERM")).toBe(0);
