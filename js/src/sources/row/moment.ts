@@ -2,19 +2,13 @@
 // little, or slice by slice, each with the count of changes, which must be the same in all of them.
 import { PagemarkError, SourceError } from "../../errors/index.ts";
 import { type Answers, type Cell, HALF_LOADED, type Query, type RowSource } from "../source.ts";
-import { ANYTHING, ColumnForm, sizeOf } from "./forms.ts";
-import {
-  averageOf,
-  heldIn,
-  profileFrom,
-  profileOfSaved,
-  profileQueries,
-  type SavedProfile,
-  savedProfile,
-  type TableProfile,
-} from "./profile.ts";
+import { ANYTHING, ColumnForm } from "./forms.ts";
+import { Limits } from "./limits.ts";
+import { heldIn, profileOfSaved, type SavedProfile, savedProfile, type TableProfile } from "./profile.ts";
 import { type EntrySink, type ReaderPosition, TreeReader } from "./reader.ts";
 import { type Schema, schemaOf, schemaQueries, type Tree } from "./schema.ts";
+import { type SmallTable, Survey } from "./survey.ts";
+import { askTogether } from "./together.ts";
 
 /** Takes all of a database. */
 export interface RowTaker {
@@ -65,8 +59,6 @@ export interface ReadingLimits {
  * not count what changes the schema, which is compared by itself.
  */
 const CHANGES: Query = { sql: "SELECT total_changes() AS a, last_insert_rowid() AS b" };
-/** Entries that are asked for at once at most. */
-const MOST_ENTRIES = 5_000;
 
 /**
  * Reads the schema and all entries of all trees.
@@ -144,18 +136,20 @@ class Reading {
     const { tables, objects } = this.#schema;
     const trees = tables.flatMap((table) => table.trees);
     const readers = trees.map((tree) => new TreeReader(tree, this.#forms(tree, undefined)));
-    let parts: Cell[][][][];
-    do {
-      const queries = readers.map((reader) => reader.queries());
-      const { rows } = await this.#source.ask([...schemaQueries, ...queries.flat()], this.#signal);
+    const ask = async (queries: readonly Query[]) => {
+      const { rows } = await this.#source.ask([...schemaQueries, ...queries], this.#signal);
       this.#compare(rows.splice(0, schemaQueries.length));
-      parts = queries.map((some) => rows.splice(0, some.length));
-    } while (readers.filter((reader, index) => reader.distrusts(parts[index] ?? [])).length > 0);
+      return rows;
+    };
+    const answers = await askTogether(
+      readers.map((reader) => ({ reader })),
+      ask,
+    );
     await taker.schema(objects);
-    for (const [index, reader] of readers.entries()) {
+    for (const reader of readers) {
       taker.begin(reader.tree);
-      reader.take(parts[index] ?? [], taker.sink, () => taker.next());
-      parts[index] = [];
+      reader.take(answers.get(reader) ?? [], taker.sink, () => taker.next());
+      answers.delete(reader);
       await taker.end();
     }
   }
@@ -167,12 +161,19 @@ class Reading {
   ): Promise<ReadingPosition | undefined> {
     const { tables, objects } = this.#schema;
     await taker.schema(objects);
+    const survey = new Survey(tables, this.#source.answerBytes, (queries) => this.#slice(queries));
     let begun = from;
     for (let table = from?.table ?? 0; table < tables.length; table++) {
+      const small = begun?.profile ? [] : await survey.smallFrom(table);
+      if (small.length > 0) {
+        await this.#together(small, taker);
+        table += small.length - 1;
+        begun = undefined;
+        if (isSpent()) return this.#position({ table: table + 1, tree: 0 });
+        continue;
+      }
       const { trees = [] } = tables[table] ?? {};
-      const profile = begun?.profile
-        ? profileOfSaved(begun.profile)
-        : profileFrom(trees, await this.#slice(profileQueries(trees)));
+      const profile = begun?.profile ? profileOfSaved(begun.profile) : await survey.profileOf(table);
       for (let tree = begun?.tree ?? 0; tree < trees.length; tree++) {
         const reader = await this.#tree(trees[tree] as Tree, profile, taker, begun?.reader, isSpent);
         begun = undefined;
@@ -199,11 +200,10 @@ class Reading {
   #position({
     profile,
     ...at
-  }: Pick<ReadingPosition, "table" | "tree" | "reader"> & { profile: TableProfile }): ReadingPosition {
-    const saved = savedProfile(profile);
+  }: Pick<ReadingPosition, "table" | "tree" | "reader"> & { profile?: TableProfile }): ReadingPosition {
     return {
       ...at,
-      profile: saved,
+      ...(profile && { profile: savedProfile(profile) }),
       count: this.#count,
       inserted: this.#inserted,
       digest: this.#schema.digest,
@@ -225,6 +225,26 @@ class Reading {
     if (schemaOf(answers, this.#source.name).digest !== this.#schema.digest) this.#changed();
   }
 
+  /** Reads all trees of some small tables at once. */
+  async #together(tables: readonly SmallTable[], taker: RowTaker): Promise<void> {
+    const asked = tables.flatMap(({ trees, profile }) =>
+      trees.map((tree) => {
+        const reader = new TreeReader(tree, this.#forms(tree, profile));
+        return { reader, profile, limit: profile.rows + 1 };
+      }),
+    );
+    const answers = await askTogether(asked, (queries) => this.#slice(queries));
+    for (const { reader, profile, limit } of asked) {
+      taker.begin(reader.tree);
+      const taken = reader.take(answers.get(reader) ?? [], taker.sink, () => taker.next());
+      answers.delete(reader);
+      // Somebody wrote to it meanwhile, or it is at its end.
+      if (taken === limit) await this.#rest(reader, profile, taker, () => false);
+      else await this.#end(reader, profile, taker);
+    }
+    if (this.#way !== "hurried") await this.#source.pause?.();
+  }
+
   /** Reads a tree, behind what was read of it; gives where it stopped, if it did not come to the end. */
   async #tree(
     tree: Tree,
@@ -234,9 +254,19 @@ class Reading {
     isSpent: () => boolean,
   ): Promise<ReaderPosition | undefined> {
     const reader = new TreeReader(tree, this.#forms(tree, profile));
-    const limits = new Limits(this.#source, profile, reader);
     if (from) reader.goOn(from);
     else taker.begin(tree);
+    return this.#rest(reader, profile, taker, isSpent);
+  }
+
+  /** Reads a tree from where `reader` is. */
+  async #rest(
+    reader: TreeReader,
+    profile: TableProfile,
+    taker: RowTaker,
+    isSpent: () => boolean,
+  ): Promise<ReaderPosition | undefined> {
+    const limits = new Limits(this.#source, profile, reader);
     for (let limit = 0, taken = 0; taken === limit; ) {
       limit = await limits.next((query) => this.#slice([query]));
       const answers = await this.#slice(reader.queries(limit));
@@ -249,10 +279,14 @@ class Reading {
       if (this.#way !== "hurried") await this.#source.pause?.();
       if (taken === limit && isSpent()) return reader.position;
     }
-    // An emptied and dropped table leaves no trace in the count of changes.
-    if (this.#way !== "loose" && !tree.where && reader.count !== profile.rows) this.#changed();
-    await taker.end();
+    await this.#end(reader, profile, taker);
     return undefined;
+  }
+
+  async #end({ tree, count }: TreeReader, profile: TableProfile, taker: RowTaker): Promise<void> {
+    // An emptied and dropped table leaves no trace in the count of changes.
+    if (this.#way !== "loose" && !tree.where && count !== profile.rows) this.#changed();
+    await taker.end();
   }
 
   #forms(tree: Tree, profile: TableProfile | undefined): ColumnForm[] {
@@ -293,41 +327,4 @@ export function refuseHalf({ objects }: Schema, name: string): void {
 function changesIn({ rows }: Answers): [count: number, inserted: Cell] {
   const [count = 0, inserted = null] = rows[0]?.[0] ?? [];
   return [Number(count), inserted];
-}
-
-/** How many entries to ask for at once. */
-export class Limits {
-  readonly #source: RowSource;
-  readonly #reader: TreeReader;
-  readonly #usual: number;
-  /** Whether so many of the longest rows were too much, so that it takes a look at the sizes first. */
-  readonly #isUneven: boolean;
-  #sizes: number[] = [];
-
-  constructor(source: RowSource, profile: TableProfile, reader: TreeReader) {
-    this.#source = source;
-    this.#reader = reader;
-    const usual = Math.floor(source.answerBytes / averageOf(profile, reader.tree.exprs));
-    this.#usual = Math.min(MOST_ENTRIES, Math.max(1, usual));
-    this.#isUneven = this.#usual * profile.longest > 8 * source.answerBytes;
-  }
-
-  async next(ask: (query: Query) => Promise<Cell[][][]>): Promise<number> {
-    if (!this.#isUneven) return this.#usual;
-    if (this.#sizes.length === 0) {
-      const [rows = []] = await ask(this.#reader.sizesQuery(4 * this.#usual, sizeOf));
-      this.#sizes = rows.map(([size]) => Number(size));
-    }
-    let [count, bytes] = [0, 0];
-    while (count < this.#sizes.length) {
-      bytes += this.#sizes[count] ?? 0;
-      if (bytes > this.#source.answerBytes && count > 0) break;
-      count++;
-    }
-    return Math.max(1, count);
-  }
-
-  took(count: number): void {
-    this.#sizes.splice(0, count);
-  }
 }

@@ -6,7 +6,8 @@ import type { Cell, Moment, PinOptions, Query, RowTarget } from "../source.ts";
 import { momentOf, PAGE_SIZE } from "./built.ts";
 import { bytesOf, RowChanges } from "./changes.ts";
 import { Laying } from "./laying.ts";
-import { changedMeanwhile, Limits, refuseHalf } from "./moment.ts";
+import { Limits } from "./limits.ts";
+import { changedMeanwhile, refuseHalf } from "./moment.ts";
 import {
   bytesOfParts,
   KeptKeys,
@@ -17,9 +18,10 @@ import {
   planFrom,
   planQueries,
 } from "./plan.ts";
-import { profileFrom, profileQueries, type TableProfile } from "./profile.ts";
+import { averageOf, profileFrom, profileQueries, type TableProfile } from "./profile.ts";
 import type { EntrySink, TreeReader } from "./reader.ts";
 import { type Schema, schemaOf, schemaQueries } from "./schema.ts";
+import { Ahead } from "./together.ts";
 import {
   changedAfter,
   dropping,
@@ -46,8 +48,8 @@ const LAST_KEYS = 20_000;
 /** With more to read again than this, all is. */
 const MOST_BYTES = 24 << 20;
 const MOST_KEYS = 100_000;
-/** Statements that are run at once when triggers are made. */
-const AT_ONCE = 60;
+/** Statements that are run at once when triggers are made, and queries when little is asked. */
+const AT_ONCE = 240;
 /** How often rows that changed meanwhile are read again, and how often each time the last step is tried. */
 const ROUNDS = 8;
 const TRIES = 20;
@@ -183,9 +185,24 @@ export class Tracker {
         partReader(part, { epoch: base.epoch, source: this.#source, profile: profiles.get(part) }),
       );
       const profileOf = new Map(
-        readers.flatMap(({ part, trees }) => trees.map((reader) => [reader, profiles.get(part)] as const)),
+        readers.flatMap(({ part, keys, trees }) => {
+          const profile = profiles.get(part);
+          const all = part.read === "nothing" ? [] : [...(keys ? [keys] : []), ...trees];
+          return all.map((reader) => [reader, { part, profile, isKeys: reader === keys }] as const);
+        }),
       );
-      const fill: Fill = (reader, sink, next) => this.#slices(reader, profileOf.get(reader), sink, next);
+      const expected = [...profileOf].map(([reader, { part, profile }]) => {
+        const rows = Math.max(part.keys, profile?.rows ?? 0);
+        const bytes = profile ? rows * averageOf(profile, reader.tree.exprs) : Number.POSITIVE_INFINITY;
+        return { reader, limit: rows + 1, bytes };
+      });
+      const ahead = new Ahead(expected, this.#source.answerBytes, (queries) => this.#ask(queries));
+      const fill: Fill = async (reader, sink, next) => {
+        const { answers = [], limit } = (await ahead.next()) ?? {};
+        if (limit !== undefined && reader.take(answers, sink, next) < limit) return;
+        const { profile, isKeys } = profileOf.get(reader) ?? {};
+        await this.#slices(reader, isKeys ? undefined : profile, sink, next);
+      };
       return this.#lay(base, before, plan, readers, fill, undefined);
     });
     return made === "other" ? base : { moment: made, epoch, changed: made.changed };
@@ -213,8 +230,10 @@ export class Tracker {
     const queries = parts.map(({ table, read }) =>
       profileQueries(table.trees, read === "changes" ? changedAfter(table, epoch) : undefined),
     );
-    if (parts.length === 0) return new Map();
-    const answers = await this.#ask(queries.flat());
+    const all = queries.flat();
+    const answers: Cell[][][] = [];
+    while (answers.length < all.length)
+      answers.push(...(await this.#ask(all.slice(answers.length, answers.length + AT_ONCE))));
     return new Map(
       parts.map((part, index) => {
         const own = answers.splice(0, queries[index]?.length ?? 0);
