@@ -22,6 +22,9 @@ const MOST_THREADS = 4;
 /** Batches that a thread has before it: enough that it never waits while others read and write. */
 const QUEUE = 3;
 
+/** Batches that the thread that asks may pack before an older one of the others is done: what is packed is written in order. */
+const AHEAD = 3;
+
 /** In bytes: to hand a batch over takes as long as to pack a tenth of a small one. */
 const BATCH = 384 << 10;
 
@@ -55,7 +58,7 @@ export class WorkerPool implements PackPool {
     this.#threads = Array.from({ length: others }, () => startThread("pack", data, limits))
       .filter((thread) => thread !== undefined)
       .map((thread) => new PackThread(thread, (request) => this.#packHere(request)));
-    this.concurrency = this.#threads.length * QUEUE + 1;
+    this.concurrency = this.#threads.length * QUEUE + AHEAD;
   }
 
   buffer(bytes: number): Uint8Array {
