@@ -14,6 +14,9 @@ const MANY_LINES: usize = 16;
 /// `wrangler d1 execute --file` takes this out of any SQL, quoted or not, with the first COMMIT; or it refuses the SQL.
 pub(super) const BEGIN: &str = "BEGIN TRANSACTION";
 
+/// Room for what stands around a value, in bytes. Found missing behind a long value, it would double the memory of the output.
+const AROUND: usize = 4096;
+
 /// What could not be written as it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Loss {
@@ -57,6 +60,7 @@ pub(super) fn write_blob(out: &mut Vec<u8>, bytes: &[u8]) {
 /// Appends two lower-case digits a byte.
 pub(super) fn write_hex(out: &mut Vec<u8>, bytes: &[u8]) {
     let start = out.len();
+    out.reserve(bytes.len() * 2 + AROUND);
     out.resize(start + bytes.len() * 2, 0);
     let (pairs, _) = out.get_mut(start..).unwrap_or_default().as_chunks_mut::<2>();
     match (pairs.last_chunk_mut::<16>(), bytes.last_chunk::<16>()) {
@@ -82,6 +86,7 @@ fn digit(nibble: u8) -> u8 {
 }
 
 fn write_text(out: &mut Vec<u8>, text: &[u8], encoding: Encoding, same_encoding: bool) -> Loss {
+    out.reserve(text.len() + AROUND);
     if encoding == Encoding::Utf8 && is_plain_ascii(text) {
         out.push(b'\'');
         out.extend_from_slice(text);
