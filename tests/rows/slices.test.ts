@@ -52,6 +52,40 @@ test("a key of many parts", () =>
     300,
   ));
 
+test("keys of 100 columns, which is more than one condition can say of each, and an index of as many", () => {
+  const columns = Array.from({ length: 100 }, (_, at) => `c${at}`);
+  const values = columns.map((_, at) => {
+    if (at < 10) return `i % ${at + 1}`;
+    return ["'x'", "nullif(i % 2, 0)", "i / 8.0", "x'00'", "-i"][at % 5];
+  });
+  return both(
+    [
+      `CREATE TABLE t (${columns}, PRIMARY KEY (${columns}))`,
+      `CREATE TABLE w (${columns}, PRIMARY KEY (${columns.map((name, at) => (at % 3 ? name : `${name} DESC`))})) WITHOUT ROWID`,
+      `${numbers(40)} INSERT INTO t SELECT ${values} FROM n`,
+      // Equal in all columns but the rowid.
+      `INSERT INTO t SELECT NULL, ${columns.slice(1)} FROM t`,
+      `INSERT INTO t SELECT NULL, ${columns.slice(1)} FROM t LIMIT 20`,
+      `${numbers(40)} INSERT INTO w SELECT ${values.map((value) => `ifnull(${value}, 'none')`)} FROM n`,
+    ],
+    3000,
+  );
+});
+
+test("names of which a statement has no room for all", async () => {
+  const [table, column] = ["t".repeat(900), (at: number) => `"${"c".repeat(900)}${at}"`];
+  const columns = Array.from({ length: 60 }, (_, at) => column(at));
+  const values = columns.map((_, at) => at);
+  for (const place of cloudflare.both()) {
+    await place.run([`CREATE TABLE ${table} (${columns})`, `INSERT INTO ${table} VALUES (${values})`]);
+    const path = join(folder, `${files++}.sqlite3`);
+    writeFileSync(path, await place.pages({ sliceBytes: 100 }));
+    const db = new DatabaseSync(path, { readOnly: true });
+    expect(Object.values(db.prepare(`SELECT * FROM ${table}`).get() ?? {})).toEqual(values);
+    db.close();
+  }
+});
+
 test("keys of mixed types, beyond 2^53, infinite, with NUL and not UTF-8", () =>
   both(
     [

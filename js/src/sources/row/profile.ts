@@ -3,7 +3,7 @@
 import type { Cell, Query } from "../source.ts";
 import { ANYTHING, heldBetween, rankOf, sizeOf } from "./forms.ts";
 import type { Tree } from "./schema.ts";
-import { joined } from "./values.ts";
+import { fitting, joined } from "./values.ts";
 
 /** Columns that one query tells of: each takes three of the 100 columns that an answer may have. */
 const WIDTH = 32;
@@ -105,7 +105,5 @@ function exprsOf(trees: readonly Tree[]): string[] {
 }
 
 function chunks(exprs: readonly string[]): string[][] {
-  const all: string[][] = [];
-  for (let at = 0; at < exprs.length; at += WIDTH) all.push(exprs.slice(at, at + WIDTH));
-  return all;
+  return fitting(exprs, WIDTH).map((some) => some.map((at) => exprs[at] ?? ""));
 }

@@ -4,7 +4,7 @@ import type { Cell, Query } from "../source.ts";
 import type { ColumnForm } from "./forms.ts";
 import type { Tree } from "./schema.ts";
 import { entriesBehind } from "./seek.ts";
-import { type ExactValue, joined, Kept, Parameters, type ValueSink } from "./values.ts";
+import { type ExactValue, fitting, joined, Kept, Parameters, type ValueSink } from "./values.ts";
 
 /** Columns of one statement: D1 and Durable Objects give 100, and take statements of 100,000 bytes. */
 const WIDTH = 40;
@@ -29,6 +29,8 @@ export class TreeReader {
   readonly #forms: readonly ColumnForm[];
   /** Where in an entry its terms of order are. */
   readonly #keys: readonly number[];
+  /** The columns of each statement. */
+  readonly #parts: readonly number[][];
   #last: readonly ExactValue[] | undefined;
   /** Entries taken so far. */
   count = 0;
@@ -37,6 +39,7 @@ export class TreeReader {
   constructor(tree: Tree, forms: readonly ColumnForm[]) {
     this.tree = tree;
     this.#forms = forms;
+    this.#parts = fitting(tree.exprs, WIDTH);
     this.#keys = tree.order.map(({ expr }) => tree.exprs.indexOf(expr));
   }
 
@@ -53,7 +56,7 @@ export class TreeReader {
 
   /** What to ask for next: at most `limit` entries. */
   queries(limit?: number): Query[] {
-    return this.#parts().map((part) => {
+    return this.#parts.map((part) => {
       const typed = part.filter((at) => this.#form(at).isTyped);
       const letters = joined(
         typed.map((at) => this.#form(at).letter),
@@ -80,7 +83,7 @@ export class TreeReader {
   /** Whether the answers may not be exact: then the queries, which are others now, must be asked anew. */
   distrusts(answers: readonly Cell[][][]): boolean {
     let isDistrusted = false;
-    for (const [index, part] of this.#parts().entries()) {
+    for (const [index, part] of this.#parts.entries()) {
       for (const row of answers[index] ?? []) {
         for (const [place, at] of part.entries()) {
           if (this.#form(at).distrusts(row[place + 1] ?? null)) isDistrusted = true;
@@ -96,7 +99,7 @@ export class TreeReader {
    * @param sink is given the entries; `next` is called before each
    */
   take(answers: readonly Cell[][][], sink: EntrySink, next: () => void): number {
-    const parts = this.#parts();
+    const parts = this.#parts;
     const typed = parts.map((part) => part.map((at) => this.#form(at).isTyped));
     const count = answers[0]?.length ?? 0;
     const hasRowid = this.tree.kind === "table";
@@ -123,7 +126,7 @@ export class TreeReader {
   /** The key of an answered entry. */
   #keyOf(answers: readonly Cell[][][], index: number): ExactValue[] {
     const kept = new Kept();
-    for (const [number, part] of this.#parts().entries()) {
+    for (const [number, part] of this.#parts.entries()) {
       const row = answers[number]?.[index] ?? [];
       const letters = String(row[0] ?? "");
       let letter = 0;
@@ -137,16 +140,6 @@ export class TreeReader {
 
   #form(at: number): ColumnForm {
     return this.#forms[at] as ColumnForm;
-  }
-
-  /** The columns of each statement. */
-  #parts(): number[][] {
-    const parts: number[][] = [];
-    for (let from = 0; from < this.#forms.length; from += WIDTH) {
-      const to = Math.min(from + WIDTH, this.#forms.length);
-      parts.push(Array.from({ length: to - from }, (_, index) => from + index));
-    }
-    return parts;
   }
 }
 

@@ -2,10 +2,14 @@
 // for in parts, each a range of the index: those that are equal in all but the last term and behind in it, then those
 // equal in all but the last two, and so on. SQLite reads one part after the other, and no more than there is need for.
 import type { SortTerm, Tree } from "./schema.ts";
-import type { ExactValue, Parameters } from "./values.ts";
+import { type ExactValue, joined, type Parameters } from "./values.ts";
 
 /** D1 and Durable Objects take so many SELECTs in one. */
 const COMPOUND = 5;
+/** And so many terms in ORDER BY: an index of 100 columns has the rowid behind them, which decides no more where it is read by itself. */
+const TERMS = 100;
+/** More parts would make a statement too long: the last terms of a longer key are compared together. */
+const PARTS = 12;
 
 /**
  * The first `limit` entries of `tree` behind `last`, from the beginning without it: `columns`, as SQL.
@@ -20,7 +24,7 @@ export function entriesBehind(
   parameters: Parameters,
 ): string {
   const most = limit === undefined ? "" : ` LIMIT ${limit}`;
-  const sorted = ` ORDER BY ${tree.order.map(sortedBy).join(", ")}${most}`;
+  const sorted = ` ORDER BY ${tree.order.slice(0, TERMS).map(sortedBy).join(", ")}${most}`;
   const part = (conditions: readonly string[]) => {
     const all = [...conditions, ...(tree.where ? [`(${tree.where})`] : [])];
     const where = all.length > 0 ? ` WHERE ${all.join(" AND ")}` : "";
@@ -39,12 +43,22 @@ function conditionsBehind(
 ): string[][] {
   const said = last.map((value) => (value.type === "null" ? "NULL" : parameters.add(value)));
   const equal = order.map((term, at) => `${compared(term)} IS ${said[at]}`);
-  return order.flatMap((_, back) => {
-    const at = order.length - 1 - back;
-    const term = order[at] as SortTerm;
-    const behind = behindIn(term, last[at]?.type === "null", said[at] ?? "NULL");
-    return behind.map((condition) => [...equal.slice(0, at), condition]);
-  });
+  const behind = order.map((term, at) => behindIn(term, last[at]?.type === "null", said[at] ?? "NULL"));
+  const single = Math.min(order.length, PARTS);
+  const parts = Array.from({ length: single }, (_, back) => single - 1 - back).flatMap((at) =>
+    (behind[at] ?? []).map((condition) => [...equal.slice(0, at), condition]),
+  );
+  const rest = together(equal.slice(single), behind.slice(single));
+  return rest === "0" ? parts : [[...equal.slice(0, single), rest], ...parts];
+}
+
+/** Whether an entry is behind another in some terms. In halves, as expressions may be nested 100 deep only. */
+function together(equal: readonly string[], behind: readonly string[][]): string {
+  if (equal.length <= 1) return joined(behind[0] ?? [], "OR", "0");
+  const half = equal.length >> 1;
+  const first = together(equal.slice(0, half), behind.slice(0, half));
+  const rest = together(equal.slice(half), behind.slice(half));
+  return `(${first} OR (${joined(equal.slice(0, half), "AND", "1")} AND ${rest}))`;
 }
 
 /** NULL comes first, and last in descending order. */

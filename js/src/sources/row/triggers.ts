@@ -11,7 +11,7 @@
 
 import { type Cell, CHANGES, type Query, TRIGGERS } from "../source.ts";
 import type { Schema, Table, Unique } from "./schema.ts";
-import { identifier, literal } from "./values.ts";
+import { identifier, joined, literal } from "./values.ts";
 
 /** Columns for keys. A table of a longer one is read whole once anything in it changed. */
 const KEYS = 8;
@@ -193,7 +193,7 @@ function likeNew({ name, key }: Table, { columns, where }: Unique): string {
   const equal = columns.map(({ name: column, collation }) => {
     return `${of}.${identifier(column)} COLLATE ${collation} = NEW.${identifier(column)}`;
   });
-  const conditions = [...equal, ...(where ? [`(${where})`] : [])].join(" AND ");
+  const conditions = joined([...equal, ...(where ? [`(${where})`] : [])], "AND");
   const keys = key.map((column, at) => `${of}.${column} AS k${at}`).join(", ");
   return `(SELECT ${keys} FROM ${of} WHERE ${conditions}) AS o`;
 }

@@ -1,6 +1,9 @@
 // Exact values, and how SQL says them.
 import type { Bound, Cell } from "../source.ts";
 
+/** Characters of names in one statement: some of them are in it twice, and it may have 100,000 bytes. */
+const LONG = 20_000;
+
 /** A value as it is stored. Text that is not UTF-8, or was read as bytes, is bytes. */
 export type ExactValue =
   | { type: "null" }
@@ -62,8 +65,8 @@ export function literal(text: string): string {
 }
 
 /** `a || b || c …`, or with another operator: in pairs, as expressions may be nested 100 deep only. */
-export function joined(terms: readonly string[], operator: string): string {
-  if (terms.length <= 1) return terms[0] ?? "NULL";
+export function joined(terms: readonly string[], operator: string, none = "NULL"): string {
+  if (terms.length <= 1) return terms[0] ?? none;
   const half = terms.length >> 1;
   return `(${joined(terms.slice(0, half), operator)} ${operator} ${joined(terms.slice(half), operator)})`;
 }
@@ -74,9 +77,8 @@ export class Parameters {
 
   /** What stands for `value` in the SQL: something without affinity, as a literal is. */
   add(value: Exclude<ExactValue, { type: "null" }>): string {
-    if (value.type === "integer") {
-      return Number.isSafeInteger(Number(value.value)) ? this.#bind(Number(value.value)) : `${value.value}`;
-    }
+    // D1 binds 100 values, and a key may have 101, the last of them a rowid.
+    if (value.type === "integer") return `${value.value}`;
     if (value.type === "real") {
       if (Number.isFinite(value.value)) return this.#bind(value.value);
       return value.value > 0 ? "9e999" : "-9e999";
@@ -91,6 +93,22 @@ export class Parameters {
     this.values.push(value);
     return `?${this.values.length}`;
   }
+}
+
+/** Which of these, by number, have a place in one statement: some of them, and not too much text. */
+export function fitting(exprs: readonly string[], most: number): number[][] {
+  const groups: number[][] = [];
+  let length = 0;
+  for (const [at, expr] of exprs.entries()) {
+    const group = groups.at(-1);
+    length += expr.length;
+    if (group && group.length < most && length <= LONG) group.push(at);
+    else {
+      groups.push([at]);
+      length = expr.length;
+    }
+  }
+  return groups;
 }
 
 /** Bytes out of a cell that holds them in one of the ways in which they come. */
