@@ -26,6 +26,8 @@ pub struct Inventory {
     layout: Layout,
     encoding: Encoding,
     count_rows: bool,
+    /// Whether indexes and SQLite's own tables are looked at, too.
+    has_all: bool,
     state: State,
     phase: Phase,
     walk: Walk,
@@ -105,11 +107,21 @@ impl Inventory {
     /// An inventory of the database of `page_count` pages with this header. Without `count_rows` only the schema
     /// is read. At most twice `page_count` pages are asked for.
     pub fn new(header: &DatabaseHeader, page_count: u32, count_rows: bool) -> Self {
+        Self::start(header, page_count, count_rows, false)
+    }
+
+    /// The same of every b-tree: also of indexes, under their names, and of tables that are not the user's.
+    pub fn of_all(header: &DatabaseHeader, page_count: u32) -> Self {
+        Self::start(header, page_count, true, true)
+    }
+
+    fn start(header: &DatabaseHeader, page_count: u32, count_rows: bool, has_all: bool) -> Self {
         let layout = Layout::new(header, page_count);
         let mut inventory = Self {
             layout,
             encoding: Encoding::new(header.encoding),
             count_rows,
+            has_all,
             state: State::Done,
             phase: Phase::Schema,
             walk: Walk::new(layout),
@@ -271,14 +283,15 @@ impl Inventory {
     }
 
     fn take_schema_row(&mut self, bytes: &[u8], pgno: Pgno) -> Result<()> {
-        let Some(SchemaTable { name, root }) = schema::parse(bytes, self.encoding, self.layout, pgno)? else {
+        let parsed = schema::parse(bytes, self.encoding, self.layout, pgno, self.has_all)?;
+        let Some(SchemaTable { name, root }) = parsed else {
             return Ok(());
         };
         self.names_size += mem::size_of::<TableInfo>() + name.len();
         if self.names_size > MAX_NAMES {
             return Err(damaged(pgno));
         }
-        if !is_internal(&name) {
+        if self.has_all || !is_internal(&name) {
             self.tables.push(TableInfo { name, root, rows: None, damage: None });
         }
         Ok(())

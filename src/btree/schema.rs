@@ -14,7 +14,7 @@ const MAX_TYPE: usize = 14;
 /// The most bytes of a row to take in, so that a length in a hostile file is no reason to allocate.
 const MAX_ROW: usize = 1 << 20;
 
-/// What a row of the schema table says about a table.
+/// What a row of the schema table says about a table, or an index.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct SchemaTable {
     pub(super) name: String,
@@ -34,11 +34,17 @@ pub(super) fn is_enough(prefix: &[u8], size: usize, pgno: Pgno) -> Result<bool> 
     Ok(needed <= prefix.len())
 }
 
-/// Reads a row from enough of its first bytes; `None` when it is not a table's.
+/// Reads a row from enough of its first bytes; `None` when it is not a table's, nor, where those are wanted, an index's.
 ///
 /// # Errors
 /// `BtreePage`, naming `pgno`, the page of the row's cell.
-pub(super) fn parse(prefix: &[u8], encoding: Encoding, layout: Layout, pgno: Pgno) -> Result<Option<SchemaTable>> {
+pub(super) fn parse(
+    prefix: &[u8],
+    encoding: Encoding,
+    layout: Layout,
+    pgno: Pgno,
+    has_indexes: bool,
+) -> Result<Option<SchemaTable>> {
     let record = Record::parse(prefix, pgno)?;
     let mut values = record.values().take(COLUMNS);
     let mut next = || values.next().unwrap_or(Err(damaged(pgno)));
@@ -49,6 +55,7 @@ pub(super) fn parse(prefix: &[u8], encoding: Encoding, layout: Layout, pgno: Pgn
     }
     match &*encoding.decode_lossy(object) {
         "table" => {}
+        "index" if has_indexes => {}
         "index" | "view" | "trigger" => return Ok(None),
         _ => return Err(damaged(pgno)),
     }

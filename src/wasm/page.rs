@@ -222,6 +222,12 @@ impl TableInventory {
         Self(Inventory::new(&header.0, page_count, count_rows))
     }
 
+    /// The same of every b-tree, indexes and SQLite's own tables included.
+    #[wasm_bindgen(js_name = ofAll)]
+    pub fn of_all(header: &DatabaseHeader, page_count: u32) -> TableInventory {
+        Self(Inventory::of_all(&header.0, page_count))
+    }
+
     /// The page to feed next; nothing when done.
     pub fn poll(&mut self) -> JsResult<Option<u32>> {
         Ok(match self.0.poll()? {

@@ -236,7 +236,7 @@ export class Database {
       if (safety) before = await this.#safetyBackup(backups, signal);
     });
     try {
-      await this.source.replace(body, { signal, ownsChunks: true });
+      await this.source.replace(body, { signal, ownsChunks: true, isProved: true });
     } catch (error) {
       if (before && isRefusal(error, signal)) await backups.takeBack(before);
       throw error;

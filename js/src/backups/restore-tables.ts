@@ -141,7 +141,7 @@ async function makeOf(
   const moment = await momentOfTables(whole, target.name, inOrder(names), signal);
   try {
     const tables = await readTables(readerOf(moment, signal), moment.pageCount, true);
-    await target.replace?.(momentStream(moment, { signal }), { signal, ownsChunks: true });
+    await target.replace?.(momentStream(moment, { signal }), { signal, ownsChunks: true, isProved: true });
     return tables.map(({ name, rows }) => ({ name, ...(rows !== undefined && { rows }), replaced: false }));
   } finally {
     await moment.release().catch(() => {});

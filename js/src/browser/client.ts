@@ -2,7 +2,7 @@ import type { At } from "../backups/backups.ts";
 import type { Restored } from "../backups/database.ts";
 import type { Verification } from "../backups/verify.ts";
 import type { Backup } from "../catalog/folder.ts";
-import { PagemarkError } from "../errors/index.ts";
+import { checkOptions, checkText, PagemarkError } from "../errors/index.ts";
 import { errorOf } from "../errors/thrown.ts";
 import type { BackupOptions } from "../run/backup.ts";
 import type { NewBackup } from "../run/made.ts";
@@ -14,8 +14,13 @@ import type { Answer, Subject, Work } from "./worker.ts";
 export interface BackgroundOptions extends OpfsOptions {
   /** The database is one of wa-sqlite's in IndexedDB, not in the private files: `true`, or the name of the IndexedDB database. */
   indexedDb?: true | string;
-  /** Folder of the backups in the origin's private files; `backups` unless given. */
+  /**
+   * Folder of the backups in the origin's private files, `backups` unless given; or the address of a store of a Pagemark Worker or
+   * `pagemark serve`: `https://pagemark.example.workers.dev/store/app`.
+   */
   store?: string;
+  /** What opens the store at such an address. */
+  token?: string;
   /** What the database is called in the store; the file's name without its ending unless given. */
   name?: string;
   /** A worker of your own that imports `pagemark/browser/worker`, where a bundler does not find ours by itself. */
@@ -63,7 +68,13 @@ export class BackgroundDatabase {
   #calls = 0;
   #failure: PagemarkError | undefined;
 
-  constructor(database: string, { store = "backups", worker, ...more }: BackgroundOptions) {
+  constructor(database: string, options: BackgroundOptions) {
+    const { store = "backups", worker, ...more } = checkOptions(options);
+    checkText(database, "the database's path");
+    checkText(
+      store,
+      "store (a folder's path, or the address of a Worker's store: a worker is given no other)",
+    );
     this.#subject = { database, store, ...more };
     this.#worker =
       worker ?? new Worker(new URL("../entry/browser-worker.js", import.meta.url), { type: "module" });

@@ -1,14 +1,12 @@
 // What runs in the worker that a page starts.
 import { pagemark } from "../backups/database.ts";
-import { DamageError, PagemarkError } from "../errors/index.ts";
+import { PagemarkError } from "../errors/index.ts";
 import { type Thrown, thrownOf } from "../errors/thrown.ts";
-import { PageHeads, withHeads } from "../moments/page-heads.ts";
-import { readerOf } from "../moments/page-runs.ts";
-import { readTables } from "../moments/tables.ts";
 import type { BackupOptions } from "../run/backup.ts";
 import { indexedDb } from "../sources/indexed-db.ts";
-import { memory } from "../sources/memory.ts";
 import { type OpfsOptions, opfs } from "../sources/opfs/opfs.ts";
+import { replaceDatabase } from "../sources/opfs/replace.ts";
+import { http } from "../stores/http/http.ts";
 import { opfsStore } from "../stores/opfs/opfs.ts";
 import type { JobOptions, Progress } from "../streams/progress.ts";
 import { type FileFormat, saveTo } from "./save.ts";
@@ -18,8 +16,9 @@ export interface Subject extends OpfsOptions {
   database: string;
   /** See `BackgroundOptions`. */
   indexedDb?: true | string;
-  /** Of the store's folder. */
+  /** See `BackgroundOptions`. */
   store: string;
+  token?: string;
   /** Of the database in the store. */
   name?: string;
 }
@@ -103,12 +102,16 @@ async function perform(
   method: keyof Work,
   options: { signal: AbortSignal },
 ): Promise<unknown> {
-  const { database, store, name, indexedDb: inside, ...more } = subject;
+  const { database, store, token = "", name, indexedDb: inside, ...more } = subject;
   const isInside = inside !== undefined;
   const source = isInside
     ? indexedDb(database, inside === true ? {} : { database: inside })
     : opfs(database, more);
-  const db = pagemark(source, { store: opfsStore(store), ...(name !== undefined && { name }) });
+  const isAddress = /^https?:/i.test(store);
+  const db = pagemark(source, {
+    store: isAddress ? http(store, { token }) : opfsStore(store),
+    ...(name !== undefined && { name }),
+  });
   const { signal } = options;
   const { at, id = "" } = options as { at?: string; id?: string };
   switch (method) {
@@ -135,32 +138,21 @@ async function perform(
     }
     case "replace": {
       const { file, safety } = options as unknown as Work["replace"];
-      if (source.replace) await refuseDamaged(file, signal);
-      if (safety && source.replace) await db.backup({ ...options, note: "before a file took its place" });
-      if (source.replace) return source.replace(file.stream(), { signal });
+      if (!isInside) {
+        const before = async () => {
+          if (safety) await db.backup({ ...options, note: "before a file took its place" }).catch(nothingYet);
+        };
+        return replaceDatabase(database, more.pool, file.stream(), { signal, before });
+      }
       const message = `${database} is in IndexedDB and can only be read; let its library import the file`;
       throw new PagemarkError("SOURCE_READ_ONLY", message);
     }
   }
 }
 
-/** Goes through the tables of what is to take a database's place. @throws DamageError where one cannot be read */
-async function refuseDamaged(file: Blob, signal: AbortSignal): Promise<void> {
-  const name = file instanceof File ? file.name : "the file";
-  const moment = await memory(file, { name }).pin({ signal });
-  try {
-    const heads = new PageHeads();
-    await heads.watch(file.stream()).pipeTo(new WritableStream(), { signal });
-    const { pageCount } = moment;
-    const read = await withHeads(readerOf(moment, signal), heads, pageCount);
-    for (const { name: table, damagedPage: page } of await readTables(read, pageCount, true)) {
-      if (page === undefined) continue;
-      const message = `${name}: table ${JSON.stringify(table)} has a damaged page (page ${page}); the database was left alone`;
-      throw new DamageError("BTREE_PAGE", message, { name, page });
-    }
-  } finally {
-    await moment.release();
-  }
+/** Passes over the error where there is no database yet. */
+function nothingYet(error: PagemarkError): void {
+  if (error.code !== "SOURCE_MISSING" && error.code !== "DATABASE_EMPTY") throw error;
 }
 
 /** The database as it is now, or the backup of `at`, in a format for files. */

@@ -46,6 +46,7 @@ const OPTIONS: Readonly<Record<string, Kind>> = {
   full: FLAG,
   gzip: FLAG,
   hurry: FLAG,
+  isProved: FLAG,
   keepManual: FLAG,
   keepTagged: FLAG,
   noData: FLAG,

@@ -37,7 +37,7 @@ export function memory(
       await body.pipeTo(collecting, signal && { signal });
       const next = new Blob(parts);
       // Only a database may take a database's place.
-      await checkHeader(new Uint8Array(await next.slice(0, 512).arrayBuffer()), name);
+      await checkHeader(new Uint8Array(await next.slice(0, 512).arrayBuffer()), name, next.size);
       database = next;
     },
   });

@@ -100,12 +100,14 @@ function shapeOf(start: Uint8Array, size: number, name: string) {
 }
 
 /**
- * Refuses what is to take a database's place and is no database itself, by its first 512 bytes.
+ * Refuses what is to take a database's place and is no database itself, by its first 512 bytes; and one that was cut off, where
+ * its `size` is known.
  *
  * @throws DamageError
  */
-export async function checkHeader(start: Uint8Array, name: string): Promise<void> {
-  await withHeader(start, name, () => {});
+export async function checkHeader(start: Uint8Array, name: string, size?: number): Promise<void> {
+  if (size === undefined) await withHeader(start, name, () => {});
+  else await shapeOf(start, size, name);
 }
 
 type Header = ReturnType<Core["DatabaseHeader"]["parse"]>;

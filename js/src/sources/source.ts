@@ -26,6 +26,8 @@ export interface Scratch {
 export interface ReplaceOptions {
   /** The source owns the body's chunks: it may detach each once it is written, to free its memory. */
   ownsChunks?: boolean;
+  /** The body was proved to be what a backup holds, which is put there as it is. Otherwise a source may refuse a damaged database. */
+  isProved?: boolean;
   signal?: AbortSignal | undefined;
 }
 

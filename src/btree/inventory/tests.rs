@@ -245,3 +245,20 @@ fn a_table_that_leads_in_circles_ends_the_counting_and_only_that() {
     assert_eq!(tables[0].damage.map(|error| error.kind), Some(ErrorKind::BtreeDepth));
     assert_eq!((tables[1].rows, tables[1].damage), (None, None));
 }
+
+#[test]
+fn every_b_tree_is_gone_through_indexes_and_sqlites_own_tables_included() {
+    let sample = Sample::of(
+        4096,
+        "CREATE TABLE t (id INTEGER PRIMARY KEY AUTOINCREMENT, a TEXT UNIQUE); CREATE INDEX ta ON t (a DESC);
+         CREATE TABLE w (k PRIMARY KEY) WITHOUT ROWID; CREATE VIEW v AS SELECT 1;
+         WITH n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500)
+           INSERT INTO t (a) SELECT hex(randomblob(100)) FROM n",
+    );
+    let inventory = Inventory::of_all(&sample.header, sample.page_count());
+    let (trees, asked) = drive(inventory, |pgno| page_of(&sample.bytes, &sample.header, pgno)).unwrap();
+    let rows: Vec<_> = trees.iter().map(|tree| (tree.name.as_str(), tree.rows)).collect();
+    let expected = [("t", 500), ("sqlite_autoindex_t_1", 500), ("sqlite_sequence", 1), ("ta", 500), ("w", 0)];
+    assert_eq!(rows, expected.map(|(name, count)| (name, Some(count))));
+    assert_eq!(asked.len(), sample.page_count() as usize);
+}

@@ -4,7 +4,7 @@ import { bytes } from "../store-cases/bytes.ts";
 export const PAGE_SIZES = [512, 1024, 2048, 4096, 8192, 16384, 32768, 65536];
 
 /**
- * A database as far as its header goes, in rollback mode; its pages hold bytes that look random, and differ by `seed`.
+ * A database without tables, in rollback mode; its pages hold bytes that look random, and differ by `seed`.
  * Sources look no further, and so have none of SQLite's to thank for reading them right.
  */
 export function imageOf(pageSize: number, pageCount: number, seed = 1): Uint8Array<ArrayBuffer> {
@@ -25,6 +25,9 @@ export function imageOf(pageSize: number, pageCount: number, seed = 1): Uint8Arr
   image.fill(0, 72, 92);
   view.setUint32(92, changeCounter);
   view.setUint32(96, 3_046_000);
+  // A schema without rows, whose cells would end with the page.
+  image.set([13, 0, 0, 0, 0], 100);
+  view.setUint16(105, pageSize);
   return image;
 }
 

@@ -13,13 +13,18 @@ const CODES: Readonly<Record<Kind, `SOURCE_${string}`>> = {
 
 /**
  * Makes a SourceError, which says what to do, of an error of the browser's file system. Other errors pass; where the
- * caller has ended the work by `signal`, its reason.
+ * caller has ended the work by `signal`, its reason. `more` is said, too.
  */
-export function opfsError(error: unknown, path: string, signal?: AbortSignal): unknown {
+export function opfsError(error: unknown, path: string, signal?: AbortSignal, more = ""): unknown {
   if (signal?.aborted) return signal.reason;
   const fault = faultOf(error);
   if (!fault) return error;
-  return new SourceError(CODES[fault.kind], `${path}: ${fault.meaning}`, { name: path }, { cause: error });
+  return new SourceError(
+    CODES[fault.kind],
+    `${path}: ${fault.meaning}${more}`,
+    { name: path },
+    { cause: error },
+  );
 }
 
 export function missing(path: string): SourceError {

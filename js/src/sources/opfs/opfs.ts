@@ -46,13 +46,7 @@ export function opfs(path: string, options: OpfsOptions = {}): PageSource {
   return sourceFrom({
     name: nameIn(path),
     open: (signal, since) => pinning.open(signal, since),
-    async replace(body, more = {}) {
-      try {
-        await replaceDatabase(path, options.pool, body, more);
-      } catch (error) {
-        throw opfsError(error, path, more.signal);
-      }
-    },
+    replace: (body, more = {}) => replaceDatabase(path, options.pool, body, checkOptions(more)),
   });
 }
 

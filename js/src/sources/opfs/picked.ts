@@ -58,11 +58,13 @@ export function picked(handle: FileSystemFileHandle, options: { busyTimeoutMs?: 
   });
 }
 
-/** The same chunks, which end with an error unless they begin as a database does. */
+/** The same chunks, which end with an error unless they begin as a database does, and are as long as that says. */
 async function* checked(chunks: AsyncIterable<Uint8Array>, path: string): AsyncGenerator<Uint8Array> {
   let start = new Uint8Array();
   let isChecked = false;
+  let size = 0;
   for await (const chunk of chunks) {
+    size += chunk.length;
     if (!isChecked) start = new Uint8Array([...start, ...chunk.subarray(0, START)]);
     if (!isChecked && start.length >= START) {
       await checkHeader(start.subarray(0, START), path);
@@ -70,5 +72,5 @@ async function* checked(chunks: AsyncIterable<Uint8Array>, path: string): AsyncG
     }
     yield chunk;
   }
-  if (!isChecked) await checkHeader(start, path);
+  await checkHeader(start.subarray(0, START), path, size);
 }

@@ -5,11 +5,12 @@ import { type ScratchFile, scratchFile } from "../../opfs/scratch.ts";
 import { consume } from "../../streams/body.ts";
 import type { ReplaceOptions } from "../source.ts";
 import { checkHeader } from "../source-from.ts";
-import { inUse } from "./errors.ts";
+import { inUse, opfsError } from "./errors.ts";
 import { findDatabase, type InFolder, namesOf, poolsIn } from "./files.ts";
 import { type Held, keepAllOut, usersOf } from "./locks.ts";
 import { headerLike, SLOT_HEADER } from "./pool.ts";
 import { look, viewOf } from "./snapshot.ts";
+import { refuseDamaged } from "./whole.ts";
 
 /** Written at a time, in bytes. */
 const CHUNK = 1 << 20;
@@ -26,10 +27,16 @@ interface Place {
   header: Uint8Array<ArrayBuffer>;
 }
 
+/** How a database is replaced. */
+export interface OpfsReplaceOptions extends ReplaceOptions {
+  /** Called once the new database is written and proved; where it fails, the old one is left alone. */
+  before?: () => Promise<unknown>;
+}
+
 /**
  * Replaces the database at `path`, or makes one there: with the option `pool` in that pool, else a file of its own.
  *
- * The new one is written elsewhere and read back; then it takes the old one's place in one step, which fails while a library
+ * The new one is written elsewhere, read back and, unless it `isProved`, refused where one of its tables is damaged; then it takes the old one's place in one step, which fails while a library
  * has that open. Before, what an unfinished transaction or a WAL left beside the old one goes into it, and is then
  * removed: nothing of it can reach the new one. A database in WAL mode becomes one in rollback mode, unless the old one was
  * in WAL mode: most libraries cannot open it otherwise.
@@ -38,7 +45,7 @@ export async function replaceDatabase(
   path: string,
   pool: string | undefined,
   body: ReadableStream<Uint8Array>,
-  { signal }: ReplaceOptions,
+  { signal, isProved = false, before }: OpfsReplaceOptions,
 ): Promise<void> {
   const made: { file?: ScratchFile } = {};
   let held: Held | undefined;
@@ -49,12 +56,15 @@ export async function replaceDatabase(
       const isWal = old ? await isInWalMode(old) : false;
       const file = await scratchFile();
       made.file = file;
-      await writeAll(file, place.header, chunks, path, isWal);
+      const size = await writeAll(file, place.header, chunks, path, isWal);
       await file.seal();
       if (!(await file.isProved())) {
         const message = `${path}: what was written is not what is there now; the old database was left alone`;
         throw new SourceError("SOURCE_UNREADABLE", message, { name: path });
       }
+      const start = place.header.length;
+      if (!isProved) await refuseDamaged((at, into) => file.read(start + at, into), size, path, signal);
+      await before?.();
       signal?.throwIfAborted();
       if (old) {
         held = await keepAllOut(old, Date.now() + WAIT_MS, signal);
@@ -64,7 +74,7 @@ export async function replaceDatabase(
       await swap(file, place);
     });
   } catch (error) {
-    if (faultOf(error)?.kind !== "held") throw error;
+    if (faultOf(error)?.kind !== "held") throw opfsError(error, path, signal, ". Nothing was replaced");
     const old = await existing(path, pool);
     const [user = "a tab or worker"] = old ? await usersOf(old) : [];
     throw inUse(path, user);
@@ -113,14 +123,14 @@ async function isInWalMode({ main }: InFolder): Promise<boolean> {
   return modes[0] === 2 && modes[1] === 2;
 }
 
-/** Writes a database behind `header`, after a look at its own. */
+/** Writes a database behind `header`, after a look at its own; gives its size in bytes. */
 async function writeAll(
   file: ScratchFile,
   header: Uint8Array,
   chunks: AsyncIterable<Uint8Array>,
   path: string,
   keepsWalMode: boolean,
-): Promise<void> {
+): Promise<number> {
   const buffer = new Uint8Array(CHUNK);
   let [filled, offset, size] = [0, 0, 0];
   if (header.length > 0) await file.write(header, 0);
@@ -152,6 +162,7 @@ async function writeAll(
     const message = `${path}: the new database is shorter than its header says; it was cut off. The old one was left alone`;
     throw new DamageError("DATABASE_TRUNCATED", message, { name: path });
   }
+  return size;
 }
 
 /** Size and number of pages as a header states them: 0 pages where it was written by a version that states none. */

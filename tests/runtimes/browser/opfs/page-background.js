@@ -106,3 +106,25 @@ export async function files(path) {
   db.close();
   return { digests: new Set([...digests, kept]).size, sql: text.slice(0, 26), refused, damaged, notes };
 }
+
+/** Backs up in the background into a Worker's store, and back; gives what came of it. */
+export async function intoWorker(path, url, token) {
+  const options = { store: url, token };
+  const db = inBackground(path, options);
+  const aborter = new AbortController();
+  const onProgress = () => aborter.abort(new Error("stop"));
+  const aborted = await db.backup({ signal: aborter.signal, onProgress }).catch(({ message }) => message);
+  const none = (await db.backups()).length;
+  let told = 0;
+  const { kind } = await db.backup({ onProgress: () => void told++ });
+  const back = inBackground(`back-${path}`, { ...options, name: path.split(".")[0] });
+  await back.restore();
+  const digests = await Promise.all(
+    [db, back].map(async (each) => sha256(await new Response(await each.export()).arrayBuffer())),
+  );
+  const denied = await inBackground(path, { ...options, token: "a guess" })
+    .backup()
+    .catch(({ code }) => code);
+  for (const each of [db, back]) each.close();
+  return { aborted, none, kind, told: told > 0, digests: new Set(digests).size, denied };
+}

@@ -385,3 +385,37 @@ export async function throughWorker(url, token) {
     );
   return { kinds, problems, isSame, codes };
 }
+
+/** Tries to put damaged databases, and a stream that fails, in the place of one; then restores one that is damaged. */
+export async function damagedImports(path) {
+  const sqlite3 = await (await import("/npm/@sqlite.org/sqlite-wasm/dist/index.mjs")).default();
+  const db = new sqlite3.oo1.DB();
+  db.exec(`CREATE TABLE t (id INTEGER PRIMARY KEY, x); CREATE INDEX tx ON t (x);
+    WITH n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500) INSERT INTO t SELECT i, randomblob(200) FROM n`);
+  const sound = sqlite3.capi.sqlite3_js_db_export(db);
+  const leafOf = (name) =>
+    db.selectValue(`SELECT max(pageno) FROM dbstat WHERE name = '${name}' AND pagetype = 'leaf'`);
+  const damaged = (name) => sound.slice().fill(9, (leafOf(name) - 1) * 8192, leafOf(name) * 8192);
+  const failing = new ReadableStream({
+    start: (controller) => controller.enqueue(sound.slice(0, 65536)),
+    pull: (controller) => controller.error(new Error("went")),
+  });
+  await put(path, sound);
+  const tried = async (body) =>
+    pagemark
+      .opfs(path)
+      .replace(body)
+      .then(String, ({ code, name, message }) => `${code ?? name}: ${message.split(" (")[0]}`);
+  const results = {};
+  for (const [what, name] of Object.entries({ table: "t", index: "tx" }))
+    results[what] = await tried(new Blob([damaged(name)]).stream());
+  results.failing = await tried(failing);
+  const isKept = (await imageOf(pagemark.opfs(path))) === toBase64(sound);
+  await put("damaged.db", damaged("tx"));
+  const store = memoryStore();
+  const ofDamaged = pagemark.pagemark(pagemark.opfs("damaged.db"), { store });
+  await ofDamaged.backup();
+  await ofDamaged.restore({ safety: false });
+  const restored = (await imageOf(pagemark.opfs("damaged.db"))) === toBase64(damaged("tx"));
+  return { ...results, isKept, restored, left: Object.keys(await files()).length };
+}

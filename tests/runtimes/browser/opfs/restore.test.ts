@@ -96,3 +96,15 @@ test("a picked file in WAL mode opens in OPFS, and a damaged one leaves the old 
   wal.fill(1, 18, 20);
   expect(await tab.call("backups.bytesOf", "app.db")).toBe(base64(wal));
 });
+
+test("one with a damaged page, in a table or an index, takes nothing's place, and is restored as it was backed up", async () => {
+  const worker = await tab.worker();
+  expect(await worker.call("backups.damagedImports", "app.db")).toEqual({
+    table: 'BTREE_PAGE: app.db: "t" has a damaged page in the new database',
+    index: 'BTREE_PAGE: app.db: "tx" has a damaged page in the new database',
+    failing: "Error: went",
+    isKept: true,
+    restored: true,
+    left: 2,
+  });
+});

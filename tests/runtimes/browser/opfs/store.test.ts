@@ -42,3 +42,17 @@ test("A3 B17 backups of a page go to a Worker of another origin, are verified th
   });
   await tab.close();
 });
+
+test("pagemark/browser backs up into a Worker's store, which can be aborted, and restores from there", async () => {
+  const tab = await tabs.open();
+  await tab.call("background.fill", "large.db", 8);
+  expect(await tab.call("background.intoWorker", "large.db", `${worker.url}/store/phone`, TOKEN)).toEqual({
+    aborted: "stop",
+    none: 0,
+    kind: "full",
+    told: true,
+    digests: 1,
+    denied: "STORE_DENIED",
+  });
+  await tab.close();
+});
