@@ -1,7 +1,7 @@
 //! The grammar. Keywords are read in any case; clauses after a destination come in any order.
 
 use winnow::Parser;
-use winnow::combinator::{alt, opt, preceded};
+use winnow::combinator::{alt, opt, preceded, repeat};
 use winnow::error::EmptyError;
 use winnow::stream::{Stateful, TokenSlice};
 
@@ -20,9 +20,10 @@ pub(super) fn statement(tokens: &[Token]) -> Result<Statement, Problem> {
     let furthest = Furthest::new(tokens.len());
     let mut input = Stateful { input: TokenSlice::new(tokens), state: &furthest };
     let end = take_or("the end", |token| (token.kind == Kind::End).then_some(()));
-    let parsed = (any_statement, opt(sign(';')), end).parse_next(&mut input);
+    let semicolons = repeat::<_, _, (), _, _>(0.., sign(';'));
+    let parsed = (any_statement, semicolons, end).parse_next(&mut input);
     match parsed {
-        Ok((statement, _, ())) if !furthest.has_refused() => Ok(statement),
+        Ok((statement, (), ())) if !furthest.has_refused() => Ok(statement),
         _ => Err(furthest.problem(tokens)),
     }
 }
@@ -51,7 +52,8 @@ fn backup(input: &mut Input<'_>) -> Parsed<Statement> {
     let to = preceded(keyword("TO"), place).map(|place| (place, Base::Nothing));
     let latest = preceded(phrase("LATEST IN"), place).map(|place| (place, Base::Latest));
     let fresh = place.map(|place| (place, Base::Nothing));
-    let into = preceded(keyword("INTO"), alt((latest, fresh)));
+    let chosen = moment_in_place.map(|(at, place)| (place, Base::Moment { at }));
+    let into = preceded(keyword("INTO"), alt((latest, chosen, fresh)));
     let mut destination = alt((to, into));
     let destination = match &targets {
         // `BACKUP` alone says nothing.
@@ -141,15 +143,16 @@ fn restore(input: &mut Input<'_>) -> Parsed<Statement> {
 fn origin(input: &mut Input<'_>) -> Parsed<(Option<String>, Vec<Place>)> {
     let latest = preceded(phrase("LATEST IN"), place).map(|place| (None, vec![place]));
     let places = list(place).map(|places| (None, places));
-    alt((latest, moment_in_place, places)).parse_next(input)
+    let moment = moment_in_place.map(|(at, place)| (Some(at), vec![place]));
+    alt((latest, moment, places)).parse_next(input)
 }
 
-fn moment_in_place(input: &mut Input<'_>) -> Parsed<(Option<String>, Vec<Place>)> {
+fn moment_in_place(input: &mut Input<'_>) -> Parsed<(String, Place)> {
     let token = here(input);
     // Only what comes next tells that it is no URL.
     let (text, ()) = (value(MOMENT), keyword("IN")).parse_next(input)?;
     let at = checked_moment(text, token, input)?;
-    Ok((Some(at), vec![place(input)?]))
+    Ok((at, place(input)?))
 }
 
 fn show(input: &mut Input<'_>) -> Parsed<Statement> {

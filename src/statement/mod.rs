@@ -22,7 +22,7 @@ use crate::catalog::Target;
 /// Longest statement that is read, in bytes of UTF-8.
 pub const LONGEST: usize = 64 << 10;
 
-/// Reads one statement, with or without a semicolon at its end. Comments (`--`, `/* */`) are space.
+/// Reads one statement, with or without semicolons at its end. Comments (`--`, `/* */`, also one in another) are space.
 ///
 /// # Errors
 /// [`Problem`]: the place of the first word that is wrong, and what could stand there.

@@ -38,8 +38,12 @@ impl Display for Statement {
 impl Display for Backup {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         write!(f, "BACKUP{}", self.targets)?;
-        let to = if self.base == Base::Latest { " INTO LATEST IN " } else { " TO " };
-        if_some(f, to, self.place.as_ref().map(At))?;
+        let to = match &self.base {
+            Base::Latest => " INTO LATEST IN ".to_owned(),
+            Base::Moment { at } => format!(" INTO {} IN ", Text(at)),
+            _ => " TO ".to_owned(),
+        };
+        if_some(f, &to, self.place.as_ref().map(At))?;
         if_some(f, " AS OF SYSTEM TIME ", self.at.as_deref().map(Text))?;
         if let Base::Places { places } = &self.base {
             write!(f, " INCREMENTAL FROM {}", List(places, At))?;

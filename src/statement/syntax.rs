@@ -106,6 +106,11 @@ pub enum Base {
     Nothing,
     /// The newest backup at the destination.
     Latest,
+    /// The backup at the destination that this moment means.
+    Moment {
+        /// Its id, a time, a bookmark.
+        at: String,
+    },
     /// The backups in these places; at least one.
     Places {
         /// The full backup's, and those of the incremental ones after it.

@@ -1,10 +1,10 @@
 //! Words, texts and signs of a statement, and where they begin.
 
 use winnow::Parser;
-use winnow::combinator::{alt, delimited, not, opt, preceded, repeat};
+use winnow::combinator::{alt, delimited, not, opt, preceded, repeat, repeat_till};
 use winnow::error::EmptyError;
 use winnow::stream::{LocatingSlice, Location};
-use winnow::token::{any, take_until, take_while};
+use winnow::token::{any, take_while};
 
 /// A statement that is wrong, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,8 +87,19 @@ pub(super) fn tokens(text: &str) -> Result<Vec<Token>, Problem> {
 
 fn space(input: &mut Input<'_>) -> Result<(), EmptyError> {
     let line = ("--", take_while(0.., |c| c != '\n')).void();
-    let block = ("/*", take_until(0.., "*/"), "*/").void();
-    repeat(0.., alt((take_while(1.., is_space).void(), line, block))).parse_next(input)
+    repeat(0.., alt((take_while(1.., is_space).void(), line, block_comment))).parse_next(input)
+}
+
+/// `/* … */`, in which there may be others, as CockroachDB has it.
+fn block_comment(input: &mut Input<'_>) -> Result<(), EmptyError> {
+    "/*".void().parse_next(input)?;
+    let mut open = 1;
+    while open > 0 {
+        let begins = alt(("/*".value(true), "*/".value(false)));
+        let (_, is_another) = repeat_till::<_, _, (), _, _, _, _>(0.., any, begins).parse_next(input)?;
+        open = if is_another { open + 1 } else { open - 1 };
+    }
+    Ok(())
 }
 
 /// A byte-order mark is space, too.

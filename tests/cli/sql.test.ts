@@ -45,6 +45,26 @@ test("E1 E10 a statement is done when the command ends, and a restore lists tabl
   expect(both.stdout.match(/incremental/g)).toHaveLength(2);
 });
 
+test("E7 several statements of one text are carried out one by one, whatever is in quotes and comments", () => {
+  const { cli, piped } = fresh();
+  const text =
+    "BACKUP DATABASE app TO './b' WITH note = 'a;\nb'; -- x; y\n/* a /* ; ' */ */ SHOW BACKUPS IN './b';;\nSHOW\nDATABASES -- end";
+  for (const { status, stdout, stderr } of [piped(text, "--json"), cli.run("sql", text, "--json")]) {
+    expect([status, stderr]).toEqual([0, ""]);
+    const answers = stdout
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line).rows.length);
+    expect(answers[0]).toBe(1);
+    expect(answers).toHaveLength(3);
+  }
+  const wrong = cli.run("sql", "SHOW DATABASES; SHO BACKUPS", "--json");
+  expect(wrong.status).toBe(2);
+  expect(JSON.parse(wrong.stderr).error).toMatchObject({ code: "STATEMENT_SYNTAX", at: { position: 16 } });
+  expect(piped("SHOW 'never closed;").stderr).toContain("this quote is never closed (position 5)");
+  expect(cli.run("sql", " -- nothing").status).toBe(2);
+});
+
 test("E7 a wrong word is pointed at, with exit code 2, and no secret is shown", () => {
   const { cli } = fresh();
   const { status, stderr } = cli.run("sql", "BACKUP DATABSE app");

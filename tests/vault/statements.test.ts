@@ -88,6 +88,24 @@ test("E1 every statement of docs/statements.md does what it says, in their order
   }
 });
 
+test("B3 INTO a backup IN a collection is incremental on the chain of that backup, or refused", async () => {
+  const { vault, sql } = fresh();
+  const make = async (statement: string) => {
+    sql("app", "INSERT INTO people VALUES ('somebody')");
+    const { rows } = await vault.sql(statement);
+    return rows[0] as { id: string; kind: string };
+  };
+  const first = await make("BACKUP DATABASE app INTO 'all'");
+  const second = await make(`BACKUP DATABASE app INTO '${first.id}' IN 'all'`);
+  expect(second.kind).toBe("incremental");
+  expect((await make("BACKUP DATABASE app INTO '-0s' IN 'all'")).kind).toBe("incremental");
+  expect((await make("BACKUP DATABASE app INTO 'all'")).kind).toBe("full");
+  const into = (at: string) => refusal(vault, `BACKUP DATABASE app INTO '${at}' IN 'all'`);
+  expect(await into(second.id)).toBe("STATEMENT_UNSUPPORTED");
+  expect(await into("00000000")).toBe("BACKUP_UNKNOWN");
+  expect(await into("2026/11/20-100000.00")).toBe("STATEMENT_SYNTAX 25");
+});
+
 test("B1 B2 B3 B4 a full backup and what is incremental from it in other places restore to each state, or are refused", async () => {
   const { vault, sql, rows, at } = fresh();
   expect((await vault.sql("BACKUP DATABASE app TO 'full'")).rows).toMatchObject([

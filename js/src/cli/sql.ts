@@ -52,7 +52,7 @@ export function addSql(program: Command, signal: AbortSignal): void {
         checkpoints: heldCheckpoints(data),
       });
       if (statements.length === 0) return converse(vault, json, signal);
-      for (const each of statements) await answer(vault, each, json, signal);
+      for (const each of statements.flatMap(statementsIn)) await answer(vault, each, json, signal);
     });
 }
 
@@ -87,10 +87,7 @@ async function converse(vault: Vault, json: boolean, signal: AbortSignal): Promi
     prompt.setPrompt(statement === "" ? "pagemark> " : "     ...> ");
     prompt.prompt();
   };
-  const run = async () => {
-    const text = statement;
-    statement = "";
-    if (text.trim() === "") return;
+  const run = async (text: string) => {
     try {
       await answer(vault, text.trimEnd(), json, signal);
     } catch (error) {
@@ -101,12 +98,53 @@ async function converse(vault: Vault, json: boolean, signal: AbortSignal): Promi
   ask();
   for await (const line of prompt) {
     if (statement === "" && /^\s*(\.?(quit|exit))\s*;?\s*$/i.test(line)) break;
-    statement += `${line}\n`;
-    if (line.trimEnd().endsWith(";")) await run();
+    const { ended, rest } = split(`${statement}${line}\n`);
+    statement = rest;
+    for (const each of ended) await run(each);
     ask();
   }
-  await run();
+  if (statement !== "") await run(statement);
   prompt.close();
+}
+
+/** The statements of an argument, each where it stands there, so that places of errors are those in the argument. */
+function statementsIn(text: string): string[] {
+  const { ended, rest } = split(text);
+  const all = rest === "" ? ended : [...ended, rest];
+  // What says nothing is told so.
+  if (all.length === 0) return [text];
+  let start = 0;
+  return all.map((each) => {
+    start = text.indexOf(each, start);
+    const placed = " ".repeat(start) + each;
+    start += each.length;
+    return placed;
+  });
+}
+
+/**
+ * Splits a text behind each semicolon that ends a statement; quotes and comments may have others. What is left may have an open quote or
+ * comment. Nothing but space and comments is left out.
+ */
+function split(text: string): { ended: string[]; rest: string } {
+  const outside = /'[^']*(?:'|$)|"[^"]*(?:"|$)|--[^\n]*|\/\*|;|[^\s;]/g;
+  const inComment = /\/\*|\*\//g;
+  const ended: string[] = [];
+  let [start, at, depth, saysSomething] = [0, 0, 0, false];
+  for (;;) {
+    const pattern = depth > 0 ? inComment : outside;
+    pattern.lastIndex = at;
+    const [found] = pattern.exec(text) ?? [];
+    if (found === undefined) break;
+    at = pattern.lastIndex;
+    if (found === "/*") depth++;
+    else if (found === "*/") depth--;
+    else if (found === ";") {
+      if (saysSomething) ended.push(text.slice(start, at));
+      [start, saysSomething] = [at, false];
+    } else if (!found.startsWith("--")) saysSomething = true;
+  }
+  return { ended, rest: saysSomething || depth > 0 ? text.slice(start) : "" };
 }
 
 /** Columns that are for programs: bookmarks would take the whole width. */

@@ -20,7 +20,10 @@ export type Targets =
   | { kind: "tables"; names: TableName[] };
 
 /** What a backup is made on top of: whatever fits, nothing, the newest at its destination, or backups elsewhere. */
-export type Base = { kind: "auto" | "nothing" | "latest" } | { kind: "places"; places: Place[] };
+export type Base =
+  | { kind: "auto" | "nothing" | "latest" }
+  | { kind: "moment"; at: string }
+  | { kind: "places"; places: Place[] };
 
 /** Which backups of a schedule are full ones. */
 export type Full = { kind: "auto" | "always" } | { kind: "recurring"; times: string };

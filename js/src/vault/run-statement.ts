@@ -105,6 +105,7 @@ async function backUp(statement: Of<"backup">, timeMs: number | undefined, conte
   const databases = (await targeted(targets, context)).map((each) => ({ name: each.database.name, ...each }));
   return each(databases, "backed up", context, async ({ database, tables }) => {
     if (base.kind === "places" && store) await refuseNothing(database.name, store);
+    if (base.kind === "moment" && store) await refuseOlder(database.name, store, base.at);
     return [await backUpOne(database, { statement, store, timeMs, tables }, context)];
   });
 }
@@ -161,7 +162,7 @@ async function backUpOne(
     jobOf(context),
   );
   context.notices.push(...notices);
-  if (backup.kind === "full" && (base.kind === "places" || base.kind === "latest")) {
+  if (backup.kind === "full" && base.kind !== "nothing" && base.kind !== "auto") {
     context.notices.push(
       `${database.name}: this is a full backup${fullBecause ? ` because ${fullBecause}` : ""}`,
     );
@@ -176,6 +177,16 @@ async function refuseNothing(name: string, store: Store): Promise<void> {
   if (backups.length > 0) return;
   const message = `${name}: there is no backup to be incremental from in ${store.description}`;
   throw new PagemarkError("BACKUP_NONE", message, { name });
+}
+
+/** `INTO '…' IN` a backup that the next one is not made on top of: a chain has one end. */
+async function refuseOlder(name: string, store: Store, at: string): Promise<void> {
+  const backups = await Backups.open(name, store);
+  const { id } = await backups.find(at);
+  const newest = await backups.show("latest");
+  if (newest.chain.some((each) => each.id === id)) return;
+  const message = `${name}: backup ${id} is of an older chain than the newest, on top of which alone there can be another: say INTO LATEST IN`;
+  throw unsupported(message);
 }
 
 async function restore(statement: Of<"restore">, context: Context): Promise<Row[]> {

@@ -2,7 +2,15 @@ use crate::statement::{Statement, parse};
 
 /// Statements as they are documented and typed, and how each is printed: a row says the same thing in all of its forms.
 const FORMS: &[(&str, &[&str])] = &[
-    ("BACKUP DATABASE", &["BACKUP database;", "backup\tDatabase ; -- nightly", "/* all */ BACKUP DATABASE"]),
+    (
+        "BACKUP DATABASE",
+        &[
+            "BACKUP database;",
+            "backup\tDatabase ; -- nightly",
+            "/* all */ BACKUP DATABASE;; ;",
+            "/* a /* b */ /**/ c */BACKUP/**/DATABASE",
+        ],
+    ),
     ("BACKUP TABLE my_table", &["BACKUP table my_table;", "BACKUP TABLE 'my_table'"]),
     (
         "BACKUP TABLE app.orders, \"app-2\".*, t",
@@ -10,6 +18,7 @@ const FORMS: &[(&str, &[&str])] = &[
     ),
     ("BACKUP DATABASE TO 's3://b/full'", &["BACKUP TO 's3://b/full'", "BACKUP INTO 's3://b/full';"]),
     ("BACKUP DATABASE INTO LATEST IN './b'", &["BACKUP INTO LATEST IN './b'"]),
+    ("BACKUP DATABASE app INTO '0123abcd' IN ('./a', './b')", &["BACKUP DATABASE app INTO 0123abcd IN ('./a', './b')"]),
     ("BACKUP DATABASE bank TO 's3://b/full'", &["BACKUP DATABASE bank TO 's3://b/full'"]),
     (
         "BACKUP DATABASE bank TO 's3://b/2' AS OF SYSTEM TIME '-1m' INCREMENTAL FROM 's3://b/0', 's3://b/1' WITH revision_history",
@@ -106,6 +115,7 @@ fn forms_are_read_and_printed_in_one_way() {
 fn ages_count_from_now_and_what_is_no_time_has_none() {
     let time = |text: &str| parse(text).expect("it is a statement").time(1_000_000_000_000);
     assert_eq!(time("BACKUP DATABASE a AS OF SYSTEM TIME '-1m'"), Some(999_999_940_000));
+    assert_eq!(time("BACKUP DATABASE a AS OF SYSTEM TIME '-500ms'"), Some(999_999_999_500));
     assert_eq!(time("RESTORE DATABASE a AS OF SYSTEM TIME 1795168800"), Some(1_795_168_800_000));
     assert_eq!(time("SHOW BACKUP '1970-01-01T00:00:01Z'"), Some(1000));
     for text in ["RESTORE DATABASE a AS OF SYSTEM TIME '0123abcd'", "BACKUP DATABASE a", "SHOW DATABASES"] {

@@ -81,6 +81,7 @@ fn any_backup() -> BoxedStrategy<Backup> {
         Just((None, Base::Auto)),
         any_place().prop_map(|place| (Some(place), Base::Nothing)),
         any_place().prop_map(|place| (Some(place), Base::Latest)),
+        (any_place(), any_moment()).prop_map(|(place, at)| (Some(place), Base::Moment { at })),
         (any_place(), prop::collection::vec(any_place(), 1..4))
             .prop_map(|(place, places)| (Some(place), Base::Places { places })),
     ];

@@ -39,7 +39,7 @@ const WRONG: &[(&str, &str)] = &[
     ),
     ("BACKUP DATABASE app WITH ^detached", "DETACHED cannot be: a backup is done when its statement ends"),
     ("BACKUP DATABASE app WITH tag = 'a', ^tag = 'b'", "tag was given already"),
-    ("BACKUP DATABASE app; ^DROP TABLE t", "DROP cannot stand here; expected the end"),
+    ("BACKUP DATABASE app; ^DROP TABLE t", "DROP cannot stand here; expected the end or \";\""),
     (
         "BACKUP DATABASE ^'' TO 'x'",
         "a text in quotes cannot stand here; expected the name of a database, TO, INTO, AS OF SYSTEM TIME, WITH, the end or \";\"",
@@ -69,6 +69,11 @@ const WRONG: &[(&str, &str)] = &[
     ("DROP ^TABLE t", "TABLE cannot stand here; expected SCHEDULE or SCHEDULES"),
     ("BACKUP DATABASE app TO ^'never closed", "this quote is never closed"),
     ("BACKUP DATABASE app ^/* never closed", "this comment is never closed"),
+    ("BACKUP DATABASE app ^/* never /* closed */", "this comment is never closed"),
+    (
+        "BACKUP DATABASE app INTO ^'2026/11/20-1' IN 'x'",
+        "give a backup id, a bookmark, a TXID of 16 hex digits, a time such as 2026-11-20T10:00:00Z or 1795168800 (seconds since 1970; 13 digits are milliseconds), or an age such as -1h",
+    ),
     ("/* 😀 */ BACKUP ^äpp", "äpp cannot stand here; expected DATABASE, TABLE, TO or INTO"),
 ];
 
