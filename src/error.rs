@@ -209,6 +209,8 @@ error_kinds! {
     TimeBeforeFirst = Caller "TIME_BEFORE_FIRST": "that time is before the first backup",
     /// Not an id, bookmark, TXID or time.
     AtSyntax = Caller "AT_SYNTAX": "give a backup id, a bookmark, a TXID of 16 hex digits, a time such as 2026-11-20T10:00:00Z or 1795168800 (seconds since 1970; 13 digits are milliseconds), or an age such as -1h",
+    /// The store is a part of another.
+    StoreNested = Caller "STORE_NESTED": "this store is the folder of one database in another store; give the one above, in which that folder is",
     /// The name cannot be a database's name.
     NameInvalid = Caller "NAME_INVALID": "a database name is 1 to 128 bytes of text without / or \\, control or direction-changing characters, and not . or ..",
     /// Not `default`, and not one tier.

@@ -38,6 +38,8 @@ pub struct Folder {
     unread: Vec<String>,
     /// See [`Folder::other_name`].
     other_name: Option<String>,
+    /// Keys of the files that do not say when their state was taken.
+    pub(super) dateless: Vec<String>,
 }
 
 impl Folder {
@@ -50,6 +52,7 @@ impl Folder {
             objects: Vec::new(),
             unread: Vec::new(),
             other_name: None,
+            dateless: Vec::new(),
         }
     }
 

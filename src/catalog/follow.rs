@@ -1,7 +1,7 @@
 //! What `watch` stores between two backups: LTX files of the levels 1 to 8, which have no records and prove themselves.
 
 use super::folder::{Folder, Listed};
-use super::names::{LEVEL_INCREMENTAL, LEVEL_SNAPSHOT, LtxName};
+use super::names::{Found, LEVEL_INCREMENTAL, LEVEL_SNAPSHOT, LtxName};
 use super::record::Record;
 use super::stored::StoredFile;
 use super::view::Plan;
@@ -114,12 +114,49 @@ impl Folder {
             .collect()
     }
 
-    /// Takes from a file's first 100 bytes when its state was taken. What is no such file keeps the store's time.
+    /// Takes from a file's first 100 bytes when its state was taken. What does not say so keeps the store's time; see
+    /// [`Folder::left_out`].
     pub fn date(&mut self, key: &str, start: &[u8]) {
-        let (Ok(Header { timestamp_ms, .. }), Some(listed)) = (Header::decode(start), self.object(key)) else { return };
-        if timestamp_ms > 0 {
-            self.see(key, Listed { modified_ms: timestamp_ms, ..listed });
+        let Some(listed) = self.object(key) else { return };
+        match Header::decode(start) {
+            Ok(Header { timestamp_ms, .. }) if timestamp_ms > 0 => {
+                self.see(key, Listed { modified_ms: timestamp_ms, ..listed });
+            }
+            _ => self.dateless.push(key.to_owned()),
         }
+    }
+
+    /// What a user should know of a plan for `target` that ends at `reached`, after `record`: that there are later states it may mean.
+    pub(super) fn left_out(&self, record: &Record, reached: Txid, target: &Target) -> Option<String> {
+        let last_ms = match target {
+            Target::Time(ms) => *ms,
+            Target::Unsaid | Target::Latest => i64::MAX,
+            Target::Id(_) | Target::Txid(_) | Target::Bookmark(_) => return None,
+        };
+        let most = self.after(record).map_or(u64::MAX, |next| next.txid().0 - 1);
+        let is_cut = self.files_between().any(|(name, index)| {
+            let is_meant = self.objects().get(index).is_some_and(|(_, listed)| listed.modified_ms <= last_ms);
+            is_meant && name.max > reached && name.max.0 <= most
+        });
+        self.dateless_after(reached, target).or_else(|| {
+            is_cut.then(|| {
+                format!("the file that follows state {reached} is missing or damaged: there are later states, which cannot be restored")
+            })
+        })
+    }
+
+    /// Tells of a file after `reached` that is no part of a plan for `target` for its time in the store alone, which may be
+    /// that of a copy.
+    pub(super) fn dateless_after(&self, reached: Txid, target: &Target) -> Option<String> {
+        let Target::Time(ms) = target else { return None };
+        let left_out = self.dateless.iter().find(|key| {
+            let name = key.strip_prefix(self.prefix()).and_then(Found::parse).map(|found| found.name);
+            let is_later = self.object(key).is_some_and(|listed| listed.modified_ms > *ms);
+            is_later && name.is_some_and(|name| name.min.0 <= reached.0 + 1 && name.max > reached)
+        })?;
+        Some(format!(
+            "{left_out} is left out: it was stored later, and when its state was taken it does not say, as its header is damaged"
+        ))
     }
 
     /// The newest backup that is not past the state which `target` names by its number.
@@ -155,3 +192,6 @@ impl Folder {
         self.objects().iter().enumerate().filter_map(named).filter(|(name, _)| name.is_between())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -175,6 +175,17 @@ impl Found {
     }
 }
 
+/// Refuses a store with such keys: it is the folder of a database in another store, and whatever is put into it would be taken for a
+/// part of that database.
+///
+/// # Errors
+/// `StoreNested`.
+pub fn refuse_nested<'a>(mut keys: impl Iterator<Item = &'a str>) -> Result<()> {
+    let is_of_backup =
+        |key| Found::parse(key).is_some() || parse_record_key(key).is_some() || parse_fingerprints_key(key).is_some();
+    if keys.any(is_of_backup) { Err(ErrorKind::StoreNested.into()) } else { Ok(()) }
+}
+
 /// Whether a key below the database's folder is of a replica of Litestream 0.3: `generations/<16 hex digits>/…`.
 pub fn is_of_old_replica(key: &str) -> bool {
     let generation = key.strip_prefix("generations/").and_then(|rest| rest.split_once('/'));

@@ -237,9 +237,10 @@ impl Folder {
             fingerprints: fingerprints.iter().map(StoredFile::fingerprints).collect(),
             checksum: record.checksum().to_string(),
         };
+        let reached = followed.as_ref().map_or(record.txid(), |state| state.txid);
         let after = followed.map(|state| After { txid: state.txid.to_string(), created_ms: state.created_ms });
         let is_foreign = self.history.lineage().is_some_and(|newest| newest != record.lineage());
-        let note = is_foreign.then(|| FOREIGN.to_owned());
+        let note = is_foreign.then(|| FOREIGN.to_owned()).or_else(|| self.left_out(record, reached, target));
         Ok(Plan { files, backup: Some(backup), after, note })
     }
 
@@ -317,6 +318,7 @@ impl Folder {
             let older = older.join(", ");
             format!("a cell of celld: this is of its newest epoch, {epoch}; there are older ones: {older}")
         });
+        let note = note.or_else(|| self.dateless_after(names.last()?.max, target));
         Ok(Plan { files: names.into_iter().filter_map(file_of).collect(), backup: None, after: None, note })
     }
 }

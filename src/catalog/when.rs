@@ -27,7 +27,7 @@ const MS_PER_DAY: i64 = 86_400 * MS_PER_SECOND;
 impl Target {
     /// Reads what a user typed: nothing, or `latest`; a bookmark; a TXID of 16 hex digits; an RFC 3339 time
     /// (seconds and fraction may be missing; without an offset it is UTC); seconds since 1970 (ten digits) or
-    /// milliseconds (thirteen); an age such as `-90s`, `-5m`, `-12h`, `-7d` before `now_ms`; or an id or its first eight digits or more.
+    /// milliseconds (thirteen); an age such as `-500ms`, `-90s`, `-5m`, `-12h`, `-7d`, `-2w` before `now_ms`; or an id or its first eight digits or more.
     ///
     /// # Errors
     /// `AtSyntax`.
@@ -67,15 +67,16 @@ fn fits_uuid((position, byte): (usize, u8)) -> bool {
 
 fn age(text: &str) -> Option<i64> {
     let text = text.strip_prefix('-')?;
-    let unit = text.chars().last()?;
+    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit())?);
     let scale = match unit {
-        's' => MS_PER_SECOND,
-        'm' => 60 * MS_PER_SECOND,
-        'h' => 3600 * MS_PER_SECOND,
-        'd' => MS_PER_DAY,
+        "ms" => 1,
+        "s" => MS_PER_SECOND,
+        "m" => 60 * MS_PER_SECOND,
+        "h" => 3600 * MS_PER_SECOND,
+        "d" => MS_PER_DAY,
+        "w" => 7 * MS_PER_DAY,
         _ => return None,
     };
-    let number = text.strip_suffix(unit)?;
     digits(number).and_then(|number| number.checked_mul(scale))
 }
 
@@ -198,6 +199,8 @@ mod tests {
         assert_eq!((time(""), time("latest")), (Ok(Target::Unsaid), Ok(Target::Latest)));
         assert_eq!(time("-1m"), Ok(Target::Time(now - 60_000)));
         assert_eq!(time("-7d"), Ok(Target::Time(now - 7 * MS_PER_DAY)));
+        assert_eq!(time("-1w"), time("-7d"));
+        assert_eq!(time("-1500ms"), Ok(Target::Time(now - 1500)));
         assert_eq!(time("1700000000"), Ok(Target::Time(now)));
         assert_eq!(time("1700000000000"), Ok(Target::Time(now)));
         assert_eq!(time("2023-11-14T22:13:20Z"), Ok(Target::Time(now)));
@@ -216,7 +219,10 @@ mod tests {
         for bad in [
             "yesterday",
             "-5",
-            "-5w",
+            "-5y",
+            "-w",
+            "-5 m",
+            "-5ms ago",
             "2023-13-01",
             "2023-02-29",
             "2023-11-14T24:00:00Z",

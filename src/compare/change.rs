@@ -47,9 +47,14 @@ pub struct TableChange {
     pub redefined: bool,
 }
 
-/// The users' tables of both sides, those of the same name together: their places, and what their definitions tell.
-pub(super) fn pair(now: &[Object], then: &[Object]) -> (Vec<[Option<usize>; 2]>, Vec<TableChange>) {
-    let users = |objects: &[Object]| (0..objects.len()).filter(|&at| is_users(objects, at)).collect::<Vec<_>>();
+/// The objects of both sides that are `meant`, those of the same name together: their places, and what their definitions tell.
+pub(super) fn pair(
+    now: &[Object],
+    then: &[Object],
+    meant: fn(&Object) -> bool,
+) -> (Vec<[Option<usize>; 2]>, Vec<TableChange>) {
+    let users =
+        |objects: &[Object]| (0..objects.len()).filter(|&at| objects.get(at).is_some_and(meant)).collect::<Vec<_>>();
     let (mut of_now, of_then) = (users(now), users(then));
     let name = |objects: &[Object], at: usize| objects.get(at).map(|object| object.name.clone()).unwrap_or_default();
     let mut by_name: Vec<_> = of_then.iter().map(|&at| (name(then, at), at)).collect();
@@ -78,8 +83,4 @@ pub(super) fn pair(now: &[Object], then: &[Object]) -> (Vec<[Option<usize>; 2]>,
     });
     let results = results.collect();
     (tables, results)
-}
-
-fn is_users(objects: &[Object], at: usize) -> bool {
-    objects.get(at).is_some_and(Object::is_users_table)
 }

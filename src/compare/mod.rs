@@ -169,6 +169,12 @@ impl Comparison {
         [Change::Vanish, Change::Come, Change::Changed, Change::Unchanged].into_iter().flat_map(of).collect()
     }
 
+    /// What becomes of each view: of those only the definitions are compared.
+    pub fn views(&self) -> Vec<TableChange> {
+        let [now, then] = &self.objects;
+        pair(now, then, Object::is_view).1
+    }
+
     /// `false` at the end.
     fn step(&mut self) -> Result<bool, Stop> {
         match &mut self.phase {
@@ -181,7 +187,7 @@ impl Comparison {
                     Side::Now => Phase::Schema(Side::Then, SchemaReader::new(&self.view, Side::Then)),
                     Side::Then => {
                         let [now, then] = &self.objects;
-                        (self.tables, self.results) = pair(now, then);
+                        (self.tables, self.results) = pair(now, then, Object::is_users_table);
                         Phase::Seek
                     }
                 };
@@ -261,7 +267,7 @@ impl Comparison {
                     // A page that differs was not where it should be, or is an overflow page: now all of every tree.
                     None if self.view.has_unclaimed() && self.view.stop_seeking() => {
                         let [now, then] = &self.objects;
-                        (self.tables, self.results) = pair(now, then);
+                        (self.tables, self.results) = pair(now, then, Object::is_users_table);
                         self.trees(0, false)
                     }
                     None if self.view.has_unclaimed() => self.trees(0, true),

@@ -26,6 +26,7 @@ pub(super) struct Object {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Table,
+    View,
     Other,
 }
 
@@ -34,6 +35,10 @@ impl Object {
     pub(super) fn is_users_table(&self) -> bool {
         let starts_sqlite = self.name.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("sqlite_"));
         self.kind == Kind::Table && !starts_sqlite && !self.name.starts_with("_cf_")
+    }
+
+    pub(super) fn is_view(&self) -> bool {
+        self.kind == Kind::View
     }
 }
 
@@ -92,9 +97,13 @@ impl SchemaReader {
                         Value::Integer(root) => u32::try_from(root).ok().and_then(Pgno::new),
                         _ => return Err(damaged.into()),
                     };
-                    let is_table = encoding.decode_lossy(kind.get(..14).unwrap_or(kind)) == "table";
+                    let kind = match &*encoding.decode_lossy(kind.get(..14).unwrap_or(kind)) {
+                        "table" => Kind::Table,
+                        "view" => Kind::View,
+                        _ => Kind::Other,
+                    };
                     self.objects.push(Object {
-                        kind: if is_table { Kind::Table } else { Kind::Other },
+                        kind,
                         name: encoding.decode_lossy(name).into_owned(),
                         root,
                         definition: definition.finish(),

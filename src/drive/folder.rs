@@ -120,7 +120,7 @@ impl<M> Performer<M> for StoreHost {
 
 /// Lists a database's folder and reads its records, as many as finding what `ats` mean takes; all without.
 pub(super) async fn load(lender: &Lender, place: &Place, ats: Vec<String>, name: &str) -> Done<Folder> {
-    let (place, now_ms) = (place.clone(), lender.now_ms());
+    let (place, now_ms) = (place.clone(), Some(lender.now_ms()));
     let mut machine = Machine::new(|asked| async move { crate::run::load_for(&asked, &place, &ats, now_ms).await });
     let (outcome, mut faults) = machine::run(&mut machine, &mut StoreHost::new(lender)).await;
     outcome.map_err(|failure| Fault::told(failure, name, &mut faults))

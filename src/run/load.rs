@@ -3,7 +3,7 @@
 use super::request::{Answer, FailureKind, Listing, Request};
 use super::{Failure, Host, Outcome};
 use crate::catalog::folder::Listed;
-use crate::catalog::{Folder, Layout, Record, Target, record};
+use crate::catalog::{Folder, Layout, Record, Target, names, record};
 use crate::error::ErrorKind;
 use crate::ltx::HEADER_SIZE;
 use crate::page::Txid;
@@ -87,13 +87,15 @@ pub async fn load(host: &Host, place: &Place, which: Which) -> Outcome<Folder> {
     Ok(folder)
 }
 
-/// As [`load`], as many records as finding takes what a user named by `ats`; for times, also when each state was taken.
+/// As [`load`], as many records as finding takes what a user named by `ats`. Who wants states between backups, too, gives
+/// `states_at`, the time that ages count from: then it is also read when each state was taken that a time may mean.
 ///
 /// # Errors
 /// As [`load`].
-pub async fn load_for(host: &Host, place: &Place, ats: &[String], now_ms: i64) -> Outcome<Folder> {
+pub async fn load_for(host: &Host, place: &Place, ats: &[String], states_at: Option<i64>) -> Outcome<Folder> {
     let which = if let [at] = ats { Which::of(at) } else { Which::All };
     let mut folder = load(host, place, which).await?;
+    let Some(now_ms) = states_at else { return Ok(folder) };
     let times = ats.iter().filter_map(|at| Target::parse(at, now_ms).ok()).filter(|at| matches!(at, Target::Time(_)));
     let undated: Vec<String> = times.flat_map(|time| folder.undated(&time)).collect();
     // A store's own time of an object is that of its upload, and often that of a copy.
@@ -111,6 +113,14 @@ pub(super) fn refuse_other_name(folder: &Folder) -> Outcome<()> {
     let Some(name) = folder.other_name() else { return Ok(()) };
     let folder = folder.prefix().trim_end_matches('/').to_owned();
     Err(Failure::OtherName { name: name.to_owned(), folder })
+}
+
+/// See [`names::refuse_nested`].
+async fn refuse_nested(host: &Host) -> Outcome<()> {
+    let Answer::Listing(page) = host.call(Request::List { prefix: String::new(), cursor: None }).await? else {
+        return Err(ErrorKind::Usage.into());
+    };
+    Ok(names::refuse_nested(page.objects.iter().map(|object| object.key.as_str()))?)
 }
 
 /// As [`load`] for the next backup, unless what was known is all that there is.
@@ -143,6 +153,9 @@ pub(super) async fn load_known(host: &Host, place: &Place, known: Option<Known>)
         Some(objects) => objects,
         None => list(host, empty.prefix()).await?,
     };
+    if objects.is_empty() {
+        refuse_nested(host).await?;
+    }
     let mut folder = read(host, empty, objects, Which::Newest).await?;
     folder.forget_between();
     Ok(Loaded { known: Known { folder, prefixes: Vec::new() }, is_known: false })
@@ -232,7 +245,8 @@ pub(super) async fn read_records(host: &Host, mut folder: Folder, which: Which) 
     }
 }
 
-/// Gets the first `most` bytes of objects side by side; those that were deleted since they were listed are passed over.
+/// Gets the first `most` bytes of objects side by side; those that were deleted since they were listed are passed over. What an
+/// encrypted store cannot open is nothing: one object of somebody else must not hide all others.
 async fn get_each(host: &Host, keys: &[String], most: u32, mut take: impl FnMut(&str, &[u8])) -> Outcome<()> {
     let calls: Vec<_> = keys.iter().map(|key| host.call(Request::Get { key: key.clone(), most })).collect();
     for (key, call) in keys.iter().zip(calls) {
@@ -240,6 +254,7 @@ async fn get_each(host: &Host, keys: &[String], most: u32, mut take: impl FnMut(
             Ok(Answer::Bytes(bytes)) => take(key, &bytes),
             Ok(_) => return Err(ErrorKind::Usage.into()),
             Err(Failure::Host(failure)) if failure.kind == FailureKind::Missing => {}
+            Err(Failure::Host(failure)) if failure.kind == FailureKind::Damaged => take(key, &[]),
             Err(failure) => return Err(failure),
         }
     }

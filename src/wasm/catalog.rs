@@ -6,12 +6,18 @@ use super::JsResult;
 use super::snapshot::parse_checksum;
 use crate::bookmark::Bookmark;
 use crate::catalog::retention::{Candidate, Policy, retain};
-use crate::catalog::{Kind, Name, Record};
+use crate::catalog::{Kind, Name, Record, names};
 
 /// The folder of a database: its name as a segment of a key.
 #[wasm_bindgen(js_name = nameToSegment)]
 pub fn name_to_segment(name: &str) -> JsResult<String> {
     Ok(Name::parse(name)?.segment())
+}
+
+/// Refuses a store with these keys, where it is the folder of a database in another store.
+#[wasm_bindgen(js_name = refuseNested)]
+pub fn refuse_nested(keys: Vec<String>) -> JsResult<()> {
+    Ok(names::refuse_nested(keys.iter().map(String::as_str))?)
 }
 
 /// Checks that pages with the database checksum `checksum` (hex) are those that `bookmark` names.

@@ -102,6 +102,11 @@ impl Comparison {
     pub fn tables(&self) -> JsResult<JsValue> {
         structure(&self.comparison.tables())
     }
+
+    /// What becomes of each view.
+    pub fn views(&self) -> JsResult<JsValue> {
+        structure(&self.comparison.views())
+    }
 }
 
 fn pgno(number: u32) -> Result<Pgno> {

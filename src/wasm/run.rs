@@ -76,10 +76,12 @@ impl JobMachine {
         Ok(Self::of(run::Backup::abandon(saved, log)?))
     }
 
-    /// Lists a database's folder and reads its records, as many as finding the states takes that `ats` mean; all without.
-    pub fn load(segment: String, layout: &str, ats: Vec<String>, now_ms: f64) -> JsResult<JobMachine> {
+    /// Lists a database's folder and reads its records, as many as finding the states takes that `ats` mean; all without. With
+    /// `states_at`, the time now, states between backups, too.
+    pub fn load(segment: String, layout: &str, ats: Vec<String>, states_at: Option<f64>) -> JsResult<JobMachine> {
         let place = Place { segment, layout: parse_layout(layout)? };
-        let story = move |host| async move { run::load_for(&host, &place, &ats, now_ms as i64).await };
+        let states_at = states_at.map(|now_ms| now_ms as i64);
+        let story = move |host| async move { run::load_for(&host, &place, &ats, states_at).await };
         Ok(Self(Job::Load(Machine::new(story), None)))
     }
 

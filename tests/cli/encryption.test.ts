@@ -1,5 +1,5 @@
 // Encrypted stores at the command line: keys from the environment, exit codes, and no secret in any output.
-import { writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { generateX25519Identity, identityToRecipient } from "age-encryption";
 import { expect, test } from "vitest";
@@ -84,3 +84,27 @@ test("F10 a folder is encrypted by the key of a file, and opened by that and its
   for (const secret of ["five random words", own, second, other, "hunter-two"])
     expect(outputs.join("\n")).not.toContain(secret);
 }, 60_000);
+
+test("F2 what somebody else put into an encrypted folder hides no backup, and a damaged record only its own", () => {
+  const env = { PAGEMARK_PASSPHRASE: "of-the-test" };
+  const run = (...args: string[]) => cli.runWith(env, "--json", ...args);
+  runSql(path("shared.db"), "CREATE TABLE t (a)");
+  expect(run("backup", "shared.db", "--to", "shared").status).toBe(0);
+  mkdirSync(path("shared/theirs/pagemark"), { recursive: true });
+  writeFileSync(path("shared/theirs/pagemark/0000000000000001.json"), "not encrypted");
+  const { status, stdout } = run("list", "--from", "shared");
+  expect([status, JSON.parse(stdout)]).toMatchObject([
+    0,
+    [{ name: "shared", backups: 1 }, { name: "theirs" }],
+  ]);
+  runSql(path("shared.db"), "INSERT INTO t VALUES (1)");
+  expect(run("backup", "shared.db", "--to", "shared").status).toBe(0);
+  writeFileSync(path("shared/shared/pagemark/0000000000000002.json"), "damaged");
+  const listed = run("list", "shared", "--from", "shared");
+  expect([listed.status, JSON.parse(listed.stdout)]).toMatchObject([
+    3,
+    [{ state: "done" }, { state: "damaged" }],
+  ]);
+  const healed = run("backup", "shared.db", "--to", "shared");
+  expect(JSON.parse(healed.stdout).full_because).toBe("the newest record is damaged");
+});

@@ -94,6 +94,9 @@ describe("E2 one table of a backup", () => {
     expect(tables.map(({ name, rows }) => [name, rows])).toEqual([
       ["orders", { back: 1, gone: 0, updated: 0 }],
     ]);
+    runSql(path, "DROP VIEW large");
+    const views = await db.preview({ tables: ["LARGE"] });
+    expect(views.tables).toMatchObject([{ name: "large", change: "come", rowsThen: null }]);
     await expect(db.preview({ tables: ["more"] })).rejects.toMatchObject({ code: "TABLE_UNKNOWN" });
   });
 

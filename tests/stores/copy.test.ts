@@ -1,7 +1,7 @@
 // Backups copied between stores of both layouts: all of them, what is new, what an interrupted copy left out.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { Backups, copy, file, memoryStore, pagemark, r2, type Store } from "pagemark";
+import { Backups, copy, file, folder, memoryStore, pagemark, r2, type Store } from "pagemark";
 import { expect, test } from "vitest";
 import { listed, readAll } from "../contracts/store-cases/bytes.ts";
 import { runSql, tempFolder } from "../support/temp.ts";
@@ -44,6 +44,18 @@ test("B17 a bucket gets all backups of a folder, then only the new ones; and a f
     expect(Buffer.compare(await readAll(await back.get(key)), await readAll(await store.get(key)))).toBe(0);
   }
 }, 60_000);
+
+test("a store that is the folder of a database in another one is refused, by copies and by backups", async () => {
+  const { path, store } = await backedUp(1);
+  const above = tempFolder();
+  await copy(store, folder(above));
+  const nested = folder(join(above, "app"));
+  const refused = { code: "STORE_NESTED" };
+  await expect(copy(store, nested)).rejects.toMatchObject(refused);
+  await expect(pagemark(file(path), { name: "app", store: nested }).backup()).rejects.toMatchObject(refused);
+  expect(await listed(folder(above))).toEqual(await listed(store));
+  await copy(store, folder(join(above, "below")));
+});
 
 test("F1 a copy that ends anywhere lists nothing that cannot be restored, and goes on", async () => {
   const { path, store } = await backedUp(3);

@@ -1,6 +1,6 @@
 // Continuous backup: what is committed is in the store within the interval, whatever happens to the database.
 import { createHash } from "node:crypto";
-import { readdirSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -315,10 +315,36 @@ test("a time finds the state of then in a copy of the folder that lost the files
     expect(then.prepare("SELECT count(*) AS n FROM t").get()).toEqual({ n: at + 1 });
     then.close();
   }
-  const [first = "", , third = ""] = times;
+  const [first = "", second = "", third = ""] = times;
   expect((await db.diff(first, third)).tables).toMatchObject([
     { rows: { added: 2, removed: 0, updated: 0 } },
   ]);
+  // Which backup it is, its record says: no file of a state is asked for that.
+  const own = folderStore(stored);
+  const read: string[] = [];
+  const store: Store = Object.assign(new FaultStore(own), {
+    get: (key: string, options: object) => {
+      read.push(key);
+      return own.get(key, options);
+    },
+  });
+  expect(await pagemark(file(path), { name: "app", store }).bookmark(third)).toMatch(/^00000000-00000001-/);
+  expect(read).toEqual(["app/pagemark/0000000000000001.json"]);
+
+  // What lacks its date, or is lost, is told where it would have been restored.
+  const noteAt = async (at?: string) => {
+    const told: string[] = [];
+    await (await db.download(at, { onWarning: (message) => told.push(message) })).cancel();
+    return told.join();
+  };
+  const states = join(stored, "app/ltx/1");
+  const [damaged = ""] = readdirSync(states).sort();
+  const bytes = readFileSync(join(states, damaged));
+  writeFileSync(join(states, damaged), Buffer.concat([Buffer.alloc(1), bytes.subarray(1)]));
+  expect(await noteAt(second)).toContain(`app/ltx/1/${damaged} is left out`);
+  rmSync(join(states, damaged));
+  expect(await noteAt(second)).toBe("");
+  for (const at of [third, undefined]) expect(await noteAt(at)).toContain("there are later states");
 });
 
 test("a verification counts what it reads of states, too", async () => {

@@ -87,7 +87,7 @@ export class Backups {
   /** Every backup, newest first; one whose record is damaged is listed as such. */
   list(options?: { signal?: AbortSignal }): Promise<Backup[]> {
     return naming(this.name, async () => {
-      const folder = await Folder.load(this.store, this.folder, undefined, options?.signal);
+      const folder = await Folder.load(this.store, this.folder, { signal: options?.signal });
       return folder.use(() => folder.list().reverse());
     });
   }
@@ -101,7 +101,7 @@ export class Backups {
   find(at?: At, options?: { signal?: AbortSignal | undefined }): Promise<Backup> {
     return naming(this.name, async () => {
       const wanted = formatAt(at);
-      const folder = await Folder.load(this.store, this.folder, wanted, options?.signal);
+      const folder = await Folder.load(this.store, this.folder, { at: wanted, signal: options?.signal });
       return folder.use(() => folder.find(wanted));
     });
   }
@@ -195,6 +195,7 @@ export class Backups {
     return naming(this.name, async () => {
       checkOptions(options);
       const plan = await this.#plan(at, options.signal);
+      if (plan.backup && plan.note !== undefined) options.onWarning?.(plan.note);
       const moment = await openProvedMoment(this.store, plan, { signal: options.signal });
       return dumpMoment(moment, this.name, options);
     });
@@ -316,7 +317,7 @@ export class Backups {
     return naming(this.name, async () => {
       const { signal } = checkOptions(options);
       const ends = [formatAt(from), formatAt(to)];
-      const folder = await Folder.load(this.store, this.folder, ends, signal);
+      const folder = await Folder.load(this.store, this.folder, { at: ends, planned: true, signal });
       const plans = await folder.use(() => Promise.all(ends.map((at) => folder.plan(at))));
       const [earlier, later] = plans as [RestorePlan, RestorePlan];
       return differenceOf(this.store, earlier, later, options);

@@ -61,6 +61,7 @@ async function copyOne(from: Store, to: Store, name: string, options: JobOptions
   const there = new Map(
     (await everyObject(to, `${segment}/`, { signal })).map(({ key, size }) => [key, size]),
   );
+  if (there.size === 0) await refuseNested(to, signal);
   await refuseOthers(from, to, name, objects, there, signal);
 
   const missing = objects.filter(({ target }) => !there.has(target));
@@ -82,6 +83,13 @@ async function copyOne(from: Store, to: Store, name: string, options: JobOptions
   for (const each of records) await one(each);
   const present = objects.length - missing.length;
   return { name, backups: records.length, objects: missing.length, bytes: total, present };
+}
+
+/** Refuses a store that is a database's folder in another one. @throws PagemarkError `STORE_NESTED` */
+async function refuseNested(to: Store, signal: AbortSignal | undefined): Promise<void> {
+  const { refuseNested } = await core();
+  const { objects } = await to.list("", { signal });
+  refuseNested(objects.map(({ key }) => key));
 }
 
 interface Object extends StoredObject {
@@ -135,7 +143,7 @@ async function proofsOf(
   segment: string,
   signal: AbortSignal | undefined,
 ): Promise<Map<string, StoredFile>> {
-  const folder = await Folder.load(store, segment, undefined, signal);
+  const folder = await Folder.load(store, segment, { signal });
   return folder.use(async () => {
     const proofs = new Map<string, StoredFile>();
     for (const { id, state } of folder.list()) {

@@ -97,10 +97,13 @@ export class Database {
     return (await (await this.#backups()).find(at, options)).bookmark;
   }
 
-  /** A backup as a SQLite file; see {@link Backups.download}. */
-  async download(at?: At, options?: DownloadOptions): Promise<ReadableStream<Uint8Array>> {
-    checkOptions(options);
-    return (await (await (await this.#backups()).holding(at, options)).download(at, options)).body;
+  /** A backup as a SQLite file; see {@link Backups.download}. What else was found is said to `onWarning`. */
+  async download(at?: At, options: DownloadOptions = {}): Promise<ReadableStream<Uint8Array>> {
+    const { onWarning } = checkOptions(options);
+    const holding = await (await this.#backups()).holding(at, options);
+    const { body, note } = await holding.download(at, options);
+    if (note !== undefined) onWarning?.(note);
+    return body;
   }
 
   /** The database as it is now, as a SQLite file: one moment of it, read page by page, of which nothing is stored. */
@@ -205,7 +208,7 @@ export class Database {
     const pin = { signal: options.signal, scratch: backups.scratch() };
     const now = await this.source.pin(pin).catch(nothingYet);
     try {
-      const preview = await backups.preview(now, at, options);
+      const preview = await backups.preview(now, at, { ...options, views: tables !== undefined });
       return tables ? onlyOf(preview, tables, this.name) : preview;
     } finally {
       await now?.release();

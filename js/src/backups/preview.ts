@@ -51,6 +51,8 @@ export interface CompareOptions extends JobOptions {
   budget?: number;
   /** Of the pages that both have, only these may differ (ascending); rows are counted only where they are read anyway. */
   differing?: Uint32Array;
+  /** Tells of views, too, among the tables. */
+  views?: boolean;
   /** Called before each read: lets others have their turn. */
   pause?: () => Promise<unknown>;
 }
@@ -91,7 +93,8 @@ export async function comparePages(
           comparison.feed(firsts[place] ?? 1, pages);
       }
     }
-    return { compared, tables: comparison.tables() };
+    const views = options.views ? comparison.views() : [];
+    return { compared, tables: [...comparison.tables(), ...views] };
   } catch (error) {
     if (!now || options.differing || !comparison.hasNowFailed) throw error;
     const { message } = error as Error;
@@ -102,7 +105,7 @@ export async function comparePages(
 }
 
 /**
- * What a restore of some tables alone would change.
+ * What a restore of some tables and views alone would change.
  *
  * @throws PagemarkError `TABLE_UNKNOWN` for one that the backup has not
  */

@@ -49,7 +49,7 @@ export async function prune(place: Place, options: PruneOptions): Promise<Pruned
   const rules = rulesOf(options);
   const { keepManual = false, keepTagged = true, dryRun = false, signal } = options;
   if (!dryRun) await finishRemovals(place, signal);
-  const folder = await Folder.load(place.store, place.folder, undefined, signal);
+  const folder = await Folder.load(place.store, place.folder, { signal });
   const all = await folder.use(() => folder.list());
   const backups = all.filter(({ state }) => state === "done");
   const candidates = backups.map(({ kind, createdAt, tag, automatic }) => ({

@@ -83,6 +83,12 @@ export interface Restorable {
   checksum: string;
 }
 
+interface LoadOptions {
+  at?: string | string[];
+  planned?: boolean;
+  signal?: AbortSignal | undefined;
+}
+
 /** What an LTX file says of itself at its start, in bytes. */
 const LTX_HEADER = 100;
 
@@ -95,20 +101,20 @@ export class Folder {
   readonly #nowMs: number;
 
   /**
-   * Lists the folder of the database and reads its records: as many as finding the states takes that `at` means, all of
-   * them without it.
+   * Lists the folder of the database and reads its records: as many as finding takes what `at` means, all of them without
+   * it. To plan restores to `at`, states between backups are `planned` with.
    *
    * @throws PagemarkError `NAME_INVALID`; what the store fails with
    */
   static async load(
     store: Store,
     segment: string,
-    at?: string | string[],
-    signal?: AbortSignal,
+    { at, planned = false, signal }: LoadOptions = {},
   ): Promise<Folder> {
     const { Machine } = await core();
     const nowMs = Date.now();
-    const loading = Machine.load(segment, store.layout, at === undefined ? [] : [at].flat(), nowMs);
+    const ats = at === undefined ? [] : [at].flat();
+    const loading = Machine.load(segment, store.layout, ats, planned ? nowMs : undefined);
     return driveOnStore<null, Folder>(loading, store, signal, (outcome, machine) => {
       const folder = machine.takeFolder();
       if (!folder) throw hostFailure(outcome);
@@ -204,7 +210,7 @@ export async function planRestore(
   at: string,
   signal?: AbortSignal,
 ): Promise<RestorePlan> {
-  const folder = await Folder.load(store, segment, at, signal);
+  const folder = await Folder.load(store, segment, { at, planned: true, signal });
   const plan = await folder.use(() => folder.plan(at));
   if (plan.backup) return plan;
   await refuseWithoutRecords(store, segment, signal);

@@ -81,8 +81,8 @@ export function addWatch(program: Command): void {
         ...rulesOf(options),
         signal: stopping.signal,
         onEvent: (event) => {
-          // No key comes by waiting: the command ends, and tells of it then. Other failures are tried again.
-          if (event.kind === "failed" && errorJson(event.error).code === "KEY_WRONG") stopping.abort();
+          // Neither a key nor another store comes by waiting: the command ends, and tells of it then. Other failures are tried again.
+          if (event.kind === "failed" && NEVER_MENDS.has(errorJson(event.error).code)) stopping.abort();
           else tell(event, json);
         },
       });
@@ -114,6 +114,8 @@ function rulesOf(options: Options): WatchOptions {
     keep,
   };
 }
+
+const NEVER_MENDS: ReadonlySet<string> = new Set(["KEY_WRONG", "STORE_NESTED"]);
 
 /** Runs the command until it ends by itself, or is told to; gives its exit code, as a shell does. */
 async function runUnder(command: string, watcher: Watcher, stopping: AbortController): Promise<number> {

@@ -63,7 +63,7 @@ export async function partialBackups(
     // A database may have such a name, too: what has it then is whole.
     const isOne = (backup: Backup): backup is PartialBackup =>
       backup.partial !== undefined && nameToSegment(partialName(name, backup.partial)) === segment;
-    const folder = await Folder.load(store, segment, undefined, options.signal);
+    const folder = await Folder.load(store, segment, { signal: options.signal });
     const backups = await folder.use(() => folder.list());
     found.push(...backups.filter(isOne));
   }

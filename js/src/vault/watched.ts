@@ -319,7 +319,7 @@ export class WatchedDatabase {
     const place = { store: this.#store, folder: this.#folder };
     if (keep) await this.#backups.prune({ keepManual: true, ...keep, ...(signal && { signal }) });
     else await finishRemovals(place, signal);
-    const folder = await Folder.load(this.#store, this.#folder, undefined, signal);
+    const folder = await Folder.load(this.#store, this.#folder, { signal });
     const [merges, outdated] = await folder.use(() => [folder.merges(), folder.outdated(now - keepStatesMs)]);
     const keys = outdated.values();
     const lane = async () => {
