@@ -132,6 +132,10 @@ describe("restore and download", () => {
       failure("restore", "app", "--from", "store", "-o", "x.db", `--at=${moment}`);
     expect(at("2001-01-01")).toEqual([1, "TIME_BEFORE_FIRST"]);
     expect(at("-9999d")).toEqual([1, "TIME_BEFORE_FIRST"]);
+    expect(at("-900w")).toEqual([1, "TIME_BEFORE_FIRST"]);
+    // An age is no option, wherever it stands.
+    expect(failure("show", "app", "-900w", "--from", "store")).toEqual([1, "TIME_BEFORE_FIRST"]);
+    expect(json("show", "app", "-0s", "--from", "store").state).toBe("done");
     expect(at("yesterday")).toEqual([2, "AT_SYNTAX"]);
     // No day of the calendar, which JavaScript takes for one of the next month.
     expect(at("2026-11-31")).toEqual([2, "AT_SYNTAX"]);

@@ -10,6 +10,7 @@ import { heedSignals, interrupt, leaveIfAsked } from "./interrupt.ts";
 import { EXIT, exitOf, printError, setQuiet } from "./output.ts";
 import { outputFailed } from "./standard-output.ts";
 import { helpNote } from "./table.ts";
+import { isAge } from "./values.ts";
 
 // Bun has another engine.
 if (process.versions.bun === undefined) {
@@ -94,7 +95,8 @@ const commands = {
   completion: async () => (await import("./shell.ts")).addCompletion,
   man: async () => (await import("./shell.ts")).addMan,
 };
-const args = process.argv.slice(2);
+// An age such as -1d is no option: with a space before it Commander takes it for what it is.
+const args = process.argv.slice(2).map((arg) => (isAge(arg) ? ` ${arg}` : arg));
 const [first = ""] = operands(program, args);
 for (const [name, load] of Object.entries(commands)) {
   // For help, and to say which commands there are, it takes all.

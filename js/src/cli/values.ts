@@ -79,9 +79,14 @@ function isDay(date: string): boolean {
   return !Number.isNaN(day.getTime()) && day.toISOString().startsWith(date);
 }
 
+/** Whether a text is an age, such as -1h. */
+export function isAge(text: string): boolean {
+  return /^-\d+(ms|[smhdw])$/.test(text);
+}
+
 /** Whether an `--at` is a time or an age, for which the newest backup before is taken. */
 export function isTime(at: string): boolean {
-  return /^-\d+[smhd]$|^\d{10}$|^\d{13}$|^\d{4}-\d\d-\d\d($|[Tt ])/.test(at);
+  return isAge(at.trim()) || /^\d{10}$|^\d{13}$|^\d{4}-\d\d-\d\d($|[Tt ])/.test(at);
 }
 
 /** Writes a time: 2026-11-20 11:00:00 +01:00, or with `utc` 2026-11-20 10:00:00 UTC. */
