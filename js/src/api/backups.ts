@@ -1,8 +1,8 @@
 import { createRoute, OpenAPIHono, z } from "@hono/zod-openapi";
 import type { Backup } from "../catalog/folder.ts";
-import { newestFirst } from "../run/partial.ts";
 import { SqlDialect } from "../service/arguments.ts";
 import { parseRange } from "../service/byte-range.ts";
+import { everyBackup } from "../service/service.ts";
 import type { KeptBackup } from "../vault/kept-backups.ts";
 import { type ApiContext, adminOnly, found, foundBackedUp } from "./access.ts";
 import { ApiError, success } from "./envelope.ts";
@@ -82,8 +82,7 @@ backups.openapi(
   }),
   async (c) => {
     const { uuid } = await foundBackedUp(c.env, c.req.valid("param").database_id);
-    const database = c.env.databases.open(uuid);
-    const all = newestFirst([...(await database.backups()), ...(await database.partialBackups())]);
+    const all = await everyBackup(c.env.databases.open(uuid));
     return success(
       c,
       all.filter(({ state }) => state === "done").map((each) => shownBackup(each, uuid)),

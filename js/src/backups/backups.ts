@@ -149,9 +149,12 @@ export class Backups {
   }
 
   /** Where the backup of an id is: among these, or those of some tables alone. @throws PagemarkError `BACKUP_UNKNOWN` */
-  async having(id: string): Promise<{ backups: Backups; backup: Backup }> {
+  async having(
+    id: string,
+    options?: { signal?: AbortSignal | undefined },
+  ): Promise<{ backups: Backups; backup: Backup }> {
     try {
-      return { backups: this, backup: await this.find(id) };
+      return { backups: this, backup: await this.find(id, options) };
     } catch (error) {
       const backup = (await this.partial()).find((each) => each.id.startsWith(id));
       if (!backup) throw error;
@@ -229,7 +232,7 @@ export class Backups {
   }
 
   /**
-   * Deletes the backup that an id means, or the first eight digits or more of it, for good.
+   * Deletes the backup that an id means, or the first eight digits or more of it, for good; also one of some tables alone.
    *
    * @throws PagemarkError `BACKUP_UNKNOWN`; `BACKUP_NEEDED` when another backup is made of it
    */
@@ -240,8 +243,8 @@ export class Backups {
         `to delete a backup takes its id, or the first eight digits of it, not ${id}`,
       );
     }
-    const backup = await this.find(id, options);
-    await naming(this.name, () => removeBackups(this.#place, new Set([backup.id]), options?.signal));
+    const { backups, backup } = await this.having(id, options);
+    await naming(this.name, () => removeBackups(backups.#place, new Set([backup.id]), options?.signal));
     return backup;
   }
 

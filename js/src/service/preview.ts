@@ -1,5 +1,6 @@
 import type { Backups } from "../backups/backups.ts";
 import type { Moment } from "../sources/source.ts";
+import { wholeBackup } from "../vault/kept-backups.ts";
 import { pause } from "./jobs/pace.ts";
 import type { RestorePreview } from "./service.ts";
 
@@ -22,7 +23,7 @@ export async function previewRestore(
   stored: Backups,
   at: string,
 ): Promise<RestorePreview> {
-  const { id, bookmark, createdAt } = await stored.find(at);
+  const { id, bookmark, createdAt } = await wholeBackup(stored, at);
   const now = await database.pin();
   try {
     // Others have their turn between two reads.

@@ -3,7 +3,7 @@
 import type { Preview, TableChange } from "../backups/preview.ts";
 import type { Meta } from "../client/wire.ts";
 import type { SqlValue } from "../engine/index.ts";
-import type { PartialBackup } from "../run/partial.ts";
+import { newestFirst, type PartialBackup } from "../run/partial.ts";
 import type { ReplacedTable } from "../sources/source.ts";
 import type { Store, StoreUploads } from "../stores/store.ts";
 import type { Deletion, KeptBackup } from "../vault/kept-backups.ts";
@@ -293,10 +293,15 @@ export async function* everyDatabase<T>(
   }
 }
 
-/** A backup of a database that was deleted. */
-export interface OrphanedBackup extends KeptBackup {
-  database: Deleted;
+/** Every backup of a database, with those of some tables alone; newest first. */
+export async function everyBackup(
+  database: Pick<ServedDatabase, "backups" | "partialBackups">,
+): Promise<(KeptBackup | PartialBackup)[]> {
+  return newestFirst([...(await database.backups()), ...(await database.partialBackups())]);
 }
+
+/** A backup of a database that was deleted. */
+export type OrphanedBackup = (KeptBackup | PartialBackup) & { database: Deleted };
 
 /** All of them, newest first of each database; of the database that was deleted last first. */
 export async function* orphanedBackups(databases: Databases): AsyncGenerator<OrphanedBackup, void, void> {
@@ -306,7 +311,7 @@ export async function* orphanedBackups(databases: Databases): AsyncGenerator<Orp
 }
 
 export async function orphanedBackupsOf(databases: Databases, database: Deleted): Promise<OrphanedBackup[]> {
-  const backups = await databases.open(database.uuid).backups();
+  const backups = await everyBackup(databases.open(database.uuid));
   return backups.map((backup) => ({ ...backup, database }));
 }
 

@@ -34,9 +34,12 @@ export function hostOf({ databases }: Pick<Service, "databases">): StatementHost
       throw new PagemarkError("DATABASE_UNKNOWN", message);
     },
     async *orphans() {
-      for await (const { database, id, createdAt, kind, size, state } of orphanedBackups(databases)) {
+      for await (const { database, id, createdAt, kind, size, state, partial } of orphanedBackups(
+        databases,
+      )) {
         const { name, uuid, deletedAt } = database;
-        yield { database: name, databaseId: uuid, deletedAt, id, createdAt, kind, size, state };
+        const tables = partial && { partial: partial.join(", ") };
+        yield { database: name, databaseId: uuid, deletedAt, id, createdAt, kind, size, state, ...tables };
       }
     },
   };

@@ -1,7 +1,8 @@
-import { Backups } from "../backups/backups.ts";
+import { type At, Backups } from "../backups/backups.ts";
 import type { Backup } from "../catalog/folder.ts";
 import { retain } from "../catalog/retention.ts";
 import { PagemarkError } from "../errors/index.ts";
+import { type PartialBackup, refusePartial } from "../run/partial.ts";
 import type { Store } from "../stores/store.ts";
 import { type BackupNotes, byId, noteOf, type Origin, type Removals, toKept } from "./notes.ts";
 import { isChainOld } from "./schedule.ts";
@@ -54,13 +55,18 @@ export class KeptBackups {
       });
   }
 
+  /** All that is kept of some tables alone, newest first. */
+  async partial(): Promise<PartialBackup[]> {
+    return (await this.stored()).partial();
+  }
+
   /**
    * The one that an id means, or the first eight digits or more of it; the newest unless given.
    *
-   * @throws PagemarkError `BACKUP_UNKNOWN`, `BACKUP_NONE`
+   * @throws PagemarkError `BACKUP_UNKNOWN`, `BACKUP_NONE`, `BACKUP_PARTIAL`
    */
   async find(id: string | undefined): Promise<KeptBackup> {
-    const found = await (await this.stored()).find(id);
+    const found = await wholeBackup(await this.stored(), id);
     const kept = (await this.list()).find((each) => each.id === found.id);
     if (kept) return kept;
     throw new PagemarkError("BACKUP_UNKNOWN", `there is no backup ${found.id}; it may have been deleted`);
@@ -68,8 +74,14 @@ export class KeptBackups {
 
   /** Deletes a backup; what others are made of it stays till they are gone. */
   async delete(idOrPrefix: string): Promise<Deletion> {
-    const { id } = await (await this.stored()).find(idOrPrefix);
-    const { notes } = this.#place;
+    const { notes, removals } = this.#place;
+    const { backups, backup } = await (await this.stored()).having(idOrPrefix);
+    const { id, partial } = backup;
+    if (partial) {
+      removals.add(await backups.removalKeys(new Set([id])));
+      await removals.run();
+      return { stays: false };
+    }
     notes.put({ ...noteOf(id, byId(notes)), deleted: true });
     await this.removeUnneeded();
     return { stays: (await this.list()).some((each) => each.id === id) };
@@ -114,4 +126,11 @@ export class KeptBackups {
       new Set(backups.filter((_, at) => fates[at]?.[is] === wanted).map(({ id }) => id));
     return { gone: those("isKept", false), removable: those("isRemovable", true) };
   }
+}
+
+/** The backup that `at` means, where one of some tables alone will not do. @throws PagemarkError `BACKUP_PARTIAL` */
+export async function wholeBackup(stored: Backups, at?: At): Promise<Backup> {
+  const backup = typeof at === "string" ? (await stored.having(at)).backup : await stored.find(at);
+  refusePartial(backup, stored.name);
+  return backup;
 }

@@ -1,4 +1,5 @@
 import { SELF } from "cloudflare:test";
+import { env } from "cloudflare:workers";
 import { beforeAll, expect, test, vi } from "vitest";
 import { BANK, documentedStatements, expectEffect } from "../../support/documented-statements.ts";
 import { call, create, DATABASES, rows } from "./worker-api.ts";
@@ -92,7 +93,8 @@ test("E2 E3 BACKUP TABLE and RESTORE TABLE are of single tables, from backups, h
   await exec(`RESTORE TABLE tables.orders AS OF SYSTEM TIME '${restored.dataset[0][4]}'`);
   expect([await count("orders"), await count("people")]).toEqual([0, 3]);
   // A partial backup is no database.
-  expect((await exec(`RESTORE DATABASE tables AS OF SYSTEM TIME '${id}'`)).status).toBe(404);
+  const whole = await exec(`RESTORE DATABASE tables AS OF SYSTEM TIME '${id}'`);
+  expect([whole.status, whole.body.error]).toEqual([400, expect.stringContaining("BACKUP_PARTIAL")]);
   await exec("BACKUP DATABASE tables");
   await rows(tables, "INSERT INTO people VALUES (4); INSERT INTO orders VALUES (4)");
   const { status, body } = await exec("RESTORE TABLE tables.people");
@@ -104,6 +106,36 @@ test("E2 E3 BACKUP TABLE and RESTORE TABLE are of single tables, from backups, h
   const into = (await exec("RESTORE TABLE tables.people WITH into_db = 'other'")).body;
   expect(into.dataset[0].slice(0, 3)).toEqual(["other", "people", 3]);
   expect((await exec("RESTORE TABLE tables.none")).body.error).toContain("TABLE_UNKNOWN");
+  // It is deleted as others are.
+  const path = `/${tables}/backup/${id}`;
+  expect((await call(`${path}/preview`)).body.errors[0].message).toContain("BACKUP_PARTIAL");
+  expect((await call(path, undefined, { method: "DELETE" })).status).toBe(200);
+  expect((await exec("SHOW BACKUPS FROM tables")).body.dataset.flat()).not.toContain(id);
+  expect(
+    (await env.BACKUPS.list({ prefix: "tables-" })).objects.every(({ key }) => !key.includes(".orders")),
+  ).toBe(true);
+});
+
+test("E1 while single tables are backed up and restored, other databases answer", async () => {
+  const large = await create("large");
+  const numbers = "WITH n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000)";
+  await rows(large, `CREATE TABLE t (a, b); ${numbers} INSERT INTO t SELECT i, hex(randomblob(100)) FROM n`);
+  /** How often another one answered meanwhile. */
+  const answeredDuring = async (statement: string) => {
+    let isOver = false;
+    const work = exec(statement).finally(() => {
+      isOver = true;
+    });
+    let answers = 0;
+    for (; !isOver; answers++) {
+      await rows(other, "SELECT 1");
+      await scheduler.wait(5);
+    }
+    expect((await work).status).toBe(200);
+    return answers;
+  };
+  expect(await answeredDuring("BACKUP TABLE large.t")).toBeGreaterThan(2);
+  expect(await answeredDuring("RESTORE TABLE large.t")).toBeGreaterThan(5);
 });
 
 test("B6 a schedule makes the first backup at once, two of one name are one, and what is dropped makes none", async () => {

@@ -70,6 +70,28 @@ describe("backups of a deleted database", () => {
     expect([range.status, await range.text()]).toEqual([206, "SQLite format 3\0"]);
   });
 
+  test("of some tables alone are listed, downloaded and deleted, too, also where there is no other", async () => {
+    const partial = await create("partly");
+    await rows(partial, "CREATE TABLE t (a); CREATE TABLE u (a); INSERT INTO t VALUES (1)");
+    await object(partial).backup({ tables: ["t"] });
+    expect((await remove(`/${partial}`)).status).toBe(200);
+    const [backup] = (await orphans()).result;
+    expect(backup).toMatchObject({ database_id: partial, database_name: "partly", partial: ["t"] });
+    expect((await exec("SHOW ORPHANED BACKUPS;")).dataset.flat()).toContain(backup.id);
+    const path = `/${partial}/backup/${backup.id}`;
+    const file = await SELF.fetch(`${ACCOUNT}/database${path}/download`, {
+      headers: { authorization: "Bearer look" },
+    });
+    expect([file.status, (await file.arrayBuffer()).byteLength]).toEqual([200, 8192]);
+    expect((await post(`${path}/restore?to=whole`)).body.errors[0].message).toContain("BACKUP_PARTIAL");
+    expect((await remove(path)).status).toBe(200);
+    expect(
+      (await orphans()).result.map(({ database_id }: { database_id: string }) => database_id),
+    ).not.toContain(partial);
+    const { objects } = await env.BACKUPS.list();
+    expect(objects.map(({ key }) => key).filter((key) => key.includes(partial.slice(0, 8)))).toEqual([]);
+  });
+
   test("become new databases, and stay", async () => {
     const to = async (name: string, id = ids[1]) =>
       post(`/${uuid}/backup/${id}/restore?to=${encodeURIComponent(name)}`);

@@ -1,6 +1,7 @@
 // Work of a job in slices: an object does one thing at a time, and clocks stand still while it computes.
 
 import { free } from "../../core/free.ts";
+import type { PageSource } from "../../sources/source.ts";
 
 /** What is made or run between two pauses, in bytes: a few milliseconds of work, tens at most. */
 const SLICE = 64 << 10;
@@ -33,6 +34,40 @@ export async function* paced(
     free(chunk);
   }
   signal.throwIfAborted();
+}
+
+/** The same texts, with a pause after each slice of them. */
+export async function* pacedTexts(texts: AsyncIterable<string>): AsyncGenerator<string, void, void> {
+  let since = 0;
+  for await (const text of texts) {
+    yield text;
+    since += text.length;
+    if (since < SLICE) continue;
+    since = 0;
+    await pause();
+  }
+}
+
+/** The pages of a database, with a pause after each read. What changed it does not tell: it is for what reads all it needs. */
+export function pacedSource(source: PageSource): PageSource {
+  return {
+    name: source.name,
+    async pin(options) {
+      const moment = await source.pin(options);
+      const { pageSize, pageCount, taken, identity } = moment;
+      return {
+        pageSize,
+        pageCount,
+        taken,
+        ...(identity && { identity }),
+        async read(...wanted) {
+          await moment.read(...wanted);
+          await pause();
+        },
+        release: () => moment.release(),
+      };
+    },
+  };
 }
 
 /** Lets so many run at once; the others wait in line. */

@@ -1,4 +1,6 @@
 import { type Backups, pagemark } from "../../entry/workerd.ts";
+import type { PartialBackup } from "../../run/partial.ts";
+import { pacedSource } from "../../service/jobs/pace.ts";
 import type { Run } from "../../service/jobs/runner.ts";
 import type { JobRow } from "../../service/jobs/table.ts";
 import type { BackupProgress, CreateOptions } from "../../service/options.ts";
@@ -76,6 +78,11 @@ export class DatabaseBackups {
   /** Every backup that is kept, newest first. */
   list(): Promise<KeptBackup[]> {
     return this.#kept.list();
+  }
+
+  /** All that is kept of some tables alone, newest first. */
+  partial(): Promise<PartialBackup[]> {
+    return this.#kept.partial();
   }
 
   find(id: string | undefined): Promise<KeptBackup> {
@@ -173,7 +180,7 @@ export class DatabaseBackups {
     onProgress: (progress: BackupProgress) => void,
   ): Promise<KeptBackup> {
     const { live, store, backupName: name } = this.#home;
-    const source = await live.database();
+    const source = pacedSource(await live.database());
     const told = ({ phase, done, total }: BackupProgress) => onProgress({ phase, done, total });
     const backup = await pagemark(source, { store, name }).backup({ ...what, signal, onProgress: told });
     return { ...backup, origin: "manual", missed: 0 };

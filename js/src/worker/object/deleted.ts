@@ -131,7 +131,8 @@ export class DeletedDatabase {
 
   /** Looks what there still is to do, and when. Whether there are backups. */
   async #settle(): Promise<boolean> {
-    const hasBackups = (await this.backups.list()).length > 0;
+    const { backups } = this;
+    const hasBackups = [...(await backups.list()), ...(await backups.partial())].length > 0;
     if (!hasBackups) await registry(this.#env).forget(this.#ended.uuid);
     // A signed URL of before may still be sent to until then.
     const uploadsEnd = this.#ended.endedMs + UPLOAD_MS;

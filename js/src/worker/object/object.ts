@@ -180,8 +180,8 @@ export class Database extends DurableObject<ObjectEnv> {
   }
 
   /** Backups of some of its tables alone, newest first. */
-  async partialBackups(): Promise<PartialBackup[]> {
-    return (await this.#kept.backups.stored()).partial();
+  partialBackups(): Promise<PartialBackup[]> {
+    return this.#kept.backups.partial();
   }
 
   /** The backup that an id means, or its first eight digits; the newest unless given. @throws PagemarkError `BACKUP_UNKNOWN` */
@@ -332,7 +332,7 @@ export class Database extends DurableObject<ObjectEnv> {
 
   /** What a database that was deleted has, too. */
   get #kept(): {
-    readonly backups: Pick<KeptBackups, "list" | "find" | "stored">;
+    readonly backups: Pick<KeptBackups, "list" | "partial" | "find" | "stored">;
     readonly downloads: Downloads;
   } {
     return this.#parts ?? this.#deleted ?? this.#known;

@@ -1,14 +1,15 @@
 import { damageOf } from "../../backups/damaged-tables.ts";
-import { restoreTables } from "../../backups/restore-tables.ts";
+import { restoreTables, type TableTarget } from "../../backups/restore-tables.ts";
 import type { Database } from "../../entry/engine.workerd.ts";
 import { Backups, PagemarkError } from "../../entry/workerd.ts";
 import { PageHeads } from "../../moments/page-heads.ts";
 import { BOOKMARK } from "../../service/arguments.ts";
+import { pacedTexts } from "../../service/jobs/pace.ts";
 import type { Run } from "../../service/jobs/runner.ts";
 import type { JobNotes, JobRow } from "../../service/jobs/table.ts";
 import type { RestoreOptions, TablesOptions } from "../../service/options.ts";
 import type { Restored, RestoredTables } from "../../service/service.ts";
-import type { KeptBackup } from "../../vault/kept-backups.ts";
+import { type KeptBackup, wholeBackup } from "../../vault/kept-backups.ts";
 import type { DatabaseBackups } from "./backups.ts";
 import type { Home } from "./home.ts";
 import { Undos } from "./undos.ts";
@@ -64,7 +65,7 @@ export class Restores {
     if (found.bookmark !== undefined) return inPlace(found.bookmark);
     const { instead } = found;
     const stored = await this.#backups.stored();
-    const backup = await stored.find(at).catch((error) => {
+    const backup = await wholeBackup(stored, at).catch((error) => {
       // Of a bookmark, history says more than backups do.
       if (instead === undefined) throw found.gone ?? error;
     });
@@ -190,7 +191,13 @@ export class Restores {
     const nothing = async () => undefined;
     const places = { from: source, backups: own, safetyBackup: nothing };
     const options = isState ? { tables, signal } : { at: id, tables, signal };
-    const restored = await restoreTables(database, places, options);
+    const target: TableTarget = {
+      name: database.name,
+      pin: (wanted) => database.pin(wanted),
+      replaceTables: (replacement) =>
+        database.replaceTables({ ...replacement, statements: pacedTexts(replacement.statements) }),
+    };
+    const restored = await restoreTables(target, places, options);
     return { tables: restored.tables };
   }
 
