@@ -17,6 +17,7 @@ import { gzipSync } from "node:zlib";
 import { bundleCommand } from "./lib/command.mjs";
 import { components, linkComponent, reportComponents } from "./lib/component.mjs";
 import { buildDashboard } from "./lib/dashboard.mjs";
+import { pageWorkers } from "./lib/page-workers.mjs";
 import { root, run, runBeside } from "./lib/run.mjs";
 import { countingSqlite } from "./lib/sqlite.mjs";
 import { bundlePackages, licencesOf } from "./lib/vendor.mjs";
@@ -170,6 +171,7 @@ async function buildPackage() {
   run("tsc", ["--project", "js"]);
   buildDashboard(join(dist, "api/dashboard/assets.js"));
   removeLeftovers();
+  for (const [name, script] of await pageWorkers(dist)) write(`inline/${name}.js`, Buffer.from(script));
   await writeSchemas();
   const inLibrary = await bundlePackages(dist);
   const inCommand = await bundleCommand(dist);

@@ -9,6 +9,7 @@ import type { NewBackup } from "../run/made.ts";
 import type { OpfsOptions } from "../sources/opfs/opfs.ts";
 import type { JobOptions } from "../streams/progress.ts";
 import type { FileFormat } from "./save.ts";
+import { StartedWorker } from "./started-worker.ts";
 import type { Answer, Subject, Work } from "./worker.ts";
 
 export interface BackgroundOptions extends OpfsOptions {
@@ -62,7 +63,7 @@ export function inBackground(database: string, options: BackgroundOptions = {}):
 
 /** See {@link inBackground}. */
 export class BackgroundDatabase {
-  readonly #worker: Worker;
+  readonly #worker: StartedWorker;
   readonly #subject: Subject;
   readonly #waiting = new Map<number, Waiting>();
   #calls = 0;
@@ -76,14 +77,12 @@ export class BackgroundDatabase {
       "store (a folder's path, or the address of a Worker's store: a worker is given no other)",
     );
     this.#subject = { database, store, ...more };
-    this.#worker =
-      worker ?? new Worker(new URL("../entry/browser-worker.js", import.meta.url), { type: "module" });
-    this.#worker.addEventListener("message", ({ data }: MessageEvent<Answer>) => this.#hear(data));
-    this.#worker.addEventListener("error", (event) => {
-      event.preventDefault();
-      const message = `Pagemark's worker did not start (${event.message || "its script was not found"}); give one that imports "pagemark/browser/worker" as the option worker`;
-      this.#fail(new PagemarkError("WORKER_LOAD", message));
-    });
+    this.#worker = new StartedWorker(
+      "worker",
+      worker,
+      () => new Worker(new URL("../entry/browser-worker.js", import.meta.url), { type: "module" }),
+      { hear: (answer: Answer) => this.#hear(answer), fail: (error) => this.#fail(error) },
+    );
   }
 
   /** Makes a backup: see {@link BackupOptions}. */
@@ -167,7 +166,7 @@ export class BackgroundDatabase {
     const id = ++this.#calls;
     return new Promise<T>((resolve, reject) => {
       const onAbort = () => {
-        this.#worker.postMessage({ id, abort: true });
+        this.#worker.post({ id, abort: true });
       };
       const end = () => {
         signal?.removeEventListener("abort", onAbort);
@@ -186,7 +185,7 @@ export class BackgroundDatabase {
         },
       });
       signal?.addEventListener("abort", onAbort);
-      this.#worker.postMessage({ id, subject: this.#subject, method, options });
+      this.#worker.post({ id, subject: this.#subject, method, options });
     });
   }
 

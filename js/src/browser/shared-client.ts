@@ -6,6 +6,7 @@ import { errorOf } from "../errors/thrown.ts";
 import type { BackupOptions } from "../run/backup.ts";
 import type { NewBackup } from "../run/made.ts";
 import type { Bound, FromPage, SharedOptions, ToPage, Work } from "./shared-messages.ts";
+import { StartedWorker } from "./started-worker.ts";
 
 /** How {@link sharedDatabase} opens a database. */
 export interface SharedDatabaseOptions extends SharedOptions {
@@ -38,10 +39,7 @@ export async function sharedDatabase(
   options: SharedDatabaseOptions = {},
 ): Promise<SharedDatabase> {
   const { worker, ...plain } = options;
-  const db = new SharedDatabase(
-    path,
-    worker ?? new Worker(new URL("../entry/database-worker.js", import.meta.url), { type: "module" }),
-  );
+  const db = new SharedDatabase(path, worker);
   await db.open(plain);
   return db;
 }
@@ -49,7 +47,7 @@ export async function sharedDatabase(
 /** See {@link sharedDatabase}. Its methods are those of `LiveDatabase`, each with a promise. */
 export class SharedDatabase {
   readonly name: string;
-  readonly #worker: Worker;
+  readonly #worker: StartedWorker;
   readonly #waiting = new Map<number, Waiting>();
   readonly #listeners = new Set<(bookmark: string) => void>();
   #opening = Promise.withResolvers<void>();
@@ -57,15 +55,14 @@ export class SharedDatabase {
   #failure: PagemarkError | undefined;
 
   /** @internal */
-  constructor(path: string, worker: Worker) {
+  constructor(path: string, worker: Worker | undefined) {
     this.name = path;
-    this.#worker = worker;
-    worker.addEventListener("message", ({ data }: MessageEvent<ToPage>) => this.#hear(data));
-    worker.addEventListener("error", (event) => {
-      event.preventDefault();
-      const message = `Pagemark's worker did not start (${event.message || "its script was not found"}); give one that imports "pagemark/browser/database-worker" as the option worker`;
-      this.#fail(new PagemarkError("WORKER_LOAD", message));
-    });
+    this.#worker = new StartedWorker(
+      "database-worker",
+      worker,
+      () => new Worker(new URL("../entry/database-worker.js", import.meta.url), { type: "module" }),
+      { hear: (said: ToPage) => this.#hear(said), fail: (error) => this.#fail(error) },
+    );
   }
 
   /** @internal */
@@ -193,7 +190,7 @@ export class SharedDatabase {
   }
 
   #post(message: FromPage): void {
-    this.#worker.postMessage(message);
+    this.#worker.post(message);
   }
 
   #fail(error: PagemarkError): void {

@@ -8,11 +8,14 @@ import { call, project, serving, tool } from "./project.mjs";
 const node = process.execPath;
 let port = 18_200;
 
-/** Pages of `examples/browser`: in the page itself, or in a worker. */
+/** Pages of `examples/browser`: in the page itself, in a worker of its own, or in one that `pagemark/browser` starts. */
 const pages = [
   ["page", "index.html"],
   ["worker", "worker.html"],
+  ["background", "background.html"],
 ];
+/** Scripts of these pages, for what takes no page. */
+const SCRIPTS = { page: "main.js", worker: "in-worker.js", background: "in-background.js" };
 
 function vite(name) {
   const cli = tool(`${name}/bin/vite.js`);
@@ -61,11 +64,11 @@ function bundled(name, toolName, how, make, type = "module") {
 }
 
 /** webpack's interface, which others have, too. */
-function packed(name, toolName, entry, isWorker = false) {
+function packed(title, toolName, entry, where) {
   const make = async (cwd) => {
     const { default: pack } = await import(pathToFileURL(tool(entry)).href);
     const options = {
-      ...{ context: cwd, mode: "production", entry: isWorker ? "./in-worker.js" : "./main.js" },
+      ...{ context: cwd, mode: "production", entry: `./${SCRIPTS[where]}` },
       output: { path: join(cwd, "out"), filename: "main.js" },
     };
     await new Promise((resolve, reject) => {
@@ -76,33 +79,55 @@ function packed(name, toolName, entry, isWorker = false) {
       });
     });
   };
-  return bundled(name, toolName, "no configuration", make);
+  return bundled(`${title}, ${where}`, toolName, "no configuration", make);
 }
 
-const rollup = (format, browser) => async (cwd) => {
-  const { rollup } = await import(pathToFileURL(tool("rollup/dist/es/rollup.js")).href);
-  const { default: resolve } = await import(
-    pathToFileURL(tool("@rollup/plugin-node-resolve/dist/es/index.js")).href
-  );
-  const bundle = await rollup({ input: join(cwd, "main.js"), plugins: [resolve({ browser })], onwarn() {} });
-  await bundle.write({ file: join(cwd, "out/main.js"), format, name: "app" });
-};
+const rollup =
+  (format, browser, where = "page") =>
+  async (cwd) => {
+    const { rollup } = await import(pathToFileURL(tool("rollup/dist/es/rollup.js")).href);
+    const { default: resolve } = await import(
+      pathToFileURL(tool("@rollup/plugin-node-resolve/dist/es/index.js")).href
+    );
+    const bundle = await rollup({
+      input: join(cwd, SCRIPTS[where]),
+      plugins: [resolve({ browser })],
+      onwarn() {},
+    });
+    await bundle.write({ dir: join(cwd, "out"), entryFileNames: "main.js", format, name: "app" });
+  };
 
-const esbuild = (format) => (cwd) =>
-  call(
-    tool(".bin/esbuild"),
-    ["main.js", "--bundle", `--format=${format}`, "--minify", "--outfile=out/main.js", "--log-level=error"],
-    { cwd },
-  );
+const esbuild =
+  (format, where = "page") =>
+  (cwd) =>
+    call(
+      tool(".bin/esbuild"),
+      [
+        ...[SCRIPTS[where], "--bundle", `--format=${format}`, "--minify"],
+        ...["--outfile=out/main.js", "--log-level=error"],
+      ],
+      { cwd },
+    );
 
 export const browserCases = [
   ...["vite-5", "vite-6", "vite", "vite-8"].flatMap(vite),
-  packed("webpack, page", "webpack", "webpack/lib/index.js"),
-  packed("webpack, worker", "webpack", "webpack/lib/index.js", true),
-  packed("Rspack, page", "@rspack/core", "@rspack/core/dist/index.js"),
-  packed("Rspack, worker", "@rspack/core", "@rspack/core/dist/index.js", true),
+  ...pages.map(([where]) => packed("webpack", "webpack", "webpack/lib/index.js", where)),
+  ...pages.map(([where]) => packed("Rspack", "@rspack/core", "@rspack/core/dist/index.js", where)),
   bundled("esbuild, ESM", "esbuild", "`esbuild --bundle --format=esm`", esbuild("esm")),
   bundled("esbuild, IIFE", "esbuild", "`esbuild --bundle --format=iife`", esbuild("iife"), "text/javascript"),
+  bundled(
+    "esbuild, background",
+    "esbuild",
+    "`esbuild --bundle --format=iife`",
+    esbuild("iife", "background"),
+    "text/javascript",
+  ),
+  bundled(
+    "Rollup, background",
+    "rollup",
+    "`rollup -p node-resolve -f es -d`",
+    rollup("es", true, "background"),
+  ),
   bundled("Rollup, ESM", "rollup", "`rollup -p node-resolve -f es`", rollup("es", false)),
   bundled(
     "Rollup, IIFE",
@@ -119,11 +144,17 @@ export const browserCases = [
       return shownFrom(join(cwd, "out"), `/${html}`);
     },
   })),
-  bundled("bun build", "@oven/bun-linux-x64", "`bun build --target browser`", (cwd) =>
-    call(
-      tool("@oven/bun-linux-x64/bin/bun"),
-      ["build", "main.js", "--target", "browser", "--outdir", "out"],
-      { cwd },
+  ...["page", "background"].map((where) =>
+    bundled(
+      where === "page" ? "bun build" : `bun build, ${where}`,
+      "@oven/bun-linux-x64",
+      "`bun build --target browser`",
+      (cwd) =>
+        call(
+          tool("@oven/bun-linux-x64/bin/bun"),
+          ["build", SCRIPTS[where], "--target", "browser", "--outfile", "out/main.js"],
+          { cwd },
+        ),
     ),
   ),
   {

@@ -25,9 +25,21 @@ async function run() {
 globalThis.result = run().catch((error) => [error.name, error.code, error.message]);
 `;
 
-async function bundled(format: Format): Promise<string> {
+/** No bundler puts the workers' scripts beside this page. */
+const IN_BACKGROUND = `
+import { inBackground, sharedDatabase } from "pagemark/browser";
+async function run() {
+  const code = await inBackground("none.db").backup().catch((error) => error.code);
+  const db = await sharedDatabase("app");
+  await db.exec("CREATE TABLE t (a); INSERT INTO t VALUES (1), (2)");
+  return [code, await db.values("SELECT sum(a) FROM t")];
+}
+globalThis.result = run().catch((error) => [error.name, error.code, error.message]);
+`;
+
+async function bundled(format: Format, contents = PROGRAM): Promise<string> {
   const options = { bundle: true, format, platform: "browser", write: false, logLevel: "error" } as const;
-  const stdin = { contents: PROGRAM, resolveDir: import.meta.dirname };
+  const stdin = { contents, resolveDir: import.meta.dirname };
   const { outputFiles } = await build({ ...options, stdin });
   const text = outputFiles[0]?.text ?? "";
   // What loads CommonJS puts a function around it.
@@ -38,8 +50,8 @@ async function resultOf(script: string, type: string, policy = ""): Promise<unkn
   const page = await browser.newPage();
   const head = policy && `<meta http-equiv="Content-Security-Policy" content="${policy}">`;
   const html = `<!doctype html>${head}<script type="${type}">${script.replaceAll("</script", "<\\/script")}</script>`;
-  await page.route("http://app.test/", (route) => route.fulfill({ contentType: "text/html", body: html }));
-  await page.goto("http://app.test/");
+  await page.route("http://localhost/", (route) => route.fulfill({ contentType: "text/html", body: html }));
+  await page.goto("http://localhost/");
   const result = await page.evaluate("result");
   await page.close();
   return result;
@@ -55,6 +67,27 @@ test.each([
     expect(await resultOf(await bundled(format), type)).toEqual(["full", 1, true]);
   },
 );
+
+test.each([
+  ["esm", "module"],
+  ["iife", "text/javascript"],
+] as const)(
+  "workers of pagemark/browser start without their scripts, in a bundle as %s",
+  async (format, type) => {
+    expect(await resultOf(await bundled(format, IN_BACKGROUND), type)).toEqual(["SOURCE_MISSING", [[3]]]);
+  },
+);
+
+test("a page whose policy forbids workers made of texts is told what to allow", async () => {
+  const policy = "script-src 'unsafe-inline' 'wasm-unsafe-eval'; worker-src 'self'";
+  const [, code, message] = (await resultOf(
+    await bundled("iife", IN_BACKGROUND.replace("error.code", "{ throw error; }")),
+    "text/javascript",
+    policy,
+  )) as string[];
+  expect(code).toBe("WORKER_LOAD");
+  expect(message).toContain("worker-src blob:");
+});
 
 test("a page whose policy forbids WebAssembly is told what to add to it", async () => {
   const script = await bundled("iife");

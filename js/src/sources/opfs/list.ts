@@ -1,7 +1,8 @@
 // What databases an origin has.
 import { entriesOf, privateFiles } from "../../opfs/folders.ts";
-import { foldersBelow } from "./files.ts";
+import { findDatabase, foldersBelow } from "./files.ts";
 import { slotsIn } from "./pool.ts";
+import { look, viewOf } from "./snapshot.ts";
 
 /** A database in the origin's private files. */
 export interface ListedDatabase {
@@ -40,15 +41,33 @@ export async function* listDatabases(): AsyncGenerator<ListedDatabase> {
       };
     }
     const pooled = new Set(slots.filter(({ isDatabase }) => isDatabase).map(({ handle }) => handle.name));
-    for (const entry of await entriesOf(folder)) {
+    const entries = await entriesOf(folder);
+    const names = new Set(entries.map(({ name }) => name));
+    for (const entry of entries) {
       if (entry.kind !== "file" || pooled.has(entry.name)) continue;
       const file = await (entry as FileSystemFileHandle).getFile().catch(() => undefined);
       const start = await file
         ?.slice(0, MAGIC.length)
         .text()
         .catch(() => "");
-      if (!file || start !== MAGIC) continue;
-      yield { path: path === "" ? entry.name : `${path}/${entry.name}`, size: file.size };
+      if (!file) continue;
+      const listed = { path: path === "" ? entry.name : `${path}/${entry.name}`, size: file.size };
+      if (start === MAGIC) yield listed;
+      else if (start === "" && names.has(`${entry.name}-wa0`)) {
+        const size = await sizeAhead(listed.path);
+        if (size > 0) yield { ...listed, size, library: "wa-sqlite OPFSWriteAheadVFS" };
+      }
     }
+  }
+}
+
+/** Size of a database all of which is in its write-ahead log yet; 0 for what is none. In bytes. */
+async function sizeAhead(path: string): Promise<number> {
+  try {
+    const view = await viewOf(await look(await findDatabase(path)));
+    view.free();
+    return view.size;
+  } catch {
+    return 0;
   }
 }

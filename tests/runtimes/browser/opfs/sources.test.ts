@@ -101,6 +101,17 @@ test("databases in IndexedDB are listed with their tables, and are read only", a
   await worker.call("writers.close");
 });
 
+test("a database all of which is in its write-ahead log yet is listed", async () => {
+  const page = await tab();
+  const worker = await page.worker();
+  await worker.call("writers.open", "OPFSWriteAheadVFS", "folder/app.db");
+  await worker.call("writers.makeBank", { rows: 10 });
+  const tables = ["accounts", "transfers", "state"];
+  const library = "wa-sqlite OPFSWriteAheadVFS";
+  expect(await page.call("backups.databases")).toMatchObject([{ path: "folder/app.db", library, tables }]);
+  await worker.call("writers.close");
+});
+
 test("memory(file) of a file that changes while it is read says so", async () => {
   const worker = await (await tab(true)).worker();
   await worker.call("writers.open", "opfs", "app.db");

@@ -1,0 +1,3 @@
+/** What `entry/browser-worker.js` is, in one piece and without the wasm: made by scripts/lib/page-workers.mjs. */
+declare const text: string;
+export default text;
