@@ -39,7 +39,7 @@ export const components = [
     feature: "component",
     file: "engine.wasm",
     budget: 540_000,
-    carried: ["hosts/python/src/pagemark/engine.wasm"],
+    carried: ["hosts/python/src/pagemark/engine.wasm", "hosts/rust/component/engine.wasm"],
   },
 ].map((component) => ({ ...component, path: join(folder, component.file) }));
 
@@ -82,7 +82,8 @@ export function linkComponent(component, compiled, features) {
     writeFileSync(stamp, wanted);
   }
   for (const copy of carried) carry(path, join(root, copy));
-  if (name === "component") carry(join(root, wit), join(root, "hosts/rust/component/pagemark.wit"));
+  // wasmtime's macro for Rust reads the interface, too.
+  if (carried.length > 0) carry(join(root, wit), join(root, "hosts/rust/component", basename(wit)));
 }
 
 function carry(file, copy) {

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use crate::bindings::pagemark::core::types::{self, Fault};
+use crate::bindings::pagemark::core::types::{self, Fault, Place};
+use crate::engine;
 
 /// What a job comes to.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -12,6 +13,8 @@ pub type Result<T> = std::result::Result<T, Error>;
 pub enum Error {
     /// The caller's: what was asked for is not there, or cannot be.
     Caller(Fault),
+    /// That of whoever wrote the SQL: SQLite refuses it, or it failed ([`engine`]).
+    Sql(engine::Fault),
     /// That of whoever handed in the database: it is none, or is damaged.
     Input(Fault),
     /// That of whoever keeps the store: objects are not what was stored.
@@ -43,11 +46,12 @@ impl Error {
             Self::OutOfMemory => "OUT_OF_MEMORY",
             Self::Wasm(_) => "WASM_STOPPED",
             Self::Io(_) => "IO_FAILED",
+            Self::Sql(fault) => &fault.code,
             _ => self.fault().map_or("", |fault| &fault.code),
         }
     }
 
-    /// What the component says of it.
+    /// What the component says of it, but of SQL.
     pub fn fault(&self) -> Option<&Fault> {
         match self {
             Self::Caller(fault)
@@ -73,6 +77,7 @@ impl fmt::Display for Error {
             }
             Self::Wasm(error) => write!(f, "WASM_STOPPED: {error:#}"),
             Self::Io(error) => write!(f, "IO_FAILED: {error}"),
+            Self::Sql(fault) => write!(f, "{}: {}", fault.code, fault.message),
             _ => self.fault().map_or(Ok(()), |Fault { code, message, .. }| write!(f, "{code}: {message}")),
         }
     }
@@ -97,5 +102,23 @@ impl From<types::Error> for Error {
 impl From<std::io::Error> for Error {
     fn from(error: std::io::Error) -> Self {
         Self::Io(error)
+    }
+}
+
+impl From<engine::Error> for Error {
+    fn from(error: engine::Error) -> Self {
+        let plain = |fault: engine::Fault| {
+            let at = fault.offset.map_or(Place::Whole, |offset| Place::Offset(offset.into()));
+            Fault { code: fault.code, message: fault.message, at, name: None }
+        };
+        match error {
+            engine::Error::Caller(fault) => Self::Caller(plain(fault)),
+            engine::Error::Sql(fault) => Self::Sql(fault),
+            engine::Error::Input(fault) => Self::Input(plain(fault)),
+            engine::Error::Damage(fault) => Self::Damage(plain(fault)),
+            engine::Error::Busy(fault) => Self::Busy(plain(fault)),
+            engine::Error::Store(fault) => Self::Store(plain(fault)),
+            engine::Error::Defect(fault) => Self::Defect(plain(fault)),
+        }
     }
 }

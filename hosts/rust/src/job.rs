@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use wasmtime::Engine;
 use wasmtime::component::{Resource, ResourceTable};
-use wasmtime::{Engine, ResourceLimiter, Trap};
 
 use crate::bindings::pagemark::core::{clock, database, output, progress, random, store, types};
 use crate::bindings::{self, BackupsPre};
 use crate::error::{Error, Result};
 use crate::lend::{Database, Failure, Files, Layout, Listing, Part, Progress, Store, Upload, failure};
-use crate::pagemark::Limits;
+use crate::limits::{Limits, Memory};
 
 /// An object that the component writes.
 pub struct Begun(Box<dyn Upload>);
@@ -28,8 +28,7 @@ pub(crate) struct Lent {
     output: Option<Output>,
     on_progress: Option<OnProgress>,
     uploads: ResourceTable,
-    memory: usize,
-    is_memory_refused: bool,
+    memory: Memory,
     /// What the output failed with, which is the caller's own.
     failed: Option<std::io::Error>,
 }
@@ -38,7 +37,8 @@ impl Lent {
     pub(crate) fn new(store: Arc<dyn Store>) -> Self {
         let uploads = ResourceTable::new();
         let (database, output, on_progress, failed) = (None, None, None, None);
-        Self { store, database, output, on_progress, uploads, memory: 0, is_memory_refused: false, failed }
+        let memory = Memory::new(Limits::default());
+        Self { store, database, output, on_progress, uploads, memory, failed }
     }
 
     /// With a database, too.
@@ -77,9 +77,9 @@ pub(crate) struct Job {
 
 impl Job {
     pub(crate) fn begin(engine: &Engine, backups: &BackupsPre<Lent>, limits: Limits, mut lent: Lent) -> Result<Self> {
-        lent.memory = limits.memory;
+        lent.memory = Memory::new(limits);
         let mut wasm = wasmtime::Store::new(engine, lent);
-        wasm.limiter(|lent| lent);
+        wasm.limiter(|lent| &mut lent.memory);
         let begin = || {
             if let Some(fuel) = limits.fuel {
                 wasm.set_fuel(fuel)?;
@@ -105,22 +105,8 @@ impl Job {
         }
         match outcome {
             Ok(outcome) => Ok(outcome?),
-            Err(error) if error.downcast_ref() == Some(&Trap::OutOfFuel) => Err(Error::OutOfFuel),
-            Err(_) if lent.is_memory_refused => Err(Error::OutOfMemory),
-            Err(error) => Err(Error::Wasm(error)),
+            Err(error) => Err(lent.memory.stopped(error)),
         }
-    }
-}
-
-impl ResourceLimiter for Lent {
-    fn memory_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
-        let is_allowed = desired <= self.memory;
-        self.is_memory_refused |= !is_allowed;
-        Ok(is_allowed)
-    }
-
-    fn table_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
-        Ok(desired <= 100_000)
     }
 }
 

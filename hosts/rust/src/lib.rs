@@ -2,7 +2,7 @@
 //!
 //! The component can do what this crate lends it, and no more: no file, no socket, only objects of a [`Store`] and pages of
 //! a [`Database`]. [`Limits`] bound its memory and its work; a job that meets one ends with an error, and what is listed in
-//! the store stays whole.
+//! the store stays whole. [`engine`] is SQLite with bookmarks, held to the same limits.
 //!
 //! ```no_run
 //! use std::sync::Arc;
@@ -25,11 +25,13 @@
 
 mod backups;
 mod bindings;
+pub mod engine;
 mod error;
 mod file;
 mod folder;
 mod job;
 mod lend;
+mod limits;
 mod pagemark;
 mod steps;
 
@@ -43,5 +45,6 @@ pub use error::{Error, Result};
 pub use file::FileDatabase;
 pub use folder::FolderStore;
 pub use lend::{Database, Failure, Files, Layout, Listing, Object, Part, Progress, Store, Upload};
-pub use pagemark::{Limits, Pagemark};
+pub use limits::Limits;
+pub use pagemark::Pagemark;
 pub use steps::Steps;

@@ -2,34 +2,19 @@
 
 use std::sync::Arc;
 
-use wasmtime::component::{Component, HasSelf, Linker};
-use wasmtime::{Cache, CacheConfig, Config, Engine};
+use wasmtime::Engine;
+use wasmtime::component::{HasSelf, Linker};
 
 use crate::backups::Backups;
 use crate::bindings;
 use crate::error::{Error, Result};
 use crate::job::{Job, Lent};
 use crate::lend::Store;
+use crate::limits::{Limits, compile};
 use crate::{StoredDatabase, backups};
 
 /// The component as it is built beside this crate.
 const COMPONENT: &[u8] = include_bytes!("../component/pagemark.wasm");
-
-/// What one job may use.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// Memory, in bytes; 64 MiB are enough for databases of some 5 GB.
-    pub memory: usize,
-    /// Work, in wasmtime's units, about one an instruction; `None` does not bound it.
-    pub fuel: Option<u64>,
-}
-
-impl Default for Limits {
-    /// 64 MiB, and as much work as it takes.
-    fn default() -> Self {
-        Self { memory: 64 << 20, fuel: None }
-    }
-}
 
 /// The component, ready to run jobs. Make one for a process. The first on a machine takes a second or two of a processor;
 /// what was compiled is kept where wasmtime keeps such things, `~/.cache/wasmtime`.
@@ -54,13 +39,8 @@ impl Pagemark {
     /// # Errors
     /// [`Error::Wasm`] when it is no component, or one of another version.
     pub fn from_bytes(component: &[u8], limits: Limits) -> Result<Self> {
-        let mut config = Config::new();
-        config.consume_fuel(limits.fuel.is_some());
-        // Where there is no folder for it, the component is compiled each time.
-        config.cache(Cache::new(CacheConfig::new()).ok());
         let load = || {
-            let engine = Engine::new(&config)?;
-            let component = Component::new(&engine, component)?;
+            let (engine, component) = compile(component, limits)?;
             let mut linker = Linker::new(&engine);
             bindings::Backups::add_to_linker::<_, HasSelf<Lent>>(&mut linker, |lent| lent)?;
             let backups = bindings::BackupsPre::new(linker.instantiate_pre(&component)?)?;
