@@ -8,7 +8,7 @@
 //!
 //! | layer | modules |
 //! | --- | --- |
-//! | 0 | [`error`], [`bytes`], [`sql`] |
+//! | 0 | [`error`], [`bytes`], [`sql`], `json` |
 //! | 1 | [`page`] |
 //! | 2 | [`btree`], [`ltx`], [`bookmark`] |
 //! | 3 | [`snapshot`], [`build`], `salvage` (with the dump's feature) |
@@ -42,6 +42,7 @@ pub mod drive;
 pub mod dump;
 pub mod error;
 pub mod job;
+mod json;
 pub mod ltx;
 pub mod page;
 pub mod run;

@@ -32,7 +32,7 @@ export const components = [
     budget: 491_500,
     carried: ["hosts/python/src/pagemark/pagemark.wasm", "hosts/rust/component/pagemark.wasm"],
   },
-  { ...CORE, name: "backups", feature: "component", file: "backups.wasm", budget: 290_000, carried: [] },
+  { ...CORE, name: "backups", feature: "component", file: "backups.wasm", budget: 264_000, carried: [] },
   {
     ...ENGINE,
     name: "engine-component",

@@ -15,9 +15,10 @@
 
 use std::collections::BTreeSet;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::btree::{BtreePage, Cell, Layout};
+use crate::json;
 use crate::page::Pgno;
 use crate::page::order::ascending;
 use crate::snapshot::hex_digits;
@@ -28,14 +29,14 @@ const SKETCH: usize = 32;
 const FEW: u32 = 50;
 
 /// What tells a database from others, as its record keeps it. Nothing in it can be read back.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Identity {
     /// Digest of the path, 16 hex digits; none for a database that has no path.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub place: Option<String>,
     /// Digest of what names the file itself wherever it is moved, 16 hex digits: inode and time of creation, or the
     /// lineage of a database of the engine.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
     /// The change counter in the header.
     pub changes: u32,
@@ -43,6 +44,19 @@ pub struct Identity {
     pub schema: u32,
     /// Digests of the tables' names, 8 hex digits each: the smallest 32.
     pub tables: Vec<String>,
+}
+
+impl json::Read for Identity {
+    fn read(value: json::Value<'_>) -> Result<Self, json::Fault> {
+        let members = value.members()?;
+        Ok(Self {
+            place: members.take("place")?,
+            file: members.take("file")?,
+            changes: members.take("changes")?,
+            schema: members.take("schema")?,
+            tables: members.take("tables")?,
+        })
+    }
 }
 
 /// What a look into both databases has shown.

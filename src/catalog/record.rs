@@ -3,20 +3,19 @@
 //! A JSON object of two members: `backup`, and `sha256` over the exact bytes of `backup`'s value. A backup exists
 //! when its record does. Each record names the digest of the one before, so records cannot be swapped or replayed.
 
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use serde_json::value::RawValue;
+use serde::{Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
 use super::identity::Identity;
 use super::names::{LEVEL_INCREMENTAL, LtxName};
 use crate::bookmark::{Bookmark, Lineage};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{ErrorKind, Result};
+use crate::json;
 use crate::page::{Checksum, PageSize, Txid};
 use crate::snapshot::hex_digits;
 
 /// Everything known of a backup.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Record {
     /// Version of the format: 1.
@@ -30,10 +29,10 @@ pub struct Record {
     /// Full or incremental.
     pub kind: Kind,
     /// The state it restores to.
-    #[serde(serialize_with = "display", deserialize_with = "bookmark")]
+    #[serde(serialize_with = "display")]
     pub bookmark: Bookmark,
     /// The TXID after the backup before.
-    #[serde(serialize_with = "display", deserialize_with = "txid")]
+    #[serde(serialize_with = "display")]
     pub first: Txid,
     /// The backup before; none for the first of all.
     pub previous: Option<Previous>,
@@ -52,33 +51,33 @@ pub struct Record {
     /// The fingerprint file.
     pub fingerprints: Object,
     /// The page directory, which the fingerprint file ends with; records of before 2026-12 have none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub directory: Option<Object>,
     /// Whether the fingerprint file holds every page, not only those of the LTX file.
     pub complete: bool,
     /// Whether a restore made it of what it then replaced.
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "is_false")]
     pub safety: bool,
     /// Where the source stood, in the source's own words.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub mark: Option<String>,
     /// What tells the database from others; records of before 2026-12 have none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub identity: Option<Identity>,
     /// Pages of the database that hold nothing; older records do not say.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub free: Option<u32>,
     /// What its user calls it. Retention keeps what has a tag.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub tag: Option<String>,
     /// What its user says of it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
     /// Whether a schedule wanted it, and nobody by hand.
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "is_false")]
     pub automatic: bool,
     /// The tables and views that it holds alone, of a database that has others; all when there are none.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub partial: Vec<String>,
 }
 
@@ -96,7 +95,7 @@ pub struct Label {
 }
 
 /// Whether a backup stands alone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// Every page.
@@ -106,7 +105,7 @@ pub enum Kind {
 }
 
 /// Which moment of a backup's run its state is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Taken {
     /// Its start.
@@ -116,7 +115,7 @@ pub enum Taken {
 }
 
 /// An object's proof.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Object {
     /// 64 hex digits.
     pub sha256: String,
@@ -125,13 +124,35 @@ pub struct Object {
 }
 
 /// The record before.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Previous {
     /// Its first TXID, which is in its name.
-    #[serde(serialize_with = "display", deserialize_with = "txid")]
+    #[serde(serialize_with = "display")]
     pub first: Txid,
     /// Its digest, 64 hex digits.
     pub sha256: String,
+}
+
+/// What is stored: a record, unless its digest or its version is another, and the digest.
+struct Envelope {
+    record: Result<Record>,
+    digest: String,
+}
+
+impl json::Read for Envelope {
+    fn read(value: json::Value<'_>) -> Result<Self, json::Fault> {
+        let members = value.members()?;
+        let backup: json::Value<'_> = members.value("backup")?;
+        let digest = digest(backup.text());
+        let record = if digest != members.take::<String>("sha256")? {
+            Err(ErrorKind::RecordDigest.into())
+        } else if backup.members()?.take::<u32>("version")? > Record::VERSION {
+            Err(ErrorKind::RecordVersion.into())
+        } else {
+            Ok(Record::read(backup)?)
+        };
+        Ok(Self { record, digest })
+    }
 }
 
 /// A record as it is stored.
@@ -141,13 +162,6 @@ pub struct Encoded {
     pub text: String,
     /// Of the record in it, 64 hex digits.
     pub digest: String,
-}
-
-#[derive(Serialize, Deserialize)]
-struct Envelope<'a> {
-    #[serde(borrow)]
-    backup: &'a RawValue,
-    sha256: &'a str,
 }
 
 impl Record {
@@ -170,21 +184,8 @@ impl Record {
     /// # Errors
     /// `RecordSyntax`, `RecordDigest`, `RecordVersion`.
     pub fn decode(text: &str) -> Result<(Self, String)> {
-        let syntax = |error: serde_json::Error| Error::at_offset(ErrorKind::RecordSyntax, error.column() as u64);
-        let envelope: Envelope = serde_json::from_str(text).map_err(syntax)?;
-        let digest = digest(envelope.backup.get());
-        if digest != envelope.sha256 {
-            return Err(ErrorKind::RecordDigest.into());
-        }
-        #[derive(Deserialize)]
-        struct Version {
-            version: u32,
-        }
-        let version: Version = serde_json::from_str(envelope.backup.get()).map_err(syntax)?;
-        if version.version > Self::VERSION {
-            return Err(ErrorKind::RecordVersion.into());
-        }
-        let record: Self = serde_json::from_str(envelope.backup.get()).map_err(syntax)?;
+        let Envelope { digest, record } = json::read(text).map_err(|fault| fault.error(ErrorKind::RecordSyntax))?;
+        let record = record?;
         record.validate()?;
         Ok((record, digest))
     }
@@ -242,12 +243,75 @@ fn display<T: core::fmt::Display, S: Serializer>(value: &T, serializer: S) -> Re
     serializer.collect_str(value)
 }
 
-fn txid<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Txid, D::Error> {
-    Txid::parse(&String::deserialize(deserializer)?).ok_or_else(|| D::Error::custom("not a TXID"))
+impl json::Read for Record {
+    fn read(value: json::Value<'_>) -> Result<Self, json::Fault> {
+        let members = value.members()?;
+        Ok(Self {
+            version: members.take("version")?,
+            id: members.take("id")?,
+            name: members.take("name")?,
+            created_at: members.take("createdAt")?,
+            kind: members.take("kind")?,
+            bookmark: members.take("bookmark")?,
+            first: members.take("first")?,
+            previous: members.take("previous")?,
+            page_size: members.take("pageSize")?,
+            page_count: members.take("pageCount")?,
+            tables: members.take("tables")?,
+            taken: members.take("taken")?,
+            ltx: members.take("ltx")?,
+            changed: members.take("changed")?,
+            fingerprints: members.take("fingerprints")?,
+            directory: members.take("directory")?,
+            complete: members.take("complete")?,
+            safety: members.take_or_default("safety")?,
+            mark: members.take("mark")?,
+            identity: members.take("identity")?,
+            free: members.take("free")?,
+            tag: members.take("tag")?,
+            note: members.take("note")?,
+            automatic: members.take_or_default("automatic")?,
+            partial: members.take_or_default("partial")?,
+        })
+    }
 }
 
-fn bookmark<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Bookmark, D::Error> {
-    String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+impl json::Read for Kind {
+    fn read(value: json::Value<'_>) -> Result<Self, json::Fault> {
+        value.word(&[("full", Self::Full), ("incremental", Self::Incremental)])
+    }
+}
+
+impl json::Read for Taken {
+    fn read(value: json::Value<'_>) -> Result<Self, json::Fault> {
+        value.word(&[("start", Self::Start), ("end", Self::End)])
+    }
+}
+
+impl json::Read for Object {
+    fn read(value: json::Value<'_>) -> Result<Self, json::Fault> {
+        let members = value.members()?;
+        Ok(Self { sha256: members.take("sha256")?, size: members.take("size")? })
+    }
+}
+
+impl json::Read for Previous {
+    fn read(value: json::Value<'_>) -> Result<Self, json::Fault> {
+        let members = value.members()?;
+        Ok(Self { first: members.take("first")?, sha256: members.take("sha256")? })
+    }
+}
+
+impl json::Read for Txid {
+    fn read(value: json::Value<'_>) -> Result<Self, json::Fault> {
+        Self::parse(&String::read(value)?).ok_or(value.fault())
+    }
+}
+
+impl json::Read for Bookmark {
+    fn read(value: json::Value<'_>) -> Result<Self, json::Fault> {
+        String::read(value)?.parse().map_err(|_| value.fault())
+    }
 }
 
 #[cfg(test)]

@@ -1,15 +1,16 @@
 //! A job as it is kept between two steps.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{ErrorKind, Result};
+use crate::json;
 
 /// The format written today.
 const VERSION: u32 = 1;
 
 /// What a job does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// Makes SQL of a pinned state.
@@ -53,7 +54,7 @@ pub(super) enum State {
 }
 
 /// A job as it is written: one flat object, which takes less code to read than the type above.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize)]
 struct Saved {
     version: u32,
     kind: Kind,
@@ -112,8 +113,7 @@ impl Job {
     /// # Errors
     /// `JobSyntax` for anything else.
     pub fn decode(text: &str) -> Result<Self> {
-        let saved: Saved = serde_json::from_str(text)
-            .map_err(|error| Error::at_offset(ErrorKind::JobSyntax, error.column() as u64))?;
+        let saved: Saved = json::read(text).map_err(|fault| fault.error(ErrorKind::JobSyntax))?;
         let Saved { version, kind, at_bookmark, messages, until_ms, .. } = saved;
         let state = match (saved.active, saved.output_ms, saved.error, saved.result) {
             (true, None, None, None) => State::Active { lease_ms: until_ms },
@@ -127,5 +127,28 @@ impl Job {
         } else {
             Err(ErrorKind::JobSyntax.into())
         }
+    }
+}
+
+impl json::Read for Saved {
+    fn read(value: json::Value<'_>) -> Result<Self, json::Fault> {
+        let members = value.members()?;
+        Ok(Self {
+            version: members.take("version")?,
+            kind: members.take("kind")?,
+            at_bookmark: members.take("at_bookmark")?,
+            messages: members.take("messages")?,
+            active: members.take("active")?,
+            until_ms: members.take("until_ms")?,
+            output_ms: members.take("output_ms")?,
+            error: members.take("error")?,
+            result: members.take("result")?,
+        })
+    }
+}
+
+impl json::Read for Kind {
+    fn read(value: json::Value<'_>) -> Result<Self, json::Fault> {
+        value.word(&[("export", Self::Export), ("import", Self::Import)])
     }
 }

@@ -1,17 +1,18 @@
 //! What of a backup is settled before its pages are read, and the record that it becomes.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::request::Pinned;
 use crate::bookmark::{Bookmark, Lineage};
 use crate::catalog::record::{Kind, Object, Record};
 use crate::catalog::{Folder, Identity, Label, LtxName, Next, when};
+use crate::json;
 use crate::ltx::Header;
 use crate::page::{Checksum, PageSize, Txid};
 use crate::snapshot::Writer;
 
 /// A backup before its pages are read; plain data, the same however often the backup is begun again from a saved state.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct Draft {
     /// The record. What only the pages tell is not in it: the checksum in the bookmark, the files and how many pages.
     pub(super) record: Record,
@@ -108,6 +109,20 @@ impl Draft {
     pub(super) fn finish(&self, checksum: Checksum, changed: u32, ltx: Object, fingerprints: Object) -> Record {
         let bookmark = Bookmark { checksum, ..self.record.bookmark };
         Record { bookmark, changed, ltx, fingerprints, ..self.record.clone() }
+    }
+}
+
+impl json::Read for Draft {
+    fn read(value: json::Value<'_>) -> Result<Self, json::Fault> {
+        let members = value.members()?;
+        Ok(Self {
+            record: members.take("record")?,
+            now_ms: members.take("now_ms")?,
+            ltx_key: members.take("ltx_key")?,
+            full_ltx_key: members.take("full_ltx_key")?,
+            fingerprints_key: members.take("fingerprints_key")?,
+            record_key: members.take("record_key")?,
+        })
     }
 }
 

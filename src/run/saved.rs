@@ -12,13 +12,14 @@
 //! Integers are big-endian. Two parts are kept beside it, as they are long and only grow or stay: the writer's log,
 //! and the numbers of the pages to pack, 4 bytes each, little-endian.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::draft::Draft;
 use super::pages::Position;
 use crate::bytes::{Reader, Writer as _};
 use crate::catalog::record::Object;
 use crate::error::{Error, ErrorKind, Result};
+use crate::json;
 use crate::page::Crc64;
 use crate::snapshot::Writer;
 
@@ -26,7 +27,7 @@ const MAGIC: &[u8; 4] = b"PMBR";
 const VERSION: u32 = 2;
 
 /// What comes next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Phase {
     /// Pages are packed.
@@ -55,7 +56,7 @@ impl Phase {
 }
 
 /// All there is to know of a backup under way but its writer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Saved {
     /// What comes next.
@@ -97,7 +98,7 @@ pub(super) struct Saved {
 }
 
 /// What a database lacks whose header says that it ends before its tables do.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Lack {
     /// Tables that go on behind the end.
@@ -145,8 +146,8 @@ impl Saved {
         }
         let position = Position { next: reader.u32()?, bytes: reader.u64()? };
         let len = reader.u32()? as usize;
-        let json = core::str::from_utf8(reader.take(len)?).map_err(|_| damaged)?;
-        let saved: Self = serde_json::from_str(json).map_err(|_| damaged)?;
+        let text = core::str::from_utf8(reader.take(len)?).map_err(|_| damaged)?;
+        let saved: Self = json::read(text).map_err(|_| damaged)?;
         let writer = reader.take(reader.remaining())?;
         let has_writer = saved.phase == Phase::Pages;
         if has_writer == writer.is_empty() {
@@ -154,5 +155,49 @@ impl Saved {
         }
         let writer = has_writer.then(|| Writer::resume(writer, log)).transpose()?;
         Ok((saved, position, writer))
+    }
+}
+
+impl json::Read for Saved {
+    fn read(value: json::Value<'_>) -> Result<Self, json::Fault> {
+        let members = value.members()?;
+        Ok(Self {
+            phase: members.take("phase")?,
+            draft: members.take("draft")?,
+            at: members.take("at")?,
+            since: members.take("since")?,
+            full_because: members.take("fullBecause")?,
+            damaged: members.take("damaged")?,
+            lack: members.take("lack")?,
+            base: members.take("base")?,
+            base_pages: members.take("basePages")?,
+            base_checksum: members.take("baseChecksum")?,
+            told_checksum: members.take("toldChecksum")?,
+            pages: members.take("pages")?,
+            checksum: members.take("checksum")?,
+            fingerprints: members.take("fingerprints")?,
+            record: members.take("record")?,
+            leftovers: members.take("leftovers")?,
+            is_tidy: members.take("isTidy")?,
+            most_pages: members.take("mostPages")?,
+        })
+    }
+}
+
+impl json::Read for Phase {
+    fn read(value: json::Value<'_>) -> Result<Self, json::Fault> {
+        let phases = [Self::Pages, Self::Fingerprints, Self::Ltx, Self::Record, Self::Sweep];
+        value.word(&phases.map(|phase| (phase.name(), phase)))
+    }
+}
+
+impl json::Read for Lack {
+    fn read(value: json::Value<'_>) -> Result<Self, json::Fault> {
+        let members = value.members()?;
+        Ok(Self {
+            tables: members.take("tables")?,
+            page_count: members.take("pageCount")?,
+            beyond: members.take("beyond")?,
+        })
     }
 }

@@ -5,6 +5,7 @@ import type { Sources } from "./files.ts";
 export const RUST_LAYERS: Readonly<Record<string, number>> = {
   error: 0,
   bytes: 1,
+  json: 1,
   sql: 2,
   page: 2,
   ltx: 3,
