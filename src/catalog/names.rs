@@ -141,6 +141,11 @@ impl LtxName {
         }
     }
 
+    /// Reads a key of either layout: a bucket may have been copied into a folder.
+    fn parse_any(key: &str) -> Option<Self> {
+        [Layout::Folder, Layout::Bucket].into_iter().find_map(|layout| Self::parse(key, layout))
+    }
+
     /// Reads a key below the database's folder; `None` for other objects.
     pub fn parse(key: &str, layout: Layout) -> Option<Self> {
         let (level, file) = match layout {
@@ -163,11 +168,9 @@ pub struct Found {
 }
 
 impl Found {
-    /// Reads a key below the database's folder in either layout (a bucket may have been copied into a folder), or in
-    /// that of celld, `ltx/e<epoch>/<level as in a bucket>/…`; `None` for other objects.
+    /// Reads a key below the database's folder in either layout, or in that of celld, `ltx/e<epoch>/<level as in a bucket>/…`; `None` for other objects.
     pub fn parse(key: &str) -> Option<Self> {
-        let known = [Layout::Folder, Layout::Bucket].into_iter().find_map(|layout| LtxName::parse(key, layout));
-        if let Some(name) = known {
+        if let Some(name) = LtxName::parse_any(key) {
             return Some(Self { epoch: 0, name });
         }
         let (epoch, file) = key.strip_prefix("ltx/").unwrap_or(key).strip_prefix('e')?.split_once('/')?;
@@ -236,10 +239,33 @@ pub fn parse_fingerprints_key(key: &str) -> Option<(Txid, Txid)> {
     (first.0 > 0 && first <= max).then_some((first, max))
 }
 
+/// The key that an object of a database's folder has in a store of that layout; `None` for what is no part of a backup.
+pub fn key_in(layout: Layout, key: &str) -> Option<String> {
+    let is_same_everywhere = parse_record_key(key).is_some() || parse_fingerprints_key(key).is_some();
+    let ltx = LtxName::parse_any(key).map(|name| name.key(layout));
+    ltx.or_else(|| is_same_everywhere.then(|| key.to_owned()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn objects_have_a_key_in_either_layout_and_what_is_no_part_of_a_backup_has_none() {
+        let [folder, bucket] = ["ltx/9/", "0009/"].map(|start| format!("{start}0000000000000001-0000000000000003.ltx"));
+        for key in [&folder, &bucket] {
+            assert_eq!(key_in(Layout::Folder, key).as_ref(), Some(&folder));
+            assert_eq!(key_in(Layout::Bucket, key).as_ref(), Some(&bucket));
+        }
+        for key in ["pagemark/0000000000000001.json", "pagemark/0000000000000001-0000000000000003.pages"] {
+            assert_eq!(key_in(Layout::Bucket, key).as_deref(), Some(key));
+        }
+        for key in ["pagemark/verified-0000001795168800.json", "ltx/10/0000000000000001-0000000000000003.ltx", "x", ""]
+        {
+            assert_eq!(key_in(Layout::Folder, key), None, "{key}");
+        }
+    }
 
     #[test]
     fn names_that_could_leave_the_folder_or_mislead_are_refused() {

@@ -3,10 +3,19 @@
 use wasm_bindgen::prelude::*;
 
 use super::JsResult;
+use super::run::parse_layout;
 use super::snapshot::parse_checksum;
 use crate::bookmark::Bookmark;
 use crate::catalog::retention::{Candidate, Policy, retain};
 use crate::catalog::{Kind, Name, Record, names};
+
+/// The key that an object in the folder `segment` has in a store of that layout; nothing for what is no part of a backup.
+#[wasm_bindgen(js_name = keyIn)]
+pub fn key_in(layout: &str, segment: &str, key: &str) -> JsResult<Option<String>> {
+    let rest = key.strip_prefix(segment).and_then(|key| key.strip_prefix('/'));
+    let layout = parse_layout(layout)?;
+    Ok(rest.and_then(|rest| names::key_in(layout, rest)).map(|rest| format!("{segment}/{rest}")))
+}
 
 /// The folder of a database: its name as a segment of a key.
 #[wasm_bindgen(js_name = nameToSegment)]

@@ -39,31 +39,36 @@ impl Tail {
         Ok(self.tail.load(states)?)
     }
 
-    /// Takes the state after the last commit in `bytes`, which follow `mark` in the WAL that begins with `header`:
-    /// `[key, file, mark, bookmark]` to be stored; nothing when there is no commit.
+    /// Takes the state after the last commit in `bytes`, which follow `mark` in the WAL that begins with `header`, as the one after
+    /// the state `last`: `[key, file, mark, bookmark, txid]` to be stored; nothing when there is no commit.
     pub fn take(
         &mut self,
         header: &[u8],
         mark: &str,
         bytes: &[u8],
-        txid: &str,
+        last: &str,
         now_ms: f64,
     ) -> JsResult<Option<Array>> {
         let mark = WalMark::parse(mark).ok_or(ErrorKind::Usage)?;
-        let txid = parse_txid(txid)?;
+        let txid = next(last)?;
         let taken = self.tail.take(tail::Frames { header, mark, bytes }, txid, now_ms as i64)?;
         Ok(taken.map(|taken| {
             let key = self.folder.ltx_key(LtxName { level: LEVEL_STATES, min: txid, max: txid });
             let file = js_sys::Uint8Array::from(taken.ltx.as_slice());
-            Array::of4(&key.into(), &file, &taken.mark.format().into(), &taken.bookmark.to_string().into())
+            let (mark, bookmark) = (taken.mark.format().into(), taken.bookmark.to_string().into());
+            Array::of5(&key.into(), &file, &mark, &bookmark, &txid.to_string().into())
         }))
     }
 
     /// Key of the record of the backup that comes after the state `txid`.
     #[wasm_bindgen(js_name = recordKey)]
     pub fn record_key(&self, txid: &str) -> JsResult<String> {
-        Ok(self.folder.record_key(Txid(parse_txid(txid)?.0 + 1)))
+        Ok(self.folder.record_key(next(txid)?))
     }
+}
+
+fn next(txid: &str) -> JsResult<Txid> {
+    Ok(Txid(parse_txid(txid)?.0 + 1))
 }
 
 /// The place before the first frame of the WAL that begins with `header`; nothing where SQLite ignores it.

@@ -4,7 +4,7 @@ import { type Backup, fs, memoryStore, type Store } from "pagemark";
 import { Database } from "pagemark/engine";
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { KeptBackups } from "../../js/dist/vault/kept-backups.js";
-import { type BackupNote, memoryNotes, memoryRemovals } from "../../js/dist/vault/notes.js";
+import type { BackupNote, BackupNotes, Removals } from "../../js/dist/vault/notes.js";
 import { tempFolder } from "../support/temp.ts";
 
 const HOUR = 3_600_000;
@@ -18,6 +18,31 @@ const STORES: Record<string, () => Store> = {
 
 beforeEach(() => void vi.useFakeTimers({ toFake: ["Date"] }));
 afterEach(() => void vi.useRealTimers());
+
+/** In memory. */
+function memoryNotes(notes: Iterable<BackupNote> = []): BackupNotes {
+  const known = new Map(Array.from(notes, (note) => [note.id, note]));
+  return {
+    all: () => [...known.values()],
+    put: (note) => void known.set(note.id, note),
+    forget: (ids) => {
+      for (const id of ids) known.delete(id);
+    },
+  };
+}
+
+/** Removals that are noted down in `left`, which its owner saves. */
+function memoryRemovals(store: Store, left: string[]): Removals {
+  return {
+    add: (keys) => void left.push(...keys),
+    async run() {
+      for (let key = left[0]; key !== undefined; key = left[0]) {
+        await store.delete(key);
+        left.shift();
+      }
+    },
+  };
+}
 
 /** A database that is backed up an hour after the time before. */
 async function kept(store: Store, { endedMs, notes }: { endedMs?: number; notes?: BackupNote[] } = {}) {

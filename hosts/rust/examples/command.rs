@@ -3,6 +3,7 @@
 //! more than these.
 
 use std::error::Error as StdError;
+use std::io::IsTerminal;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -65,6 +66,8 @@ fn number(name: &str) -> Result<Option<u64>, Box<dyn StdError>> {
 }
 
 fn show(progress: Progress) -> bool {
-    eprint!("\r{} %\x1b[K\r", 100 * progress.done / progress.total.max(1));
+    if std::io::stderr().is_terminal() {
+        eprint!("\r{} %\x1b[K\r", 100 * progress.done / progress.total.max(1));
+    }
     true
 }

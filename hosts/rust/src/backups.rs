@@ -127,7 +127,9 @@ impl Backups {
             }
         }
         let beside = Beside(with_ending(target, &format!(".{}~", crate::folder::tag())));
-        let mut file = OpenOptions::new().write(true).create_new(true).open(&beside.0)?;
+        let file = OpenOptions::new().write(true).create_new(true).open(&beside.0);
+        let named = |error: std::io::Error| std::io::Error::new(error.kind(), format!("{}: {error}", target.display()));
+        let mut file = file.map_err(named)?;
         let synced = file.try_clone()?;
         let restored = self.restore_to(move |bytes| file.write_all(bytes), at, on_progress)?;
         synced.sync_all()?;

@@ -9,7 +9,7 @@ import { ApiError } from "./envelope.ts";
  * What the body of a request may have, in bytes; files that are uploaded have bounds of their own. D1 takes statements
  * of 100,000 bytes; here a statement may be as long as that of one request. What is longer is imported.
  */
-export const MOST_BODY = 10 << 20;
+const MOST_BODY = 10 << 20;
 
 const limit = bodyLimit({
   maxSize: MOST_BODY,

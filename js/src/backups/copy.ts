@@ -50,10 +50,10 @@ export async function copy(
 
 async function copyOne(from: Store, to: Store, name: string, options: JobOptions): Promise<Copied> {
   const { signal } = options;
-  const { nameToSegment } = await core();
+  const { keyIn, nameToSegment } = await core();
   const segment = await naming(name, () => nameToSegment(name));
   const objects = (await everyObject(from, `${segment}/`, { signal })).flatMap((object) => {
-    const target = placeIn(to, segment, object.key);
+    const target = keyIn(to.layout, segment, object.key);
     return target === undefined ? [] : [{ ...object, target, isRecord: target.endsWith(".json") }];
   });
   if (objects.length === 0)
@@ -96,17 +96,6 @@ interface Object extends StoredObject {
   /** Its key in the other store. */
   target: string;
   isRecord: boolean;
-}
-
-/** An object's key in a store of another layout, as docs/format.md has them; `undefined` for what is no part of a backup. */
-function placeIn({ layout }: Store, segment: string, key: string): string | undefined {
-  const rest = key.slice(segment.length + 1);
-  if (/^pagemark\/[0-9a-f]{16}(-[0-9a-f]{16})?\.(json|pages)$/.test(rest)) return key;
-  const [, folder, bucket, file] =
-    /^(?:ltx\/(\d)|000(\d))\/([0-9a-f]{16}-[0-9a-f]{16}\.ltx)$/.exec(rest) ?? [];
-  if (file === undefined) return undefined;
-  const level = folder ?? bucket;
-  return layout === "folder" ? `${segment}/ltx/${level}/${file}` : `${segment}/000${level}/${file}`;
 }
 
 /**

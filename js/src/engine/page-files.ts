@@ -251,7 +251,7 @@ export class PageFiles implements PageStore {
  * For whom commits were made, which lasts with them: so that after the end of a process it can be told whether a request was done
  * whose answer did not arrive.
  */
-export class CommitNotes implements Iterable<Note> {
+class CommitNotes implements Iterable<Note> {
   /** Of whom the next commit is. */
   next: Note | undefined;
   readonly #ids = new Map<string, Set<number>>();

@@ -114,7 +114,7 @@ export class Processes {
 }
 
 /** One process. Whoever has it asks one thing after the other. */
-export class SqlProcess {
+class SqlProcess {
   readonly #child: ChildProcess;
   readonly #ready: Promise<unknown>;
   /** The file that it was asked about last. */

@@ -61,7 +61,7 @@ export async function readJournal(file: Bytes, pageSize: number, signal?: AbortS
 }
 
 /** Feeds a WAL or a journal from its start, for as long as that matters. */
-export async function feedAll(
+async function feedAll(
   reader: { feed(bytes: Uint8Array): boolean },
   file: Bytes,
   signal?: AbortSignal,

@@ -1,7 +1,6 @@
 // What is noted down of the backups of a database: who wanted them, and which objects must go.
 import type { Backup } from "../catalog/folder.ts";
 import type { Candidate } from "../catalog/retention.ts";
-import type { Store } from "../stores/store.ts";
 
 /** Who wanted a backup. */
 export type Origin = "manual" | "scheduled" | "automatic" | "restore";
@@ -23,18 +22,6 @@ export interface BackupNotes {
   /** Takes the place of what was noted of that backup. */
   put(note: BackupNote): void;
   forget(ids: Iterable<string>): void;
-}
-
-/** Notes in memory, to be saved by whoever has made them. */
-export function memoryNotes(notes: Iterable<BackupNote> = []): BackupNotes {
-  const known = new Map(Array.from(notes, (note) => [note.id, note]));
-  return {
-    all: () => [...known.values()],
-    put: (note) => void known.set(note.id, note),
-    forget: (ids) => {
-      for (const id of ids) known.delete(id);
-    },
-  };
 }
 
 /** A backup that nobody noted down was wanted by somebody: it is kept. */
@@ -71,17 +58,4 @@ export interface Removals {
   add(keys: readonly string[]): void;
   /** Deletes them. @throws StoreError for the first one that stays; that one and what follows it stay noted down */
   run(): Promise<void>;
-}
-
-/** Removals that are noted down in `left`, which its owner saves. */
-export function memoryRemovals(store: Store, left: string[] = []): Removals {
-  return {
-    add: (keys) => void left.push(...keys),
-    async run() {
-      for (let key = left[0]; key !== undefined; key = left[0]) {
-        await store.delete(key);
-        left.shift();
-      }
-    },
-  };
 }

@@ -255,11 +255,10 @@ export class WatchedDatabase {
   ): Promise<string | undefined> {
     const tail = this.#tail;
     if (!tail || !this.last) return undefined;
-    const txid = (BigInt(`0x${this.last.txid}`) + 1n).toString(16).padStart(16, "0");
     const now = Date.now();
-    const taken = tail.take(header, mark, bytes, txid, now);
+    const taken = tail.take(header, mark, bytes, this.last.txid, now);
     if (!taken) return undefined;
-    const [key, file, next, bookmark] = taken as [string, Uint8Array, string, string];
+    const [key, file, next, bookmark, txid] = taken as [string, Uint8Array, string, string, string];
     const { length } = file;
     try {
       await this.#put(key, file, now, signal);

@@ -62,6 +62,9 @@ class Backups:
         for ending in ("", "-wal", "-journal"):
             if os.path.lexists(target + ending):
                 raise FileExistsError(f"{target}{ending} is there; give a new path, or move it away")
+        folder = os.path.dirname(target) or "."
+        if not os.path.isdir(folder):
+            raise FileNotFoundError(f"{folder} is no folder; make it, or give another path")
         temporary = f"{target}.{process_tag()}~"
         with open(temporary, "xb") as file:
             try:

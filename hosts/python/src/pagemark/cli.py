@@ -206,8 +206,13 @@ class _Progress:
         self._shown = ""
         self._interrupted = threading.Event()
         if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGINT, lambda *_: self._interrupted.set())
-            signal.signal(signal.SIGTERM, lambda *_: self._interrupted.set())
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, self._interrupt)
+
+    def _interrupt(self, number: int, _: object) -> None:
+        # A second one ends at once what cannot be asked to, such as a store that does not answer.
+        signal.signal(number, signal.SIG_DFL)
+        self._interrupted.set()
 
     def report(self, phase: str, done: int, total: int) -> bool:
         text = f"{phase} {100 * done // max(total, 1)} %"

@@ -131,7 +131,7 @@ function mayHoldLocks(fd: number, key: string): boolean {
 }
 
 /** Descriptors of this process on the file with that {@link keyOf}; `undefined` where the system does not tell. */
-export function descriptorsOn(key: string): number[] | undefined {
+function descriptorsOn(key: string): number[] | undefined {
   let names: string[];
   try {
     names = readdirSync("/proc/self/fd");

@@ -90,7 +90,7 @@ export function notedAfter(table: string, epoch: number): string {
 }
 
 /** Whether triggers tell single rows of a table. */
-export function tellsRows({ key, uniques, isInternal }: Table): boolean {
+function tellsRows({ key, uniques, isInternal }: Table): boolean {
   return !isInternal && uniques !== undefined && key.length <= KEYS;
 }
 

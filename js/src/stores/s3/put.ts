@@ -166,7 +166,7 @@ function completion(sent: readonly string[]): Uint8Array {
 }
 
 /** Gives an upload up, if that works: what remains of it is swept later. */
-export async function abortUpload(calls: S3Calls, key: string, uploadId: string): Promise<void> {
+async function abortUpload(calls: S3Calls, key: string, uploadId: string): Promise<void> {
   await calls
     .run({ doing: "delete", key }, async (bucket, signal) => {
       try {
