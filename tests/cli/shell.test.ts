@@ -89,6 +89,16 @@ test("hooks run around a backup and hear what came of it; one that fails before 
   ]);
   server.close();
   expect(beats).toEqual(["/beat"]);
+  // What fails after a backup makes nothing of that: it is told once, and that the backup was made.
+  const after = `exec-after = "${said}; exit 7"`;
+  writeFileSync(join(folder, "plan.toml"), `store = "planned"\n${after}\n[[databases]]\nfile = "app.db"\n`);
+  const failed = await cli.runBeside({}, "run", "--once", "--quiet", "--config", "plan.toml");
+  expect([failed.status, failed.stderr]).toEqual([
+    1,
+    expect.stringMatching(/^app done\nerror: .*exit code 7; the backup was made \[HOOK_FAILED\]\n$/),
+  ]);
+  writeFileSync(join(folder, "none.toml"), 'store = "planned"\n[[databases]]\nfile = "*.sqlite"\n');
+  expect(cli.run("run", "--once", "--config", "none.toml").stderr).toBe("note: no file fits *.sqlite yet\n");
   expect(cli.json<unknown[]>("list", "app", "--from", "store")).toHaveLength(1);
 });
 

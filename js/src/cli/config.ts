@@ -6,6 +6,7 @@ import type { PruneOptions } from "../backups/prune.ts";
 import { PagemarkError } from "../errors/index.ts";
 import { type FullOn, type Plan, weekdayOf } from "../vault/agenda.ts";
 import { checkNames, databaseFiles } from "./files.ts";
+import { note } from "./output.ts";
 import { nameOf, placesIn } from "./places.ts";
 import { duration } from "./values.ts";
 
@@ -108,6 +109,7 @@ export async function readConfig(path: string): Promise<Planned[]> {
     const pattern = reader.text(own, "file");
     if (pattern === undefined) throw reader.wrong(`${place}.file`, "is missing: the database's path");
     const files = await databaseFiles([resolve(folder, pattern)]);
+    if (files.length === 0) noteOnce(`no file fits ${pattern} yet`);
     const name = reader.text(own, "name");
     if (name !== undefined && files.length > 1) throw reader.wrong(`${place}.name`, "is for a single file");
     for (const file of files)
@@ -115,6 +117,14 @@ export async function readConfig(path: string): Promise<Planned[]> {
   }
   checkNames(planned, "give each a name of its own, or another store");
   return planned;
+}
+
+const noted = new Set<string>();
+
+/** The file is read again and again. */
+function noteOnce(text: string): void {
+  if (!noted.has(text)) note(text);
+  noted.add(text);
 }
 
 /** A JSON schema of the file, by which editors check and complete it. */

@@ -27,7 +27,7 @@ export async function withHooks<T>(hooks: Hooks, subject: HookSubject, work: () 
     await runHook(hooks.execBefore, subject, "due");
     made = await work();
   } catch (error) {
-    await runHook(hooks.execAfter, subject, "failed").catch((failure) => warn(String(failure)));
+    await runHook(hooks.execAfter, subject, "failed").catch((failure) => warn((failure as Error).message));
     throw error;
   }
   await runHook(hooks.execAfter, subject, "done");

@@ -6,7 +6,7 @@ import { Agenda } from "../vault/agenda.ts";
 import { type WatchEvent, Watcher } from "../vault/watch.ts";
 import { CONFIG, configSchema, type Planned, readConfig } from "./config.ts";
 import { schedulesIn } from "./data-folder.ts";
-import { beat, runHook } from "./hooks.ts";
+import { withHooks } from "./hooks.ts";
 import { stopOnSignals } from "./interrupt.ts";
 import { backupJson, bytes, exitAlso, note, printError, say, warn } from "./output.ts";
 import { openBackups, openSource, openStore } from "./places.ts";
@@ -132,8 +132,10 @@ class Runner {
       const due = agenda.due(made === undefined ? list[0] : { createdAt: made }, Date.now());
       if (due.atMs > Date.now()) return due.atMs;
       const full = agenda.isFull(list, Date.now());
-      const { createdAt } = await this.#run(planned, full, due.missed);
-      this.#made.set(key, createdAt);
+      await withHooks(planned, planned, async () => {
+        const { createdAt } = await this.#run(planned, full, due.missed);
+        this.#made.set(key, createdAt);
+      });
       this.#retries.delete(key);
       return agenda.next(Date.now());
     } catch (error) {
@@ -142,7 +144,6 @@ class Runner {
       const pauseMs = retry ? Math.min(MOST_RETRY_MS, 2 * retry.pauseMs) : RETRY_MS;
       this.#retries.set(key, { atMs: Date.now() + pauseMs, pauseMs });
       printError(error, this.#json);
-      await runHook(planned.execAfter, planned, "failed").catch((failure) => warn(String(failure)));
       return Date.now() + pauseMs;
     }
   }
@@ -150,13 +151,10 @@ class Runner {
   async #run(planned: Planned, full: boolean, missed: number): Promise<NewBackup> {
     const { name, path, store, keep } = planned;
     if (missed > 0) note(`${name}: ${missed} backups were missed before; this one catches up`);
-    await runHook(planned.execBefore, planned, "due");
     const database = pagemark(openSource(path), { store: openStore(store), name });
     const backup = await database.backup({ full, automatic: true, signal: this.#signal });
     this.#tell(planned, backup, missed);
     if (keep) await database.prune({ ...keep, signal: this.#signal });
-    await runHook(planned.execAfter, planned, "done");
-    if (planned.heartbeat !== undefined) await beat(name, planned.heartbeat);
     return backup;
   }
 
