@@ -68,9 +68,20 @@ function storeIn(rootOf: () => Promise<Folder>, description: string, persist: bo
     hasAsked = true;
   };
 
+  /** By their paths: a handle names a place, also when somebody removes the folder and makes it again. */
+  const known = new Map<string, Promise<Folder | undefined>>();
+  async function folderOf(folders: readonly string[]): Promise<Folder | undefined> {
+    const path = folders.join("/");
+    const opening = known.get(path) ?? root().then((top) => folderAt(top, folders));
+    known.set(path, opening);
+    const folder = await opening.catch(() => undefined);
+    if (!folder) known.delete(path);
+    return folder ?? opening;
+  }
+
   async function find(key: string): Promise<Found | undefined> {
     const [folders, name] = placeOf(key);
-    const folder = await folderAt(await root(), folders);
+    const folder = await folderOf(folders);
     const handle = folder && (await fileIn(folder, name));
     return handle && found(await root(), key, handle);
   }
