@@ -74,8 +74,11 @@ export const Create = z.object({
   tables: Tables.min(1).optional(),
   onProgress: z.custom<Listener>(isFunction, "onProgress must be a function").optional(),
 });
-export const Restore = z.object({ at: At.optional(), safety: Flag });
-export const TableRestore = z.object({
+/** No more than these: a misspelled `at` would restore the newest backup. */
+export const Restore = z.strictObject({ at: At.optional(), safety: Flag });
+/** The same; or under which name a new database is to be made of it. */
+export const RestoreTo = Restore.extend({ to: OptionalText });
+export const TableRestore = z.strictObject({
   tables: Tables.min(1),
   at: OptionalText,
   from: OptionalText,

@@ -1,7 +1,7 @@
 import { RpcTarget } from "cloudflare:workers";
 import type { WireFailure, WireReply, WireRequest, WireResult } from "../client/wire.ts";
 import { PagemarkError, type Verification } from "../entry/workerd.ts";
-import { checked, OptionalText } from "../service/arguments.ts";
+import { checked, OptionalText, RestoreTo } from "../service/arguments.ts";
 import type { Job } from "../service/jobs/table.ts";
 import type {
   CreateOptions,
@@ -92,7 +92,7 @@ export class BoundDatabase extends RpcTarget {
   async restore(
     options: RestoreOptions & { to?: string } = {},
   ): Promise<Restored & { uuid?: string; name?: string }> {
-    const { to, ...inPlace } = Object(options) as typeof options;
+    const { to, ...inPlace } = checked(RestoreTo, options, "the options");
     if (to === undefined) return (await this.#object()).restore(inPlace);
     return restoreToNew(this.#env, await this.#uuid(), checked(OptionalText, inPlace.at, "at"), to);
   }

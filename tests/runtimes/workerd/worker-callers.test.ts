@@ -44,6 +44,23 @@ describe("callers through a binding", () => {
     "no database": (binding, wrong) => binding.prepare(wrong).all(),
   };
 
+  test("A11 what names no state restores nothing: not the newest backup either", async () => {
+    const id = await create("misnamed");
+    await rows(id, "CREATE TABLE t (a)");
+    const db: Loose = (new Entrypoint(createExecutionContext(), env) as Loose).database("misnamed");
+    const backup = await db.backup();
+    await rows(id, "INSERT INTO t VALUES (1)");
+    for (const wrong of [backup.id, { id: backup.id }, { At: backup.id }, [backup.id], null, 5]) {
+      await expect(db.restore(wrong)).rejects.toMatchObject({ code: "USAGE" });
+    }
+    expect(await rows(id, "SELECT a FROM t")).toEqual([{ a: 1 }]);
+  });
+
+  test("D11 a dump of a table that is not there is an error of the call, and no stream that breaks off", async () => {
+    const db: Loose = (new Entrypoint(createExecutionContext(), env) as Loose).database("callers");
+    await expect(db.dump({ tables: ["nope"] })).rejects.toMatchObject({ code: "TABLE_UNKNOWN" });
+  });
+
   test.each(Object.keys(CALLS))("%s: an error with a code, whatever is handed over", async (name) => {
     for (const wrong of WRONG) {
       const isFine = (name === "exec" && wrong === "") || (name.startsWith("backup") && wrong === true);

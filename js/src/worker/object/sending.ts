@@ -18,7 +18,10 @@ export class Sending {
     const leave = this.#enter(asking);
     try {
       const download = await make();
-      return { ...download, body: streamed(download.body, leave) };
+      const reader = download.body.getReader();
+      // What fails at once is an error of the call, and no file that breaks off.
+      const first = await reader.read();
+      return { ...download, body: streamed(reader, first, leave) };
     } catch (error) {
       leave();
       throw error;
@@ -40,6 +43,9 @@ export class Sending {
   }
 }
 
+type Reader = ReadableStreamDefaultReader<Uint8Array>;
+type Chunk = Awaited<ReturnType<Reader["read"]>>;
+
 /** After so much others have a turn: where who reads is quick, nothing else would wait, and nobody else would have one. */
 const TURN_BYTES = 1 << 19;
 
@@ -47,21 +53,20 @@ const TURN_BYTES = 1 << 19;
  * A stream of workerd's own, which alone goes from one object to another; `ended` is called at its end, however that
  * comes. Chunks are freed when they are on their way: nobody else may look at them.
  */
-function streamed(body: ReadableStream<Uint8Array>, ended: () => void): ReadableStream<Uint8Array> {
+function streamed(reader: Reader, first: Chunk, ended: () => void): ReadableStream<Uint8Array> {
   const { readable, writable } = new IdentityTransformStream();
-  pump(body, writable as WritableStream<Uint8Array>)
+  pump(reader, first, writable as WritableStream<Uint8Array>)
     .catch(() => {}) // who reads it hears of an error there
     .finally(ended);
   return readable as ReadableStream<Uint8Array>;
 }
 
-async function pump(body: ReadableStream<Uint8Array>, to: WritableStream<Uint8Array>): Promise<void> {
-  const reader = body.getReader();
+async function pump(reader: Reader, first: Chunk, to: WritableStream<Uint8Array>): Promise<void> {
   const writer = to.getWriter();
   let sent = 0;
   try {
-    for (;;) {
-      const { done, value } = await reader.read();
+    for (let chunk = first; ; chunk = await reader.read()) {
+      const { done, value } = chunk;
       if (done) return await writer.close();
       await taken(writer.write(value));
       sent += value.length;
