@@ -18,7 +18,8 @@ mkdirSync(out, { recursive: true });
 await build({
   entryPoints: ["main.js", "worker.js", "backup-worker.js"].map((name) => join(source, name)),
   ...{ bundle: true, minify: true, format: "esm", platform: "browser", target: "es2022" },
-  ...{ outdir: out, logLevel: "error" },
+  // The worker is beside the page: the text that one could be started from is loaded by nobody.
+  ...{ outdir: out, logLevel: "error", splitting: true },
 });
 for (const name of ["index.html", "style.css"]) cpSync(join(source, name), join(out, name));
 // SQLite's own, which its script looks for beside itself.

@@ -8,6 +8,8 @@ const LEAST = 40;
 
 /** Longer or shorter all the same, and why: `["src/page/wal.rs", "one table of cases"]`. */
 const REASONS: ReadonlyMap<string, string> = new Map([
+  ["js/src/browser/inline-database-worker.ts", "a text that is loaded by itself, and seldom"],
+  ["js/src/browser/inline-worker.ts", "the same"],
   ["js/src/cli/check.ts", "a file for each command"],
   ["js/src/core/free.ts", "for rooms that use nothing else of the core, and load none of it"],
   ["js/src/core/globals.ts", "declares what is declared elsewhere, too"],

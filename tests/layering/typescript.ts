@@ -9,6 +9,8 @@ export const TS_LAYERS: Readonly<Record<string, number>> = {
   client: 0,
   core: 0,
   errors: 0,
+  // Texts that the build makes.
+  inline: 0,
   node: 0,
   opfs: 1,
   streams: 1,

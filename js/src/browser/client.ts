@@ -81,6 +81,7 @@ export class BackgroundDatabase {
       "worker",
       worker,
       () => new Worker(new URL("../entry/browser-worker.js", import.meta.url), { type: "module" }),
+      async () => (await import("./inline-worker.ts")).script,
       { hear: (answer: Answer) => this.#hear(answer), fail: (error) => this.#fail(error) },
     );
   }

@@ -61,6 +61,7 @@ export class SharedDatabase {
       "database-worker",
       worker,
       () => new Worker(new URL("../entry/database-worker.js", import.meta.url), { type: "module" }),
+      async () => (await import("./inline-database-worker.ts")).script,
       { hear: (said: ToPage) => this.#hear(said), fail: (error) => this.#fail(error) },
     );
   }

@@ -3,16 +3,6 @@ import { PagemarkError } from "../errors/index.ts";
 /** The workers of `pagemark/browser`, by what a worker of one's own imports: `pagemark/browser/…`. */
 export type WorkerName = "worker" | "database-worker";
 
-/** Their scripts in pieces, loaded when they are needed. */
-type Scripts = Readonly<Record<WorkerName, () => Promise<readonly string[]>>>;
-
-let scripts: Scripts | undefined;
-
-/** @internal For the entry, which knows where they are. */
-export function useScripts(given: Scripts): void {
-  scripts = given;
-}
-
 interface Listener {
   // biome-ignore lint/suspicious/noExplicitAny: each listener knows what its worker says
   hear(message: any): void;
@@ -25,6 +15,7 @@ interface Listener {
  */
 export class StartedWorker {
   readonly #name: WorkerName;
+  readonly #text: () => Promise<readonly string[]>;
   readonly #listener: Listener;
   #worker: Worker | undefined;
   /** What was said until it answered: a second one is told all of it. */
@@ -32,10 +23,18 @@ export class StartedWorker {
   #isLast: boolean;
   #isClosed = false;
 
-  constructor(name: WorkerName, own: Worker | undefined, start: () => Worker, listener: Listener) {
+  /** @param text its script, in pieces */
+  constructor(
+    name: WorkerName,
+    own: Worker | undefined,
+    start: () => Worker,
+    text: () => Promise<readonly string[]>,
+    listener: Listener,
+  ) {
     this.#name = name;
+    this.#text = text;
     this.#listener = listener;
-    this.#isLast = own !== undefined || !scripts;
+    this.#isLast = own !== undefined;
     try {
       this.#use(own ?? start());
     } catch (error) {
@@ -78,7 +77,7 @@ export class StartedWorker {
   }
 
   async #startFromText(): Promise<void> {
-    const script = new Blob([...((await scripts?.[this.#name]()) ?? [])], { type: "text/javascript" });
+    const script = new Blob([...(await this.#text())], { type: "text/javascript" });
     if (this.#isClosed) return;
     const url = URL.createObjectURL(script);
     const worker = new Worker(url);

@@ -1,11 +1,4 @@
 // For a page: the work is done in a worker, and nothing of it is loaded here.
-import { useScripts } from "../browser/started-worker.ts";
-
-useScripts({
-  worker: async () => (await import("./inline-worker.ts")).script,
-  "database-worker": async () => (await import("./inline-database-worker.ts")).script,
-});
-
 export {
   BackgroundDatabase,
   type BackgroundJob,
