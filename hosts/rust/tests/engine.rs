@@ -86,6 +86,10 @@ fn errors_of_sql_have_sqlites_code_and_the_place() {
     let imported = sql(imported);
     assert_eq!((imported.code.as_str(), imported.line), ("IMPORT_STATEMENT", Some(2)));
     assert_eq!(number(&mut database, "SELECT count(*) FROM sqlite_schema WHERE name = 'u'"), 0);
+    let odd = Options { page_size: Some(1000), ..Options::default() };
+    assert_eq!(SQLITE.open_in_memory(&odd).err().map(|error| error.code().to_owned()).as_deref(), Some("USAGE"));
+    let mut empty = SQLITE.open_in_memory(&Options::default()).unwrap();
+    assert_eq!(empty.bookmark().unwrap_err().code(), "DATABASE_EMPTY");
     assert_eq!(database.load(b"no database".as_slice()).unwrap_err().code(), "DATABASE_NOT_SQLITE");
     assert_eq!(number(&mut database, "SELECT count(*) FROM t"), 1);
 }

@@ -112,7 +112,7 @@ impl Database {
     /// The bookmark of the newest commit.
     ///
     /// # Errors
-    /// `ENGINE_NO_STATE` before the first.
+    /// `DATABASE_EMPTY` before the first.
     pub fn bookmark(&mut self) -> Result<String> {
         self.call(|wasm, exports, database| exports.database().call_bookmark(wasm, database))
     }

@@ -64,7 +64,7 @@ impl Sqlite {
     /// An empty database in memory, which is gone when it is dropped.
     ///
     /// # Errors
-    /// `ENGINE_PAGE_SIZE` and others.
+    /// `USAGE` for a page size that SQLite does not have.
     pub fn open_in_memory(&self, options: &Options) -> Result<Database> {
         self.open_in(System::default(), None, options)
     }
