@@ -60,7 +60,7 @@ const ADVICE: Readonly<Record<string, string>> = {
   BACKUP_UNKNOWN: "`pagemark list` shows those that exist",
   BOOKMARK_UNKNOWN: "`pagemark list` shows those that exist",
   OTHER_NAME: "`pagemark backup … --same-database` says, once, that the name is new",
-  OTHER_DATABASE: "--name gives another name; --same-database says, once, that it is the same database",
+  OTHER_DATABASE: "--name does the one, --same-database the other",
 };
 
 /** Errors of whoever typed the command: wrong usage. */

@@ -125,6 +125,6 @@ function otherDatabase({ source, store, name, moment }: Job, sign: string): Page
   const what = moment?.identity?.place ?? source?.name ?? name;
   const message =
     `${what}: ${JSON.stringify(name)} in ${store.description} is another database: ${SIGNS[sign]}. ` +
-    "Back this one up under another `name`, or say once that it is the same, moved or made anew (`sameDatabase`)";
+    "Back this one up under another name, or say once that it is the same, moved or made anew";
   return new PagemarkError("OTHER_DATABASE", message, { name: what });
 }
