@@ -63,8 +63,12 @@ export function rowSourceContract(
         // Without what the asking itself adds to it.
         let own = 0;
         const count = async () => {
-          const { rows, ownChanges = 0 } = await source.ask([{ sql: "SELECT total_changes() AS n" }]);
-          const counted = Number(rows[0]?.[0]?.[0]) - own;
+          const {
+            rows,
+            ownChanges = 0,
+            noChanges = 0,
+          } = await source.ask([{ sql: "SELECT total_changes() AS n" }]);
+          const counted = Number(rows[0]?.[0]?.[0]) - own - noChanges;
           own += ownChanges;
           return counted;
         };

@@ -158,6 +158,15 @@ test.each([
   }
 });
 
+test("whoever only reads meanwhile does not disturb, though local D1 counts each call as a change", async () => {
+  const place = cloudflare.d1();
+  await place.run(BANK);
+  const statements = ["SELECT count(*) FROM accounts"];
+  const { taken } = await place.backupInSlices({ sliceBytes: 20_000, statements, after: 1, times: 1000 });
+  expect(taken).toBe("start");
+  await expectOneMoment(place);
+});
+
 test("a writer who never leaves is told of, in the end", async () => {
   for (const place of cloudflare.both()) {
     await place.run(BANK);

@@ -264,6 +264,8 @@ export interface Answers {
   size: number;
   /** By how much this call raises `total_changes()` itself, once it is answered. */
   ownChanges?: number;
+  /** How much of `total_changes()` is no change, of whomever. */
+  noChanges?: number;
 }
 
 /**

@@ -8,6 +8,11 @@ import { failureOfWrite, retried, withinPatience } from "./calls.ts";
 export interface D1Binding {
   prepare(sql: string): D1Statement;
   batch(statements: D1Statement[]): Promise<D1Answer[]>;
+  withSession?(constraint: string): D1Session;
+}
+
+interface D1Session extends Pick<D1Binding, "prepare" | "batch"> {
+  getBookmark(): string | null;
 }
 
 interface D1Answer {
@@ -42,6 +47,7 @@ export interface D1Options {
 export function d1(binding: D1Binding, options: D1Options = {}): PageSource & RowTarget {
   const { name = "d1", timeoutMs = 60_000, tracking = false } = checkOptions(options);
   checkHas("prepare", binding, "the binding", "a D1 database");
+  const local = { isPossible: true };
   return fromRows({
     name,
     carriesBlobs: false,
@@ -51,7 +57,7 @@ export function d1(binding: D1Binding, options: D1Options = {}): PageSource & Ro
     // On one's own machine, D1 and the Worker are one thread.
     pause: turn,
     ask: (queries, signal) =>
-      retried(() => withinPatience(ask(binding, queries), timeoutMs, signal), name, signal),
+      retried(() => withinPatience(ask(binding, queries, local), timeoutMs, signal), name, signal),
     async write(statements, signal) {
       signal?.throwIfAborted();
       try {
@@ -66,17 +72,27 @@ export function d1(binding: D1Binding, options: D1Options = {}): PageSource & Ro
   });
 }
 
-async function ask(binding: D1Binding, queries: readonly Query[]): Promise<Answers> {
+/**
+ * Local D1 counts each call as a change, as it notes a bookmark in a table of its own. The bookmark says how many calls that
+ * were, and sessions give it. Elsewhere a session is of no use: its answers may come from replicas, all but the first.
+ */
+async function ask(
+  binding: D1Binding,
+  queries: readonly Query[],
+  local: { isPossible: boolean },
+): Promise<Answers> {
+  const session = local.isPossible ? binding.withSession?.("first-primary") : undefined;
+  const database = session ?? binding;
   const statements = queries.map(({ sql, values = [] }) => {
-    const statement = binding.prepare(sql);
+    const statement = database.prepare(sql);
     return values.length > 0 ? statement.bind(...values) : statement;
   });
-  const answers = await binding.batch(statements);
+  const answers = await database.batch(statements);
   const { size_after: size = 0, served_by: server = "" } = answers[0]?.meta ?? {};
-  return {
-    rows: answers.map(({ results }) => results.map((row) => Object.values(row as object) as Cell[])),
-    size,
-    // The local one counts its calls in a table of its own.
-    ownChanges: server.startsWith("miniflare") ? 1 : 0,
-  };
+  local.isPossible = server.startsWith("miniflare");
+  const rows = answers.map(({ results }) => results.map((row) => Object.values(row as object) as Cell[]));
+  if (!local.isPossible) return { rows, size };
+  const [, high, low] = /^([0-9a-f]{8})-([0-9a-f]{8})-/.exec(session?.getBookmark() ?? "") ?? [];
+  const calls = Number.parseInt(`${high}${low}`, 16);
+  return { rows, size, ...(Number.isNaN(calls) ? { ownChanges: 1 } : { noChanges: calls }) };
 }

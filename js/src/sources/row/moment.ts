@@ -324,7 +324,7 @@ export function refuseHalf({ objects }: Schema, name: string): void {
   throw new SourceError("SOURCE_HALF_LOADED", message, { name });
 }
 
-function changesIn({ rows }: Answers): [count: number, inserted: Cell] {
+function changesIn({ rows, noChanges = 0 }: Answers): [count: number, inserted: Cell] {
   const [count = 0, inserted = null] = rows[0]?.[0] ?? [];
-  return [Number(count), inserted];
+  return [Number(count) - noChanges, inserted];
 }
