@@ -6,6 +6,7 @@ use std::collections::{HashMap, HashSet};
 use super::columns::Shape;
 use super::foreign_keys::{ForeignKey, parents_first};
 use super::literal::BEGIN;
+use super::options::Options;
 use super::plan::{CHECKS_AGAIN, Item, Planner, is_internal, is_unique_index, is_virtual, sql_of, write_statement};
 use super::schema::{Kind, Object};
 use crate::error::Result;
@@ -41,6 +42,14 @@ impl<'a> Planner<'a> {
         for key in keys {
             self.create(key);
         }
+        // Beside single tables it may be there; of batches, whoever writes them knows that.
+        let &Options { in_batches, no_schema, no_data, tables: ref wanted, .. } = self.options;
+        let is_all = !(in_batches || no_schema || no_data) && wanted.is_empty();
+        let missing = if is_all { family.missing } else { Vec::new() };
+        for (parent, keys) in &missing {
+            let table = stand_in(parent, keys);
+            self.text(&table);
+        }
         if self.options.in_batches {
             self.rows_for_batches(&tables)?;
         } else {
@@ -55,6 +64,13 @@ impl<'a> Planner<'a> {
         }
         self.internal_tables(&internal, &tables)?;
         self.items.push(Item::DropPieces);
+        for (parent, _) in &missing {
+            self.text(&format!("DROP TABLE {};\n", quoted(parent)));
+        }
+        if !missing.is_empty() {
+            // SQLite forgets what it was to check at the end: that there is such a parent row.
+            self.text("PRAGMA defer_foreign_keys=FALSE;\n");
+        }
         let of = |kind: Kind| others.iter().filter(move |object| object.kind == kind);
         for view in of(Kind::View) {
             self.create(view);
@@ -104,32 +120,43 @@ impl<'a> Planner<'a> {
         let number: HashMap<String, usize> =
             tables.iter().enumerate().map(|(number, table)| (lower(&table.name), number)).collect();
         let mut parents = HashSet::new();
+        let mut missing: Vec<(String, Vec<ForeignKey>)> = Vec::new();
         let mut parents_of = vec![Vec::new(); tables.len()];
         for (table, of) in tables.iter().zip(&mut parents_of) {
             let Ok(Shape::Table(shape)) = self.parse(table) else { continue };
-            for ForeignKey { parent, .. } in shape.foreign_keys {
-                match number.get(&lower(&parent)) {
+            for key in shape.foreign_keys {
+                let parent = lower(&key.parent);
+                match number.get(&parent) {
                     Some(&number) => of.push(number),
-                    None => self.say_if_it_has_no_parent(table, &parent, left_out),
+                    None if self.has_no_parent(table, &key.parent, left_out) => {
+                        match missing.iter_mut().find(|(name, _)| *name == parent) {
+                            Some((_, keys)) => keys.push(key),
+                            None => missing.push((parent.clone(), vec![key])),
+                        }
+                    }
+                    None => {}
                 }
-                parents.insert(lower(&parent));
+                parents.insert(parent);
             }
         }
         let order = parents_first(&parents_of);
-        Family { parents, parents_first: order.into_iter().filter_map(|number| tables.get(number).copied()).collect() }
+        let parents_first = order.into_iter().filter_map(|number| tables.get(number).copied()).collect();
+        Family { parents, parents_first, missing }
     }
 
-    fn say_if_it_has_no_parent(&mut self, table: &Object, parent: &str, left_out: &HashSet<String>) {
+    /// Whether a table's parent table is nowhere, which is said.
+    fn has_no_parent(&mut self, table: &Object, parent: &str, left_out: &HashSet<String>) -> bool {
         let reason = if left_out.contains(&lower(parent)) {
             "is left out"
         } else if self.schema.table(parent).is_none() {
             "does not exist"
         } else {
             // It was not asked for, and may be there already.
-            return;
+            return false;
         };
         let name = &table.name;
-        self.notes.say(format!("{name}: D1 takes no rows whose foreign key refers to {parent}, which {reason}"));
+        self.notes.say(format!("{name}: D1 takes no more rows whose foreign key refers to {parent}, which {reason}"));
+        !is_internal(parent)
     }
 }
 
@@ -138,6 +165,31 @@ struct Family<'a> {
     /// Names in lower case.
     parents: HashSet<String>,
     parents_first: Vec<&'a Object>,
+    /// Parents that are nowhere, in lower case, and what refers to each.
+    missing: Vec<(String, Vec<ForeignKey>)>,
+}
+
+/// An empty table in the place of a parent that is nowhere: without one, SQLite takes no row of a table that refers to it,
+/// not even one that refers to nothing.
+fn stand_in(parent: &str, keys: &[ForeignKey]) -> String {
+    let (mut columns, mut constraints) = (Vec::new(), Vec::new());
+    for key in keys {
+        let is_primary = key.to.is_empty();
+        let names: Vec<String> = match is_primary {
+            true => (0..key.columns.len()).map(|column| format!("\" {column}\"")).collect(),
+            false => key.to.iter().map(|name| quoted(&lower(name))).collect(),
+        };
+        let constraint = format!("{}({})", if is_primary { "PRIMARY KEY" } else { "UNIQUE" }, names.join(","));
+        columns.extend(names.into_iter().filter(|name| !columns.contains(name)).collect::<Vec<_>>());
+        if !constraints.contains(&constraint) {
+            constraints.push(constraint);
+        }
+    }
+    format!("CREATE TABLE {}({},{});\n", quoted(parent), columns.join(","), constraints.join(","))
+}
+
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 pub(super) fn lower(name: &str) -> String {

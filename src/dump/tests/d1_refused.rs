@@ -1,5 +1,7 @@
 //! What D1 refuses: it is left out, as one refused statement undoes the whole import.
 
+use rusqlite::Connection;
+
 use super::d1::{d1_dump, d1_options, load, rows};
 use super::*;
 use crate::btree::sample::Sample;
@@ -56,10 +58,30 @@ fn b24_what_d1_does_not_take_is_said_and_left_out() {
     assert_eq!(
         warnings,
         [
-            "lost: D1 takes no rows whose foreign key refers to nowhere, which does not exist",
+            "lost: D1 takes no more rows whose foreign key refers to nowhere, which does not exist",
             "big: a row is longer than the 2,000,000 bytes that D1 takes (1 times)"
         ]
     );
+}
+
+#[test]
+fn an_empty_table_stands_in_for_a_parent_that_is_nowhere_while_rows_go_in() {
+    let sample = Sample::of(
+        4096,
+        "PRAGMA foreign_keys = OFF; CREATE TABLE c (id INTEGER PRIMARY KEY, p REFERENCES Gone (Id) ON DELETE CASCADE, q REFERENCES gone);
+         CREATE TABLE d (a, b, FOREIGN KEY (a, b) REFERENCES \"two \"\" words\"); CREATE TABLE e (a REFERENCES \"two \"\" words\" (x));
+         INSERT INTO c VALUES (1, 7, 8), (2, NULL, NULL); INSERT INTO d VALUES (1, 2); INSERT INTO e VALUES (1);
+         CREATE VIEW gone AS SELECT 1;",
+    );
+    let (statements, warnings) = d1_dump(&sample, &d1_options());
+    assert_eq!(warnings.len(), 4, "{warnings:?}");
+    let all = format!("PRAGMA foreign_keys = ON; BEGIN; {} COMMIT;", statements.concat());
+    let db = Connection::open_in_memory().unwrap();
+    db.execute_batch(&all).unwrap();
+    assert_eq!(rows(&db, "SELECT * FROM c, d, e").len(), 2);
+    assert_eq!(rows(&db, "SELECT name FROM sqlite_schema").len(), ["c", "d", "e", "gone"].len());
+    let one = Options { tables: vec!["c".to_owned()], ..d1_options() };
+    assert!(!d1_dump(&sample, &one).0.concat().contains("DROP TABLE"));
 }
 
 #[test]
@@ -76,7 +98,7 @@ fn b24_collations_of_other_programs_are_left_out() {
         warnings,
         [
             "g: D1 has no collation german; it is left out",
-            "c: D1 takes no rows whose foreign key refers to g, which is left out",
+            "c: D1 takes no more rows whose foreign key refers to g, which is left out",
             "i: D1 has no collation german; it is left out",
         ]
     );
