@@ -77,10 +77,12 @@ async function unpack(path: string): Promise<string> {
         await body.cancel();
         continue;
       }
-      await write(join(target, place), body, {
-        modified: header.mtime,
-        count: (bytes) => input.count(bytes),
-      });
+      const path = join(target, place);
+      await write(path, body, { modified: header.mtime, count: (bytes) => input.count(bytes) }).catch(
+        (error) => {
+          throw input.unwritten(error, name, path);
+        },
+      );
     }
   } catch (error) {
     throw input.told(error);
@@ -137,6 +139,13 @@ class Unpacked {
     if (others.length > 0)
       throw this.#refused(`it has backups in more than one place: ${JSON.stringify(root)} and others`);
     return root;
+  }
+
+  /** An error of writing what is in it, in words. */
+  unwritten(error: unknown, name: string, path: string): unknown {
+    const { code = "" } = error as NodeJS.ErrnoException;
+    if (!["EEXIST", "ENOTDIR", "EISDIR"].includes(code)) return fileError(error, path, "write");
+    return this.#refused(`${JSON.stringify(name.slice(0, 200))} is in it twice, as a file or as a folder`);
   }
 
   /** An error of reading it, in words. */
