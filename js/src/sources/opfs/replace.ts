@@ -137,7 +137,7 @@ async function writeAll(
   const flush = async () => {
     const bytes = buffer.subarray(0, filled);
     if (offset === 0) {
-      await checkHeader(bytes.subarray(0, START), path);
+      await checkHeader(bytes.subarray(0, START), `the new ${path}`);
       if (!keepsWalMode && bytes[18] === 2 && bytes[19] === 2) bytes.fill(1, 18, 20);
     }
     await file.write(bytes, header.length + offset);

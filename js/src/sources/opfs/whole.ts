@@ -20,7 +20,7 @@ export async function refuseDamaged(
   const { DatabaseHeader, TableInventory } = await core();
   const start = new Uint8Array(512);
   await read(0, start);
-  await naming(path, async () => {
+  await naming(`the new ${path}`, async () => {
     const header = DatabaseHeader.parse(start);
     const [pageSize, pageCount] = [header.pageSize, header.pagesIn(size)];
     const pageAt = windowed(read, pageSize);
