@@ -62,6 +62,12 @@ impl<'a> Value<'a> {
         Lexer::new(self.text, self.at).all_entries(each)
     }
 
+    /// Whether it is a text, which most are without an escape in it.
+    fn is(self, text: &str) -> Result<bool> {
+        let quoted = self.text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+        Ok(quoted == Some(text) || self.text.contains('\\') && self.string()? == text)
+    }
+
     fn string(self) -> Result<String> {
         let quoted = self.text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).ok_or(self.fault())?;
         if !quoted.contains('\\') {
@@ -128,7 +134,7 @@ impl<'a> Members<'a> {
     fn find(&self, name: &str) -> Result<Option<Value<'a>>> {
         let mut found = None;
         for (key, value) in &self.members {
-            if key.string()? == name && found.replace(*value).is_some() {
+            if key.is(name)? && found.replace(*value).is_some() {
                 return Err(key.fault());
             }
         }
