@@ -18,8 +18,7 @@ use super::identifier::unquote;
 use super::statement;
 use crate::error::{ErrorKind, Result};
 
-/// The most columns and constraints of a table; SQLite takes 2,000 columns, if it was not built to take more. The
-/// parser compares each with all before it.
+/// The most columns and constraints of a table; SQLite takes 2,000. The parser compares each with all before it.
 const MAX_COLUMNS: usize = 2_500;
 /// The most tokens that SQL may have: the parser takes up to 400 bytes for each.
 const MAX_TOKENS: usize = 1 << 16;
@@ -59,6 +58,12 @@ impl TableShape {
         }
         let position = |name: &String| self.columns.iter().position(|column| column.name.eq_ignore_ascii_case(name));
         key.to.iter().map(position).collect::<Option<_>>().unwrap_or_default()
+    }
+
+    /// The columns that have a value in an INSERT, with their numbers; those that are STORED only where they are `carried`.
+    pub(super) fn inserted(&self, carried: bool) -> impl Iterator<Item = (usize, &Column)> {
+        let all = self.columns.iter().enumerate();
+        all.filter(move |(index, column)| !column.generated || carried && self.stored.contains(index))
     }
 
     /// A name of the rowid; `None` where columns have all of them, or there is no rowid.
@@ -161,13 +166,17 @@ pub(super) fn unique_index(sql: &str) -> Result<Option<UniqueIndex>> {
     })
 }
 
+/// Whether SQL of which nothing is needed is a statement to SQLite; `true` where that takes too much to tell.
+pub(super) fn parses(sql: &str) -> bool {
+    !can_be_parsed(sql) || parse_statement(sql, |_| Ok(())).is_ok()
+}
+
 fn parse_statement<T>(sql: &str, read: impl FnOnce(Stmt<'_>) -> Result<T>) -> Result<T> {
     let bump = Bump::new();
     read(statement_of(&bump, sql)?)
 }
 
-// Once in the module: the parser is most of it.
-#[inline(never)]
+#[inline(never)] // Once in the module: the parser is most of it.
 fn statement_of<'bump>(bump: &'bump Bump, sql: &'bump str) -> Result<Stmt<'bump>> {
     statement::end_of(sql).ok_or(ErrorKind::SchemaSql)?;
     if !can_be_parsed(sql) {

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use super::columns::{Shape, TableShape};
 use super::d1::lower;
+use super::d1_functions::foreign_function;
 use super::d1_limits;
 use super::plan::{Planner, is_internal, is_reserved, is_virtual, sql_of};
 use super::references::references;
@@ -123,7 +124,15 @@ impl<'a> Planner<'a> {
             Err(_) => None,
         };
         let limit = || d1_limits::obstacle(object, columns).map(|obstacle| format!("{obstacle}; it is left out"));
-        let Some(obstacle) = obstacle.or_else(limit) else { return false };
+        let Some(obstacle) = obstacle.or_else(limit) else {
+            if matches!(object.kind, Kind::View | Kind::Trigger) && !self.options.no_schema {
+                let function = foreign_function(object);
+                function.into_iter().for_each(|function| {
+                    self.notes.say(format!("{name}: D1 has no function {function}, so that it fails when it is used"));
+                });
+            }
+            return false;
+        };
         // The table that every database of D1 has is no news; nor is a view that was not to come anyway.
         if name != "_cf_METADATA" && !(is_view && self.options.no_schema) {
             self.notes.say(format!("{name}: {obstacle}"));

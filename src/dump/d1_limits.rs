@@ -2,6 +2,7 @@
 
 use sqlite3_parser::lexer::sql::TokenType;
 
+use super::d1_functions::foreign_function;
 use super::identifier::{tokens, unquote};
 use super::plan::sql_of;
 use super::schema::{Kind, Object};
@@ -27,7 +28,10 @@ pub(super) fn obstacle(object: &Object, columns: usize) -> Option<String> {
     }
     match object.kind {
         // Views and triggers only need their collations when they are used.
-        Kind::Table | Kind::Index => foreign_collation(sql).map(|collation| format!("D1 has no collation {collation}")),
+        Kind::Table | Kind::Index => {
+            let collation = || foreign_collation(sql).map(|collation| format!("D1 has no collation {collation}"));
+            foreign_function(object).map(|function| format!("D1 has no function {function}")).or_else(collation)
+        }
         Kind::View | Kind::Trigger => (most_terms(sql) > MAX_TERMS)
             .then(|| format!("it puts together more than the {MAX_TERMS} SELECTs that D1 takes")),
     }

@@ -223,7 +223,8 @@ impl Dump {
 
     fn reading(&self) -> Reading {
         let loses_noncharacters = self.encoding != Encoding::Utf8 && self.writer.same_encoding;
-        Reading { encoding: self.encoding, loses_noncharacters }
+        let as_it_is = matches!(self.options.dialect, Dialect::Shell(_));
+        Reading { encoding: self.encoding, as_it_is, loses_noncharacters }
     }
 
     fn end_schema(&mut self) -> Result<Option<DumpStep>> {

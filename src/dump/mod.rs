@@ -3,9 +3,9 @@
 //! | the way data takes | |
 //! | --- | --- |
 //! | [`dumper`] | steps: which pages are needed, when SQL can be taken |
-//! | `schema`, `schema_check`, `statement`, `columns` | what there is, from the schema table and the SQL in it |
+//! | `schema`, `schema_check`, `malformed`, `statement`, `columns` | what there is, from the schema table and the SQL in it |
 //! | `plan`, `internal`, `drops`; `sqlite`, `shell_order` | what goes into the SQL, in which order |
-//! | `d1`, `d1_limits`, `d1_left_out`, `references` | the same for D1, without what it does not take |
+//! | `d1`, `d1_limits`, `d1_functions`, `d1_left_out`, `references` | the same for D1, without what it does not take |
 //! | `virtual_table`, `rtree`, `rowids` | full-text and R-Tree tables, from what they store |
 //! | `row_plan`, `rows`, `limits`, `repack` | rows as INSERT statements |
 //! | `guard`, `relaxed`; `keys`, `repeats` | rows that their own table refuses; those that repeat a key |
@@ -20,6 +20,7 @@ mod columns;
 mod constant;
 mod d1;
 mod d1_batches;
+mod d1_functions;
 mod d1_left_out;
 mod d1_limits;
 mod d1_virtual;
@@ -36,6 +37,7 @@ mod limits;
 mod literal;
 mod long_record;
 mod long_row;
+mod malformed;
 mod notes;
 pub mod options;
 mod pieces;

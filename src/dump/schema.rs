@@ -4,6 +4,7 @@ use core::cell::Cell;
 use std::collections::HashMap;
 
 use super::notes::short;
+use super::statement;
 use crate::btree::entries::Row;
 use crate::btree::{Encoding, Layout, Slot, Value};
 use crate::error::{Error, ErrorKind, Result};
@@ -56,6 +57,8 @@ pub(super) struct Schema {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Reading {
     pub(super) encoding: Encoding,
+    /// Whether SQL stays what it is, however SQLite would write it.
+    pub(super) as_it_is: bool,
     /// Whether U+FFFE and U+FFFF are lost when the SQL is loaded.
     pub(super) loses_noncharacters: bool,
 }
@@ -168,7 +171,8 @@ fn read(row: Row<'_>, reading: Reading, layout: Option<Layout>) -> Result<Option
     };
     let sql = match value(4)? {
         Value::Null => None,
-        _ => Some(text(4)?),
+        _ if reading.as_it_is => Some(text(4)?),
+        _ => Some(statement::as_sqlite_writes(text(4)?)),
     };
     let object = Object { kind, name: text(1)?, table: text(2)?, root, sql };
     Ok(Some((object, oddity.get())))

@@ -6,6 +6,7 @@ use sqlite3_parser::lexer::sql::TokenType;
 
 use super::columns;
 use super::identifier::{tokens, unquote};
+use super::malformed::Faults;
 use super::notes::Notes;
 use super::options::Dialect;
 use super::plan::is_virtual;
@@ -44,6 +45,9 @@ fn leave_out(schema: &mut Schema, notes: &mut Notes, other: &str, name_in: impl 
     // Tables first, which have rows, then views, as the others are on them. Triggers have names of their own.
     let (mut tables, mut names, mut triggers) = (HashSet::new(), HashSet::new(), HashSet::new());
     for kinds in [&[Kind::Table][..], &[Kind::View], &[Kind::Index, Kind::Trigger]] {
+        if kinds.contains(&Kind::View) {
+            leave_out_malformed(schema, notes);
+        }
         schema.retain(|object| {
             let is_table = matches!(object.kind, Kind::Table | Kind::View);
             if !kinds.contains(&object.kind) || object.kind == Kind::Index && object.sql.is_none() {
@@ -67,6 +71,18 @@ fn leave_out(schema: &mut Schema, notes: &mut Notes, other: &str, name_in: impl 
             false
         });
     }
+}
+
+/// Leaves out what SQLite does not make of the tables that are there.
+fn leave_out_malformed(schema: &mut Schema, notes: &mut Notes) {
+    let mut all = Faults::new(schema);
+    let faults: Vec<_> = schema.objects.iter().map(|object| all.of(object)).collect();
+    let mut faults = faults.into_iter();
+    schema.retain(|object| {
+        let fault = faults.next().flatten();
+        fault.into_iter().for_each(|fault| notes.say(format!("{}: {fault}", object.name)));
+        fault.is_none()
+    });
 }
 
 /// The name of what `sql` makes, whether it parses or not.

@@ -3,6 +3,10 @@
 //! SQLite writes nothing else; but in a hostile database a second statement could follow, or a quote could stay open
 //! and make SQL of what values say. Whoever loads the dump would run that.
 
+use sqlite3_parser::lexer::sql::TokenType;
+
+use super::identifier::tokens;
+
 /// How a statement ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {
@@ -59,6 +63,33 @@ pub(super) fn end_of(sql: &str) -> Option<End> {
         rest = rest.get(length..)?;
     }
     matches!(trigger, Trigger::No | Trigger::End).then_some(end)
+}
+
+/// SQL that means the same to SQLite as what somebody wrote into the schema, as SQLite itself would have written it: the
+/// words it begins with apart, no TEMP, which counts for nothing there, and no semicolon. What is none is given as it is.
+pub(super) fn as_sqlite_writes(sql: String) -> String {
+    let mut rest = sql.as_str();
+    let mut words = Vec::new();
+    for (token, kind) in tokens(&sql).take(4) {
+        if !matches!(kind, TokenType::TK_TEMP) {
+            words.push(token);
+        }
+        if matches!(kind, TokenType::TK_TABLE | TokenType::TK_INDEX | TokenType::TK_VIEW | TokenType::TK_TRIGGER) {
+            rest = sql.get(token.as_ptr().addr() - sql.as_ptr().addr() + token.len()..).unwrap_or_default();
+            break;
+        }
+    }
+    let begins = sql.get(..6).is_some_and(|start| start.eq_ignore_ascii_case("CREATE"));
+    if !begins || rest.len() == sql.len() {
+        return sql;
+    }
+    let start = words.join(" ");
+    let is_usual = sql.starts_with(&start) && rest.starts_with(|char: char| char.is_ascii_whitespace());
+    let end =
+        if is_usual && end_of(&sql).is_some() { rest } else { rest.trim_end_matches([';', ' ', '\t', '\r', '\n']) };
+    let space = if end.starts_with(|char: char| char.is_ascii_whitespace()) { "" } else { " " };
+    let written = format!("{start}{space}{end}");
+    if end_of(&written).is_some() { written } else { sql }
 }
 
 /// Length of the token that begins `rest`; `None` when its quote stays open.
@@ -125,6 +156,34 @@ mod tests {
         ];
         for sql in more {
             assert_eq!(end_of(sql), None, "{sql}");
+        }
+    }
+
+    #[test]
+    fn what_somebody_wrote_becomes_what_sqlite_writes() {
+        let trigger = "CREATE TRIGGER r AFTER INSERT ON t BEGIN SELECT 1; END";
+        for (sql, written) in [
+            ("CREATE TEMP TABLE t(a)", "CREATE TABLE t(a)"),
+            ("create\ttemporary view v AS SELECT 1", "create view v AS SELECT 1"),
+            ("CREATE/*x*/TABLE\n\"t\"(a)", "CREATE TABLE\n\"t\"(a)"),
+            ("CREATE TABLE\"t\"(a) ; \n;", "CREATE TABLE \"t\"(a)"),
+            ("CREATE  UNIQUE -- x\n INDEX i ON t(a);", "CREATE UNIQUE INDEX i ON t(a)"),
+            ("CREATE TEMP TRIGGER r AFTER INSERT ON t BEGIN SELECT 1; END;", trigger),
+            ("CREATE VIRTUAL\nTABLE f USING fts5(a)", "CREATE VIRTUAL TABLE f USING fts5(a)"),
+        ] {
+            assert_eq!(as_sqlite_writes(sql.to_owned()), written);
+        }
+        for sql in [
+            trigger,
+            "CREATE TABLE t (a) -- ;",
+            "CREATE VIEW v AS SELECT 1; DROP TABLE t;",
+            "CREATE TRIGGER r AFTER INSERT ON t BEGIN SELECT 1;",
+            " CREATE TABLE t(a);",
+            "DROP TABLE t;",
+            "CREATE TABLE t ('open;",
+            "",
+        ] {
+            assert_eq!(as_sqlite_writes(sql.to_owned()), sql);
         }
     }
 

@@ -84,6 +84,88 @@ fn other_sql_that_is_not_one_statement_is_refused_or_left_out_by_name() {
 }
 
 #[test]
+fn what_sqlite_does_not_take_of_a_schema_is_left_out_by_name() {
+    for (name, sql) in [
+        ("v", "CREATE VIEW v AS SELEC 1"),
+        ("v", "CREATE VIEW v AS SELECT 1 FROM"),
+        ("v", "CREATE VIEW v AS SELECT ?1"),
+        ("v", "CREATE VIEW v AS SELECT x FROM other.u"),
+        ("i", "CREATE INDEX i ON t (nosuch)"),
+        ("i", "CREATE INDEX i ON t (abs(nosuch))"),
+        ("i", "CREATE INDEX i ON t (a) WHERE nosuch > 1"),
+        ("i", "CREATE INDEX i ON nosuch (a)"),
+        ("i", "CREATE INDEX i ON u (x)"),
+        ("i", "CREATE INDEX i ON t (random())"),
+        ("i", "CREATE INDEX i ON t ((SELECT 1))"),
+        ("i", "CREATE INDEX i ON t (a"),
+        ("r", "CREATE TRIGGER r AFTER INSERT ON u BEGIN SELEC 1; END"),
+        ("r", "CREATE TRIGGER r AFTER INSERT ON nosuch BEGIN SELECT 1; END"),
+        ("r", "CREATE TRIGGER r INSTEAD OF INSERT ON u BEGIN SELECT 1; END"),
+        ("r", "CREATE TRIGGER r AFTER INSERT ON u BEGIN SELECT :a; END"),
+        ("r", "CREATE TRIGGER r AFTER INSERT ON u BEGIN INSERT INTO main.t VALUES (1, 2); END"),
+        ("s", "CREATE TRIGGER s BEFORE INSERT ON v BEGIN SELECT 1; END"),
+    ] {
+        let sample = with_sql(name, sql);
+        for dialect in [Dialect::Sqlite, Dialect::D1] {
+            for salvage in [false, true] {
+                let ran = run(&sample.bytes, &options(dialect, salvage)).unwrap();
+                ran.ended.unwrap();
+                let is_said =
+                    |warning: &String| warning.starts_with(&format!("{name}: ")) && warning.ends_with("left out");
+                assert!(ran.warnings.iter().any(is_said), "{sql}: {:?}", ran.warnings);
+                let objects = objects_of(&ran.sql);
+                assert!(!objects.iter().any(|object| object == name) && objects.iter().any(|object| object == "t"));
+            }
+        }
+    }
+    for (name, sql) in [
+        ("v", "CREATE VIEW v AS SELECT x IS DISTINCT FROM main.u.x AS y FROM main.u, u AS other WHERE other.x NOTNULL"),
+        (
+            "v",
+            "CREATE VIEW v AS SELECT group_concat(x, ',' ORDER BY x), '{}' ->> '$', 1_000 FROM u GROUP BY x HAVING (SELECT 1) ORDER BY 1 NULLS LAST",
+        ),
+        (
+            "v",
+            "CREATE VIEW v AS WITH w AS MATERIALIZED (SELECT 1) SELECT iif(1, 2, 3) FROM w FULL OUTER JOIN u ON TRUE",
+        ),
+        (
+            "i",
+            "CREATE INDEX i ON t (a COLLATE nocase DESC, CAST(b AS big integer), \"nosuch\") WHERE a IS NOT NULL AND b IN (1, 2) OR true",
+        ),
+        (
+            "r",
+            "CREATE TRIGGER r BEFORE UPDATE OF x ON u FOR EACH ROW WHEN new.x > 1 BEGIN UPDATE t SET a = 1 FROM u WHERE u.x = t.b; SELECT RAISE(ABORT, 'no' || new.x); END",
+        ),
+        (
+            "r",
+            "CREATE TRIGGER r AFTER DELETE ON main.u BEGIN INSERT INTO t VALUES (1, 2) ON CONFLICT DO UPDATE SET a = excluded.a; DELETE FROM t WHERE a NOT LIKE 'x' ESCAPE '!'; END",
+        ),
+    ] {
+        let sample = with_sql(name, sql);
+        let ran = run(&sample.bytes, &options(Dialect::Sqlite, false)).unwrap();
+        ran.ended.unwrap();
+        assert_eq!(ran.warnings, [""; 0], "{sql}");
+    }
+}
+
+#[test]
+fn sql_that_sqlite_takes_though_it_would_not_have_written_it_is_carried() {
+    for sql in ["CREATE TEMP TABLE t (a, b)", "CREATE TABLE t (a, b);", "create\ntemporary/**/table t (a, b) ;\n"] {
+        for salvage in [false, true] {
+            for dialect in [Dialect::Sqlite, Dialect::D1] {
+                let ran = run(&with_sql("t", sql).bytes, &options(dialect, salvage)).unwrap();
+                ran.ended.unwrap();
+                assert_eq!(ran.warnings, [""; 0], "{sql}");
+                let db = rusqlite::Connection::open_in_memory().unwrap();
+                db.execute_batch(core::str::from_utf8(&ran.sql).unwrap()).unwrap();
+                let row = db.query_row("SELECT a + b FROM main.t", [], |row| row.get::<_, i64>(0));
+                assert_eq!(row, Ok(3), "{sql}");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_comment_that_only_looks_open_is_not_closed() {
     for sql in
         ["CREATE VIEW v AS SELECT '/*' AS a", "CREATE VIEW v AS SELECT 1 /* open", "CREATE VIEW v AS SELECT 1 -- /*"]
