@@ -1,17 +1,11 @@
 export { type At, Backups, type Downloaded, type Shown } from "./backups/backups.ts";
 export { type Copied, copy } from "./backups/copy.ts";
 export type { DownloadOptions } from "./backups/damaged-tables.ts";
-export {
-  Database,
-  type DumpToOptions,
-  type PreviewOptions,
-  pagemark,
-  type Restored,
-  type RestoreOptions,
-} from "./backups/database.ts";
+export { Database, pagemark, type Restored } from "./backups/database.ts";
 export type { Difference, TableDifference } from "./backups/diff.ts";
 export type { LoadedTable } from "./backups/load-fingerprints.ts";
 export { importInto, type Loaded, type LoadOptions } from "./backups/load-rows.ts";
+export type { DumpToOptions, PreviewOptions, RestoreOptions } from "./backups/options.ts";
 export type { CompareOptions, Preview, RowChanges, TableChange } from "./backups/preview.ts";
 export type { KeptReason, Pruned, PruneOptions } from "./backups/prune.ts";
 export type { Problem, Sample, Verification, VerifyOptions } from "./backups/verify.ts";

@@ -1,7 +1,7 @@
 import type { Backup } from "../catalog/folder.ts";
 import { dumpSource } from "../dump/dump.ts";
 import type { DumpOptions } from "../dump/options.ts";
-import { checkOptions, checkText, DamageError, PagemarkError } from "../errors/index.ts";
+import { checkOnly, checkOptions, checkText, DamageError, PagemarkError } from "../errors/index.ts";
 import { momentStream } from "../moments/moment-stream.ts";
 import { type BackupOptions, backup } from "../run/backup.ts";
 import type { NewBackup } from "../run/made.ts";
@@ -16,24 +16,19 @@ import type { DownloadOptions } from "./damaged-tables.ts";
 import type { Difference } from "./diff.ts";
 import { isRowTarget, type Loaded, loadRows } from "./load-rows.ts";
 import { targetState } from "./load-target.ts";
-import { type CompareOptions, onlyOf, type Preview } from "./preview.ts";
+import {
+  DUMP,
+  type DumpToOptions,
+  PREVIEW,
+  PRUNE,
+  type PreviewOptions,
+  RESTORE,
+  type RestoreOptions,
+} from "./options.ts";
+import { onlyOf, type Preview } from "./preview.ts";
 import type { Pruned, PruneOptions } from "./prune.ts";
 import { restoreTables, type TablesOptions, type TableTarget } from "./restore-tables.ts";
 import type { Verification, VerifyOptions } from "./verify.ts";
-
-/** What is restored, and how. */
-export interface RestoreOptions extends DownloadOptions {
-  /** The newest backup unless given. */
-  at?: At | undefined;
-  /** Whether to back the database up first, so that the restore can be undone; true unless given. */
-  safety?: boolean;
-  /** These tables alone, with their indexes and triggers, and these views; the others stay as they are, and may be in use. */
-  tables?: string[] | undefined;
-  /** With one of `tables`, into a file: what it is to be called there. */
-  as?: string | undefined;
-  /** Whether to read what was restored into D1 or a Durable Object, and compare it; true unless given. */
-  verify?: boolean | undefined;
-}
 
 export interface Restored extends Loaded {
   /** The backup that is in place now; missing when it came from a folder that Litestream wrote. */
@@ -44,22 +39,6 @@ export interface Restored extends Loaded {
   tables?: ReplacedTable[];
   /** What a user should know of the folder it came from. */
   note?: string;
-}
-
-/** Of which restore the effect is wanted. */
-export interface PreviewOptions extends CompareOptions {
-  /** The newest backup unless given. */
-  at?: At | undefined;
-  /** These tables alone. */
-  tables?: readonly string[] | undefined;
-}
-
-/** What is dumped, and how the file is written. */
-export interface DumpToOptions extends DumpOptions {
-  /** The backup that is dumped; the database as it is now unless given. */
-  at?: At;
-  /** Whether to compress. */
-  gzip?: boolean;
 }
 
 /** A database together with its backups. */
@@ -119,7 +98,7 @@ export class Database {
    * @throws PagemarkError `TABLE_UNKNOWN` from the stream when a table that was asked for is not there
    */
   async dump(options: DumpOptions & { at?: At } = {}): Promise<ReadableStream<Uint8Array>> {
-    const { at, ...rest } = checkOptions(options);
+    const { at, ...rest } = checkOnly(options, DUMP);
     const backups = await this.#backups();
     if (at !== undefined) return backups.dump(at, rest);
     return dumpSource(this.source, { ...rest, scratch: backups.scratch() });
@@ -133,7 +112,7 @@ export class Database {
    * @throws PagemarkError `USAGE` for a key among the database's backups
    */
   async dumpTo(key: string, options: DumpToOptions = {}): Promise<number> {
-    checkOptions(options);
+    checkOnly(options, { ...DUMP, gzip: true });
     checkText(key, "key");
     const { gzip = false, ...rest } = options;
     const backups = await this.#backups();
@@ -197,13 +176,13 @@ export class Database {
 
   /** Deletes the backups that no rule keeps; never the newest, nor what a kept one is made of. */
   async prune(options: PruneOptions): Promise<Pruned> {
-    checkOptions(options ?? null);
+    checkOnly(checkOptions(options ?? null), PRUNE);
     return (await this.#backups()).prune(options);
   }
 
   /** What {@link Database.restore} would do to each table: its contents are compared, and nothing is changed. */
   async preview(wanted: PreviewOptions = {}): Promise<Preview> {
-    const { at, tables, ...options } = checkOptions(wanted);
+    const { at, tables, ...options } = checkOnly(wanted, PREVIEW);
     const backups = await this.#backups();
     const pin = { signal: options.signal, scratch: backups.scratch() };
     const now = await this.source.pin(pin).catch(nothingYet);
@@ -221,7 +200,7 @@ export class Database {
    * @throws SourceError `SOURCE_IN_USE` when another process has the database open
    */
   async restore(options: RestoreOptions = {}): Promise<Restored> {
-    const { at, safety = true, tables, as, verify: _, ...rest } = checkOptions(options);
+    const { at, safety = true, tables, as, verify: _, ...rest } = checkOnly(options, RESTORE);
     const { signal } = rest;
     if (isRowTarget(this.source)) return this.#restoreRows(this.source, options);
     if (tables) return this.#restoreTables({ ...rest, at, tables, as }, safety);

@@ -80,6 +80,28 @@ export function checkOptions<Options>(options: Options): Options {
   return options;
 }
 
+/**
+ * As {@link checkOptions}, where an option that nobody knows does harm: of a misspelled `at` the newest backup is restored, of
+ * a misspelled rule more is pruned.
+ *
+ * @param known every option that there is
+ * @throws PagemarkError `USAGE`
+ */
+export function checkOnly<Options extends object>(
+  options: Options,
+  known: Readonly<Record<keyof Required<Options>, true>>,
+): Options {
+  for (const name of Object.keys(checkOptions(options) ?? {})) {
+    if (Object.hasOwn(known, name)) continue;
+    const all = Object.keys(known).join(", ");
+    throw new PagemarkError(
+      "USAGE",
+      `there is no option ${JSON.stringify(name.slice(0, 64))}; there are ${all}`,
+    );
+  }
+  return options;
+}
+
 /** As {@link checkOptions}, of options that must be given. @throws PagemarkError `USAGE` */
 export function checkGiven<Options>(options: Options, wanted: string): Options {
   if (options === undefined) throw wrongType(wanted, options, "options");
