@@ -60,12 +60,6 @@ impl TableShape {
         key.to.iter().map(position).collect::<Option<_>>().unwrap_or_default()
     }
 
-    /// The columns that have a value in an INSERT, with their numbers; those that are STORED only where they are `carried`.
-    pub(super) fn inserted(&self, carried: bool) -> impl Iterator<Item = (usize, &Column)> {
-        let all = self.columns.iter().enumerate();
-        all.filter(move |(index, column)| !column.generated || carried && self.stored.contains(index))
-    }
-
     /// A name of the rowid; `None` where columns have all of them, or there is no rowid.
     pub(super) fn rowid_name(&self) -> Option<&str> {
         if let Some(column) = self.columns.iter().find(|column| column.rowid) {

@@ -60,8 +60,6 @@ pub(super) struct Guard {
     pub(super) repeats: ForRepeats,
     /// How many rows an index of the table has, where that was not compared with the table.
     pub(super) expected: Option<u64>,
-    /// Whether values of STORED columns are among the rows, for which the schema does without what computes them.
-    pub(super) carries: bool,
     /// Places in the record of a key that is never NULL, whatever the schema says.
     key: Vec<usize>,
     /// Whether the schema can be written where the rows are.

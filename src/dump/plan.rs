@@ -124,7 +124,6 @@ impl<'a> Planner<'a> {
     /// Rows that pass `filter`. Where they join rows that may be there already, their rowids are not kept.
     pub(super) fn table_rows_where(&mut self, table: &Object, filter: Filter) -> Result<()> {
         let keep_rowids = filter == Filter::All;
-        let carries = self.carries_computed();
         let added = self.items.len();
         self.rows(table, |prefix, shape, notes| {
             write_quoted(prefix, &table.name);
@@ -139,7 +138,7 @@ impl<'a> Planner<'a> {
                 }
                 name
             };
-            let columns = shape.inserted(carries).map(|(_, column)| column.name.as_str());
+            let columns = shape.columns.iter().filter(|column| !column.generated).map(|column| column.name.as_str());
             for (index, name) in rowid.into_iter().chain(columns).enumerate() {
                 if index > 0 {
                     prefix.push(b',');
@@ -167,12 +166,11 @@ impl<'a> Planner<'a> {
         let is_salvage = self.options.salvage && !matches!(self.options.dialect, Dialect::Shell(_));
         let mut prefix = Vec::from(if is_salvage { "INSERT OR IGNORE INTO " } else { "INSERT INTO " });
         let style = style(&mut prefix, &shape, self.notes);
-        let mut guard = Guard::new(match self.options.dialect {
+        let guard = Guard::new(match self.options.dialect {
             Dialect::D1 => Remedy::LeaveOut,
             _ if self.options.no_schema => Remedy::Alone,
             _ => Remedy::Relax,
         });
-        guard.carries = self.carries_computed();
         let rows = row_plan(table, root, &shape, prefix, style, guard);
         self.size += rows.prefix.len() + rows.sources.len() * size_of::<Source>();
         if self.size > MAX_SIZE {
@@ -180,14 +178,6 @@ impl<'a> Planner<'a> {
         }
         self.items.push(Item::Rows(rows));
         Ok(())
-    }
-
-    /// Whether values of STORED columns go in as they are stored: what computed them can have been another expression, or
-    /// another program's function. A salvage has rows that come in other ways; where there is a database already, which
-    /// is dropped from, the sqlite3 shell since 3.54 lets nothing write to the schema.
-    fn carries_computed(&self) -> bool {
-        let Options { dialect, no_schema, salvage, drop, .. } = *self.options;
-        dialect == Dialect::Sqlite && !no_schema && !salvage && !drop
     }
 
     pub(super) fn parse(&self, table: &Object) -> Result<Shape> {
@@ -339,8 +329,7 @@ fn row_plan(
     mut guard: Guard,
 ) -> RowPlan {
     let with_rowid = matches!(style, Style::Many { rowid: true });
-    guard.carries &= shape.inserted(true).any(|(_, column)| column.generated);
-    let columns = shape.inserted(guard.carries).map(|(index, column)| {
+    let columns = shape.columns.iter().enumerate().filter(|(_, column)| !column.generated).map(|(index, column)| {
         let slot = shape.stored.iter().position(|&stored| stored == index);
         let slot = if column.rowid { None } else { slot };
         if let (Some(slot), Style::Many { .. }) = (slot, style) {

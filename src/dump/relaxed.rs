@@ -160,47 +160,6 @@ pub(super) fn relaxed(sql: &str, shape: &TableShape, with_keys: bool) -> String 
     relaxed
 }
 
-/// The SQL of a table whose STORED columns are like the others: values go into them. All else stays.
-pub(super) fn uncomputed(sql: &str) -> String {
-    let mut kept: Vec<(&str, TokenType)> = Vec::new();
-    // Where a definition begins among them, and where the parenthesis of a computed column's expression opens.
-    let (mut begins, mut expression, mut depth) = (0, None, 0usize);
-    for (token, kind) in tokens(sql) {
-        match kind {
-            TokenType::TK_LP => {
-                depth += 1;
-                if depth == 2 && kept.last().is_some_and(|&(_, kind)| kind == TokenType::TK_AS) {
-                    expression = Some(kept.len() - 1);
-                }
-            }
-            TokenType::TK_RP => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        match expression.filter(|_| depth == 1 && kind != TokenType::TK_RP) {
-            Some(mut start) if token.eq_ignore_ascii_case("STORED") => {
-                // The words before it; but a column's name and its type can be the same two.
-                if start >= begins + 3
-                    && let Some([(_, TokenType::TK_GENERATED), (_, TokenType::TK_ALWAYS)]) = kept.get(start - 2..start)
-                {
-                    start -= 2;
-                }
-                kept.truncate(start);
-                expression = None;
-                continue;
-            }
-            Some(_) => expression = None,
-            None => {}
-        }
-        kept.push((token, kind));
-        if depth == 1 && matches!(kind, TokenType::TK_LP | TokenType::TK_COMMA) {
-            begins = kept.len();
-        }
-    }
-    let mut sql = String::new();
-    kept.into_iter().for_each(|(token, _)| push(&mut sql, token));
-    sql
-}
-
 /// Passes over ON CONFLICT, and how it is resolved.
 fn skip_conflict<'s>(tokens: &mut Peekable<impl Iterator<Item = (&'s str, TokenType)>>) {
     if tokens.next_if(|&(_, next)| next == TokenType::TK_ON).is_some() {
@@ -287,26 +246,5 @@ mod tests {
             without_keys("CREATE TABLE t(a, b, PRIMARY KEY (a, b DESC))"),
             "CREATE TABLE t ( a , b , CHECK (1) )"
         );
-    }
-
-    #[test]
-    fn only_what_computes_stored_columns_goes() {
-        for (sql, uncomputed_sql) in [
-            (
-                "CREATE TABLE t(a INT, b TEXT GENERATED ALWAYS AS ((a) + 1) STORED NOT NULL UNIQUE, c AS (b) VIRTUAL, d as (f(a, b))\nstored)",
-                "CREATE TABLE t ( a INT , b TEXT NOT NULL UNIQUE , c AS ( b ) VIRTUAL , d )",
-            ),
-            (
-                "CREATE TABLE t(generated always AS (1) STORED, a REAL CONSTRAINT g generated always as (2) STORED, \"as\" DEFAULT (1), CHECK (a)) STRICT",
-                "CREATE TABLE t ( generated always , a REAL CONSTRAINT g , \"as\" DEFAULT ( 1 ) , CHECK ( a ) ) STRICT",
-            ),
-            (
-                "CREATE TABLE t(a AS (1), stored, b AS ('stored')) -- STORED",
-                "CREATE TABLE t ( a AS ( 1 ) , stored , b AS ( 'stored' ) )",
-            ),
-        ] {
-            assert_eq!(uncomputed(sql), uncomputed_sql);
-            assert!(parse(uncomputed_sql, Reader::Current).is_ok());
-        }
     }
 }

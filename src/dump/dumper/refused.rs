@@ -1,7 +1,5 @@
 //! Rows that their own table refuses.
 
-use std::borrow::Cow;
-
 use crate::dump::columns::{self, Shape};
 use crate::dump::default::Reader;
 use crate::dump::guard::{ForRepeats, Remedy, Watch};
@@ -10,7 +8,7 @@ use crate::dump::plan::sql_of;
 use crate::dump::relaxed::{self, KeyIndexes};
 use crate::dump::row_plan::RowPlan;
 use crate::dump::rows::RowWriter;
-use crate::dump::schema::{Object, Schema};
+use crate::dump::schema::Schema;
 
 /// Sees to it that a row goes in, up to [`let_in`] for one and [`end`] for all of its table; `false` when it does not.
 // Apart from the loop over the rows, which V8 optimises as a whole.
@@ -37,31 +35,16 @@ pub(super) fn admit(
     true
 }
 
-/// Lets values of computed columns go in, up to [`end`].
-#[inline(never)]
-pub(super) fn carry(out: &mut Vec<u8>, plan: &RowPlan, schema: &Schema) {
-    if let Some(table) = schema.table(&plan.table) {
-        let sql = sql_for(table, plan);
-        relaxed::write_schema(out, &plan.table, &sql, KeyIndexes::AsTheyAre, plan.guard.is_writable);
-    }
-}
-
-/// What the schema says of a table of which no row is refused.
-fn sql_for<'s>(table: &'s Object, plan: &RowPlan) -> Cow<'s, str> {
-    let sql = sql_of(table);
-    if plan.guard.carries { relaxed::uncomputed(sql).into() } else { sql.into() }
-}
-
 /// Lets all rows of a table go in from here on; `false` if nobody knows how.
 #[inline(never)]
 pub(super) fn relax(out: &mut Vec<u8>, writer: &mut RowWriter, plan: &RowPlan, schema: &Schema) -> bool {
-    let Some(sql) = schema.table(&plan.table).map(|table| sql_for(table, plan)) else { return false };
-    let Ok(Shape::Table(shape)) = columns::parse(&sql, Reader::Current) else { return false };
+    let Some(sql) = schema.table(&plan.table).map(sql_of) else { return false };
+    let Ok(Shape::Table(shape)) = columns::parse(sql, Reader::Current) else { return false };
     let (with_keys, indexes) = match plan.guard.repeats {
         ForRepeats::Relax => (false, KeyIndexes::Plain),
         _ => (true, KeyIndexes::AsTheyAre),
     };
-    let relaxed = relaxed::relaxed(&sql, &shape, with_keys);
+    let relaxed = relaxed::relaxed(sql, &shape, with_keys);
     writer.end_statement(out);
     relaxed::write_schema(out, &plan.table, &relaxed, indexes, plan.guard.is_writable);
     writer.watch = if relaxed::keeps_types(&shape) { Watch::Types } else { Watch::Nothing };

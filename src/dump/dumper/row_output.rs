@@ -78,9 +78,6 @@ impl RowOutput<'_> {
     /// Begins the rows of a table.
     pub(super) fn begin(&mut self, plan: &RowPlan) {
         self.out.extend_from_slice(&plan.opening);
-        if plan.guard.carries {
-            refused::carry(self.out, plan, self.schema);
-        }
         if plan.guard.repeats == ForRepeats::Relax {
             refused::relax(self.out, self.writer, plan, self.schema);
         }
@@ -96,7 +93,7 @@ impl RowOutput<'_> {
                 short(&plan.table)
             ));
         }
-        if self.writer.watch != Watch::All || plan.guard.carries && rows > 0 {
+        if self.writer.watch != Watch::All {
             refused::end(self.out, self.writer, plan, self.schema);
         }
         if plan.keeps_rowids {

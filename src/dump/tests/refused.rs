@@ -104,25 +104,6 @@ fn d1_takes_all_rows_but_those_that_it_would_refuse_everything_for() {
     assert!(db.execute_batch("INSERT INTO checked VALUES (9, -1)").is_err());
 }
 
-#[test]
-fn stored_values_that_are_not_those_of_their_expression_are_the_same_after_loading() {
-    for encoding in ENCODINGS {
-        let sql = [
-            format!("PRAGMA encoding = '{encoding}';"),
-            "CREATE TABLE t (id INTEGER PRIMARY KEY, a, g INT AS (a * 2) STORED, v AS (g + 1), CHECK (g > 0 OR a IS NULL));
-             INSERT INTO t (a) VALUES (1), (2), (NULL), ('1x'); CREATE INDEX tg ON t (g, v); CREATE TABLE none (a, g AS (a) STORED);
-             CREATE TABLE u (a ANY, g TEXT CONSTRAINT g GENERATED ALWAYS AS (a || 'x') STORED NOT NULL UNIQUE, r REAL AS (1) STORED) STRICT;
-             INSERT INTO u (a) VALUES ('p'), (x'00'); CREATE TABLE w (k, g AS (k + 1) STORED, PRIMARY KEY (k)) WITHOUT ROWID;
-             INSERT INTO w (k) VALUES (1), (5);".to_owned(),
-            now("t", "CREATE TABLE t (id INTEGER PRIMARY KEY, a, g INT AS (a * 3) STORED, v AS (g + 1), CHECK (g > 7))"),
-            now("u", "CREATE TABLE u (a ANY, g TEXT CONSTRAINT g GENERATED ALWAYS AS (a || 'y') STORED NOT NULL UNIQUE, r REAL AS (1) STORED) STRICT"),
-            now("w", "CREATE TABLE w (k, g TEXT AS (k + 2) STORED, PRIMARY KEY (k)) WITHOUT ROWID"),
-        ];
-        let sample = Sample::of(1024, &sql.concat());
-        assert_eq!(round_trip(&sample, &format!("stored-{encoding}")), [""; 0]);
-    }
-}
-
 /// Tightens random tables behind their rows.
 fn tighten(db: &Connection, random: &mut Random) {
     let mut statement =
