@@ -86,7 +86,9 @@ async function expectSaid(to: BackedUpPlace, error: Error): Promise<void> {
   const marks = await to.rows("SELECT 1 FROM sqlite_schema WHERE name = 'pagemark_half_loaded'");
   if (to.name === "D1") {
     expect(error).toMatchObject({ code: expect.stringMatching(/^SOURCE_/) });
-    expect(error.message.includes("holds a part only")).toBe(marks.length > 0);
+    // Of a transaction that nobody answered, and that cannot be asked for either, that is not known.
+    const isKnown = !error.message.includes("all of it or a part");
+    if (isKnown) expect(error.message.includes("holds a part only"), error.message).toBe(marks.length > 0);
   }
   if (marks.length > 0)
     await expect(to.backup({ store: "memory" })).rejects.toMatchObject({ code: "SOURCE_HALF_LOADED" });

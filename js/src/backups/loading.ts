@@ -46,6 +46,8 @@ export class Loading {
   #firstRows = Number.POSITIVE_INFINITY;
   /** Whether rows go in that break a CHECK. */
   #passesChecks = false;
+  /** Whether the last transaction may be in, which nobody answered. */
+  #mayBeDone = false;
 
   /** @throws SourceError when what the database holds may not be replaced */
   constructor(target: RowTarget, state: TargetState, options: LoadingOptions) {
@@ -80,7 +82,8 @@ export class Loading {
     } catch (error) {
       if (this.#passesChecks) await this.#target.write([CHECK_AGAIN]).catch(() => {});
       if (this.#done === 0 || !(error instanceof PagemarkError)) throw error;
-      const message = `${error.message}; ${this.#target.name} holds a part only now: run the same again, which goes on there`;
+      const holds = this.#mayBeDone ? "all of it or a part" : "a part only";
+      const message = `${error.message}; ${this.#target.name} holds ${holds} now: run the same again, which goes on there`;
       throw new SourceError(error.code as `SOURCE_${string}`, message, error.at, { cause: error });
     }
   }
@@ -145,7 +148,9 @@ export class Loading {
         const isUnknown = isCode(error, "SOURCE_BUSY");
         // What was believed to have failed may have come in meanwhile, and the same after it is refused.
         if (!isUnknown && (attempt === 1 || !isCode(error, "SOURCE_REFUSED"))) throw error;
+        this.#mayBeDone = isLast;
         const { halfLoaded } = await targetState(this.#target, signal);
+        this.#mayBeDone = false;
         if (halfLoaded?.load === this.#load && halfLoaded.done >= count) break;
         if (isLast && !halfLoaded) break;
         if (!isUnknown || attempt === ATTEMPTS) throw error;
