@@ -122,3 +122,21 @@ async function failureOf(call: () => unknown): Promise<unknown> {
     return error;
   }
 }
+
+test.each([
+  ["restore", { id: "00000000" }],
+  ["restore", { bookmark: "latest", safety: false }],
+  ["preview", { time: new Date(0) }],
+  ["dump", { backup: "00000000" }],
+  ["prune", { keepDayly: 7, keepLast: 1 }],
+])(
+  "%s(%j) is refused: without the misspelled option, another thing would be done",
+  async (method, options) => {
+    const database = pagemark(file("app.db"), { store: memoryStore() }) as unknown as Record<string, Call>;
+    const [name = ""] = Object.keys(options);
+    await expect(database[method]?.(options)).rejects.toMatchObject({
+      code: "USAGE",
+      message: expect.stringContaining(`no option "${name}"`),
+    });
+  },
+);
