@@ -1,6 +1,7 @@
 //! Indexes, views and triggers that SQLite does not take, from a schema that somebody wrote into. It does not open such a
 //! database, and SQL with one of them does not load.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
 use sqlite3_parser::lexer::sql::TokenType;
@@ -94,11 +95,13 @@ impl<'s> Faults<'s> {
                 columns.push(token.to_ascii_lowercase());
             }
         }
-        if !words.contains_key(&at) {
-            *room = room.checked_sub(sql_of(table).len())?;
-            words.insert(at, tokens(sql_of(table)).map(|(word, _)| unquote(word).to_ascii_lowercase()).collect());
-        }
-        let known = words.get(&at)?;
+        let known = match words.entry(at) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => {
+                *room = room.checked_sub(sql_of(table).len())?;
+                new.insert(tokens(sql_of(table)).map(|(word, _)| unquote(word).to_ascii_lowercase()).collect())
+            }
+        };
         let is_known = |name: &String| {
             known.contains(name) || ["rowid", "_rowid_", "oid", "true", "false"].contains(&name.as_str())
         };
