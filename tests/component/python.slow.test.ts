@@ -1,6 +1,6 @@
 // The component under Python's wasmtime, and what it shares with the command and with litestream: one folder.
 import { execFileSync } from "node:child_process";
-import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { expect, test, vi } from "vitest";
@@ -121,6 +121,34 @@ test("errors have a code, the place and what to do; a canceled job leaves nothin
     problems: ["OBJECT_DAMAGED"],
     name: ["CallerError", "NAME_INVALID", "offset", 1],
   });
+});
+
+test("the command says which word was wrong: a folder for a file, an age, a damaged record, an address", () => {
+  const folder = tempFolder();
+  copyFileSync(proj, join(folder, "proj.db"));
+  const ran = (...args: string[]) => {
+    const { status, stdout, stderr } = python(folder, "-m", "pagemark.cli", ...args);
+    return [status, `${stdout}${stderr}`.trim()];
+  };
+  for (const [path, command] of [
+    [".", "backup"],
+    ["..", "backup"],
+    [folder, "backup"],
+    [".", "dump"],
+  ] as const) {
+    const message = `pagemark-py: SOURCE_NOT_A_FILE: ${path} is a folder; give the database file itself`;
+    expect(ran(command, path, ...(command === "backup" ? ["--to", "backups"] : []))).toEqual([1, message]);
+  }
+  pagemarkPy(folder, "backup", "proj.db", "--to", "backups");
+  const early = ran("restore", "proj", "--at", "-1h", "--from", "backups", "-o", "early.db");
+  expect(early).toEqual([1, expect.stringMatching(/ TIME_BEFORE_FIRST: /)]);
+  const record = join(folder, "backups/proj/pagemark/0000000000000001.json");
+  chmodSync(record, 0o600);
+  writeFileSync(record, readFileSync(record, "utf8").replace('"full"', '"fool"'));
+  const [status, text] = ran("verify", "proj", "--from", "backups");
+  expect([status, text]).toEqual([1, expect.stringMatching(/^RECORD_DIGEST: 0000000000000001: /)]);
+  const address = ran("list", "--from", "s3://bucket?endpoint=http://localhost:99x");
+  expect(address).toEqual([2, expect.stringContaining("http://localhost:99x is no address of a service")]);
 });
 
 // What else was done by hand: `MUTATIONS=100000`, some 15 minutes.

@@ -17,7 +17,7 @@ from .errors import Canceled, PagemarkError
 from .file import FileDatabase
 from .folder import FolderStore
 from .host import Store
-from .results import Backup
+from .results import Backup, Fault
 from .s3 import S3Store
 
 DONE, FAILED, USAGE, WARNINGS = range(4)
@@ -27,7 +27,7 @@ _WHERE = "where the backups are: a folder, or s3://bucket/prefix"
 def main(argv: Optional[list[str]] = None) -> int:
     """Runs a command; returns 0 done, 1 failed, 2 wrong usage, 3 done with warnings."""
     parser = _parser()
-    options = parser.parse_args(argv)
+    options = parser.parse_args(_joined(sys.argv[1:] if argv is None else argv))
     progress = _Progress(sys.stderr.isatty() and not options.json)
     try:
         code = int(options.run(options, progress))
@@ -101,7 +101,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _back_up(options: Any, progress: _Progress) -> int:
-    database = FileDatabase(options.file)
+    database = _database(options.file)
     backups = Backups(options.name or database.name, _store(options.to))
     made = backups.create(
         database, full=options.full, same_database=options.same_database, on_progress=progress.report
@@ -144,7 +144,7 @@ def _dump(options: Any, progress: _Progress) -> int:
     if options.source:
         backups, database = Backups(options.what, _store(options.source)), None
     else:
-        database = FileDatabase(options.what)
+        database = _database(options.what)
         backups = Backups(database.name, NoStore())
     warnings = backups.dump(
         sys.stdout.buffer.write,
@@ -167,7 +167,7 @@ def _verify(options: Any, progress: _Progress) -> int:
     backups = Backups(options.name, _store(options.source))
     found = backups.verify(options.at, on_progress=progress.report)
     progress.end()
-    lines = [f"{each.code}: {each.message}" for each in found.problems]
+    lines = [_line(each) for each in found.problems]
     lines.append(f"{_count(len(found.sound))} can be restored, {_size(found.bytes)} read")
     _print(options.json, found, "\n".join(lines))
     return FAILED if found.problems else DONE
@@ -186,6 +186,30 @@ def _remove(options: Any, progress: _Progress) -> int:
 
 class _Usage(Exception):
     """The command cannot be meant so."""
+
+
+def _joined(arguments: list[str]) -> list[str]:
+    """`--at -1h` as one word: argparse takes what begins with a dash for an option."""
+    joined: list[str] = []
+    for each in arguments:
+        if joined and joined[-1] == "--at" and each[:1] == "-" and each[1:2].isdigit():
+            joined[-1] = f"--at={each}"
+        else:
+            joined.append(each)
+    return joined
+
+
+def _database(path: str) -> FileDatabase:
+    """A database whose name a backup may have; what has none, such as `.`, is a folder."""
+    if os.path.isdir(path):
+        raise IsADirectoryError(f"{path} is a folder; give the database file itself")
+    return FileDatabase(path)
+
+
+def _line(problem: Fault) -> str:
+    """With the object that it is about, unless the message says that."""
+    where = problem.name if problem.name and problem.name not in problem.message else None
+    return ": ".join(filter(None, (problem.code, where, problem.message)))
 
 
 def _store(place: str) -> Store:
@@ -231,7 +255,8 @@ def _failed(error: Exception, as_json: bool) -> int:
     if isinstance(error, PagemarkError):
         code, message = error.code, error.fault.message
     else:
-        code, message = "TARGET_EXISTS" if isinstance(error, FileExistsError) else "IO_FAILED", str(error)
+        codes = {FileExistsError: "TARGET_EXISTS", IsADirectoryError: "SOURCE_NOT_A_FILE"}
+        code, message = codes.get(type(error), "IO_FAILED"), str(error)
     if as_json:
         print(json.dumps({"error": {"code": code, "message": message}}))
     print(f"pagemark-py: {code}: {message}", file=sys.stderr)

@@ -77,6 +77,9 @@ class S3Store:
         if not known.issuperset(given):
             unknown = ", ".join(sorted(given.keys() - known))
             raise ValueError(f"there is no parameter {unknown} of s3://…; there are {', '.join(sorted(known))}")
+        endpoint = given.get("endpoint")
+        if endpoint is not None and not _is_address(endpoint):
+            raise ValueError(f"{endpoint} is no address of a service; give one such as https://s3.example.com")
         return cls(parts.netloc, unquote(parts.path), **given)
 
     def list(self, prefix: str, cursor: Optional[str]) -> tuple[list[StoredObject], Optional[str]]:
@@ -243,6 +246,14 @@ class _Refused(Failure):
     def __init__(self, code: str, name: str, message: str) -> None:
         super().__init__("failed", name, message)
         self.of_service = code
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # of a port that is none
+        return False
 
 
 def _client(region: Optional[str], endpoint: Optional[str], profile: Optional[str]) -> Any:
