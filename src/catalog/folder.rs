@@ -128,6 +128,15 @@ impl Folder {
         self.objects = objects.into_iter().filter(|(key, _)| !is_between(key)).collect();
     }
 
+    /// Takes over from a listing of the same objects when those under `keys` were put.
+    pub fn take_times(&mut self, listed: &[&(String, Listed)], keys: &[&String]) {
+        for ((key, known), (_, now)) in self.objects.iter_mut().zip(listed) {
+            if keys.contains(&&*key) {
+                known.modified_ms = now.modified_ms;
+            }
+        }
+    }
+
     /// Forgets the objects whose keys begin with none of `prefixes`.
     pub fn narrow(&mut self, prefixes: &[String]) {
         self.objects.retain(|(key, _)| prefixes.iter().any(|prefix| key.starts_with(prefix)));

@@ -1,9 +1,11 @@
 //! Finding out what there is: the folder listed, its records read. And what one who makes backups remembers of it.
 
 use super::request::{Answer, FailureKind, Listing, Request};
+use super::states::Proved;
 use super::{Failure, Host, Outcome};
 use crate::catalog::folder::Listed;
-use crate::catalog::{Folder, Layout, Record, Target, names, record};
+use crate::catalog::record::Encoded;
+use crate::catalog::{Folder, Layout, Link, Record, Target, names, record};
 use crate::error::ErrorKind;
 use crate::ltx::HEADER_SIZE;
 use crate::page::Txid;
@@ -61,8 +63,15 @@ impl Which {
 
 /// What was known of a database's folder after the last backup. As long as the store lists just that (the same objects, of
 /// the same sizes and times), nobody else has come, and nothing must be read and proved again.
+///
+/// Stores such as S3 and a browser's files give objects times of their own, which are taken over from the next listing. They do
+/// not say who put the newest objects: its record is read then, which names all before it by their digests.
 pub struct Known {
     folder: Folder,
+    /// Whether the store gives objects times of its own.
+    has_own_times: bool,
+    /// What was read of the fingerprints of its newest chain.
+    pub(super) proved: Proved,
     /// Beginnings of the keys of what is known: all that belongs to the newest chain. None while there is little else.
     prefixes: Vec<String>,
 }
@@ -141,7 +150,7 @@ pub(super) async fn load_known(host: &Host, place: &Place, known: Option<Known>)
         // States between backups come and go, and no backup rests on them.
         let (between, rest): (Vec<_>, Vec<_>) =
             objects.iter().partition(|(key, _)| known.folder.ltx_name(key).is_some_and(|name| name.is_between()));
-        if rest.into_iter().eq(known.folder.objects()) {
+        if known.is_still(host, &rest).await? {
             for (key, _) in between {
                 known.folder.ltx_name(key).into_iter().for_each(|name| known.folder.history.reach(name.max));
             }
@@ -158,10 +167,33 @@ pub(super) async fn load_known(host: &Host, place: &Place, known: Option<Known>)
     }
     let mut folder = read(host, empty, objects, Which::Newest).await?;
     folder.forget_between();
-    Ok(Loaded { known: Known { folder, prefixes: Vec::new() }, is_known: false })
+    Ok(Loaded {
+        known: Known { folder, has_own_times: false, proved: Proved::default(), prefixes: Vec::new() },
+        is_known: false,
+    })
 }
 
 impl Known {
+    /// Whether `listed` is what was known. Those of the newest backup may have other times, if its record is the same.
+    async fn is_still(&mut self, host: &Host, listed: &[&(String, Listed)]) -> Outcome<bool> {
+        let is_listed = |folder: &Folder| listed.iter().copied().eq(folder.objects());
+        if !self.has_own_times && is_listed(&self.folder) {
+            return Ok(true);
+        }
+        let newest = self.folder.history.entries().last().and_then(|(_, record)| record.ok());
+        let Some(newest) = newest else { return Ok(false) };
+        let (Encoded { text, .. }, Link { ltx, fingerprints, .. }) = (newest.encode()?, self.folder.link(newest));
+        let key = self.folder.record_key(newest.first);
+        self.folder.take_times(listed, &[&ltx, &fingerprints, &key]);
+        if !is_listed(&self.folder) {
+            return Ok(false);
+        }
+        self.has_own_times = true;
+        // What keeps it from being read is met again by who reads all of them.
+        let stored = host.bytes(Request::Get { key, most: MOST_RECORD_BYTES }).await;
+        Ok(stored.is_ok_and(|stored| stored == text.as_bytes()))
+    }
+
     /// Takes note of the last state between backups that was stored.
     pub fn reach(&mut self, txid: Txid) {
         self.folder.history.reach(txid);

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use super::load::{Known, Place};
 use super::saved::{Lack, Phase};
+use super::states::Proved;
 use crate::catalog::{Label, Layout, Record};
 use crate::snapshot::Logged;
 
@@ -57,6 +58,8 @@ pub(super) type Shared = Rc<RefCell<Notes>>;
 pub(super) struct Notes {
     /// For the next backup.
     pub(super) known: Option<Known>,
+    /// What was read of fingerprints.
+    pub(super) proved: Proved,
     /// What was saved last, the writer's log at that time, and how much is in it.
     pub(super) saved: Vec<u8>,
     pub(super) log: Vec<u8>,

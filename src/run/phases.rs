@@ -130,7 +130,10 @@ impl Story {
         let mut states = None;
         if !state.base.is_empty() {
             let checksum = Checksum::new(state.base_checksum).ok_or(ErrorKind::SavedState)?;
-            let mut opened = States::open(host, &state.base, (page_size, state.base_pages, checksum)).await?;
+            let mut proved = core::mem::take(&mut self.notes.borrow_mut().proved);
+            let of = (page_size, state.base_pages, checksum);
+            let mut opened = States::open(host, &state.base, of, &mut proved).await?;
+            self.notes.borrow_mut().proved = proved;
             pages.skip(&mut opened, *position).await?;
             states = Some(opened);
         }

@@ -7,6 +7,12 @@ use crate::error::ErrorKind;
 use crate::page::{Checksum, PageSize};
 use crate::snapshot::{PageState, Previous};
 
+/// Small fingerprint files of changes that were read and proved, by their SHA-256: they need not be read again.
+pub(super) type Proved = Vec<(String, Vec<u8>)>;
+
+/// Larger ones are not kept. In bytes: a chain has less than 200 files.
+const MOST_PROVED: usize = 16 << 10;
+
 /// Read from the fingerprint files of a chain: the oldest one streamed, the others whole. Every failure to read them is
 /// [`Failure::LostFingerprints`] where the files are to blame.
 pub(super) struct States {
@@ -22,12 +28,15 @@ impl States {
         host: &Host,
         files: &[(String, Object)],
         (page_size, page_count, checksum): (PageSize, u32, Checksum),
+        proved: &mut Proved,
     ) -> Outcome<Self> {
         let (base, changes) = files.split_first().ok_or(ErrorKind::Usage)?;
         let mut previous = Previous::new(page_size, page_count, checksum);
+        let mut before = core::mem::take(proved);
         for (key, proof) in changes {
-            let mut whole = Vec::new();
-            loop {
+            let known = before.iter().position(|(sha256, _)| *sha256 == proof.sha256);
+            let mut whole = known.map(|at| before.swap_remove(at).1).unwrap_or_default();
+            while known.is_none() {
                 let bytes = read(host, key, proof).await?;
                 if bytes.is_empty() {
                     break;
@@ -35,6 +44,9 @@ impl States {
                 whole.extend_from_slice(&bytes);
             }
             previous.add_changes(&whole).map_err(|_| Failure::LostFingerprints)?;
+            if whole.len() <= MOST_PROVED {
+                proved.push((proof.sha256.clone(), whole));
+            }
         }
         Ok(Self { host: host.clone(), previous, base: base.clone(), at_end: false })
     }

@@ -47,7 +47,8 @@ impl Story {
 
     async fn attempt(&self, options: &BackupOptions) -> Outcome<Made> {
         let known = self.notes.borrow_mut().known.take();
-        let loaded = load_known(&self.host, &options.place, known).await?;
+        let mut loaded = load_known(&self.host, &options.place, known).await?;
+        self.notes.borrow_mut().proved = core::mem::take(&mut loaded.known.proved);
         let folder = loaded.known.folder();
         if !options.same_database {
             refuse_other_name(folder)?;
@@ -69,7 +70,9 @@ impl Story {
         // What others put in the place of these from now on must have another time.
         if is_tidy && self.host.now_ms() > saved.draft.now_ms {
             let encoded = made.record.encode()?;
-            self.notes.borrow_mut().known = loaded.known.with(made.record.clone(), encoded, saved.draft.now_ms);
+            let mut notes = self.notes.borrow_mut();
+            loaded.known.proved = core::mem::take(&mut notes.proved);
+            notes.known = loaded.known.with(made.record.clone(), encoded, saved.draft.now_ms);
         }
         Ok(made)
     }

@@ -9,7 +9,7 @@ mod world;
 use proptest::prelude::*;
 use world::{Manner, PREFIX, World};
 
-use super::{Backup, BackupOptions, Failure, Place};
+use super::{Backup, BackupOptions, Failure, Known, Place};
 use crate::catalog::{Kind, Layout};
 
 fn options(in_steps: bool) -> BackupOptions {
@@ -172,6 +172,60 @@ fn a_backup_lists_once_and_the_next_one_of_the_process_reads_no_record() {
     run.outcome.unwrap();
     assert_eq!((world.counts["list"], world.counts.get("get")), (3, None));
     check_made(&world, 3);
+}
+
+/// Makes a backup of one changed page more; tells what is remembered then, and how many records and pieces of fingerprints it read.
+fn next_read(world: &mut World, known: Option<Known>) -> (Option<Known>, usize, usize) {
+    world.counts.clear();
+    world.pages[3] += 1;
+    let run = world.run(Backup::new(options(false), known), Manner::default());
+    run.outcome.unwrap();
+    let count = |kind: &str| world.counts.get(kind).copied().unwrap_or(0);
+    (run.known, count("get"), count("read"))
+}
+
+#[test]
+fn where_a_store_has_times_of_its_own_only_the_newest_record_is_read() {
+    let mut world = World { has_own_times: true, ..changed(false, false) };
+    let mut known = None;
+    for number in 2..6 {
+        let (next, records, _) = next_read(&mut world, known);
+        assert_eq!(records, 1, "of backup {number}");
+        known = next;
+        check_made(&world, number);
+    }
+}
+
+#[test]
+fn a_backup_that_took_the_place_of_the_newest_is_seen_though_its_objects_are_as_large() {
+    let mut world = World { has_own_times: true, ..changed(false, false) };
+    let before = world.clone();
+    let (known, ..) = next_read(&mut world, None);
+    // Somebody deletes that one, and makes another of as many pages.
+    let mut other = World { pages: world.pages.clone(), now_ms: world.now_ms, ..before };
+    other.pages[3] += 1;
+    let by_other = BackupOptions { random: *b"another uuid....lineage!", ..options(false) };
+    other.run(Backup::new(by_other, None), Manner::default()).outcome.unwrap();
+    let sizes = |world: &World| -> Vec<_> {
+        world.objects.iter().map(|(key, (bytes, _))| (key.clone(), bytes.len())).collect()
+    };
+    assert_eq!(sizes(&world), sizes(&other));
+    let (_, records, _) = next_read(&mut other, known);
+    // The newest, which is another; then all.
+    assert_eq!(records, 3);
+    check_made(&other, 3);
+}
+
+#[test]
+fn of_fingerprints_that_were_read_only_the_oldest_file_is_read_again() {
+    let mut world = changed(false, false);
+    let (known, ..) = next_read(&mut world, None);
+    let (known, ..) = next_read(&mut world, known);
+    let (known, _, read) = next_read(&mut world, known);
+    let (_, _, again) = next_read(&mut world, known);
+    // The newest file, too, which is as long both times.
+    assert_eq!(again, read);
+    check_made(&world, 5);
 }
 
 #[test]

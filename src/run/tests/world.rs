@@ -42,6 +42,8 @@ pub(super) struct World {
     pub(super) before: Option<Checksum>,
     /// Whether the source names its states.
     pub(super) names: bool,
+    /// Whether the store gives objects times of its own.
+    pub(super) has_own_times: bool,
     pub(super) now_ms: i64,
     /// Requests by their kind.
     pub(super) counts: BTreeMap<String, usize>,
@@ -209,7 +211,7 @@ impl World {
                         if let Some(made) = &mut process.made {
                             made.insert(key.clone());
                         }
-                        self.objects.insert(key, (bytes, modified_ms));
+                        self.objects.insert(key, (bytes, self.time_of(modified_ms)));
                         Answer::Proof(proof)
                     }
                 }
@@ -254,8 +256,12 @@ impl World {
         if self.objects.contains_key(&key) {
             return failed(FailureKind::Exists);
         }
-        self.objects.insert(key, (bytes, modified_ms));
+        self.objects.insert(key, (bytes, self.time_of(modified_ms)));
         Answer::Done
+    }
+
+    fn time_of(&self, given: i64) -> i64 {
+        if self.has_own_times { self.now_ms + 5 } else { given }
     }
 
     /// Seven bytes at a time.
