@@ -27,6 +27,7 @@ const checks = {
   "Rust lints, engine.wasm": () => clippy(["--package", "pagemark-engine", ...WASM, "--features", "bind"]),
   "Rust lints, the engine's component": () =>
     clippy(["--package", "pagemark-engine", ...WASM, "--features", "component"]),
+  "Rust documentation": () => rustdoc("pagemark") + rustdoc("pagemark-engine"),
   "types of the tests": () => tryRun("tsc", ["--project", "tests"]),
   "types of worker-example": () => tryRun("tsc", ["--project", "worker-example"]),
   "types of examples/d1": () => tryRun("tsc", ["--project", "examples/d1"]),
@@ -58,4 +59,8 @@ process.exit(failed.length === 0 ? 0 : 1);
 
 function clippy(args) {
   return tryRun("cargo", ["clippy", "--quiet", ...args, "--", "--deny", "warnings"]);
+}
+
+function rustdoc(crate) {
+  return tryRun("cargo", ["rustdoc", "--quiet", "--package", crate, "--", "--deny", "warnings"]);
 }

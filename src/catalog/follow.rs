@@ -115,7 +115,7 @@ impl Folder {
     }
 
     /// Takes from a file's first 100 bytes when its state was taken. What does not say so keeps the store's time; see
-    /// [`Folder::left_out`].
+    /// `Folder::left_out`.
     pub fn date(&mut self, key: &str, start: &[u8]) {
         let Some(listed) = self.object(key) else { return };
         match Header::decode(start) {
