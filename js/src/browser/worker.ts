@@ -1,5 +1,5 @@
 // What runs in the worker that a page starts.
-import { pagemark } from "../backups/database.ts";
+import { type Database, pagemark } from "../backups/database.ts";
 import { PagemarkError } from "../errors/index.ts";
 import { type Thrown, thrownOf } from "../errors/thrown.ts";
 import type { BackupOptions } from "../run/backup.ts";
@@ -97,21 +97,33 @@ async function answer(
   }
 }
 
-async function perform(
-  subject: Subject,
-  method: keyof Work,
-  options: { signal: AbortSignal },
-): Promise<unknown> {
+/** By what was asked for: one that made a backup knows what is stored, and reads none of it for the next one. */
+const opened = new Map<string, Database>();
+
+function databaseOf(subject: Subject): Database {
+  const key = JSON.stringify(subject);
+  const known = opened.get(key);
+  if (known) return known;
   const { database, store, token = "", name, indexedDb: inside, ...more } = subject;
-  const isInside = inside !== undefined;
-  const source = isInside
-    ? indexedDb(database, inside === true ? {} : { database: inside })
-    : opfs(database, more);
+  const source =
+    inside === undefined
+      ? opfs(database, more)
+      : indexedDb(database, inside === true ? {} : { database: inside });
   const isAddress = /^https?:/i.test(store);
   const db = pagemark(source, {
     store: isAddress ? http(store, { token }) : opfsStore(store),
     ...(name !== undefined && { name }),
   });
+  opened.set(key, db);
+  return db;
+}
+
+async function perform(
+  subject: Subject,
+  method: keyof Work,
+  options: { signal: AbortSignal },
+): Promise<unknown> {
+  const db = databaseOf(subject);
   const { signal } = options;
   const { at, id = "" } = options as { at?: string; id?: string };
   switch (method) {
@@ -132,17 +144,18 @@ async function perform(
     case "delete":
       return db.delete(id, options);
     case "file": {
-      const { format, target } = options as unknown as Work["file"];
-      const body = await fileOf(db, format, at, options);
+      const { format, target, ...rest } = options as JobOptions & Work["file"];
+      const body = await fileOf(db, format, at, rest);
       return target ? saveTo(target, body, { signal }) : new Response(body).blob();
     }
     case "replace": {
       const { file, safety } = options as unknown as Work["replace"];
-      if (!isInside) {
+      const { database, pool } = subject;
+      if (subject.indexedDb === undefined) {
         const before = async () => {
           if (safety) await db.backup({ ...options, note: "before a file took its place" }).catch(nothingYet);
         };
-        return replaceDatabase(database, more.pool, file.stream(), { signal, before });
+        return replaceDatabase(database, pool, file.stream(), { signal, before });
       }
       const message = `${database} is in IndexedDB and can only be read; let its library import the file`;
       throw new PagemarkError("SOURCE_READ_ONLY", message);
@@ -157,7 +170,7 @@ function nothingYet(error: PagemarkError): void {
 
 /** The database as it is now, or the backup of `at`, in a format for files. */
 async function fileOf(
-  db: ReturnType<typeof pagemark>,
+  db: Database,
   format: FileFormat,
   at: string | undefined,
   options: JobOptions,

@@ -29,6 +29,18 @@ describe("pagemark/browser", () => {
     expect(Math.min(...results)).toBeLessThanOrEqual(50);
   }, 200_000);
 
+  test("a backup reads of the store only the newest: its record, its fingerprints, and those of all pages", async () => {
+    await tab.call("background.fill", "reads.db", 1);
+    const told = await tab.call<[string, number, number, number][]>("background.reads", "reads.db", 5);
+    expect(told).toEqual([
+      ["full", 0, 0, 0],
+      ["incremental", 1, 1, 0],
+      ["incremental", 1, 2, 0],
+      ["incremental", 1, 2, 0],
+      ["incremental", 1, 2, 0],
+    ]);
+  });
+
   test("an abort leaves nothing, errors keep their class and code, and a worker can be closed", async () => {
     expect(await tab.call("background.abort", "large.db")).toEqual({
       reason: "stop",

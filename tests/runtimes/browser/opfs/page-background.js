@@ -128,3 +128,41 @@ export async function intoWorker(path, url, token) {
   for (const each of [db, back]) each.close();
   return { aborted, none, kind, told: told > 0, digests: new Set(digests).size, denied };
 }
+
+/** Backs up again and again, after a page was changed each time; gives how many objects of the store each backup read, by their ending. */
+export async function reads(path, backups) {
+  const worker = new Worker("/tests/runtimes/browser/opfs/counting-worker.js", { type: "module" });
+  const db = inBackground(path, { store: "reads", worker });
+  const channel = new BroadcastChannel("reads");
+  const counted = () =>
+    new Promise((resolve) => {
+      channel.onmessage = ({ data }) => resolve(data);
+      channel.postMessage("tell");
+    });
+  const handle = await (await navigator.storage.getDirectory()).getFileHandle(path);
+  const told = [];
+  for (let made = 0; made < backups; made++) {
+    if (made > 0) await changePage(handle, made);
+    const { kind } = await db.backup();
+    const names = await counted();
+    const count = (ending) => new Set(names.filter((name) => name.endsWith(ending))).size;
+    told.push([kind, count(".json"), count(".pages"), count(".ltx")]);
+  }
+  channel.close();
+  db.close();
+  return told;
+}
+
+/** As a commit leaves the file: the change counter with a page behind it. */
+async function changePage(handle, count) {
+  const writable = await handle.createWritable({ keepExistingData: true });
+  const counter = new Uint8Array(4);
+  new DataView(counter.buffer).setUint32(0, 1 + count);
+  for (const position of [24, 92]) await writable.write({ type: "write", position, data: counter });
+  await writable.write({
+    type: "write",
+    position: 4096 * (10 + count),
+    data: new Uint8Array(4096).fill(count),
+  });
+  await writable.close();
+}
