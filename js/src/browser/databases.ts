@@ -1,6 +1,7 @@
 // What a browser's origin has: its databases with their tables, and its room.
 import { checkOptions, PagemarkError } from "../errors/index.ts";
 import { readTables, type Table } from "../moments/tables.ts";
+import { sweepScratch } from "../opfs/scratch.ts";
 import { indexedDb, indexedDbDatabases } from "../sources/indexed-db.ts";
 import { type ListedDatabase, listDatabases } from "../sources/opfs/list.ts";
 import { opfs } from "../sources/opfs/opfs.ts";
@@ -85,6 +86,7 @@ export async function browserStorage(options: { persist?: boolean } = {}): Promi
     );
   }
   const isPersistent = await (persist ? navigator.storage.persist() : navigator.storage.persisted());
+  await sweepScratch();
   const { usage = 0, quota = 0 } = await navigator.storage.estimate();
   return { used: usage, quota, isPersistent };
 }

@@ -1,6 +1,6 @@
 // Room for bytes that are needed for a while: in memory, or in a file of the origin that goes when its tab does.
 import { BlobReader } from "./file-bytes.ts";
-import { privateFiles, type SyncHandle, syncHandle } from "./folders.ts";
+import { folderAt, privateFiles, type SyncHandle, syncHandle } from "./folders.ts";
 
 /** Up to this a room is in memory. In bytes. */
 const IN_MEMORY = 16 << 20;
@@ -65,6 +65,16 @@ export async function scratchFile(): Promise<ScratchFile> {
   } catch (error) {
     await remove();
     throw error;
+  }
+}
+
+/** Removes what tabs left behind that were closed, if they left anything: it takes room, and whoever lists or measures may look for that. */
+export async function sweepScratch(): Promise<void> {
+  try {
+    const folder = await folderAt(await privateFiles(), FOLDER);
+    if (folder) await sweep(folder);
+  } catch {
+    // What cannot be removed now goes the next time; whoever called is told by its own work what is wrong.
   }
 }
 

@@ -1,5 +1,6 @@
 // What databases an origin has.
 import { entriesOf, privateFiles } from "../../opfs/folders.ts";
+import { sweepScratch } from "../../opfs/scratch.ts";
 import { findDatabase, foldersBelow } from "./files.ts";
 import { slotsIn } from "./pool.ts";
 import { look, viewOf } from "./snapshot.ts";
@@ -22,6 +23,7 @@ const MAGIC = "SQLite format 3\0";
 
 /** Goes through all files of the origin, by their first bytes. */
 export async function* listDatabases(): AsyncGenerator<ListedDatabase> {
+  await sweepScratch();
   for await (const { path, folder } of foldersBelow(await privateFiles())) {
     const slots = await slotsIn(folder);
     for (const slot of slots.filter(({ isDatabase }) => isDatabase)) {

@@ -3,6 +3,7 @@ import { StoreError } from "../../errors/store-error.ts";
 import { isAbsent } from "../../opfs/faults.ts";
 import { writeAll } from "../../opfs/file-bytes.ts";
 import { fileIn, folderAt, privateFiles, segmentsOf } from "../../opfs/folders.ts";
+import { sweepScratch } from "../../opfs/scratch.ts";
 import { compareKeys, isSegment } from "../checks.ts";
 import type { Store, StoredObject } from "../store.ts";
 import { storeFrom } from "../store-from.ts";
@@ -30,7 +31,8 @@ export function opfsStore(path = "backups", options: OpfsStoreOptions = {}): Sto
   const { persist = true } = checkOptions(options);
   const segments = segmentsOf(path);
   const root = async () => (await folderAt(await privateFiles(), segments, { create: true })) as Folder;
-  return storeIn(root, `${segments.join("/")} in this browser's private files`, persist);
+  const description = `${segments.join("/")} in this browser's private files`;
+  return storeIn(root, description, { persist, beforeList: sweepScratch });
 }
 
 /**
@@ -39,7 +41,7 @@ export function opfsStore(path = "backups", options: OpfsStoreOptions = {}): Sto
  */
 export function pickedFolder(folder: FileSystemDirectoryHandle): Store {
   checkHas("getFileHandle", folder, "the folder", "a FileSystemDirectoryHandle");
-  return storeIn(async () => folder, `the folder ${JSON.stringify(folder.name)}`, false);
+  return storeIn(async () => folder, `the folder ${JSON.stringify(folder.name)}`);
 }
 
 type Folder = FileSystemDirectoryHandle;
@@ -52,7 +54,11 @@ interface Found extends StoredObject {
  * An object is a file that is not empty, so that one which is being put, or whose tab was closed then, is none: a browser
  * shows a file's new content all at once, when it is closed. Empty objects have a mark of their name beside all.
  */
-function storeIn(rootOf: () => Promise<Folder>, description: string, persist: boolean): Store {
+function storeIn(
+  rootOf: () => Promise<Folder>,
+  description: string,
+  { persist = false, beforeList }: { persist?: boolean; beforeList?: () => Promise<void> } = {},
+): Store {
   let opened: Promise<Folder> | undefined;
   const root = () => {
     opened ??= rootOf();
@@ -107,6 +113,7 @@ function storeIn(rootOf: () => Promise<Folder>, description: string, persist: bo
       }
     },
     async list(prefix, after, limit, signal) {
+      if (after === "") await beforeList?.();
       const objects: StoredObject[] = [];
       for await (const object of walk(await root(), { prefix, after, signal })) {
         if (objects.push(object) === limit) break;

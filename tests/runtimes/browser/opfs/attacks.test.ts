@@ -73,3 +73,7 @@ test("what the user has taken back, and a private window without files, are erro
     inPrivate: ["RUNTIME_UNSUPPORTED"],
   });
 });
+
+test("the scratch of a tab that was closed goes with the next call that lists or measures, and no other", async () => {
+  expect(await tab.call("backups.leftScratch")).toEqual(["used", "used", "used", "used"]);
+});

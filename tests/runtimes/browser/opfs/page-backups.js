@@ -419,3 +419,28 @@ export async function damagedImports(path) {
   const restored = (await imageOf(pagemark.opfs("damaged.db"))) === toBase64(damaged("tx"));
   return { ...results, isKept, restored, left: Object.keys(await files()).length };
 }
+
+/** What each call that lists or measures leaves of two scratch files: one of a tab that was closed, and one that is in use. */
+export async function leftScratch() {
+  const root = await navigator.storage.getDirectory();
+  const folder = await (await root.getDirectoryHandle(".pagemark", { create: true })).getDirectoryHandle(
+    "scratch",
+    {
+      create: true,
+    },
+  );
+  const calls = [
+    () => pagemark.opfsDatabases(),
+    () => pagemark.browserStorage(),
+    () => pagemark.opfsStore("backups").list(""),
+    () =>
+      Array.fromAsync(pagemark.pagemark(pagemark.opfs("a.db"), { store: pagemark.opfsStore("b") }).backups()),
+  ];
+  const left = [];
+  for (const call of calls) {
+    for (const name of ["closed", "used"]) await folder.getFileHandle(name, { create: true });
+    await navigator.locks.request("pagemark-scratch:used", call);
+    left.push((await Array.fromAsync(folder.keys())).join());
+  }
+  return left;
+}
