@@ -73,9 +73,9 @@ impl TableShape {
 /// Columns of which no two rows have the same values, as indexes into those of the table, with their collations.
 pub(super) type Key = Vec<(usize, String)>;
 
-/// What a CREATE UNIQUE INDEX says.
+/// What a CREATE INDEX says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct UniqueIndex {
+pub(super) struct IndexShape {
     /// Names and collations, where those are said; `None` for an expression.
     pub(super) columns: Vec<Option<(String, Option<String>)>>,
     /// Whether it has only some of the rows.
@@ -146,16 +146,15 @@ pub(super) fn name_of(sql: &str) -> Result<String> {
     })
 }
 
-/// What the SQL of an index says, if it is a UNIQUE one.
+/// Reads the SQL of an index.
 ///
 /// # Errors
 /// `SchemaSql` when it does not parse.
-pub(super) fn unique_index(sql: &str) -> Result<Option<UniqueIndex>> {
+pub(super) fn index(sql: &str) -> Result<IndexShape> {
     parse_statement(sql, |statement| match statement {
-        Stmt::CreateIndex { unique, columns, where_clause, .. } => Ok(unique.then(|| UniqueIndex {
-            columns: columns.iter().map(key_column).collect(),
-            is_partial: where_clause.is_some(),
-        })),
+        Stmt::CreateIndex { columns, where_clause, .. } => {
+            Ok(IndexShape { columns: columns.iter().map(key_column).collect(), is_partial: where_clause.is_some() })
+        }
         _ => Err(ErrorKind::SchemaSql.into()),
     })
 }

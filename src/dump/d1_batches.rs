@@ -59,7 +59,7 @@ impl<'a> Planner<'a> {
         let indexes = self.schema.of(Kind::Index).filter(|index| index.table.eq_ignore_ascii_case(&table.name));
         let mut unique: Vec<usize> = shape.keys.iter().flatten().map(|&(column, _)| column).collect();
         for index in indexes.filter(|index| is_unique_index(index)) {
-            let index = columns::unique_index(sql_of(index)).ok().flatten();
+            let index = columns::index(sql_of(index)).ok();
             let is_in = |of: &Column| {
                 let names = |column: &Option<(String, _)>| {
                     column.as_ref().is_none_or(|(name, _)| name.eq_ignore_ascii_case(&of.name))

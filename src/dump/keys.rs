@@ -8,7 +8,7 @@ use std::collections::BinaryHeap;
 use crate::btree::entries::Row;
 use crate::btree::{Encoding, Record, Slot, Value};
 use crate::dump::affinity::Affinity;
-use crate::dump::columns::{Key, TableShape, UniqueIndex};
+use crate::dump::columns::{IndexShape, Key, TableShape};
 use crate::dump::constant::{Constant, as_integer};
 
 /// How many keys are remembered, of one table: 16 MiB.
@@ -76,7 +76,7 @@ pub(in crate::dump) struct Seen {
 
 impl Keys {
     /// Those of a table, and of its indexes.
-    pub(in crate::dump) fn of(shape: &TableShape, indexes: &[UniqueIndex]) -> Self {
+    pub(in crate::dump) fn of(shape: &TableShape, indexes: &[IndexShape]) -> Self {
         let of_table = shape.keys.iter().map(|key| UniqueKey { parts: parts(shape, key), owner: KeyOwner::Table });
         let of_indexes = indexes.iter().map(|index| {
             let key = key_of(shape, &index.columns);

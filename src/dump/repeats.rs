@@ -131,7 +131,7 @@ impl KeyedTable {
         }
         let mut unique = Vec::new();
         for index in indexes {
-            let Ok(Some(of)) = columns::unique_index(sql_of(index)) else { continue };
+            let Ok(of) = columns::index(sql_of(index)) else { continue };
             let collation = |column: &Option<(String, Option<String>)>| {
                 let (name, collation) = column.as_ref()?;
                 let place = shape.columns.iter().position(|column| column.name.eq_ignore_ascii_case(name));

@@ -85,6 +85,13 @@ impl PageMap {
         }
     }
 
+    /// Takes a mark from a page.
+    pub fn unset(&mut self, pgno: u32, mark: Mark) {
+        if let Some(byte) = self.byte_mut(pgno) {
+            *byte &= !(mark as u8);
+        }
+    }
+
     /// Takes a mark from every page.
     pub fn clear(&mut self, mark: Mark) {
         for byte in &mut self.0 {

@@ -113,7 +113,7 @@ impl Survey {
 }
 
 /// Whether most rows are as those of the schema are: type, name, table, root page, SQL.
-fn is_of_schema(page: &LoosePage<'_>, encoding: Encoding) -> bool {
+pub fn is_of_schema(page: &LoosePage<'_>, encoding: Encoding) -> bool {
     let is_object = |cell: &LooseCell<'_>| {
         let payload = cell.payload?;
         let record = Record::parse(payload.local, Pgno::FIRST).ok()?;

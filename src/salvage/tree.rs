@@ -133,8 +133,8 @@ pub struct Context<'a> {
     pub without_free: bool,
     /// Whether rows are left out whose rowids are out of order: they may have those of others.
     pub without_astray: bool,
-    /// Whether a page may be one of this tree, by what its rows are like.
-    pub fits: &'a dyn Fn(&LoosePage<'_>) -> bool,
+    /// Whether a page of this number may be one of this tree, by what its rows are like.
+    pub fits: &'a dyn Fn(u32, &LoosePage<'_>) -> bool,
 }
 
 impl Tree {
@@ -213,8 +213,12 @@ impl Tree {
             let is_deep = !kind.is_leaf() && self.path.len() > MAX_DEPTH;
             // The first page of the file holds the schema, wherever it is pointed to from.
             let is_schema = context.first == Some(pgno) && pgno != self.root;
-            if is_deep || is_schema || !is_in_place(&page, range) || !(context.fits)(&page) {
+            if is_deep || is_schema || !is_in_place(&page, range) || !(context.fits)(child, &page) {
                 return lost(true);
+            }
+            // A leaf that loses its last row is taken out of its tree.
+            if kind.is_leaf() && pgno != self.root && page.offsets().is_empty() {
+                return lost(false);
             }
             context.map.set(child, Mark::Visited);
             self.is_table = Some(kind.is_table());

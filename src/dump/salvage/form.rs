@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use crate::btree::Kind;
 use crate::dump::affinity::Affinity;
-use crate::dump::columns::{self, Shape, TableShape, UniqueIndex};
+use crate::dump::columns::{self, IndexShape, Shape, TableShape};
 use crate::dump::keys::{Keys, Repeated};
 use crate::dump::plan::{Planner, is_unique_index, sql_of};
 use crate::dump::schema::{Kind as ObjectKind, Object};
@@ -18,7 +18,7 @@ const SAMPLE: usize = 64;
 pub(in crate::dump) struct Owner {
     pub(super) name: String,
     pub(super) root: u32,
-    /// `None` for indexes, and for tables whose SQL does not parse.
+    /// `None` where the SQL does not parse.
     pub(super) form: Option<Form>,
     pub(super) is_index: bool,
     /// Those by which a row can be refused, apart from its rowid.
@@ -27,12 +27,25 @@ pub(in crate::dump) struct Owner {
     pub(super) repeated: Repeated,
 }
 
+impl Owner {
+    /// Whether it is a table WITHOUT ROWID, whose rows look like entries of an index.
+    pub(super) fn is_keyed(&self) -> bool {
+        !self.is_index && self.form.as_ref().is_some_and(|form| form.without_rowid)
+    }
+
+    pub(super) fn form(&self) -> Option<&Form> {
+        self.form.as_ref()
+    }
+}
+
 /// What its records hold.
 #[derive(Clone, Debug)]
 pub(super) struct Form {
     /// In the order of the record.
     columns: Vec<Column>,
     pub(super) without_rowid: bool,
+    /// Whether no record has fewer values, as those of indexes.
+    is_exact: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -46,7 +59,21 @@ impl Form {
     fn of(shape: &TableShape) -> Self {
         let columns = shape.stored.iter().filter_map(|&index| shape.columns.get(index));
         let columns = columns.map(|column| Column { affinity: column.affinity, is_rowid: column.rowid }).collect();
-        Self { columns, without_rowid: shape.without_rowid }
+        Self { columns, without_rowid: shape.without_rowid, is_exact: false }
+    }
+
+    /// What the entries of an index hold: its columns, `None` for an expression, and the key of the row.
+    fn of_index(mut key: Vec<Option<usize>>, shape: &TableShape) -> Self {
+        if shape.without_rowid {
+            let rest = shape.primary_key.iter().copied().map(Some).filter(|column| !key.contains(column));
+            key.extend(rest.collect::<Vec<_>>());
+        }
+        let affinity =
+            |column: Option<usize>| column.and_then(|column| shape.columns.get(column)).map(|of| of.affinity);
+        let columns = key.into_iter().map(|column| affinity(column).unwrap_or(Affinity::Blob));
+        let rowid = Some(Affinity::Integer).filter(|_| !shape.without_rowid);
+        let columns = columns.chain(rowid).map(|affinity| Column { affinity, is_rowid: false }).collect();
+        Self { columns, without_rowid: true, is_exact: true }
     }
 
     /// How much the rows of a page are like those of the table, a row; `None` when some cannot be.
@@ -85,7 +112,7 @@ impl Form {
         }
         // A row from before ALTER TABLE ADD COLUMN has fewer; a key has as many as it has.
         let missing = self.columns.len() - count;
-        if self.without_rowid && missing > 0 && count < 2 || count == 0 {
+        if missing > 0 && (self.is_exact || self.without_rowid && count < 2) || count == 0 {
             return None;
         }
         Some(score + 3 - 4 * missing as i64)
@@ -127,11 +154,12 @@ impl Planner<'_> {
                 indexes.push(index);
             }
         }
-        let owner = |(object, indexes): (&Object, Vec<UniqueIndex>)| {
+        let owner = |(object, indexes): (&Object, Vec<IndexShape>)| {
             let root = object.root.map(|root| root.value()).filter(|&root| roots.insert(root))?;
             let is_index = object.kind == ObjectKind::Index;
             let (form, keys) = match self.parse(object) {
                 Ok(Shape::Table(shape)) if !is_index => (Some(Form::of(&shape)), Keys::of(&shape, &indexes)),
+                _ if is_index => (self.form_of_index(object), Keys::default()),
                 _ => (None, Keys::default()),
             };
             Some(Owner { name: object.name.clone(), root, form, is_index, keys, repeated: Repeated::None })
@@ -139,11 +167,26 @@ impl Planner<'_> {
         self.schema.objects.iter().zip(unique).filter_map(owner).collect()
     }
 
+    fn form_of_index(&self, index: &Object) -> Option<Form> {
+        let Ok(Shape::Table(shape)) = self.parse(self.schema.table(&index.table)?) else { return None };
+        let place = |name: &str| shape.columns.iter().position(|column| column.name.eq_ignore_ascii_case(name));
+        let key = if index.sql.is_some() {
+            let columns = columns::index(sql_of(index)).ok()?.columns;
+            columns.into_iter().map(|column| column.and_then(|(name, _)| place(&name))).collect()
+        } else {
+            // SQLite made it for what the table says of itself, and numbers it.
+            let number: usize = index.name.rsplit('_').next()?.parse().ok()?;
+            shape.keys.get(number.checked_sub(1)?)?.iter().map(|&(column, _)| Some(column)).collect()
+        };
+        Some(Form::of_index(key, &shape))
+    }
+
     /// Indexes that are made by SQL and refuse rows, with where their tables are among the objects.
-    fn unique_indexes(&self) -> impl Iterator<Item = (usize, UniqueIndex)> {
-        self.schema.of(ObjectKind::Index).filter(|index| is_unique_index(index)).filter_map(|index| {
-            Some((self.schema.table_at(&index.table)?, columns::unique_index(sql_of(index)).ok()??))
-        })
+    fn unique_indexes(&self) -> impl Iterator<Item = (usize, IndexShape)> {
+        self.schema
+            .of(ObjectKind::Index)
+            .filter(|index| is_unique_index(index))
+            .filter_map(|index| Some((self.schema.table_at(&index.table)?, columns::index(sql_of(index)).ok()?)))
     }
 }
 

@@ -26,6 +26,7 @@ use crate::salvage::freelist::Freelist;
 use crate::salvage::map::Mark;
 use crate::salvage::marker::Marker;
 use crate::salvage::orphans::Orphans;
+use crate::salvage::survey::is_of_schema;
 use crate::salvage::tree::Context;
 use crate::salvage::{Rowids, Survey, Surveyed, Tree, TreeStep};
 
@@ -179,7 +180,10 @@ impl Salvage {
                 budget: &mut self.budget,
                 without_free: false,
                 without_astray: false,
-                fits: &|_| true,
+                fits: &|pgno, page| {
+                    let is_first = self.found.first.is_some_and(|first| first.value() == pgno);
+                    is_first || !page.kind().is_leaf() || is_of_schema(page, self.encoding)
+                },
             };
             match tree.next(pages, &mut context) {
                 TreeStep::Need(ranges) => return Step::Need(ranges),
@@ -283,9 +287,18 @@ impl Salvage {
                 budget: &mut self.budget,
                 without_free: false,
                 without_astray: self.astray_passed < MOST_ASTRAY,
-                fits: &|page| {
+                fits: &|pgno, page| {
+                    // What others lack is known better in the second pass, which must say the same.
+                    if self.gaps.is_misplaced(pgno, root) {
+                        return false;
+                    }
+                    let owner = |root| self.owner_of.get(&root).and_then(|&index| self.owners.get(index));
+                    if form.is_some_and(|form| self.is_first_pass && self.gaps.are_of_other(page, form, owner)) {
+                        return false;
+                    }
                     let is_like = |form: &Form| form.likeness(page).is_some();
-                    let is_of_other = || self.owners.iter().filter_map(|owner| owner.form.as_ref()).any(is_like);
+                    let tables = || self.owners.iter().filter(|owner| !owner.is_index);
+                    let is_of_other = || tables().filter_map(|owner| owner.form.as_ref()).any(is_like);
                     form.is_none_or(|form| {
                         !form::has_rows(page.kind())
                             || page.offsets().is_empty()

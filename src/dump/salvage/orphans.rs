@@ -2,7 +2,7 @@
 
 use core::mem;
 
-use super::form;
+use super::form::{self, Form};
 use super::place::Place;
 use super::{Owner, Salvage, Stage, Step};
 use crate::btree::Pages;
@@ -12,7 +12,7 @@ use crate::salvage::map::Mark;
 use crate::salvage::marker::Marker;
 use crate::salvage::orphans::Orphans;
 use crate::salvage::tree::Context;
-use crate::salvage::{Tree, TreeStep};
+use crate::salvage::{LoosePage, Tree, TreeStep};
 
 impl Salvage {
     /// Rows of pages that nothing points to.
@@ -37,7 +37,17 @@ impl Salvage {
                     }
                 }
                 Stage::Others(marker) => {
-                    if let Some(ranges) = marker.step(pages, self.layout, map) {
+                    let form = self.others.last().and_then(|&index| self.owners.get(index)?.form.as_ref());
+                    let owner = |root| self.owner_of.get(&root).and_then(|&index| self.owners.get(index));
+                    let is_keyed = |owner: &&Owner| owner.is_keyed();
+                    let fits = |page: &LoosePage<'_>| {
+                        let is_like = |form: &Form| form.likeness(page).is_some();
+                        let is_row = || self.owners.iter().filter(is_keyed).filter_map(Owner::form).any(is_like);
+                        form.is_none_or(|form| {
+                            !self.gaps.are_of_other(page, form, owner) && (is_like(form) || !is_row())
+                        })
+                    };
+                    if let Some(ranges) = marker.step(pages, self.layout, map, &fits) {
                         return Step::Need(ranges);
                     }
                     if let Some(owner) =
@@ -103,7 +113,7 @@ impl Salvage {
             budget: &mut self.budget,
             without_free,
             without_astray: false,
-            fits: &|_| true,
+            fits: &|_, _| true,
         };
         match self.tree.as_mut()?.next(pages, &mut context) {
             TreeStep::Need(ranges) => return Some(Step::Need(ranges)),
@@ -124,7 +134,7 @@ impl Salvage {
             budget: &mut self.budget,
             without_free: false,
             without_astray: false,
-            fits: &|_| true,
+            fits: &|_, _| true,
         };
         match self.tree.as_mut()?.next(pages, &mut context) {
             TreeStep::Need(ranges) => return Some(Step::Need(ranges)),
@@ -148,7 +158,11 @@ impl Salvage {
 
     fn next_other(&mut self) -> Stage {
         if let Some(owner) = self.others.last().and_then(|&index| self.owners.get(index)) {
-            return Stage::Others(Marker::new(owner.root, &mut self.found.map));
+            let is_table = owner.form.as_ref().map(|form| !form.without_rowid);
+            let is_table = is_table.or(Some(false).filter(|_| owner.is_index));
+            // An entry of an index looks like a row of a table WITHOUT ROWID.
+            let reads_leaves = is_table == Some(false) && self.owners.iter().any(Owner::is_keyed);
+            return Stage::Others(Marker::new(owner.root, is_table, reads_leaves, &mut self.found.map));
         }
         let free = if self.with_free {
             Freelist::default()

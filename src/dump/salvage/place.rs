@@ -3,9 +3,10 @@
 //! Only a table from which something is missing can have lost a page: its rowids have to be among the missing ones, and its
 //! rows like those of the table. Where that fits several, or none, the rows go into `lost_and_found`.
 
+use core::cell::Cell;
 use std::collections::{HashMap, HashSet};
 
-use super::form::Owner;
+use super::form::{self, Form, Owner};
 use crate::salvage::{LoosePage, Rowids};
 
 /// How many are remembered; a table with more is taken for one without a single page.
@@ -38,7 +39,7 @@ pub(super) struct Gaps {
     /// Whether part of the schema is missing, so that there can be unknown indexes.
     pub(super) is_schema_lost: bool,
     /// How many tables were looked at for all pages of this pass.
-    work: u64,
+    work: Cell<u64>,
 }
 
 /// A page that is missing.
@@ -91,7 +92,7 @@ impl Gaps {
 
     /// Every page is placed once more.
     pub(super) fn begin_pass(&mut self) {
-        self.work = 0;
+        self.work.set(0);
     }
 
     /// Rows of a tree are damaged or cut off.
@@ -111,11 +112,11 @@ impl Gaps {
 
     /// Whether a free page may have what is missing elsewhere.
     pub(super) fn may_have(&mut self, page: &LoosePage<'_>, owners: &[Owner]) -> bool {
-        self.work += owners.len() as u64;
+        self.work.set(self.work.get() + owners.len() as u64);
         let is_missing =
             |owner: &Owner| self.rows.contains(&owner.root) || self.width(owner.root, page, true).is_some();
         let fits = |owner: &Owner| owner.form.as_ref().is_some_and(|form| form.likeness(page).is_some());
-        self.work <= MOST_WORK && owners.iter().any(|owner| !owner.is_index && is_missing(owner) && fits(owner))
+        self.work.get() <= MOST_WORK && owners.iter().any(|owner| !owner.is_index && is_missing(owner) && fits(owner))
     }
 
     /// `before` is where the rows of the page before it went, of the same tree. With `is_known` the schema is whole.
@@ -134,8 +135,8 @@ impl Gaps {
         let mut best: Option<(Fit, u32)> = None;
         let mut is_clear = true;
         // What has thousands of damaged tables is none of SQLite's making.
-        self.work += owners.len() as u64;
-        let owners = if self.work > MOST_WORK { &[] } else { owners };
+        self.work.set(self.work.get() + owners.len() as u64);
+        let owners = if self.work.get() > MOST_WORK { &[] } else { owners };
         for owner in owners.iter().filter(|owner| !owner.is_index) {
             let Some(form) = owner.form.as_ref() else { continue };
             let Some(width) = self.width(owner.root, page, false) else { continue };
@@ -148,30 +149,57 @@ impl Gaps {
                 _ => (best, is_clear) = (Some((fit, owner.root)), true),
             }
         }
+        let tables = || owners.iter().filter(|owner| !owner.is_index);
         let alike = |owner: &&Owner| owner.form.as_ref().is_some_and(|form| form.likeness(page).is_some());
         if let Some((fit, root)) = best {
-            let is_alone = page.kind().is_table() || !self.may_be_index(owners);
+            let is_alone = page.kind().is_table() || !self.may_be_index(page, fit.likeness, owners);
             // What speaks more against it than for it may be of a table whose root is another page now.
             let is_better =
                 |owner: &Owner| owner.form.as_ref().and_then(|form| form.likeness(page)) > Some(fit.likeness);
-            let is_likely = fit.likeness >= 0 || !owners.iter().any(is_better);
+            let is_likely = fit.likeness >= 0 || !tables().any(is_better);
             return if is_clear && is_alone && is_likely { Place::Table(root) } else { Place::Lost };
         }
         if !page.kind().is_table() {
-            let is_index = is_known && !owners.iter().any(|owner| alike(&owner));
+            let is_index = is_known && !tables().any(|owner| alike(&owner));
             return if is_index { Place::Index } else { Place::Lost };
         }
         // What pointed to it may be wrong about the rowids, where no other table has such rows.
-        let mut alike = owners.iter().filter(alike);
+        let mut alike = tables().filter(alike);
         match (alike.next(), alike.next(), hint) {
             (Some(owner), None, Some(root)) if owner.root == root => Place::Table(root),
             _ => Place::Lost,
         }
     }
 
-    /// Whether something is missing from an index: entries can look like rows of a table WITHOUT ROWID.
-    fn may_be_index(&self, owners: &[Owner]) -> bool {
-        self.is_schema_lost || owners.iter().any(|owner| owner.is_index && !self.of(owner.root).is_empty())
+    /// Whether a page that is so much like a table WITHOUT ROWID is as much like an index from which something is missing.
+    fn may_be_index(&self, page: &LoosePage<'_>, likeness: i64, owners: &[Owner]) -> bool {
+        let is_like = |form: &Form| form.likeness(page).is_some_and(|of_index| of_index >= likeness);
+        let may_be = |owner: &Owner| owner.form.as_ref().is_none_or(is_like) && !self.of(owner.root).is_empty();
+        self.is_schema_lost || owners.iter().any(|owner| owner.is_index && may_be(owner))
+    }
+
+    /// Whether a page was found to have no rows of the table with this root, which points to it.
+    pub(super) fn is_misplaced(&self, pgno: u32, root: u32) -> bool {
+        self.hints.get(&pgno) == Some(&root)
+    }
+
+    /// Whether the rows of a page are more like those that another table lacks than like `form`.
+    pub(super) fn are_of_other<'o>(
+        &self,
+        page: &LoosePage<'_>,
+        form: &Form,
+        owner: impl Fn(u32) -> Option<&'o Owner>,
+    ) -> bool {
+        self.work.set(self.work.get() + self.of.len() as u64);
+        if self.work.get() > MOST_WORK || !form::has_rows(page.kind()) || page.offsets().is_empty() {
+            return false;
+        }
+        let own = form.likeness(page);
+        let is_more = |owner: &Owner| owner.form.as_ref().and_then(|form| form.likeness(page)) > own;
+        self.of.keys().any(|&root| {
+            let is_missing = self.width(root, page, false).is_some();
+            is_missing && owner(root).is_some_and(|owner| !owner.is_index && is_more(owner))
+        })
     }
 
     /// How many rowids are missing where those of the page are; `None` when most of them are not among the missing ones.

@@ -6,6 +6,7 @@ mod mutate;
 mod refused;
 mod salvage;
 mod schema_sql;
+mod swapped;
 
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
