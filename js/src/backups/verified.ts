@@ -1,6 +1,7 @@
 // When backups were verified: noted down in the store, beside the records, by whoever may write there.
 import { ObjectExistsError } from "../errors/index.ts";
 import type { Store } from "../stores/store.ts";
+import { everyObject } from "../stores/store-list.ts";
 import { collect } from "../streams/streams.ts";
 import type { Place } from "./removal.ts";
 
@@ -57,8 +58,7 @@ function prefixOf(folder: string): string {
 }
 
 async function notesIn(store: Store, folder: string, signal?: AbortSignal): Promise<string[]> {
-  const { objects } = await store.list(prefixOf(folder), { signal });
-  return objects.map(({ key }) => key);
+  return (await everyObject(store, prefixOf(folder), { signal })).map(({ key }) => key);
 }
 
 /** What the newest note says that can be read: no backup rests on it. */

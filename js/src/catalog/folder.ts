@@ -4,6 +4,7 @@ import { type Failure, hostFailure, type Outcome } from "../host/drive.ts";
 import { driveOnStore } from "../host/store-host.ts";
 import { otherSize, type StoredFile } from "../objects/object-reader.ts";
 import type { Store } from "../stores/store.ts";
+import { everyObject } from "../stores/store-list.ts";
 import { collect } from "../streams/streams.ts";
 
 /** A backup, as users see it; the core makes it of the record (`src/catalog/view.rs`). */
@@ -236,7 +237,7 @@ export async function refuseWithoutRecords(
   segment: string,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const { objects } = await store.list(`${segment}/pagemark/`, { signal });
+  const objects = await everyObject(store, `${segment}/pagemark/`, { signal });
   if (!objects.some(({ key }) => key.endsWith(".pages"))) return;
   const message = `${segment}: the records of its backups (${segment}/pagemark/*.json) are missing, and nothing can be proved without them: bring them back, or back up again where the first backup was killed before it was done; \`litestream restore\` reads the LTX files that are left`;
   throw new PagemarkError("OBJECT_MISSING", message, { name: segment });

@@ -1,6 +1,7 @@
 import { uuid } from "../core/index.ts";
 import type { Scratch } from "../sources/source.ts";
 import type { Store } from "../stores/store.ts";
+import { everyObject } from "../stores/store-list.ts";
 import { collect } from "../streams/streams.ts";
 
 /** A run that puts blocks away has ended after so long. */
@@ -39,16 +40,16 @@ export class StoreScratch implements Scratch {
 
   async drop(): Promise<void> {
     const own = this.#kept
-      ? (await this.#store.list(`${this.#own}/`)).objects.map(({ key }) => key)
-      : undefined;
-    await discard(this.#store, own ?? [...this.#sizes.keys()].map((block) => this.#key(block)));
+      ? (await everyObject(this.#store, `${this.#own}/`)).map(({ key }) => key)
+      : [...this.#sizes.keys()].map((block) => this.#key(block));
+    await discard(this.#store, own);
     this.#sizes.clear();
   }
 
   /** Deletes what runs that died have left. */
   async #sweep(): Promise<void> {
-    const { objects } = await this.#store.list(`${this.#all}/`);
-    const old = objects.filter(({ modified }) => modified.getTime() < Date.now() - OLD_MS);
+    const all = await everyObject(this.#store, `${this.#all}/`);
+    const old = all.filter(({ modified }) => modified.getTime() < Date.now() - OLD_MS);
     await discard(
       this.#store,
       old.map(({ key }) => key),

@@ -51,16 +51,24 @@ export async function mergedPage(
 }
 
 /** Every object of a store whose key begins with `prefix`. */
-export async function everyObject(
+export function everyObject(
+  store: Store,
+  prefix: string,
+  options: { signal?: AbortSignal | undefined } = {},
+): Promise<StoredObject[]> {
+  return everyPage(guarded(store), prefix, options);
+}
+
+/** The same of a store as it lies there: see {@link guarded}. */
+export async function everyPage(
   store: Store,
   prefix: string,
   options: { signal?: AbortSignal | undefined } = {},
 ): Promise<StoredObject[]> {
   const all: StoredObject[] = [];
-  const listed = guarded(store);
   let cursor: string | undefined;
   do {
-    const page: ListPage = await listed.list(prefix, { ...options, cursor });
+    const page: ListPage = await store.list(prefix, { ...options, cursor });
     all.push(...page.objects);
     ({ cursor } = page);
   } while (cursor !== undefined);

@@ -6,6 +6,7 @@ import { PagemarkError } from "../../errors/pagemark-error.ts";
 import { bytesOf } from "../../streams/streams.ts";
 import { KEYS, unguarded } from "../guarded.ts";
 import type { Store, StoredObject } from "../store.ts";
+import { everyPage } from "../store-list.ts";
 import type { VaultKey } from "./age.ts";
 
 /** For whom objects are encrypted, and with what they are read. */
@@ -147,7 +148,7 @@ async function addFile(store: Store, file: Uint8Array): Promise<string> {
 }
 
 async function filesOf(store: Store): Promise<StoredObject[]> {
-  return (await unguarded(store).list(KEYS)).objects.filter(
+  return (await everyPage(unguarded(store), KEYS)).filter(
     ({ key, size }) => key.endsWith(".age") && size <= LONGEST,
   );
 }
