@@ -32,6 +32,20 @@ pub struct Previous {
     objects: HashMap<u32, Vec<(Name, Pgno)>>,
     /// Of those, in bytes.
     names: usize,
+    /// Those of which a part is missing.
+    cut: Vec<Cut>,
+}
+
+/// The beginning of a row that may be of the schema table.
+#[derive(Clone, Debug)]
+struct Cut {
+    /// The page that has its cell.
+    page: u32,
+    bytes: Vec<u8>,
+    /// How many bytes it takes to tell,
+    wanted: usize,
+    /// and the overflow page that has the next of them.
+    next: u32,
 }
 
 /// How much memory the names of objects take, in bytes: a table may hold any number of rows that look like them.
@@ -68,6 +82,7 @@ impl Previous {
             chains: HashMap::new(),
             objects: HashMap::new(),
             names: 0,
+            cut: Vec::new(),
         }
     }
 
@@ -144,13 +159,40 @@ impl Previous {
         if let Some(right) = page.right_most() {
             self.interiors.insert(pgno, Interior { children, right: right.value() });
         } else if page.kind() == Kind::TableLeaf {
-            let objects: Vec<_> = page.cells().map_while(object).flatten().collect();
-            self.names += objects.iter().map(|((_, name), _)| name.len() + 64).sum::<usize>();
-            if !objects.is_empty() && self.names < MOST_NAMES {
-                self.objects.insert(pgno, objects);
+            for (payload, wanted) in page.cells().map_while(naming) {
+                self.names = self.names.saturating_add(wanted + 64);
+                if self.names > MOST_NAMES {
+                    break;
+                }
+                let next = payload.overflow.map_or(0, |overflow| overflow.next.value());
+                self.go_on(Cut { page: pgno, bytes: payload.local.to_vec(), wanted, next });
             }
         }
         Ok(())
+    }
+
+    fn go_on(&mut self, cut: Cut) {
+        if cut.bytes.len() < cut.wanted {
+            self.cut.push(cut);
+        } else {
+            self.objects.entry(cut.page).or_default().extend(object(&cut.bytes));
+        }
+    }
+
+    /// Once all pages were fed: those that have the rest of rows of the schema, which are to be supplied.
+    pub fn missing(&self) -> Vec<u32> {
+        self.cut.iter().map(|cut| cut.next).filter(|&pgno| pgno > 0 && pgno <= self.pages).collect()
+    }
+
+    /// Takes a page that was missing; another one may be missing then.
+    pub fn supply(&mut self, pgno: u32, page: &[u8]) {
+        let usable = self.layout.map_or(0, Layout::usable);
+        let Some(at) = self.cut.iter().position(|cut| cut.next == pgno) else { return };
+        let mut cut = self.cut.swap_remove(at);
+        let Some((next, bytes)) = page.get(..usable).and_then(<[u8]>::split_first_chunk) else { return };
+        cut.bytes.extend_from_slice(bytes.get(..cut.wanted - cut.bytes.len()).unwrap_or(bytes));
+        cut.next = u32::from_be_bytes(*next);
+        self.go_on(cut);
     }
 
     /// The layout of its pages, once all were fed.
@@ -260,20 +302,27 @@ fn entry(payload: Payload<'_>) -> Vec<u8> {
     entry
 }
 
-/// Whether a row may be one of the schema table; and if so its name and root, if it has one.
-fn object(cell: Result<Cell<'_>>) -> Option<Option<(Name, Pgno)>> {
+/// A row that may be one of the schema table, and how many of its bytes it takes to tell its name and root.
+fn naming(cell: Result<Cell<'_>>) -> Option<(Payload<'_>, usize)> {
     let Ok(Cell::TableLeaf { payload, .. }) = cell else { return None };
     let mut slots = Vec::new();
     Slot::read_all(payload.local, Pgno::FIRST, &mut slots).ok()?;
-    let [kind, name, _, root, _] = *slots.as_slice() else { return None };
-    let value = |slot: Slot| slot.value(payload.local, Pgno::FIRST).ok();
-    let (Some(Value::Text(kind)), Some(Value::Text(name))) = (value(kind), value(name)) else { return None };
+    let [kind, _, _, root, _] = *slots.as_slice() else { return None };
+    let Ok(Value::Text(kind)) = kind.value(payload.local, Pgno::FIRST) else { return None };
     // In UTF-16 every other byte is 0.
     let word: Vec<u8> = kind.iter().copied().filter(|&byte| byte != 0).take(8).collect();
-    if !matches!(&*word, b"table" | b"index" | b"view" | b"trigger") {
-        return None;
-    }
-    let Some(Value::Integer(root)) = value(root) else { return Some(None) };
-    let root = u32::try_from(root).ok().and_then(Pgno::new);
-    Some(root.map(|root| ((kind.to_vec(), name.to_vec()), root)))
+    let is_object = matches!(&*word, b"table" | b"index" | b"view" | b"trigger");
+    is_object.then(|| (payload, root.range().end))
+}
+
+/// Its name and root, if it has one.
+fn object(record: &[u8]) -> Option<(Name, Pgno)> {
+    let mut slots = Vec::new();
+    Slot::read_all(record, Pgno::FIRST, &mut slots).ok()?;
+    let [kind, name, _, root, _] = *slots.as_slice() else { return None };
+    let value = |slot: Slot| slot.value(record, Pgno::FIRST).ok();
+    let (Some(Value::Text(kind)), Some(Value::Text(name))) = (value(kind), value(name)) else { return None };
+    let Some(Value::Integer(root)) = value(root) else { return None };
+    let root = u32::try_from(root).ok().and_then(Pgno::new)?;
+    Some(((kind.to_vec(), name.to_vec()), root))
 }

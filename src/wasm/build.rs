@@ -32,6 +32,16 @@ impl Previous {
     pub fn feed(&mut self, bytes: &[u8]) -> JsResult<()> {
         Ok(self.0.feed(bytes)?)
     }
+
+    /// Numbers of the pages that are to be supplied once all bytes were fed, again and again until there are none.
+    pub fn missing(&self) -> Vec<u32> {
+        self.0.missing()
+    }
+
+    /// Takes one of those.
+    pub fn supply(&mut self, pgno: u32, page: &[u8]) {
+        self.0.supply(pgno, page);
+    }
 }
 
 #[wasm_bindgen]

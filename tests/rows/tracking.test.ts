@@ -152,3 +152,20 @@ test("a restore into a tracked database replaces its tables, and untrack leaves 
     await expectExact(place, "tracked again");
   }
 }, 120_000);
+
+test("names that take more than a page are tracked", async () => {
+  const [table, index] = ["t".repeat(2_000), "i".repeat(1_500)];
+  for (const place of cloudflare.both()) {
+    await place.run([
+      `CREATE TABLE ${table} (id INTEGER PRIMARY KEY, v)`,
+      `CREATE INDEX ${index} ON ${table} (v)`,
+      "CREATE TABLE other (id INTEGER PRIMARY KEY, v)",
+      `INSERT INTO ${table} VALUES (1, 'a'), (2, 'b')`,
+      "INSERT INTO other VALUES (1, 'a')",
+    ]);
+    expect((await place.backupTracked()).taken).toBe("tracked");
+    await place.run([`INSERT INTO ${table} VALUES (3, 'c')`]);
+    expect(await place.backupTracked()).toMatchObject({ kind: "incremental", taken: "tracked" });
+    await expectExact(place, "a row more");
+  }
+}, 120_000);

@@ -65,14 +65,25 @@ const buildCore = /* @__PURE__ */ starting("build", glue, () => currentPlatform(
 /** What is known of the pages of a database that was built before; good for one {@link pageBuilder}. */
 export type PreviousPages = glue.Previous;
 
-/** Learns the pages of a database's file, which comes in order, in chunks of any size. */
+/**
+ * Learns the pages of a database's file, which comes in order, in chunks of any size. Without `read`, which gives single pages
+ * again, trees with very long names are not found.
+ */
 export async function previousPages(
   chunks: AsyncIterable<Uint8Array>,
   pageSize = 4096,
+  read?: (pgno: number, into: Uint8Array) => Promise<void>,
 ): Promise<PreviousPages> {
   const { Previous } = await buildCore();
   const previous = new Previous(pageSize);
   for await (const bytes of chunks) previous.feed(bytes);
+  for (let numbers = previous.missing(); read && numbers.length > 0; numbers = previous.missing()) {
+    for (const pgno of numbers) {
+      const page = new Uint8Array(pageSize);
+      await read(pgno, page);
+      previous.supply(pgno, page);
+    }
+  }
   return previous;
 }
 

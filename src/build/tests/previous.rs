@@ -92,6 +92,26 @@ fn rows_here_and_there_change_few_pages_each() {
     assert!(counts.iter().all(|&count| count < 250), "{counts:?}");
 }
 
+#[test]
+fn objects_are_found_whose_names_go_on_on_other_pages() {
+    for (page_size, length) in [(512, 20), (512, 200), (512, 2_000), (4096, 2_000), (4096, 30_000)] {
+        let [table, index] = ["t", "i"].map(|letter| letter.repeat(length));
+        let sql = format!(
+            "CREATE TABLE before (a); CREATE TABLE {table} (a); CREATE INDEX {index} ON {table} (a); CREATE TABLE last (a)"
+        );
+        let built = rebuild(&Sample::of(page_size, &sql).bytes, page_size, 50);
+        let mut previous = Previous::new(PageSize::new(page_size).unwrap());
+        built.chunks(1000).for_each(|bytes| previous.feed(bytes).unwrap());
+        while let [pgno, ..] = *previous.missing() {
+            let end = pgno as usize * page_size as usize;
+            previous.supply(pgno, &built[end - page_size as usize..end]);
+        }
+        let roots = previous.roots();
+        assert_eq!(roots.len(), 4, "{page_size} {length}");
+        assert!(roots.contains_key(&(b"index".to_vec(), index.into_bytes())));
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
 

@@ -1,4 +1,4 @@
-import type { PagesOut } from "../../core/index.ts";
+import { type PagesOut, type PreviousPages, previousPages } from "../../core/index.ts";
 import { turn } from "../../streams/progress.ts";
 import type { Moment } from "../source.ts";
 
@@ -69,8 +69,14 @@ export class RowChanges {
   }
 }
 
+/** What is known of the pages of a moment that was built here. */
+export function previousOf(moment: Moment, signal: AbortSignal | undefined): Promise<PreviousPages> {
+  const read = (pgno: number, into: Uint8Array) => moment.read(pgno, into, signal);
+  return previousPages(bytesOf(moment, signal), moment.pageSize, read);
+}
+
 /** All bytes of a moment, in order. */
-export async function* bytesOf(
+async function* bytesOf(
   moment: Moment,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Uint8Array, void, void> {

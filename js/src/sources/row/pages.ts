@@ -1,10 +1,10 @@
 // The pages of a database that gives none: its rows are laid into b-trees, which lie in memory or in a scratch until
 // the moment is released.
-import { named, previousPages } from "../../core/index.ts";
+import { named } from "../../core/index.ts";
 import { checkHas, checkOptions, checkText, PagemarkError, SourceError } from "../../errors/index.ts";
 import type { Moment, PageSource, PinOptions, RowSource, RowTarget } from "../source.ts";
 import { momentOf, PAGE_SIZE } from "./built.ts";
-import { bytesOf, RowChanges, TooManyChanges } from "./changes.ts";
+import { previousOf, RowChanges, TooManyChanges } from "./changes.ts";
 import { Laying, LostTree } from "./laying.ts";
 import { changedMeanwhile, readMoment, sizeOfDatabase, type Way } from "./moment.ts";
 import { RowScratch } from "./scratch.ts";
@@ -134,7 +134,7 @@ async function pinPages(
   { scratch, signal }: PinOptions,
 ): Promise<Moment> {
   // The last backup is read before the moment begins: that takes its time.
-  const before = previous && (await previousPages(bytesOf(previous, signal), PAGE_SIZE));
+  const before = previous && (await previousOf(previous, signal));
   const pages = previous
     ? new RowChanges(PAGE_SIZE, previous, new Uint32Array())
     : new RowScratch(source.name, PAGE_SIZE, scratch);

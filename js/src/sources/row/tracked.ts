@@ -1,10 +1,10 @@
 // A moment of a database that tells which rows changed: what was read before, and those rows read again, in one
 // transaction at the end.
-import { type PreviousPages, previousPages } from "../../core/index.ts";
+import type { PreviousPages } from "../../core/index.ts";
 import { SourceError } from "../../errors/index.ts";
 import type { Cell, Moment, PinOptions, Query, RowTarget } from "../source.ts";
 import { momentOf, PAGE_SIZE } from "./built.ts";
-import { bytesOf, RowChanges } from "./changes.ts";
+import { previousOf, RowChanges } from "./changes.ts";
 import { Laying } from "./laying.ts";
 import { Limits } from "./limits.ts";
 import { changedMeanwhile, refuseHalf } from "./moment.ts";
@@ -158,7 +158,7 @@ export class Tracker {
         const keys = plan.parts.reduce((sum, part) => sum + part.keys, 0);
         if (bytesOfParts(plan.parts, profiles) > most || keys > LAST_KEYS) return "much";
         // That takes its time, and would be part of the moment otherwise.
-        before ??= await previousPages(bytesOf(base.moment, this.#options.signal), PAGE_SIZE);
+        before ??= await previousOf(base.moment, this.#options.signal);
         return this.#readAll(plan, base.epoch);
       };
       const read = await this.#meeting(plan, step);
@@ -180,7 +180,7 @@ export class Tracker {
       const profiles = await this.#profiles(plan, base.epoch);
       const keys = plan.parts.reduce((sum, part) => sum + part.keys, 0);
       if (bytesOfParts(plan.parts, profiles) > MOST_BYTES || keys > MOST_KEYS) throw new TooMuchTold();
-      const before = await previousPages(bytesOf(base.moment, this.#options.signal), PAGE_SIZE);
+      const before = await previousOf(base.moment, this.#options.signal);
       const readers = plan.parts.map((part) =>
         partReader(part, { epoch: base.epoch, source: this.#source, profile: profiles.get(part) }),
       );
