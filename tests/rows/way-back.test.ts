@@ -71,6 +71,24 @@ test("A11 A12 A13 a restore over what is there can be undone", async () => {
   }
 });
 
+test("a full-text table that leaves a table behind when it is dropped is restored over itself", async () => {
+  for (const place of cloudflare.both()) {
+    await place.run([
+      "CREATE VIRTUAL TABLE half USING fts5(b, c UNINDEXED, content = '', contentless_unindexed = 1)",
+      "INSERT INTO half (rowid, b, c) VALUES (1, 'alpha', 'kept')",
+      "CREATE TABLE t (a)",
+      "INSERT INTO t VALUES (1)",
+    ]);
+    await place.backup();
+    await place.restore(place, {});
+    await place.restore(place, { tables: ["half"] });
+    await place.run(["DROP TABLE half"]);
+    await place.restore(place, {});
+    expect(await place.rows("SELECT a FROM t")).toEqual([[1]]);
+    expect(await place.rows("SELECT name FROM sqlite_schema WHERE name LIKE 'pagemark%'")).toEqual([]);
+  }
+});
+
 test("A15 a file is imported into an empty database, and over another only if that is said", async () => {
   const file = fileOf(...SHOP);
   const path = join(folder, `${files - 1}.db`);

@@ -4,8 +4,18 @@ import { type Cell, HALF_LOADED, NOT_TRACKING, type RowSource } from "../sources
 export interface TargetState {
   isEmpty: boolean;
   halfLoaded?: HalfLoaded;
-  /** Type and name of each object, tables with what their foreign keys refer to. */
-  objects: { type: string; name: string; table: string; isVirtual: boolean; parents: Parent[] }[];
+  /**
+   * Type and name of each object, tables with what their foreign keys refer to, and full-text tables with the table that
+   * SQLite leaves behind when they are dropped.
+   */
+  objects: {
+    type: string;
+    name: string;
+    table: string;
+    isVirtual: boolean;
+    leaves?: string;
+    parents: Parent[];
+  }[];
 }
 
 /** A load that has not come to its end. */
@@ -25,19 +35,23 @@ interface Parent {
 }
 
 const OURS = String.raw`name NOT LIKE '\_cf\_%' ESCAPE '\' AND name NOT LIKE 'sqlite\_%' ESCAPE '\'`;
-const OBJECTS = `SELECT type AS a, name AS b, tbl_name AS d, rootpage AS c FROM sqlite_schema m
-  WHERE ${OURS} AND ${NOT_TRACKING} AND name NOT IN (SELECT name FROM pragma_table_list WHERE type = 'shadow')`;
+/** Left of a virtual table that is gone: SQLite still takes it for a part of one, until it reads the schema again. */
+const IS_LEFT = String.raw`name LIKE '%\_content' ESCAPE '\'
+  AND substr(name, 1, length(name) - 8) NOT IN (SELECT name FROM sqlite_schema WHERE type = 'table' AND rootpage = 0)`;
+const OBJECTS = `SELECT type AS a, name AS b, tbl_name AS d, rootpage AS c, rootpage = 0 AND sql LIKE '%contentless_unindexed%' AS e FROM sqlite_schema m
+  WHERE ${OURS} AND ${NOT_TRACKING} AND (name NOT IN (SELECT name FROM pragma_table_list WHERE type = 'shadow') OR ${IS_LEFT})`;
 const PARENTS = `SELECT m.name AS a, f."table" AS b, f.on_delete AS c FROM sqlite_schema m, pragma_foreign_key_list(m.name) f
   WHERE m.type = 'table' AND ${NOT_TRACKING} AND m.${OURS.replace("AND name", "AND m.name")}`;
 
 export async function targetState(target: RowSource, signal?: AbortSignal): Promise<TargetState> {
   const { rows } = await target.ask([{ sql: OBJECTS }, { sql: PARENTS }], signal);
   const [listed = [], keys = []] = rows;
-  const objects = listed.map(([type, name, table, root]) => ({
+  const objects = listed.map(([type, name, table, root, leaves]) => ({
     type: String(type),
     name: String(name),
     table: String(table),
     isVirtual: type === "table" && Number(root ?? 0) === 0,
+    ...(Number(leaves) === 1 && { leaves: `${String(name)}_content` }),
     parents: keys.flatMap(([child, parent, onDelete]) =>
       same(child, name) ? [{ table: String(parent), onDelete: String(onDelete) }] : [],
     ),
@@ -72,6 +86,13 @@ export function dropsFor(target: string, state: TargetState, tables: readonly st
   });
 }
 
+/** Has SQLite read the schema anew: until then it drops no table that was part of a virtual one, though that is gone. */
+const REREAD = [
+  "CREATE TABLE pagemark_reread (a)",
+  "ALTER TABLE pagemark_reread ADD COLUMN b",
+  "DROP TABLE pagemark_reread",
+];
+
 /** What empties the database: triggers, which would run; views; virtual tables; then children before their parents. */
 function dropsOf({ objects }: TargetState): string[] {
   const drop = (type: string, names: string[]) =>
@@ -79,10 +100,14 @@ function dropsOf({ objects }: TargetState): string[] {
   const of = (wanted: string) => objects.filter(({ type }) => type === wanted);
   const names = (some: TargetState["objects"]) => some.map(({ name }) => name);
   const plain = of("table").filter(({ isVirtual }) => !isVirtual);
+  const left = objects.flatMap(({ leaves = [] }) => leaves);
+  const mayBeLeft = left.length > 0 || plain.some(({ name }) => /_content$/i.test(name));
   return [
     ...drop("TRIGGER", names(of("trigger"))),
     ...drop("VIEW", names(of("view"))),
     ...drop("TABLE", names(of("table").filter(({ isVirtual }) => isVirtual))),
+    ...(mayBeLeft ? REREAD : []),
+    ...drop("TABLE", left),
     ...drop("TABLE", names(childrenFirst(plain))),
   ];
 }
