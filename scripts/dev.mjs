@@ -5,6 +5,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node
 import { createServer } from "node:net";
 import { join, relative } from "node:path";
 import { parseArgs } from "node:util";
+import { faultsOf } from "../js/dist/worker/settings.js";
 import { root } from "./lib/run.mjs";
 import { startWorkers } from "./lib/workers.mjs";
 
@@ -13,6 +14,8 @@ const ACCOUNT = process.env.PAGEMARK_ACCOUNT_ID || "dev";
 const DEMO = "demo";
 
 const { port, state } = wanted();
+const faults = faultsOf(settings());
+if (faults.length > 0) fail(faults.join("\ndev: "), 2);
 if (!(await isFree(port))) {
   fail(
     `port ${port} is taken: something else answers there. Another one:  npm run dev -- --port ${port + 100}`,

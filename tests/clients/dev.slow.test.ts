@@ -110,7 +110,7 @@ test("starts with a demo, whose lines to try work; ends clean, and has the same 
   expect(await second.end("SIGTERM")).toBe(0);
 });
 
-test("says what is wrong with a port, and which one is taken", async () => {
+test("says what is wrong with a port or a setting, and which port is taken", async () => {
   const taken = createServer();
   await new Promise<void>((resolve) => void taken.listen(0, "127.0.0.1", resolve));
   const { port } = taken.address() as { port: number };
@@ -118,6 +118,11 @@ test("says what is wrong with a port, and which one is taken", async () => {
   expect(await refused.ended).toBe(1);
   expect(refused.printed()).toContain(`port ${port} is taken`);
   taken.close();
+  const starved = dev(await freePort(), { PAGEMARK_QUERY_STEPS: "100", PAGEMARK_KEEP_HOURS: "2h" });
+  expect(await starved.ended).toBe(2);
+  expect(starved.printed()).toMatch(
+    /PAGEMARK_KEEP_HOURS is "2h": give a number.*PAGEMARK_QUERY_STEPS is "100": .*at least 1000000/s,
+  );
   const wrong = dev(Number.NaN);
   expect(await wrong.ended).toBe(2);
   expect(wrong.printed()).toContain("--port wants a number");

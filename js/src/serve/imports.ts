@@ -105,7 +105,7 @@ export class Import {
   }
 
   #allowed(sql: string): void {
-    checkStatement(sql);
+    checkStatement(sql, { isImport: true });
     this.#db.exec(sql);
   }
 

@@ -73,9 +73,13 @@ const USUAL = /^\s*(SELECT|INSERT|UPDATE|DELETE|REPLACE|WITH)\b/i;
  *
  * @throws PagemarkError `STATEMENT_REFUSED`
  */
-export function checkStatement(sql: string, { asD1 = false }: { asD1?: boolean | undefined } = {}): void {
+export function checkStatement(
+  sql: string,
+  { asD1 = false, isImport = false }: { asD1?: boolean | undefined; isImport?: boolean } = {},
+): void {
   if (USUAL.test(sql)) return;
-  const [first = "", second = "", third = "", fourth = "", fifth = ""] = firstWords(sql);
+  const words = firstWords(sql, 10);
+  const [first = "", second = "", third = "", fourth = "", fifth = ""] = words;
   const keyword = first.toUpperCase();
   if (TRANSACTIONS.test(keyword)) {
     refuse(`${keyword} is not for requests: all statements of one request are one transaction; leave it out`);
@@ -84,11 +88,28 @@ export function checkStatement(sql: string, { asD1 = false }: { asD1?: boolean |
     const why = keyword === "VACUUM" ? ": space that is freed is used again" : "";
     refuse(`${keyword} is not for requests${why}`);
   }
+  // Nothing of that name is dumped, compared or counted, and what others wrote is what it is.
+  const made = isImport ? undefined : madeName(words);
+  if (made !== undefined && /^_cf_/i.test(made))
+    refuse(`${made.slice(0, 100)}: names that begin with _cf_ are Cloudflare's own, here as in D1`);
   if (keyword !== "PRAGMA") return;
   const [name, after] = third === "." ? [fourth.toLowerCase(), fifth] : [second.toLowerCase(), third];
   if (LOOKS.has(name) && /[=(]/.test(after)) refuse(`PRAGMA ${name} with a value is not for requests`);
   if (asD1 && NOT_IN_D1.has(name)) refuse(`PRAGMA ${name} is not for requests, as PAGEMARK_D1_LIMITS is set`);
   if (!TAKEN.has(name)) refuse(`PRAGMA ${name.slice(0, 100)} is not for requests`);
+}
+
+/** The name of what a statement makes, or the new one that it gives a table. */
+function madeName(words: readonly string[]): string | undefined {
+  const [verb = "", ...rest] = words;
+  const upper = rest.map((word) => word.toUpperCase());
+  if (/^CREATE$/i.test(verb)) {
+    let at = upper.findIndex((word) => /^(TABLE|INDEX|VIEW|TRIGGER)$/.test(word)) + 1;
+    if (upper[at] === "IF") at += 3; // NOT EXISTS
+    return rest[at + 1] === "." ? rest[at + 2] : rest[at];
+  }
+  const at = upper.findIndex((word, index) => word === "RENAME" && upper[index + 1] === "TO");
+  return /^ALTER$/i.test(verb) && at >= 0 ? rest[at + 2] : undefined;
 }
 
 /** What puts back all that PRAGMAs of a request may have switched; nothing where there are none. */

@@ -12,7 +12,7 @@ import { deleteFiles } from "./object/deleted.ts";
 import type { Database } from "./object/object.ts";
 import { registry } from "./registry.ts";
 import { nextOf } from "./schedules.ts";
-import type { ObjectEnv } from "./settings.ts";
+import { faultsOf, type ObjectEnv } from "./settings.ts";
 
 /** What the Worker is bound to, and its settings: see `wrangler.toml`. */
 export interface Env extends ObjectEnv {
@@ -37,6 +37,8 @@ const services = new WeakMap<Env, Service>();
 export function serviceOf(env: Env): Service {
   const known = services.get(env);
   if (known) return known;
+  // biome-ignore lint/suspicious/noConsole: this is a Worker's log
+  for (const fault of faultsOf(env)) console.error(fault);
   const store: Store & { uploads?: StoreUploads } = r2(env.BACKUPS);
   const databases: Service["databases"] = {
     find: (idOrName) => registry(env).find(idOrName),

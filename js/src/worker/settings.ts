@@ -32,10 +32,38 @@ export interface ObjectEnv extends Settings {
   BACKUPS: R2Bucket;
 }
 
+/** Instructions of SQLite a request may take: some ten seconds of a processor at most, whatever the statements do. */
+export const MOST_STEPS = 300_000_000;
+
 /** A setting that is a number; `usual` when it is not given, or no number. */
 export function setting(text: string | undefined, usual: number): number {
   const value = text === undefined || text.trim() === "" ? usual : Number(text);
   return Number.isFinite(value) && value >= 0 ? value : usual;
+}
+
+/** Less is gone before a database is open and its first statement compiled. */
+const LEAST_STEPS = 1_000_000;
+
+/** What is wrong with settings that the Worker passes over, or cannot serve anybody with: said when it starts. */
+export function faultsOf(settings: Settings): string[] {
+  const wrong = (name: keyof Settings, isRight: (text: string) => boolean, wanted: string) => {
+    const text = settings[name]?.trim() ?? "";
+    return text === "" || isRight(text)
+      ? []
+      : [`${name} is ${JSON.stringify(text.slice(0, 100))}: ${wanted}`];
+  };
+  const isNumber = (text: string) => Number.isFinite(Number(text)) && Number(text) >= 0;
+  const numbers = ["PAGEMARK_KEEP_HOURS", "PAGEMARK_HISTORY_HOURS", "PAGEMARK_HISTORY_MB"] as const;
+  return [
+    ...numbers.flatMap((name) => wrong(name, isNumber, "give a number, or leave it out")),
+    ...wrong(
+      "PAGEMARK_QUERY_STEPS",
+      (text) => isNumber(text) && Number(text) >= LEAST_STEPS,
+      `with so few every request ends as interrupted; give a number of at least ${LEAST_STEPS}, or leave it out for ${MOST_STEPS}`,
+    ),
+    ...wrong("PAGEMARK_SCHEDULE", (text) => /^(hourly|daily|off)$/i.test(text), "give hourly, daily or off"),
+    ...wrong("PAGEMARK_D1_LIMITS", (text) => /^[01]$/.test(text), "give 1, or leave it out"),
+  ];
 }
 
 const HOUR_MS = 3_600_000;

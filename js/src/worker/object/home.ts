@@ -7,13 +7,11 @@ import { type JobError, JobTable } from "../../service/jobs/table.ts";
 import type { BackupsPlace } from "../../vault/kept-backups.ts";
 import { Agenda } from "../jobs/agenda.ts";
 import { Bin } from "../jobs/bin.ts";
-import { type ObjectEnv, setting } from "../settings.ts";
+import { MOST_STEPS, type ObjectEnv, setting } from "../settings.ts";
 import { Live } from "./live.ts";
 import { backupsPlace } from "./notes.ts";
 
 const HOUR_MS = 3_600_000;
-/** Some ten seconds of a processor at most, whatever the statements do. */
-const MOST_STEPS = 300_000_000;
 
 /** A database's object from the inside: what its parts share. */
 export class Home {
