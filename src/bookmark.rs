@@ -48,6 +48,13 @@ impl Bookmark {
         Self { txid, day, checksum, lineage }
     }
 
+    /// What a user typed, also where no state can have such a bookmark, as one of zeros, or one that D1 gave: it is looked
+    /// for, and not found, as any other. `None` where it does not look like one.
+    pub fn said(text: &str) -> Option<Self> {
+        let (txid, day, checksum, lineage) = parts(text)?;
+        Some(Self { txid, day, checksum: Checksum::new(checksum).unwrap_or(Checksum::EMPTY), lineage })
+    }
+
     /// Whether it names the same pages of the same database as `other`.
     pub fn has_pages_of(&self, other: &Self) -> bool {
         (self.checksum, self.lineage) == (other.checksum, other.lineage)
@@ -80,21 +87,21 @@ impl FromStr for Bookmark {
 
     fn from_str(text: &str) -> Result<Self> {
         let parse = || {
-            let parts: Vec<&str> = text.split('-').collect();
-            let [high, low, day, proof] = parts[..] else { return None };
-            let (checksum, lineage) = proof.split_at_checked(16)?;
-            // 16 digits are read by one strict reader: lower case, no sign.
-            let txid = Txid::parse(&format!("{high}{low}")).filter(|_| high.len() == 8)?;
-            let day = Txid::parse(&format!("00000000{day}")).filter(|_| day.len() == 8)?;
-            Some(Self {
-                txid: Some(txid).filter(|txid| txid.0 > 0)?,
-                day: u32::try_from(day.0).ok()?,
-                checksum: Checksum::new(Txid::parse(checksum)?.0)?,
-                lineage: Lineage::parse(lineage)?,
-            })
+            let (txid, day, checksum, lineage) = parts(text).filter(|(txid, ..)| txid.0 > 0)?;
+            Some(Self { txid, day, checksum: Checksum::new(checksum)?, lineage })
         };
         parse().ok_or_else(|| ErrorKind::BookmarkSyntax.into())
     }
+}
+
+fn parts(text: &str) -> Option<(Txid, u32, u64, Lineage)> {
+    let parts: Vec<&str> = text.split('-').collect();
+    let [high, low, day, proof] = parts[..] else { return None };
+    let (checksum, lineage) = proof.split_at_checked(16)?;
+    // 16 digits are read by one strict reader: lower case, no sign.
+    let txid = Txid::parse(&format!("{high}{low}")).filter(|_| high.len() == 8)?;
+    let day = Txid::parse(&format!("00000000{day}")).filter(|_| day.len() == 8)?;
+    Some((txid, u32::try_from(day.0).ok()?, Txid::parse(checksum)?.0, Lineage::parse(lineage)?))
 }
 
 #[cfg(test)]
@@ -120,6 +127,19 @@ mod tests {
         assert!(named.prove(Lineage(7), named.checksum).is_ok());
         assert_eq!(named.prove(Lineage(8), named.checksum).unwrap_err().kind, ErrorKind::BookmarkLineage);
         assert_eq!(named.prove(Lineage(7), Checksum::EMPTY).unwrap_err().kind, ErrorKind::ChainChecksum);
+    }
+
+    #[test]
+    fn b11_what_looks_like_a_bookmark_and_names_no_state_is_looked_for_but_is_none() {
+        for text in [
+            format!("00000000-00000000-00000000-{:032}", 0),
+            "00000085-0000024c-00004c6d-0e61117bf38d7adb71b934ebbf891683".to_owned(),
+        ] {
+            assert_eq!(text.parse::<Bookmark>().unwrap_err().kind, ErrorKind::BookmarkSyntax);
+            assert!(Bookmark::said(&text).is_some(), "{text}");
+        }
+        assert_eq!(Bookmark::said("00000000-00000000-00000000-"), None);
+        assert_eq!(Bookmark::said("yesterday"), None);
     }
 
     proptest! {

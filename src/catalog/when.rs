@@ -39,7 +39,7 @@ impl Target {
         if text == "latest" {
             return Ok(Self::Latest);
         }
-        if let Ok(bookmark) = text.parse() {
+        if let Some(bookmark) = Bookmark::said(text) {
             return Ok(Self::Bookmark(bookmark));
         }
         if let Some(txid) = Txid::parse(text) {

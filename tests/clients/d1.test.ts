@@ -67,9 +67,10 @@ describe("calls on D1 and on the wrapper", () => {
     for (const what of ["a text", "a generator", "an array with a hole", "a promise", "what is no array"]) {
       expect(outcome(`a batch of ${what}`)).toMatch(/^D1_ERROR: a batch is an array of statements/);
     }
-    for (const what of ["what is no bookmark", "a bookmark of zeros"]) {
-      expect(outcome(`a session of ${what}`)).toMatch(/^D1_ERROR: .*a session begins with first-primary/);
-    }
+    expect(outcome("a session of what is no bookmark")).toMatch(
+      /^D1_ERROR: .*a session begins with first-primary/,
+    );
+    expect(outcome("a session of a bookmark of zeros")).toMatch(/^D1_ERROR: .*belongs to another database/);
     expect(outcome("first of a name that every object has")).toMatch(/^D1_COLUMN_NOTFOUND: /);
     expect(outcome("bind an array with a hole")).toMatch(/^D1_TYPE_ERROR: Type 'object' not supported/);
     expect(outcome("dump")).toBe(true);

@@ -124,6 +124,7 @@ fn b12_states_that_are_not_there_are_typed_errors() {
     assert_eq!(code("000000000000000b"), "HISTORY_UNKNOWN");
     assert_eq!(code("0000000000000000"), "HISTORY_UNKNOWN");
     assert_eq!(code("12345678-1234-4123-8123-123456789abc"), "AT_SYNTAX");
+    assert_eq!(code(&format!("00000000-00000000-00000000-{:032}", 0)), "BOOKMARK_LINEAGE");
     let good = db.bookmark().unwrap();
     let code = |bookmark: Bookmark| db.bookmark_at(&bookmark.to_string(), now).map_or_else(|e| e.code(), |_| "found");
     assert_eq!(code(good), "found");

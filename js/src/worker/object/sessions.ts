@@ -10,22 +10,17 @@ import type { QueryResult } from "../../service/service.ts";
  * @throws PagemarkError `BOOKMARK_SYNTAX`, `BOOKMARK_LINEAGE`, `HISTORY_UNKNOWN`
  */
 export function checkReached(db: Database, bookmark: string): void {
-  if (!BOOKMARK.test(bookmark)) throw noBookmark();
+  if (!BOOKMARK.test(bookmark)) {
+    const message =
+      "a session begins with first-primary, first-unconstrained, or a bookmark that getBookmark() gave";
+    throw new PagemarkError("BOOKMARK_SYNTAX", message);
+  }
   try {
     db.bookmarkAt(bookmark);
   } catch (error) {
-    const { code } = error as PagemarkError;
-    // It looks like one, and names no state, as one of zeros.
-    if (code === "AT_SYNTAX") throw noBookmark();
     // Of a state that is too long ago only its bookmark is left.
-    if (code !== "HISTORY_GONE") throw error;
+    if ((error as PagemarkError).code !== "HISTORY_GONE") throw error;
   }
-}
-
-function noBookmark(): PagemarkError {
-  const message =
-    "a session begins with first-primary, first-unconstrained, or a bookmark that getBookmark() gave";
-  return new PagemarkError("BOOKMARK_SYNTAX", message);
 }
 
 /** Of a query's results that of its last statement; what was done is that of all of them. */
