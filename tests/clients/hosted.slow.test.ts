@@ -205,6 +205,21 @@ test("a migration is run after a backup, and what it did to the rows is said", a
   expect(failed.stderr).toContain("COMMAND_FAILED");
 });
 
+test("who interrupts a migration interrupts its command, and is told how to undo what that has done", async () => {
+  const migrate = ["d1", "migrate", "d1://one", "--to", "it's here", "--"];
+  const ran = await cli.interruptWith(
+    hosted.env,
+    (stdout) => stdout.includes("begun"),
+    ...migrate,
+    ...["sh", "-c", "echo begun; exec sleep 20"],
+  );
+  expect(ran.status).toBe(130);
+  expect(ran.stdout).toMatch(/rows before/);
+  expect(ran.stderr).toMatch(
+    /sh ended with SIGINT; if it left something half done: pagemark restore one --from 'it'\\''s here' -o d1:/,
+  );
+});
+
 test("what keeps it from being read or written is said", async () => {
   const code = (env: Record<string, string>, database: string) =>
     failure({ ...hosted.env, ...env }, "backup", database, "--to", "none");
@@ -220,6 +235,21 @@ test("what keeps it from being read or written is said", async () => {
   expect(await code({ CLOUDFLARE_API_BASE_URL: "http://127.0.0.1:18400" }, "d1://one")).toMatchObject({
     code: "SOURCE_UNREADABLE",
     message: expect.stringContaining("ECONNREFUSED"),
+  });
+  for (const [env, database] of [
+    [{}, "d1://one/%zz"],
+    [{}, "d1://a.b/one"],
+    [{ CLOUDFLARE_API_BASE_URL: "api.cloudflare.com" }, "d1://one"],
+    [{ CLOUDFLARE_API_TOKEN: "a-secret\nof two lines" }, "d1://one"],
+  ] as const) {
+    const failed = await code(env, database);
+    expect(failed, database).toMatchObject({ code: "USAGE" });
+    expect(JSON.stringify(failed)).not.toContain("a-secret");
+  }
+  const elsewhere = { CLOUDFLARE_API_BASE_URL: `${worker.url}/nowhere`, CLOUDFLARE_API_TOKEN: TOKEN };
+  expect(await code(elsewhere, "d1://one")).toMatchObject({
+    code: "SOURCE_MISSING",
+    message: expect.stringContaining("check the account's id, and CLOUDFLARE_API_BASE_URL"),
   });
   writeFileSync(join(cli.folder, "app.db"), "");
   expect(await failure({}, "backup", "app.db", "--via-export", "--to", "none")).toMatchObject({

@@ -1,4 +1,3 @@
-import { spawn } from "node:child_process";
 import type { Command } from "commander";
 import { PagemarkError } from "../errors/index.ts";
 import { checkpoint } from "../sources/file/checkpoint.ts";
@@ -6,6 +5,7 @@ import { type Answer, ask, exists, hold, startHolder, told } from "./checkpoint-
 import { note, print, printError } from "./output.ts";
 import { fileAt } from "./places.ts";
 import { layOutText } from "./table.ts";
+import { runCommand } from "./user-command.ts";
 import { duration, timeText } from "./values.ts";
 
 interface Options {
@@ -112,15 +112,7 @@ async function run(
 ): Promise<void> {
   const held = await checkpoint(path, { leaseMs: lease, signal });
   if (!json) note(text("checkpoint", told(held.status())).replaceAll("\n", "; "));
-  const status = await new Promise<number>((resolve, reject) => {
-    const [program = "", ...rest] = words;
-    const child = spawn(program, rest, { stdio: "inherit" });
-    child.once("error", (cause) => {
-      const message = `${program}: the command cannot be started (${cause.message}); nothing was copied`;
-      reject(new PagemarkError("COMMAND_FAILED", message, { name: program }, { cause }));
-    });
-    child.once("exit", (code) => resolve(code ?? 1));
-  }).catch(async (error) => {
+  const { status, end } = await runCommand(words, "inherit", "nothing was copied").catch(async (error) => {
     await held[Symbol.asyncDispose]();
     throw error;
   });
@@ -131,7 +123,7 @@ async function run(
     process.exitCode = 1;
   }
   if (status !== 0) {
-    note(`${words[0]} ended with exit code ${status}`);
+    note(`${words[0]} ended with ${end}`);
     process.exitCode = status;
   }
 }

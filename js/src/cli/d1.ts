@@ -1,5 +1,4 @@
 // What is for D1 alone.
-import { spawn } from "node:child_process";
 import type { Command } from "commander";
 import { pagemark } from "../backups/database.ts";
 import { isRowTarget } from "../backups/load-rows.ts";
@@ -8,6 +7,7 @@ import { untrack } from "../sources/row/pages.ts";
 import type { RowSource } from "../sources/source.ts";
 import { backupJson, counted, EXIT, note, print, table, warnAll, withBar } from "./output.ts";
 import { isHosted, nameOf, openDatabase, openStore } from "./places.ts";
+import { runCommand, shellWord } from "./user-command.ts";
 
 interface Options {
   to: string;
@@ -64,9 +64,10 @@ async function migrate(place: string, words: string[], options: Options, signal:
       note: words.join(" ").slice(0, 200),
     }),
   );
-  const undo = `pagemark restore ${name} --from ${to} -o ${place} --force --at ${backup.bookmark}`;
+  const [called, from, onto] = [name, to, place].map(shellWord);
+  const undo = `pagemark restore ${called} --from ${from} -o ${onto} --force --at ${backup.bookmark}`;
   note(`backed up ${name}; to undo what follows: ${undo}`);
-  const status = await run(words, json);
+  const { status, end } = await runCommand(words, json ? 2 : "inherit", "the database is as it was");
   const after = await countsOf(source, signal);
   const names = [...new Set([...before.keys(), ...after.keys()])].sort();
   const counts: Counts[] = names.map((each) => ({
@@ -82,7 +83,7 @@ async function migrate(place: string, words: string[], options: Options, signal:
   });
   warnAll(warnings);
   if (status !== 0) {
-    const message = `${words[0]} ended with ${status}; if it left something half done: ${undo}`;
+    const message = `${words[0]} ended with ${end}; if it left something half done: ${undo}`;
     throw new PagemarkError("COMMAND_FAILED", message);
   }
   if (warnings.length > 0) process.exitCode = EXIT.warnings;
@@ -111,20 +112,4 @@ async function countsOf(source: RowSource, signal: AbortSignal): Promise<Map<str
   const queries = names.map((name) => ({ sql: `SELECT count(*) AS n FROM "${name.replaceAll('"', '""')}"` }));
   const counts = await source.ask(queries, signal);
   return new Map(names.map((name, at) => [name, Number(counts.rows[at]?.[0]?.[0] ?? 0)]));
-}
-
-/** Runs a command; its exit code. What it prints goes to standard error where standard output is JSON. */
-function run([command = "", ...args]: string[], json: boolean): Promise<number> {
-  const child = spawn(command, args, { stdio: ["inherit", json ? 2 : "inherit", "inherit"] });
-  return new Promise((resolve, reject) => {
-    child.on("error", (error) =>
-      reject(
-        new PagemarkError(
-          "COMMAND_FAILED",
-          `${command} could not be started: ${error.message}; the database is as it was`,
-        ),
-      ),
-    );
-    child.on("close", (code) => resolve(code ?? 1));
-  });
 }

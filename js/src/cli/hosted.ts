@@ -8,6 +8,7 @@ import { d1Http } from "../sources/d1/http.ts";
 import { spooled } from "../sources/file/spooled.ts";
 import type { PageSource, RowTarget, Scratch } from "../sources/source.ts";
 import { withNewDatabase } from "./engine.ts";
+import { hostedName } from "./values.ts";
 
 const PLACE = /^d1:\/\/(?:([^/]+)\/)?([^/]+)\/?$/i;
 /** Bytes of a block in a scratch, at most. */
@@ -56,7 +57,7 @@ function optionsFor(place: string): { accountId: string | undefined; database: s
     throw new PagemarkError("USAGE", message);
   }
   const { CLOUDFLARE_ACCOUNT_ID } = process.env;
-  return { accountId: account ?? CLOUDFLARE_ACCOUNT_ID, database: decodeURIComponent(database) };
+  return { accountId: account ?? CLOUDFLARE_ACCOUNT_ID, database: hostedName(database, place) };
 }
 
 function complete(place: string): D1ApiOptions {

@@ -30,6 +30,28 @@ export function stopOnSignals(stop: (signal: Signal) => void): void {
   }
 }
 
+/**
+ * Runs `work`, which waits for a command of the user's: a signal goes on to that, and what comes after it is still done. The exit
+ * code is the signal's then.
+ */
+export async function passingOn<T>(to: (signal: Signal) => void, work: () => Promise<T>): Promise<T> {
+  const pass = (signal: Signal) => {
+    received ??= signal;
+    // A terminal gives Ctrl-C to every process in it, and a second one means: now.
+    if (signal !== "SIGINT" || !process.stdin.isTTY) to(signal);
+  };
+  for (const signal of SIGNALS) {
+    process.off(signal, heed);
+    process.on(signal, pass);
+  }
+  try {
+    return await work();
+  } finally {
+    for (const signal of SIGNALS) process.off(signal, pass);
+    heedSignals();
+  }
+}
+
 function heed(signal: Signal): void {
   // A second signal means: now.
   if (received !== undefined) leave(signal);

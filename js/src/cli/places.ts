@@ -19,6 +19,7 @@ import type { Store } from "../stores/store.ts";
 import { openStandardInput } from "./input.ts";
 import { note } from "./output.ts";
 import { STANDARD } from "./standard-output.ts";
+import { hostedName } from "./values.ts";
 
 usePlatform(nodePlatform);
 useStatements(async () => compiled("statement"));
@@ -151,7 +152,7 @@ export async function noBackup(name: string, place: string): Promise<PagemarkErr
 
 /** What a database's backups are called unless the user says: a file's name without its ending, D1's name for its own. */
 export function nameOf(path: string): string {
-  if (isHosted(path)) return decodeURIComponent(path.replace(/\/+$/, "").replace(/^.*\//, ""));
+  if (isHosted(path)) return hostedName(path.replace(/\/+$/, "").replace(/^.*\//, ""), path);
   if (isLocal(path)) return path.replace(LOCAL, "");
   return path === STANDARD ? "standard input" : basename(path, extname(path));
 }

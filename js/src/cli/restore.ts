@@ -153,7 +153,7 @@ async function restore(name: string, output: string, options: Options, signal: A
       `restored ${output}${backup ? ` to ${describeBackup(backup, at)}` : ""}`,
       ...(tables.length > 0 || warnings.length === 0 ? [tablesTable(tables)] : []),
       ...notes,
-      ...(undo ? [`to undo this, restore --at ${undo}`] : []),
+      ...(undo ? [`to undo this, restore --force --at ${undo}`] : []),
     ].join("\n"),
   );
   warnAll(warnings);

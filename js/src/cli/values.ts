@@ -1,5 +1,6 @@
 // Numbers, rates and times as people type and read them: times in the zone of this machine, which is always said.
 import { InvalidArgumentError } from "commander";
+import { PagemarkError } from "../errors/index.ts";
 
 /** Units as sizes are printed: MB for 1,000,000 bytes, MiB for 1,048,576. */
 const UNITS: Readonly<Record<string, number>> = {
@@ -133,4 +134,14 @@ function inZone(text: string, zone: string): string | undefined {
 /** For an option that may be repeated: one value more. */
 export function oneMore(text: string, before: readonly string[] = []): string[] {
   return [...before, text];
+}
+
+/** The name in `d1://<account>/<name>`, as it is written in a URL. @throws PagemarkError `USAGE` */
+export function hostedName(text: string, place: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch (error) {
+    const message = `${place}: after a % there must be two hex digits, as in URLs; % itself is %25`;
+    throw new PagemarkError("USAGE", message, {}, { cause: error });
+  }
 }

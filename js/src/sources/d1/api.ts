@@ -1,6 +1,6 @@
 // Cloudflare's HTTP API, as far as D1 needs it; Pagemark's own Worker speaks it, too.
 import { httpFetch } from "../../core/index.ts";
-import { checkGiven, checkText, SourceError } from "../../errors/index.ts";
+import { checkGiven, checkText, PagemarkError, SourceError } from "../../errors/index.ts";
 import { type Failed, failureOf, retried } from "./calls.ts";
 
 /** Which D1 database is read over Cloudflare's HTTP API, and with which token. */
@@ -28,6 +28,12 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 /** Of Cloudflare's codes: no permission, not logged in. */
 const DENIED = new Set([10_000, 10_001, 9_109, 9_106, 6_003]);
 const NOT_FOUND = 7_404;
+/** What the command line takes them from. */
+const VARIABLES: Record<string, string> = {
+  accountId: "CLOUDFLARE_ACCOUNT_ID",
+  apiToken: "CLOUDFLARE_API_TOKEN",
+  baseUrl: "CLOUDFLARE_API_BASE_URL",
+};
 /** A page of a listing. */
 const PER_PAGE = 100;
 
@@ -35,6 +41,7 @@ const PER_PAGE = 100;
 export class D1Api {
   readonly name: string;
   readonly #options: D1ApiOptions;
+  readonly #base: string;
   readonly #databases: string;
   #uuid: Promise<string> | undefined;
 
@@ -47,10 +54,17 @@ export class D1Api {
     } = checkGiven(options, "{ accountId, database, apiToken }");
     for (const [name, value] of Object.entries({ accountId, database, apiToken, baseUrl }))
       checkText(value, name);
+    const base = (options.baseUrl ?? CLOUDFLARE).replace(/\/+$/, "");
+    // Each fails at every attempt, and with words that tell the token.
+    if (!/^[\w-]+$/.test(accountId)) throw misspelled("accountId", "letters, digits, - and _, and no more");
+    if (!/^[\x21-\x7e]+$/.test(apiToken))
+      throw misspelled("apiToken", "of ASCII, without spaces and line ends");
+    if (!/^https?:\/\//i.test(base) || !URL.canParse(base))
+      throw misspelled("baseUrl", "an address, such as https://api.cloudflare.com/client/v4");
     this.name = options.database;
     this.#options = options;
-    const base = (options.baseUrl ?? CLOUDFLARE).replace(/\/+$/, "");
-    this.#databases = `${base}/accounts/${encodeURIComponent(options.accountId)}/d1/database`;
+    this.#base = base;
+    this.#databases = `${base}/accounts/${accountId}/d1/database`;
   }
 
   /**
@@ -88,6 +102,7 @@ export class D1Api {
   async #find(signal: AbortSignal | undefined): Promise<string> {
     const { name } = this;
     if (UUID.test(name)) return name;
+    let before: string | undefined;
     for (let page = 1; ; page++) {
       const query = new URLSearchParams({ name, per_page: String(PER_PAGE), page: String(page) });
       const url = `${this.#databases}?${query}`;
@@ -97,7 +112,10 @@ export class D1Api {
       }[];
       const found = listed.find((each) => each.name === name);
       if (found) return found.uuid;
-      if (listed.length > 0) continue;
+      // Whoever knows no pages gives the same one again.
+      const isNext = listed.length > 0 && listed[0]?.uuid !== before;
+      before = listed[0]?.uuid;
+      if (isNext) continue;
       const message = `${name}: the account has no D1 database of that name`;
       throw new SourceError("SOURCE_MISSING", message, { name });
     }
@@ -135,13 +153,22 @@ export class D1Api {
       const message = `${name}: Cloudflare refused the token (${said || status}): it needs the permission D1 Read, and D1 Edit for a restore`;
       return new SourceError("SOURCE_DENIED", message, { name });
     }
-    if (codes.includes(NOT_FOUND) || (status === 404 && envelope)) {
+    if (codes.includes(NOT_FOUND)) {
       return new SourceError("SOURCE_MISSING", `${name}: there is no such D1 database: ${said}`, { name });
     }
     if (status === 429) return failed(`too many requests: ${said}`, true, retryAfter(answer), true);
-    if (status >= 500 || !envelope) return failed(`status ${status}: ${said}`, status >= 500);
+    if (status >= 500) return failed(`status ${status}: ${said}`, true);
+    if (status === 404 || !envelope) {
+      const { accountId } = this.#options;
+      const message = `${name}: what answers at ${this.#base} knows no D1 databases of the account ${accountId} (status ${status}: ${said}); check the account's id, and CLOUDFLARE_API_BASE_URL if it is set`;
+      return new SourceError("SOURCE_MISSING", message, { name });
+    }
     return new Error(said || `status ${status}`);
   }
+}
+
+function misspelled(name: string, wanted: string): PagemarkError {
+  return new PagemarkError("USAGE", `${name} (${VARIABLES[name]} in the environment) must be ${wanted}`);
 }
 
 /** Whether the server took no look at what it was asked for. */
