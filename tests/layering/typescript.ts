@@ -121,7 +121,15 @@ const ROOMS: Readonly<Record<string, { floors: readonly (readonly string[])[]; o
     floors: [
       ["schema-values.ts", "standard-output.ts", "table.ts", "values.ts"],
       ["input.ts", "interrupt.ts", "output.ts"],
-      ["check-result.ts", "checkpoint-holder.ts", "engine.ts", "hooks.ts", "mcp-server.ts", "preview.ts"],
+      [
+        "check-result.ts",
+        "checkpoint-holder.ts",
+        "engine.ts",
+        "hooks.ts",
+        "mcp-server.ts",
+        "preview.ts",
+        "user-command.ts",
+      ],
       ["hosted.ts", "project.ts"],
       ["places.ts", "control.ts"],
       ["files.ts", "target.ts"],
