@@ -28,7 +28,7 @@ export async function opfsPages(path: string): Promise<PageFiles> {
   if (segments.length === 0) throw new PagemarkError("USAGE", "opfsPages() takes the database's name");
   const { Sha256 } = await core();
   const root = await privateFiles();
-  const folder = await folderAt(root, [FOLDER, ...segments], { create: true });
+  const folder = await folderAt(root, [FOLDER, ...segments], { create: true }).catch(named(path));
   if (!folder) throw new PagemarkError("STORE_MISSING", `${path}: its folder cannot be made`);
   const open = async (name: string) => {
     const handle = await syncHandle(await folder.getFileHandle(name, { create: true }));
@@ -42,7 +42,21 @@ export async function opfsPages(path: string): Promise<PageFiles> {
   if (pages && one && other) return new PageFiles({ pages, logs: [one, other] }, new Sha256());
   for (const handle of handles) handle.close();
   const { reason } = opened.find((each) => each.status === "rejected") as PromiseRejectedResult;
-  if (faultOf(reason)?.kind !== "held") throw reason;
-  const message = `${path}: another worker or tab has the database open; close it there first`;
-  throw new PagemarkError("ENGINE_IN_USE", message, { name: path }, { cause: reason });
+  return named(path)(reason);
+}
+
+/** For `.catch()`: says what an error of the browser means for the database. */
+function named(path: string): (cause: unknown) => never {
+  return (cause) => {
+    const fault = faultOf(cause);
+    if (!fault) throw cause;
+    const held = "another worker or tab has the database open; close it there first";
+    const codes: Partial<Record<typeof fault.kind, string>> = {
+      held: "ENGINE_IN_USE",
+      full: "STORE_FULL",
+      denied: "STORE_DENIED",
+    };
+    const message = `${path}: ${fault.kind === "held" ? held : fault.meaning}`;
+    throw new PagemarkError(codes[fault.kind] ?? "STORE_IO", message, { name: path }, { cause });
+  };
 }

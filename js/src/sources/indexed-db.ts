@@ -123,7 +123,9 @@ function fileName(path: string): string {
 /** A copy of the last commit; nothing while a transaction has removed pages that it needs, or when it has grown much. */
 async function copyOf(found: FoundInIndexedDb, name: string): Promise<OpenImage | undefined> {
   const most = found.size + WINDOW;
-  const room = await roomFor(most);
+  const room = await roomFor(most).catch((error) => {
+    throw named(error, name);
+  });
   const writes: Promise<void>[] = [];
   let isWhole = false;
   try {

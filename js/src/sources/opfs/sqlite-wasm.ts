@@ -2,6 +2,7 @@ import { checkHas, SourceError } from "../../errors/index.ts";
 import { type Room, roomFor } from "../../opfs/scratch.ts";
 import type { PageSource } from "../source.ts";
 import { type OpenImage, sourceFrom } from "../source-from.ts";
+import { opfsError } from "./errors.ts";
 import { findDatabase, type InFolder } from "./files.ts";
 import type { Held } from "./locks.ts";
 import { nameIn, Pinning } from "./opfs.ts";
@@ -145,17 +146,25 @@ function readTransaction(sqlite3: SqliteWasm, filename: string, vfs: string): He
 
 /** All pages of one read transaction, without a pause in which the same connection could write. */
 async function copyBySql(database: SqliteWasmDatabase, name: string): Promise<OpenImage> {
+  try {
+    return await copied(database, name);
+  } catch (error) {
+    throw opfsError(error, name); // of the room that the copy takes
+  }
+}
+
+async function copied(database: SqliteWasmDatabase, name: string): Promise<OpenImage> {
   const pageSize = Number(database.selectValue("PRAGMA page_size"));
   const size = pageSize * Number(database.selectValue("PRAGMA page_count"));
   const room = await roomFor(size);
   let isDone = false;
   try {
-    const copied = copyPages(database, room, pageSize, name);
-    await Promise.all(copied.writes);
+    const pages = copyPages(database, room, pageSize, name);
+    await Promise.all(pages.writes);
     await room.seal();
     isDone = true;
     return {
-      size: copied.size,
+      size: pages.size,
       taken: "start",
       read: (at, into) => room.read(at, into),
       close: () => room.close(),

@@ -30,8 +30,16 @@ const EMPTY = [".pagemark", "empty"] as const;
 export function opfsStore(path = "backups", options: OpfsStoreOptions = {}): Store {
   const { persist = true } = checkOptions(options);
   const segments = segmentsOf(path);
-  const root = async () => (await folderAt(await privateFiles(), segments, { create: true })) as Folder;
-  const description = `${segments.join("/")} in this browser's private files`;
+  const folder = segments.join("/");
+  const root = async () => {
+    try {
+      return (await folderAt(await privateFiles(), segments, { create: true })) as Folder;
+    } catch (error) {
+      if (isFull(error)) throw await fullError(folder, error);
+      return failed("write", folder)(error);
+    }
+  };
+  const description = `${folder} in this browser's private files`;
   return storeIn(root, description, { persist, beforeList: sweepScratch });
 }
 

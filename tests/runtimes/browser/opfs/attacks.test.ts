@@ -25,11 +25,26 @@ test("a full origin ends a backup by name, leaves nothing of it, and the next on
   await tab.call("background.fill", "large.db", 8);
   const session = await tab.page.context().newCDPSession(tab.page);
   const origin = new URL(tab.page.url()).origin;
+  // First without room for the store's own folder.
+  await session.send("Storage.overrideQuotaForOrigin", { origin, quotaSize: 1 });
+  expect(await tab.call("backups.intoOpfs", "large.db")).toMatch(/^STORE_FULL: cannot write "kept": /);
   await session.send("Storage.overrideQuotaForOrigin", { origin, quotaSize: 10 << 20 });
   expect(await tab.call("backups.intoOpfs", "large.db")).toMatch(/^STORE_FULL: .* MiB are used/);
   await session.send("Storage.overrideQuotaForOrigin", { origin });
   expect(await tab.call("backups.intoOpfs", "large.db")).toBe("full");
   expect(await tab.call("backups.intoOpfs", "large.db")).toBe("incremental");
+});
+
+test("what needs room for a copy, or for its pages, says that there is none", async () => {
+  const worker = await tab.worker();
+  const session = await tab.page.context().newCDPSession(tab.page);
+  const origin = new URL(tab.page.url()).origin;
+  await session.send("Storage.overrideQuotaForOrigin", { origin, quotaSize: 1 });
+  const full = ["SourceError SOURCE_FULL", "PagemarkError STORE_FULL", "SourceError SOURCE_FULL"];
+  expect(await worker.call("backups.needsRoom")).toEqual(full);
+  await session.send("Storage.overrideQuotaForOrigin", { origin });
+  // Of the last one all that is given is zeros.
+  expect(await worker.call("backups.needsRoom")).toEqual(["made", "made", "DamageError DATABASE_NOT_SQLITE"]);
 });
 
 test(`${KILLS} tabs that are closed in the middle of a backup do no harm`, async () => {

@@ -444,3 +444,27 @@ export async function leftScratch() {
   }
   return left;
 }
+
+let sqlite;
+
+/** In a worker: the codes with which what needs room for a while, or for ever, ends in an origin without any; `made` where it does not. */
+export async function needsRoom() {
+  const { LiveDatabase, opfsPages } = await import("/entry/engine.browser.js");
+  sqlite ??= await (await import("/npm/@sqlite.org/sqlite-wasm/dist/index.mjs")).default();
+  const large = new sqlite.oo1.DB().exec("CREATE TABLE t AS SELECT zeroblob(20000000) AS x");
+  const works = [
+    () =>
+      pagemark.pagemark(pagemark.sqliteWasm(large, sqlite), { store: memoryStore(), name: "app" }).backup(),
+    async () => (await LiveDatabase.open({ name: "app", store: opfsPages("app") })).close(),
+    () => pagemark.opfs("app.db").replace(new Blob([new Uint8Array(5000)]).stream()),
+  ];
+  const codes = [];
+  for (const work of works)
+    codes.push(
+      await work().then(
+        () => "made",
+        (error) => `${error.constructor.name} ${error.code}`,
+      ),
+    );
+  return codes;
+}
