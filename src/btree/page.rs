@@ -11,7 +11,7 @@ use crate::page::header::HEADER_SIZE;
 
 /// Length of the number of an overflow page at the end of a cell, in bytes.
 const OVERFLOW_SIZE: usize = 4;
-/// Of a free block, what it says of the next one and of itself, in bytes.
+/// Size of a free block's head, which tells of the next one and of itself, in bytes.
 const FREE_BLOCK_SIZE: usize = 4;
 
 /// A b-tree page. Parsing looks at the page header only; cells are checked when they are read.

@@ -71,7 +71,7 @@ pub fn local_size(kind: Kind, size: usize, usable: usize) -> usize {
         return size;
     }
     let min = (usable - 12) * 32 / 255 - 23;
-    // Of the rest, so much is here that the overflow pages are full.
+    // The page keeps so much of the rest that the overflow pages are full.
     let filling = min + (size - min) % (usable - 4);
     if filling <= max { filling } else { min }
 }

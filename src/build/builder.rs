@@ -63,7 +63,7 @@ pub(super) enum Stage {
 }
 
 impl Builder {
-    /// Of a database without objects.
+    /// A builder of a database without objects.
     pub fn new(options: Options) -> Self {
         Self {
             options,
@@ -79,7 +79,7 @@ impl Builder {
         }
     }
 
-    /// Of a database whose pages up to number `last` others make, with b-trees that [`Builder::place`] tells of.
+    /// A builder behind page `last`: others make the pages up to it, with b-trees that [`Builder::place`] tells of.
     pub fn behind(options: Options, last: u32) -> Self {
         Self { out: Output::behind(options.page_size, last), ..Self::new(options) }
     }
@@ -90,7 +90,7 @@ impl Builder {
         Ok(())
     }
 
-    /// Of a database that keeps the pages of the one before, as far as rows are the same: for a backup of what changed.
+    /// A builder that keeps the pages of the database before, as far as rows are the same: for a backup of what changed.
     /// The objects' names tell which b-tree is which. Only pages that differ are given, in any order, page 1 last.
     ///
     /// # Errors

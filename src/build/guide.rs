@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::page::{PageSize, Pgno};
 
-/// Of the b-tree that is being built; empty where there was none before.
+/// What guides the b-tree that is being built to the pages of the one before; empty where there was none before.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Guide {
     root: Option<Pgno>,
@@ -27,7 +27,7 @@ pub(super) struct GuideLevel {
 /// Overflow pages that follow each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Chain {
-    /// Of its row.
+    /// The key of its row.
     pub(super) key: u64,
     pub(super) first: u32,
     pub(super) count: u32,

@@ -86,7 +86,7 @@ impl Merge {
     /// Passes on all that comes, up to where pages are missing.
     ///
     /// # Errors
-    /// Of a damaged b-tree, naming the page; what `take` says.
+    /// Those of a damaged b-tree, which name the page, and those of `take`.
     pub(super) fn run(&mut self, mut take: impl FnMut(Option<i64>, &[u8]) -> Result<()>) -> Result<Vec<PageRange>> {
         loop {
             match self.entries.next(&self.pages, &mut self.budget)? {

@@ -29,7 +29,7 @@ pub(super) struct Output {
 }
 
 impl Output {
-    /// Of a database of one page, the first, which is written last.
+    /// The output of a database of one page, the first, which is written last.
     pub(super) fn new(page_size: PageSize) -> Self {
         Self {
             page_size,
@@ -42,7 +42,7 @@ impl Output {
         }
     }
 
-    /// Of a database that has pages up to number `last`, of which the first is written last.
+    /// The output behind page `last` of a database, whose first page is written last.
     pub(super) fn behind(page_size: PageSize, last: u32) -> Self {
         Self { page_count: last.max(1), ..Self::new(page_size) }
     }

@@ -12,7 +12,7 @@ pub(super) struct Pool {
 }
 
 impl Pool {
-    /// Of so many pages, of which none is known to be free.
+    /// A pool of so many pages, none of which is known to be free.
     pub(super) fn new(page_count: u32) -> Self {
         Self { page_count, taken: vec![0; page_count as usize / 64 + 1], free: BTreeSet::new() }
     }

@@ -30,7 +30,7 @@ pub struct Previous {
     chains: HashMap<u32, Vec<Chain>>,
     /// What may be rows of the schema table, by the page that has them.
     objects: HashMap<u32, Vec<(Name, Pgno)>>,
-    /// Of those, in bytes.
+    /// Size of those names, in bytes.
     names: usize,
     /// Those of which a part is missing.
     cut: Vec<Cut>,
@@ -70,7 +70,7 @@ struct Interior {
 }
 
 impl Previous {
-    /// Of a database with pages of that size.
+    /// What is known of a database with pages of that size.
     pub fn new(page_size: PageSize) -> Self {
         Self {
             page_size,

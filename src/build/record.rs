@@ -14,7 +14,7 @@ const WHOLE: f64 = (1i64 << 47) as f64;
 pub enum Column {
     /// Stores every value as it is.
     Value,
-    /// Of REAL affinity: whole numbers are stored as integers.
+    /// REAL affinity: whole numbers are stored as integers.
     Real,
     /// The INTEGER PRIMARY KEY of a table with rowids: NULL is stored, and no value is given.
     Rowid,

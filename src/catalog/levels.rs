@@ -58,7 +58,7 @@ impl Folder {
             }
             let files = self.shortest(stretch);
             let modified_ms = self.object(&stretch.last()?.ltx)?.modified_ms;
-            // Of what is not there nothing can be made; and what is whole already needs no copy.
+            // Nothing can be made from files that are missing; and what is whole already needs no copy.
             let is_there = files.iter().all(|file| self.check_presence(file).is_ok());
             (is_there && files.len() == FAN).then_some(Merging { key, files, modified_ms })
         };

@@ -214,13 +214,13 @@ pub struct Account {
     pub txid: Txid,
     /// The record's.
     pub kind: Kind,
-    /// Of the store that the backup was written to.
+    /// The locality of the store that the backup was written to.
     pub locality: Locality,
 }
 
 impl Account {
-    /// Of a backup that is in the store of `locality`, by its record's lineage, TXIDs and kind as texts; `None` for what is
-    /// none.
+    /// Reads the ids of a backup in the store of `locality`: its record's lineage, TXIDs and kind, as texts; `None` where
+    /// they are none.
     pub fn of(ids: [&str; 4], locality: Locality) -> Option<Self> {
         let [lineage, first, txid, kind] = ids;
         let (lineage, first, txid) = (Lineage::parse(lineage)?, Txid::parse(first)?, Txid::parse(txid)?);

@@ -127,7 +127,7 @@ pub struct LtxName {
 }
 
 impl LtxName {
-    /// Of a snapshot of the state `max`.
+    /// The name of a snapshot of the state `max`.
     pub fn snapshot(max: Txid) -> Self {
         Self { level: LEVEL_SNAPSHOT, min: Txid(1), max }
     }

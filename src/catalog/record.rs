@@ -160,7 +160,7 @@ impl json::Read for Envelope {
 pub struct Encoded {
     /// What is stored.
     pub text: String,
-    /// Of the record in it, 64 hex digits.
+    /// SHA-256 of the record in it, as 64 hex digits.
     pub digest: String,
 }
 

@@ -42,7 +42,7 @@ pub fn plan(files: &[File], target: &Target) -> Result<Vec<LtxName>> {
     loop {
         let next = files.iter().filter(fits);
         let next = next.filter(|file| file.name.min.0 <= reached.saturating_add(1) && file.name.max.0 > reached);
-        // Of two files that reach equally far, the one of the higher level has fewer pages that later files replace.
+        // Prefer the higher level where two files reach equally far: it has fewer pages that later files replace.
         let Some(next) = next.max_by_key(|file| (file.name.max, file.name.level)) else { break };
         plan.push(next.name);
         reached = next.name.max.0;

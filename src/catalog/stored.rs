@@ -23,13 +23,13 @@ pub struct StoredFile {
 /// The end of a stored object.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Part {
-    /// Of the object.
+    /// The object's key.
     pub key: String,
     /// Where it begins, in bytes.
     pub offset: u64,
     /// In bytes.
     pub size: u64,
-    /// Of it alone.
+    /// SHA-256 of this object alone.
     pub sha256: String,
 }
 

@@ -31,7 +31,7 @@ pub struct BackupView {
     pub kind: Kind,
     /// User tables.
     pub tables: u32,
-    /// Of the database, in bytes.
+    /// Size of the database, in bytes.
     pub size: u64,
     /// What was stored for it, in bytes.
     pub stored_size: u64,
@@ -39,7 +39,7 @@ pub struct BackupView {
     pub state: &'static str,
     /// In bytes.
     pub page_size: u32,
-    /// Of the database.
+    /// Size of the database, in pages.
     pub page_count: u32,
     /// Pages of the database that hold nothing, where the record says so.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -69,7 +69,7 @@ pub struct BackupView {
 /// Something wrong with what is stored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Problem {
-    /// Of the error.
+    /// The error's code.
     pub code: &'static str,
     /// What is wrong.
     pub message: String,
@@ -330,7 +330,7 @@ pub enum PlanError {
     Refused(Error),
     /// A file of the chain is not there, or has `size` bytes instead of `wanted`.
     Lost {
-        /// Of the file.
+        /// The file's key.
         key: String,
         /// In bytes; `None` when it is not there.
         size: Option<u64>,

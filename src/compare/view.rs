@@ -45,7 +45,7 @@ pub(super) struct View {
     long: PageSet,
     /// Pages as they are now that are known to be no overflow page of a row on a leaf that is the same.
     claimed: PageSet,
-    /// Of the pages as they are now, those that differ, where they were told and are few.
+    /// Pages that differ, by their numbers now, where they were told and are few.
     differing: Vec<u32>,
     sought: Option<Sought>,
 }
@@ -97,7 +97,7 @@ impl View {
         Ok(())
     }
 
-    /// Of the pages that both have, only these may differ; how pages begin is found out when they are read.
+    /// Tells which of the pages that both have may differ; how pages begin is found out when they are read.
     pub(super) fn tell(&mut self, differing: &[u32]) {
         self.heads.clear();
         if !self.shares_pages() {

@@ -20,7 +20,7 @@ pub enum Ask {
     },
     /// Bytes of an object, fewer only where it ends: [`Given::Bytes`].
     Get {
-        /// Of the object.
+        /// The object's key.
         key: String,
         /// In bytes.
         offset: u64,
@@ -29,14 +29,14 @@ pub enum Ask {
     },
     /// Removes an object, whether it is there or not.
     Delete {
-        /// Of the object.
+        /// The object's key.
         key: String,
     },
     /// Begins an object.
     Create {
         /// Its name from here on.
         upload: UploadId,
-        /// Of the object.
+        /// The object's key.
         key: String,
         /// The time it stands for, in milliseconds since 1970.
         modified_ms: i64,
@@ -46,7 +46,7 @@ pub enum Ask {
     Resume {
         /// Its name from here on.
         upload: UploadId,
-        /// Of the object.
+        /// The object's key.
         key: String,
         /// The time it stands for, in milliseconds since 1970.
         modified_ms: i64,

@@ -62,7 +62,7 @@ struct BackupHost {
     moment: Option<Moment>,
     stored: Option<StoredPages>,
     packer: Option<Packer>,
-    /// Of packs that were not appended yet.
+    /// Frames of packs that were not appended yet.
     frames: Vec<(Id, Vec<u8>)>,
     files: Vec<(File, Uploaded)>,
     /// Whether the fingerprint file is stored: the LTX file of that name is this backup's, too, and nobody else's.

@@ -26,7 +26,7 @@ pub struct Backups<'a> {
 }
 
 impl<'a> Backups<'a> {
-    /// Of the database that goes by `name` in the store.
+    /// The backups of the database that goes by `name` in the store.
     ///
     /// # Errors
     /// `NAME_INVALID`.

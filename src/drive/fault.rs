@@ -29,7 +29,7 @@ pub struct Fault {
 pub(super) type Done<T> = Result<T, Fault>;
 
 impl Fault {
-    /// Of this class and code, about `name`.
+    /// A fault of this class and code, about `name`.
     pub(super) fn new(class: Class, code: &str, name: Option<&str>, message: impl Into<String>) -> Self {
         let name = name.map(str::to_owned);
         Self { class, code: code.to_owned(), message: message.into(), at: At::Input, name, kind: FailureKind::Other }
@@ -65,7 +65,7 @@ impl Fault {
         Self { kind: FailureKind::Changed, ..Self::new(Class::Busy, "SOURCE_CHANGED", None, message) }
     }
 
-    /// Of the host, about the object or database `name`.
+    /// A fault of the host, about the object or database `name`.
     pub(super) fn lent(error: HostError, name: &str) -> Self {
         let known = |kind, class, code, message: String| Self { kind, ..Self::new(class, code, Some(name), message) };
         match error {
@@ -84,7 +84,7 @@ impl Fault {
         }
     }
 
-    /// Of the core, in the object or database `name`.
+    /// A fault of the core, in the object or database `name`.
     pub(super) fn of(error: Error, name: Option<&str>) -> Self {
         let class = error.kind.class();
         let message = match name {

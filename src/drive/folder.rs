@@ -19,11 +19,11 @@ pub(super) struct StoreHost {
     pub(super) lender: Lender,
     /// The last number that an object was begun under.
     pub(super) last_upload: u32,
-    /// Of objects that are being read, a few.
+    /// Readers of the few objects that are being read.
     readers: Vec<ObjectReader>,
     /// Sizes of what was listed.
     listed: BTreeMap<String, u64>,
-    /// Of the last page of a listing.
+    /// The last key of the last page of a listing.
     last_key: String,
     /// Whether the store is known not to be encrypted.
     is_plain: bool,

@@ -109,9 +109,9 @@ pub enum Part {
 /// The files of a database that are kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Files {
-    /// Of the database file, in bytes.
+    /// Size of the database file, in bytes.
     pub main_size: u64,
-    /// Of the write-ahead log, in bytes; 0 when there is none.
+    /// Size of the write-ahead log, in bytes; 0 when there is none.
     pub wal_size: u64,
     /// Real path of the database, if it has one.
     pub place: Option<String>,

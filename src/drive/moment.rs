@@ -13,9 +13,9 @@ use crate::snapshot::{Sha256, hex_digits};
 
 /// As much of the first page as shows the header, and tells ciphertext from text. In bytes.
 const START: u64 = 512;
-/// Of a database's header, in bytes.
+/// Size of a database's header, in bytes.
 const HEADER_SIZE: usize = 100;
-/// Of a write-ahead log's header, which is another one in every generation. In bytes.
+/// Size of a write-ahead log's header, in bytes. Each generation of the log has another header.
 const WAL_HEADER: u32 = 32;
 /// Bytes that are looked at behind the stated end of a database.
 const BEHIND: u64 = 256 << 10;

@@ -44,7 +44,7 @@ impl ObjectReader {
         Ok(bytes)
     }
 
-    /// Of the object.
+    /// The object's key.
     pub(super) fn key(&self) -> &str {
         &self.file.key
     }

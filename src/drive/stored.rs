@@ -9,9 +9,9 @@ use crate::ltx::{FrameUnpacker, Header, PageIndex};
 use crate::page::{PageSize, Pgno};
 use crate::snapshot::proof::PageProof;
 
-/// Of an LTX file's end behind its page index, in bytes.
+/// Size of an LTX file's end, behind its page index, in bytes.
 const TAIL: u64 = 24;
-/// Of an LTX file's header, in bytes.
+/// Size of an LTX file's header, in bytes.
 const HEADER: u64 = 100;
 
 /// The pages of a chain. Memory: some three bytes for each page in each file.

@@ -46,7 +46,7 @@ pub(super) struct TableShape {
     pub(super) keys: Vec<Key>,
     /// Which of them is the PRIMARY KEY.
     pub(super) key: Option<usize>,
-    /// Of each column.
+    /// The collation of each column.
     pub(super) collations: Vec<String>,
 }
 

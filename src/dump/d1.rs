@@ -53,7 +53,7 @@ impl<'a> Planner<'a> {
         if self.options.in_batches {
             self.rows_for_batches(&tables)?;
         } else {
-            // Of those that refer to each other in a circle, the check at the end of the transaction takes care.
+            // The check at the end of the transaction takes care of those that refer to each other in a circle.
             for table in family.parents_first {
                 self.table_rows(table)?;
             }

@@ -100,7 +100,7 @@ pub(super) struct Neighbours {
 }
 
 impl Neighbours {
-    /// Of keys with these collations.
+    /// Compares keys with these collations.
     pub(super) fn new(collations: Vec<Option<String>>) -> Self {
         let part = |(place, collation): (usize, Option<String>)| Part {
             slot: Some(place),

@@ -30,7 +30,7 @@ impl Limits {
         match dialect {
             // D1 also bounds the instructions that a statement becomes, by 25,000: one a value and one a row, each of
             // which takes two bytes or more.
-            // Of a statement of several rows it takes 100 values each, of which the rowid is one.
+            // D1 takes 100 values a row in a statement of several rows, and the rowid is one of them.
             Dialect::D1 => Self { several: 32 << 10, statement: 100_000, row: 2_000_000, values: 100 },
             // Several rows load faster than one; but the time that the sqlite3 shell takes for a statement (3.54 at
             // least) grows with its length times its lines. Of one statement, SQLite takes ten times as much.

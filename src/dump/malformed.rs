@@ -58,7 +58,7 @@ impl<'s> Faults<'s> {
     fn of_trigger(&self, object: &Object) -> Option<&'static str> {
         let mut head = tokens(sql_of(object)).take_while(|&(_, kind)| kind != TokenType::TK_ON);
         let is_instead = head.any(|(_, kind)| kind == TokenType::TK_INSTEAD);
-        // Of two of one name, the table stays. What is on nothing is told as that.
+        // The table stays where two have one name. What is on nothing is told as that.
         let is_for = match self.schema.table(&object.table) {
             Some(table) => !is_instead && !is_virtual(table),
             None => is_instead || !self.views.contains(&object.table.to_ascii_lowercase()),

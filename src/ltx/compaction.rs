@@ -31,7 +31,7 @@ pub enum CompactionEvent {
 }
 
 impl Compaction {
-    /// Of `files` files, oldest first.
+    /// A compaction of `files` files, oldest first.
     pub fn new(files: usize) -> Self {
         let (page, packed, output) = (Vec::new(), PackedFrames::default(), Vec::new());
         Self { merge: Merge::new(files), file: None, page, packed, output, is_whole: false }

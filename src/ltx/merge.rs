@@ -11,7 +11,7 @@ use crate::page::{Checksum, Crc64, Pgno};
 /// checksum covers all of them: unless [`Merge::skip_replaced`] says that the outcome is proved.
 pub struct Merge {
     inputs: Vec<Input>,
-    /// Of each input, all together as all are looked at for each page: the number of its next page, [`UNKNOWN`] or [`ENDED`].
+    /// The next page number of each input, or [`UNKNOWN`] or [`ENDED`]; side by side, as all are looked at for each page.
     heads: Vec<u32>,
     /// One that may be unknown; those before it are known.
     unknown: usize,

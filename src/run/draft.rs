@@ -18,19 +18,19 @@ pub(super) struct Draft {
     pub(super) record: Record,
     /// When the backup was begun, in milliseconds since 1970.
     pub(super) now_ms: i64,
-    /// Of the LTX file in the store.
+    /// Key of the LTX file.
     pub(super) ltx_key: String,
     /// The same for a full backup.
     pub(super) full_ltx_key: String,
-    /// Of the fingerprint file.
+    /// Key of the fingerprint file.
     pub(super) fingerprints_key: String,
-    /// Of the record.
+    /// Key of the record.
     pub(super) record_key: String,
 }
 
 /// What a draft is made of, beside the moment.
 pub(super) struct About<'a> {
-    /// Of the database.
+    /// Name of the database.
     pub(super) name: &'a str,
     /// 16 random bytes.
     pub(super) id: [u8; 16],
@@ -53,7 +53,7 @@ pub(super) struct About<'a> {
 }
 
 impl Draft {
-    /// Of the backup that comes `next` in the folder.
+    /// The draft of the backup that comes `next` in the folder.
     pub(super) fn new(folder: &Folder, next: &Next, moment: &Pinned, about: About<'_>, now_ms: i64) -> Self {
         let nothing = || Object { sha256: "0".repeat(64), size: 0 };
         let record = Record {

@@ -20,7 +20,7 @@ const BATCH: u32 = 256 << 10;
 
 /// What a database's first page and its schema say.
 pub(super) struct Schema {
-    /// Of the user tables.
+    /// Names of the user tables.
     pub(super) names: Vec<String>,
     /// The header.
     pub(super) header: DatabaseHeader,
@@ -79,7 +79,7 @@ pub(super) async fn judge(host: &Host, folder: &Folder, moment: &Pinned, now: &I
         backup_ms: when::rfc3339(&last.created_at).unwrap_or_default(),
     };
     let verdict = match &last.identity {
-        // Of before there were any: what its pages say.
+        // A record from before there were ids has none: its pages tell.
         None => match look_into(host, folder, last, moment).await? {
             None => Verdict::Same,
             Some((before, contents)) => before.judge(now, times, Some(contents)),

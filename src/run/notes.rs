@@ -72,7 +72,7 @@ pub(super) struct Notes {
 }
 
 impl BackupOptions {
-    /// Of a backup whose options were settled when it was begun.
+    /// Notes of a backup whose options were settled when it was begun.
     pub(super) fn of_step() -> Self {
         let place = Place { segment: String::new(), layout: Layout::Folder };
         Self {

@@ -13,9 +13,9 @@ use crate::snapshot::{Packed, PageState, Writer};
 
 /// The pages of a moment, and which of them must be looked at.
 pub(super) struct Pages {
-    /// Of a page.
+    /// Size of a page.
     pub(super) page_size: PageSize,
-    /// Of the database.
+    /// Size of the database, in pages.
     pub(super) page_count: u32,
     /// Pages that may differ from the last backup, ascending; `None` where that is not known.
     pub(super) changed: Option<Vec<u32>>,
@@ -167,7 +167,7 @@ impl Pages {
         });
         let (count, runs) = match changed {
             None => (most, vec![first, most]),
-            // Of pages that are told to have changed a batch is full whatever lies between them.
+            // A batch of pages that are told to have changed is full whatever lies between them.
             Some(pages) if self.is_told => {
                 let batch = pages.get(..self.per_batch as usize).filter(|batch| batch.len() < pages.len());
                 let last = batch.and_then(|batch| batch.last().copied()).unwrap_or(self.page_count);

@@ -123,7 +123,7 @@ impl Story {
             state.most_pages = Some(pages_per_batch(page_size, batch, None));
             pages.concurrency = concurrency.max(1) as usize;
         }
-        // Of pages that are told to have changed no batch holds more than there are.
+        // A batch of pages that are told to have changed holds no more than there are.
         if let Some(changed) = pages.changed.as_ref().filter(|_| is_told) {
             pages.per_batch = pages.per_batch.min(changed.len().max(1) as u32);
         }

@@ -24,14 +24,14 @@ pub enum Request {
     },
     /// The first `most` bytes of an object: [`Answer::Bytes`], or a failure of the kind `Missing`.
     Get {
-        /// Of the object.
+        /// The object's key.
         key: String,
         /// In bytes.
         most: u32,
     },
     /// Stores an object that must not be there yet; a failure of the kind `Exists` when it is.
     Put {
-        /// Of the object.
+        /// The object's key.
         key: String,
         /// The time it stands for, in milliseconds since 1970.
         modified_ms: i64,
@@ -41,18 +41,18 @@ pub enum Request {
     },
     /// Removes an object, whether it is there or not.
     Delete {
-        /// Of the object.
+        /// The object's key.
         key: String,
     },
     /// Removes an object because a user wants it gone; unlike [`Request::Delete`], not once the job was canceled.
     Remove {
-        /// Of the object.
+        /// The object's key.
         key: String,
     },
     /// The next bytes of an object that is read from its start: [`Answer::Bytes`], none at its end, once its digest was
     /// proved; a failure of the kind `Damaged` when that is another. Several objects may be read at a time.
     Read {
-        /// Of the object.
+        /// The object's key.
         key: String,
         /// What its record says of it.
         proof: Object,
@@ -77,7 +77,7 @@ pub enum Request {
     },
     /// An object that was begun to be read is not read any further.
     Close {
-        /// Of the object.
+        /// The object's key.
         key: String,
     },
     /// Holds a moment of the source: [`Answer::Pinned`].
@@ -102,9 +102,9 @@ pub enum Request {
     OpenStored {
         /// Its chain, oldest first.
         files: Vec<StoredFile>,
-        /// Of the database, in bytes.
+        /// Size of the database's pages, in bytes.
         page_size: u32,
-        /// Of the database.
+        /// Size of the database, in pages.
         page_count: u32,
     },
     /// A page of the stored backup: [`Answer::Bytes`].
@@ -116,7 +116,7 @@ pub enum Request {
     CloseStored,
     /// Gets ready to pack: [`Answer::Packers`].
     OpenPackers {
-        /// Of a page, in bytes.
+        /// Size of a page, in bytes.
         page_size: u32,
         /// How much there is to pack, in bytes.
         total: u64,
@@ -127,7 +127,7 @@ pub enum Request {
         /// First page and count of each run.
         #[serde(skip)]
         runs: Vec<u32>,
-        /// Of these pages at the last backup, 24 bytes each, zeros for one that was not there; none to pack all.
+        /// Fingerprints of these pages at the last backup, 24 bytes each, zeros for one that was not there; none to pack all.
         #[serde(skip)]
         states: Option<Vec<u8>>,
     },
@@ -159,7 +159,7 @@ pub enum Request {
         done: u32,
         /// Pages in all.
         total: u32,
-        /// Of pages, in bytes.
+        /// Size of the pages read, in bytes.
         read: u64,
     },
     /// Makes the object of all that was appended, unless its key is taken (a failure of the kind `Exists`):
@@ -265,7 +265,7 @@ pub struct Pinned {
 pub struct Packers {
     /// Batches at a time.
     pub concurrency: u32,
-    /// Of a batch, in bytes of pages.
+    /// Size of a batch, in bytes of pages.
     pub batch: u32,
 }
 

@@ -85,9 +85,9 @@ pub(super) struct Saved {
     pub(super) pages: u32,
     /// Database checksum, once all pages were read.
     pub(super) checksum: u64,
-    /// Of the fingerprint file, once it is stored.
+    /// The fingerprint file, once it is stored.
     pub(super) fingerprints: Option<Object>,
-    /// Of the record, once it is to be stored.
+    /// The record's text, once it is to be stored.
     pub(super) record: Option<String>,
     /// What others left, to be deleted in this order once the record is stored.
     pub(super) leftovers: Vec<String>,

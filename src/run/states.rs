@@ -23,7 +23,7 @@ pub(super) struct States {
 }
 
 impl States {
-    /// Of a backup of `page_count` pages with the database checksum `checksum`; `files` are oldest first.
+    /// Opens the state of a backup of `page_count` pages with the database checksum `checksum`; `files` are oldest first.
     pub(super) async fn open(
         host: &Host,
         files: &[(String, Object)],

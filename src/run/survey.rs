@@ -23,7 +23,7 @@ pub struct StoredDatabase {
     /// Another database, which its newest backup is of: the folder was renamed, or swapped with that database's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub other_name: Option<String>,
-    /// Of all its objects, in bytes.
+    /// Size of all its objects, in bytes.
     pub stored_size: u64,
 }
 

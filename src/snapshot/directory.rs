@@ -35,7 +35,7 @@ const SMALL: usize = 32;
 const LARGE: usize = 128;
 const MOST_SMALL: usize = 8192;
 const DIGEST: usize = 16;
-/// Of a block that is whole, as it is kept until the page index is known: first page, length of its runs, digest.
+/// Size of a whole block's entry, in bytes, until the page index is known: first page, length of its runs, digest.
 const CLOSED: usize = 8 + DIGEST;
 
 /// Writes the runs of a fingerprint file, and then their directory. It keeps 24 bytes for each block.

@@ -29,7 +29,7 @@ pub struct PageProof {
 }
 
 impl PageProof {
-    /// Of no page yet.
+    /// A proof of no page yet.
     pub fn new(page_size: PageSize) -> Self {
         Self { page_size, expected: Vec::new() }
     }

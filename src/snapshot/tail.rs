@@ -16,7 +16,7 @@ use crate::page::{Checksum, Crc64, PageSize, Pgno, Txid};
 pub struct Tail {
     page_size: PageSize,
     lineage: Lineage,
-    /// Of every page, in order; nothing of the lock page.
+    /// Checksums of all pages, in order; none for the lock page.
     pages: Vec<Option<Checksum>>,
     checksum: Checksum,
     crc: PageChecksummer,

@@ -25,7 +25,7 @@ struct Reached {
 }
 
 impl Furthest {
-    /// Of so many tokens.
+    /// Expectations for so many tokens.
     pub(super) fn new(tokens: usize) -> Self {
         Self { tokens, reached: RefCell::default() }
     }

@@ -14,7 +14,7 @@ pub enum Statement {
     ShowDatabases,
     /// `SHOW BACKUPS …`
     ShowBackups {
-        /// Of this database; of all unless given.
+        /// The only database that is meant; all unless given.
         database: Option<String>,
         /// In this store; in the usual one unless given.
         place: Option<Place>,
@@ -23,7 +23,7 @@ pub enum Statement {
     ShowBackup {
         /// Which; the newest unless given.
         at: Option<String>,
-        /// Of this database; of all unless given.
+        /// The only database that is meant; all unless given.
         database: Option<String>,
         /// In this store; in the usual one unless given.
         place: Option<Place>,
@@ -51,17 +51,17 @@ pub enum Statement {
     },
     /// `CHECKPOINT CREATE`, `SNAPSHOT PREPARE`
     CreateCheckpoint {
-        /// Of this database; of all unless given.
+        /// The only database that is meant; all unless given.
         database: Option<String>,
     },
     /// `CHECKPOINT RELEASE`, `SNAPSHOT COMPLETE`
     ReleaseCheckpoint {
-        /// Of this database; of all unless given.
+        /// The only database that is meant; all unless given.
         database: Option<String>,
     },
     /// `SHOW CHECKPOINTS`, `SELECT * FROM checkpoint_status()`
     ShowCheckpoints {
-        /// Of this database; of all unless given.
+        /// The only database that is meant; all unless given.
         database: Option<String>,
     },
 }

@@ -75,8 +75,8 @@ impl Visit {
 }
 
 impl Subset {
-    /// Of the database of `page_count` pages whose first page begins with `first`: these tables, with their indexes,
-    /// triggers and sequences, and these views.
+    /// Takes these tables, with their indexes, triggers and sequences, and these views, out of the database of
+    /// `page_count` pages whose first page begins with `first`.
     ///
     /// # Errors
     /// Those of a header; `PageReserve` when pages have room for an extension, which page numbers may be part of.

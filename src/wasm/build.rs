@@ -12,7 +12,7 @@ use crate::page::{PageSize, Pgno};
 #[wasm_bindgen]
 pub struct Builder {
     builder: build::Builder,
-    /// Of the pages that were taken: first page, number of pages, first page, …
+    /// Runs of the pages that were taken: first page, number of pages, first page, …
     runs: Vec<u32>,
 }
 
@@ -22,7 +22,7 @@ pub struct Previous(build::Previous);
 
 #[wasm_bindgen]
 impl Previous {
-    /// Of a database with pages of that size.
+    /// The pages of a database with pages of that size.
     #[wasm_bindgen(constructor)]
     pub fn new(page_size: u32) -> JsResult<Previous> {
         Ok(Self(build::Previous::new(PageSize::new(page_size).ok_or(ErrorKind::Usage)?)))
@@ -46,7 +46,7 @@ impl Previous {
 
 #[wasm_bindgen]
 impl Builder {
-    /// Of a database without objects.
+    /// A builder of a database without objects.
     #[wasm_bindgen(constructor)]
     pub fn new(
         page_size: u32,

@@ -42,7 +42,7 @@ pub fn names_same_pages(bookmark: &str, other: &str) -> JsResult<bool> {
     Ok(bookmark.parse::<Bookmark>()?.has_pages_of(&other.parse()?))
 }
 
-/// Of a record its lineage, first and last TXID, and `full` or `incremental`, with spaces between them.
+/// A record's lineage, first and last TXID, and `full` or `incremental`, with spaces between them.
 #[wasm_bindgen(js_name = recordIds)]
 pub fn record_ids(record: &str) -> JsResult<String> {
     let (record, _) = Record::decode(record)?;

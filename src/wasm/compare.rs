@@ -63,7 +63,7 @@ impl Comparison {
         Ok(self.comparison.digest_pages(pgno(first)?, pages, then)?)
     }
 
-    /// Of the pages that both have, only these may differ: in place of digesting them.
+    /// Tells which of the pages that both have may differ, in place of digesting them.
     pub fn tell(&mut self, differing: &[u32]) {
         self.comparison.tell(differing);
     }

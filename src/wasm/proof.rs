@@ -22,7 +22,7 @@ pub struct PageProof(proof::PageProof);
 
 #[wasm_bindgen]
 impl PageProof {
-    /// Of no page yet.
+    /// A proof of no page yet.
     #[wasm_bindgen(constructor)]
     pub fn new(page_size: u32) -> JsResult<PageProof> {
         Ok(Self(proof::PageProof::new(PageSize::new(page_size).ok_or(ErrorKind::Usage)?)))

@@ -14,7 +14,7 @@ use crate::snapshot::{self, RestoreEvent};
 #[wasm_bindgen]
 pub struct Packer {
     packer: snapshot::Packer,
-    /// Of the batch whose frames were taken last.
+    /// Summary of the batch whose frames were taken last.
     summary: Vec<u8>,
 }
 

@@ -13,7 +13,7 @@ pub struct Subset(subset::Subset);
 
 #[wasm_bindgen]
 impl Subset {
-    /// Of the database of `page_count` pages whose first page is `first`.
+    /// A subset of the database of `page_count` pages whose first page is `first`.
     #[wasm_bindgen(constructor)]
     pub fn new(first: &[u8], page_count: u32, tables: Vec<String>) -> JsResult<Subset> {
         Ok(Self(subset::Subset::new(first, page_count, tables)?))
@@ -37,7 +37,7 @@ impl Subset {
         self.0.page_count()
     }
 
-    /// Of which page each of `count` pages from `first` on is made; 0 where it is of none.
+    /// The page that each of `count` pages from `first` on is made from; 0 for none.
     pub fn origins(&self, first: u32, count: u32) -> Vec<u32> {
         self.0.origins(first, count)
     }

@@ -84,7 +84,7 @@ pub struct Compaction(ltx::Compaction);
 
 #[wasm_bindgen]
 impl Compaction {
-    /// Of so many files, oldest first.
+    /// A merge of so many files, oldest first.
     #[wasm_bindgen(constructor)]
     pub fn new(files: usize) -> Compaction {
         Self(ltx::Compaction::new(files))

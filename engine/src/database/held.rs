@@ -19,7 +19,7 @@ pub struct Fetched {
 }
 
 impl Fetched {
-    /// Of [`Fetched::head`], in bytes.
+    /// Size of [`Fetched::head`], in bytes.
     pub const HEAD_SIZE: usize = 9;
 
     /// What precedes the rows when they cross to JavaScript: how many there are (4 bytes, little-endian), a byte that is 1

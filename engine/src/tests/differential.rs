@@ -71,7 +71,7 @@ fn round_of(seed: u64, statements: u64, store: Option<Spilling>) -> u64 {
 struct Pair {
     ours: Database,
     theirs: rusqlite::Connection,
-    /// Of the engine's newest commit.
+    /// TXID of the engine's newest commit.
     txid: u64,
     /// The database made of nothing but what each commit is said to have changed, as incremental backups do.
     rebuilt: Vec<u8>,

@@ -38,7 +38,7 @@ accounts.get("/user/tokens/verify", (c) =>
   success(c, { id: "pagemark", status: "active", scope: c.get("scope") }),
 );
 
-/** Of what `wrangler d1 info` asks: no queries are counted here. */
+/** Answers `wrangler d1 info`: no queries are counted here. */
 accounts.post("/graphql", (c) =>
   c.json({ data: { viewer: { accounts: [{ d1AnalyticsAdaptiveGroups: [] }] } }, errors: null }),
 );

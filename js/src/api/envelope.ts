@@ -4,7 +4,7 @@ import { HTTPException } from "hono/http-exception";
 import type { ClientErrorStatusCode, ServerErrorStatusCode } from "hono/utils/http-status";
 import { short } from "../service/arguments.ts";
 
-/** Of a refusal. */
+/** Statuses of a refusal. */
 export type RefusedStatus = ClientErrorStatusCode | ServerErrorStatusCode;
 
 /** An error as the envelope has it. */

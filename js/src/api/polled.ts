@@ -185,7 +185,7 @@ async function shownImport(c: Context<ApiContext>, { answer, file }: Reply): Pro
   return { upload_url, uploadUrl: upload_url, filename: file.filename };
 }
 
-/** Of the database, what is needed of it. */
+/** What is needed of the database. */
 type Exporter = Pick<ServedDatabase, "export">;
 
 /** Exports in one request, for wrangler before 3.51, which does not poll. */

@@ -157,7 +157,7 @@ async function copyObject(
     if (size > SMALL) await to.put(target, body, options);
     else await to.put(target, await bytesOf(body), options);
   } catch (error) {
-    // Of another copy that runs.
+    // Another copy that runs has stored it.
     if (!(error instanceof ObjectExistsError)) throw error;
   }
 }

@@ -35,7 +35,7 @@ export interface Restored extends Loaded {
   backup?: Backup;
   /** Restoring this bookmark undoes the restore; missing when there was no database, or no safety backup was wanted. */
   undo?: string;
-  /** Of single tables that were restored into a file: what was made anew. */
+  /** What was made anew, where single tables were restored into a file. */
   tables?: ReplacedTable[];
   /** What a user should know of the folder it came from. */
   note?: string;

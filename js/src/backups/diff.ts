@@ -139,7 +139,7 @@ async function changedBetween(
   const changed = new Set<number>();
   for (const plan of [from, to]) {
     if (plan.files.length === common) continue;
-    // Of the files that both have nothing is read.
+    // Nothing is read of the files that both have.
     const chain = await ChainIndex.open(store, { ...plan, files: plan.files.slice(common) }, signal);
     for (const pgno of chain.pages()) changed.add(pgno);
     chain.free();

@@ -36,13 +36,13 @@ interface Details {
   pin?: Pick<PinOptions, "scratch" | "previous">;
 }
 
-/** Of rows that refer to what is not there. */
+/** What is said of rows that refer to what is not there. */
 const DANGLING = {
   sql: 'SELECT "table" AS a, count(*) AS n FROM pragma_foreign_key_check GROUP BY 1',
 };
 /** The SQL that goes in, and with which what is there then is compared. */
 const AS_LOADED = { dialect: "d1", inBatches: true } as const;
-/** Of what is imported so much is read at once, in bytes. */
+/** How much of an import is read at once, in bytes. */
 const DIGESTED = 1 << 20;
 
 /** What rows can be loaded into. */

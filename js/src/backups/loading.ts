@@ -63,7 +63,7 @@ export class Loading {
     const stay = tables.length > 0 ? state.objects : [];
     this.#there = new Set(stay.map(({ name }) => name.toLowerCase()));
     const isAbsent = tables.length > 0 && !halfLoaded && this.#before.length === 0;
-    // Of a database that is in pieces, one table cannot be replaced.
+    // One table cannot be replaced in a database that is in pieces.
     if (isSame || isEmpty || isAbsent || (replace && !(halfLoaded && tables.length > 0))) return;
     const { name } = target;
     if (halfLoaded) {
@@ -134,7 +134,7 @@ export class Loading {
   /** Writes some statements, of which the last is the one of number `count`. */
   async #write(batch: readonly string[], count: number, isLast: boolean): Promise<void> {
     const { signal } = this.#options;
-    // Of some tables alone it could not be told later which stand in, and which were there.
+    // Where only some tables are restored, it could not be told later which stand in, and which were there.
     const { tables = [] } = this.#options;
     const { make, remove } = (tables.length === 0 && this.#standIns?.statements(this.#there)) || NONE;
     const doRowsBegin = this.#done < this.#firstRows && this.#firstRows <= count;

@@ -19,7 +19,7 @@ export interface RestoreOptions extends DownloadOptions {
   verify?: boolean | undefined;
 }
 
-/** Of which restore the effect is wanted. */
+/** The restore whose effect is wanted. */
 export interface PreviewOptions extends CompareOptions {
   /** The newest backup unless given. */
   at?: At | undefined;

@@ -49,7 +49,7 @@ export interface CompareOptions extends JobOptions {
   most?: number;
   /** About so many bytes are read to compare rows one by one; 256 MiB unless given. */
   budget?: number;
-  /** Of the pages that both have, only these may differ (ascending); rows are counted only where they are read anyway. */
+  /** The only pages of those that both have which may differ, ascending; rows are counted only where they are read anyway. */
   differing?: Uint32Array;
   /** Tells of views, too, among the tables. */
   views?: boolean;
@@ -77,7 +77,7 @@ export async function comparePages(
   );
   try {
     const compared = now === undefined || now.pageSize * now.pageCount <= most;
-    // Of two stored backups each run is a request, and its answer is far away.
+    // Each run of two stored backups is a request, and its answer is far away.
     const together = options.differing ? CONNECTIONS : 1;
     if (options.differing) comparison.tell(options.differing);
     else if (now && compared) await digest(comparison, now, then, states, options);

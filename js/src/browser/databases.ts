@@ -9,7 +9,7 @@ import type { PageSource } from "../sources/source.ts";
 
 /** A database of the origin, with its tables. */
 export interface OpfsDatabase extends ListedDatabase {
-  /** Of the IndexedDB database that holds it, for the option `database` of `indexedDb()`; missing for one in the private files. */
+  /** Name of the IndexedDB database that holds it, for the option `database` of `indexedDb()`; missing for one in the private files. */
   indexedDb?: string;
   /** Missing when they could not be read now: the database is damaged, or its writers left no pause. */
   tables?: Table[];

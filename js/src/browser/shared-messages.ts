@@ -6,7 +6,7 @@ import type { SqlParameter } from "../engine/values.ts";
 import type { Thrown } from "../errors/thrown.ts";
 import type { BackupOptions } from "../run/backup.ts";
 
-/** Of the database, at its first use; those of whoever leads are in force. */
+/** Options of the database, at its first use; those of whoever leads are in force. */
 export type SharedOptions = Pick<
   OpenOptions,
   "bigints" | "cacheSize" | "foreignKeys" | "history" | "pageSize"

@@ -19,7 +19,7 @@ export interface Subject extends OpfsOptions {
   /** See `BackgroundOptions`. */
   store: string;
   token?: string;
-  /** Of the database in the store. */
+  /** Name of the database in the store. */
   name?: string;
 }
 

@@ -20,7 +20,7 @@ export interface Backup {
   kind: "full" | "incremental";
   /** User tables. */
   tables: number;
-  /** Of the database, in bytes. */
+  /** Size of the database, in bytes. */
   size: number;
   /** What was stored for it, in bytes. */
   storedSize: number;
@@ -147,7 +147,7 @@ export class Folder {
     const found = plan();
     const last = found.files.at(-1);
     if (!found.after || !last) return found;
-    // Of a state after its backup, only the last of its files tells.
+    // Only the last of its files tells of a state after its backup.
     const body = await this.#store.get(last.key, { length: LTX_HEADER, signal: this.#signal });
     const start = await collect(body, LTX_HEADER);
     try {

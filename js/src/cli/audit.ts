@@ -11,7 +11,7 @@ interface Options {
   json?: boolean;
 }
 
-/** Of each kind of problem. */
+/** The most keys that are named for each kind of problem. */
 const MOST_KEYS = 5;
 
 const SAID: Readonly<Record<AuditProblem["kind"], string>> = {

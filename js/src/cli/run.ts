@@ -78,7 +78,7 @@ class Runner {
   readonly #json: boolean;
   /** When each was made last, by what names it in its plans: another schedule may have made the newest backup. */
   readonly #made = new Map<string, string>();
-  /** Of each database that failed last time: when it is tried again, and after how long the time after. */
+  /** Databases that failed last time: when each is tried again, and after how long the time after. */
   readonly #retries = new Map<string, { atMs: number; pauseMs: number }>();
 
   /** Databases whose every state is stored, by what names them in their plans. */

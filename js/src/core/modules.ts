@@ -44,7 +44,7 @@ export async function comparisonOf(
   return new Comparison(...databases);
 }
 
-/** Of the database of `pageCount` pages whose first page is `first`: these tables, with what belongs to them, and these views. */
+/** Takes these tables, with what belongs to them, and these views out of the database of `pageCount` pages whose first page is `first`. */
 export async function subsetOf(
   first: Uint8Array,
   pageCount: number,

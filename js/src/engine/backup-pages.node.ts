@@ -4,7 +4,7 @@ import { errorOf, type Failure } from "../core/errors.ts";
 import { PagemarkError } from "../errors/index.ts";
 import type { FixedPages } from "./read-only-pages.ts";
 
-/** Of which backup, and where it is. */
+/** Which backup, and where it is. */
 export interface BackupPlace {
   /** A store as `openStore` takes it: a folder or a URL. */
   from: string;

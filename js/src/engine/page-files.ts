@@ -252,7 +252,7 @@ export class PageFiles implements PageStore {
  * whose answer did not arrive.
  */
 class CommitNotes implements Iterable<Note> {
-  /** Of whom the next commit is. */
+  /** The maker of the next commit. */
   next: Note | undefined;
   readonly #ids = new Map<string, Set<number>>();
 

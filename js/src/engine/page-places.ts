@@ -17,7 +17,7 @@ const LEAST_ROOM = 64;
 
 /** Where each version of each page lies. Takes 12 bytes for each page of the database, and some 60 for each older version. */
 export class PagePlaces {
-  /** Of the newest versions, by page number; 0 where there is none. */
+  /** TXIDs of the newest versions, by page number; 0 where there is none. */
   #txids = new Float64Array(LEAST_ROOM);
   #offsets = new Uint32Array(LEAST_ROOM);
   /** The highest page number that ever had a version. */

@@ -10,7 +10,7 @@ export class PageRoom {
   /** Length of the file, in units. */
   #end = 0;
 
-  /** Of a file in which these places are taken; `size` is what will be asked for. */
+  /** The room in a file in which these places are taken; `size` is what will be asked for. */
   static around(taken: [offset: number, size: number][], size: number): PageRoom {
     const room = new PageRoom();
     taken.sort(([one], [other]) => one - other);

@@ -8,7 +8,7 @@ const NO_CHECKSUM = "8000000000000000";
 
 /** The pages of a database that does not change. */
 export interface FixedPages {
-  /** Of the database, for errors. */
+  /** Name of the database, for errors. */
   readonly name: string;
   /** In bytes. */
   readonly pageSize: number;

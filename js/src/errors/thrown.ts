@@ -12,7 +12,7 @@ export interface Thrown {
   message: string;
   at: Place;
   sqlite?: number | undefined;
-  /** Of several queries the one that failed, counted from 0. */
+  /** Which of several queries failed, counted from 0. */
   query?: number | undefined;
 }
 

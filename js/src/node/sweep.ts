@@ -70,7 +70,7 @@ export async function sweepFolder(folder: string, { tagOf, touched }: Swept): Pr
   }
 }
 
-/** Of folders, this user's alone: in somebody else's, a link could take the place of what is about to be removed. */
+/** Removes only folders of this user: in somebody else's, a link could take the place of what is about to be removed. */
 async function removeLeft(path: string, entry: Dirent): Promise<void> {
   if (!entry.isDirectory()) return unlink(path);
   const { uid } = await lstat(path);

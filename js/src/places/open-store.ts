@@ -19,9 +19,9 @@ export interface OpenStoreOptions {
   env?: Environment;
   /** Leaves it as it lies there, whatever keys the environment has. */
   plain?: boolean;
-  /** Of several stores: where the writer is, as tiers such as `region=eu,az=1`. */
+  /** Where the writer is, for several stores: tiers such as `region=eu,az=1`. */
   locality?: string | undefined;
-  /** Of several stores: reads backups from the one of this locality only. */
+  /** The only locality whose store is read, for several stores. */
   fromLocality?: string | undefined;
   /** Is told what was set right in what was given. */
   onNote?(note: string): void;

@@ -35,7 +35,7 @@ const PASSED_OVER = 1 << 16;
 /** Performs what a backup asks for, on a source and a store. */
 export class BackupHost {
   readonly files = new Map<FileName, ObjectFile>();
-  /** Of pages that were packed, in bytes. */
+  /** Size of the pages that were packed, in bytes. */
   packed = 0;
   readonly #source: PageSource | undefined;
   readonly #store: Store;

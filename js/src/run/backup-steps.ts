@@ -39,7 +39,7 @@ export function backupSteps(
 
 /**
  * A backup under way, between two steps: plain data that can be cloned and stored. No array in it has more than 512 KiB.
- * Of lists of arrays, all but the last are the same objects as the step before.
+ * All arrays of a list but the last are the same objects as the step before.
  */
 export interface BackupRunState {
   version: typeof VERSION;
@@ -276,7 +276,7 @@ class Run {
     );
   }
 
-  /** Of pages in this step, in bytes. */
+  /** Size of the pages in this step, in bytes. */
   get packed(): number {
     return this.#host.packed;
   }

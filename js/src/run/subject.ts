@@ -44,7 +44,7 @@ export function subjectOf(
 export class BackupMemory {
   #known: KnownFolder | undefined;
 
-  /** Of two backups at once only one gets it. */
+  /** Gives it to one backup only, where two run at once. */
   take(): KnownFolder | undefined {
     const known = this.#known;
     this.#known = undefined;

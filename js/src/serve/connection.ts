@@ -23,7 +23,7 @@ const NOTADB = 26;
 
 interface Open {
   readonly db: DatabaseSync;
-  /** Of the file when it was opened: another one may have its name by now. */
+  /** The file's inode when it was opened: another one may have its name by now. */
   readonly inode: bigint;
 }
 

@@ -28,7 +28,7 @@ export function checkName(name: unknown): string {
   throw new PagemarkError("NAME_INVALID", message);
 }
 
-/** Of a message, in characters. */
+/** Length of a message, in characters. */
 const LONGEST_MESSAGE = 1000;
 
 /** Nobody is sent back all that he sent. */
@@ -125,7 +125,7 @@ export function problemIn({ issues }: z.ZodError, value: unknown): Problem {
   return furthest(issues[0], value);
 }
 
-/** Of several forms that it might have had, the one that it was most likely meant to have. */
+/** The problem with the form that it was most likely meant to have, of several. */
 function furthest(issue: Issue | undefined, value: unknown): Problem & { isMissing: boolean } {
   if (!issue) return { message: "it does not have the right form", path: [], isMissing: true };
   const { message, path } = issue;
@@ -133,7 +133,7 @@ function furthest(issue: Issue | undefined, value: unknown): Problem & { isMissi
   const isMissing = issue.code === "invalid_type" && there === undefined;
   if (issue.code !== "invalid_union") return { message, path, isMissing };
   const branches = issue.errors.map(([first]) => furthest(first, there));
-  // Of a form whose fields are not there at all, less is said than of one whose fields are wrong.
+  // A form whose fields are missing altogether is a worse guess than one whose fields are wrong.
   const [best] = branches.sort(
     (a, b) => b.path.length - a.path.length || Number(a.isMissing) - Number(b.isMissing),
   );

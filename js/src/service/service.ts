@@ -184,7 +184,7 @@ export interface QueryResult {
 export interface QueryOptions {
   /** Refuses statements that write. */
   readonly?: boolean | undefined;
-  /** Of a text with several statements, parameters are the last one's; otherwise they are refused. */
+  /** Whether parameters are the last statement's where a text has several; otherwise they are refused. */
   paramsForLast?: boolean | undefined;
   /** Refuses what D1 refuses. */
   asD1?: boolean | undefined;
@@ -221,7 +221,7 @@ export interface RestorePreview {
 
 /** A state that a migration has changed. */
 export interface MigrationMark {
-  /** Of the state before it: restoring it undoes the migration, and all that came after. */
+  /** Bookmark of the state before it: restoring it undoes the migration, and all that came after. */
   bookmark: string;
   /** What the tool calls the migration. */
   migration: string;
@@ -244,7 +244,7 @@ export interface CheckpointStatus {
 export interface Download {
   /** `<database>.<first eight digits of the id>.sqlite3` for a backup. */
   filename: string;
-  /** Of the whole file, in bytes; not known of a whole SQL or LTX file, which is made on the way. */
+  /** Size of the whole file, in bytes; not known of a whole SQL or LTX file, which is made on the way. */
   size?: number;
   /** What of it `body` is; missing for all of it. */
   span?: ByteSpan;

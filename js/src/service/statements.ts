@@ -34,7 +34,7 @@ const PRAGMAS = new Set([
   "table_xinfo",
   "user_version",
 ]);
-/** Of these, those that D1 refuses. */
+/** Those of them that D1 refuses. */
 const NOT_IN_D1 = new Set([
   "application_id",
   "collation_list",
@@ -58,7 +58,7 @@ const SWITCHES = [
   "reverse_unordered_selects",
 ];
 const SWITCHES_OFF = SWITCHES.map((name) => `PRAGMA ${name} = OFF`).join("; ");
-/** Of these, only a look: a value would change the connection. */
+/** Those that may only be looked at: a value would change the connection. */
 const LOOKS = new Set(["encoding", "page_size"]);
 /** Taken, and without effect, as in D1: foreign keys are on. */
 const IGNORED = new Set(["foreign_keys"]);

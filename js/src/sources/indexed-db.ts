@@ -13,9 +13,9 @@ export interface IndexedDbOptions {
 
 /** A database that was found. */
 export interface FoundInIndexedDb {
-  /** Of the file in it, as the library spells it: `/app.db`. */
+  /** Path of the file in it, as the library spells it: `/app.db`. */
   path: string;
-  /** Of the IndexedDB database. */
+  /** Name of the IndexedDB database. */
   database: string;
   /** In bytes. */
   size: number;
@@ -25,7 +25,7 @@ export interface FoundInIndexedDb {
 interface Metadata {
   name: string;
   fileSize: number;
-  /** Of its last commit: each is one less than the one before. */
+  /** Version of its last commit: each is one less than the one before. */
   version: number;
 }
 
@@ -170,7 +170,7 @@ function named(error: unknown, name: string): unknown {
   return new SourceError(isFull ? "SOURCE_FULL" : "SOURCE_UNREADABLE", message, { name }, { cause: error });
 }
 
-/** Of each place the page of the last commit, by the file's order. */
+/** The page of the last commit at each place, in the file's order. */
 function committed(blocks: readonly Block[], version: number): Block[] {
   const pages: Block[] = [];
   // Places descend and versions ascend, so that older versions of a place follow newer ones.

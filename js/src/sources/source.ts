@@ -258,7 +258,7 @@ export interface Query {
 
 /** What a source of rows answers to queries that were asked at one moment. */
 export interface Answers {
-  /** Of each query its rows, as arrays. */
+  /** Each query's rows, as arrays. */
   rows: Cell[][][];
   /** What the database takes, in bytes. */
   size: number;

@@ -14,7 +14,7 @@ export interface RestoreFiles {
 
 /** So few files are each read as one stream: their chunks, up to 1 MiB and one ahead, fit in memory. */
 const FEW_FILES = 6;
-/** Of more, the largest so many are. Most bytes are in them, and each range of the others takes a call of the store. */
+/** How many of the largest files, where there are more. Most bytes are in them, and each range of the others takes a call of the store. */
 const LARGEST = 3;
 /** Memory for reading the ranges of the others side by side, in bytes: each has its share of it, so that all are through at once. */
 const READ_AHEAD = 12 << 20;

@@ -29,7 +29,7 @@ export class SparseChain implements FramePlaces {
   readonly #core: Core;
   readonly #entries: BlockCache<Span>;
   readonly #states: BlockCache<Uint8Array>;
-  /** Of the fingerprint files, oldest first; the oldest has every page. */
+  /** Page directories of the fingerprint files, oldest first; the oldest has every page. */
   readonly #directories: readonly PageDirectory[];
 
   /** Whether a backup can be read so; those of before 2026-12, and what `watch` stores, cannot. */

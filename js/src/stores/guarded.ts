@@ -76,7 +76,7 @@ function refusing<Of extends Store | StoreUploads>(of: Of, refuse: () => Promise
   });
 }
 
-/** Of the options, which come last. */
+/** The signal in the options, which come last. */
 function signalOf(args: readonly unknown[]): AbortSignal | undefined {
   return (args.at(-1) as { signal?: AbortSignal } | undefined)?.signal;
 }

@@ -13,7 +13,7 @@ export interface Plan {
   name: string;
   /** A cron expression, or a word such as `@hourly`. */
   schedule: string;
-  /** Of the schedule and the weekday; this machine's unless given. */
+  /** Time zone of the schedule and the weekday; this machine's unless given. */
   timezone: string | undefined;
   full: FullOn;
   /** A backup that is older is too old, in milliseconds; by the schedule unless given. */

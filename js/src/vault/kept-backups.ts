@@ -119,7 +119,7 @@ export class KeptBackups {
   async #retention(newestFirst: readonly Backup[]) {
     const { notes, keepMs, endedMs } = this.#place;
     const backups = toKept(newestFirst, byId(notes));
-    // Of a database that was deleted, what was kept then stays.
+    // What was kept when a database was deleted stays.
     const rules = { withinMs: keepMs, isOver: endedMs !== undefined };
     const fates = await retain(backups, rules, endedMs ?? Date.now());
     const those = (is: "isKept" | "isRemovable", wanted: boolean) =>

@@ -217,7 +217,7 @@ export class WatchedDatabase {
       this.#fullAtMs = began;
       this.counts.fulls++;
     }
-    // Of one made by an earlier process nothing is known but that it is older.
+    // Nothing is known of one made by an earlier process but that it is older.
     if (this.#fullAtMs === 0) this.#fullAtMs = began;
     this.#backupAtMs = this.#lookedAtMs = began;
     [this.#states, this.#bytes] = [0, 0];

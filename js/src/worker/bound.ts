@@ -57,7 +57,7 @@ export class BoundSession extends RpcTarget {
   readonly #send: Send;
   #bookmark: string | undefined;
 
-  /** Of a state that no answer may be older than, `bookmark`. */
+  /** A session whose answers are never older than `bookmark`. */
   constructor(send: Send, bookmark: string | undefined) {
     super();
     this.#send = send;

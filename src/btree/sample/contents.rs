@@ -72,7 +72,7 @@ pub(crate) fn contents(db: &Connection) -> Vec<String> {
     for (kind, name, table, sql) in objects {
         lines.push(format!("{kind} {name} on {table}: {sql:?}"));
         if kind == "table" && !sql.is_some_and(|sql| sql.starts_with("CREATE VIRTUAL")) {
-            // Of this database: a temporary table with AUTOINCREMENT has a sqlite_sequence of its own.
+            // Name the main database: a temporary table with AUTOINCREMENT has a sqlite_sequence of its own.
             let query = format!("SELECT rowid AS \"the rowid\", * FROM main.{}", quote(&name));
             // Not all have a rowid that can be asked for.
             let mut rows =

@@ -21,7 +21,7 @@ fn term(place: usize, collation: Collation, is_descending: bool) -> Term {
     Term { place, collation, is_descending }
 }
 
-/// Of each b-tree but the last its name, how many values its records have, and its order.
+/// Each b-tree's name, how many values its records have, and its order; without the last.
 fn trees() -> [(&'static str, usize, Order); 5] {
     let [binary, nocase, rtrim] = [Collation::Binary, Collation::Nocase, Collation::Rtrim];
     let order = |terms: Vec<Term>, key: Vec<Term>| Order { terms, key };

@@ -140,7 +140,7 @@ fn check(world: &World, first: &[u8], lie: Lie, what: &str) {
     // A host that gives other bytes of the database has given a database: that is what was backed up.
     restored(world, &list[0].id).unwrap();
     let problems = backups(world).verify(None).unwrap().problems;
-    // Of a host that gives another record, or one shorter than it lists, the last backup is damaged, and the next begins anew.
+    // A host that gives another record, or one shorter than it lists, has a damaged last backup, and the next begins anew.
     let begins_anew = matches!(lie, Lie::Other | Lie::Order | Lie::More);
     assert!(problems.iter().all(|fault| begins_anew && fault.code == "CHAIN_LINEAGE"), "{what}: {problems:?}");
 }

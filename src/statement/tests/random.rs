@@ -137,7 +137,7 @@ fn any_schedule() -> BoxedStrategy<Schedule> {
 
 fn any_targets() -> BoxedStrategy<Targets> {
     let table = (maybe(any_name()), maybe(any_name()))
-        // Of one database a `*` alone would be no name, and CockroachDB's `public` is left out.
+        // A `*` alone would not name one database, and CockroachDB's `public` is left out.
         .prop_map(|(database, table)| TableName {
             table: table.or(database.is_none().then(|| "t".to_owned())),
             database,

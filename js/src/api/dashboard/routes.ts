@@ -41,7 +41,7 @@ dashboard.get("/", (c) => {
 
 dashboard.get("/dashboard/:version/:name", (c, next) => {
   const name = c.req.param("name");
-  // Of another version, the page would be put together from two.
+  // With files of another version, the page would be put together from two.
   if (c.req.param("version") !== version || !Object.hasOwn(files, name)) return next();
   const type = TYPES[name.split(".").at(-1) ?? ""] ?? "application/octet-stream";
   const headers = { ...SAFETY, "cache-control": "public, max-age=31536000, immutable", "content-type": type };

@@ -70,7 +70,7 @@ export interface OutputNotes {
   uploaded(number: number, bytes: number): void;
 }
 
-/** Of an export, in one form for all ways to say the same. */
+/** Options of an export, in one form for all ways to say the same. */
 export interface ExportOptions {
   /** Sorted, each once; none for all. */
   tables: string[];
@@ -90,7 +90,7 @@ export function exportOptions(
 /** Begins an export, or with the bookmark of one polls it. */
 export interface ExportRequest {
   bookmark?: string | undefined;
-  /** Of a poll: they tell apart two exports of one state. */
+  /** Options of a poll: they tell apart two exports of one state. */
   options?: ExportOptions | undefined;
   /** Who may only read has fewer of them. */
   readonly?: boolean | undefined;
@@ -99,7 +99,7 @@ export interface ExportRequest {
 /** All it takes to go on with an export after an eviction. */
 interface Request {
   options: ExportOptions;
-  /** Of the output. */
+  /** Key of the output. */
   key?: string;
   uploadId?: string;
   /** How often the work was begun: an object that it brings down each time must not try for ever. */
@@ -115,7 +115,7 @@ const SCOPES = ["all:", "read:"] as const;
 /** So many run at once: each has two parts of 5 MiB in memory. */
 const MOST_WRITERS = 3;
 const MOST_ATTEMPTS = 20;
-/** Of the pin, which ends with the work; a lease only in case that it does not. */
+/** How long the pin lasts, in milliseconds, should it not end with the work. */
 const HOLD_MS = 3_600_000;
 
 /** Exports: each a dump of one pinned state, into an object that is there for an hour. */

@@ -18,7 +18,7 @@ export type ImportRequest =
 /** All it takes to go on with an import after an eviction. */
 interface Request {
   filename: string;
-  /** Of the upload, in bytes. */
+  /** Size of the upload, in bytes. */
   size?: number;
   /** How often the work was begun: an object that it brings down each time must not try for ever. */
   attempts?: number;
@@ -70,7 +70,7 @@ export class Imports {
 
   /** Begins to import what was uploaded. */
   async ingest(filename: string, etag: string | undefined): Promise<Reply> {
-    // Of this database's uploads: another's begin with its own UUID.
+    // Take only this database's uploads: another's begin with its own UUID.
     const { uuid } = this.#host;
     const [, hex = ""] = /\.([0-9a-f]{16,32})\.sql$/.exec(filename) ?? [];
     if (filename !== `${uuid}.${hex}.sql`) throw noUpload(filename);

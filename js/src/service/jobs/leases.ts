@@ -119,7 +119,7 @@ export class LeasedJobs implements JobKind<JobResult> {
     const row = this.#row(id);
     if (!row || !isActive(row)) return;
     this.#failed(row, canceledError());
-    // Of one that failed there may be something left, for another attempt.
+    // A failed one may have left something, for another attempt.
     this.#of.discard(this.#row(id) ?? row);
     this.#context.plan();
   }

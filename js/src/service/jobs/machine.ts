@@ -5,9 +5,9 @@ export type JobKind = "export" | "import";
 
 /** What comes of a job that ended well. */
 export interface JobResult {
-  /** Of an export. */
+  /** The file that an export made. */
   filename?: string;
-  /** Of an import: the state it ends with, how many statements it had, and what they did in all. */
+  /** The state an import ends with, how many statements it had, and what they did in all. */
   final_bookmark?: string;
   num_queries?: number;
   meta?: Partial<Meta & { last_row_id: number }>;
@@ -24,7 +24,7 @@ export interface JobAnswer {
   status: "active" | "complete" | "error";
   /** Since the last answer. */
   messages: string[];
-  /** Of imports only. */
+  /** Errors of an import. */
   errors?: string[];
   error?: string;
   result?: JobResult;

@@ -21,7 +21,7 @@ export interface Run {
   progress(phase: string, done: number, total: number): void;
   /** Tells the client that polls for the job, at its next poll. */
   tell(message: string): void;
-  /** Of kinds that work in turns. */
+  /** The turns of a kind that works in turns. */
   readonly turns: Turns;
 }
 
@@ -56,7 +56,7 @@ interface Queue {
 
 /** If an object is evicted in mid-turn, the next one goes on after so long, in milliseconds. */
 const LEASE_MS = 20_000;
-/** Of kinds that work by themselves, and never ask for the next one. */
+/** The turns of kinds that work by themselves, and never ask for the next one. */
 const NO_TURNS = new Turns(async () => {});
 
 /** Runs the jobs of one database: several requests for one job share one run of its work. */

@@ -42,20 +42,20 @@ export interface JobRow {
   bookmark: string;
   /** What tells jobs at one bookmark apart: an export's options, an import's upload. */
   label: string;
-  /** Of the core's state machine; null for jobs that nobody polls. */
+  /** Lease of the core's state machine; null for jobs that nobody polls. */
   lease: string | null;
   /** Why it did not end well. */
   error: JobError | null;
 }
 
-/** Of a job that clients poll. */
+/** The row of a job that clients poll. */
 export type LeasedRow = JobRow & { lease: string };
 
 /** A part of a job's output that is in the bucket. */
 export interface StoredPart {
   number: number;
   etag: string;
-  /** Of its bytes. */
+  /** SHA-256 of its bytes. */
   sha256: string;
 }
 

@@ -25,7 +25,7 @@ interface Envelope {
 
 const CLOUDFLARE = "https://api.cloudflare.com/client/v4";
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
-/** Of Cloudflare's codes: no permission, not logged in. */
+/** Cloudflare's codes for: no permission, not logged in. */
 const DENIED = new Set([10_000, 10_001, 9_109, 9_106, 6_003]);
 const NOT_FOUND = 7_404;
 /** What the command line takes them from. */

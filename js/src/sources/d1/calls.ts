@@ -5,7 +5,7 @@ import { sleep } from "../../streams/progress.ts";
 /** How often a call that failed for a reason that passes is made again. */
 const RETRIES = 4;
 const FIRST_PAUSE_MS = 100;
-/** Of failures that pass, by what D1's documentation of its errors says. */
+/** Words of failures that pass, by what D1's documentation of its errors says. */
 const PASSING =
   /network connection lost|reset because|object to be reset|internal error|transient|storage operation exceeded timeout|isolate.*exceeded.*memory|overloaded|queued for too long|did not answer/i;
 const BUSY = /overloaded|queued for too long|currently processing|rate limit|too many requests/i;

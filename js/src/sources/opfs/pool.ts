@@ -5,7 +5,7 @@ import { entriesOf } from "../../opfs/folders.ts";
 
 /** Where the data of a slot begin, in bytes. */
 export const SLOT_HEADER = 4096;
-/** Of the header: the client's path, NUL padded; flags of SQLite; a digest of both. */
+/** Ends of the header's parts: the client's path, NUL padded; flags of SQLite; a digest of both. */
 const [PATH_END, FLAGS_END, DIGEST_END] = [512, 516, 524];
 /** SQLITE_OPEN_MAIN_DB, _MAIN_JOURNAL, _SUPER_JOURNAL, _WAL: one of them is set in a slot that is used. */
 const KINDS = 0x100 | 0x800 | 0x4000 | 0x80000;
@@ -21,7 +21,7 @@ export type PoolLibrary =
 
 export interface Slot {
   handle: FileSystemFileHandle;
-  /** Of the file in the pool, such as `/app.db`; `undefined` in a slot that is free, or whose header was wiped. */
+  /** Path of the file in the pool, such as `/app.db`; `undefined` in a slot that is free, or whose header was wiped. */
   path: string | undefined;
   /** Whose header it is; `undefined` when the digest is nobody's. */
   library: PoolLibrary | undefined;

@@ -146,7 +146,7 @@ export function stampIn(mark: string): string {
 
 /** The pages of a database that was looked at. */
 export interface View {
-  /** Of the image, in bytes. */
+  /** Size of the image, in bytes. */
   size: number;
   read(offset: number, into: Uint8Array): Promise<number>;
   free(): void;

@@ -88,7 +88,7 @@ export class SqliteWasmFile {
   readonly #methods: Methods;
   readonly #buffer: number;
   readonly #held = new Set<Held>();
-  /** Of the last page 1 that was seen. */
+  /** Header of the last page 1 that was seen. */
   #header = new Uint8Array();
   #pageSize = 0;
   /** Names this object, and what it knows: another one after something was written that it did not see. */

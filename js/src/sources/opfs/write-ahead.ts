@@ -15,7 +15,7 @@ const WINDOW = 1 << 20;
 export interface Ahead {
   /** In bytes; 0 when there is no transaction. */
   pageSize: number;
-  /** Of the database after the last transaction, in bytes. */
+  /** Size of the database after the last transaction, in bytes. */
   size: number;
   /** By the page's place in the database: which of the files, and where in it. In bytes. */
   pages: Map<number, { file: 0 | 1; offset: number }>;

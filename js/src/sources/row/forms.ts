@@ -25,7 +25,7 @@ export const holds = {
   longBlob: 64,
 } as const;
 
-/** Of a column that nothing is known of. */
+/** The form of a column that nothing is known of. */
 export const ANYTHING = 127;
 
 /**

@@ -38,7 +38,7 @@ export interface ReadingPosition {
   /** What the count of changes has to be, and the rowid inserted last. */
   count: number;
   inserted: Cell;
-  /** Of the schema. */
+  /** Digest of the schema. */
   digest: string;
   /** The table and its tree that come next, and what is known of the table. */
   table: number;

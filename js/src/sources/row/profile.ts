@@ -14,7 +14,7 @@ export interface TableProfile {
   rows: number;
   /** An upper bound of what a row takes on its way, in bytes. */
   longest: number;
-  /** Of each expression what it holds, and how many bytes all of its values take. */
+  /** What each expression holds, and how many bytes all of its values take. */
   columns: Map<string, { holds: number; bytes: number }>;
 }
 

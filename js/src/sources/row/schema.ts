@@ -62,7 +62,7 @@ export interface Table {
 
 export interface Unique {
   columns: { name: string; collation: string }[];
-  /** Of a partial index. */
+  /** The condition of a partial index. */
   where?: string;
 }
 
@@ -111,7 +111,7 @@ interface Column {
 }
 
 interface IndexColumn {
-  /** Of the table's columns; -1 for the rowid, -2 for an expression. */
+  /** Number of the table's column; -1 for the rowid, -2 for an expression. */
   id: number;
   name: string | null;
   isDescending: boolean;

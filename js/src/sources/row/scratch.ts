@@ -22,14 +22,14 @@ export class RowScratch {
   readonly #name: string;
   readonly #pageSize: number;
   readonly #scratch: Scratch | undefined;
-  /** Of all blocks, those that are in memory. */
+  /** The blocks that are in memory. */
   readonly #blocks = new Map<number, Uint8Array>();
   readonly #stored = new Set<number>();
   #first: Uint8Array = new Uint8Array();
   #newest = 0;
   #dropped: Promise<void> | undefined;
   pageCount = 0;
-  /** Of pages that were added, in bytes. */
+  /** Size of the pages that were added, in bytes. */
   added = 0;
 
   constructor(name: string, pageSize: number, scratch: Scratch | undefined) {

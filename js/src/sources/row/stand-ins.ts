@@ -34,7 +34,7 @@ export class ParentTables implements StandIns {
     for (const [at, token] of tokens.entries()) {
       if (!/^references$/i.test(token)) continue;
       const columns = namesIn(tokens, at + 2);
-      // Of `FOREIGN KEY (a, b) REFERENCES t` the names stand before it.
+      // The names stand before it in `FOREIGN KEY (a, b) REFERENCES t`.
       const open = tokens[at - 1] === ")" ? tokens.lastIndexOf("(", at) : -1;
       const isOfTable = open > 0 && /^key$/i.test(tokens[open - 1] ?? "");
       const width = columns.length || (isOfTable ? namesIn(tokens, open).length : 1);

@@ -23,7 +23,7 @@ export interface RowsState extends ScratchState {
   /** With tracking, the epoch at which it began. */
   epoch?: number;
   mark?: string;
-  /** Of each block, as what it lies in the scratch. */
+  /** Names of the blocks in the scratch. */
   names: string[];
   /** How often it began anew, as a writer came in between. */
   lost: number;

@@ -27,7 +27,7 @@ export class Survey {
   readonly #tables: readonly Table[];
   readonly #answerBytes: number;
   readonly #ask: (queries: readonly Query[]) => Promise<Cell[][][]>;
-  /** Of tables that were looked at: nothing of one that is not small. */
+  /** Profiles of tables that were looked at; nothing for one that is not small. */
   readonly #known = new Map<number, TableProfile | undefined>();
 
   constructor(

@@ -16,7 +16,7 @@ import { identifier, joined, literal } from "./values.ts";
 /** Columns for keys. A table of a longer one is read whole once anything in it changed. */
 const KEYS = 8;
 const COLUMNS = Array.from({ length: KEYS }, (_, at) => `k${at}`);
-/** Of keys that have fewer columns. */
+/** What stands for a column that a key lacks. */
 const NOTHING = "0";
 
 export const MAKE_TABLE = [

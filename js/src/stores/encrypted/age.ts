@@ -16,7 +16,7 @@ const HEADER = 168;
 const NONCE = 16;
 /** Where the payload begins. */
 export const START = HEADER + NONCE;
-/** Of a chunk, without and with its tag. */
+/** Size of a chunk, without and with its tag, in bytes. */
 export const CHUNK = 64 * 1024;
 export const SEALED = CHUNK + 16;
 
@@ -120,7 +120,7 @@ export function plainSize(size: number): number {
   return Math.max(0, payload - 16 * Math.max(1, Math.ceil(payload / SEALED)));
 }
 
-/** Of a passphrase, as a power of two: it takes 64 MiB and the better part of a second to try one. */
+/** Work of a passphrase, as a power of two: it takes 64 MiB and the better part of a second to try one. */
 const WORK = 16;
 
 /** A file for everybody whom `lock` names. */

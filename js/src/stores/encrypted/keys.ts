@@ -73,7 +73,7 @@ export async function found(store: Store, keys: EncryptionKeys): Promise<VaultKe
 
 /** A key of an encrypted store, as whoever may open it sees it. */
 export interface StoreKey {
-  /** Of its file. */
+  /** Name of its file. */
   name: string;
   /** Whether it is a passphrase, or for recipients. */
   kind: "passphrase" | "recipients";

@@ -8,7 +8,7 @@ import { BrokenAnswer, type Failures } from "../object-calls.ts";
 export class HttpRefusal extends Error {
   override readonly name = "HttpRefusal" as const;
   readonly status: number;
-  /** Of Pagemark's errors, where the answer is Pagemark's. */
+  /** The code of Pagemark's error, where the answer is Pagemark's. */
   readonly code: string | undefined;
   readonly pause: number | undefined;
 

@@ -22,7 +22,7 @@ export interface AuditedStore {
   databases: string[];
   /** Objects of databases. */
   objects: number;
-  /** Of these objects. */
+  /** Size of these objects. */
   bytes: number;
   /** Accounts of backups: objects without bytes, whose keys are ids. */
   accounts: number;
@@ -36,7 +36,7 @@ export interface AuditProblem {
    * account, as one is whose run ended early, or that was made without the other stores; no harm by itself.
    */
   kind: "lost" | "moved" | "forbidden" | "content" | "foreign" | "unaccounted";
-  /** Of the store. */
+  /** The store's locality. */
   locality: string;
   /** Keys of the objects. */
   keys: string[];

@@ -6,7 +6,7 @@ import type { S3Credentials, S3Options, S3Place } from "./options.ts";
 
 export interface S3Request {
   method?: "GET" | "HEAD" | "PUT" | "POST" | "DELETE";
-  /** Of the object, as the store's user knows it; the bucket itself unless given. */
+  /** The object's key, as the store's user knows it; the bucket itself unless given. */
   key?: string;
   query?: Record<string, string>;
   headers?: Record<string, string>;

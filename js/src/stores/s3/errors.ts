@@ -29,7 +29,7 @@ export class S3Refusal extends Error {
   }
 }
 
-/** Of answers to HEAD, which have no body. */
+/** Codes for answers to HEAD, which have no body. */
 const CODES: Readonly<Record<number, string>> = {
   301: "PermanentRedirect",
   403: "AccessDenied",

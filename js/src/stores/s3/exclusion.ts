@@ -20,7 +20,7 @@ type Kind = "put" | "complete";
 /** An object to be made. */
 interface Making {
   key: string;
-  /** Of the put. */
+  /** The put's id. */
   id: string;
   kind: Kind;
   signal: AbortSignal | undefined;

@@ -29,7 +29,7 @@ export interface S3Options {
   storageClass?: string;
   /** Encryption by the service: `AES256`, `aws:kms` or `aws:kms:dsse`. */
   encryption?: string;
-  /** Of `aws:kms`. */
+  /** The key that `aws:kms` uses. */
   kmsKeyId?: string;
   /**
    * Whether the service refuses a put of a key that is taken (`If-None-Match: *`). Unless given, it is tried out before the
@@ -44,7 +44,7 @@ export interface S3Options {
 }
 
 const MIB = 1024 * 1024;
-/** Of the service, for every part but the last. */
+/** The smallest part that the service takes, but for the last. */
 const SMALLEST_PART = 5 * MIB;
 const LARGEST_PART = 512 * MIB;
 const PATIENCE: Patience = { attempts: 5, delay: 200, timeout: 30_000 };
@@ -54,7 +54,7 @@ export interface S3Place {
   bucket: string;
   /** Empty, or ending in `/`. */
   prefix: string;
-  /** Of the bucket, as a URL without a `/` at its end; the AWS one of another region, too. */
+  /** The bucket's URL, without a `/` at its end; the AWS one of another region, too. */
   baseOf(region: string): string;
   region: string;
   putHeaders: Record<string, string>;

@@ -134,7 +134,7 @@ export class S3Puts {
             if (!isTaken(error)) throw error;
             const found = await find(bucket, key, stop);
             if (found === undefined) throw new BrokenAnswer("the key was taken and is free");
-            // Of an earlier attempt, whose answer was lost, or of another put.
+            // It is an earlier attempt's, whose answer was lost, or another put's.
             if (found.put !== id) throw new ObjectExistsError(key);
           }
         });

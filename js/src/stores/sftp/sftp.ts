@@ -131,7 +131,7 @@ async function write(
     let at = 0;
     for await (const chunk of chunks) {
       for (let from = 0; from < chunk.length; from += CHUNK) {
-        // Of its own: a chunk is the maker's again once this asks for the next.
+        // Copy it: a chunk is the maker's again once this asks for the next.
         const piece = chunk.slice(from, from + CHUNK);
         if (waiting.length >= AHEAD) await waiting.shift();
         const written = server.write(handle, piece, at);

@@ -20,7 +20,7 @@ interface Saved {
   run: BackupRunState;
 }
 
-/** Of the saved state. */
+/** Name of the saved state. */
 const NAME = "backup";
 /** Pages packed in one request or alarm, whose processor time is bounded: one or two seconds of work. */
 const SLICE_BYTES = 16 << 20;
@@ -97,7 +97,7 @@ export class BackupRuns {
   ): Promise<BackupRunState> {
     const saved = this.#saved.load();
     if (saved?.id === id) return saved.run;
-    // Of a job that ended without a word.
+    // A job that ended without a word left this.
     if (saved) await steps.abort(saved.run).catch(() => {});
     this.end();
     signal.throwIfAborted();
@@ -119,7 +119,7 @@ export async function abandonBackup(
   try {
     if (left) await abandon(place, left.run);
   } catch (error) {
-    // Of another version, or damaged: what lies in the store for it is swept a day later.
+    // The state is another version's, or damaged: what lies in the store for it is swept a day later.
     if ((error as PagemarkError).code !== "SAVED_STATE") throw error;
   }
   saved.drop();

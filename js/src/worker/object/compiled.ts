@@ -10,7 +10,7 @@ export interface Compiled extends Disposable {
   keep(): void;
 }
 
-/** Of each database, by the text and by who may run it; the one that was used last is the last. */
+/** Each database's statements, by the text and by who may run it; the one that was used last is the last. */
 const kept = new WeakMap<Database, Map<string, Statement>>();
 const MOST_KEPT = 64;
 /** A longer text is seldom sent again as it is, in characters. */

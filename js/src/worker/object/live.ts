@@ -1,9 +1,9 @@
 import { type DurableObjectStore, durableObjectStore } from "../../engine/durable-object-store.ts";
 import { Database } from "../../entry/engine.workerd.ts";
 
-/** Of SQLite's page cache, in bytes: an isolate has 128 MB, and may serve several objects. */
+/** Size of SQLite's page cache, in bytes: an isolate has 128 MB, and may serve several objects. */
 const CACHE = 8 << 20;
-/** Of some 4,000 page versions, which are dropped at a time. */
+/** Slices of some 4,000 page versions, which are dropped at a time. */
 const SLICES = 8;
 
 /**

@@ -16,7 +16,7 @@ import { Undos } from "./undos.ts";
 
 /** All it takes to go on with a restore after an eviction. */
 interface Request {
-  /** Of the backup, or the bookmark of a state that history has. */
+  /** The backup's id, or the bookmark of a state that history has. */
   id: string;
   /** These tables alone. */
   tables?: string[];
@@ -66,7 +66,7 @@ export class Restores {
     const { instead } = found;
     const stored = await this.#backups.stored();
     const backup = await wholeBackup(stored, at).catch((error) => {
-      // Of a bookmark, history says more than backups do.
+      // History says more about a bookmark than backups do.
       if (instead === undefined) throw found.gone ?? error;
     });
     // That very state, rather than one before it.

@@ -18,12 +18,12 @@ export function checkReached(db: Database, bookmark: string): void {
   try {
     db.bookmarkAt(bookmark);
   } catch (error) {
-    // Of a state that is too long ago only its bookmark is left.
+    // Only the bookmark is left of a state that is too long ago.
     if ((error as PagemarkError).code !== "HISTORY_GONE") throw error;
   }
 }
 
-/** Of a query's results that of its last statement; what was done is that of all of them. */
+/** The result of a query's last statement, with what all of its statements did. */
 export function lastOf(results: readonly QueryResult[]): WireResult {
   // A query has one statement at least.
   const last = results.at(-1) as QueryResult;

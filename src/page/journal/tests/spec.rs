@@ -32,7 +32,7 @@ pub(super) struct RecordSpec {
 }
 
 impl JournalSpec {
-    /// Of a database of four pages of 512 bytes; each segment lists pages.
+    /// A journal of a database of four pages of 512 bytes; each segment lists pages.
     pub(super) fn new(segments: &[&[u32]]) -> Self {
         let mut fill = 0;
         let mut record = |&pgno: &u32| {

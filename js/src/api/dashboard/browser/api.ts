@@ -27,7 +27,7 @@ export interface Backup {
   partial?: string[];
 }
 
-/** Of a database that was deleted. */
+/** A backup of a database that was deleted. */
 export interface OrphanedBackup extends Backup {
   database_id: string;
   database_name: string;
