@@ -16,7 +16,7 @@ const sources = readdirSync(join(root, "js/src"), { recursive: true, encoding: "
   .join("\n");
 const known = new Set([...core, ...engine].map(([code]) => code));
 /** What looks like a code and is somebody else's: Node's, and D1's, which its clients know; or a variable of the environment. */
-const FOREIGN = /^(ERR_|D1_|PAGEMARK_|MODULE_NOT_FOUND$)/;
+const FOREIGN = /^(ERR_|D1_|PAGEMARK_|CLOUDFLARE_|MODULE_NOT_FOUND$)/;
 // Codes stand in tables, too; those of one word only where an error is made.
 const quoted = [...sources.matchAll(/"([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)"/g)];
 const made = [...sources.matchAll(/\b\w*Error\(\s*"([A-Z][A-Z0-9_]*)"/g)];
