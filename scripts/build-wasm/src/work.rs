@@ -14,9 +14,16 @@ const CALL: i64 = 8;
 const TURN: i64 = 2;
 
 /// What takes much longer than the one instruction that calls it: opening a cursor, which walks along all that are open (as
-/// closing it does), and going from the root of a b-tree to a row. With what a call and, if it counts, a turn of a loop add.
-const LONG: [(&str, i64, Option<i64>); 3] =
-    [("btreeCursor", 150, Some(10)), ("sqlite3BtreeIndexMoveto", 150, None), ("sqlite3BtreeTableMoveto", 150, None)];
+/// closing it does), going from the root of a b-tree to a row, and comparing two rows that are sorted, of which each is
+/// compared some twenty times. With what a call and, if it counts, a turn of a loop add.
+const LONG: [(&str, i64, Option<i64>); 6] = [
+    ("btreeCursor", 150, Some(10)),
+    ("sqlite3BtreeIndexMoveto", 150, None),
+    ("sqlite3BtreeTableMoveto", 150, None),
+    ("vdbeSorterCompare", 60, None),
+    ("vdbeSorterCompareInt", 60, None),
+    ("vdbeSorterCompareText", 60, None),
+];
 
 /// Rust's own functions, by how their names are mangled.
 const RUST: [&str; 3] = ["_ZN", "_R", "__"];

@@ -104,6 +104,8 @@ export const SINGLE: Readonly<Record<string, string>> = {
   "compiling window functions": `SELECT ${Array.from({ length: 1900 }, (_, at) => `sum(${at}) OVER (ORDER BY b + ${at})`)} FROM t`,
   "replacing each letter": `WITH l (x) AS MATERIALIZED (SELECT ${long(4_000_000, "a")})
     SELECT ${Array.from({ length: 50 }, () => "replace(x, 'a', '')").join(" || ")} FROM l`,
+  "sorting many small rows": `WITH n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 100000)
+    SELECT i FROM n ORDER BY random()`,
   "opening cursors": `SELECT count(*) FROM t WHERE ${Array.from({ length: 500 }, (_, at) => `NOT EXISTS (SELECT 1 FROM t AS u WHERE u.a = t.a AND u.b = ${at})`).join(" AND ")}`,
 };
 
