@@ -1,13 +1,9 @@
 //! What a table's records do not tell about themselves, from the SQL that made the table.
 
-use bumpalo::Bump;
-use fallible_iterator::FallibleIterator;
 use sqlite3_parser::ast::{
-    Cmd, ColumnConstraint, ColumnDefinition, CreateTableBody, Expr, NamedTableConstraint, SortOrder, SortedColumn,
-    Stmt, TabFlags, TableConstraint,
+    ColumnConstraint, ColumnDefinition, CreateTableBody, Expr, NamedTableConstraint, SortOrder, SortedColumn, Stmt,
+    TabFlags, TableConstraint,
 };
-use sqlite3_parser::lexer::Scanner;
-use sqlite3_parser::lexer::sql::{Parser, TokenType, Tokenizer};
 
 use super::affinity::Affinity;
 use super::constant::Constant;
@@ -15,101 +11,9 @@ use super::default::{self, Reader};
 use super::foreign_keys::ForeignKey;
 use super::guard::Insists;
 use super::identifier::unquote;
-use super::statement;
+use super::parser::parse_statement;
+use super::shape::{Column, IndexShape, Shape, TableShape, VirtualTable};
 use crate::error::{ErrorKind, Result};
-
-/// The most columns and constraints of a table; SQLite takes 2,000. The parser compares each with all before it.
-const MAX_COLUMNS: usize = 2_500;
-/// The most tokens that SQL may have: the parser takes up to 400 bytes for each.
-const MAX_TOKENS: usize = 1 << 16;
-/// What the parser may copy of the words of types, in bytes: it joins them one by one.
-const MAX_TYPES: usize = 4 << 20;
-/// How deep parentheses may be in each other. SQLite has the same limit for expressions.
-const MAX_DEPTH: usize = 1000;
-
-/// A table, as its CREATE TABLE says.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct TableShape {
-    /// In the order of the declaration.
-    pub(super) columns: Vec<Column>,
-    /// What a record holds: indexes into `columns`, in the order of the record.
-    pub(super) stored: Vec<usize>,
-    /// Whether it is WITHOUT ROWID.
-    pub(super) without_rowid: bool,
-    /// Whether it is AUTOINCREMENT.
-    pub(super) autoincrement: bool,
-    pub(super) foreign_keys: Vec<ForeignKey>,
-    /// Also where that is the rowid. Indexes into `columns`.
-    pub(super) primary_key: Vec<usize>,
-    /// What PRIMARY KEY and UNIQUE say of it, but for a key that is the rowid, in the order in which SQLite numbers their
-    /// indexes. A column that does not exist stands for what cannot be read.
-    pub(super) keys: Vec<Key>,
-    /// Which of them is the PRIMARY KEY.
-    pub(super) key: Option<usize>,
-    /// The collation of each column.
-    pub(super) collations: Vec<String>,
-}
-
-impl TableShape {
-    /// The columns that `key` refers to, as indexes into those of this table; empty where it lacks one.
-    pub(super) fn referenced_by(&self, key: &ForeignKey) -> Vec<usize> {
-        if key.to.is_empty() {
-            return self.primary_key.clone();
-        }
-        let position = |name: &String| self.columns.iter().position(|column| column.name.eq_ignore_ascii_case(name));
-        key.to.iter().map(position).collect::<Option<_>>().unwrap_or_default()
-    }
-
-    /// A name of the rowid; `None` where columns have all of them, or there is no rowid.
-    pub(super) fn rowid_name(&self) -> Option<&str> {
-        if let Some(column) = self.columns.iter().find(|column| column.rowid) {
-            return Some(&column.name);
-        }
-        let is_free = |name: &&str| !self.columns.iter().any(|column| column.name.eq_ignore_ascii_case(name));
-        ["rowid", "_rowid_", "oid"].into_iter().filter(|_| !self.without_rowid).find(is_free)
-    }
-}
-
-/// Columns of which no two rows have the same values, as indexes into those of the table, with their collations.
-pub(super) type Key = Vec<(usize, String)>;
-
-/// What a CREATE INDEX says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct IndexShape {
-    /// Names and collations, where those are said; `None` for an expression.
-    pub(super) columns: Vec<Option<(String, Option<String>)>>,
-    /// Whether it has only some of the rows.
-    pub(super) is_partial: bool,
-}
-
-/// A column.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Column {
-    pub(super) name: String,
-    pub(super) affinity: Affinity,
-    /// Whether it is computed, and so cannot be inserted.
-    pub(super) generated: bool,
-    /// Whether it is the rowid by another name.
-    pub(super) rowid: bool,
-    /// What rows have that are older than the column.
-    pub(super) default: Constant,
-    pub(super) insists: Insists,
-}
-
-/// What a CREATE VIRTUAL TABLE says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct VirtualTable {
-    /// In lower case.
-    pub(super) module: String,
-    pub(super) arguments: Vec<String>,
-}
-
-/// Either kind.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Shape {
-    Table(TableShape),
-    Virtual(VirtualTable),
-}
 
 /// Reads the SQL of a table.
 ///
@@ -131,21 +35,6 @@ pub(super) fn parse(sql: &str, reader: Reader) -> Result<Shape> {
     })
 }
 
-/// The name of what `sql` makes.
-///
-/// # Errors
-/// `SchemaSql` when it does not parse.
-pub(super) fn name_of(sql: &str) -> Result<String> {
-    parse_statement(sql, |statement| match statement {
-        Stmt::CreateTable { tbl_name: name, .. }
-        | Stmt::CreateVirtualTable { tbl_name: name, .. }
-        | Stmt::CreateIndex { idx_name: name, .. }
-        | Stmt::CreateView { view_name: name, .. }
-        | Stmt::CreateTrigger { trigger_name: name, .. } => Ok(unquote(name.name.0)),
-        _ => Err(ErrorKind::SchemaSql.into()),
-    })
-}
-
 /// Reads the SQL of an index.
 ///
 /// # Errors
@@ -157,57 +46,6 @@ pub(super) fn index(sql: &str) -> Result<IndexShape> {
         }
         _ => Err(ErrorKind::SchemaSql.into()),
     })
-}
-
-/// Whether SQL of which nothing is needed is a statement to SQLite; `true` where that takes too much to tell.
-pub(super) fn parses(sql: &str) -> bool {
-    !can_be_parsed(sql) || parse_statement(sql, |_| Ok(())).is_ok()
-}
-
-fn parse_statement<T>(sql: &str, read: impl FnOnce(Stmt<'_>) -> Result<T>) -> Result<T> {
-    let bump = Bump::new();
-    read(statement_of(&bump, sql)?)
-}
-
-#[inline(never)] // Once in the module: the parser is most of it.
-fn statement_of<'bump>(bump: &'bump Bump, sql: &'bump str) -> Result<Stmt<'bump>> {
-    statement::end_of(sql).ok_or(ErrorKind::SchemaSql)?;
-    if !can_be_parsed(sql) {
-        return Err(ErrorKind::SchemaSql.into());
-    }
-    match Parser::new(bump, sql.as_bytes()).next() {
-        Ok(Some(Cmd::Stmt(statement))) => Ok(statement),
-        _ => Err(ErrorKind::SchemaSql.into()),
-    }
-}
-
-/// Whether the parser has memory and time for `sql`.
-fn can_be_parsed(sql: &str) -> bool {
-    let mut scanner = Scanner::new(Tokenizer::new());
-    let (mut depth, mut columns, mut words, mut types) = (0usize, 0, 0, 0);
-    for _ in 0..MAX_TOKENS {
-        let (token, kind) = match scanner.scan(sql.as_bytes()) {
-            Ok((_, Some(token), _)) => token,
-            Ok((_, None, _)) => return true,
-            Err(_) => return false,
-        };
-        match kind {
-            TokenType::TK_LP => depth += 1,
-            TokenType::TK_RP => depth = depth.saturating_sub(1),
-            TokenType::TK_COMMA if depth == 1 => columns += 1,
-            _ => {}
-        }
-        // Words in a row can be a type. Those between which there is one of these are an expression.
-        let is_punctuation = |&byte: &u8| byte.is_ascii_punctuation() && !b"_'\"`[".contains(&byte);
-        let is_word = token.first().is_some_and(|first| !is_punctuation(first));
-        let is_operator = matches!(kind, TokenType::TK_AND | TokenType::TK_OR | TokenType::TK_NOT);
-        words = if is_word && !is_operator { words + token.len() } else { 0 };
-        types += words;
-        if depth > MAX_DEPTH || columns > MAX_COLUMNS || types > MAX_TYPES {
-            return false;
-        }
-    }
-    false
 }
 
 fn table(

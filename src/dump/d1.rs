@@ -3,12 +3,12 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::columns::Shape;
 use super::foreign_keys::{ForeignKey, parents_first};
 use super::literal::BEGIN;
 use super::options::Options;
 use super::plan::{CHECKS_AGAIN, Item, Planner, is_internal, is_unique_index, is_virtual, sql_of, write_statement};
 use super::schema::{Kind, Object};
+use super::shape::Shape;
 use crate::error::Result;
 
 impl<'a> Planner<'a> {

@@ -4,12 +4,13 @@
 //! Tables go in parents first. Where they refer to each other in a circle, or to themselves, a row first goes in without
 //! such a reference, and gets it when all rows are there: by a view, whose trigger takes what is inserted into it.
 
-use super::columns::{self, Column, Shape, TableShape};
+use super::columns;
 use super::foreign_keys::{ForeignKey, circles, parents_first};
 use super::identifier::write_quoted;
 use super::plan::{Item, Planner, free_name, is_unique_index, sql_of};
 use super::row_plan::{Filter, RowPlan, Source, Style};
 use super::schema::{Kind, Object};
+use super::shape::{Column, Shape, TableShape};
 use crate::error::Result;
 
 /// What stands in a column until all rows are there.

@@ -2,13 +2,13 @@
 
 use std::collections::HashSet;
 
-use super::columns::{Shape, TableShape};
 use super::d1::lower;
 use super::d1_functions::foreign_function;
 use super::d1_limits;
 use super::plan::{Planner, is_internal, is_reserved, is_virtual, sql_of};
 use super::references::references;
 use super::schema::{Kind, Object};
+use super::shape::{Shape, TableShape};
 use super::virtual_table::FullText;
 
 impl<'a> Planner<'a> {

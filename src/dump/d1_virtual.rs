@@ -2,12 +2,12 @@
 
 use std::collections::HashSet;
 
-use super::columns::Shape;
 use super::dumper::refill::Refill;
 use super::identifier::write_quoted;
 use super::plan::{Item, Planner, is_virtual};
 use super::row_plan::{Filter, RowPlan, Source, Style};
 use super::schema::{Kind, Object};
+use super::shape::Shape;
 use super::virtual_table::{Content, FullText, SpatialIndex};
 use crate::error::Result;
 use crate::page::Pgno;

@@ -1,10 +1,10 @@
 //! What `--drop` begins with: whatever goes in first goes out, so that the SQL can be loaded again and again.
 
-use super::columns::Shape;
 use super::identifier::{write_doubling, write_quoted};
 use super::options::Dialect;
 use super::plan::{Planner, is_virtual};
 use super::schema::{Kind, Object};
+use super::shape::Shape;
 use super::virtual_table::shadows;
 
 impl Planner<'_> {

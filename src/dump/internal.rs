@@ -1,10 +1,10 @@
 //! SQLite's own tables: the sequences of AUTOINCREMENT, and what ANALYZE found.
 
-use super::columns::{Shape, TableShape};
 use super::identifier::{write_doubling, write_quoted};
 use super::plan::{Item, Planner, free_name, is_statistics};
 use super::row_plan::Filter;
 use super::schema::Object;
+use super::shape::{Shape, TableShape};
 use crate::error::Result;
 
 impl Planner<'_> {

@@ -8,8 +8,8 @@ use std::collections::BinaryHeap;
 use crate::btree::entries::Row;
 use crate::btree::{Encoding, Record, Slot, Value};
 use crate::dump::affinity::Affinity;
-use crate::dump::columns::{IndexShape, Key, TableShape};
 use crate::dump::constant::{Constant, as_integer};
+use crate::dump::shape::{IndexShape, Key, TableShape};
 
 /// How many keys are remembered, of one table: 16 MiB.
 const MOST: usize = 2 << 20;

@@ -6,8 +6,8 @@ use std::collections::{HashMap, HashSet};
 
 use sqlite3_parser::lexer::sql::TokenType;
 
-use super::columns;
 use super::identifier::{tokens, unquote};
+use super::parser;
 use super::plan::{is_virtual, sql_of};
 use super::schema::{Kind, Object, Schema};
 
@@ -38,7 +38,7 @@ impl<'s> Faults<'s> {
         if object.kind == Kind::Table || sql.is_empty() {
             return None;
         }
-        if !columns::parses(sql) {
+        if !parser::parses(sql) {
             return Some("its SQL does not parse, so that it is left out");
         }
         if tokens(sql).any(|(_, kind)| kind == TokenType::TK_VARIABLE) {

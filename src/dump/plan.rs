@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use sqlite3_parser::lexer::sql::TokenType;
 
-use super::columns::{self, Shape, TableShape};
+use super::columns;
 use super::default::Reader;
 use super::dumper::refill::Refill;
 use super::guard::{Guard, Remedy, has_check};
@@ -14,6 +14,7 @@ use super::notes::Notes;
 use super::options::{Dialect, Options, Shell};
 use super::row_plan::{Filter, RowPlan, Source, Style};
 use super::schema::{Kind, Object, Schema};
+use super::shape::{Shape, TableShape};
 use super::statement;
 use super::virtual_table;
 use crate::btree::Encoding;

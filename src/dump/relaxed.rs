@@ -5,9 +5,9 @@ use core::iter::Peekable;
 
 use sqlite3_parser::lexer::sql::TokenType;
 
-use super::columns::TableShape;
 use super::identifier::tokens;
 use super::literal::write_value;
+use super::shape::TableShape;
 use crate::btree::{Encoding, Value};
 
 /// What the indexes that constraints made become.
@@ -194,8 +194,9 @@ fn push(sql: &mut String, token: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dump::columns::{Shape, parse};
+    use crate::dump::columns::parse;
     use crate::dump::default::Reader;
+    use crate::dump::shape::Shape;
 
     #[test]
     fn what_rows_can_break_goes_and_what_stores_them_stays() {

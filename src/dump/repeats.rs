@@ -5,12 +5,13 @@
 //! of it is damaged or missing. To read all of large indexes would take as long as the dump: of these the first pages are looked at,
 //! and `pagemark check` tells the rest.
 
-use super::columns::{self, Key, Shape, TableShape};
+use super::columns;
 use super::guard::may_have_key;
 use super::keys::{Keys, Neighbours, Seen};
 use super::options::Dialect;
 use super::plan::{Planner, is_unique_index, is_virtual, sql_of};
 use super::schema::{Kind, Object};
+use super::shape::{Key, Shape, TableShape};
 use crate::btree::Encoding;
 use crate::btree::entries::Row;
 use crate::page::Pgno;

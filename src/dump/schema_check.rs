@@ -4,11 +4,11 @@ use std::collections::HashSet;
 
 use sqlite3_parser::lexer::sql::TokenType;
 
-use super::columns;
 use super::identifier::{tokens, unquote};
 use super::malformed::Faults;
 use super::notes::Notes;
 use super::options::Dialect;
+use super::parser;
 use super::plan::is_virtual;
 use super::schema::{Kind, Object, Schema};
 use super::statement;
@@ -37,7 +37,7 @@ pub(super) fn check(schema: &mut Schema, dialect: Dialect, notes: &mut Notes) ->
 
 /// The same of a damaged database, whose SQL may be none.
 pub(super) fn salvage(schema: &mut Schema, notes: &mut Notes) {
-    leave_out(schema, notes, "its SQL does not parse, so that it is left out", |sql| columns::name_of(sql).ok());
+    leave_out(schema, notes, "its SQL does not parse, so that it is left out", |sql| parser::name_of(sql).ok());
 }
 
 fn leave_out(schema: &mut Schema, notes: &mut Notes, other: &str, name_in: impl Fn(&str) -> Option<String>) {

@@ -3,13 +3,13 @@
 use core::mem;
 use std::collections::HashSet;
 
-use super::columns::Shape;
 use super::identifier::write_quoted;
 use super::options::Dialect;
 use super::plan::{
     CHECKS_AGAIN, Item, Planner, is_internal, is_reserved, is_virtual, open_schema, sql_of, write_statement,
 };
 use super::schema::{Kind, Object};
+use super::shape::Shape;
 use super::virtual_table::{Content, FullText};
 use crate::btree::Encoding;
 use crate::error::Result;

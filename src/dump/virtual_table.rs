@@ -1,8 +1,8 @@
 //! Virtual tables of the modules that D1 has, from what CREATE VIRTUAL TABLE says.
 
-use super::columns::VirtualTable;
 use super::identifier::unquote;
 use super::rtree::NodeFormat;
+use super::shape::VirtualTable;
 
 /// A full-text table (FTS5, section 4).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -145,8 +145,9 @@ fn first_word(argument: &str) -> (&str, &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dump::columns::{Shape, parse};
+    use crate::dump::columns::parse;
     use crate::dump::default::Reader;
+    use crate::dump::shape::Shape;
 
     fn shape(sql: &str) -> VirtualTable {
         match parse(sql, Reader::Current).unwrap() {

@@ -1,6 +1,6 @@
 //! Rows that their own table refuses.
 
-use crate::dump::columns::{self, Shape};
+use crate::dump::columns;
 use crate::dump::default::Reader;
 use crate::dump::guard::{ForRepeats, Remedy, Watch};
 use crate::dump::notes::{Loss, Notes};
@@ -9,6 +9,7 @@ use crate::dump::relaxed::{self, KeyIndexes};
 use crate::dump::row_plan::RowPlan;
 use crate::dump::rows::RowWriter;
 use crate::dump::schema::Schema;
+use crate::dump::shape::Shape;
 
 /// Sees to it that a row goes in, up to [`let_in`] for one and [`end`] for all of its table; `false` when it does not.
 // Apart from the loop over the rows, which V8 optimises as a whole.

@@ -4,10 +4,11 @@ use std::collections::HashSet;
 
 use crate::btree::Kind;
 use crate::dump::affinity::Affinity;
-use crate::dump::columns::{self, IndexShape, Shape, TableShape};
+use crate::dump::columns;
 use crate::dump::keys::{Keys, Repeated};
 use crate::dump::plan::{Planner, is_unique_index, sql_of};
 use crate::dump::schema::{Kind as ObjectKind, Object};
+use crate::dump::shape::{IndexShape, Shape, TableShape};
 use crate::salvage::{LoosePage, types};
 
 /// How many rows of a page are looked at.

@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use super::*;
 use crate::btree::sample::Sample;
-use crate::dump::columns::{self, Shape};
+use crate::dump::columns;
 use crate::dump::default::Reader;
+use crate::dump::parser;
+use crate::dump::shape::Shape;
 use crate::dump::virtual_table::{FullText, SpatialIndex, has_shadow};
 
 /// A database in which the SQL of an object is another.
@@ -229,7 +231,7 @@ fn no_nesting_and_no_length_of_sql_takes_the_stack_or_the_day() {
             for sql in tables.chain(lists) {
                 let started = Work::now();
                 let _ = columns::parse(&sql, Reader::Current);
-                let _ = columns::name_of(&sql);
+                let _ = parser::name_of(&sql);
                 assert!(started.done_since() < Duration::from_secs(2), "{:?}: {}", started.done_since(), &sql[..60]);
             }
             let sample = with_sql("t", &format!("CREATE TABLE t (a DEFAULT {}, b)", expressions[0]));
@@ -316,7 +318,7 @@ fn no_change_of_a_few_tokens_does_harm() {
                 let _ = (FullText::of(shape), SpatialIndex::of(shape), has_shadow(shape, &sql, "data"));
             }
             // What reads the whole statement, reads what reads a part of it.
-            if columns::name_of(&sql).is_ok() {
+            if parser::name_of(&sql).is_ok() {
                 assert!(crate::dump::statement::end_of(&sql).is_some(), "{sql}");
             }
         }
