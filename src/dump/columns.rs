@@ -11,8 +11,9 @@ use super::default::{self, Reader};
 use super::foreign_keys::ForeignKey;
 use super::guard::Insists;
 use super::identifier::unquote;
+use super::malformed_table;
 use super::parser::parse_statement;
-use super::shape::{Column, IndexShape, Shape, TableShape, VirtualTable};
+use super::shape::{Column, IndexShape, Shape, TableShape, VirtualTable, position};
 use crate::error::{ErrorKind, Result};
 
 /// Reads the SQL of a table.
@@ -132,9 +133,7 @@ fn table(
                 unique.push(key_of(terms, &columns).unwrap_or_else(|_| vec![(usize::MAX, None)]));
             }
             TableConstraint::ForeignKey { columns: named, clause, .. } => {
-                let position =
-                    |name: &str| columns.iter().position(|column: &Column| column.name.eq_ignore_ascii_case(name));
-                let own = named.iter().filter_map(|column| position(&unquote(column.col_name.0))).collect();
+                let own = named.iter().filter_map(|column| position(&columns, &unquote(column.col_name.0))).collect();
                 foreign_keys.push(ForeignKey::new(own, clause));
             }
             _ => {}
@@ -166,7 +165,7 @@ fn table(
         (index, collation.or_else(|| collations.get(index).cloned()).unwrap_or_default())
     };
     let keys = unique.into_iter().map(|key| key.into_iter().map(collated).collect()).collect();
-    Ok(TableShape {
+    let mut shape = TableShape {
         columns,
         stored,
         without_rowid,
@@ -176,14 +175,17 @@ fn table(
         keys,
         key: place,
         collations,
-    })
+        is_taken: false,
+    };
+    shape.is_taken = malformed_table::is_taken(definitions, constraints, flags, &shape);
+    Ok(shape)
 }
 
 /// The columns that the terms of a PRIMARY KEY or UNIQUE name.
 fn key_of(terms: &[SortedColumn<'_>], columns: &[Column]) -> Result<Vec<(usize, Option<String>)>> {
     let found = terms.iter().map(|term| {
         let (name, collation) = key_column(term)?;
-        Some((columns.iter().position(|column| column.name.eq_ignore_ascii_case(&name))?, collation))
+        Some((position(columns, &name)?, collation))
     });
     found.collect::<Option<_>>().ok_or(ErrorKind::SchemaSql.into())
 }

@@ -40,7 +40,8 @@ pub(super) fn foreign_function(object: &Object) -> Option<String> {
             TokenType::TK_RP => closed = calls.pop().flatten().map(|call| (call, false)),
             _ => {}
         }
-        in_type = kind == TokenType::TK_ID && (in_type || before == Some(TokenType::TK_AS));
+        let is_word = matches!(kind, TokenType::TK_ID | TokenType::TK_STRING);
+        in_type = is_word && (in_type || before == Some(TokenType::TK_AS));
         let names_other = matches!(
             before,
             Some(

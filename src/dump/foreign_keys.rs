@@ -30,6 +30,7 @@ pub(super) fn parents_first(parents_of: &[Vec<usize>]) -> Vec<usize> {
 }
 
 /// For each number that of its circle: two have the same if each is an ancestor of the other.
+#[inline(never)] // Once in the module.
 pub(super) fn circles(parents_of: &[Vec<usize>]) -> Vec<usize> {
     let mut children_of = vec![Vec::new(); parents_of.len()];
     for (child, parents) in parents_of.iter().enumerate() {

@@ -9,7 +9,7 @@ use crate::btree::entries::Row;
 use crate::btree::{Encoding, Record, Slot, Value};
 use crate::dump::affinity::Affinity;
 use crate::dump::constant::{Constant, as_integer};
-use crate::dump::shape::{IndexShape, Key, TableShape};
+use crate::dump::shape::{IndexShape, Key, TableShape, position};
 
 /// How many keys are remembered, of one table: 16 MiB.
 const MOST: usize = 2 << 20;
@@ -323,7 +323,7 @@ impl Collation {
 fn key_of(shape: &TableShape, columns: &[Option<(String, Option<String>)>]) -> Option<Key> {
     let of = |column: &Option<(String, Option<String>)>| {
         let (name, collation) = column.as_ref()?;
-        let index = shape.columns.iter().position(|column| column.name.eq_ignore_ascii_case(name))?;
+        let index = position(&shape.columns, name)?;
         let collation = collation.as_ref().or(shape.collations.get(index));
         Some((index, collation.cloned().unwrap_or_default()))
     };

@@ -1,35 +1,31 @@
 //! Indexes, views and triggers that SQLite does not take, from a schema that somebody wrote into. It does not open such a
 //! database, and SQL with one of them does not load.
 
-use std::collections::hash_map::Entry;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use sqlite3_parser::lexer::sql::TokenType;
 
+use super::expression_names::{FLEETING, ROWIDS, Role, is_one_of, names};
 use super::identifier::{tokens, unquote};
 use super::parser;
 use super::plan::{is_virtual, sql_of};
 use super::schema::{Kind, Object, Schema};
 
 /// How much SQL of tables is looked through for names of columns, in bytes: a hostile schema can be all of one.
-const MOST: usize = 1 << 20;
-/// Functions that give another value at each call, for which there is no index.
-const FLEETING: [&str; 5] = ["random", "randomblob", "changes", "total_changes", "last_insert_rowid"];
+const MOST: usize = 1 << 24;
 
 /// Looks through the objects of one schema.
 pub(super) struct Faults<'s> {
     schema: &'s Schema,
     /// In lower case.
     views: HashSet<String>,
-    /// All words in the SQL of some tables, in lower case.
-    words: HashMap<usize, HashSet<String>>,
     room: usize,
 }
 
 impl<'s> Faults<'s> {
     pub(super) fn new(schema: &'s Schema) -> Self {
         let views = schema.of(Kind::View).map(|view| view.name.to_ascii_lowercase()).collect();
-        Self { schema, views, words: HashMap::new(), room: MOST }
+        Self { schema, views, room: MOST }
     }
 
     /// Why SQLite does not make an object, as far as that shows without SQLite.
@@ -67,45 +63,31 @@ impl<'s> Faults<'s> {
     }
 
     fn of_index(&mut self, object: &Object) -> Option<&'static str> {
-        let Self { schema, words, room, .. } = self;
-        let at = schema.table_at(&object.table)?;
-        let table = schema.objects.get(at)?;
+        let table = self.schema.table(&object.table)?;
         if is_virtual(table) {
             return Some("SQLite makes no index on a virtual table, so that it is left out");
         }
         let text: Vec<_> = tokens(sql_of(object)).skip_while(|&(_, kind)| kind != TokenType::TK_LP).collect();
-        let kind_at = |at: Option<usize>| at.and_then(|at| text.get(at)).map(|&(_, kind)| kind);
-        let (mut columns, mut in_type) = (Vec::new(), false);
-        for (at, &(token, kind)) in text.iter().enumerate() {
-            let (before, next) = (kind_at(at.checked_sub(1)), kind_at(Some(at + 1)));
-            in_type = kind == TokenType::TK_ID && (in_type || before == Some(TokenType::TK_AS));
-            let is_call = next == Some(TokenType::TK_LP);
-            if kind == TokenType::TK_SELECT
-                || is_call && FLEETING.iter().any(|name| name.eq_ignore_ascii_case(&unquote(token)))
-            {
-                return Some("SQLite makes no index of such an expression, so that it is left out");
-            }
-            // In quotes it can be text.
-            let is_plain = kind == TokenType::TK_ID && !token.starts_with(['"', '`', '[']);
-            let is_other = is_call
-                || in_type
-                || matches!(before, Some(TokenType::TK_COLLATE | TokenType::TK_DOT))
-                || next == Some(TokenType::TK_DOT);
-            if is_plain && !is_other {
-                columns.push(token.to_ascii_lowercase());
-            }
+        let names = names(&text);
+        let is_refused = |(name, role): &(String, Role)| match role {
+            Role::Function => is_one_of(name, &FLEETING),
+            role => *role == Role::Foreign,
+        };
+        if names.iter().any(is_refused) {
+            return Some("SQLite makes no index of such an expression, so that it is left out");
         }
-        let known = match words.entry(at) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(new) => {
-                *room = room.checked_sub(sql_of(table).len())?;
-                new.insert(tokens(sql_of(table)).map(|(word, _)| unquote(word).to_ascii_lowercase()).collect())
+        let mut is_known = |(name, role): &(String, Role)| {
+            if *role != Role::Column || is_one_of(name, &ROWIDS) {
+                return true;
             }
+            let sql = sql_of(table);
+            match self.room.checked_sub(sql.len()) {
+                Some(room) => self.room = room,
+                None => return true,
+            }
+            tokens(sql).any(|(word, _)| unquote(word).eq_ignore_ascii_case(name))
         };
-        let is_known = |name: &String| {
-            known.contains(name) || ["rowid", "_rowid_", "oid", "true", "false"].contains(&name.as_str())
-        };
-        (!columns.iter().all(is_known)).then_some("its table lacks a column that it names, so that it is left out")
+        (!names.iter().all(&mut is_known)).then_some("its table lacks a column that it names, so that it is left out")
     }
 }
 

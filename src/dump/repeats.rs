@@ -11,7 +11,7 @@ use super::keys::{Keys, Neighbours, Seen};
 use super::options::Dialect;
 use super::plan::{Planner, is_unique_index, is_virtual, sql_of};
 use super::schema::{Kind, Object};
-use super::shape::{Key, Shape, TableShape};
+use super::shape::{Key, Shape, TableShape, position};
 use crate::btree::Encoding;
 use crate::btree::entries::Row;
 use crate::page::Pgno;
@@ -135,7 +135,7 @@ impl KeyedTable {
             let Ok(of) = columns::index(sql_of(index)) else { continue };
             let collation = |column: &Option<(String, Option<String>)>| {
                 let (name, collation) = column.as_ref()?;
-                let place = shape.columns.iter().position(|column| column.name.eq_ignore_ascii_case(name));
+                let place = position(&shape.columns, name);
                 collation.clone().or_else(|| shape.collations.get(place?).cloned())
             };
             let collations = of.columns.iter().map(collation).collect();

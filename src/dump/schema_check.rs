@@ -6,6 +6,7 @@ use sqlite3_parser::lexer::sql::TokenType;
 
 use super::identifier::{tokens, unquote};
 use super::malformed::Faults;
+use super::malformed_table::{Fault, fault_of};
 use super::notes::Notes;
 use super::options::Dialect;
 use super::parser;
@@ -30,6 +31,12 @@ pub(super) fn check(schema: &mut Schema, dialect: Dialect, notes: &mut Notes) ->
     }
     // The sqlite3 shell prints it, and leaves it out when it loads that.
     let mut printed = matches!(dialect, Dialect::Shell(_)).then(|| schema.clone());
+    for Object { name, sql, .. } in printed.iter().flat_map(|schema| &schema.objects) {
+        let mut words = tokens(sql.as_deref().unwrap_or_default());
+        if words.nth(1).is_some_and(|(_, kind)| kind == TokenType::TK_TEMP) {
+            notes.say(format!("{name}: its SQL says TEMP, so that it is gone when what loads it ends"));
+        }
+    }
     let schema = printed.as_mut().unwrap_or(schema);
     leave_out(schema, notes, "its SQL makes something else, so that it is left out", stated_name);
     Ok(())
@@ -42,6 +49,7 @@ pub(super) fn salvage(schema: &mut Schema, notes: &mut Notes) {
 
 fn leave_out(schema: &mut Schema, notes: &mut Notes, other: &str, name_in: impl Fn(&str) -> Option<String>) {
     let lower = |name: &str| name.to_ascii_lowercase();
+    leave_out_tables(schema, notes);
     // Tables first, which have rows, then views, as the others are on them. Triggers have names of their own.
     let (mut tables, mut names, mut triggers) = (HashSet::new(), HashSet::new(), HashSet::new());
     for kinds in [&[Kind::Table][..], &[Kind::View], &[Kind::Index, Kind::Trigger]] {
@@ -71,6 +79,29 @@ fn leave_out(schema: &mut Schema, notes: &mut Notes, other: &str, name_in: impl 
             false
         });
     }
+}
+
+/// Leaves out tables that SQLite does not take, and from others the expressions that it does not take.
+fn leave_out_tables(schema: &mut Schema, notes: &mut Notes) {
+    let mut passes = Vec::with_capacity(schema.objects.len());
+    for object in &mut schema.objects {
+        let fault = object.sql.as_deref().filter(|_| object.kind == Kind::Table).and_then(|sql| fault_of(object, sql));
+        let said = match fault {
+            Some(Fault::Unparsed) => "its SQL does not parse, so that it is left out",
+            Some(Fault::Refused) => "SQLite does not take its SQL, so that it is left out",
+            Some(Fault::Expression(mended)) => {
+                object.sql = Some(mended);
+                "SQLite does not take an expression in its SQL, which is 1 in CHECK and NULL elsewhere now"
+            }
+            None => "",
+        };
+        if !said.is_empty() {
+            notes.say(format!("{}: {said}", object.name));
+        }
+        passes.push(!said.ends_with("left out"));
+    }
+    let mut passes = passes.into_iter();
+    schema.retain(|_| passes.next().unwrap_or(true));
 }
 
 /// Leaves out what SQLite does not make of the tables that are there.

@@ -26,6 +26,8 @@ pub(super) struct TableShape {
     pub(super) key: Option<usize>,
     /// The collation of each column.
     pub(super) collations: Vec<String>,
+    /// Whether SQLite takes it, expressions apart.
+    pub(super) is_taken: bool,
 }
 
 impl TableShape {
@@ -34,8 +36,7 @@ impl TableShape {
         if key.to.is_empty() {
             return self.primary_key.clone();
         }
-        let position = |name: &String| self.columns.iter().position(|column| column.name.eq_ignore_ascii_case(name));
-        key.to.iter().map(position).collect::<Option<_>>().unwrap_or_default()
+        key.to.iter().map(|name| position(&self.columns, name)).collect::<Option<_>>().unwrap_or_default()
     }
 
     /// A name of the rowid; `None` where columns have all of them, or there is no rowid.
@@ -43,9 +44,15 @@ impl TableShape {
         if let Some(column) = self.columns.iter().find(|column| column.rowid) {
             return Some(&column.name);
         }
-        let is_free = |name: &&str| !self.columns.iter().any(|column| column.name.eq_ignore_ascii_case(name));
+        let is_free = |name: &&str| position(&self.columns, name).is_none();
         ["rowid", "_rowid_", "oid"].into_iter().filter(|_| !self.without_rowid).find(is_free)
     }
+}
+
+/// Where the column of that name is, in upper or lower case.
+#[inline(never)] // Once in the module.
+pub(super) fn position(columns: &[Column], name: &str) -> Option<usize> {
+    columns.iter().position(|column| column.name.eq_ignore_ascii_case(name))
 }
 
 /// Columns of which no two rows have the same values, as indexes into those of the table, with their collations.

@@ -8,7 +8,7 @@ use crate::dump::columns;
 use crate::dump::keys::{Keys, Repeated};
 use crate::dump::plan::{Planner, is_unique_index, sql_of};
 use crate::dump::schema::{Kind as ObjectKind, Object};
-use crate::dump::shape::{IndexShape, Shape, TableShape};
+use crate::dump::shape::{IndexShape, Shape, TableShape, position};
 use crate::salvage::{LoosePage, types};
 
 /// How many rows of a page are looked at.
@@ -170,7 +170,7 @@ impl Planner<'_> {
 
     fn form_of_index(&self, index: &Object) -> Option<Form> {
         let Ok(Shape::Table(shape)) = self.parse(self.schema.table(&index.table)?) else { return None };
-        let place = |name: &str| shape.columns.iter().position(|column| column.name.eq_ignore_ascii_case(name));
+        let place = |name: &str| position(&shape.columns, name);
         let key = if index.sql.is_some() {
             let columns = columns::index(sql_of(index)).ok()?.columns;
             columns.into_iter().map(|column| column.and_then(|(name, _)| place(&name))).collect()

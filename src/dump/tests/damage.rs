@@ -2,6 +2,7 @@
 //! an error that says where.
 
 mod crafted;
+mod malformed;
 mod mutate;
 mod refused;
 mod salvage;
