@@ -38,7 +38,7 @@ export function addImport(program: Command, signal: AbortSignal): void {
       );
       if (output === STANDARD) return warnAll(warnings);
       report(json, { file: output, size, statements, warnings }, () => {
-        return `wrote ${output} (${bytes(size)}, ${counted(statements)} statements)`;
+        return `wrote ${output} (${bytes(size)}, ${counted(statements)} ${statements === 1 ? "statement" : "statements"})`;
       });
       warnAll(warnings);
     });
