@@ -95,8 +95,8 @@ pub(super) fn is_taken(
     is_taken
         && primary_keys <= 1
         && shape.columns.len() <= MAX_COLUMNS
-        && !(shape.without_rowid && primary_keys == 0)
-        && !(shape.autoincrement && !shape.columns.iter().any(|column| column.rowid))
+        && (!shape.without_rowid || primary_keys > 0)
+        && (!shape.autoincrement || shape.columns.iter().any(|column| column.rowid))
         && !shape.columns.iter().all(|column| column.generated)
         && !shape.primary_key.iter().any(is_generated)
         && shape.keys.iter().flatten().all(|&(index, _)| index < shape.columns.len())
