@@ -27,7 +27,9 @@ export interface OpfsDatabase extends ListedDatabase {
  * ```
  */
 export async function opfsDatabases(options: { tables?: boolean } = {}): Promise<OpfsDatabase[]> {
-  const { tables = true } = checkOptions(options);
+  // Elsewhere an option of that name lists tables, so that the common check would refuse it.
+  const { tables = true } = options;
+  if (typeof tables !== "boolean") throw new PagemarkError("USAGE", "tables must be true or false");
   const databases: OpfsDatabase[] = [];
   for await (const listed of listDatabases()) {
     const { path, pool, problem } = listed;

@@ -104,6 +104,8 @@ describe("a pool", () => {
         tables: ["accounts", "transfers", "state"],
       },
     ]);
+    const paths = ["plain/empty of tables.db", "shop.db"].map((path) => [path, true]);
+    expect(await tab.call("backups.withoutTables")).toEqual([paths, "USAGE"]);
     const { used, quota, isPersistent } = await tab.call<Record<string, number | boolean>>("backups.storage");
     expect(used).toBeGreaterThan(8192);
     expect(quota).toBeGreaterThan(used as number);

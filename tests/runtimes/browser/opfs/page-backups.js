@@ -468,3 +468,10 @@ export async function needsRoom() {
     );
   return codes;
 }
+
+/** Of the databases that are listed without their tables, the paths; how a wrong option ends. */
+export async function withoutTables() {
+  const found = await pagemark.opfsDatabases({ tables: false });
+  const wrong = await pagemark.opfsDatabases({ tables: "no" }).catch(({ code }) => code);
+  return [found.map(({ path, tables }) => [path, tables === undefined]), wrong];
+}
