@@ -124,3 +124,21 @@ function wasmIn(folder: string): string[] {
   const names = readdirSync(folder).map((name) => /(\w+)\.wasm$/.exec(name)?.[1]);
   return names.filter((name) => name !== undefined).sort();
 }
+
+test.each([
+  "browser",
+  "engine.browser",
+  "browser-client",
+  "browser-worker",
+  "database-worker",
+  "vault.browser",
+])("entry/%s runs in browsers without Symbol.dispose, as Safari and Firefox 140 are", async (entry) => {
+  const { outputFiles } = await build({
+    entryPoints: [join(root, `js/dist/entry/${entry}.js`)],
+    bundle: true,
+    format: "esm",
+    write: false,
+  });
+  // What compilers make of `using` says so, and throws.
+  expect(outputFiles[0]?.text).not.toContain("is not defined.");
+});

@@ -1,3 +1,4 @@
+import { dispose } from "../core/dispose.ts";
 import { LiveDatabase } from "../engine/database.ts";
 import { opfsPages } from "../engine/opfs-pages.ts";
 import type { PageFiles } from "../engine/page-files.ts";
@@ -83,8 +84,12 @@ export class Leader {
       case "get":
       case "values": {
         const [sql, ...parameters] = given<"run">();
-        using statement = db.prepare(sql);
-        return statement[method](...parameters);
+        const statement = db.prepare(sql);
+        try {
+          return statement[method](...parameters);
+        } finally {
+          statement[dispose]();
+        }
       }
       case "batch":
         return this.#batch(given<"batch">());
@@ -124,7 +129,7 @@ export class Leader {
   /** Runs a script in one commit, so that it is noted whole or not at all. Some statements, such as VACUUM, run by themselves only. */
   #exec(sql: string): void {
     const first = this.#db.prepareNext(sql);
-    first?.statement[Symbol.dispose]();
+    first?.statement[dispose]();
     if (first && this.#isScript(first.rest)) this.#db.transaction(() => this.#db.exec(sql));
     else this.#db.exec(sql);
   }
@@ -132,7 +137,7 @@ export class Leader {
   #isScript(rest: string): boolean {
     try {
       const next = this.#db.prepareNext(rest);
-      next?.statement[Symbol.dispose]();
+      next?.statement[dispose]();
       return next !== undefined;
     } catch {
       return true; // it may need what the statement before makes
@@ -151,7 +156,7 @@ export class Leader {
         }),
       );
     } finally {
-      for (const statement of statements) statement[Symbol.dispose]();
+      for (const statement of statements) statement[dispose]();
     }
   }
 

@@ -1,4 +1,5 @@
 // Checks whether a database is whole, table by table: one that cannot be checked does not keep the others from being checked.
+import { dispose } from "../core/dispose.ts";
 import { SqlError } from "../errors/index.ts";
 import type { Check, CheckedObject } from "./results.ts";
 import type { Statement } from "./statement.ts";
@@ -195,7 +196,7 @@ function without<T>(database: Open, indexes: Entry[], action: () => T, ignoreCon
       database.exec("BEGIN; PRAGMA writable_schema = ON");
       const hide = database.prepare("DELETE FROM sqlite_schema WHERE type = 'index' AND name = ?");
       for (const { name } of indexes) hide.run(name);
-      hide[Symbol.dispose]();
+      hide[dispose]();
       database.exec("PRAGMA writable_schema = RESET");
     }
     return action();
@@ -329,7 +330,7 @@ function tentatively(database: Open, action: () => void): void {
 /** What SQLite lacks for a statement, in its own words; `undefined` when the statement compiles. */
 function refusal(database: Open, sql: string): string | undefined {
   try {
-    database.prepare(sql)[Symbol.dispose]();
+    database.prepare(sql)[dispose]();
     return undefined;
   } catch (error) {
     if (!isOfSql(error)) throw error;
@@ -371,7 +372,7 @@ function rowsOf(database: Open, sql: string, ...parameters: string[]) {
   try {
     return statement.values(...parameters);
   } finally {
-    statement[Symbol.dispose]();
+    statement[dispose]();
   }
 }
 

@@ -1,4 +1,5 @@
 import { Backups } from "../backups/backups.ts";
+import { dispose } from "../core/dispose.ts";
 import { type EngineCore, type EngineDatabase, engineCore, free } from "../core/index.ts";
 import { dumpMoment } from "../dump/dump.ts";
 import type { DumpOptions } from "../dump/options.ts";
@@ -374,7 +375,7 @@ export class LiveDatabase implements PageSource, Disposable {
     if (engine) closeStore(this.#options.store);
   }
 
-  [Symbol.dispose](): void {
+  [dispose](): void {
     this.close();
   }
 

@@ -1,4 +1,5 @@
 // Puts tables into a live database: an import, after which everything that was in order must still be.
+import { dispose } from "../core/dispose.ts";
 import { PagemarkError, SourceError } from "../errors/index.ts";
 import type { ReplacedTable, TableReplacement } from "../sources/source.ts";
 import { refusedTables, type TableConnection, TableLook } from "../sources/table-look.ts";
@@ -77,7 +78,7 @@ function allOrNothing<T>(database: Open, bookmark: string, check: () => T): T {
 function connectionOf(database: Open): TableConnection {
   return {
     rows: (sql, ...bound) => database.prepare(sql).all(...bound),
-    compile: (sql) => database.prepare(sql)[Symbol.dispose](),
+    compile: (sql) => database.prepare(sql)[dispose](),
   };
 }
 

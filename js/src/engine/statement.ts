@@ -1,3 +1,4 @@
+import { dispose } from "../core/dispose.ts";
 import type { EngineDatabase, EnginePrepared as Prepared } from "../core/index.ts";
 import { PagemarkError } from "../errors/index.ts";
 import type { Handle } from "./handle.ts";
@@ -68,7 +69,7 @@ export class Statement implements Disposable {
     if (!next) throw new PagemarkError("USAGE", "there is no statement in the text");
     const { statement, rest } = next;
     if (/\S/.test(rest) && hasStatement(handle.engine, rest)) {
-      statement[Symbol.dispose]();
+      statement[dispose]();
       throw new PagemarkError("USAGE", "there is more than one statement in the text; exec() runs several");
     }
     return statement;
@@ -135,7 +136,7 @@ export class Statement implements Disposable {
   }
 
   /** Ends the statement. */
-  [Symbol.dispose](): void {
+  [dispose](): void {
     this.#isDisposed = true;
     if (!this.#handle.isClosed) this.#handle.engine.finalize(this.#id);
   }
