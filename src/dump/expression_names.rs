@@ -6,6 +6,9 @@ use super::identifier::unquote;
 
 /// Functions that give another value at each call, which SQLite keeps nowhere.
 pub(super) const FLEETING: [&str; 5] = ["random", "randomblob", "changes", "total_changes", "last_insert_rowid"];
+/// Functions of many rows, which no table and no index has.
+pub(super) const AGGREGATES: [&str; 8] =
+    ["avg", "count", "group_concat", "string_agg", "sum", "total", "json_group_array", "json_group_object"];
 pub(super) const ROWIDS: [&str; 3] = ["rowid", "_rowid_", "oid"];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

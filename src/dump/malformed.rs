@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use sqlite3_parser::lexer::sql::TokenType;
 
-use super::expression_names::{FLEETING, ROWIDS, Role, is_one_of, names};
+use super::expression_names::{AGGREGATES, FLEETING, ROWIDS, Role, is_one_of, names};
 use super::identifier::{tokens, unquote};
 use super::parser;
 use super::plan::{is_virtual, sql_of};
@@ -68,16 +68,25 @@ impl<'s> Faults<'s> {
             return Some("SQLite makes no index on a virtual table, so that it is left out");
         }
         let text: Vec<_> = tokens(sql_of(object)).skip_while(|&(_, kind)| kind != TokenType::TK_LP).collect();
-        let names = names(&text);
+        let at = text.iter().position(|&(_, kind)| kind == TokenType::TK_WHERE).unwrap_or(text.len());
+        // In a condition columns may be qualified, and the rowid be named.
+        let (columns, condition) = text.split_at(at);
         let is_refused = |(name, role): &(String, Role)| match role {
-            Role::Function => is_one_of(name, &FLEETING),
+            Role::Function => is_one_of(name, &FLEETING) || is_one_of(name, &AGGREGATES),
             role => *role == Role::Foreign,
         };
-        if names.iter().any(is_refused) {
+        let (columns_named, named) = (names(columns), names(condition));
+        let has_nulls = columns
+            .windows(2)
+            .any(|pair| matches!(pair, [(_, TokenType::TK_NULLS), (_, TokenType::TK_FIRST | TokenType::TK_LAST)]));
+        if has_nulls
+            || columns_named.iter().any(|(_, role)| *role == Role::Table)
+            || columns_named.iter().chain(&named).any(is_refused)
+        {
             return Some("SQLite makes no index of such an expression, so that it is left out");
         }
         let mut is_known = |(name, role): &(String, Role)| {
-            if *role != Role::Column || is_one_of(name, &ROWIDS) {
+            if *role != Role::Column {
                 return true;
             }
             let sql = sql_of(table);
@@ -87,7 +96,10 @@ impl<'s> Faults<'s> {
             }
             tokens(sql).any(|(word, _)| unquote(word).eq_ignore_ascii_case(name))
         };
-        (!names.iter().all(&mut is_known)).then_some("its table lacks a column that it names, so that it is left out")
+        let is_rowid = |(name, _): &(String, Role)| is_one_of(name, &ROWIDS);
+        let are_known =
+            columns_named.iter().all(&mut is_known) && named.iter().all(|name| is_rowid(name) || is_known(name));
+        (!are_known).then_some("its table lacks a column that it names, so that it is left out")
     }
 }
 

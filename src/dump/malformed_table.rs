@@ -10,7 +10,7 @@ use sqlite3_parser::lexer::sql::TokenType;
 
 use super::columns;
 use super::default::Reader;
-use super::expression_names::{FLEETING, ROWIDS, Role, is_one_of, names};
+use super::expression_names::{AGGREGATES, FLEETING, ROWIDS, Role, is_one_of, names};
 use super::foreign_keys::circles;
 use super::identifier::{tokens, unquote};
 use super::parser::can_be_parsed;
@@ -21,9 +21,6 @@ use super::shape::{Shape, TableShape, position};
 const MAX_COLUMNS: usize = 2_000;
 /// Bytes of SQL times columns: more is only in hostile databases, and would take time.
 const MOST: usize = 1 << 27;
-/// Functions of many rows, which no table has.
-const AGGREGATES: [&str; 8] =
-    ["avg", "count", "group_concat", "string_agg", "sum", "total", "json_group_array", "json_group_object"];
 
 /// What is wrong with the SQL of a table.
 #[derive(Clone, Debug, PartialEq, Eq)]

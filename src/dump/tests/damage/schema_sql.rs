@@ -99,6 +99,10 @@ fn what_sqlite_does_not_take_of_a_schema_is_left_out_by_name() {
         ("i", "CREATE INDEX i ON t (random())"),
         ("i", "CREATE INDEX i ON t ((SELECT 1))"),
         ("i", "CREATE INDEX i ON t (a"),
+        ("i", "CREATE INDEX i ON t (a, b DESC NULLS LAST)"),
+        ("i", "CREATE INDEX i ON t (t.a)"),
+        ("i", "CREATE INDEX i ON t (rowid)"),
+        ("i", "CREATE INDEX i ON t (sum(a))"),
         ("r", "CREATE TRIGGER r AFTER INSERT ON u BEGIN SELEC 1; END"),
         ("r", "CREATE TRIGGER r AFTER INSERT ON nosuch BEGIN SELECT 1; END"),
         ("r", "CREATE TRIGGER r INSTEAD OF INSERT ON u BEGIN SELECT 1; END"),
@@ -133,6 +137,7 @@ fn what_sqlite_does_not_take_of_a_schema_is_left_out_by_name() {
             "i",
             "CREATE INDEX i ON t (a COLLATE nocase DESC, CAST(b AS big integer), \"nosuch\") WHERE a IS NOT NULL AND b IN (1, 2) OR true",
         ),
+        ("i", "CREATE INDEX i ON t (a) WHERE t.b > 1 AND rowid > 1 AND main.t.a NOT NULL"),
         (
             "r",
             "CREATE TRIGGER r BEFORE UPDATE OF x ON u FOR EACH ROW WHEN new.x > 1 BEGIN UPDATE t SET a = 1 FROM u WHERE u.x = t.b; SELECT RAISE(ABORT, 'no' || new.x); END",
