@@ -6,7 +6,7 @@ import { expect, test } from "vitest";
 import { contents, differences } from "../peers/d1/place.ts";
 import { CommandLine } from "../support/cli.ts";
 import { expectOutput } from "../support/json-output.ts";
-import { tempFolder } from "../support/temp.ts";
+import { runSql, tempFolder } from "../support/temp.ts";
 import { ACCOUNT as OWN_ACCOUNT, TOKEN } from "./api.ts";
 import { ACCOUNT, HostedD1, type Quirk } from "./hosted-d1.ts";
 import { TestWorker } from "./worker.ts";
@@ -218,6 +218,28 @@ test("who interrupts a migration interrupts its command, and is told how to undo
   expect(ran.stderr).toMatch(
     /sh ended with SIGINT; if it left something half done: pagemark restore one --from 'it'\\''s here' -o d1:/,
   );
+});
+
+test("a restore that is interrupted says that a part is there, goes on, and is backed up in no way until then", async () => {
+  runSql(
+    join(cli.folder, "large.db"),
+    "CREATE TABLE t (a); WITH n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 8000) INSERT INTO t SELECT hex(randomblob(500)) FROM n",
+  );
+  await run({}, "backup", "large.db", "--to", "large", "--quiet");
+  const restore = ["restore", "large", "--from", "large", "-o", "d1://three", "--force", "--no-safety"];
+  hosted.longest = 0;
+  const ran = await cli.interruptWith(hosted.env, () => hosted.longest > 8_000, ...restore);
+  expect(ran.stderr).toMatch(
+    /^error: canceled; three holds (a part only|nothing of it, a part or all) now: run/,
+  );
+  expect(ran.status).toBe(130);
+  const three = await hosted.place("three");
+  for (const how of [[], ["--via-export"]])
+    expect(await failure(hosted.env, "backup", "d1://three", "--to", "none", ...how)).toMatchObject({
+      code: "SOURCE_HALF_LOADED",
+    });
+  await run(hosted.env, ...restore, "--quiet");
+  expect(await three.rows("SELECT count(*) FROM t")).toEqual([[8000]]);
 });
 
 test("what keeps it from being read or written is said", async () => {

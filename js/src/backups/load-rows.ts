@@ -135,8 +135,13 @@ async function prove(
     const statements = statementsOf(moment, name, { ...AS_LOADED, signal, onProgress, tables });
     for await (const statement of statements) await found.add(statement);
   } catch (error) {
-    signal?.throwIfAborted();
+    const isCanceled = error instanceof PagemarkError && error.code === "CANCELED";
+    if (!isCanceled) signal?.throwIfAborted();
     if (!(error instanceof PagemarkError)) throw error;
+    if (isCanceled) {
+      const message = `canceled; all was loaded into ${name}, but not read again to prove that`;
+      throw new PagemarkError("CANCELED", message, error.at, { cause: error });
+    }
     const message = `${name}: all was loaded, but could not be read again to prove that: ${error.message}`;
     if (error.code !== "SOURCE_TEMP_FULL")
       throw new SourceError(error.code as `SOURCE_${string}`, message, error.at, { cause: error });

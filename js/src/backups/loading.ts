@@ -48,6 +48,8 @@ export class Loading {
   #passesChecks = false;
   /** Whether the last transaction may be in, which nobody answered. */
   #mayBeDone = false;
+  /** Whether a write was sent that nobody answered. */
+  #isAsking = false;
 
   /** @throws SourceError when what the database holds may not be replaced */
   constructor(target: RowTarget, state: TargetState, options: LoadingOptions) {
@@ -81,9 +83,12 @@ export class Loading {
       await this.#run(statements);
     } catch (error) {
       if (this.#passesChecks) await this.#target.write([CHECK_AGAIN]).catch(() => {});
-      if (this.#done === 0 || !(error instanceof PagemarkError)) throw error;
-      const holds = this.#mayBeDone ? "all of it or a part" : "a part only";
-      const message = `${error.message}; ${this.#target.name} holds ${holds} now: run the same again, which goes on there`;
+      const isUnknown = this.#isAsking && this.#options.signal?.aborted;
+      if (!(error instanceof PagemarkError) || (this.#done === 0 && !isUnknown)) throw error;
+      const some = this.#mayBeDone ? "all of it or a part" : "a part only";
+      const holds = this.#done === 0 ? "nothing of it, a part or all" : some;
+      const why = error.code === "CANCELED" ? "canceled" : error.message;
+      const message = `${why}; ${this.#target.name} holds ${holds} now: run the same again, which goes on there`;
       throw new SourceError(error.code as `SOURCE_${string}`, message, error.at, { cause: error });
     }
   }
@@ -120,7 +125,7 @@ export class Loading {
       try {
         const { make, remove } = this.#standIns?.statements(this.#there) ?? NONE;
         const all = [...this.#before, ...make, ...batch, ...remove];
-        return await this.#target.write(this.#transaction(all), signal);
+        return await this.#send(this.#transaction(all));
       } catch (error) {
         // What is dropped first can be written again. Else an answer that was lost has left what is refused now.
         if (this.#before.length === 0 && attempt > 1 && isCode(error, "SOURCE_REFUSED")) {
@@ -129,6 +134,12 @@ export class Loading {
         if (attempt === ATTEMPTS || !isCode(error, "SOURCE_BUSY")) throw error;
       }
     }
+  }
+
+  async #send(statements: readonly string[]): Promise<void> {
+    this.#isAsking = true;
+    await this.#target.write(statements, this.#options.signal);
+    this.#isAsking = false;
   }
 
   /** Writes some statements, of which the last is the one of number `count`. */
@@ -142,7 +153,7 @@ export class Loading {
     const all = this.#transaction([...this.#mark(count, isLast), ...first, ...batch, ...last]);
     for (let attempt = 1; ; attempt++) {
       try {
-        await this.#target.write(all, signal);
+        await this.#send(all);
         break;
       } catch (error) {
         const isUnknown = isCode(error, "SOURCE_BUSY");

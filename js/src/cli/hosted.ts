@@ -6,6 +6,7 @@ import type { D1ApiOptions } from "../sources/d1/api.ts";
 import { exportD1 } from "../sources/d1/export.ts";
 import { d1Http } from "../sources/d1/http.ts";
 import { spooled } from "../sources/file/spooled.ts";
+import { refuseHalf } from "../sources/row/moment.ts";
 import type { PageSource, RowTarget, Scratch } from "../sources/source.ts";
 import { withNewDatabase } from "./engine.ts";
 import { hostedName } from "./values.ts";
@@ -38,7 +39,10 @@ export function exportedSource(place: string, signal: AbortSignal): PageSource {
       const sql = await exportHosted(place, { signal });
       let pinned: ReturnType<PageSource["pin"]> | undefined;
       await withNewDatabase(
-        (database) => database.import(sql, { signal }),
+        async (database) => {
+          await database.import(sql, { signal });
+          refuseHalf({ objects: database.prepare("SELECT name FROM sqlite_schema").all() }, name);
+        },
         async (file) => {
           pinned = spooled(() => file, name).pin(options);
           await pinned;

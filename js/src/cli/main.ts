@@ -108,7 +108,8 @@ try {
   await program.parseAsync(helpAsked(program, args) ?? args, { from: "user" });
 } catch (error) {
   // Whatever else went wrong when it was asked to stop.
-  process.exitCode = exitCode(interrupt.aborted ? interrupt.reason : error);
+  const saysWhatIsLeft = error instanceof PagemarkError && error.code === "CANCELED";
+  process.exitCode = exitCode(interrupt.aborted && !saysWhatIsLeft ? interrupt.reason : error);
   leaveIfAsked();
 }
 

@@ -318,7 +318,7 @@ export function changedMeanwhile(name: string): SourceError {
 }
 
 /** @throws SourceError `SOURCE_HALF_LOADED` where a restore did not come to its end */
-export function refuseHalf({ objects }: Schema, name: string): void {
+export function refuseHalf({ objects }: { objects: readonly { name?: unknown }[] }, name: string): void {
   if (!objects.some((object) => object.name === HALF_LOADED)) return;
   const message = `${name}: a restore into it did not end, so that it holds a part only; run the restore again`;
   throw new SourceError("SOURCE_HALF_LOADED", message, { name });
