@@ -99,6 +99,12 @@ test("hooks run around a backup and hear what came of it; one that fails before 
   ]);
   writeFileSync(join(folder, "none.toml"), 'store = "planned"\n[[databases]]\nfile = "*.sqlite"\n');
   expect(cli.run("run", "--once", "--config", "none.toml").stderr).toBe("note: no file fits *.sqlite yet\n");
+  // Whoever watches hears of a folder that is gone.
+  const none = cli.run("status", "--json", "--config", "none.toml");
+  expect(none.status).toBe(1);
+  expect(JSON.parse(none.stdout)).toMatchObject([
+    { name: "*.sqlite", state: "none", last: null, next: null },
+  ]);
   expect(cli.json<unknown[]>("list", "app", "--from", "store")).toHaveLength(1);
 });
 

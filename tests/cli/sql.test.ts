@@ -45,6 +45,19 @@ test("E1 E10 a statement is done when the command ends, and a restore lists tabl
   expect(both.stdout.match(/incremental/g)).toHaveLength(2);
 });
 
+test("B2 of several databases, one that is not there keeps no other from being backed up", () => {
+  const { cli } = fresh();
+  for (const what of ["DATABASE missing, app", "TABLE missing.orders, app.orders"]) {
+    const { status, stderr } = cli.run("sql", `BACKUP ${what} TO './b'`);
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/missing: not backed up, and 1 others are: .*\[DATABASE_UNKNOWN\]/);
+  }
+  expect(cli.json<unknown[]>("list", "app", "--from", "b")).toMatchObject([
+    { partial: ["orders"] },
+    { kind: "full" },
+  ]);
+});
+
 test("E7 several statements of one text are carried out one by one, whatever is in quotes and comments", () => {
   const { cli, piped } = fresh();
   const text =

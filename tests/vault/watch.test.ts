@@ -19,6 +19,7 @@ import {
 } from "pagemark";
 import { afterEach, expect, onTestFinished, test, vi } from "vitest";
 import { FaultStore } from "../faults/fault-store.ts";
+import { CommandLine } from "../support/cli.ts";
 import { litestreamRestore } from "../support/litestream.ts";
 import { tempFolder } from "../support/temp.ts";
 
@@ -345,6 +346,16 @@ test("a time finds the state of then in a copy of the folder that lost the files
   rmSync(join(states, damaged));
   expect(await noteAt(second)).toBe("");
   for (const at of [third, undefined]) expect(await noteAt(at)).toContain("there are later states");
+
+  // So is it by everything else that takes an older state than was asked for.
+  const told: string[] = [];
+  const warned = { onWarning: (message: string) => void told.push(message) };
+  await db.diff(first, "now", warned).then(() => db.preview({ at: third, ...warned }));
+  await (await db.diffSql(first, third, warned)).cancel();
+  const cli = new CommandLine(stored);
+  for (const args of [["show"], ["list"], ["diff", "--since", first], ["open", "SELECT 1"]])
+    told.push(cli.run(args[0] ?? "", "app", ...args.slice(1), "--from", ".").stderr);
+  expect(told).toEqual(Array(told.length).fill(expect.stringContaining("there are later states")));
 });
 
 test("a verification counts what it reads of states, too", async () => {

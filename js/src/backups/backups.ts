@@ -1,4 +1,4 @@
-import { type Backup, Folder, planRestore, type RestorePlan } from "../catalog/folder.ts";
+import { type Backup, Folder, type Planning, planRestore, type RestorePlan } from "../catalog/folder.ts";
 import { StoreScratch } from "../catalog/scratch.ts";
 import { core, naming } from "../core/index.ts";
 import { dumpMoment } from "../dump/dump.ts";
@@ -19,7 +19,7 @@ import { isLostFingerprint, PreviousStates } from "../stored/page-states.ts";
 import { openProvedMoment, type ProvedOptions } from "../stored/proved-moment.ts";
 import { restoreStream } from "../stored/restore.ts";
 import type { Store } from "../stores/store.ts";
-import type { JobOptions } from "../streams/progress.ts";
+import type { JobOptions, Warned } from "../streams/progress.ts";
 import { type DownloadOptions, warningOfDamage } from "./damaged-tables.ts";
 import { type Difference, differenceOf, differenceSince } from "./diff.ts";
 import { differenceSql, textStream } from "./diff-sql.ts";
@@ -107,9 +107,9 @@ export class Backups {
   }
 
   /** The state that a restore to `at` gives: a backup's, or one that `watch` stored after it; nothing of Litestream's. */
-  state(at?: At, options?: { signal?: AbortSignal | undefined }): Promise<Backup | undefined> {
+  state(at?: At, options: Planning = {}): Promise<Backup | undefined> {
     return naming(this.name, async () => {
-      const plan = await planRestore(this.store, this.folder, formatAt(at), options?.signal);
+      const plan = await planRestore(this.store, this.folder, formatAt(at), options);
       return plan.backup?.view;
     });
   }
@@ -122,7 +122,7 @@ export class Backups {
     const { tables } = checkOptions(options);
     if (tables) return this.#downloadTables(tables, at, options);
     return naming(this.name, async () => {
-      const plan = await this.#plan(at, options.signal);
+      const plan = await this.#plan(at, { signal: options.signal });
       const body = warningOfDamage(restoreStream(this.store, plan, options), this.store, plan, options);
       const { backup, note } = plan;
       return { body, ...(backup && { backup: backup.view }), ...(note && { note }) };
@@ -175,17 +175,17 @@ export class Backups {
   }
 
   /** What is in a backup; reads only the pages that say so, and the fingerprints that prove them. */
-  show(at?: At, options?: { signal?: AbortSignal }): Promise<Shown> {
+  show(at?: At, options: Planning = {}): Promise<Shown> {
     return naming(this.name, async () => {
-      const plan = await this.#plan(at, options?.signal);
+      const plan = await this.#plan(at, options);
       const { backup } = plan;
       if (!backup) {
         const message = "a folder that Litestream wrote has no records to show; restore or verify it";
         throw new PagemarkError("BACKUP_UNKNOWN", message);
       }
-      const moment = await openProvedMoment(this.store, plan, { signal: options?.signal, reach: "few" });
+      const moment = await openProvedMoment(this.store, plan, { signal: options.signal, reach: "few" });
       try {
-        const tables = await readTables(readerOf(moment, options?.signal), backup.view.pageCount, false);
+        const tables = await readTables(readerOf(moment, options.signal), backup.view.pageCount, false);
         return { backup: backup.view, chain: backup.chain, tables };
       } finally {
         await moment.release();
@@ -197,17 +197,16 @@ export class Backups {
   dump(at?: At, options: DumpOptions = {}): Promise<ReadableStream<Uint8Array>> {
     return naming(this.name, async () => {
       checkOptions(options);
-      const plan = await this.#plan(at, options.signal);
-      if (plan.backup && plan.note !== undefined) options.onWarning?.(plan.note);
+      const plan = await this.#plan(at, options);
       const moment = await openProvedMoment(this.store, plan, { signal: options.signal });
       return dumpMoment(moment, this.name, options);
     });
   }
 
   /** The pages of a backup, read from the store as they are asked for, and proved one by one. Release it at the end. */
-  pages(at?: At, options: ProvedOptions = {}): Promise<Moment & { backup?: Backup }> {
+  pages(at?: At, options: ProvedOptions & Warned = {}): Promise<Moment & { backup?: Backup }> {
     return naming(this.name, async () => {
-      const plan = await this.#plan(at, checkOptions(options).signal);
+      const plan = await this.#plan(at, checkOptions(options));
       const moment = await openProvedMoment(this.store, plan, options);
       return plan.backup ? Object.assign(moment, { backup: plan.backup.view }) : moment;
     });
@@ -249,9 +248,9 @@ export class Backups {
   }
 
   /** What a restore to `at` reads. Nothing of the database may be missing, where the store keeps account of that. */
-  async #plan(at: At | undefined, signal: AbortSignal | undefined): Promise<RestorePlan> {
-    await this.store.checkComplete?.(this.folder, { signal });
-    return planRestore(this.store, this.folder, formatAt(at), signal);
+  async #plan(at: At | undefined, options: Planning): Promise<RestorePlan> {
+    await this.store.checkComplete?.(this.folder, { signal: options.signal });
+    return planRestore(this.store, this.folder, formatAt(at), options);
   }
 
   /** Deletes the backups that no rule keeps; see {@link PruneOptions}. */
@@ -280,7 +279,7 @@ export class Backups {
     return naming(this.name, async () => {
       checkHas("read", file, "the file", "a Moment");
       const { signal } = checkOptions(options);
-      const { backup } = await this.#plan(at, signal);
+      const { backup } = await this.#plan(at, { signal });
       if (!backup || backup.fingerprints.length === 0) return undefined;
       const states = await PreviousStates.open(this.store, backup, signal);
       try {
@@ -296,7 +295,7 @@ export class Backups {
     return naming(this.name, async () => {
       if (now !== undefined) checkHas("read", now, "now", "a Moment");
       const { signal } = checkOptions(options);
-      const plan = await this.#plan(at, signal);
+      const plan = await this.#plan(at, options);
       const then = await openProvedMoment(this.store, plan, { signal });
       let states: PreviousStates | undefined;
       try {
@@ -315,13 +314,13 @@ export class Backups {
    *
    * @throws PagemarkError `BACKUP_UNKNOWN`
    */
-  async diff(from: At, to?: At, options: JobOptions = {}): Promise<Required<Difference>> {
+  async diff(from: At, to?: At, options: JobOptions & Warned = {}): Promise<Required<Difference>> {
     if (from === undefined) throw wrongType("text or a valid Date", from, "from");
     return naming(this.name, async () => {
       const { signal } = checkOptions(options);
       const ends = [formatAt(from), formatAt(to)];
       const folder = await Folder.load(this.store, this.folder, { at: ends, planned: true, signal });
-      const plans = await folder.use(() => Promise.all(ends.map((at) => folder.plan(at))));
+      const plans = await folder.use(() => Promise.all(ends.map((at) => folder.plan(at, options))));
       const [earlier, later] = plans as [RestorePlan, RestorePlan];
       return differenceOf(this.store, earlier, later, options);
     });
@@ -341,7 +340,7 @@ export class Backups {
   diffSql(
     from?: At,
     to?: At,
-    wanted: JobOptions & { now?: Moment | undefined } = {},
+    wanted: JobOptions & Warned & { now?: Moment | undefined } = {},
   ): Promise<ReadableStream<Uint8Array>> {
     return naming(this.name, async () => {
       const { now, ...options } = checkOptions(wanted);

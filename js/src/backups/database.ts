@@ -9,7 +9,7 @@ import { refusePartial, wholeName } from "../run/partial.ts";
 import { type PagemarkOptions, subjectOf } from "../run/subject.ts";
 import type { PageSource, ReplacedTable, RowTarget } from "../sources/source.ts";
 import type { Store } from "../stores/store.ts";
-import type { JobOptions } from "../streams/progress.ts";
+import type { JobOptions, Warned } from "../streams/progress.ts";
 import { endingWith } from "../streams/streams.ts";
 import { type At, Backups, type Downloaded, type Shown } from "./backups.ts";
 import type { DownloadOptions } from "./damaged-tables.ts";
@@ -130,15 +130,15 @@ export class Database {
   }
 
   /** What is in a backup. */
-  async show(at?: At, options?: { signal?: AbortSignal }): Promise<Shown> {
+  async show(at?: At, options?: { signal?: AbortSignal } & Warned): Promise<Shown> {
     checkOptions(options);
     return (await this.#backups()).show(at, options);
   }
 
   /** What happened between two backups, table by table; `to` is the newest unless given, or `now`, the database as it is. */
-  diff(from: At | undefined, to: "now", options?: JobOptions): Promise<Difference>;
-  diff(from: At, to?: At, options?: JobOptions): Promise<Required<Difference>>;
-  async diff(from: At | undefined, to?: At | "now", options?: JobOptions): Promise<Difference> {
+  diff(from: At | undefined, to: "now", options?: JobOptions & Warned): Promise<Difference>;
+  diff(from: At, to?: At, options?: JobOptions & Warned): Promise<Required<Difference>>;
+  async diff(from: At | undefined, to?: At | "now", options?: JobOptions & Warned): Promise<Difference> {
     checkOptions(options);
     const backups = await this.#backups();
     if (to !== "now") return backups.diff(from as At, to, options);
@@ -154,7 +154,7 @@ export class Database {
   async diffSql(
     from: At | undefined,
     to?: At | "now",
-    options?: JobOptions,
+    options?: JobOptions & Warned,
   ): Promise<ReadableStream<Uint8Array>> {
     checkOptions(options);
     const backups = await this.#backups();

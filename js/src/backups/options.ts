@@ -68,6 +68,7 @@ export const PREVIEW = {
   differing: true,
   views: true,
   pause: true,
+  onWarning: true,
 } as const;
 export const PRUNE = {
   keepLast: true,

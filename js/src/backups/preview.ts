@@ -5,7 +5,7 @@ import { pagesPerBatch } from "../moments/page-runs.ts";
 import type { Moment } from "../sources/source.ts";
 import { CONNECTIONS } from "../stored/chain-index.ts";
 import type { PreviousStates } from "../stored/page-states.ts";
-import type { JobOptions } from "../streams/progress.ts";
+import type { JobOptions, Warned } from "../streams/progress.ts";
 
 /** What a restore would do to a table. */
 export interface TableChange {
@@ -44,7 +44,7 @@ export interface Preview {
 }
 
 /** How much is compared, in bytes, and what may interrupt it. */
-export interface CompareOptions extends JobOptions {
+export interface CompareOptions extends JobOptions, Warned {
   /** Databases larger than this are not compared, in bytes; all are unless given. */
   most?: number;
   /** About so many bytes are read to compare rows one by one; 256 MiB unless given. */

@@ -5,6 +5,7 @@ import { driveOnStore } from "../host/store-host.ts";
 import { otherSize, type StoredFile } from "../objects/object-reader.ts";
 import type { Store } from "../stores/store.ts";
 import { everyObject } from "../stores/store-list.ts";
+import type { Warned } from "../streams/progress.ts";
 import { collect } from "../streams/streams.ts";
 
 /** A backup, as users see it; the core makes it of the record (`src/catalog/view.rs`). */
@@ -140,8 +141,14 @@ export class Folder {
     return this.#namingOldest(() => this.#folder.find(at, this.#nowMs));
   }
 
-  /** What a restore to `at` reads; all of it is there. */
-  async plan(at: string): Promise<RestorePlan> {
+  /** What a restore to `at` reads; all of it is there. What was left out is told; who reads what Litestream wrote knows it. */
+  async plan(at: string, { onWarning }: Warned = {}): Promise<RestorePlan> {
+    const found = await this.#plan(at);
+    if (found.backup && found.note !== undefined) onWarning?.(found.note);
+    return found;
+  }
+
+  async #plan(at: string): Promise<RestorePlan> {
     const plan = (start?: Uint8Array) =>
       this.#namingOldest(() => this.#result<RestorePlan>(this.#folder.plan(at, this.#nowMs, start)));
     const found = plan();
@@ -204,15 +211,21 @@ export class Folder {
   }
 }
 
-/** Loads what a restore to `at` reads. */
+/** How it is found out what a restore reads. */
+export interface Planning extends Warned {
+  signal?: AbortSignal | undefined;
+}
+
+/** Loads what a restore to `at` reads, and says what was left out of it. */
 export async function planRestore(
   store: Store,
   segment: string,
   at: string,
-  signal?: AbortSignal,
+  options: Planning = {},
 ): Promise<RestorePlan> {
+  const { signal } = options;
   const folder = await Folder.load(store, segment, { at, planned: true, signal });
-  const plan = await folder.use(() => folder.plan(at));
+  const plan = await folder.use(() => folder.plan(at, options));
   if (plan.backup) return plan;
   await refuseWithoutRecords(store, segment, signal);
   return { note: noRecords(segment), ...plan };

@@ -89,7 +89,10 @@ const DATABASE: Record<string, Field> = {
 type Table = Record<string, unknown>;
 
 /** The databases of a configuration; patterns are looked up. Paths are taken from the file's folder. */
-export async function readConfig(path: string): Promise<Planned[]> {
+export async function readConfig(
+  path: string,
+  onNone = (pattern: string) => noteOnce(`no file fits ${pattern} yet`),
+): Promise<Planned[]> {
   const config = parse(path);
   const reader = new Reader(path);
   reader.check("", config, { ...SETTINGS }, ["keep", "databases"]);
@@ -109,7 +112,7 @@ export async function readConfig(path: string): Promise<Planned[]> {
     const pattern = reader.text(own, "file");
     if (pattern === undefined) throw reader.wrong(`${place}.file`, "is missing: the database's path");
     const files = await databaseFiles([resolve(folder, pattern)]);
-    if (files.length === 0) noteOnce(`no file fits ${pattern} yet`);
+    if (files.length === 0) onNone(pattern);
     const name = reader.text(own, "name");
     if (name !== undefined && files.length > 1) throw reader.wrong(`${place}.name`, "is for a single file");
     for (const file of files)

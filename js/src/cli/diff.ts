@@ -4,7 +4,7 @@ import type { TableDifference } from "../backups/diff.ts";
 import { PagemarkError } from "../errors/index.ts";
 import type { PageSource } from "../sources/source.ts";
 import { shown } from "./input.ts";
-import { backupJson, counted, describeBackup, print, table } from "./output.ts";
+import { backupJson, counted, describeBackup, gathering, print, table, warnAll } from "./output.ts";
 import { openDatabase, openStore, withBackups } from "./places.ts";
 import { writeToStandardOutput } from "./standard-output.ts";
 import { layOutText } from "./table.ts";
@@ -53,14 +53,16 @@ export function addDiff(program: Command, signal: AbortSignal): void {
         store: openStore(from),
         name,
       });
+      const { warnings, onWarning } = gathering();
+      const job = { signal, onWarning };
       if (sql) {
         checkStandardOutput(json, undefined);
         await withBackups(name, from, async () =>
-          writeToStandardOutput(await database.diffSql(earlier, later, { signal }), signal),
+          writeToStandardOutput(await database.diffSql(earlier, later, job), signal),
         );
-        return;
+        return warnAll(warnings);
       }
-      const difference = await withBackups(name, from, () => database.diff(earlier, later, { signal }));
+      const difference = await withBackups(name, from, () => database.diff(earlier, later, job));
       const { tables } = difference;
       const listed = tables.filter(({ change }) => all || change !== "unchanged");
       const { to } = difference;
@@ -72,6 +74,7 @@ export function addDiff(program: Command, signal: AbortSignal): void {
           listed.length === 0 ? "no table differs" : tableOf(listed),
         ].join("\n"),
       );
+      warnAll(warnings);
     });
 }
 

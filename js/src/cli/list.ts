@@ -3,7 +3,19 @@ import type { Backups } from "../backups/backups.ts";
 import type { VerifiedAt } from "../backups/verified.ts";
 import { type Backup, databasesIn, type StoredDatabase } from "../catalog/folder.ts";
 import { newestFirst, partialName, wholeName } from "../run/partial.ts";
-import { backupJson, bytes, counted, EXIT, print, printable, table, verifiedJson, warn } from "./output.ts";
+import {
+  backupJson,
+  bytes,
+  counted,
+  EXIT,
+  gathering,
+  print,
+  printable,
+  table,
+  verifiedJson,
+  warn,
+  warnAll,
+} from "./output.ts";
 import { noBackup, openBackups, openStore, redacted, refuseMissing } from "./places.ts";
 import { layOutText } from "./table.ts";
 import { timeText } from "./values.ts";
@@ -30,7 +42,8 @@ export function addList(program: Command, signal: AbortSignal): void {
       const partial = await stored.partial({ signal });
       if (own.length + partial.length === 0) throw await noBackup(name, from);
       const backups = newestFirst([...own, ...partial]);
-      const after = json ? [] : await statesAfter(stored, own, signal, utc);
+      // What was left out is told to programs, too.
+      const after = await statesAfter(stored, own, signal, utc);
       const verified = await stored.verified({ signal });
       if (!json) after.push(...verifiedText(own, verified, utc));
       const value = backups.map((backup) => ({
@@ -50,8 +63,10 @@ async function statesAfter(
   utc?: boolean,
 ): Promise<string[]> {
   if (newest?.state !== "done") return [];
-  const last = await stored.state("latest", { signal }).catch(() => undefined);
+  const { warnings, onWarning } = gathering();
+  const last = await stored.state("latest", { signal, onWarning }).catch(() => undefined);
   signal.throwIfAborted();
+  warnAll(warnings);
   if (last === undefined || last.txid === newest.txid) return [];
   return [
     layOutText(

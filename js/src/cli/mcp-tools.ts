@@ -6,7 +6,7 @@ import { pagemark } from "../backups/database.ts";
 import { databasesIn } from "../catalog/folder.ts";
 import { PagemarkError } from "../errors/index.ts";
 import type { Field, Tool } from "./mcp-server.ts";
-import { backupJson } from "./output.ts";
+import { backupJson, gathering } from "./output.ts";
 import { openBackups, openSource, openStore, withBackups } from "./places.ts";
 import { previewJson } from "./preview.ts";
 import { checkTarget, exists } from "./target.ts";
@@ -83,11 +83,12 @@ export function toolsOf(place: Place): Tool[] {
       "Shows what is in a backup, and what it is made of.",
       { name: NAME, at: AT },
       async (args, signal) => {
+        const { warnings, onWarning } = gathering();
         const shown = await ofName(from, args, async (name) =>
-          (await openBackups(name, from)).show(moment(args), { signal }),
+          (await openBackups(name, from)).show(moment(args), { signal, onWarning }),
         );
         const tables = shown.tables.map(({ name }) => name);
-        return { ...backupJson(shown.backup), chain: shown.chain.map(backupJson), tables };
+        return { ...backupJson(shown.backup), chain: shown.chain.map(backupJson), tables, warnings };
       },
     ),
     looking(
@@ -111,12 +112,14 @@ export function toolsOf(place: Place): Tool[] {
       { name: NAME, since: { type: "text", description: `the earlier one: ${MOMENT}` }, until: AT },
       async (args, signal) => {
         const until = optional(args, "until");
+        const { warnings, onWarning } = gathering();
         const found = await ofName(from, args, async (name) =>
           (await openBackups(name, from)).diff(momentText(text(args, "since")), until && momentText(until), {
             signal,
+            onWarning,
           }),
         );
-        return { from: backupJson(found.from), to: backupJson(found.to), tables: found.tables };
+        return { from: backupJson(found.from), to: backupJson(found.to), tables: found.tables, warnings };
       },
     ),
     looking(
@@ -148,8 +151,9 @@ export function toolsOf(place: Place): Tool[] {
         const path = await fileIn(place, text(args, "file"));
         const at = moment(args);
         const state = await stateOf(path);
+        const { warnings, onWarning } = gathering();
         const preview = await ofName(from, args, (name) =>
-          database(name, path).preview({ signal, ...(at !== undefined && { at }) }),
+          database(name, path).preview({ signal, onWarning, ...(at !== undefined && { at }) }),
         );
         const token = randomUUID();
         const { backup } = preview;
@@ -161,7 +165,7 @@ export function toolsOf(place: Place): Tool[] {
             state,
             untilMs: Date.now() + TOKEN_MS,
           });
-        return { ...previewJson(path, preview), ...(backup && { token }) };
+        return { ...previewJson(path, preview), ...(backup && { token }), warnings };
       },
     ),
     {
@@ -199,14 +203,16 @@ export function toolsOf(place: Place): Tool[] {
       throw unpermitted(path, "the token is of another backup");
     await mkdir(dirname(path), { recursive: true });
     await checkTarget(path, { force: isThere, json: true, from });
+    const { warnings, onWarning } = gathering();
     const { backup, undo, note } = await withBackups(name, from, () =>
-      database(name, path).restore({ signal, ...(at !== undefined && { at }) }),
+      database(name, path).restore({ signal, onWarning, ...(at !== undefined && { at }) }),
     );
     return {
       file: path,
       ...(backup && { backup: backupJson(backup) }),
       ...(undo && { undo }),
       ...(note && { note }),
+      warnings,
     };
   }
 }

@@ -6,7 +6,7 @@ import type { SqlValue } from "../engine/values.ts";
 import { PagemarkError } from "../errors/index.ts";
 import "./engine.ts";
 import { blocking } from "./interrupt.ts";
-import { describeBackup, note, print, printError, table } from "./output.ts";
+import { describeBackup, gathering, note, print, printError, table, warnAll } from "./output.ts";
 import { withBackups } from "./places.ts";
 import { layOutText } from "./table.ts";
 import { momentText } from "./values.ts";
@@ -40,8 +40,11 @@ export function addOpen(program: Command, signal: AbortSignal): void {
     .option("--at <moment>", "an id, a bookmark, a TXID, a time or an age (default: the newest)")
     .action(async (name: string, sql: string | undefined, _options, command: Command) => {
       const { from, at, fromLocality, json = false } = command.optsWithGlobals<Options>();
-      const options = { ...(at !== undefined && { at: momentText(at) }), fromLocality };
+      const { warnings, onWarning } = gathering();
+      const options = { ...(at !== undefined && { at: momentText(at) }), fromLocality, onWarning };
       await using opened = await withBackups(name, from, () => openBackup(from, name, options));
+      // Before any row: they are of an older state than was asked for.
+      warnAll(warnings);
       if (sql !== undefined) answer(opened, sql, json);
       else await converse(opened, { at, json, signal });
     });

@@ -46,6 +46,12 @@ export function warnAll(warnings: string[]): void {
   if (warnings.length > 0) process.exitCode = EXIT.warnings;
 }
 
+/** Keeps warnings until what they are about is printed. */
+export function gathering(): { warnings: string[]; onWarning: (message: string) => void } {
+  const warnings: string[] = [];
+  return { warnings, onWarning: (message) => void warnings.push(message) };
+}
+
 /** What is no warning, but good to know. */
 export function note(message: string): void {
   if (isQuiet) return;

@@ -10,6 +10,7 @@ import type { PageSource, RowTarget } from "../sources/source.ts";
 import {
   backupJson,
   describeBackup,
+  gathering,
   note,
   print,
   report,
@@ -269,8 +270,10 @@ async function refuseFull(source: PageSource, output: string, signal: AbortSigna
 async function dryRun(name: string, output: string, options: Options, signal: AbortSignal): Promise<void> {
   const { from, at, table: only, json = false } = options;
   const database = pagemark(await openDatabase(output), { store: openStore(from), name });
+  const { warnings, onWarning } = gathering();
   const preview = await withBar(`comparing ${output}`, json, (onProgress) =>
-    database.preview({ at: momentText(at), tables: only, signal, onProgress }),
+    database.preview({ at: momentText(at), tables: only, signal, onProgress, onWarning }),
   );
   print(json, previewJson(output, preview), () => previewText(output, preview, at));
+  warnAll(warnings);
 }

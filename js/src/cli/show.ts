@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import type { Backup } from "../catalog/folder.ts";
-import { ago, backupJson, bytes, counted, print, printable, table } from "./output.ts";
+import { ago, backupJson, bytes, counted, gathering, print, printable, table, warnAll } from "./output.ts";
 import { openBackups, withBackups } from "./places.ts";
 import { layOutFacts } from "./table.ts";
 import { momentText, timeText } from "./values.ts";
@@ -24,8 +24,9 @@ export function addShow(program: Command, signal: AbortSignal): void {
     .option("--utc", "show times in UTC instead of this machine's zone")
     .action(async (name: string, at: string | undefined, _options, command: Command) => {
       const { from, utc, json = false } = command.optsWithGlobals<Options>();
+      const { warnings, onWarning } = gathering();
       const { backup, chain, tables } = await withBackups(name, from, async () =>
-        (await openBackups(name, from)).show(momentText(at), { signal }),
+        (await openBackups(name, from)).show(momentText(at), { signal, onWarning }),
       );
       print(
         json,
@@ -61,6 +62,7 @@ export function addShow(program: Command, signal: AbortSignal): void {
             ),
           ].join("\n"),
       );
+      warnAll(warnings);
     });
 }
 

@@ -3,7 +3,7 @@ import type { VerifiedAt } from "../backups/verified.ts";
 import type { Backup } from "../catalog/folder.ts";
 import { Agenda } from "../vault/agenda.ts";
 import { CONFIG, type Planned, readConfig } from "./config.ts";
-import { ago, bytes, EXIT, exitAlso, print, printable, table, verifiedJson } from "./output.ts";
+import { ago, bytes, EXIT, exitAlso, note, print, printable, table, verifiedJson } from "./output.ts";
 import { openBackups } from "./places.ts";
 import { timeText } from "./values.ts";
 
@@ -14,7 +14,8 @@ interface Options {
 }
 
 interface Status {
-  planned: Planned;
+  /** Of the database in its store; or a pattern that no file fits. */
+  name: string;
   newest?: Backup;
   /** When one of its backups was verified last. */
   verified?: VerifiedAt;
@@ -36,7 +37,12 @@ export function addStatus(program: Command, signal: AbortSignal): void {
     .action(async (_options, command: Command) => {
       const { config, utc, json = false } = command.optsWithGlobals<Options>();
       const all: Status[] = [];
-      for (const planned of await readConfig(config)) all.push(await statusOf(planned, signal));
+      // Where a folder is missing, nothing is backed up any more: whoever watches must hear of that.
+      const onNone = (pattern: string) => {
+        all.push({ name: pattern, nextMs: Number.NaN, state: "none" });
+        note(`no file fits ${pattern}`);
+      };
+      for (const planned of await readConfig(config, onNone)) all.push(await statusOf(planned, signal));
       print(json, all.map(statusJson), () => text(all, utc));
       if (all.some(({ state }) => state !== "ok")) process.exitCode = EXIT.failed;
       for (const { error } of all) if (error) exitAlso(error);
@@ -45,20 +51,21 @@ export function addStatus(program: Command, signal: AbortSignal): void {
 
 async function statusOf(planned: Planned, signal: AbortSignal): Promise<Status> {
   const agenda = new Agenda(planned);
+  const { name } = planned;
   const now = Date.now();
   try {
     const backups = await openBackups(planned.name, planned.store);
     // What `watch` stored after its backup counts, too.
     const newest = await backups.state("latest", { signal });
-    if (!newest) return { planned, nextMs: now, state: "none" };
+    if (!newest) return { name, nextMs: now, state: "none" };
     const isLate = now - Date.parse(newest.createdAt) > agenda.maxAgeMs;
     const verified = lastOf([...(await backups.verified({ signal })).values()]);
-    return { planned, newest, verified, nextMs: agenda.due(newest, now).atMs, state: isLate ? "late" : "ok" };
+    return { name, newest, verified, nextMs: agenda.due(newest, now).atMs, state: isLate ? "late" : "ok" };
   } catch (error) {
     const { code = "INTERNAL", message = String(error) } = error as { code?: string; message?: string };
-    if (code === "BACKUP_NONE") return { planned, nextMs: now, state: "none" };
+    if (code === "BACKUP_NONE") return { name, nextMs: now, state: "none" };
     signal.throwIfAborted();
-    return { planned, nextMs: now, state: "failed", error: { code, message } };
+    return { name, nextMs: now, state: "failed", error: { code, message } };
   }
 }
 
@@ -72,9 +79,9 @@ function lastOf(all: VerifiedAt[]): VerifiedAt {
   return { ...(verified !== undefined && { verified }), ...(sampled !== undefined && { sampled }) };
 }
 
-function statusJson({ planned, newest, verified, nextMs, state, error }: Status) {
+function statusJson({ name, newest, verified, nextMs, state, error }: Status) {
   return {
-    name: planned.name,
+    name,
     state,
     last: newest?.createdAt ?? null,
     age_seconds: newest ? Math.round((Date.now() - Date.parse(newest.createdAt)) / 1000) : null,
@@ -86,17 +93,15 @@ function statusJson({ planned, newest, verified, nextMs, state, error }: Status)
 }
 
 function text(all: Status[], utc: boolean | undefined): string {
-  const rows = all.map(({ planned, newest, verified, nextMs, state }) => [
-    planned.name,
+  const rows = all.map(({ name, newest, verified, nextMs, state }) => [
+    printable(name),
     state,
     newest ? ago(newest.createdAt) : "never",
     newest ? bytes(newest.size) : "-",
     verifiedText(verified),
     Number.isFinite(nextMs) ? timeText(nextMs, utc) : "-",
   ]);
-  const errors = all.flatMap(({ planned, error }) =>
-    error ? [printable(`${planned.name}: ${error.message}`)] : [],
-  );
+  const errors = all.flatMap(({ name, error }) => (error ? [printable(`${name}: ${error.message}`)] : []));
   const align = ["left", "left", "left", "right", "left", "left"] as const;
   return [
     table(["name", "state", "last backup", "size", "verified", "next"], rows, [...align]),

@@ -29,7 +29,9 @@ export const Slot = { state: 0, length: 1, count: 2 } as const;
 export const State = { asked: 0, done: 1, failed: 2 } as const;
 
 /** What the thread says first. */
-export type ReaderReady = { backup?: Backup; pageSize: number; pageCount: number } | { error: Failure };
+export type ReaderReady =
+  | { backup?: Backup; pageSize: number; pageCount: number; warnings: string[] }
+  | { error: Failure };
 
 /** Room for what is read at once, in bytes. */
 const ROOM = 1 << 20;
@@ -48,6 +50,8 @@ export class BackupPages implements FixedPages, Disposable {
   readonly pageCount: number;
   /** Missing for a folder that Litestream wrote. */
   readonly backup: Backup | undefined;
+  /** What was found besides, such as later states that cannot be read. */
+  readonly warnings: readonly string[];
   readonly #worker: Worker;
   readonly #slots: Int32Array;
   readonly #room: Uint8Array;
@@ -82,13 +86,14 @@ export class BackupPages implements FixedPages, Disposable {
   private constructor(
     name: string,
     worker: Worker,
-    { pageSize, pageCount, backup }: Exclude<ReaderReady, { error: Failure }>,
+    { pageSize, pageCount, backup, warnings }: Exclude<ReaderReady, { error: Failure }>,
     [slots, room]: [Int32Array, Uint8Array],
   ) {
     this.name = name;
     this.pageSize = pageSize;
     this.pageCount = pageCount;
     this.backup = backup;
+    this.warnings = warnings;
     this.#worker = worker;
     this.#slots = slots;
     this.#room = room;

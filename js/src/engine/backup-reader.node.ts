@@ -13,11 +13,12 @@ const { from, name, at, fromLocality, slots, room } = workerData as ReaderData;
 const told = new Int32Array(slots);
 const pages = new Uint8Array(room);
 
+const warnings: string[] = [];
 const opening = Backups.open(name, openStore(from, { fromLocality })).then((backups) =>
-  backups.pages(at, { reach: "some" }),
+  backups.pages(at, { reach: "some", onWarning: (message) => void warnings.push(message) }),
 );
 opening.then(
-  ({ pageSize, pageCount, backup }) => ready({ pageSize, pageCount, ...(backup && { backup }) }),
+  ({ pageSize, pageCount, backup }) => ready({ pageSize, pageCount, warnings, ...(backup && { backup }) }),
   (error) => ready({ error: failureOf(error) }),
 );
 

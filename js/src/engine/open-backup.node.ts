@@ -12,6 +12,8 @@ export interface OpenBackupOptions {
   at?: string;
   /** Reads it from this one of several stores only. */
   fromLocality?: string | undefined;
+  /** Called with what was found besides, such as later states that cannot be read, so that an older one was opened. */
+  onWarning?: ((message: string) => void) | undefined;
 }
 
 /** A stored backup as a database that can only be read. */
@@ -70,7 +72,7 @@ export async function openBackup(
   name: string,
   options: OpenBackupOptions = {},
 ): Promise<OpenedBackup> {
-  const { at, fromLocality } = checkOptions(options);
+  const { at, fromLocality, onWarning } = checkOptions(options);
   checkText(from, "the store");
   checkText(name, "name");
   const pages = await BackupPages.open({ from, name, at, fromLocality });
@@ -81,6 +83,7 @@ export async function openBackup(
     store = readOnlyPages(pages, new FileScratch(scratch.fd));
     const database = await LiveDatabase.open({ store, name: `${name}@${pages.backup?.txid ?? "backup"}` });
     database.exec("PRAGMA query_only = 1");
+    for (const warning of pages.warnings) onWarning?.(warning);
     return new OpenedBackup(database, pages, store, scratch);
   } catch (error) {
     pages[Symbol.dispose]();

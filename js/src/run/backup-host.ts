@@ -147,7 +147,7 @@ export class BackupHost {
     const { signal, full } = this.#options;
     const scratch = new StoreScratch(this.#store, this.#folder);
     const openPrevious = async () =>
-      openProvedMoment(this.#store, await planRestore(this.#store, this.#folder, "latest", signal), {
+      openProvedMoment(this.#store, await planRestore(this.#store, this.#folder, "latest", { signal }), {
         signal,
       });
     const previous = full ? undefined : openPrevious;

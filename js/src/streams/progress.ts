@@ -23,6 +23,12 @@ export interface JobOptions {
   onProgress?: ((progress: Progress) => void) | undefined;
 }
 
+/** Told of what was found on the way that ends nothing. */
+export interface Warned {
+  /** Called with what a user should know, such as later states that cannot be read, so that an older one was taken. */
+  onWarning?: ((message: string) => void) | undefined;
+}
+
 /** Keeps a job to so many bytes a second. */
 export class Throttle {
   readonly #bytesPerSecond: number;

@@ -102,8 +102,8 @@ async function backUp(statement: Of<"backup">, timeMs: number | undefined, conte
   const below = base.kind === "places" ? base.places.map((each) => storeIn(each, context.host)) : [];
   const top = place === null ? undefined : storeIn(place, context.host);
   const store = top && below.length > 0 ? layers(top, below) : top;
-  const databases = (await targeted(targets, context)).map((each) => ({ name: each.database.name, ...each }));
-  return each(databases, "backed up", context, async ({ database, tables }) => {
+  return each(await targeted(targets, context), "backed up", context, async ({ tables, ...target }) => {
+    const database = await target.database();
     if (base.kind === "places" && store) await refuseNothing(database.name, store);
     if (base.kind === "moment" && store) await refuseOlder(database.name, store, base.at);
     return [await backUpOne(database, { statement, store, timeMs, tables }, context)];
@@ -302,22 +302,21 @@ async function checkpoints(
   }
 }
 
+/** Looked for when its turn comes: one that is not there keeps no other from being backed up. */
+type Target = { name: string; database(): Promise<StatementDatabase>; tables?: string[] | undefined };
+
 /** Databases that are meant, with the tables that are. */
-async function targeted(
-  targets: Targets,
-  context: Context,
-): Promise<{ database: StatementDatabase; tables?: string[] | undefined }[]> {
+async function targeted(targets: Targets, context: Context): Promise<Target[]> {
+  const find = (name: string) => ({ name, database: () => context.host.database(name) });
+  if (targets.kind === "databases") return targets.names.map(find);
   if (targets.kind === "tables") {
     const wanted = await byDatabase(targets.names, context);
-    return gather(wanted, async ([name, tables]) => [
-      { database: await context.host.database(name), tables },
-    ]);
+    return wanted.map(([name, tables]) => ({ ...find(name), tables }));
   }
-  const databases =
-    targets.kind === "databases"
-      ? await gather(targets.names, async (name) => [await context.host.database(name)])
-      : await several(null, context);
-  return databases.map((database) => ({ database }));
+  return (await several(null, context)).map((database) => ({
+    name: database.name,
+    database: async () => database,
+  }));
 }
 
 /** Names of databases to restore, with the tables of each. */

@@ -232,7 +232,7 @@ export class WatchedDatabase {
   async #begin(backup: NewBackup, signal: AbortSignal | undefined): Promise<void> {
     if (!this.#follower) return;
     const { Tail } = await core();
-    const plan = await planRestore(this.#store, this.#folder, backup.txid, signal);
+    const plan = await planRestore(this.#store, this.#folder, backup.txid, { signal });
     if (!plan.backup) return;
     const tail = new Tail(this.#folder, this.#store.layout, backup.pageSize, backup.bookmark);
     const states = await PreviousStates.open(this.#store, plan.backup, signal);
