@@ -78,11 +78,13 @@ export function addVerify(program: Command, signal: AbortSignal): void {
         },
         () => {
           const read = `${bytes(result.bytes)} read`;
-          const count = `${sound.length} backups can be restored, ${read}`;
+          const count = `${sound.length} ${sound.length === 1 ? "backup" : "backups"} can be restored, ${read}`;
+          // What is stored can be whole, and hold a database that was damaged when it was backed up.
+          const isWell = !restored || (isRight(restored) && checkExit(restored.check) === 0);
           const rows = problems.map(({ code, name, message }) => [code, name, message]);
           const found = sample
             ? `nothing is wrong in the part that was read: ${read}`
-            : `all is well: ${count}`;
+            : `${isWell ? "all is well" : "what is stored is whole"}: ${count}`;
           const stored = isSound ? found : `${count}\n${table(["problem", "object", "what to do"], rows)}`;
           return restored ? `${stored}\n${asText(restored)}` : stored;
         },
