@@ -11,9 +11,9 @@ use super::default::{self, Reader};
 use super::foreign_keys::ForeignKey;
 use super::guard::Insists;
 use super::identifier::unquote;
-use super::malformed_table;
 use super::parser::parse_statement;
 use super::shape::{Column, IndexShape, Shape, TableShape, VirtualTable, position};
+use super::table_rules;
 use crate::error::{ErrorKind, Result};
 
 /// Reads the SQL of a table.
@@ -177,7 +177,7 @@ fn table(
         collations,
         is_taken: false,
     };
-    shape.is_taken = malformed_table::is_taken(definitions, constraints, flags, &shape);
+    shape.is_taken = table_rules::is_taken(definitions, constraints, flags, &shape);
     Ok(shape)
 }
 

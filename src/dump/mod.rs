@@ -3,7 +3,7 @@
 //! | the way data takes | |
 //! | --- | --- |
 //! | [`dumper`] | steps: which pages are needed, when SQL can be taken |
-//! | `schema`, `schema_check`, `malformed`, `malformed_table`, `expression_names`, `statement`, `parser`, `columns`, `shape` | what there is, from the schema table and the SQL in it |
+//! | `schema`, `schema_check`, `malformed`, `malformed_table`, `table_rules`, `expression_names`, `statement`, `parser`, `columns`, `shape` | what there is, from the schema table and the SQL in it |
 //! | `plan`, `internal`, `drops`; `sqlite`, `shell_order` | what goes into the SQL, in which order |
 //! | `d1`, `d1_limits`, `d1_functions`, `d1_left_out`, `references` | the same for D1, without what it does not take |
 //! | `virtual_table`, `rtree`, `rowids` | full-text and R-Tree tables, from what they store |
@@ -62,6 +62,7 @@ mod shell;
 mod shell_order;
 mod sqlite;
 mod statement;
+mod table_rules;
 #[cfg(test)]
 mod tests;
 mod virtual_table;

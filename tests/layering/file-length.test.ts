@@ -12,6 +12,7 @@ const REASONS: ReadonlyMap<string, string> = new Map([
   ["js/src/browser/inline-worker.ts", "the same"],
   ["js/src/cli/check.ts", "a file for each command"],
   ["js/src/core/free.ts", "for rooms that use nothing else of the core, and load none of it"],
+  ["js/src/core/dispose.ts", "a name that every class with a handle takes"],
   ["js/src/core/globals.ts", "declares what is declared elsewhere, too"],
   ["js/src/core/node-version.node.ts", "read by versions of Node that read nothing else"],
   ["js/src/core/require-runtime.node.ts", "imported first, for what it does"],

@@ -28,7 +28,8 @@ export interface OpfsDatabase extends ListedDatabase {
  */
 export async function opfsDatabases(options: { tables?: boolean } = {}): Promise<OpfsDatabase[]> {
   // Elsewhere an option of that name lists tables, so that the common check would refuse it.
-  const { tables = true } = options;
+  const { tables = true, ...others } = options ?? {};
+  checkOptions(typeof options === "object" ? options && others : options);
   if (typeof tables !== "boolean") throw new PagemarkError("USAGE", "tables must be true or false");
   const databases: OpfsDatabase[] = [];
   for await (const listed of listDatabases()) {
