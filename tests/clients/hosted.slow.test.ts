@@ -132,6 +132,7 @@ test("a hosted database is dumped exactly by queries, or by the service's own ex
   await new Promise((resolve) => setTimeout(resolve, 1500));
   expect(hosted.asked).toHaveLength(length);
   expect(existsSync(join(cli.folder, "x.sql"))).toBe(false);
+  hosted.polls = 2;
 });
 
 test("a hosted database is tracked, read by its changes, and tracked no longer", async () => {
