@@ -63,15 +63,20 @@ impl Form {
         Self { columns, without_rowid: shape.without_rowid, is_exact: false }
     }
 
-    /// What the entries of an index hold: its columns, `None` for an expression, and the key of the row.
-    fn of_index(mut key: Vec<Option<usize>>, shape: &TableShape) -> Self {
-        if shape.without_rowid {
-            let rest = shape.primary_key.iter().copied().map(Some).filter(|column| !key.contains(column));
-            key.extend(rest.collect::<Vec<_>>());
+    /// What the entries of an index hold: its columns with their collations, `None` for an expression, and the key of the
+    /// row. SQLite leaves out of that what the index has already, in the same collation (file format, section 2.5.1).
+    fn of_index(mut key: Vec<(Option<usize>, String)>, shape: &TableShape) -> Self {
+        let own = shape.key.and_then(|key| shape.keys.get(key)).filter(|_| shape.without_rowid);
+        for (column, collation) in own.into_iter().flatten() {
+            let is_same =
+                |(other, of): &(Option<usize>, String)| *other == Some(*column) && of.eq_ignore_ascii_case(collation);
+            if !key.iter().any(is_same) {
+                key.push((Some(*column), collation.clone()));
+            }
         }
         let affinity =
             |column: Option<usize>| column.and_then(|column| shape.columns.get(column)).map(|of| of.affinity);
-        let columns = key.into_iter().map(|column| affinity(column).unwrap_or(Affinity::Blob));
+        let columns = key.into_iter().map(|(column, _)| affinity(column).unwrap_or(Affinity::Blob));
         let rowid = Some(Affinity::Integer).filter(|_| !shape.without_rowid);
         let columns = columns.chain(rowid).map(|affinity| Column { affinity, is_rowid: false }).collect();
         Self { columns, without_rowid: true, is_exact: true }
@@ -170,14 +175,19 @@ impl Planner<'_> {
 
     fn form_of_index(&self, index: &Object) -> Option<Form> {
         let Ok(Shape::Table(shape)) = self.parse(self.schema.table(&index.table)?) else { return None };
-        let place = |name: &str| position(&shape.columns, name);
+        let part = |column: Option<(String, Option<String>)>| {
+            let Some((name, said)) = column else { return (None, String::new()) };
+            let column = position(&shape.columns, &name);
+            let declared = || column.and_then(|column| shape.collations.get(column)).cloned();
+            (column, said.or_else(declared).unwrap_or_default())
+        };
         let key = if index.sql.is_some() {
             let columns = columns::index(sql_of(index)).ok()?.columns;
-            columns.into_iter().map(|column| column.and_then(|(name, _)| place(&name))).collect()
+            columns.into_iter().map(part).collect()
         } else {
             // SQLite made it for what the table says of itself, and numbers it.
             let number: usize = index.name.rsplit('_').next()?.parse().ok()?;
-            shape.keys.get(number.checked_sub(1)?)?.iter().map(|&(column, _)| Some(column)).collect()
+            shape.keys.get(number.checked_sub(1)?)?.iter().map(|(column, of)| (Some(*column), of.clone())).collect()
         };
         Some(Form::of_index(key, &shape))
     }

@@ -69,3 +69,27 @@ fn swap_all(sample: &Sample) {
         }
     }
 }
+
+/// Entries of an index on a table WITHOUT ROWID end with the key, whose columns stand there twice where the index has another
+/// collation for them.
+#[test]
+fn of_a_sound_database_nothing_is_taken_for_lost() {
+    let indexes =
+        ["k COLLATE NOCASE", "k", "a", "a, k COLLATE BINARY", "k COLLATE NOCASE, a", "a || k, k COLLATE RTRIM"];
+    let keys =
+        ["PRIMARY KEY (k)", "PRIMARY KEY (a, k COLLATE NOCASE)", "PRIMARY KEY (\"K\" COLLATE binary, a DESC, k)"];
+    for (index, key) in indexes.iter().flat_map(|index| keys.map(|key| (index, key))) {
+        let sample = Sample::new(512, 0, |db| {
+            db.execute_batch(&format!(
+                "CREATE TABLE t (k TEXT, a TEXT COLLATE NOCASE, b TEXT UNIQUE, c TEXT, {key}) WITHOUT ROWID; CREATE INDEX i ON t ({index});
+                 WITH RECURSIVE of (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM of WHERE n < 99)
+                 INSERT INTO t SELECT 'key ' || n, 'a' || n, 'b' || n, 'c' FROM of;"
+            ))
+            .unwrap();
+        });
+        let ran = run(&sample.bytes, &options(Dialect::Sqlite, true)).unwrap();
+        ran.ended.unwrap();
+        assert_eq!(ran.warnings, [""; 0], "{index}, {key}");
+        assert!(!String::from_utf8(ran.sql).unwrap().contains("lost_and_found"), "{index}, {key}");
+    }
+}
